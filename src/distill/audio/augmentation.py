@@ -1,0 +1,129 @@
+"""Variants of a sound: other pitch, other speed, noise, another level.
+
+A pipeline is a pure function of the sound and of the random generator that it is given.  It is not run in the
+training step: the feature store computes each variant once and keeps its features, so that a step costs the same with
+and without augmentation.  Everything works on a batch at once; the heavy parts are an FFT phase vocoder (torchaudio)
+and soxr.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+import torch
+from torch import Tensor
+from torchaudio.functional import phase_vocoder
+
+_N_FFT = 2048
+_HOP = 512
+
+
+def _resampled(audio: Tensor, ratio: float) -> Tensor:
+    """Return ``[B, N]`` played ``ratio`` times as fast, ``[B, about N / ratio]``."""
+    rows = np.ascontiguousarray(audio.numpy().T)
+    fast = soxr.resample(rows, ratio * 48_000, 48_000, quality="MQ")
+    return torch.from_numpy(np.ascontiguousarray(fast.T, dtype=np.float32))
+
+
+def _fit(audio: Tensor, samples: int) -> Tensor:
+    """Cut or zero-pad ``[B, N]`` at its end."""
+    return torch.nn.functional.pad(audio[:, :samples], (0, max(0, samples - audio.shape[-1])))
+
+
+def change_speed(audio: Tensor, factor: float) -> Tensor:
+    """Return ``[B, N]`` played ``factor`` times as fast, like tape: pitch and length change together.
+
+    The length stays N: a faster sound ends in silence, a slower one is cut.
+    """
+    return _fit(_resampled(audio, factor), audio.shape[-1])
+
+
+def pitch_shift(audio: Tensor, semitones: float) -> Tensor:
+    """Return ``[B, N]`` at another pitch and the same speed.
+
+    A phase vocoder (Flanagan and Golden 1966, as in torchaudio) stretches the time, resampling brings the length
+    back.
+    """
+    ratio = 2.0 ** (semitones / 12)
+    samples = audio.shape[-1]
+    padded = _fit(audio, max(samples, _N_FFT))
+    window = torch.hann_window(_N_FFT)
+    spectrum = torch.stft(padded, _N_FFT, _HOP, window=window, return_complex=True)
+    advance = torch.linspace(0, math.pi * _HOP, _N_FFT // 2 + 1)[:, None]
+    slow = phase_vocoder(spectrum, 1 / ratio, advance)
+    reach = (slow.shape[-1] - 1) * _HOP + _N_FFT // 2
+    stretched = torch.istft(slow, _N_FFT, _HOP, window=window, length=min(reach, round(padded.shape[-1] * ratio)))
+    return _fit(_resampled(stretched, ratio), samples)
+
+
+def add_noise(audio: Tensor, snr_db: float, rng: np.random.Generator) -> Tensor:
+    """Return ``[B, N]`` with white noise at a signal-to-noise ratio (dB, of the RMS of each row)."""
+    noise = torch.from_numpy(rng.standard_normal(audio.shape, dtype=np.float32))
+    level = audio.square().mean(-1, keepdim=True).sqrt() * 10 ** (-snr_db / 20)
+    return audio + noise * level
+
+
+def apply_gain(audio: Tensor, gain_db: float) -> Tensor:
+    """Return ``[B, N]`` made louder or softer by ``gain_db`` decibels."""
+    return audio * 10 ** (gain_db / 20)
+
+
+@dataclass(frozen=True)
+class AugmentationPipeline:
+    """Pitch shift, speed, noise and gain, each drawn at random for a call.
+
+    Attributes
+    ----------
+    pitch_semitones
+        Largest shift, up or down.
+    speed_change
+        Largest relative change: 0.06 means between 6 % slower and 6 % faster.
+    snr_db
+        Lowest and highest signal-to-noise ratio.
+    gain_db
+        Lowest and highest gain.
+    probability
+        How likely each of pitch, speed and noise is to be applied; gain always is.
+    """
+
+    pitch_semitones: float = 2.0
+    speed_change: float = 0.06
+    snr_db: tuple[float, float] = (35.0, 60.0)
+    gain_db: tuple[float, float] = (-8.0, 2.0)
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability must be a number from 0 to 1, not {self.probability!r}.")
+        if not 0 <= self.pitch_semitones <= 24:
+            raise ValueError(f"pitch_semitones must be a number from 0 to 24, not {self.pitch_semitones!r}.")
+        if not 0 <= self.speed_change <= 0.5:
+            raise ValueError(f"speed_change must be a number from 0 to 0.5, not {self.speed_change!r}.")
+        for name in ("snr_db", "gain_db"):
+            low, high = getattr(self, name)
+            if not low <= high:
+                raise ValueError(f"{name} must be a lowest and a highest value, not {(low, high)!r}.")
+
+    def __call__(self, waveform: Tensor, rng: np.random.Generator) -> Tensor:
+        """Return a variant of ``[B, 1, N]``, of the same shape; all rows are changed in the same way.
+
+        Parameters
+        ----------
+        waveform
+            Mono sounds at 48 kHz, on the CPU.
+        rng
+            Where the choices and the noise are drawn from.
+        """
+        audio = waveform[:, 0].float()
+        if rng.random() < self.probability:
+            audio = pitch_shift(audio, rng.uniform(-self.pitch_semitones, self.pitch_semitones))
+        if rng.random() < self.probability:
+            audio = change_speed(audio, 1 + rng.uniform(-self.speed_change, self.speed_change))
+        if rng.random() < self.probability:
+            audio = add_noise(audio, rng.uniform(*self.snr_db), rng)
+        return apply_gain(audio, rng.uniform(*self.gain_db))[:, None]
+
+    def fingerprint(self) -> str:
+        """Return a text that differs for pipelines that make different variants."""
+        return f"v1 {self!r}"

@@ -1,0 +1,185 @@
+"""The log file, and the one reporter of errors that nobody expected.
+
+`start` opens a rotating log under `distill.paths.log_dir` and catches what would otherwise vanish: errors that leave
+the main thread, any other thread or a destructor, and crashes of native code.  Each goes through `report`: its
+traceback into the log, and a `Report` to whoever has subscribed.  The window subscribes when it is on screen;
+reports that came before are kept for it.  Nothing here knows the window, so the terminal uses the same.
+
+Errors that a user can act on (`distill.errors.DistillError`) are told where they happen and do not come here.
+"""
+
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from distill import paths
+
+LOG_BYTES = 1_000_000
+LOG_FILES = 4
+#: Reports that are kept while nobody listens, and not more: an error in a timer comes sixty times a second.
+KEPT_REPORTS = 50
+
+log = logging.getLogger("distill")
+
+
+@dataclass(frozen=True)
+class Report:
+    """An error that nobody expected.
+
+    Attributes
+    ----------
+    summary
+        Type and message on one line.
+    details
+        The whole traceback.
+    origin
+        Where it was caught: a thread's name, or what was being destroyed.
+    """
+
+    summary: str
+    details: str
+    origin: str
+
+
+Observer = Callable[[Report], None]
+
+_lock = threading.RLock()
+_observers: list[Observer] = []
+_kept: list[Report] = []
+_crash_file: IO[str] | None = None
+#: The hooks that were there before `start`.
+_hooks_before: tuple[Any, Any, Any] | None = None
+
+
+def log_file() -> Path:
+    """Return the path of the newest log file."""
+    return paths.log_dir() / "distill.log"
+
+
+def start() -> None:
+    """Open the log and catch uncaught errors from here on; a second call does nothing.
+
+    A log that cannot be written (full disk, no permission) is no reason not to start: the errors then go to
+    standard error only.
+    """
+    global _crash_file, _hooks_before
+    if _hooks_before is not None:
+        return
+    _hooks_before = sys.excepthook, threading.excepthook, sys.unraisablehook
+    log.setLevel(logging.INFO)
+    try:
+        paths.log_dir().mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            log_file(), maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8", delay=True
+        )
+        handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(threadName)s %(levelname)s %(message)s"))
+        _crash_file = (paths.log_dir() / "crash.log").open("a", encoding="utf-8")
+        log.addHandler(handler)
+        faulthandler.enable(_crash_file)
+    except OSError as error:
+        print(f"distill: no log is kept, {paths.log_dir()} cannot be written to: {error}", file=sys.stderr)
+    sys.excepthook = _on_main_error
+    threading.excepthook = _on_thread_error
+    sys.unraisablehook = _on_unraisable_error
+
+
+def stop() -> None:
+    """Undo `start`: close the files, forget reports and observers, and give the hooks back."""
+    global _crash_file, _hooks_before
+    if _hooks_before is not None:
+        sys.excepthook, threading.excepthook, sys.unraisablehook = _hooks_before
+        _hooks_before = None
+    for handler in [h for h in log.handlers if isinstance(h, RotatingFileHandler)]:
+        log.removeHandler(handler)
+        handler.close()
+    if _crash_file is not None:
+        faulthandler.disable()
+        _crash_file.close()
+        _crash_file = None
+    with _lock:
+        _observers.clear()
+        _kept.clear()
+
+
+def report(error: BaseException, origin: str | None = None) -> Report:
+    """Write an unexpected error to the log and tell the observers, or keep it until there is one.
+
+    Returns
+    -------
+    Report
+        What was told; ``origin`` defaults to the name of the calling thread.
+    """
+    made = Report(
+        summary="".join(traceback.format_exception_only(error)).strip().replace("\n", " "),
+        details="".join(traceback.format_exception(error)),
+        origin=origin or threading.current_thread().name,
+    )
+    log.error("%s: %s", made.origin, made.details)
+    with _lock:
+        observers = list(_observers)
+        if not observers and len(_kept) < KEPT_REPORTS:
+            _kept.append(made)
+    for observer in observers:
+        _tell(observer, made)
+    return made
+
+
+def subscribe(observer: Observer) -> Callable[[], None]:
+    """Call ``observer`` with each report from now on, first with those that were kept; return what ends that.
+
+    Observers are called on the thread that reports: one that shows widgets must pass the report on to its own.
+    """
+    with _lock:
+        waiting = list(_kept)
+        _kept.clear()
+        _observers.append(observer)
+    for made in waiting:
+        _tell(observer, made)
+
+    def unsubscribe() -> None:
+        with _lock:
+            if observer in _observers:
+                _observers.remove(observer)
+
+    return unsubscribe
+
+
+def _tell(observer: Observer, made: Report) -> None:
+    """Call an observer; one that fails must neither hide the error nor be told of its own for ever."""
+    try:
+        observer(made)
+    except Exception:  # a border: what shows errors is broken itself, so the log has to do
+        log.exception("an observer of error reports failed")
+
+
+def _on_main_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    _echo(report(error.with_traceback(trace)))
+
+
+def _on_thread_error(caught: threading.ExceptHookArgs) -> None:
+    if caught.exc_value is None or issubclass(caught.exc_type, SystemExit):
+        return
+    _echo(report(caught.exc_value, caught.thread.name if caught.thread else None))
+
+
+def _on_unraisable_error(caught: "sys.UnraisableHookArgs") -> None:
+    if caught.exc_value is not None:
+        _echo(report(caught.exc_value, f"{caught.err_msg or 'while destroying'} {caught.object!r}"))
+
+
+def _echo(made: Report) -> None:
+    """Say it on standard error too, where there is one (a windowed program on Windows has none)."""
+    if sys.stderr is not None:
+        print(f"{made.details}The log is {log_file()}{os.linesep}", end="", file=sys.stderr)

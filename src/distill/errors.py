@@ -1,0 +1,41 @@
+"""What a musician can act on.
+
+Every error here carries one clear sentence that says what is wrong and what to do; the window and the terminal
+show it as it is.  Anything that does not derive from `DistillError` is a bug and is reported with its traceback.
+"""
+
+
+class DistillError(Exception):
+    """Base of all errors that a user can act on."""
+
+
+class ConfigurationError(DistillError, ValueError):
+    """A setting is out of its range."""
+
+
+class SoundError(DistillError, ValueError):
+    """A sound cannot be used; the message is the reason."""
+
+
+class NotEnoughSoundsError(SoundError):
+    """Fewer than two usable sounds remain; the message names every file and why."""
+
+
+class RunFolderError(DistillError, OSError):
+    """A run's folder cannot be used: it is taken, locked, missing or not a run."""
+
+
+class CheckpointError(DistillError, ValueError):
+    """A checkpoint is damaged, truncated, foreign, from a newer version, or does not fit what it is loaded into."""
+
+
+class ModelFileError(DistillError, ValueError):
+    """A `.distill` file is damaged, truncated, foreign, from a newer version, or of another family."""
+
+
+class TrainingError(DistillError, RuntimeError):
+    """The training cannot go on."""
+
+
+class PlaybackError(DistillError, RuntimeError):
+    """No sound can be played: no device, a busy device, or a file that cannot be read."""

@@ -1,0 +1,1 @@
+"""The window.  Nothing in here imports torch when it is imported."""

@@ -1,0 +1,87 @@
+"""How the window starts.
+
+1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt has been imported, and pyqtgraph with
+   numpy, as the modules of the panels were: that is most of the time until the window is there.
+2. The application is made, then the window.  It reads the preferences and starts to look for the sounds of last time
+   on another thread.
+3. The first frame is painted.  Only then does the engine's import begin, in a thread of its own
+   (`distill.gui.engine`): torch takes seconds, and holds the interpreter lock for some tenths of one.  This is why
+   nothing under `distill.gui` may import torch at module level, nor anything that does.
+4. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
+   handlers only between two of its own instructions, and Qt's loop has none.
+5. After the window has closed, the import is waited for if it is still under way.
+"""
+
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from PySide6.QtCore import QSocketNotifier
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from distill import __version__
+from distill.gui.main_window import MainWindow
+from distill.gui.reports import ReportWatcher
+from distill.paths import resources_dir
+
+#: Longest time that a thread holds the interpreter lock while another waits for it.  Python's own 5 ms add up to a
+#: stutter when the window asks for the lock dozens of times in a frame while the training works.
+SWITCH_SECONDS = 0.001
+
+
+def run(folder: Path | None = None) -> int:
+    """Open the window, on a folder of sounds where one is given; return the exit code when it has closed."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("distill")
+    app.setApplicationDisplayName("Distill")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("distill")
+    app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
+    window = MainWindow()
+    if folder is not None:
+        window.open_folder(folder)
+    watcher = ReportWatcher(window)
+    wakeup = _Signals(window)
+    window.show()
+    try:
+        return app.exec()
+    finally:
+        wakeup.close()
+        watcher.close()
+        window.wait_for_engine()
+
+
+class _Signals:
+    """Lets Ctrl-C and the system's request to end close the window, with a checkpoint of a training."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read)
+        self._notifier.activated.connect(self._on_readable)
+
+    def close(self) -> None:
+        """Give the signals back."""
+        self._notifier.setEnabled(False)
+        signal.set_wakeup_fd(self._before)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._reader.close()
+        self._writer.close()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._window.quit_now()
+
+    def _on_readable(self) -> None:
+        with suppress(OSError):
+            self._reader.recv(64)  # Python runs the handler on the way back from here

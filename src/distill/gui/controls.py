@@ -1,0 +1,257 @@
+"""The training controls: what to train, for how long, and the buttons that start, stop and continue."""
+
+import time
+from dataclasses import fields
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QWidget
+
+from distill.gui import theme
+from distill.gui.panel import Panel
+from distill.gui.training_thread import RunState
+from distill.models.catalog import FAMILIES, family_info
+from distill.training.config import OverfittingPreset
+from distill.training.metrics import EpochMetrics, PreparationProgress, VQEpochMetrics
+
+#: Steps of the progress bar.
+PROGRESS_STEPS = 1000
+
+
+def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
+    """Return what a field of a configuration says about itself: label, help, low, high and default."""
+    item = next(f for f in fields(config_type) if f.name == name)
+    return {**item.metadata, "default": item.default}
+
+
+class TrainingControls(Panel):
+    """Shows where the run stands and says what the user wants; it never starts anything by itself."""
+
+    start_asked = Signal()
+    stop_asked = Signal()
+    resume_asked = Signal()
+    family_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Training"))
+        self.setAccessibleName(self.tr("Training"))
+        self.family, self.preset, self.epochs = QComboBox(), QComboBox(), QSpinBox()
+        self._fill_family()
+        self._fill_preset()
+        self._fill_epochs()
+        self.start, self.stop, self.resume = self._make_buttons()
+        self.progress = QProgressBar()
+        self.progress.setObjectName("progressBar")
+        self.progress.setAccessibleName(self.tr("Progress of the training"))
+        self.progress.setTextVisible(False)
+        self.progress.setRange(0, PROGRESS_STEPS)
+        self.eta = QLabel()
+        self.eta.setObjectName("etaLabel")
+        self.eta.setAccessibleName(self.tr("Where the training stands"))
+        self.body.addLayout(self._make_fields())
+        self.body.addLayout(self._make_button_row())
+        self.body.addWidget(self.progress)
+        self.body.addWidget(self.eta)
+        self._state = RunState.IDLE
+        self._default_epochs = self.epochs.value()
+        self._has_sounds = self._can_resume = False
+        self._eta_at: float | None = None  # monotonic time at which the run is expected to end
+        self._guess_at = 0.0
+        self._place = ""
+        self._clock = QTimer(self, interval=1000)
+        self._clock.timeout.connect(self._tell_time)
+        self.family.currentIndexChanged.connect(self._on_family_changed)
+        self._on_family_changed()
+        self.show_message("")
+        self._update_buttons()
+
+    # What the user has chosen.
+
+    @property
+    def family_key(self) -> str:
+        """The chosen family."""
+        return str(self.family.currentData())
+
+    @property
+    def preset_key(self) -> str:
+        """``"auto"`` or a preset."""
+        return str(self.preset.currentData())
+
+    def choose(self, family: str, preset: str, epochs: int) -> None:
+        """Set the controls; what they do not know is left as it is, and so are the epochs when 0."""
+        for combo, key in ((self.family, family), (self.preset, preset)):
+            if (row := combo.findData(key)) >= 0:
+                combo.setCurrentIndex(row)
+        if epochs > 0:
+            self.epochs.setValue(epochs)
+
+    # What there is to show.
+
+    def show_state(self, state: RunState) -> None:
+        """Let the buttons follow the training thread."""
+        self._state = state
+        if state is RunState.PREPARING:
+            self._eta_at, self._place = None, ""
+            self.progress.setRange(0, 0)
+            self.show_message(self.tr("Preparing…"))
+        elif state is RunState.TRAINING:
+            self.progress.setRange(0, PROGRESS_STEPS)
+            self._clock.start()
+        elif state is RunState.STOPPING:
+            self._clock.stop()
+            self.show_message(self.tr("Stopping: a checkpoint is being written…"))
+        else:
+            self._clock.stop()
+            self.progress.setRange(0, PROGRESS_STEPS)
+        self._update_buttons()
+
+    def show_has_sounds(self, has_sounds: bool) -> None:
+        """Say whether there is something to train on."""
+        self._has_sounds = has_sounds
+        self._update_buttons()
+
+    def show_can_resume(self, can_resume: bool) -> None:
+        """Say whether the run that is shown can be continued."""
+        self._can_resume = can_resume
+        self._update_buttons()
+
+    def show_preparation(self, progress: PreparationProgress) -> None:
+        """Show how far the work before the first step is."""
+        if self._state is not RunState.STOPPING:
+            counts = f" {progress.done}/{progress.total}" if progress.total > 1 else ""
+            self.show_message(f"{progress.stage}{counts}…")
+
+    def show_place(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
+        """Show where in the run the training is; ``epoch`` counts from 0.
+
+        ``epoch_seconds`` is how long an epoch's steps take, for a guess at the time left until the first epoch is
+        over and tells more.
+        """
+        if self._eta_at is None:
+            self._guess_at = time.monotonic() + epoch_seconds * (total_epochs - epoch - share_of_epoch)
+        if self._state is RunState.TRAINING:
+            self.progress.setValue(round(PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
+            place = self.tr("Epoch {0} of {1}").format(min(epoch + 1, total_epochs), total_epochs)
+            if place != self._place:
+                self._place = place
+                self._tell_time()
+
+    def show_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
+        """Take on the time that an epoch says is left."""
+        self._eta_at = time.monotonic() + epoch.eta_seconds
+        self._tell_time()
+
+    def show_message(self, text: str) -> None:
+        """Show a line under the progress bar."""
+        self.eta.setText(text or self.tr("Ready when you are."))
+
+    def show_progress(self, share: float) -> None:
+        """Show how far a run that is not under way has come, from 0 to 1."""
+        self.progress.setValue(round(PROGRESS_STEPS * share))
+
+    def _tell_time(self) -> None:
+        if self._state is not RunState.TRAINING or not self._place:
+            return
+        end = self._guess_at if self._eta_at is None else self._eta_at
+        about = self.tr("about ") if self._eta_at is None else ""
+        left = about + self._time_left(max(0.0, end - time.monotonic()))
+        self.show_message(self.tr("{0} · {1} left").format(self._place, left))
+
+    def _time_left(self, seconds: float) -> str:
+        if seconds < 60:
+            return self.tr("{0} s").format(round(seconds))
+        minutes = round(seconds / 60)
+        return (
+            self.tr("{0} min").format(minutes)
+            if minutes < 60
+            else self.tr("{0} h {1:02} min").format(*divmod(minutes, 60))
+        )
+
+    def _on_family_changed(self) -> None:
+        info = family_info(self.family_key)
+        self.family.setToolTip(info.description)
+        epochs = _setting(info.config_type, "max_epochs")
+        self.epochs.setRange(int(epochs["low"]), int(epochs["high"]))
+        if self.epochs.value() == self._default_epochs:  # the user has not said otherwise
+            self.epochs.setValue(int(epochs["default"]))
+        self._default_epochs = int(epochs["default"])
+        self.family_chosen.emit(info.key)
+
+    def _update_buttons(self) -> None:
+        is_idle = self._state is RunState.IDLE
+        self.start.setEnabled(is_idle and self._has_sounds)
+        self.stop.setEnabled(self._state in (RunState.PREPARING, RunState.TRAINING))
+        self.resume.setEnabled(is_idle and self._can_resume)
+        for widget in (self.family, self.preset, self.epochs):
+            widget.setEnabled(is_idle)
+
+    # How it is built.
+
+    def _fill_family(self) -> None:
+        self.family.setObjectName("familyCombo")
+        self.family.setAccessibleName(self.tr("Model family"))
+        for row in FAMILIES:
+            self.family.addItem(row.label, row.key)
+
+    def _fill_preset(self) -> None:
+        meta = _setting(FAMILIES[0].config_type, "preset")
+        self.preset.setObjectName("presetCombo")
+        self.preset.setAccessibleName(meta["label"])
+        self.preset.setToolTip(self.tr("{0} Auto goes by the number of files.").format(meta["help"]))
+        self.preset.addItem(self.tr("Auto"), "auto")
+        for preset in OverfittingPreset:
+            self.preset.addItem(preset.value.capitalize(), preset.value)
+
+    def _fill_epochs(self) -> None:
+        meta = _setting(FAMILIES[0].config_type, "max_epochs")
+        self.epochs.setObjectName("epochsSpin")
+        self.epochs.setAccessibleName(meta["label"])
+        self.epochs.setToolTip(meta["help"])
+        self.epochs.setRange(int(meta["low"]), int(meta["high"]))
+        self.epochs.setValue(int(meta["default"]))
+        self.epochs.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
+
+    def _make_fields(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.GAP)
+        grid.setVerticalSpacing(theme.HALF)
+        fields = (
+            (self.tr("F&amily"), self.family),
+            (self.tr("&Preset"), self.preset),
+            (self.tr("&Epochs"), self.epochs),
+        )
+        for column, (text, widget) in enumerate(fields):
+            label = QLabel(text)
+            label.setObjectName("fieldLabel")
+            label.setBuddy(widget)
+            widget.setMinimumWidth(80)
+            grid.addWidget(label, 0, column)
+            grid.addWidget(widget, 1, column)
+            grid.setColumnStretch(column, 2 if column < 2 else 1)
+        return grid
+
+    def _make_buttons(self) -> tuple[QPushButton, QPushButton, QPushButton]:
+        descriptions = (
+            ("startButton", self.tr("&Start"), self.start_asked, self.tr("Train a new model on these sounds.")),
+            ("cancelButton", self.tr("S&top"), self.stop_asked, self.tr("Stop with a checkpoint, to resume later.")),
+            (
+                "resumeButton", self.tr("&Resume"), self.resume_asked,
+                self.tr("Continue the run that is shown, from where it stopped. More epochs make it longer."),
+            ),
+        )  # fmt: skip
+        made = []
+        for object_name, text, signal, tip in descriptions:
+            button = QPushButton(text)
+            button.setObjectName(object_name)
+            button.setToolTip(tip)
+            button.clicked.connect(signal)
+            made.append(button)
+        return made[0], made[1], made[2]
+
+    def _make_button_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        for button, stretch in ((self.start, 2), (self.stop, 1), (self.resume, 1)):
+            row.addWidget(button, stretch)
+        return row

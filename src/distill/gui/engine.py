@@ -1,0 +1,61 @@
+"""The engine's import, which takes seconds and must not hold the first frame up.
+
+torch is imported by a thread of its own once the window has been painted.  Whoever needs the engine calls the loader:
+the training thread, which may wait.  The window itself never does.
+"""
+
+import gc
+import importlib
+import threading
+from typing import cast
+
+from distill.gui.background import lower_own_priority
+from distill.gui.jobs import Engine
+
+ENGINE_MODULE = "distill.training.loop"
+
+
+class EngineLoader:
+    """Imports the engine once, in a thread; calling it returns the engine and waits where it must."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._engine: Engine | None = None
+        self._error: Exception | None = None
+
+    def start(self) -> None:
+        """Begin the import; a second call does nothing."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._load, name="engine import")
+                self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for an import that has begun: ending the program in the middle of it can crash."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def __call__(self) -> Engine:
+        """Return the engine.
+
+        Raises
+        ------
+        ImportError
+            The installation is not whole.
+        """
+        self.start()
+        self.wait()
+        if self._engine is None:
+            raise ImportError(f"The training engine cannot be loaded: {self._error}") from self._error
+        return self._engine
+
+    def _load(self) -> None:
+        lower_own_priority()
+        try:
+            self._engine = cast(Engine, importlib.import_module(ENGINE_MODULE))
+        except Exception as exc:  # border: a broken installation is told when the engine is asked for
+            self._error = exc
+        # The import leaves hundreds of thousands of objects that stay for good.  Without this, each full garbage
+        # collection walks through them while it holds the interpreter lock, which is seen as a stutter.
+        gc.freeze()

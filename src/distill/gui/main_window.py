@@ -1,0 +1,245 @@
+"""The window: its panels, where they lie, and what comes back at the next start.
+
+Panels show what there is and say what the user wants; they know neither the engine nor each other.  Three presenters
+carry that out and hand back what happens: one for the sounds, one for the runs, one for playing.
+"""
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QSessionManager
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QSplitter, QVBoxLayout, QWidget
+
+from distill.gui import theme
+from distill.gui.background import end_tasks
+from distill.gui.controls import TrainingControls
+from distill.gui.engine import EngineLoader
+from distill.gui.jobs import EngineSource
+from distill.gui.menus import make_menus
+from distill.gui.notices import NoticeBar
+from distill.gui.playback_presenter import PlaybackPresenter
+from distill.gui.plots import PlotsPanel
+from distill.gui.previews import PreviewPanel
+from distill.gui.runs_presenter import RunsPresenter
+from distill.gui.sound_browser import SoundBrowser
+from distill.gui.sounds_presenter import SoundsPresenter
+from distill.gui.training_thread import RunState
+from distill.gui.transport import Transport
+from distill.playback.player import Player
+from distill.settings import WindowSettings
+
+log = logging.getLogger(__name__)
+
+#: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
+SMALLEST_SIZE, FIRST_SIZE = (960, 560), (1280, 800)
+
+#: Smallest widths of the three columns, and their shares of a first start.
+SMALLEST_COLUMNS, COLUMNS = (330, 370, 200), (400, 560, 300)
+
+
+class MainWindow(QMainWindow):
+    """The main window; it needs a `QApplication` and nothing else.
+
+    Parameters
+    ----------
+    engine
+        Returns the engine, in the training thread; by default `distill.training.loop`, whose import begins in the
+        background once the window has been painted.
+    player
+        Plays sounds; by default through the default device.
+    """
+
+    #: The first frame is on the screen.
+    painted = Signal()
+
+    def __init__(self, engine: EngineSource | None = None, player: Player | None = None) -> None:
+        super().__init__()
+        app = QApplication.instance()
+        assert isinstance(app, QApplication), "MainWindow needs a QApplication"
+        self.setObjectName("mainWindow")
+        self.setWindowTitle("Distill")
+        self.setAcceptDrops(True)
+        self.settings = WindowSettings.load()
+        theme.install(app, theme.Appearance.named(self.settings.appearance))
+        self._engine_loader = EngineLoader()
+        self._is_own_engine = engine is None
+        self._is_painted = self._is_closing = False
+        self._asks_before_closing = True
+        self._question: QMessageBox | None = None
+        self._build()
+        self.sounds = SoundsPresenter(self.browser, self.notices, self)
+        self.runs = RunsPresenter(
+            engine or self._engine_loader, self.sounds, self.controls, self.plots, self.previews, self.notices, self
+        )
+        self.playing = PlaybackPresenter(player, self.transport, self.browser, self.previews, self.notices, self)
+        self.runs.run_changed.connect(self._save_settings)
+        self.runs.bridge.state_changed.connect(self._on_run_state_changed)
+        make_menus(self)
+        app.commitDataRequest.connect(self._on_session_end)
+        self.painted.connect(self._on_painted, Qt.ConnectionType.QueuedConnection)
+        self._restore()
+
+    def open_folder(self, path: Path | str) -> None:
+        """Show the sounds of a folder, in place of those that are shown."""
+        self.sounds.show([Path(path)])
+
+    def quit_now(self) -> None:
+        """Close without asking; a training is stopped with a checkpoint first."""
+        self._asks_before_closing = False
+        self.close()
+
+    def _build(self) -> None:
+        self.browser, self.controls, self.plots = SoundBrowser(), TrainingControls(), PlotsPanel()
+        self.previews, self.transport, self.notices = PreviewPanel(), Transport(), NoticeBar()
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self.controls)
+        column.addWidget(self.plots, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(theme.GAP)
+        self.splitter.setChildrenCollapsible(False)
+        for number, widget in enumerate((self.browser, middle, self.previews)):
+            widget.setMinimumWidth(SMALLEST_COLUMNS[number])
+            self.splitter.addWidget(widget)
+            self.splitter.setStretchFactor(number, COLUMNS[number])
+        self.splitter.setSizes(list(COLUMNS))
+        central = QWidget()
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
+        layout.setSpacing(theme.GAP)
+        layout.addWidget(self.notices)
+        layout.addWidget(self.splitter, 1)
+        layout.addWidget(self.transport)
+        self.setCentralWidget(central)
+        self.setMinimumSize(*SMALLEST_SIZE)
+        self.resize(*FIRST_SIZE)
+
+    # Coming back as it was left.
+
+    def _restore(self) -> None:
+        settings = self.settings
+        if settings.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
+        if len(settings.columns) == len(COLUMNS):
+            self.splitter.setSizes(settings.columns)
+        self.controls.choose(settings.family, settings.preset, settings.epochs)
+        self.transport.show_volume(settings.volume)
+        if roots := settings.existing_sounds():
+            self.sounds.show(roots)
+        if settings.run:
+            self.runs.runs.open(Path(settings.run), is_asked=False)
+
+    def _save_settings(self) -> None:
+        folder = self.runs.runs.folder
+        self.settings = WindowSettings(
+            sounds=[str(path) for path in self.sounds.roots],
+            run=str(folder) if folder is not None else "",
+            family=self.controls.family_key,
+            preset=self.controls.preset_key,
+            epochs=self.controls.epochs.value(),
+            appearance=theme.appearance().value,
+            volume=self.playing.playback.player.volume,
+            geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
+            columns=self.splitter.sizes(),
+        )
+        self.settings.save()
+
+    # The first frame.
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Note the first frame."""
+        super().paintEvent(event)
+        if not self._is_painted:
+            self._is_painted = True
+            self.painted.emit()
+
+    def _on_painted(self) -> None:
+        if self._is_own_engine:
+            self._engine_loader.start()
+
+    # Files and folders that are dropped on the window.
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files and folders."""
+        if _dropped_paths(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Show the dropped files and folders beside what is shown."""
+        if dropped := _dropped_paths(event):
+            event.acceptProposedAction()
+            self.sounds.add(dropped)
+
+    # Closing.
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Close; a training is stopped first, with a checkpoint, after asking the user."""
+        if self.runs.bridge.is_running and not self._is_closing:
+            event.ignore()
+            if self._asks_before_closing:
+                self._ask_before_closing()
+            else:
+                self._stop_and_close()
+            return
+        if self.runs.bridge.is_running:  # asked again while the last step is still being made
+            event.ignore()
+            return
+        self._save_settings()
+        self.notices.forget_all()
+        self.playing.playback.close()
+        end_tasks(self)
+        event.accept()
+
+    def wait_for_engine(self) -> None:
+        """Wait for the import of the engine, if it has begun: ending the program in its middle can crash."""
+        self._engine_loader.wait()
+
+    def _ask_before_closing(self) -> None:
+        if self._question is not None:
+            return
+        self._question = QMessageBox(
+            QMessageBox.Icon.NoIcon,
+            self.tr("Quit Distill?"),
+            self.tr("A training is under way. It will be stopped with a checkpoint; you can resume it later."),
+            parent=self,
+        )
+        self._question.setObjectName("quitDialog")
+        stop = self._question.addButton(self.tr("&Stop and quit"), QMessageBox.ButtonRole.AcceptRole)
+        keep = self._question.addButton(self.tr("&Keep training"), QMessageBox.ButtonRole.RejectRole)
+        self._question.setDefaultButton(stop)
+        self._question.setEscapeButton(keep)
+        self._question.finished.connect(self._on_answered)
+        self._question.open()  # not exec: the training's events go on being shown
+
+    def _on_answered(self, _result: int) -> None:
+        question, self._question = self._question, None
+        if question is not None:
+            role = question.buttonRole(question.clickedButton())
+            question.deleteLater()
+            if role is QMessageBox.ButtonRole.AcceptRole:
+                self._stop_and_close()
+
+    def _stop_and_close(self) -> None:
+        self._is_closing = True
+        if self.runs.bridge.is_running:
+            self.runs.bridge.stop()
+        else:
+            self.close()
+
+    def _on_run_state_changed(self, state: RunState) -> None:
+        if state is RunState.IDLE and self._is_closing:
+            self.close()
+
+    def _on_session_end(self, _manager: QSessionManager) -> None:
+        """Save the training before the system ends the session; there is no time for questions."""
+        self._asks_before_closing = False
+        self.runs.bridge.stop_and_wait()
+        self._save_settings()
+
+
+def _dropped_paths(event: QDropEvent | QDragEnterEvent) -> list[Path]:
+    data = event.mimeData()
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []

@@ -1,0 +1,143 @@
+"""The notice bar: what the user should know, one sentence at a time, and never in the way."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+
+from distill.gui import theme
+from distill.gui.icons import icon
+
+#: How long a notice that is only information is shown.
+INFO_SECONDS = 10.0
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence for the user.  A newer one on the same topic takes its place."""
+
+    topic: str
+    message: str
+    level: Level
+
+
+class NoticeBar(QFrame):
+    """Shows the newest notice; the others are a click away.  Hidden while there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("noticeBar")
+        self._notices: list[Notice] = []
+        self._until: dict[str, float] = {}  # topic of what needs no answer, to the monotonic time at which it goes
+        self._clock = QTimer(self, interval=1000)
+        self._clock.timeout.connect(self._on_tick)
+        self._shown = 0
+        self._text = QLabel()
+        self._text.setObjectName("noticeText")
+        self._text.setWordWrap(True)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._count = QLabel()
+        self._count.setObjectName("muted")
+        self._buttons = {
+            "previous": self._button(self.tr("Previous notice"), lambda: self._go(-1)),
+            "next": self._button(self.tr("Next notice"), lambda: self._go(1)),
+            "close": self._button(self.tr("Dismiss this notice"), self._dismiss),
+        }
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.MARGIN, theme.HALF, theme.HALF, theme.HALF)
+        layout.setSpacing(theme.HALF)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._count)
+        for button in self._buttons.values():
+            layout.addWidget(button)
+        self._render()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What has been told and not been dismissed, oldest first."""
+        return tuple(self._notices)
+
+    def text(self) -> str:
+        """The sentence that is shown."""
+        return self._notices[self._shown].message if self._notices else ""
+
+    def tell(self, topic: str, message: str, level: Level = "warning") -> None:
+        """Show a notice in place of an older one on the same topic; what is only information goes by itself."""
+        self._until.pop(topic, None)
+        if level == "info":
+            self._until[topic] = time.monotonic() + INFO_SECONDS
+            self._clock.start()
+        self._notices = [n for n in self._notices if n.topic != topic]
+        self._notices.append(Notice(topic, message, level))
+        self._shown = len(self._notices) - 1
+        self._render()
+
+    def forget(self, topic: str) -> None:
+        """Take back the notice on a topic, if there is one."""
+        shown = self._notices[self._shown] if self._notices else None
+        self._notices = [n for n in self._notices if n.topic != topic]
+        self._shown = self._notices.index(shown) if shown in self._notices else max(0, len(self._notices) - 1)
+        self._render()
+
+    def forget_all(self) -> None:
+        """Take all notices back."""
+        self._notices = []
+        self._until.clear()
+        self._clock.stop()
+        self._render()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw_icons()
+
+    def _button(self, name: str, action: Callable[[], None]) -> QToolButton:
+        button = QToolButton()
+        button.setAccessibleName(name)
+        button.setToolTip(name)
+        button.clicked.connect(action)
+        return button
+
+    def _go(self, by: int) -> None:
+        self._shown = (self._shown + by) % len(self._notices)
+        self._render()
+
+    def _dismiss(self) -> None:
+        self.forget(self._notices[self._shown].topic)
+
+    def _on_tick(self) -> None:
+        now = time.monotonic()
+        for topic in [t for t, end in self._until.items() if end <= now]:
+            del self._until[topic]
+            self.forget(topic)
+        if not self._until:
+            self._clock.stop()
+
+    def _render(self) -> None:
+        self.setVisible(bool(self._notices))
+        if not self._notices:
+            return
+        self._shown = min(self._shown, len(self._notices) - 1)
+        notice = self._notices[self._shown]
+        self._text.setText(notice.message)
+        self.setAccessibleName(self.tr("Notice"))
+        self.setAccessibleDescription(notice.message)
+        several = len(self._notices) > 1
+        self._count.setVisible(several)
+        self._count.setText(self.tr("{0} of {1}").format(self._shown + 1, len(self._notices)))
+        self._buttons["previous"].setVisible(several)
+        self._buttons["next"].setVisible(several)
+        self.setProperty("level", notice.level)
+        self.style().unpolish(self)  # the style sheet looks at properties only when it polishes
+        self.style().polish(self)
+        self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        for name, button in self._buttons.items():
+            button.setIcon(icon(name, theme.colors().text))

@@ -1,0 +1,115 @@
+"""Runs as the window handles them: which one is shown, and starting, stopping, continuing and opening them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from distill import paths
+from distill.errors import ConfigurationError, DistillError
+from distill.gui.background import BackgroundTask
+from distill.gui.jobs import EngineSource, ResumeJob, TrainJob
+from distill.gui.shown_run import ShownRun
+from distill.gui.training_thread import TrainingBridge
+from distill.training.metrics import TrainingCompleteEvent, TrainingNotice
+from distill.training.recipe import make_config
+from distill.training.run_folder import RunRecord
+
+
+class RunControl(QObject):
+    """Holds the run that is shown: the one under way, or the last one, or one that was opened."""
+
+    run_opened = Signal(object)  # ShownRun
+    new_run_began = Signal()
+    told = Signal(str, str, str)  # topic, message, level
+    can_resume_changed = Signal()
+
+    def __init__(self, engine: EngineSource, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.bridge = TrainingBridge(engine, self)
+        self.bridge.run_ended.connect(self._on_run_ended)
+        self.bridge.noticed.connect(self._on_noticed)
+        self.folder: Path | None = None
+        self._epochs_asked = 0  # of the run that is shown
+        self._is_finished = False
+        self._left_out = 0
+        self._reading: BackgroundTask | None = None
+
+    def start_new(self, family: str, preset: str, epochs: int, sounds: Sequence[Path], name: str) -> None:
+        """Start a new run."""
+        try:
+            config = make_config(family, len(sounds), preset, epochs)
+        except ConfigurationError as exc:
+            self.told.emit("start", str(exc), "error")
+            return
+        self._cancel_reading()
+        self.folder = paths.new_run_dir(name)
+        self._begin(epochs)
+        self.new_run_began.emit()
+        self.bridge.start(TrainJob(config, tuple(sounds), self.folder, paths.models_dir(), name))
+
+    def resume(self, epochs: int) -> None:
+        """Continue the run that is shown; more epochs than it was made for make it longer."""
+        if self.folder is None:
+            return
+        self._cancel_reading()
+        longer = epochs if self._epochs_asked and epochs > self._epochs_asked else None
+        self._begin(longer or self._epochs_asked)
+        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer))
+
+    def open(self, folder: Path, is_asked: bool = True) -> None:
+        """Show a run; where the user did not ask for it (the last run, at the start), its loss is no error."""
+        if self.bridge.is_running:
+            self.told.emit("open", self.tr("Stop the training before you open another run."), "warning")
+            return
+        self._cancel_reading()
+        self._reading = BackgroundTask(lambda _progress, _cancel: ShownRun.read(folder), self)
+        self._reading.succeeded.connect(self._on_read)
+        if is_asked:
+            self._reading.failed.connect(self._on_read_failed)
+        self._reading.start()
+
+    def can_resume(self, epochs: int) -> bool:
+        """Whether there is something to continue: a run that has not reached its end, or is to be longer."""
+        if self.folder is None or self.bridge.is_running:
+            return False
+        return not self._is_finished or epochs > self._epochs_asked
+
+    def _begin(self, epochs: int) -> None:
+        self._epochs_asked, self._is_finished, self._left_out = epochs, False, 0
+
+    def _cancel_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _on_read(self, run: ShownRun) -> None:
+        self._reading = None
+        self.folder = run.folder
+        self._epochs_asked = run.record.config.max_epochs
+        self._is_finished = run.record.status == "finished"
+        self.run_opened.emit(run)
+        self.can_resume_changed.emit()
+
+    def _on_read_failed(self, error: Exception) -> None:
+        self._reading = None
+        self.told.emit("open", str(error), "error")
+
+    def _on_noticed(self, notice: TrainingNotice) -> None:
+        message = notice.message
+        if notice.topic == "skipped":
+            self._left_out += 1
+            if self._left_out > 1:
+                message = self.tr("{0} sounds are left out. The last one: {1}").format(self._left_out, message)
+        self.told.emit(notice.topic, message, notice.level)
+
+    def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
+        self._is_finished = ending.outcome == "finished"
+        if ending.outcome == "failed":
+            self.told.emit("run", ending.error or self.tr("The training failed."), "error")
+        if self.folder is not None:
+            try:
+                self._epochs_asked = RunRecord.load(self.folder).config.max_epochs
+            except DistillError:  # it failed before there was a record: nothing to continue
+                self.folder = None
+        self.can_resume_changed.emit()

@@ -1,0 +1,143 @@
+"""How the window looks: two sets of colours, one style sheet, one grid.
+
+Light or dark follows the system (`QStyleHints.colorScheme`).  A widget that paints by itself asks `colors()` for
+what is current and paints anew on ``QEvent.PaletteChange``.  The one accent is copper, what a still is made of; the
+two curve colours, copper and blue, are told apart with any kind of colour vision.
+"""
+
+import logging
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from distill.paths import resources_dir
+
+log = logging.getLogger(__name__)
+
+#: The application's property that holds the `Appearance`.
+_PROPERTY = "distillAppearance"
+
+#: The grid, in device-independent pixels: small gap, gap, margin of a panel.
+HALF, GAP, MARGIN = 4, 8, 12
+
+
+@dataclass(frozen=True)
+class Colors:
+    """A set of colours, each as ``#rrggbb``."""
+
+    window: str
+    surface: str
+    border: str
+    border_strong: str
+    text: str
+    muted: str
+    disabled: str
+    hover: str
+    pressed: str
+    accent: str
+    accent_hover: str
+    accent_soft: str
+    accent_text: str
+    info: str
+    warning: str
+    error: str
+    second: str
+    faint: str
+    good: str
+
+
+LIGHT = Colors(
+    window="#f5f3f0", surface="#ffffff", border="#e2ddd6", border_strong="#cfc8bf",
+    text="#24211d", muted="#6b645c", disabled="#a79f96", hover="#f3efea", pressed="#e7e1d9",
+    accent="#b5541c", accent_hover="#9c4716", accent_soft="#f8e7db", accent_text="#ffffff",
+    info="#e8eff7", warning="#fdf1d3", error="#fbe4e1", second="#1f6fb5", faint="#dcc0ad", good="#2f7d4f",
+)  # fmt: skip
+
+DARK = Colors(
+    window="#1a1918", surface="#232220", border="#353330", border_strong="#4a4743",
+    text="#ece8e3", muted="#a8a199", disabled="#6f6963", hover="#2c2a28", pressed="#383532",
+    accent="#e58a4e", accent_hover="#f09a60", accent_soft="#43301f", accent_text="#1d130b",
+    info="#1e2d3d", warning="#3d3215", error="#47211d", second="#6fb1ea", faint="#6b4c38", good="#7cc79a",
+)  # fmt: skip
+
+
+class Appearance(Enum):
+    """What decides between light and dark."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+    @classmethod
+    def named(cls, name: str) -> "Appearance":
+        """Return the appearance of this name, or SYSTEM."""
+        return next((a for a in cls if a.value == name), cls.SYSTEM)
+
+
+def appearance() -> Appearance:
+    """Return what decides between light and dark."""
+    return Appearance.named(str(QApplication.instance().property(_PROPERTY)))  # type: ignore[union-attr]
+
+
+def is_dark() -> bool:
+    """Whether windows are dark now."""
+    chosen = appearance()
+    if chosen is Appearance.SYSTEM:
+        return QApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
+    return chosen is Appearance.DARK
+
+
+def colors() -> Colors:
+    """Return the colours that are current."""
+    return DARK if is_dark() else LIGHT
+
+
+def install(app: QApplication, chosen: Appearance = Appearance.SYSTEM) -> None:
+    """Give the application its look and let it follow the system, or what was chosen instead."""
+    is_first = app.property(_PROPERTY) is None
+    app.setProperty(_PROPERTY, chosen.value)
+    if is_first:
+        app.setStyle("Fusion")
+        app.styleHints().colorSchemeChanged.connect(lambda _scheme: _apply(app))
+    _apply(app)
+
+
+def _apply(app: QApplication) -> None:
+    current = colors()
+    app.setPalette(_palette(current))
+    try:
+        sheet = (resources_dir() / "style.qss").read_text(encoding="utf-8")
+    except OSError as exc:  # plain, but usable
+        log.error("The style sheet is missing: %s", exc)
+        return
+    for name, value in {**asdict(current), "icons": (resources_dir() / "icons").as_posix()}.items():
+        sheet = sheet.replace(f"@{name}@", value)
+    app.setStyleSheet(sheet)
+
+
+def _palette(current: Colors) -> QPalette:
+    palette = QPalette()
+    roles = {
+        QPalette.ColorRole.Window: current.window,
+        QPalette.ColorRole.WindowText: current.text,
+        QPalette.ColorRole.Base: current.surface,
+        QPalette.ColorRole.AlternateBase: current.hover,
+        QPalette.ColorRole.Text: current.text,
+        QPalette.ColorRole.Button: current.surface,
+        QPalette.ColorRole.ButtonText: current.text,
+        QPalette.ColorRole.ToolTipBase: current.surface,
+        QPalette.ColorRole.ToolTipText: current.text,
+        QPalette.ColorRole.PlaceholderText: current.muted,
+        QPalette.ColorRole.Highlight: current.accent,
+        QPalette.ColorRole.HighlightedText: current.accent_text,
+        QPalette.ColorRole.Accent: current.accent,
+        QPalette.ColorRole.Link: current.accent,
+    }
+    for role, value in roles.items():
+        palette.setColor(role, QColor(value))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(current.disabled))
+    return palette

@@ -1,0 +1,78 @@
+"""The table of model families.  No torch here: the window fills its menus from it before torch is imported.
+
+A family is a row here, a class that fulfils `distill.models.family.ModelFamily`, and a configuration type.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distill.errors import ConfigurationError
+from distill.training.config import AnyConfig, TrainingConfig, get_adaptive_config
+
+if TYPE_CHECKING:
+    from distill.models.family import ModelFamily
+
+
+@dataclass(frozen=True)
+class FamilyInfo:
+    """What the program knows about a family without importing it.
+
+    Attributes
+    ----------
+    key
+        Value of ``config.family``, of ``model_type`` in a model file, and of the family menu's item data.
+    label, description
+        For people.
+    config_type
+        Type of its configuration.
+    adaptive_config
+        Returns the configuration for a number of files.
+    monitor
+        What is watched in validation beside the loss: ``"kl"`` or ``"codebook"``.  The window shows the plot for it.
+    implementation
+        ``"module:class"`` of the `ModelFamily`.
+    """
+
+    key: str
+    label: str
+    description: str
+    config_type: type[AnyConfig]
+    adaptive_config: Callable[[int], AnyConfig]
+    monitor: str
+    implementation: str
+
+
+FAMILIES: tuple[FamilyInfo, ...] = (
+    FamilyInfo(
+        key="vae",
+        label="Mel VAE",
+        description="Quick to train; gives new sounds from random latents.",
+        config_type=TrainingConfig,
+        adaptive_config=get_adaptive_config,
+        monitor="kl",
+        implementation="distill.models.vae_family:MelVAEFamily",
+    ),
+)
+
+
+def family_info(key: str) -> FamilyInfo:
+    """Return a family's row.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such family.
+    """
+    for row in FAMILIES:
+        if row.key == key:
+            return row
+    raise ConfigurationError(f"family must be one of {', '.join(row.key for row in FAMILIES)}, not {key!r}.")
+
+
+def make_family(config: AnyConfig) -> "ModelFamily":
+    """Return the family object that trains what ``config`` describes.  Imports torch."""
+    module, name = family_info(config.family).implementation.split(":")
+    family: ModelFamily = getattr(importlib.import_module(module), name)(config)
+    return family

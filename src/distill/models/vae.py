@@ -1,0 +1,225 @@
+"""The convolutional variational autoencoder of the Mel VAE and of the Complex VAE.
+
+Every size is known when the network is built, so that a saved state always has a network to go into.  The model knows
+what the corpus looks like that it was trained on: mean and spread (two buffers) and its principal axes.  It takes and
+gives features in the fixed scale of the representation, and works inside on standardised ones.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from distill.models.losses import sample_posterior
+from distill.models.principal import PrincipalAxes
+
+#: Values that the bottleneck keeps for each latent when it is squeezed before the dense layers.
+_VALUES_PER_LATENT = 48
+#: Bounds of the posterior's log-variance: beyond them a step's noise or KL overflows in half precision.
+_LOGVAR_LIMIT = 12.0
+
+
+def _check_shape(latent_dim: int, in_channels: int, channels: Sequence[int], input_shape: tuple[int, int]) -> None:
+    for name, value in (("latent_dim", latent_dim), ("in_channels", in_channels)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value!r}.")
+    if not channels or min(channels) < 1:
+        raise ValueError(f"channels must be one or more positive numbers, not {tuple(channels)!r}.")
+    if len(input_shape) != 2 or min(input_shape) < 1:
+        raise ValueError(f"input_shape must be (bands, frames), both positive, not {input_shape!r}.")
+
+
+def bottleneck_shape(channels: Sequence[int], input_shape: tuple[int, int]) -> tuple[int, int, int]:
+    """Return channels, bands and frames behind the last layer: each layer halves the input, which is padded to fit."""
+    factor = 2 ** len(channels)
+    return channels[-1], math.ceil(input_shape[0] / factor), math.ceil(input_shape[1] / factor)
+
+
+def _squeezed_width(latent_dim: int, shape: tuple[int, int, int]) -> int:
+    """Return the channels that the bottleneck is squeezed to by a 1x1 layer, so that the dense layers stay small."""
+    return min(shape[0], math.ceil(_VALUES_PER_LATENT * latent_dim / (shape[1] * shape[2])))
+
+
+@torch.no_grad()
+def _quiet(layer: nn.Module) -> None:
+    """Bring a layer's start near zero."""
+    for parameter in layer.parameters():
+        parameter.mul_(0.1)
+
+
+class ConvEncoder(nn.Module):
+    """Features to what the principal axes miss of the posterior of their latents.
+
+    The last layer starts near zero: a new model is nearly its linear part.
+
+    Parameters
+    ----------
+    latent_dim
+        D, latents.
+    dropout
+        Share of the bottleneck's values that is left out in training.
+    in_channels
+        C, feature channels.
+    channels
+        Width of each stride-2 layer.
+    input_shape
+        Bands and frames of the features.
+    """
+
+    def __init__(
+        self, latent_dim: int, dropout: float, in_channels: int, channels: Sequence[int], input_shape: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        shape = bottleneck_shape(channels, input_shape)
+        wide, bands, frames = shape
+        narrow = _squeezed_width(latent_dim, shape)
+        factor = 2 ** len(channels)
+        self.padding = (0, frames * factor - input_shape[1], 0, bands * factor - input_shape[0])
+        layers: list[nn.Module] = []
+        before = in_channels
+        for width in channels:
+            layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.GroupNorm(1, width), nn.SiLU()]
+            before = width
+        layers += [nn.Conv2d(wide, narrow, 1), nn.SiLU()]
+        self.layers = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+        self.posterior = nn.Linear(narrow * bands * frames, 2 * latent_dim)
+        _quiet(self.posterior)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(mu, logvar)``, each ``[B, D]``, of standardised features ``[B, C, F, T]``."""
+        padded = nn.functional.pad(x, self.padding, mode="replicate") if any(self.padding) else x
+        hidden = self.dropout(self.layers(padded).flatten(1))
+        mu, logvar = self.posterior(hidden).float().chunk(2, dim=1)
+        return mu, logvar
+
+
+class ConvDecoder(nn.Module):
+    """Latents to what the principal axes miss of the features; the mirror of `ConvEncoder`, with its parameters."""
+
+    def __init__(
+        self, latent_dim: int, dropout: float, in_channels: int, channels: Sequence[int], input_shape: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        wide, bands, frames = bottleneck_shape(channels, input_shape)
+        narrow = _squeezed_width(latent_dim, (wide, bands, frames))
+        self.shape = (narrow, bands, frames)
+        self.input_shape = input_shape
+        self.expand = nn.Linear(latent_dim, math.prod(self.shape))
+        self.dropout = nn.Dropout(dropout)
+        layers: list[nn.Module] = [nn.Conv2d(narrow, wide, 1), nn.GroupNorm(1, wide), nn.SiLU()]
+        for width, after in zip(channels[:0:-1], channels[-2::-1], strict=True):
+            layers += [nn.ConvTranspose2d(width, after, 4, stride=2, padding=1), nn.GroupNorm(1, after), nn.SiLU()]
+        last = nn.ConvTranspose2d(channels[0], in_channels, 4, stride=2, padding=1)
+        _quiet(last)
+        layers.append(last)
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return standardised features ``[B, C, F, T]`` of latents ``[B, D]``."""
+        hidden = self.dropout(self.expand(z)).view(-1, *self.shape)
+        bands, frames = self.input_shape
+        features: Tensor = self.layers(hidden)[:, :, :bands, :frames]
+        return features
+
+
+class ConvVAE(nn.Module):
+    """Convolutional variational autoencoder; the defaults are the mel model.
+
+    Parameters
+    ----------
+    latent_dim
+        D, latents.
+    dropout
+        Share of the values around the latents that is left out in training.
+    in_channels
+        C, feature channels.
+    channels
+        Width of each stride-2 layer.
+    input_shape
+        Bands F and frames T of the features; they are padded inside to a multiple of what the layers halve.
+
+    Raises
+    ------
+    ValueError
+        A size is not positive.
+    """
+
+    feature_mean: Tensor
+    feature_std: Tensor
+
+    def __init__(
+        self,
+        latent_dim: int = 64,
+        dropout: float = 0.2,
+        in_channels: int = 1,
+        channels: Sequence[int] = (32, 64, 128, 256),
+        input_shape: tuple[int, int] = (128, 94),
+    ) -> None:
+        super().__init__()
+        _check_shape(latent_dim, in_channels, channels, input_shape)
+        self.latent_dim = latent_dim
+        self.in_channels = in_channels
+        self.channels = tuple(channels)
+        self.input_shape = (input_shape[0], input_shape[1])
+        self.encoder = ConvEncoder(latent_dim, dropout, in_channels, channels, self.input_shape)
+        self.decoder = ConvDecoder(latent_dim, dropout, in_channels, channels, self.input_shape)
+        self.principal = PrincipalAxes(latent_dim, in_channels * input_shape[0] * input_shape[1])
+        self.register_buffer("feature_mean", torch.zeros(in_channels, input_shape[0], 1))
+        self.register_buffer("feature_std", torch.ones(in_channels, 1, 1))
+
+    def fit_statistics(self, features: Tensor, noise_variance: float) -> None:
+        """Tell a new model what its corpus looks like: mean and spread, and the axes in which the sounds differ.
+
+        Parameters
+        ----------
+        features
+            Features of training sounds, ``[N, C, F, T]``.
+        noise_variance
+            See `PrincipalAxes.fit`.
+        """
+        mean = features.mean((0, 3))[:, :, None]
+        self.feature_mean.copy_(mean)
+        self.feature_std.copy_((features - mean).square().mean((0, 2, 3)).sqrt().clamp_min(1e-3)[:, None, None])
+        self.principal.fit(self.standardize(features.to(self.feature_mean)), noise_variance)
+
+    def standardize(self, x: Tensor) -> Tensor:
+        """Return features ``[B, C, F, T]`` with the corpus's mean taken out and its spread brought to 1."""
+        return (x - self.feature_mean) / self.feature_std
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posterior ``(mu, logvar)``, each ``[B, D]``, of features ``[B, C, F, T]``.
+
+        Raises
+        ------
+        ValueError
+            The features have another shape than the model.
+        """
+        if x.ndim != 4 or tuple(x.shape[1:]) != (self.in_channels, *self.input_shape):
+            expected = ", ".join(map(str, (self.in_channels, *self.input_shape)))
+            raise ValueError(f"features must have the shape [B, {expected}], not {list(x.shape)}.")
+        standard = self.standardize(x)
+        mu, logvar = self.principal.encode(standard)
+        mu_more, logvar_more = self.encoder(standard)
+        return mu + mu_more, (logvar + logvar_more).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return features ``[B, C, F, T]`` (float32) of latents ``[B, D]``."""
+        linear = self.principal.decode(z).view(-1, self.in_channels, *self.input_shape)
+        features: Tensor = (self.decoder(z).float() + linear) * self.feature_std + self.feature_mean
+        return features
+
+    def sample(self, n: int, device: torch.device | str, generator: torch.Generator | None = None) -> Tensor:
+        """Return features ``[n, C, F, T]`` of ``n`` latents drawn from the standard normal.
+
+        ``generator`` (on the CPU) makes the draw repeatable on every device; without one torch's own is used.
+        """
+        z = torch.randn(n, self.latent_dim, generator=generator)
+        return self.decode(z.to(device))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(recon, mu, logvar)``; in eval mode the latents are the posterior's mean."""
+        mu, logvar = self.encode(x)
+        z = sample_posterior(mu, logvar) if self.training else mu
+        return self.decode(z), mu, logvar

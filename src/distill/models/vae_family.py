@@ -1,0 +1,149 @@
+"""The variational autoencoders as families: network, loss terms, what is watched, sounds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
+from distill.models.family import EpochFacts, Objective, StepFacts
+from distill.models.losses import get_kl_weight, kl_per_latent, vae_loss
+from distill.models.vae import ConvVAE
+from distill.training.config import TrainingConfig
+from distill.training.metrics import (
+    ACTIVE_LATENT_KL,
+    COLLAPSE_KL,
+    EpochMetrics,
+    MetricsHistory,
+    StepMetrics,
+    TrainingNotice,
+    VQEpochMetrics,
+)
+
+
+class MelVAEFamily:
+    """Log-mel features, `ConvVAE`, reconstruction and KL.
+
+    Parameters
+    ----------
+    config
+        Settings of the run.
+    spectrogram
+        Representation; by default the one of the contract.
+    """
+
+    key = "vae"
+    history_type = MetricsHistory
+
+    def __init__(self, config: TrainingConfig, spectrogram: AudioSpectrogram | None = None) -> None:
+        self.config = config
+        self.spectrogram = spectrogram or AudioSpectrogram()
+        self.spectrogram_config: SpectrogramConfig = self.spectrogram.config
+
+    def build(self) -> ConvVAE:
+        """Return a new network for chunks of the configured length."""
+        samples = round(self.config.chunk_duration_s * self.spectrogram_config.sample_rate)
+        shape = (self.spectrogram_config.n_mels, self.spectrogram_config.frames(samples))
+        return ConvVAE(self.config.latent_dim, self.config.regularization.dropout, input_shape=shape)
+
+    def fit_statistics(self, model: nn.Module, features: Tensor) -> None:
+        """Set the model's feature mean, spread and principal axes.
+
+        The loss is a mean over the numbers of a chunk plus ``kl_weight`` times the KL in nat, so a Gaussian
+        likelihood with the same optimum has the noise variance ``kl_weight`` times that number.
+        """
+        assert isinstance(model, ConvVAE)
+        model.fit_statistics(features, self.config.kl_weight_max * features[0].numel())
+
+    def feature_key(self) -> str:
+        """Return the representation's name, version and geometry."""
+        return f"mel v1 {self.spectrogram_config!r}"
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """Return log-mel features ``[B, 1, F, T]``."""
+        return self.spectrogram.waveform_to_mel(waveform)
+
+    def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
+        """Return ``recon_loss`` and ``kl_loss``, measured on standardised features, and the posterior."""
+        assert isinstance(model, ConvVAE)
+        recon, mu, logvar = model(features)
+        target = model.standardize(features)
+        _, recon_loss, kl_loss = vae_loss(model.standardize(recon), target, mu, logvar, 0.0, self.config.free_bits)
+        return Objective({"recon_loss": recon_loss, "kl_loss": kl_loss}, None if step is not None else (mu, logvar))
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """Return the weight of the reconstruction (1) and of the KL, which warms up."""
+        kl = get_kl_weight(progress, 1.0, self.config.kl_warmup_fraction, self.config.kl_weight_max)
+        return {"recon_loss": 1.0, "kl_loss": kl}
+
+    def validation_figures(self, details: Sequence[Any]) -> dict[str, Any]:
+        """Return the raw KL of the set and the number of active latents."""
+        mu = torch.cat([mu for mu, _ in details])
+        logvar = torch.cat([logvar for _, logvar in details])
+        per_latent = kl_per_latent(mu, logvar)
+        return {
+            "kl_divergence": float(per_latent.sum()),
+            "active_latents": int((per_latent > ACTIVE_LATENT_KL).sum()),
+        }
+
+    def step_event(self, facts: StepFacts) -> StepMetrics:
+        """Return the event of a step."""
+        return StepMetrics(
+            epoch=facts.epoch,
+            step=facts.step,
+            total_steps=facts.total_steps,
+            train_loss=facts.loss,
+            recon_loss=facts.terms["recon_loss"],
+            kl_loss=facts.terms["kl_loss"],
+            kl_weight=facts.weights["kl_loss"],
+            learning_rate=facts.learning_rate,
+            step_time_s=facts.step_time_s,
+        )
+
+    def epoch_event(self, facts: EpochFacts) -> EpochMetrics:
+        """Return the event of an epoch."""
+        return EpochMetrics(
+            epoch=facts.epoch,
+            total_epochs=facts.total_epochs,
+            train_loss=facts.train_loss,
+            val_loss=facts.val_loss,
+            val_recon_loss=facts.val_terms["recon_loss"],
+            val_kl_loss=facts.val_terms["kl_loss"],
+            kl_divergence=facts.figures["kl_divergence"],
+            overfitting_gap=facts.overfitting_gap,
+            learning_rate=facts.learning_rate,
+            eta_seconds=facts.eta_seconds,
+            elapsed_seconds=facts.elapsed_seconds,
+            active_latents=facts.figures["active_latents"],
+        )
+
+    def warnings(self, event: EpochMetrics | VQEpochMetrics) -> list[TrainingNotice]:
+        """Warn of a collapsed posterior."""
+        assert isinstance(event, EpochMetrics)
+        if not event.kl_divergence < COLLAPSE_KL:
+            return []
+        return [
+            TrainingNotice(
+                "collapse",
+                f"Posterior collapse: the KL of the held-out sounds is {event.kl_divergence:.2f}, under {COLLAPSE_KL}. "
+                "The model ignores its latents and new sounds will all be alike; lower the KL weight or raise the free "
+                "bits.",
+            )
+        ]
+
+    def sample(self, model: nn.Module, count: int, seed: int) -> Tensor | None:
+        """Return features of sounds from latents of the standard normal."""
+        assert isinstance(model, ConvVAE)
+        generator = torch.Generator().manual_seed(seed)
+        return model.sample(count, model.feature_mean.device, generator)
+
+    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the features decoded from the posterior's mean."""
+        assert isinstance(model, ConvVAE)
+        mu, _ = model.encode(features)
+        return model.decode(mu)
+
+    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
+        """Return waveforms by mel inversion and Griffin-Lim."""
+        return self.spectrogram.mel_to_waveform(features, samples)

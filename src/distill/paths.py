@@ -1,0 +1,75 @@
+"""Where Distill keeps things on this computer.
+
+The places follow the platform's conventions (platformdirs).  ``DISTILL_HOME`` moves all of them under one folder:
+for tests, for a portable installation, or for a musician who wants everything on an external disk.
+"""
+
+import os
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import platformdirs
+
+_APP = "distill"
+
+
+def _place(kind: str, default: str) -> Path:
+    home = os.environ.get("DISTILL_HOME")
+    return Path(home).expanduser() / kind if home else Path(default)
+
+
+def data_dir() -> Path:
+    """Folder of what the user would miss: runs and models."""
+    return _place("data", platformdirs.user_data_dir(_APP, appauthor=False))
+
+
+def runs_dir() -> Path:
+    """Folder that new runs are made in."""
+    return data_dir() / "runs"
+
+
+def models_dir() -> Path:
+    """Folder of the user's model library."""
+    return data_dir() / "models"
+
+
+def demo_dir() -> Path:
+    """Folder that the built-in demo sounds are written to."""
+    return data_dir() / "demo-sounds"
+
+
+def cache_dir() -> Path:
+    """Folder of what can be computed again: decoded sounds and features."""
+    return _place("cache", platformdirs.user_cache_dir(_APP, appauthor=False))
+
+
+def log_dir() -> Path:
+    """Folder of the rotating log file."""
+    return _place("log", platformdirs.user_log_dir(_APP, appauthor=False))
+
+
+def settings_file() -> Path:
+    """File of the window's preferences."""
+    return _place("config", platformdirs.user_config_dir(_APP, appauthor=False)) / "settings.json"
+
+
+def resources_dir() -> Path:
+    """Folder of the bundled resources, in the source tree or in a frozen application."""
+    bundle = getattr(sys, "_MEIPASS", None)
+    return Path(bundle) / "resources" if bundle else Path(__file__).parents[2] / "resources"
+
+
+def slug(text: str, fallback: str = "untitled") -> str:
+    """Return ``text`` as a file name part that every system takes: letters, digits, dots and dashes."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60] or fallback
+
+
+def new_run_dir(name: str) -> Path:
+    """Return a path for a new run's folder, not yet made: date, time and name, made unique by a number."""
+    stem = f"{datetime.now():%Y-%m-%d %H.%M.%S} {slug(name, 'run')}"
+    path, n = runs_dir() / stem, 2
+    while path.exists():
+        path, n = runs_dir() / f"{stem} ({n})", n + 1
+    return path

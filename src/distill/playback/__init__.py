@@ -1,0 +1,1 @@
+"""Playing sounds, without Qt."""

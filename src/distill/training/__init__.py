@@ -1,0 +1,103 @@
+"""The training engine: settings in, events and files out."""
+
+from typing import TYPE_CHECKING
+
+from distill.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from distill.training.checkpoint import (
+        CHECKPOINT_VERSION,
+        get_best_checkpoint,
+        list_checkpoints,
+        load_checkpoint,
+        manage_checkpoints,
+        save_checkpoint,
+    )
+    from distill.training.config import (
+        OverfittingPreset,
+        RegularizationConfig,
+        TrainingConfig,
+        get_adaptive_config,
+        get_effective_preview_interval,
+    )
+    from distill.training.dataset import AudioTrainingDataset, create_data_loaders
+    from distill.training.epoch import train_epoch, validate_epoch
+    from distill.training.loop import resume_run, train
+    from distill.training.metrics import (
+        EpochMetrics,
+        MetricsCallback,
+        MetricsHistory,
+        PreparationProgress,
+        PreviewEvent,
+        StepMetrics,
+        TrainingCompleteEvent,
+        TrainingNotice,
+        VQEpochMetrics,
+        VQMetricsHistory,
+        VQStepMetrics,
+    )
+    from distill.training.preview import (
+        generate_preview,
+        generate_reconstruction_preview,
+        list_previews,
+        list_reconstructions,
+    )
+    from distill.training.runner import TrainingRunner
+
+_NAMES = {
+    "checkpoint": (
+        "CHECKPOINT_VERSION", "get_best_checkpoint", "list_checkpoints", "load_checkpoint", "manage_checkpoints",
+        "save_checkpoint",
+    ),
+    "config": (
+        "OverfittingPreset", "RegularizationConfig", "TrainingConfig", "get_adaptive_config",
+        "get_effective_preview_interval",
+    ),
+    "dataset": ("AudioTrainingDataset", "create_data_loaders"),
+    "epoch": ("train_epoch", "validate_epoch"),
+    "loop": ("resume_run", "train"),
+    "metrics": (
+        "EpochMetrics", "MetricsCallback", "MetricsHistory", "PreparationProgress", "PreviewEvent", "StepMetrics",
+        "TrainingCompleteEvent", "TrainingNotice", "VQEpochMetrics", "VQMetricsHistory", "VQStepMetrics",
+    ),
+    "preview": ("generate_preview", "generate_reconstruction_preview", "list_previews", "list_reconstructions"),
+    "runner": ("TrainingRunner",),
+}  # fmt: skip
+
+__all__ = [
+    "CHECKPOINT_VERSION",
+    "AudioTrainingDataset",
+    "EpochMetrics",
+    "MetricsCallback",
+    "MetricsHistory",
+    "OverfittingPreset",
+    "PreparationProgress",
+    "PreviewEvent",
+    "RegularizationConfig",
+    "StepMetrics",
+    "TrainingCompleteEvent",
+    "TrainingConfig",
+    "TrainingNotice",
+    "TrainingRunner",
+    "VQEpochMetrics",
+    "VQMetricsHistory",
+    "VQStepMetrics",
+    "create_data_loaders",
+    "generate_preview",
+    "generate_reconstruction_preview",
+    "get_adaptive_config",
+    "get_best_checkpoint",
+    "get_effective_preview_interval",
+    "list_checkpoints",
+    "list_previews",
+    "list_reconstructions",
+    "load_checkpoint",
+    "manage_checkpoints",
+    "resume_run",
+    "save_checkpoint",
+    "train",
+    "train_epoch",
+    "validate_epoch",
+]
+
+__getattr__ = lazy_names(__name__, _NAMES)

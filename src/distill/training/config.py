@@ -1,0 +1,258 @@
+"""Settings of a run: the single home of defaults, ranges, labels and help texts.
+
+The training panel, the command line and the checkpoints derive from the fields of these classes: each field is made
+by `setting`, whose metadata says how it is shown and what values it takes.  No torch here: the window reads this
+before torch is imported.
+"""
+
+import math
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import StrEnum
+from typing import Any, Literal, Self, TypeVar
+
+from distill.errors import ConfigurationError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+T = TypeVar("T")
+
+
+class OverfittingPreset(StrEnum):
+    """How much a run guards against learning its sounds by heart, by the number of files."""
+
+    CONSERVATIVE = "conservative"
+    BALANCED = "balanced"
+    AGGRESSIVE = "aggressive"
+
+
+def setting(
+    default: T,
+    label: str,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+) -> T:
+    """Return a dataclass field that knows its label, help text, unit and range (both ends included)."""
+    metadata = {"label": label, "help": help, "low": low, "high": high, "unit": unit, "choices": choices}
+    made: T = field(default=default, metadata=metadata)
+    return made
+
+
+class Validated:
+    """A dataclass whose fields are checked against their own metadata when it is built."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            if item.metadata:
+                _check(item.name, getattr(self, item.name), item.default, dict(item.metadata))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, strings and nested dicts, ready for JSON."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Build from `to_dict`'s result; unknown keys are ignored, missing ones take their default.
+
+        Raises
+        ------
+        ConfigurationError
+            ``data`` is not a dict, or a value is out of range.
+        """
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"{cls.__name__} must be stored as named settings, not as {type(data).__name__}.")
+        known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+        values: dict[str, Any] = {}
+        for name, value in data.items():
+            if name in known:
+                nested: Any = known[name].default_factory
+                is_nested = isinstance(nested, type) and issubclass(nested, Validated)
+                values[name] = nested.from_dict(value) if is_nested else value
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Validated) and is_dataclass(value):
+        return value.to_dict()
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _check(name: str, value: Any, default: Any, meta: dict[str, Any]) -> None:
+    choices, low, high = meta["choices"], meta["low"], meta["high"]
+    if choices and value in choices:
+        return
+    if low is None:
+        if choices:
+            raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        if isinstance(default, str) and not isinstance(value, str):
+            raise ConfigurationError(f"{name} must be text, not {value!r}.")
+        return
+    words = f"{' or '.join(choices)} or " if choices else ""
+    whole = isinstance(default, int) or bool(choices)
+    span = f"{words}a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and not isinstance(value, int)):
+        raise ConfigurationError(f"{name} must be {span}, not {value!r}.")
+    if not math.isfinite(value) or not low <= value <= high:
+        raise ConfigurationError(f"{name} must be {span}, not {value!r}.")
+
+
+@dataclass(frozen=True)
+class RegularizationConfig(Validated):
+    """What keeps a model from learning its sounds by heart."""
+
+    dropout: float = setting(
+        0.1, "Dropout", "Share of the values in the middle of the network that are left out at random in each step.",
+        low=0.0, high=0.9,
+    )  # fmt: skip
+    weight_decay: float = setting(
+        1e-2, "Weight decay", "How strongly AdamW pulls weights towards zero (decoupled, times the learning rate).",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    augmentation_expansion: int = setting(
+        4, "Variants per sound",
+        "How many variants of each second are trained on: the sound itself, and copies with pitch, speed, noise and "
+        "gain changed. 1 means no augmentation.",
+        low=1, high=32,
+    )  # fmt: skip
+    gradient_clip_norm: float = setting(
+        1.0, "Gradient clip", "Longest gradient that a step follows (L2 norm); longer ones are shortened to it.",
+        low=0.01, high=1000.0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunConfig(Validated):
+    """Settings that every family has."""
+
+    family: str = setting("", "Family", "Kind of model that is trained.")
+    max_epochs: int = setting(200, "Epochs", "How often the training goes through all sounds.", low=1, high=100_000)
+    batch_size: int = setting(
+        16, "Batch size", "Seconds of sound that are learned from at once.", low=1, high=4096, unit="s"
+    )
+    learning_rate: float = setting(
+        1.5e-3, "Learning rate", "Highest step size of the optimizer (AdamW); it warms up and then follows a cosine.",
+        low=1e-7, high=1.0,
+    )  # fmt: skip
+    val_fraction: float = setting(
+        0.1, "Held out", "Share of the files that is never trained on, to measure what the model has really learned.",
+        low=0.01, high=0.5,
+    )  # fmt: skip
+    chunk_duration_s: float = setting(
+        1.0, "Chunk length", "Length of the pieces that sounds are cut into.", low=0.25, high=8.0, unit="s"
+    )
+    checkpoint_interval: int = setting(
+        10, "Checkpoint every", "A checkpoint is written after this many epochs.", low=1, high=100_000, unit="epochs"
+    )
+    preview_interval: int = setting(
+        20, "Preview every", "Previews are made after this many epochs.", low=1, high=100_000, unit="epochs"
+    )
+    preview_interval_short: int = setting(
+        5, "Preview every (short runs)", "The same, for runs under 50 epochs.", low=1, high=100_000, unit="epochs"
+    )
+    max_checkpoints: int = setting(
+        3, "Checkpoints kept", "Newest checkpoints that are kept; the best one is kept beside them.", low=1, high=1000
+    )
+    preset: OverfittingPreset = setting(
+        OverfittingPreset.BALANCED, "Preset", "Guards against learning few sounds by heart.",
+        choices=tuple(p.value for p in OverfittingPreset),
+    )  # fmt: skip
+    regularization: RegularizationConfig = field(default_factory=RegularizationConfig)
+    device: str = setting("auto", "Device", "Where the training runs: auto, cpu, cuda, cuda:1, mps.")
+    precision: str = setting(
+        "auto", "Precision", "Number format of the heavy arithmetic; auto measures which is faster here.",
+        choices=("auto", "float32", "bfloat16"),
+    )  # fmt: skip
+    num_threads: int | str = setting(
+        "auto", "Threads", "Processor threads that the training uses; auto measures.",
+        low=1, high=1024, choices=("auto",),
+    )  # fmt: skip
+    seed: int = setting(0, "Seed", "Start of all random choices; the same seed gives the same run.", low=0, high=2**31)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "preset", OverfittingPreset(self.preset))
+
+
+@dataclass(frozen=True)
+class TrainingConfig(RunConfig):
+    """Settings of a variational autoencoder."""
+
+    family: str = setting("vae", "Family", "Kind of model that is trained.", choices=("vae",))
+    latent_dim: int = setting(64, "Latents", "Numbers that a second of sound is described by.", low=1, high=4096)
+    kl_warmup_fraction: float = setting(
+        0.3, "KL warm-up", "Share of the epochs over which the KL weight rises to its final value.", low=0.0, high=1.0
+    )
+    kl_weight_max: float = setting(
+        3e-4, "KL weight",
+        "Pull of the latents towards the standard normal: more gives better new sounds, less gives closer copies.",
+        low=0.0, high=100.0,
+    )  # fmt: skip
+    free_bits: float = setting(
+        0.05, "Free bits", "KL that each latent may have at no cost, so that it is not given up early.",
+        low=0.0, high=10.0, unit="nat",
+    )  # fmt: skip
+
+
+#: Runs shorter than this use `RunConfig.preview_interval_short`.
+SHORT_RUN_EPOCHS = 50
+
+#: Fewest files of the balanced and of the aggressive preset.
+BALANCED_FROM, AGGRESSIVE_FROM = 50, 200
+
+_REGULARIZATION = {
+    OverfittingPreset.CONSERVATIVE: RegularizationConfig(dropout=0.2, weight_decay=2e-2, augmentation_expansion=8),
+    OverfittingPreset.BALANCED: RegularizationConfig(dropout=0.1, weight_decay=1e-2, augmentation_expansion=4),
+    OverfittingPreset.AGGRESSIVE: RegularizationConfig(dropout=0.05, weight_decay=1e-2, augmentation_expansion=2),
+}
+
+
+def preset_for(file_count: int) -> OverfittingPreset:
+    """Return the preset that fits a number of files.
+
+    Raises
+    ------
+    ConfigurationError
+        ``file_count`` is not positive.
+    """
+    if file_count < 1:
+        raise ConfigurationError(f"file_count must be at least 1, not {file_count!r}.")
+    if file_count < BALANCED_FROM:
+        return OverfittingPreset.CONSERVATIVE
+    return OverfittingPreset.BALANCED if file_count < AGGRESSIVE_FROM else OverfittingPreset.AGGRESSIVE
+
+
+def apply_preset(config: "AnyConfig", preset: OverfittingPreset) -> "AnyConfig":
+    """Return ``config`` with a preset and the regularization that goes with it."""
+    return replace(config, preset=preset, regularization=_REGULARIZATION[preset])
+
+
+def get_adaptive_config(file_count: int) -> TrainingConfig:
+    """Return the settings of a Mel VAE for a number of files."""
+    config = apply_preset(TrainingConfig(), preset_for(file_count))
+    assert isinstance(config, TrainingConfig)
+    return config
+
+
+def get_effective_preview_interval(config: "AnyConfig") -> int:
+    """Return after how many epochs previews are made: short runs get them more often."""
+    return config.preview_interval_short if config.max_epochs < SHORT_RUN_EPOCHS else config.preview_interval
+
+
+AnyConfig = TrainingConfig
+
+
+def config_from_dict(data: dict[str, Any]) -> AnyConfig:
+    """Rebuild the configuration of any family from `Validated.to_dict`'s result.
+
+    Raises
+    ------
+    ConfigurationError
+        The family is unknown, or a value is out of range.
+    """
+    from distill.models.catalog import family_info  # late: the catalog names the configuration types of this module
+
+    if not isinstance(data, dict):
+        raise ConfigurationError("The settings of the run are not readable.")
+    return family_info(str(data.get("family", ""))).config_type.from_dict(data)

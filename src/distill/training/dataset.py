@@ -1,0 +1,285 @@
+"""Sounds as training material: chunks, the split by file, variants, batches.
+
+The order of everything is a pure function of the sounds' content, the seed and the epoch.  No random stream runs
+through a run, so there is none to restore when it is resumed in the middle of an epoch.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from distill.audio.augmentation import AugmentationPipeline
+from distill.audio.cache import CachedSound, SoundCache, read_derived
+from distill.audio.corpus import SkippedSound
+from distill.audio.io import SAMPLE_RATE, DecodingCancelled
+from distill.errors import NotEnoughSoundsError, SoundError
+from distill.training.config import AnyConfig
+
+#: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
+BLOCK_CHUNKS = 32
+_MIN_SOUNDS = 2
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PreparedSounds:
+    """Decoded sounds and what was left out."""
+
+    sounds: list[CachedSound]
+    skipped: list[SkippedSound]
+
+
+def prepare_sounds(
+    file_paths: Sequence[Path | str],
+    cache: SoundCache,
+    on_progress: Progress | None = None,
+    cancel_event: threading.Event | None = None,
+) -> PreparedSounds:
+    """Decode files into the cache, some at a time, in the order of their content.
+
+    Raises
+    ------
+    NotEnoughSoundsError
+        Fewer than two can be used; the message names each file that cannot, and why.
+    DecodingCancelled
+        ``cancel_event`` was set.
+    """
+    paths = sorted({Path(p) for p in file_paths})
+    sounds: list[CachedSound] = []
+    skipped: list[SkippedSound] = []
+
+    def decode(path: Path) -> CachedSound | SkippedSound:
+        try:
+            return cache.get(path, cancel_event)
+        except SoundError as exc:
+            return SkippedSound(path, str(exc))
+
+    with ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1)) as pool:
+        pending = [pool.submit(decode, path) for path in paths]
+        for done, future in enumerate(pending, 1):
+            if cancel_event is not None and cancel_event.is_set():
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise DecodingCancelled
+            found = future.result()
+            if isinstance(found, CachedSound):
+                sounds.append(found)
+            else:
+                skipped.append(found)
+            if on_progress is not None:
+                on_progress(done, len(paths))
+    if cancel_event is not None and cancel_event.is_set():
+        raise DecodingCancelled
+    if len(sounds) < _MIN_SOUNDS:
+        raise NotEnoughSoundsError(_too_few(sounds, skipped))
+    return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
+
+
+def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> str:
+    usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
+    reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
+    return f"Training needs at least {_MIN_SOUNDS} sounds, but {usable} ({reasons}). Add more sounds and start again."
+
+
+def split_by_file(sounds: Sequence[CachedSound], val_fraction: float) -> tuple[list[CachedSound], list[CachedSound]]:
+    """Return the sounds to train on and those held out.
+
+    Sounds are ranked by a digest of their content, so that the same files give the same split in whatever order
+    and under whatever names they come; copies of a file stay on one side.
+    """
+    groups: dict[str, list[CachedSound]] = {}
+    for sound in sorted(sounds, key=lambda s: (s.content_hash, str(s.source))):
+        groups.setdefault(sound.content_hash, []).append(sound)
+    if len(groups) == 1:  # nothing but copies of one sound: any split is as good
+        copies = next(iter(groups.values()))
+        return copies[1:], copies[:1]
+    ranked = sorted(groups, key=lambda h: hashlib.blake2b(f"split {h}".encode(), digest_size=8).digest())
+    held_out = min(len(ranked) - 1, max(1, round(val_fraction * len(ranked))))
+    val = [sound for key in ranked[:held_out] for sound in groups[key]]
+    train = [sound for key in ranked[held_out:] for sound in groups[key]]
+    return train, val
+
+
+def chunk_count(sound: CachedSound, chunk_samples: int) -> int:
+    """Return how many chunks a sound has, the last one padded."""
+    return max(1, -(-sound.samples // chunk_samples))
+
+
+def variant_blocks(
+    sound: CachedSound, variant: int, pipeline: AugmentationPipeline | None, chunk_samples: int, seed: int
+) -> Iterator[Tensor]:
+    """Yield the chunks of a variant of a sound, up to `BLOCK_CHUNKS` at a time: ``[n, 1, chunk_samples]``.
+
+    Variant 0 is the sound itself.  Others are drawn from a generator seeded by content, variant and seed.
+    """
+    chunks = chunk_count(sound, chunk_samples)
+    for first in range(0, chunks, BLOCK_CHUNKS):
+        count = min(BLOCK_CHUNKS, chunks - first)
+        want = count * chunk_samples
+        if variant == 0 or pipeline is None:
+            audio = torch.from_numpy(sound.read(first * chunk_samples, want))
+        else:
+            # What comes after the block is read too: a faster variant needs more of the sound than it fills.
+            reach = want + (int(want * 2 * pipeline.speed_change) if first + count < chunks else 0)
+            source = torch.from_numpy(sound.read(first * chunk_samples, reach))
+            digest = hashlib.blake2b(f"{sound.content_hash} {variant} {seed}".encode(), digest_size=8).digest()
+            rng = np.random.default_rng(int.from_bytes(digest, "little"))
+            audio = pipeline(source[None, None], rng)[0, 0, :want]
+        yield audio.reshape(count, 1, chunk_samples)
+
+
+class AudioTrainingDataset(Dataset[Tensor]):
+    """Chunks of sounds, each as often as it has variants.
+
+    Item ``i`` is chunk ``i % chunks`` in variant ``i // chunks``: a waveform ``[1, chunk_samples]``, mono float32 at
+    48 kHz, peak-normalised by file.
+
+    Parameters
+    ----------
+    file_paths
+        Files, or sounds that are decoded already.
+    chunk_duration_s
+        Length of a chunk.
+    augmentation_pipeline
+        Makes the variants; None: only the sounds themselves.
+    variants
+        How many variants of each chunk there are, the sound itself included.
+    seed
+        Start of the random choices of the variants.
+    cache
+        Where decoded sounds are kept; by default the user's.
+
+    Raises
+    ------
+    NotEnoughSoundsError
+        Fewer than two of the files can be used.
+    """
+
+    def __init__(
+        self,
+        file_paths: Sequence[Path | str | CachedSound],
+        chunk_duration_s: float = 1.0,
+        augmentation_pipeline: AugmentationPipeline | None = None,
+        variants: int = 1,
+        seed: int = 0,
+        cache: SoundCache | None = None,
+    ) -> None:
+        decoded = [item for item in file_paths if isinstance(item, CachedSound)]
+        files = [item for item in file_paths if not isinstance(item, CachedSound)]
+        self.sounds = decoded or prepare_sounds(files, cache or SoundCache()).sounds
+        self.chunk_samples = round(chunk_duration_s * SAMPLE_RATE)
+        self.pipeline = augmentation_pipeline
+        self.variants = variants if augmentation_pipeline is not None else 1
+        self.seed = seed
+        counts = [chunk_count(sound, self.chunk_samples) for sound in self.sounds]
+        self._first = np.concatenate([[0], np.cumsum(counts)])
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks, variants not counted."""
+        return int(self._first[-1])
+
+    def locate(self, item: int) -> tuple[CachedSound, int, int]:
+        """Return the sound, the chunk within it and the variant of an item.
+
+        Raises
+        ------
+        IndexError
+            There is no such item.
+        """
+        if not 0 <= item < len(self):
+            raise IndexError(f"There is no chunk {item}: the set has {len(self)}.")
+        variant, chunk = divmod(item, self.chunks)
+        sound = int(np.searchsorted(self._first, chunk, side="right")) - 1
+        return self.sounds[sound], chunk - int(self._first[sound]), variant
+
+    def __len__(self) -> int:
+        return self.chunks * self.variants
+
+    def __getitem__(self, item: int) -> Tensor:
+        sound, chunk, variant = self.locate(item)
+        if variant == 0 or self.pipeline is None:
+            return torch.from_numpy(sound.read(chunk * self.chunk_samples, self.chunk_samples))[None]
+        key = f"variant {variant} {self.seed} {self.chunk_samples} {self.pipeline.fingerprint()}"
+        blocks = variant_blocks(sound, variant, self.pipeline, self.chunk_samples, self.seed)
+        stored = sound.derived(key, lambda: torch.cat(list(blocks)).numpy())
+        return torch.from_numpy(read_derived(stored, chunk, 1)[0])
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of item numbers; the order is a pure function of seed and epoch.
+
+    Batches differ by at most one item in size, so that no last step is taken on a handful of chunks.
+
+    Parameters
+    ----------
+    items
+        Number of items.
+    batch_size
+        Largest batch.
+    seed
+        Start of the order, or None for the items' own order in each epoch.
+    """
+
+    def __init__(self, items: int, batch_size: int, seed: int | None) -> None:
+        self.items = items
+        self.seed = seed
+        self.batches = max(1, -(-items // batch_size))
+        self._epoch = 0
+        self._first_batch = 0
+
+    def start_at(self, epoch: int, first_batch: int = 0) -> None:
+        """Choose the epoch of the next iteration, and how many of its batches are left out."""
+        self._epoch, self._first_batch = epoch, first_batch
+
+    def __len__(self) -> int:
+        return self.batches - self._first_batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.items)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, self._epoch]).permutation(self.items)
+        edges = np.linspace(0, self.items, self.batches + 1).round().astype(int)
+        for low, high in list(pairwise(edges))[self._first_batch :]:
+            yield order[low:high].tolist()
+
+
+def make_loader(dataset: Dataset[Tensor], items: int, batch_size: int, seed: int | None) -> DataLoader[Tensor]:
+    """Return a loader over `EpochBatches` that draws nothing from torch's global random stream."""
+    batches = EpochBatches(items, batch_size, seed)
+    return DataLoader(dataset, batch_sampler=batches, generator=torch.Generator())
+
+
+def create_data_loaders(
+    file_paths: Sequence[Path | str], config: AnyConfig, augmentation_pipeline: AugmentationPipeline | None = None
+) -> tuple[DataLoader[Tensor], DataLoader[Tensor]]:
+    """Return ``(train_loader, val_loader)`` of waveform batches ``[B, 1, chunk_samples]``.
+
+    The split is by file.  With a pipeline each training chunk comes in ``augmentation_expansion`` variants an epoch;
+    held-out chunks are never changed.
+
+    Raises
+    ------
+    NotEnoughSoundsError
+        Fewer than two of the files can be used.
+    """
+    cache = SoundCache()
+    train, val = split_by_file(prepare_sounds(file_paths, cache).sounds, config.val_fraction)
+    chunk_s = config.chunk_duration_s
+    variants = config.regularization.augmentation_expansion
+    train_set = AudioTrainingDataset(train, chunk_s, augmentation_pipeline, variants, config.seed)
+    val_set = AudioTrainingDataset(val, chunk_s)
+    return (
+        make_loader(train_set, len(train_set), config.batch_size, config.seed),
+        make_loader(val_set, len(val_set), config.batch_size, None),
+    )

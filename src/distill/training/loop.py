@@ -1,0 +1,292 @@
+"""The training loop: one for all families.
+
+It blocks, owns no thread but the one that writes files, prints nothing and names no family.  What happens is told
+through ``callback(event)``.  Setting up, running and ending are separate; the ending exists once, whatever ended the
+run.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.audio.io import DecodingCancelled
+from distill.errors import CheckpointError
+from distill.models.family import EpochFacts
+from distill.training import ending
+from distill.training.checkpoint import list_checkpoints, read_checkpoint
+from distill.training.config import AnyConfig, get_effective_preview_interval
+from distill.training.epoch import Measured, StepMeter, TrainingStep, train_steps, validate
+from distill.training.metrics import (
+    OVERFITTING_GAP,
+    EpochMetrics,
+    Event,
+    MetricsCallback,
+    StepMetrics,
+    TrainingNotice,
+    VQEpochMetrics,
+    VQStepMetrics,
+)
+from distill.training.run import Request, Run, Teller, open_run, set_up, with_epochs
+from distill.training.run_folder import RunRecord
+from distill.training.saving import append_history, make_previews, report_write_errors, save_progress
+from distill.training.speed import computing_threads
+
+
+def train(
+    config: AnyConfig,
+    file_paths: Sequence[Path | str],
+    output_dir: Path | str,
+    device: str = "auto",
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+    resume_checkpoint: Path | str | None = None,
+    models_dir: Path | str | None = None,
+    dataset_name: str = "",
+    model_name: str = "",
+) -> dict[str, Any]:
+    """Train a model on sounds; return when the run has ended.
+
+    Parameters
+    ----------
+    config
+        Settings; their type and fields choose the family.
+    file_paths
+        Sounds, in any order.
+    output_dir
+        Folder of the run, made new; see the contract for what is in it.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    callback
+        Takes each event, in the calling thread.
+    cancel_event
+        Stops the run within one step, with a checkpoint.
+    resume_checkpoint
+        Continues exactly where this checkpoint stands.
+    models_dir
+        Library that the finished model is also saved to.
+    dataset_name, model_name
+        For people; stored with the run and the model.
+
+    Returns
+    -------
+    dict
+        ``model`` (the newest weights, in eval mode), ``metrics_history``, ``output_dir``, ``best_checkpoint_path``,
+        ``model_path``, ``outcome`` (``"finished"`` or ``"stopped"``).
+
+    Raises
+    ------
+    DistillError
+        The run could not be started, resumed or finished; `TrainingCompleteEvent` has then been told as well.
+    """
+    request = Request(
+        config=config,
+        file_paths=[Path(p) for p in file_paths],
+        output_dir=Path(output_dir),
+        device=str(device),
+        cancel_event=cancel_event or threading.Event(),
+        resume_checkpoint=None if resume_checkpoint is None else Path(resume_checkpoint),
+        models_dir=None if models_dir is None else Path(models_dir),
+        dataset_name=dataset_name,
+        model_name=model_name,
+    )
+    tell, began = Teller(callback), time.perf_counter()
+    run: Run | None = None
+    outcome, error = "failed", None
+    try:
+        run = open_run(request, tell)
+        with computing_threads(config.num_threads):
+            set_up(run)
+        with computing_threads(run.speed.num_threads):
+            outcome = "finished" if run_epochs(run) else "stopped"
+    except DecodingCancelled:
+        outcome = "stopped"
+    except BaseException as exc:
+        error = exc
+    return ending.end(run, request, tell, outcome, error, time.perf_counter() - began)
+
+
+def run_epochs(run: Run) -> bool:
+    """Train and validate epoch after epoch; False when the user stopped."""
+    if run.saved_at is None:
+        save_progress(run, wait=True)  # so that a run killed from here on can be resumed
+    for epoch in range(run.epoch, run.config.max_epochs):
+        run.epoch = epoch
+        if not _train(run) or (event := _measure(run)) is None:
+            return False
+        run.epoch, run.step, run.session_epochs = epoch + 1, 0, run.session_epochs + 1
+        run.history.add_epoch(event)  # type: ignore[arg-type]
+        run.tell(event)
+        _warn(run, event)
+        append_history(run)
+        if _due(epoch, run.config.checkpoint_interval, run) or run.unfinished_checkpoint == epoch:
+            save_progress(run, event)
+        if _due(epoch - 1, get_effective_preview_interval(run.config), run):
+            make_previews(run, epoch)
+        report_write_errors(run)
+    return True
+
+
+def _due(epoch: int, interval: int, run: Run) -> bool:
+    """Whether something that happens at the end of every ``interval`` epochs happens now; the last epoch always."""
+    return (epoch + 1) % interval == 0 or run.epoch == run.config.max_epochs
+
+
+def _train(run: Run) -> bool:
+    """Take the steps of the epoch that are not done yet; False when the user stopped."""
+    assert run.material and run.model and run.optimizer and run.scheduler
+    loader = run.material.train_loader
+    loader.batch_sampler.start_at(run.epoch, run.step)  # type: ignore[union-attr]
+    meter = StepMeter(
+        run.family,
+        run.epoch,
+        run.material.steps_per_epoch,
+        run.family.weights(run.epoch / run.kl_epochs),
+        on_step=lambda step: _take_step(run, step),
+        on_notice=run.tell,
+        non_finite_run=run.non_finite_run,
+    )
+    clip = run.config.regularization.gradient_clip_norm
+    step = TrainingStep(run.family, run.model, run.optimizer, clip, run.speed)
+    try:
+        run.step = train_steps(
+            step, loader, meter, run.device, run.config.seed, run.step, run.scheduler.step, run.request.cancel_event
+        )
+    finally:
+        run.non_finite_run = meter.non_finite_run
+    return not run.request.cancel_event.is_set()
+
+
+def _take_step(run: Run, step: StepMetrics | VQStepMetrics) -> None:
+    run.history.add_step(step)  # type: ignore[arg-type]
+    run.tell(step)
+
+
+def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
+    """Measure held-out and training sounds alike; None when the user stopped."""
+    assert run.material and run.scheduler and run.model
+    weights = run.family.weights(1.0)
+    size = run.config.batch_size
+    val, probe = run.material.val_set, run.material.probe_items
+    measured: list[Measured] = []
+    for batches in (val.batches(range(len(val)), size), run.material.train_set.batches(probe, size)):
+        found = validate(
+            run.family,
+            run.model,
+            batches,
+            weights,
+            run.device,
+            run.speed,
+            run.request.cancel_event,
+        )
+        if found is None:
+            return None
+        measured.append(found)
+    held_out, trained = measured
+    done = run.session_epochs + 1
+    session = time.perf_counter() - run.started
+    return run.family.epoch_event(
+        EpochFacts(
+            epoch=run.epoch,
+            total_epochs=run.config.max_epochs,
+            train_loss=trained.loss,
+            val_loss=held_out.loss,
+            val_terms=held_out.terms,
+            figures=held_out.figures,
+            overfitting_gap=(held_out.loss - trained.loss) / trained.loss if trained.loss else 0.0,
+            learning_rate=float(run.scheduler.get_last_lr()[0]),
+            eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, session, done),
+            elapsed_seconds=run.elapsed,
+        )
+    )
+
+
+def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
+    """Tell what the user should know, once when it begins and not again while it lasts."""
+    found = {notice.topic: notice for notice in run.family.warnings(event)}
+    if event.overfitting_gap > OVERFITTING_GAP:
+        found["overfitting"] = TrainingNotice(
+            "overfitting",
+            f"Overfitting: the loss on held-out sounds is {event.overfitting_gap:.0%} above that on trained ones. "
+            "Training goes on; more sounds, more variants per sound or a stricter preset would help.",
+        )
+    for topic, notice in found.items():
+        if topic not in run.warned:
+            run.tell(notice)
+    run.warned = set(found)
+
+
+def resume_run(
+    run_dir: Path | str,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+    max_epochs: int | None = None,
+    models_dir: Path | str | None = None,
+) -> dict[str, Any]:
+    """Continue a run from its newest whole checkpoint; see `train`.
+
+    Parameters
+    ----------
+    run_dir
+        Folder of the run.
+    callback, cancel_event, models_dir
+        As in `train`.
+    max_epochs
+        New number of epochs, or None for the run's own.
+
+    Raises
+    ------
+    DistillError
+        The folder is no run, has no checkpoint that can be read, or as in `train`.
+    """
+    folder = Path(run_dir)
+    record = RunRecord.load(folder)
+    checkpoint, notices = _newest_whole(folder / "checkpoints")
+
+    def tell(event: Event) -> None:
+        while notices:
+            callback(notices.pop(0))  # type: ignore[misc]
+        callback(event)  # type: ignore[misc]
+
+    return train(
+        with_epochs(record.config, max_epochs),
+        record.file_paths,
+        folder,
+        record.config.device,
+        tell if callback is not None else None,
+        cancel_event,
+        checkpoint,
+        models_dir,
+    )
+
+
+def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
+    """Return the newest checkpoint that can be read, and what to say of newer ones that cannot.
+
+    Raises
+    ------
+    CheckpointError
+        There are checkpoints, and none can be read.
+    """
+    paths = sorted(folder.glob("checkpoint_epoch*.pt"))
+    listed = [Path(f["path"]) for f in list_checkpoints(folder)]
+    notices = [
+        TrainingNotice("checkpoint", f"{path.name} is damaged and is passed over.")
+        for path in paths
+        if path not in listed
+    ]
+    for path in reversed(listed):
+        try:
+            read_checkpoint(path)
+            return path, notices
+        except CheckpointError as exc:
+            notices.append(TrainingNotice("checkpoint", f"{exc} An older one is used."))
+    if paths:
+        raise CheckpointError(
+            f"None of the {len(paths)} checkpoints in {folder} can be read. Start a new run; the sounds are untouched."
+        )
+    notices.append(
+        TrainingNotice("resumed", "The run was ended before its first checkpoint; it begins again at epoch 0.", "info")
+    )
+    return None, notices

@@ -1,0 +1,1 @@
+"""Tests of Distill.  The folders mirror ``src/distill``; ``support`` holds what they share."""

@@ -1,0 +1,299 @@
+"""The player, against a real (virtual) sound card and against outputs that fail."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+from tests.support.sound_card import NullSink
+
+from distill.errors import PlaybackError
+from distill.playback import output as output_module
+from distill.playback.output import Output, OutputFormat
+from distill.playback.player import Player, PlayerState, PlayerStatus
+from distill.playback.sound import Sound, fitted, load_sound
+
+Floats = NDArray[np.float32]
+
+
+class Journal(list[PlayerStatus]):
+    """A listener that remembers, and can wait for a state."""
+
+    def __call__(self, status: PlayerStatus) -> None:
+        self.append(status)
+
+    def await_state(self, state: PlayerState, seconds: float = 5.0) -> PlayerStatus:
+        deadline = time.monotonic() + seconds
+        while not (self and self[-1].state is state):
+            assert time.monotonic() < deadline, f"{state} never came, only {list(self)}"
+            time.sleep(0.005)
+        return self[-1]
+
+
+class FakeOutput:
+    """Stands in for a device: `pull` asks for a block as PortAudio's thread does."""
+
+    format = OutputFormat(48_000, 2)
+    latency_seconds = 0.0
+    underflows = 0
+
+    def __init__(self, fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> None:
+        self.fill, self.on_drained = fill, on_drained
+        self.is_running = self.is_closed = False
+
+    def start(self) -> None:
+        self.is_running = True
+
+    def stop(self) -> None:
+        self.is_running = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def pull(self, frames: int) -> Floats:
+        block = np.full((frames, 2), np.nan, dtype=np.float32)
+        if not self.fill(block):
+            self.on_drained()
+        return block
+
+
+def noise(seconds: float, sample_rate: int = 48_000, channels: int = 1) -> Floats:
+    rng = np.random.default_rng(3)
+    white = rng.standard_normal((round(seconds * sample_rate), channels))
+    smooth = np.apply_along_axis(lambda x: np.convolve(x, np.ones(8) / 8, "same"), 0, white)
+    return (0.5 * smooth / np.abs(smooth).max()).astype(np.float32)
+
+
+def write(path: Path, audio: Floats, sample_rate: int = 48_000) -> Path:
+    soundfile.write(path, audio, sample_rate, subtype="PCM_16")
+    return path
+
+
+def aligned(recording: Floats, wanted: Floats) -> Floats:
+    """Return the stretch of ``recording`` where ``wanted`` was played."""
+    size = 2 ** int(np.ceil(np.log2(len(recording) + len(wanted))))
+    product = np.fft.irfft(np.fft.rfft(recording, size) * np.conj(np.fft.rfft(wanted, size)), size)
+    start = int(np.argmax(product[: len(recording)]))
+    found = recording[start : start + len(wanted)]
+    return np.pad(found, (0, len(wanted) - len(found)))
+
+
+def correlations(recording: Floats, wanted: Floats) -> list[float]:
+    """Return the correlation of each tenth of a second that is not silent."""
+    found, step = aligned(recording, wanted), 4800
+    pieces = [(wanted[i : i + step], found[i : i + step]) for i in range(0, len(wanted) - step + 1, step)]
+    return [float(np.corrcoef(a, b)[0, 1]) if b.std() > 0 else 0.0 for a, b in pieces if a.std() > 1e-3]
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def player(null_sink: NullSink, journal: Journal) -> Iterator[Player]:
+    made = Player(journal)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[tuple[Player, list[FakeOutput], Journal]]:
+    outputs: list[FakeOutput] = []
+    journal = Journal()
+
+    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> FakeOutput:
+        outputs.append(FakeOutput(fill, on_drained))
+        return outputs[-1]
+
+    made = Player(journal, open_output)  # type: ignore[arg-type]
+    yield made, outputs, journal
+    made.close()
+
+
+def test_all_of_a_sound_is_heard_and_its_end_is_told(
+    player: Player, null_sink: NullSink, journal: Journal, tmp_path: Path
+) -> None:
+    audio = noise(1.0)
+    path = write(tmp_path / "a.wav", audio)
+    with null_sink.recording() as take:
+        player.play(path)
+        journal.await_state(PlayerState.PLAYING)
+        time.sleep(0.5)
+        assert 0.2 < player.position_seconds < 0.8
+        journal.await_state(PlayerState.IDLE)
+    assert min(correlations(take.audio, audio[:, 0])) > 0.99
+    assert player.underflows == 0
+    assert journal[-1].path == path
+    assert journal[-1].error is None
+
+
+def test_a_sound_of_another_rate_plays_at_its_own_pitch(
+    player: Player, null_sink: NullSink, journal: Journal, tmp_path: Path
+) -> None:
+    audio = noise(0.6, 44_100)
+    path = write(tmp_path / "a.wav", audio, 44_100)
+    with null_sink.recording() as take:
+        player.play(path)
+        journal.await_state(PlayerState.PLAYING)
+        journal.await_state(PlayerState.IDLE)
+    wanted = soxr.resample(audio[:, 0], 44_100, 48_000).astype(np.float32)
+    assert min(correlations(take.audio, wanted)) > 0.99
+
+
+def test_no_dropout_while_other_threads_hold_the_interpreter(
+    player: Player, null_sink: NullSink, journal: Journal, tmp_path: Path
+) -> None:
+    audio = noise(1.5)
+    path = write(tmp_path / "a.wav", audio)
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            sum(i * i for i in range(20_000))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        with null_sink.recording() as take:
+            player.play(path)
+            journal.await_state(PlayerState.PLAYING)
+            journal.await_state(PlayerState.IDLE)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert min(correlations(take.audio, audio[:, 0])) > 0.99
+
+
+def test_a_second_sound_takes_the_place_of_the_first(
+    player: Player, null_sink: NullSink, journal: Journal, tmp_path: Path
+) -> None:
+    first, second = write(tmp_path / "1.wav", noise(5.0)), write(tmp_path / "2.wav", -noise(0.4))
+    player.play(first)
+    journal.await_state(PlayerState.PLAYING)
+    with null_sink.recording() as take:
+        player.play(second)
+        assert journal.await_state(PlayerState.IDLE).path == second
+    assert min(correlations(take.audio, -noise(0.4)[:, 0])) > 0.99
+
+
+def test_stop_and_seek_and_volume(fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path) -> None:
+    player, outputs, journal = fake
+    audio = noise(1.0)
+    player.volume = 0.5
+    player.play(write(tmp_path / "a.wav", audio))
+    journal.await_state(PlayerState.PLAYING)
+    player.seek(0.5)
+    heard = outputs[0].pull(4800)
+    np.testing.assert_allclose(heard[600:, 0], 0.5 * audio[24_600:28_800, 0], atol=1e-3)
+    assert player.position_seconds == pytest.approx(0.6)
+    player.volume = 0.25
+    outputs[0].pull(480)  # on its way there, without a step
+    np.testing.assert_allclose(outputs[0].pull(480)[:, 1], 0.25 * audio[29_280:29_760, 0], atol=1e-3)
+    player.stop()
+    journal.await_state(PlayerState.IDLE)
+    assert not outputs[0].is_running
+    assert player.position_seconds == 0.0
+
+
+def test_the_device_is_opened_on_the_first_click_and_kept(
+    fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path
+) -> None:
+    player, outputs, journal = fake
+    assert outputs == []
+    path = write(tmp_path / "a.wav", noise(0.1))
+    for _ in range(2):
+        player.play(path)
+        journal.await_state(PlayerState.PLAYING)
+        while outputs[0].is_running:
+            outputs[0].pull(4800)
+        journal.await_state(PlayerState.IDLE)
+    assert len(outputs) == 1
+    player.close()
+    assert outputs[0].is_closed
+
+
+def test_no_device_is_a_state_and_the_next_click_looks_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: Journal
+) -> None:
+    rescans: list[int] = []
+    outputs: list[FakeOutput] = []
+    monkeypatch.setattr("distill.playback.player.rescan", lambda: rescans.append(1))
+
+    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> FakeOutput:
+        if not rescans:
+            raise PlaybackError("No sound can be played: no output device answers.")
+        outputs.append(FakeOutput(fill, on_drained))
+        return outputs[-1]
+
+    player = Player(journal, open_output)  # type: ignore[arg-type]
+    path = write(tmp_path / "a.wav", noise(0.1))
+    player.play(path)
+    assert "no output device" in str(journal.await_state(PlayerState.NO_DEVICE).error)
+    player.play(path)
+    assert journal.await_state(PlayerState.PLAYING).error is None
+    assert rescans == [1]
+    player.close()
+
+
+def test_a_device_that_goes_away_while_it_plays_is_told(
+    fake: tuple[Player, list[FakeOutput], Journal], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("distill.playback.player.rescan", lambda: None)
+    player, outputs, journal = fake
+    player.play(write(tmp_path / "a.wav", noise(1.0)))
+    journal.await_state(PlayerState.PLAYING)
+    outputs[0].pull(4800)
+    outputs[0].on_drained()  # PortAudio's thread has ended in the middle of the sound
+    assert "gone" in str(journal.await_state(PlayerState.NO_DEVICE).error)
+    assert outputs[0].is_closed
+
+
+def test_missing_portaudio_is_one_clear_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: Journal
+) -> None:
+    def no_library(name: str) -> object:
+        raise OSError("PortAudio library not found")
+
+    monkeypatch.setattr(output_module.importlib, "import_module", no_library)
+    player = Player(journal, Output)
+    player.play(write(tmp_path / "a.wav", noise(0.1)))
+    assert "PortAudio is missing" in str(journal.await_state(PlayerState.NO_DEVICE).error)
+    player.close()
+
+
+@pytest.mark.parametrize(("content", "word"), [(b"", "decoded"), (b"RIFFxxxx", "decoded"), (None, "not there")])
+def test_a_file_that_cannot_be_played_is_told(
+    fake: tuple[Player, list[FakeOutput], Journal], content: bytes | None, word: str, tmp_path: Path
+) -> None:
+    player, _, journal = fake
+    path = tmp_path / "bad.wav"
+    if content is not None:
+        path.write_bytes(content)
+    player.play(path)
+    assert word in str(journal.await_state(PlayerState.IDLE).error)
+
+
+def test_loading_keeps_two_channels_and_hides_what_is_no_number(tmp_path: Path) -> None:
+    audio = noise(0.1, channels=3)
+    audio[5, 0] = np.nan
+    soundfile.write(tmp_path / "a.wav", audio, 48_000, subtype="FLOAT")
+    sound = load_sound(tmp_path / "a.wav")
+    assert sound.frames.shape == (4800, 2)
+    assert sound.frames[5, 0] == 0.0
+    assert sound.seconds == pytest.approx(0.1)
+
+
+def test_fitting_to_a_device() -> None:
+    stereo = Sound(Path("a"), noise(0.5, channels=2), 48_000)
+    mono = fitted(stereo, 44_100, 1)
+    assert mono.frames.shape == (22_050, 1)
+    assert fitted(mono, 44_100, 2).frames.shape == (22_050, 2)
+    np.testing.assert_allclose(fitted(stereo, 48_000, 1).frames[:, 0], stereo.frames.mean(axis=1), atol=1e-6)
