@@ -16,10 +16,9 @@ SOURCE = ROOT / "src" / "distill"
 #: What each part may know beside itself.  The order is that of the way of the data.  Settings and events are the
 #: words that models and loop have in common, and know nothing themselves.
 WORDS = {"training.config", "training.metrics"}
-BASE = {"", "errors", "files", "paths", "lazy", "archive"}
+BASE = {"", "errors", "files", "paths", "lazy", "archive", "validation"}
 KNOWS: dict[str, set[str]] = {
-    # The representation has settings, too, and makes them as all settings are made.
-    "audio": BASE | {"training.config.Validated", "training.config.setting"},
+    "audio": BASE,
     "models": BASE | WORDS | {"audio"},
     "training": BASE | {"audio", "models"},
     "playback": BASE | {"audio"},
@@ -31,7 +30,7 @@ TORCH_FREE = [
     "__init__", "errors", "files", "paths", "lazy", "settings", "diagnostics", "__main__",
     "cli", "cli_options", "terminal", "interrupt",
     "audio.corpus", "audio.io", "audio.cache", "audio.demo",
-    "models.catalog",
+    "models.catalog", "models.metadata", "validation",
     "training.config", "training.metrics", "training.recipe", "training.run_folder",
 ]  # fmt: skip
 

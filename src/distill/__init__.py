@@ -2,7 +2,7 @@
 
 The folders follow the way of the data, and each step knows only those before it::
 
-    files, errors, paths         what everything stands on
+    files, errors, paths, validation, archive    what everything stands on
     audio/      sounds on disk -> corpus -> cache -> representation (spectrogram)
     models/     model families: network, loss, sampling; `.distill` files
     training/   configuration, dataset, the one loop, events, checkpoints, previews

@@ -7,15 +7,23 @@ whether it is truncated, damaged, foreign or from a newer version.
 import pickle
 import zipfile
 import zlib
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from distill.errors import DistillError
+from distill.errors import CheckpointError, DistillError
 from distill.files import write_whole
 
 _ZIP_MAGIC = b"PK\x03\x04"
+
+CHECKPOINT_VERSION = 1
+CHECKPOINT_FORMAT = "distill_checkpoint"
+_CHECKPOINT_KEYS = frozenset(
+    ("version", "epoch", "step", "model_state_dict", "optimizer_state_dict", "scheduler_state_dict", "train_loss",
+     "val_loss", "training_config", "spectrogram_config", "metrics_history")
+)  # fmt: skip
 
 
 def write_archive(path: Path, data: dict[str, Any]) -> None:
@@ -116,3 +124,34 @@ def apply_state(target: Any, state: Any, name: str, path: Path, error: type[Dist
         if given.is_floating_point() != tensor.is_floating_point():
             raise error(f"{path.name} holds another kind of {name} than this one: {key} is of type {given.dtype}.")
     target.load_state_dict(state)
+
+
+def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
+    """Return what a checkpoint holds, checked but not applied to anything.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, truncated, damaged, foreign, or from a newer version; the message says which.
+    """
+    path = Path(path)
+    data = read_archive(path, "checkpoint", CheckpointError, device)
+    version = data.get("version")
+    if isinstance(version, int) and version > CHECKPOINT_VERSION and "model_state_dict" in data:
+        raise CheckpointError(
+            f"{path.name} was written by a newer version of Distill (format {version}, this one reads up to "
+            f"{CHECKPOINT_VERSION}). Update Distill to open it."
+        )
+    if version != CHECKPOINT_VERSION or not data.keys() >= _CHECKPOINT_KEYS:
+        raise CheckpointError(f"{path.name} is not a checkpoint of Distill.")
+    return data
+
+
+def plain_config(config: Any) -> dict[str, Any]:
+    """Return a configuration, or what stands for one, as a plain dict."""
+    if hasattr(config, "to_dict"):
+        plain: dict[str, Any] = config.to_dict()
+        return plain
+    if is_dataclass(config) and not isinstance(config, type):
+        return asdict(config)
+    return dict(config)

@@ -10,13 +10,13 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from tests.support.sound_card import NullSink
 
 from distill.errors import PlaybackError
 from distill.playback import output as output_module
 from distill.playback.output import Output, OutputFormat
 from distill.playback.player import Player, PlayerState, PlayerStatus
 from distill.playback.sound import Sound, fitted, load_sound
+from tests.support.sound_card import NullSink
 
 Floats = NDArray[np.float32]
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
-from distill.training.config import Validated, setting
+from distill.validation import Validated, setting
 
 #: Decades between full scale and the floor, and the offset that centres them.
 FLOOR_DECADES = 6.0

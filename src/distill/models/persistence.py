@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.archive import apply_state, read_archive, write_archive
+from distill.archive import apply_state, plain_config, read_archive, read_checkpoint, write_archive
 from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig, check_waveform
 from distill.errors import ConfigurationError, ModelFileError
 from distill.files import write_whole
@@ -18,7 +18,6 @@ from distill.models.catalog import make_family
 from distill.models.family import ModelFamily
 from distill.models.metadata import ModelMetadata, _now
 from distill.paths import slug
-from distill.training.checkpoint import plain_config, read_checkpoint
 from distill.training.config import AnyConfig, config_from_dict
 
 MODEL_FORMAT_MARKER = "distill_model"

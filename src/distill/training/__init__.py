@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from distill.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from distill.archive import CHECKPOINT_VERSION
     from distill.training.checkpoint import (
-        CHECKPOINT_VERSION,
         get_best_checkpoint,
         list_checkpoints,
         load_checkpoint,
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
         get_effective_preview_interval,
     )
     from distill.training.dataset import AudioTrainingDataset, create_data_loaders
-    from distill.training.epoch import train_epoch, validate_epoch
-    from distill.training.loop import resume_run, train
+    from distill.training.loop import resume_run, train, train_epoch, validate_epoch
     from distill.training.metrics import (
         EpochMetrics,
         MetricsCallback,
@@ -54,8 +53,7 @@ _NAMES = {
         "get_effective_preview_interval",
     ),
     "dataset": ("AudioTrainingDataset", "create_data_loaders"),
-    "epoch": ("train_epoch", "validate_epoch"),
-    "loop": ("resume_run", "train"),
+    "loop": ("resume_run", "train", "train_epoch", "validate_epoch"),
     "metrics": (
         "EpochMetrics", "MetricsCallback", "MetricsHistory", "PreparationProgress", "PreviewEvent", "StepMetrics",
         "TrainingCompleteEvent", "TrainingNotice", "VQEpochMetrics", "VQMetricsHistory", "VQStepMetrics",

@@ -9,7 +9,6 @@ import copy
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,16 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from distill.archive import apply_state, read_archive, write_archive
+from distill.archive import (
+    CHECKPOINT_FORMAT,
+    CHECKPOINT_VERSION,
+    apply_state,
+    plain_config,
+    read_checkpoint,
+    write_archive,
+)
 from distill.errors import CheckpointError
 from distill.files import read_json, write_json
-
-CHECKPOINT_VERSION = 1
-_FORMAT = "distill_checkpoint"
-_KEYS = frozenset(
-    ("version", "epoch", "step", "model_state_dict", "optimizer_state_dict", "scheduler_state_dict", "train_loss",
-     "val_loss", "training_config", "spectrogram_config", "metrics_history")
-)  # fmt: skip
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:
@@ -37,16 +36,6 @@ def checkpoint_path(folder: Path, epoch: int) -> Path:
 
 def _sidecar(path: Path) -> Path:
     return path.with_suffix(".meta.json")
-
-
-def plain_config(config: Any) -> dict[str, Any]:
-    """Return a configuration, or what stands for one, as a plain dict."""
-    if hasattr(config, "to_dict"):
-        plain: dict[str, Any] = config.to_dict()
-        return plain
-    if is_dataclass(config) and not isinstance(config, type):
-        return asdict(config)
-    return dict(config)
 
 
 def to_cpu_copy(value: Any) -> Any:
@@ -79,7 +68,7 @@ def make_checkpoint(
     Parameters are those of `save_checkpoint`; ``family_fields`` are what only some families have.
     """
     return {
-        "format": _FORMAT,
+        "format": CHECKPOINT_FORMAT,
         "version": CHECKPOINT_VERSION,
         "epoch": epoch,
         "step": step,
@@ -174,27 +163,6 @@ def save_checkpoint(
             metrics_history_dict, training_state, kl_weight=kl_weight,
         ),
     )  # fmt: skip
-
-
-def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
-    """Return what a checkpoint holds, checked but not applied to anything.
-
-    Raises
-    ------
-    CheckpointError
-        The file is missing, truncated, damaged, foreign, or from a newer version; the message says which.
-    """
-    path = Path(path)
-    data = read_archive(path, "checkpoint", CheckpointError, device)
-    version = data.get("version")
-    if isinstance(version, int) and version > CHECKPOINT_VERSION and "model_state_dict" in data:
-        raise CheckpointError(
-            f"{path.name} was written by a newer version of Distill (format {version}, this one reads up to "
-            f"{CHECKPOINT_VERSION}). Update Distill to open it."
-        )
-    if version != CHECKPOINT_VERSION or not data.keys() >= _KEYS:
-        raise CheckpointError(f"{path.name} is not a checkpoint of Distill.")
-    return data
 
 
 def load_checkpoint(

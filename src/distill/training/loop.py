@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from distill.archive import read_checkpoint
 from distill.audio.io import DecodingCancelled
 from distill.errors import CheckpointError
 from distill.models.family import EpochFacts
 from distill.training import ending
-from distill.training.checkpoint import list_checkpoints, read_checkpoint
+from distill.training.adapters import train_epoch, validate_epoch
+from distill.training.checkpoint import list_checkpoints
 from distill.training.config import AnyConfig, get_effective_preview_interval
-from distill.training.epoch import Measured, StepMeter, TrainingStep, train_steps, validate
+from distill.training.epoch import Measured, train_steps, validate
+from distill.training.meter import StepMeter
 from distill.training.metrics import (
     OVERFITTING_GAP,
     EpochMetrics,
@@ -28,10 +31,14 @@ from distill.training.metrics import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.training.run import Request, Run, Teller, open_run, set_up, with_epochs
+from distill.training.run import Request, Run, Teller, open_run, with_epochs
 from distill.training.run_folder import RunRecord
 from distill.training.saving import append_history, make_previews, report_write_errors, save_progress
+from distill.training.setup import set_up
 from distill.training.speed import computing_threads
+from distill.training.step import TrainingStep
+
+__all__ = ["resume_run", "train", "train_epoch", "validate_epoch"]
 
 
 def train(

@@ -1,0 +1,105 @@
+"""The epoch functions for people who bring their own loop: thin adapters over `distill.training.epoch`."""
+
+import math
+import threading
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from distill.audio.spectrogram import AudioSpectrogram
+from distill.models.family import ModelFamily
+from distill.models.vae_family import MelVAEFamily
+from distill.training.config import TrainingConfig
+from distill.training.epoch import train_steps, validate
+from distill.training.meter import StepMeter
+from distill.training.metrics import MetricsCallback
+from distill.training.speed import Speed
+from distill.training.step import TrainingStep
+
+
+def run_adapter_epoch(
+    family: ModelFamily,
+    weights: Mapping[str, float],
+    model: nn.Module,
+    loader: Iterable[Tensor],
+    optimizer: Optimizer,
+    device: torch.device | str,
+    clip_norm: float,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+) -> dict[str, float]:
+    """Train for one epoch outside a run; return the mean total and terms of its steps."""
+    target = torch.device(device)
+    batches = list(loader) if not hasattr(loader, "__len__") else loader
+    tell = callback or (lambda event: None)
+    meter = StepMeter(family, 0, len(batches), weights, tell, tell)  # type: ignore[arg-type]
+    step = TrainingStep(family, model, optimizer, clip_norm, Speed())
+    train_steps(step, batches, meter, target, seed=torch.initial_seed(), cancel_event=cancel_event)
+    return meter.means()
+
+
+def train_epoch(
+    model: nn.Module,
+    train_loader: Iterable[Tensor],
+    optimizer: Optimizer,
+    spectrogram: AudioSpectrogram,
+    kl_weight: float,
+    device: torch.device | str,
+    gradient_clip_norm: float,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+) -> dict[str, float]:
+    """Train a VAE for one epoch with a loop of one's own; return ``train_loss``, ``recon_loss`` and ``kl_loss``.
+
+    Parameters
+    ----------
+    model, optimizer
+        What is trained.
+    train_loader
+        Batches of waveforms ``[B, 1, N]`` or of features ``[B, C, F, T]``.
+    spectrogram
+        Representation of the family that the model belongs to.
+    kl_weight
+        Weight of the KL term in this epoch.
+    device
+        Where the model is.
+    gradient_clip_norm
+        Longest gradient that is followed.
+    callback
+        Takes each step's `StepMetrics`.
+    cancel_event
+        Ends the epoch before the next step.
+
+    Raises
+    ------
+    TrainingError
+        Fifty steps in a row had no finite loss.
+    """
+    family = MelVAEFamily(TrainingConfig(), spectrogram)
+    weights = {"recon_loss": 1.0, "kl_loss": kl_weight}
+    return run_adapter_epoch(
+        family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
+    )
+
+
+def validate_epoch(
+    model: nn.Module,
+    val_loader: Iterable[Tensor],
+    spectrogram: AudioSpectrogram,
+    kl_weight: float,
+    device: torch.device | str,
+) -> dict[str, float]:
+    """Validate a VAE; return ``val_loss``, ``val_recon_loss``, ``val_kl_loss`` and the raw ``kl_divergence``."""
+    weights = {"recon_loss": 1.0, "kl_loss": kl_weight}
+    found = validate(
+        MelVAEFamily(TrainingConfig(), spectrogram), model, val_loader, weights, torch.device(device), Speed()
+    )
+    assert found is not None
+    return {
+        "val_loss": found.loss,
+        "val_recon_loss": found.terms.get("recon_loss", math.nan),
+        "val_kl_loss": found.terms.get("kl_loss", math.nan),
+        "kl_divergence": float(found.figures.get("kl_divergence", math.nan)),
+    }

@@ -1,0 +1,66 @@
+"""The real window with a fake engine and a fake sound device."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from distill.gui.main_window import MainWindow
+from distill.playback.player import Player
+from tests.gui.fakes import FakeDevice, FakeEngine, tone
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def device() -> FakeDevice:
+    return FakeDevice()
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> Iterator[MainWindow]:
+    made = make_window(qtbot, engine, device)
+    yield made
+    close(qtbot, made)
+
+
+def make_window(qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> MainWindow:
+    made = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def close(qtbot: QtBot, window: MainWindow) -> None:
+    window.quit_now()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=10_000)
+    window.deleteLater()
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> Path:
+    """Four sounds and three files that must be left out: two by their headers, one by what is in it."""
+    folder = tmp_path / "my sounds"
+    folder.mkdir()
+    for n in range(4):
+        soundfile.write(folder / f"tone {n}.wav", tone(0.2 + 0.1 * n), 48_000)
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("no sound")
+    soundfile.write(folder / "silent.wav", np.zeros((4410, 2)), 44_100)
+    return folder
+
+
+@pytest.fixture
+def loaded(window: MainWindow, sounds: Path, qtbot: QtBot) -> MainWindow:
+    window.open_folder(sounds)
+    qtbot.waitUntil(
+        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=10_000
+    )
+    return window
