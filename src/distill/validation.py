@@ -69,6 +69,10 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, StrEnum) else value
 
 
+def _digits(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else f"{number:g}"
+
+
 def _check(name: str, value: Any, default: Any, meta: dict[str, Any]) -> None:
     choices, low, high = meta["choices"], meta["low"], meta["high"]
     if choices and value in choices:
@@ -81,7 +85,7 @@ def _check(name: str, value: Any, default: Any, meta: dict[str, Any]) -> None:
         return
     words = f"{' or '.join(choices)} or " if choices else ""
     whole = isinstance(default, int) or bool(choices)
-    span = f"{words}a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+    span = f"{words}a {'whole ' if whole else ''}number from {_digits(low)} to {_digits(high)}"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and not isinstance(value, int)):
         raise ConfigurationError(f"{name} must be {span}, not {value!r}.")
     if not math.isfinite(value) or not low <= value <= high:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shiboken6
 import soundfile
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -39,6 +40,8 @@ def make_window(qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> MainWin
 
 
 def close(qtbot: QtBot, window: MainWindow) -> None:
+    if not shiboken6.isValid(window):  # the test has closed it
+        return
     window.quit_now()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=10_000)
     window.deleteLater()

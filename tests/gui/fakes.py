@@ -86,9 +86,7 @@ class FakeEngine:
     def _run(
         self, record: RunRecord, folder: Path, first: int, tell: MetricsCallback | None, cancel: CancelEvent | None
     ) -> dict[str, Any]:
-        assert threading.current_thread() is not threading.main_thread(), (
-            "the engine must not run in the window's thread"
-        )
+        assert threading.current_thread() is not threading.main_thread(), "this is the window's thread"
         assert tell is not None
         assert cancel is not None
         run = RunFolder(folder, resuming=bool(first))

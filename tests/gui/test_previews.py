@@ -110,7 +110,7 @@ def test_activating_an_epoch_plays_its_first_sound(with_previews: MainWindow, qt
 
 
 def test_a_double_click_plays_once(with_previews: MainWindow, qtbot: QtBot) -> None:
-    view, asked = list_of(with_previews), []
+    view, asked = list_of(with_previews), list[PreviewSound]()
     with_previews.previews.playing_asked.connect(asked.append)
     place = view.visualRect(view.model().index(0, 0, view.model().index(0, 0))).center()
     QTest.mouseClick(view.viewport(), LEFT, NO_KEYS, place)

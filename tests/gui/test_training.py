@@ -233,7 +233,7 @@ def test_the_end_of_a_session_does_not_ask(loaded: MainWindow, engine: FakeEngin
     engine.step_seconds = 0.02
     start(loaded, 1000)
     await_state(qtbot, loaded, RunState.TRAINING)
-    QApplication.instance().commitDataRequest.emit(None)  # type: ignore[union-attr]
+    loaded.end_session()
     assert not loaded.runs.bridge.is_running
     event = QCloseEvent()
     QApplication.sendEvent(loaded, event)
@@ -265,10 +265,10 @@ def test_what_a_killed_run_measured_beyond_its_checkpoint_is_dropped() -> None:
 def test_every_control_has_a_name_for_a_screen_reader(loaded: MainWindow) -> None:
     nameless = [
         w for w in loaded.findChildren(QWidget)
-        if w.isVisible() and w.focusPolicy() & Qt.FocusPolicy.TabFocus and not isinstance(w, QMessageBox)
+        if w.isVisible() and w.focusProxy() is None and w.focusPolicy() & Qt.FocusPolicy.TabFocus
         and not (w.accessibleName() or getattr(w, "text", lambda: "")()) and w.objectName() != "qt_spinbox_lineedit"
     ]  # fmt: skip
-    assert nameless == []
+    assert [(w, w.parent()) for w in nameless] == []
 
 
 def test_the_whole_way_by_keyboard(loaded: MainWindow, qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> None:
@@ -305,3 +305,18 @@ def test_light_and_dark_reach_every_widget(loaded: MainWindow, qtbot: QtBot) -> 
     finally:
         theme.install(app, theme.Appearance.SYSTEM)
     assert loaded.grab().toImage().pixelColor(3, loaded.height() // 2).name() == theme.LIGHT.window
+
+
+def test_a_plot_is_moved_by_keys_and_shows_all_again(loaded: MainWindow, qtbot: QtBot) -> None:
+    start(loaded, 3)
+    await_state(qtbot, loaded, RunState.IDLE)
+    plot = loaded.plots.loss.widget
+    box = plot.getPlotItem().getViewBox()
+    qtbot.waitUntil(lambda: box.viewRange()[0][1] > 2.9)
+    whole = box.viewRange()
+    QTest.keyClick(plot, Qt.Key.Key_Right)
+    assert box.viewRange()[0][0] > whole[0][0]
+    QTest.keyClick(plot, Qt.Key.Key_Plus)
+    assert box.viewRange()[1][1] < whole[1][1]
+    QTest.keyClick(plot, Qt.Key.Key_Home)
+    qtbot.waitUntil(lambda: box.viewRange() == whole)

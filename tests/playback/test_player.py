@@ -1,5 +1,6 @@
 """The player, against a real (virtual) sound card and against outputs that fail."""
 
+import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ import soxr
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
-from distill.playback import output as output_module
 from distill.playback.output import Output, OutputFormat
 from distill.playback.player import Player, PlayerState, PlayerStatus
 from distill.playback.sound import Sound, fitted, load_sound
@@ -66,7 +66,8 @@ def noise(seconds: float, sample_rate: int = 48_000, channels: int = 1) -> Float
     rng = np.random.default_rng(3)
     white = rng.standard_normal((round(seconds * sample_rate), channels))
     smooth = np.apply_along_axis(lambda x: np.convolve(x, np.ones(8) / 8, "same"), 0, white)
-    return (0.5 * smooth / np.abs(smooth).max()).astype(np.float32)
+    loud: Floats = (0.5 * smooth / np.abs(smooth).max()).astype(np.float32)
+    return loud
 
 
 def write(path: Path, audio: Floats, sample_rate: int = 48_000) -> Path:
@@ -80,7 +81,8 @@ def aligned(recording: Floats, wanted: Floats) -> Floats:
     product = np.fft.irfft(np.fft.rfft(recording, size) * np.conj(np.fft.rfft(wanted, size)), size)
     start = int(np.argmax(product[: len(recording)]))
     found = recording[start : start + len(wanted)]
-    return np.pad(found, (0, len(wanted) - len(found)))
+    padded: Floats = np.pad(found, (0, len(wanted) - len(found)))
+    return padded
 
 
 def correlations(recording: Floats, wanted: Floats) -> list[float]:
@@ -262,7 +264,7 @@ def test_missing_portaudio_is_one_clear_sentence(
     def no_library(name: str) -> object:
         raise OSError("PortAudio library not found")
 
-    monkeypatch.setattr(output_module.importlib, "import_module", no_library)
+    monkeypatch.setattr(importlib, "import_module", no_library)
     player = Player(journal, Output)
     player.play(write(tmp_path / "a.wav", noise(0.1)))
     assert "PortAudio is missing" in str(journal.await_state(PlayerState.NO_DEVICE).error)

@@ -19,8 +19,11 @@ _PYTHONS_OWN = "multiprocessing.resource_tracker"
 
 
 def running_threads() -> set[threading.Thread]:
-    """Return the Python threads that run now."""
-    return set(threading.enumerate())
+    """Return the Python threads that run now; those of Qt are found by `qt_left_over`.
+
+    Python has a stand-in for a foreign thread that once asked who it is, and keeps it when that thread has ended.
+    """
+    return {t for t in threading.enumerate() if not isinstance(t, threading._DummyThread)}
 
 
 def running_children() -> set[int]:

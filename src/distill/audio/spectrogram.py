@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
+from distill.errors import ConfigurationError
 from distill.validation import Validated, setting
 
 #: Decades between full scale and the floor, and the offset that centres them.
@@ -57,10 +58,14 @@ class SpectrogramConfig(Validated):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.hop_length > self.n_fft // 2:
-            raise ValueError(f"hop_length must be at most half of n_fft ({self.n_fft // 2}), not {self.hop_length}.")
+            raise ConfigurationError(
+                f"hop_length must be at most half of n_fft ({self.n_fft // 2}), not {self.hop_length}."
+            )
         top = self.sample_rate / 2
-        if self.f_max is not None and not self.f_min < self.f_max <= top:
-            raise ValueError(f"f_max must lie above f_min and be at most {top:g} Hz, not {self.f_max!r}.")
+        if self.f_max is not None and not (isinstance(self.f_max, (int, float)) and 0 < self.f_max <= top):
+            raise ConfigurationError(f"f_max must be a number over 0 and at most {top:g} Hz, not {self.f_max!r}.")
+        if self.f_min >= (self.f_max or top):
+            raise ConfigurationError(f"f_min must lie under {self.f_max or top:g} Hz, not at {self.f_min:g} Hz.")
 
     def frames(self, samples: int) -> int:
         """Return the number of frames that ``samples`` samples give."""
@@ -70,7 +75,9 @@ class SpectrogramConfig(Validated):
         """Return the number of samples that ``frames`` frames stand for: whole seconds where that fits."""
         seconds = round(frames * self.hop_length / self.sample_rate)
         whole = seconds * self.sample_rate
-        return whole if whole and self.frames(whole) == frames else (frames - 1) * self.hop_length
+        if whole and self.frames(whole) == frames:
+            return whole
+        return (frames - 1) * self.hop_length or self.hop_length - 1
 
 
 class Transform:
@@ -221,7 +228,8 @@ class AudioSpectrogram:
         mel
             Features.
         samples
-            N; by default a whole number of seconds where that fits T (94 frames: 48 000), else ``(T - 1) * hop``.
+            N, a number that gives T frames; by default a whole number of seconds where that fits T (94 frames:
+            48 000), else ``(T - 1) * hop``, or one less than a hop for a single frame.
 
         Raises
         ------
@@ -231,6 +239,8 @@ class AudioSpectrogram:
         if mel.ndim != 4 or mel.shape[1] != 1 or mel.shape[2] != self.config.n_mels:
             raise ValueError(f"mel must have the shape [B, 1, {self.config.n_mels}, T], not {list(mel.shape)}.")
         count = self.config.samples(mel.shape[-1]) if samples is None else samples
+        if self.config.frames(count) != mel.shape[-1]:
+            raise ValueError(f"{count} samples give {self.config.frames(count)} frames; the mel has {mel.shape[-1]}.")
         bands = from_decades(mel.detach()[:, 0].to("cpu", torch.float32))
         magnitude = self.transform.from_bands(bands)
         return griffin_lim(self.transform, magnitude, count, _GRIFFIN_LIM_ITERATIONS)[:, None]

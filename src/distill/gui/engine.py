@@ -52,10 +52,13 @@ class EngineLoader:
 
     def _load(self) -> None:
         lower_own_priority()
+        gc.disable()  # the import makes objects by the hundred thousand, and none of them is garbage
         try:
             self._engine = cast(Engine, importlib.import_module(ENGINE_MODULE))
         except Exception as exc:  # border: a broken installation is told when the engine is asked for
             self._error = exc
-        # The import leaves hundreds of thousands of objects that stay for good.  Without this, each full garbage
-        # collection walks through them while it holds the interpreter lock, which is seen as a stutter.
+        finally:
+            gc.enable()
+        # They stay for good.  Without this, each full garbage collection would walk through them while it holds the
+        # interpreter lock, which is seen as a stutter.
         gc.freeze()

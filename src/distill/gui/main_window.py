@@ -234,6 +234,9 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _on_session_end(self, _manager: QSessionManager) -> None:
+        self.end_session()
+
+    def end_session(self) -> None:
         """Save the training before the system ends the session; there is no time for questions."""
         self._asks_before_closing = False
         self.runs.bridge.stop_and_wait()

@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from distill.gui import theme
@@ -27,6 +27,29 @@ class CurveStyle:
     help: str = ""
 
 
+class KeyPlotWidget(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """A plot that the keyboard moves (arrows), zooms (plus, minus) and shows whole again (Home)."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move, zoom, or show all."""
+        box = self.getPlotItem().getViewBox()
+        width, height = box.viewRect().width(), box.viewRect().height()
+        moves = {
+            Qt.Key.Key_Left: (-width / 10, 0), Qt.Key.Key_Right: (width / 10, 0),
+            Qt.Key.Key_Down: (0, -height / 10), Qt.Key.Key_Up: (0, height / 10),
+        }  # fmt: skip
+        zooms = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
+        key = Qt.Key(event.key())
+        if key in moves:
+            box.translateBy(x=moves[key][0], y=moves[key][1])
+        elif key in zooms:
+            box.scaleBy((zooms[key], zooms[key]))
+        elif key == Qt.Key.Key_Home:
+            self.getPlotItem().enableAutoRange()
+        else:
+            super().keyPressEvent(event)
+
+
 class Plot(QWidget):
     """A titled `pyqtgraph.PlotWidget` over epochs."""
 
@@ -36,10 +59,10 @@ class Plot(QWidget):
         super().__init__(parent)
         self._styles = {style.name: style for style in curves}
         self._reference: tuple[Any, float] | None = None
-        self.widget = pg.PlotWidget()
+        self.widget = KeyPlotWidget()
         self.widget.setObjectName(object_name)
         self.widget.setAccessibleName(title)
-        self.widget.setToolTip(self.tr("Drag to move, turn the wheel to zoom, press A to see all."))
+        self.widget.setToolTip(self.tr("Drag or arrow keys move, wheel or + and − zoom, Home shows all."))
         self.widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.widget.setMinimumHeight(90)
         self.widget.setMenuEnabled(False)
@@ -50,6 +73,9 @@ class Plot(QWidget):
         self._item.getAxis("left").setWidth(44)
         self._item.setLabel("bottom", self.tr("epoch"))
         self._item.getAxis("bottom").setHeight(34)
+        for side in ("left", "bottom"):
+            self._item.getAxis(side).enableAutoSIPrefix(False)  # no "epoch (x0.001)"
+        self._item.setLimits(xMin=0)
         self._curves = {style.name: self._add_curve(style) for style in curves}
         self._heading = QLabel(title)
         self._heading.setObjectName("panelTitle")

@@ -120,6 +120,7 @@ class PlotsPanel(Panel):
             "Under 0.5 they say nothing any more: the posterior has collapsed."
         )
         plot = Plot("klPlot", self.tr("KL"), (CurveStyle("kl", self.tr("held out"), "second", 2.0, explanation),))
+        plot.widget.setLimits(yMin=0)
         plot.add_reference(COLLAPSE_KL, self.tr("collapse under {0:g}").format(COLLAPSE_KL))
         return plot
 

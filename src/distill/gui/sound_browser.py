@@ -91,7 +91,6 @@ class SoundBrowser(Panel):
         view.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
         view.setShowGrid(False)
         view.setWordWrap(False)
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of samples differ at the end
         view.setSortingEnabled(True)
         view.sortByColumn(Column.NAME, Qt.SortOrder.AscendingOrder)
         view.verticalHeader().hide()

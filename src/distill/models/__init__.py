@@ -5,36 +5,46 @@ from typing import TYPE_CHECKING
 from distill.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from distill.models.loaded import LoadedModel, LoadedVQModel
     from distill.models.losses import compute_kl_divergence, get_kl_weight, vae_loss
     from distill.models.metadata import ModelMetadata
     from distill.models.persistence import (
         MODEL_FORMAT_MARKER,
         SAVED_MODEL_VERSION,
-        LoadedModel,
+        SAVED_MODEL_VERSION_V2,
         delete_model,
         load_model,
+        load_model_v2,
         open_model,
         save_model,
         save_model_from_checkpoint,
+        save_model_v2,
     )
     from distill.models.vae import ConvDecoder, ConvEncoder, ConvVAE
+    from distill.models.vqvae import ConvVQVAE, vqvae_loss
 
 __all__ = [
     "MODEL_FORMAT_MARKER",
     "SAVED_MODEL_VERSION",
+    "SAVED_MODEL_VERSION_V2",
     "ConvDecoder",
     "ConvEncoder",
     "ConvVAE",
+    "ConvVQVAE",
     "LoadedModel",
+    "LoadedVQModel",
     "ModelMetadata",
     "compute_kl_divergence",
     "delete_model",
     "get_kl_weight",
     "load_model",
+    "load_model_v2",
     "open_model",
     "save_model",
     "save_model_from_checkpoint",
+    "save_model_v2",
     "vae_loss",
+    "vqvae_loss",
 ]
 
 __getattr__ = lazy_names(
@@ -42,10 +52,12 @@ __getattr__ = lazy_names(
     {
         "losses": ("compute_kl_divergence", "get_kl_weight", "vae_loss"),
         "metadata": ("ModelMetadata",),
+        "loaded": ("LoadedModel", "LoadedVQModel"),
         "persistence": (
-            "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "LoadedModel", "delete_model", "load_model", "open_model",
-            "save_model", "save_model_from_checkpoint",
+            "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "load_model",
+            "load_model_v2", "open_model", "save_model", "save_model_from_checkpoint", "save_model_v2",
         ),
         "vae": ("ConvDecoder", "ConvEncoder", "ConvVAE"),
+        "vqvae": ("ConvVQVAE", "vqvae_loss"),
     },
 )  # fmt: skip

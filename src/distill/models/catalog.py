@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distill.errors import ConfigurationError
-from distill.training.config import AnyConfig, TrainingConfig, get_adaptive_config
+from distill.training.config import (
+    AnyConfig,
+    TrainingConfig,
+    VQVAEConfig,
+    get_adaptive_config,
+    get_adaptive_vqvae_config,
+)
 
 if TYPE_CHECKING:
     from distill.models.family import ModelFamily
@@ -31,6 +37,8 @@ class FamilyInfo:
         Returns the configuration for a number of files.
     monitor
         What is watched in validation beside the loss: ``"kl"`` or ``"codebook"``.  The window shows the plot for it.
+    file_version
+        Version of the family's `.distill` files.
     implementation
         ``"module:class"`` of the `ModelFamily`.
     """
@@ -41,6 +49,7 @@ class FamilyInfo:
     config_type: type[AnyConfig]
     adaptive_config: Callable[[int], AnyConfig]
     monitor: str
+    file_version: int
     implementation: str
 
 
@@ -52,7 +61,18 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         config_type=TrainingConfig,
         adaptive_config=get_adaptive_config,
         monitor="kl",
+        file_version=1,
         implementation="distill.models.vae_family:MelVAEFamily",
+    ),
+    FamilyInfo(
+        key="vqvae",
+        label="Residual-VQ VAE",
+        description="Closest copies; describes a sound by codes from codebooks.",
+        config_type=VQVAEConfig,
+        adaptive_config=get_adaptive_vqvae_config,
+        monitor="codebook",
+        file_version=2,
+        implementation="distill.models.vqvae_family:VQVAEFamily",
     ),
 )
 

@@ -89,6 +89,10 @@ class ModelFamily(Protocol):
     def spectrogram_config(self) -> SpectrogramConfig:
         """Geometry of the features."""
 
+    @property
+    def spectrogram(self) -> Any:
+        """Representation: an object with a ``config``."""
+
     def build(self) -> nn.Module:
         """Return a new network, ready to use: every size known, no layer made in a forward pass."""
 
@@ -122,6 +126,15 @@ class ModelFamily(Protocol):
 
     def warnings(self, event: EpochMetrics | VQEpochMetrics) -> list[TrainingNotice]:
         """Return what the user should be warned of after an epoch, beside overfitting."""
+
+    def checkpoint_fields(self, progress: float, event: EpochMetrics | VQEpochMetrics | None) -> dict[str, Any]:
+        """Return what a checkpoint of this family holds beside the common keys.
+
+        ``event`` is the epoch that was just completed, or None for one in progress.
+        """
+
+    def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a model file of this family holds beside the common keys, from its checkpoint."""
 
     def sample(self, model: nn.Module, count: int, seed: int) -> Tensor | None:
         """Return features of ``count`` new sounds, the same for the same seed, or None where the model cannot."""

@@ -48,14 +48,15 @@ class PrincipalAxes(nn.Module):
             Variance, in each feature, of what the latents are not asked to explain.
         """
         rows = features.flatten(1)
-        eigenvalues, vectors = torch.linalg.eigh((rows @ rows.T).double() / len(rows))
+        # In double precision, which not every device has: this is small, and on the CPU.
+        eigenvalues, vectors = torch.linalg.eigh((rows @ rows.T).cpu().double() / len(rows))
         count = min(self.axes.shape[0], len(rows))
         variance = eigenvalues.flip(0)[:count]
         kept = int((variance > _LEAST_VARIANCE * rows.shape[1]).sum())
         variance, vectors = variance[:kept], vectors.flip(1)[:, :kept]
         self.axes.zero_()
         self.spread.zero_()
-        self.axes[:kept] = ((vectors / (variance * len(rows)).sqrt()).T.float() @ rows).to(self.axes)
+        self.axes[:kept] = ((vectors / (variance * len(rows)).sqrt()).T.float().to(rows) @ rows).to(self.axes)
         self.spread[:kept] = variance.sqrt().to(self.spread)
         self.noise.fill_(max(noise_variance, _LEAST_NOISE))
 

@@ -42,7 +42,7 @@ def _squeezed_width(latent_dim: int, shape: tuple[int, int, int]) -> int:
 
 
 @torch.no_grad()
-def _quiet(layer: nn.Module) -> None:
+def quiet(layer: nn.Module) -> None:
     """Bring a layer's start near zero."""
     for parameter in layer.parameters():
         parameter.mul_(0.1)
@@ -85,7 +85,7 @@ class ConvEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
         self.posterior = nn.Linear(narrow * bands * frames, 2 * latent_dim)
-        _quiet(self.posterior)
+        quiet(self.posterior)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(mu, logvar)``, each ``[B, D]``, of standardised features ``[B, C, F, T]``."""
@@ -112,7 +112,7 @@ class ConvDecoder(nn.Module):
         for width, after in zip(channels[:0:-1], channels[-2::-1], strict=True):
             layers += [nn.ConvTranspose2d(width, after, 4, stride=2, padding=1), nn.GroupNorm(1, after), nn.SiLU()]
         last = nn.ConvTranspose2d(channels[0], in_channels, 4, stride=2, padding=1)
-        _quiet(last)
+        quiet(last)
         layers.append(last)
         self.layers = nn.Sequential(*layers)
 

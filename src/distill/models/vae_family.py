@@ -1,14 +1,15 @@
 """The variational autoencoders as families: network, loss terms, what is watched, sounds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
+from distill.audio.spectrogram import AudioSpectrogram
 from distill.models.family import EpochFacts, Objective, StepFacts
 from distill.models.losses import get_kl_weight, kl_per_latent, vae_loss
+from distill.models.mel import MelFeatures
 from distill.models.vae import ConvVAE
 from distill.training.config import TrainingConfig
 from distill.training.metrics import (
@@ -22,7 +23,7 @@ from distill.training.metrics import (
 )
 
 
-class MelVAEFamily:
+class MelVAEFamily(MelFeatures):
     """Log-mel features, `ConvVAE`, reconstruction and KL.
 
     Parameters
@@ -37,14 +38,12 @@ class MelVAEFamily:
     history_type = MetricsHistory
 
     def __init__(self, config: TrainingConfig, spectrogram: AudioSpectrogram | None = None) -> None:
+        super().__init__(spectrogram)
         self.config = config
-        self.spectrogram = spectrogram or AudioSpectrogram()
-        self.spectrogram_config: SpectrogramConfig = self.spectrogram.config
 
     def build(self) -> ConvVAE:
         """Return a new network for chunks of the configured length."""
-        samples = round(self.config.chunk_duration_s * self.spectrogram_config.sample_rate)
-        shape = (self.spectrogram_config.n_mels, self.spectrogram_config.frames(samples))
+        shape = self.feature_shape(self.config.chunk_duration_s)
         return ConvVAE(self.config.latent_dim, self.config.regularization.dropout, input_shape=shape)
 
     def fit_statistics(self, model: nn.Module, features: Tensor) -> None:
@@ -55,14 +54,6 @@ class MelVAEFamily:
         """
         assert isinstance(model, ConvVAE)
         model.fit_statistics(features, self.config.kl_weight_max * features[0].numel())
-
-    def feature_key(self) -> str:
-        """Return the representation's name, version and geometry."""
-        return f"mel v1 {self.spectrogram_config!r}"
-
-    def features(self, waveform: Tensor) -> Tensor:
-        """Return log-mel features ``[B, 1, F, T]``."""
-        return self.spectrogram.waveform_to_mel(waveform)
 
     def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
         """Return ``recon_loss`` and ``kl_loss``, measured on standardised features, and the posterior."""
@@ -132,6 +123,14 @@ class MelVAEFamily:
             )
         ]
 
+    def checkpoint_fields(self, progress: float, event: EpochMetrics | VQEpochMetrics | None) -> dict[str, Any]:
+        """Return the KL weight."""
+        return {"kl_weight": self.weights(progress)["kl_loss"]}
+
+    def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Return nothing: version 1 has the common keys."""
+        return {}
+
     def sample(self, model: nn.Module, count: int, seed: int) -> Tensor | None:
         """Return features of sounds from latents of the standard normal."""
         assert isinstance(model, ConvVAE)
@@ -143,7 +142,3 @@ class MelVAEFamily:
         assert isinstance(model, ConvVAE)
         mu, _ = model.encode(features)
         return model.decode(mu)
-
-    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
-        """Return waveforms by mel inversion and Griffin-Lim."""
-        return self.spectrogram.mel_to_waveform(features, samples)

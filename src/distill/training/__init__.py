@@ -10,18 +10,30 @@ if TYPE_CHECKING:
         get_best_checkpoint,
         list_checkpoints,
         load_checkpoint,
+        load_vqvae_checkpoint,
         manage_checkpoints,
         save_checkpoint,
+        save_vqvae_checkpoint,
     )
     from distill.training.config import (
         OverfittingPreset,
         RegularizationConfig,
         TrainingConfig,
+        VQVAEConfig,
         get_adaptive_config,
+        get_adaptive_vqvae_config,
         get_effective_preview_interval,
     )
     from distill.training.dataset import AudioTrainingDataset, create_data_loaders
-    from distill.training.loop import resume_run, train, train_epoch, validate_epoch
+    from distill.training.loop import (
+        resume_run,
+        train,
+        train_epoch,
+        train_vqvae,
+        train_vqvae_epoch,
+        validate_epoch,
+        validate_vqvae_epoch,
+    )
     from distill.training.metrics import (
         EpochMetrics,
         MetricsCallback,
@@ -38,6 +50,7 @@ if TYPE_CHECKING:
     from distill.training.preview import (
         generate_preview,
         generate_reconstruction_preview,
+        generate_vqvae_reconstruction_preview,
         list_previews,
         list_reconstructions,
     )
@@ -45,21 +58,31 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "checkpoint": (
-        "CHECKPOINT_VERSION", "get_best_checkpoint", "list_checkpoints", "load_checkpoint", "manage_checkpoints",
-        "save_checkpoint",
+        "CHECKPOINT_VERSION", "get_best_checkpoint", "list_checkpoints", "load_checkpoint", "load_vqvae_checkpoint",
+        "manage_checkpoints", "save_checkpoint", "save_vqvae_checkpoint",
     ),
     "config": (
-        "OverfittingPreset", "RegularizationConfig", "TrainingConfig", "get_adaptive_config",
-        "get_effective_preview_interval",
+        "OverfittingPreset", "RegularizationConfig", "TrainingConfig", "VQVAEConfig", "get_adaptive_config",
+        "get_adaptive_vqvae_config", "get_effective_preview_interval",
     ),
-    "dataset": ("AudioTrainingDataset", "create_data_loaders"),
-    "loop": ("resume_run", "train", "train_epoch", "validate_epoch"),
+    "dataset": (
+        "AudioTrainingDataset", "create_data_loaders",
+    ),
+    "loop": (
+        "resume_run", "train", "train_epoch", "train_vqvae", "train_vqvae_epoch", "validate_epoch",
+        "validate_vqvae_epoch",
+    ),
     "metrics": (
         "EpochMetrics", "MetricsCallback", "MetricsHistory", "PreparationProgress", "PreviewEvent", "StepMetrics",
         "TrainingCompleteEvent", "TrainingNotice", "VQEpochMetrics", "VQMetricsHistory", "VQStepMetrics",
     ),
-    "preview": ("generate_preview", "generate_reconstruction_preview", "list_previews", "list_reconstructions"),
-    "runner": ("TrainingRunner",),
+    "preview": (
+        "generate_preview", "generate_reconstruction_preview", "generate_vqvae_reconstruction_preview",
+        "list_previews", "list_reconstructions",
+    ),
+    "runner": (
+        "TrainingRunner",
+    ),
 }  # fmt: skip
 
 __all__ = [
@@ -80,22 +103,30 @@ __all__ = [
     "VQEpochMetrics",
     "VQMetricsHistory",
     "VQStepMetrics",
+    "VQVAEConfig",
     "create_data_loaders",
     "generate_preview",
     "generate_reconstruction_preview",
+    "generate_vqvae_reconstruction_preview",
     "get_adaptive_config",
+    "get_adaptive_vqvae_config",
     "get_best_checkpoint",
     "get_effective_preview_interval",
     "list_checkpoints",
     "list_previews",
     "list_reconstructions",
     "load_checkpoint",
+    "load_vqvae_checkpoint",
     "manage_checkpoints",
     "resume_run",
     "save_checkpoint",
+    "save_vqvae_checkpoint",
     "train",
     "train_epoch",
+    "train_vqvae",
+    "train_vqvae_epoch",
     "validate_epoch",
+    "validate_vqvae_epoch",
 ]
 
 __getattr__ = lazy_names(__name__, _NAMES)

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,8 @@ from torch.optim import Optimizer
 from distill.audio.spectrogram import AudioSpectrogram
 from distill.models.family import ModelFamily
 from distill.models.vae_family import MelVAEFamily
-from distill.training.config import TrainingConfig
+from distill.models.vqvae_family import VQVAEFamily
+from distill.training.config import TrainingConfig, VQVAEConfig
 from distill.training.epoch import train_steps, validate
 from distill.training.meter import StepMeter
 from distill.training.metrics import MetricsCallback
@@ -36,7 +38,9 @@ def run_adapter_epoch(
     tell = callback or (lambda event: None)
     meter = StepMeter(family, 0, len(batches), weights, tell, tell)  # type: ignore[arg-type]
     step = TrainingStep(family, model, optimizer, clip_norm, Speed())
-    train_steps(step, batches, meter, target, seed=torch.initial_seed(), cancel_event=cancel_event)
+    # Drawn from torch's own stream: the same after the same `torch.manual_seed`, and another for each epoch.
+    seed = int(torch.randint(2**62, ()))
+    train_steps(step, batches, meter, target, seed, cancel_event=cancel_event)
     return meter.means()
 
 
@@ -102,4 +106,51 @@ def validate_epoch(
         "val_recon_loss": found.terms.get("recon_loss", math.nan),
         "val_kl_loss": found.terms.get("kl_loss", math.nan),
         "kl_divergence": float(found.figures.get("kl_divergence", math.nan)),
+    }
+
+
+def train_vqvae_epoch(
+    model: nn.Module,
+    train_loader: Iterable[Tensor],
+    optimizer: Optimizer,
+    spectrogram: AudioSpectrogram,
+    commitment_weight: float,
+    device: torch.device | str,
+    gradient_clip_norm: float,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+) -> dict[str, float]:
+    """Train a VQ-VAE for one epoch; return ``train_loss``, ``recon_loss`` and ``commit_loss``.
+
+    Parameters are those of `train_epoch`, with the weight of the commitment term in place of the KL weight.
+
+    Raises
+    ------
+    TrainingError
+        Fifty steps in a row had no finite loss.
+    """
+    family = VQVAEFamily(VQVAEConfig(), spectrogram)
+    weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
+    return run_adapter_epoch(
+        family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
+    )
+
+
+def validate_vqvae_epoch(
+    model: nn.Module,
+    val_loader: Iterable[Tensor],
+    spectrogram: AudioSpectrogram,
+    commitment_weight: float,
+    device: torch.device | str,
+) -> dict[str, Any]:
+    """Validate a VQ-VAE; return ``val_loss``, ``val_recon_loss``, ``val_commit_loss`` and ``codebook_health``."""
+    weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
+    family = VQVAEFamily(VQVAEConfig(), spectrogram)
+    found = validate(family, model, val_loader, weights, torch.device(device), Speed())
+    assert found is not None
+    return {
+        "val_loss": found.loss,
+        "val_recon_loss": found.terms.get("recon_loss", math.nan),
+        "val_commit_loss": found.terms.get("commit_loss", math.nan),
+        "codebook_health": found.figures.get("codebook_health", {}),
     }

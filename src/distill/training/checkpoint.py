@@ -1,14 +1,7 @@
-"""Checkpoints: written whole or not at all, kept in small number, and loaded only if all of them fits.
-
-Beside each ``checkpoint_epoch0007.pt`` lies ``checkpoint_epoch0007.meta.json`` with its epoch and losses, so that
-listing opens no checkpoint.  The sidecar is removed before its checkpoint is replaced and written after it: one that
-is there belongs to the checkpoint beside it, and one that is missing or damaged is made again from the checkpoint.
-"""
+"""Checkpoints: written whole or not at all, and loaded only if all of them fits."""
 
 import copy
-import math
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +19,33 @@ from distill.archive import (
     write_archive,
 )
 from distill.errors import CheckpointError
-from distill.files import read_json, write_json
+from distill.files import write_json
+from distill.training.checkpoint_folder import (
+    checkpoint_path,
+    facts_of,
+    get_best_checkpoint,
+    list_checkpoints,
+    manage_checkpoints,
+    sidecar_of,
+)
 
-
-def checkpoint_path(folder: Path, epoch: int) -> Path:
-    """Return the path of an epoch's checkpoint."""
-    return folder / f"checkpoint_epoch{epoch:04d}.pt"
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_suffix(".meta.json")
+__all__ = [
+    "CHECKPOINT_VERSION",
+    "apply_checkpoint",
+    "checkpoint_path",
+    "get_best_checkpoint",
+    "list_checkpoints",
+    "load_checkpoint",
+    "load_vqvae_checkpoint",
+    "make_checkpoint",
+    "manage_checkpoints",
+    "plain_config",
+    "read_checkpoint",
+    "save_checkpoint",
+    "save_vqvae_checkpoint",
+    "to_cpu_copy",
+    "write_checkpoint",
+]
 
 
 def to_cpu_copy(value: Any) -> Any:
@@ -94,23 +104,10 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> Path:
         The disk is full or cannot be written to; what was at ``path`` before is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sidecar(path).unlink(missing_ok=True)
+    sidecar_of(path).unlink(missing_ok=True)
     write_archive(path, checkpoint)
-    write_json(_sidecar(path), _facts(checkpoint))
+    write_json(sidecar_of(path), facts_of(checkpoint))
     return path
-
-
-def _facts(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sidecar of a checkpoint; a loss that is no finite number is null."""
-
-    def finite(value: Any) -> float | None:
-        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-    return {
-        "epoch": int(checkpoint["epoch"]),
-        "train_loss": finite(checkpoint["train_loss"]),
-        "val_loss": finite(checkpoint["val_loss"]),
-    }
 
 
 def save_checkpoint(
@@ -165,6 +162,46 @@ def save_checkpoint(
     )  # fmt: skip
 
 
+def save_vqvae_checkpoint(
+    path: Path | str,
+    model: nn.Module,
+    optimizer: Optimizer,
+    scheduler: LRScheduler,
+    epoch: int,
+    step: int,
+    train_loss: float | None,
+    val_loss: float | None,
+    commitment_weight: float,
+    codebook_health: Mapping[str, Any] | None,
+    training_config: Any,
+    spectrogram_config: Any,
+    metrics_history_dict: dict[str, Any],
+    training_state: dict[str, Any] | None = None,
+) -> Path:
+    """Write a VQ-VAE's checkpoint and its sidecar: as `save_checkpoint`, with two fields of its own.
+
+    Parameters
+    ----------
+    commitment_weight
+        Weight of the commitment term.
+    codebook_health
+        Health of each level, or None where it was not measured.
+
+    Raises
+    ------
+    OSError
+        The disk is full or cannot be written to; what was at ``path`` before is still there.
+    """
+    return write_checkpoint(
+        Path(path),
+        make_checkpoint(
+            model, optimizer, scheduler, epoch, step, train_loss, val_loss, training_config, spectrogram_config,
+            metrics_history_dict, training_state, commitment_weight=commitment_weight,
+            codebook_health=to_cpu_copy(codebook_health),
+        ),
+    )  # fmt: skip
+
+
 def load_checkpoint(
     path: Path | str,
     model: nn.Module,
@@ -182,6 +219,28 @@ def load_checkpoint(
     """
     path = Path(path)
     data = read_checkpoint(path, device)
+    apply_checkpoint(path, data, model, optimizer, scheduler)
+    return data
+
+
+def load_vqvae_checkpoint(
+    path: Path | str,
+    model: nn.Module,
+    optimizer: Optimizer | None = None,
+    scheduler: LRScheduler | None = None,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Load a VQ-VAE's checkpoint, codebooks included; as `load_checkpoint`.
+
+    Raises
+    ------
+    CheckpointError
+        As in `load_checkpoint`, or the checkpoint is not of a VQ-VAE.
+    """
+    path = Path(path)
+    data = read_checkpoint(path, device)
+    if "commitment_weight" not in data:
+        raise CheckpointError(f"{path.name} is not the checkpoint of a VQ-VAE: use load_checkpoint.")
     apply_checkpoint(path, data, model, optimizer, scheduler)
     return data
 
@@ -204,84 +263,37 @@ def apply_checkpoint(
     before = [(part, copy.deepcopy(part.state_dict())) for part, _ in parts]
     try:
         for part, state in parts:
+            _check_part(part, state)
             part.load_state_dict(state)
-            _check_moments(part, path)
         apply_state(model, data["model_state_dict"], "network", path, CheckpointError)
     except Exception as exc:
         for part, state in before:
             part.load_state_dict(state)
         if isinstance(exc, CheckpointError):
             raise
-        raise CheckpointError(f"{path.name} does not fit this network: its optimizer's state is another.") from exc
+        raise CheckpointError(
+            f"{path.name} does not fit this network: the state of its optimizer or schedule is another."
+        ) from exc
 
 
-def _check_moments(part: Optimizer | LRScheduler, path: Path) -> None:
-    """Refuse an optimizer state whose moments have another shape than their weights: torch would not notice."""
-    if not isinstance(part, Optimizer):
-        return
-    for parameter, state in part.state.items():
-        for value in state.values():
-            if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
-                raise CheckpointError(f"{path.name} does not fit this network: its optimizer's state is another.")
+def _check_part(part: Optimizer | LRScheduler, state: Any) -> None:
+    """Refuse the state of an optimizer or schedule of another kind, or with moments of another shape than the weights.
 
-
-def list_checkpoints(folder: Path | str) -> list[dict[str, Any]]:
-    """Return ``path``, ``epoch``, ``train_loss`` and ``val_loss`` of each whole checkpoint of a folder, by epoch.
-
-    Sidecars alone are read.  One that is missing or damaged is made again from its checkpoint; a checkpoint that is
-    then found to be damaged itself is left out.
-    """
-    found = []
-    for path in sorted(Path(folder).glob("checkpoint_epoch*.pt")):
-        facts = _read_sidecar(path) or _rebuild_sidecar(path)
-        if facts is not None:
-            found.append({"path": path, **facts})
-    return sorted(found, key=lambda f: (f["epoch"], f["path"].name))
-
-
-def _read_sidecar(path: Path) -> dict[str, Any] | None:
-    try:
-        facts = read_json(_sidecar(path))
-        epoch, losses = facts["epoch"], (facts["train_loss"], facts["val_loss"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    numbers = all(v is None or (isinstance(v, (int, float)) and math.isfinite(v)) for v in losses)
-    if not isinstance(epoch, int) or isinstance(epoch, bool) or not numbers:
-        return None
-    return {"epoch": epoch, "train_loss": losses[0], "val_loss": losses[1]}
-
-
-def _rebuild_sidecar(path: Path) -> dict[str, Any] | None:
-    try:
-        facts = _facts(read_checkpoint(path))
-    except (CheckpointError, TypeError, ValueError):
-        return None
-    with suppress(OSError):
-        write_json(_sidecar(path), facts)
-    return facts
-
-
-def get_best_checkpoint(folder: Path | str) -> Path | None:
-    """Return the checkpoint of lowest validation loss, or None; one of an epoch in progress is never the best."""
-    measured = [f for f in list_checkpoints(folder) if f["val_loss"] is not None]
-    best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
-    return None if best is None else Path(best["path"])
-
-
-def manage_checkpoints(folder: Path | str, max_recent: int = 3) -> list[Path]:
-    """Delete all checkpoints but the newest ``max_recent`` and the best; return the deleted ones.
+    torch would take both, and fail in a later step.
 
     Raises
     ------
-    ValueError
-        ``max_recent`` is under 1.
+    ValueError, KeyError, TypeError, AttributeError
+        It does not fit.
     """
-    if max_recent < 1:
-        raise ValueError(f"max_recent must be at least 1, not {max_recent!r}.")
-    listed = [Path(f["path"]) for f in list_checkpoints(folder)]
-    keep = {*listed[-max_recent:], get_best_checkpoint(folder)}
-    deleted = [path for path in listed if path not in keep]
-    for path in deleted:
-        path.unlink(missing_ok=True)
-        _sidecar(path).unlink(missing_ok=True)
-    return deleted
+    if not state.keys() >= part.state_dict().keys():
+        raise ValueError("another kind of schedule")
+    if not isinstance(part, Optimizer):
+        return
+    for group, stored in zip(part.param_groups, state["param_groups"], strict=True):
+        if not stored.keys() >= group.keys():
+            raise ValueError("another kind of optimizer")
+        for parameter, number in zip(group["params"], stored["params"], strict=True):
+            for value in state["state"].get(number, {}).values():
+                if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
+                    raise ValueError("moments of another shape than the weights")

@@ -95,6 +95,8 @@ class RunConfig(Validated):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "preset", OverfittingPreset(self.preset))
+        if not isinstance(self.regularization, RegularizationConfig):
+            raise ConfigurationError(f"regularization must be a RegularizationConfig, not {self.regularization!r}.")
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,40 @@ class TrainingConfig(RunConfig):
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class VQVAEConfig(RunConfig):
+    """Settings of a residual-VQ autoencoder."""
+
+    family: str = setting("vqvae", "Family", "Kind of model that is trained.", choices=("vqvae",))
+    codebook_dim: int = setting(128, "Code size", "Numbers that a code stands for.", low=1, high=4096)
+    codebook_size: int = setting(256, "Codebook", "Entries of each codebook.", low=2, high=65_536)
+    num_quantizers: int = setting(3, "Levels", "Codebooks in a row, each coding what the last one left.", low=2, high=4)
+    decay: float = setting(
+        0.95, "Codebook decay", "How slowly codebook entries follow the sounds (moving average).", low=0.5, high=0.9999
+    )
+    commitment_weight: float = setting(
+        0.25, "Commitment", "How strongly the encoder is held to the codebook entries.", low=0.0, high=10.0
+    )
+    threshold_ema_dead_code: float = setting(
+        2.0, "Dead code reset", "An entry used less often than this a batch is replaced; 0 replaces none.",
+        low=0.0, high=1000.0, unit="uses",
+    )  # fmt: skip
+    kmeans_init: bool = True
+    kmeans_iters: int = setting(10, "k-means rounds", "Rounds of the first fit of the codebooks.", low=1, high=1000)
+    dropout: float = setting(
+        0.1, "Dropout", "Share of the channels before the decoder that is left out at random in each step.",
+        low=0.0, high=0.9,
+    )  # fmt: skip
+
+
 #: Runs shorter than this use `RunConfig.preview_interval_short`.
 SHORT_RUN_EPOCHS = 50
 
 #: Fewest files of the balanced and of the aggressive preset.
 BALANCED_FROM, AGGRESSIVE_FROM = 50, 200
+
+#: Most files of a codebook of 64 and of one of 128 entries.
+SMALL_CODEBOOK_UP_TO, MEDIUM_CODEBOOK_UP_TO = 20, 100
 
 _REGULARIZATION = {
     OverfittingPreset.CONSERVATIVE: RegularizationConfig(dropout=0.2, weight_decay=2e-2, augmentation_expansion=8),
@@ -147,7 +178,10 @@ def preset_for(file_count: int) -> OverfittingPreset:
 
 def apply_preset(config: "AnyConfig", preset: OverfittingPreset) -> "AnyConfig":
     """Return ``config`` with a preset and the regularization that goes with it."""
-    return replace(config, preset=preset, regularization=_REGULARIZATION[preset])
+    regularization = _REGULARIZATION[preset]
+    if isinstance(config, VQVAEConfig):
+        return replace(config, preset=preset, regularization=regularization, dropout=regularization.dropout)
+    return replace(config, preset=preset, regularization=regularization)
 
 
 def get_adaptive_config(file_count: int) -> TrainingConfig:
@@ -162,7 +196,15 @@ def get_effective_preview_interval(config: "AnyConfig") -> int:
     return config.preview_interval_short if config.max_epochs < SHORT_RUN_EPOCHS else config.preview_interval
 
 
-AnyConfig = TrainingConfig
+def get_adaptive_vqvae_config(file_count: int) -> VQVAEConfig:
+    """Return the settings of a residual-VQ autoencoder for a number of files: few sounds fill small codebooks only."""
+    config = apply_preset(VQVAEConfig(), preset_for(file_count))
+    assert isinstance(config, VQVAEConfig)
+    size = 64 if file_count <= SMALL_CODEBOOK_UP_TO else 128 if file_count <= MEDIUM_CODEBOOK_UP_TO else 256
+    return replace(config, codebook_size=size)
+
+
+AnyConfig = TrainingConfig | VQVAEConfig
 
 
 def config_from_dict(data: dict[str, Any]) -> AnyConfig:

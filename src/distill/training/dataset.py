@@ -176,7 +176,8 @@ class AudioTrainingDataset(Dataset[Tensor]):
     ) -> None:
         decoded = [item for item in file_paths if isinstance(item, CachedSound)]
         files = [item for item in file_paths if not isinstance(item, CachedSound)]
-        self.sounds = decoded or prepare_sounds(files, cache or SoundCache()).sounds
+        fresh = prepare_sounds(files, cache or SoundCache()).sounds if files or not decoded else []
+        self.sounds = decoded + fresh
         self.chunk_samples = round(chunk_duration_s * SAMPLE_RATE)
         self.pipeline = augmentation_pipeline
         self.variants = variants if augmentation_pipeline is not None else 1
@@ -246,11 +247,13 @@ class EpochBatches(Sampler[list[int]]):
         return self.batches - self._first_batch
 
     def __iter__(self) -> Iterator[list[int]]:
+        epoch, first_batch = self._epoch, self._first_batch
+        self.start_at(epoch + 1)  # who does not choose gets one epoch after the other
         order = np.arange(self.items)
         if self.seed is not None:
-            order = np.random.default_rng([self.seed, self._epoch]).permutation(self.items)
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.items)
         edges = np.linspace(0, self.items, self.batches + 1).round().astype(int)
-        for low, high in list(pairwise(edges))[self._first_batch :]:
+        for low, high in list(pairwise(edges))[first_batch:]:
             yield order[low:high].tolist()
 
 

@@ -50,15 +50,15 @@ def end(
 def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
     """Final checkpoint, model file, record."""
     trained = run.began
+    run.writer.flush()
+    report_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
     sound = error is None or isinstance(error, TrainingError)
     if trained and sound and run.saved_at != (run.epoch, run.step):
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
         save_progress(run, last, wait=True)
-    run.writer.flush()
-    report_write_errors(run)
     append_history(run)
-    model_path = _export(run) if trained and sound else None
+    model_path = _export(run) if trained else None
     if run.checkpoint is not None and not run.began:
         return model_path  # a resume that was refused leaves the run as it was
     run.record.status = outcome
@@ -101,7 +101,7 @@ def _export(run: Run) -> Path | None:
         run.tell(
             TrainingNotice(
                 "checkpoint",
-                f"The model could not be saved ({reason}). Make room and resume the run to save it.",
+                f"The model could not be saved ({reason}). Make room; resuming the run for more epochs saves it.",
                 "error",
             )
         )

@@ -98,7 +98,7 @@ def validate(
             with speed.autocast(device):
                 objective = family.objective(model, features, None)
             names = tuple(objective.terms)
-            sums.append(torch.stack([t.detach().double() for t in objective.terms.values()]) * len(batch))
+            sums.append(torch.stack([t.detach().float() for t in objective.terms.values()]).cpu().double() * len(batch))
             details.append(objective.detail)
             chunks += len(batch)
         terms = dict(zip(names, (torch.stack(sums).sum(0) / max(chunks, 1)).tolist(), strict=True)) if sums else {}

@@ -16,9 +16,9 @@ from distill.audio.io import DecodingCancelled
 from distill.errors import CheckpointError
 from distill.models.family import EpochFacts
 from distill.training import ending
-from distill.training.adapters import train_epoch, validate_epoch
+from distill.training.adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.checkpoint import list_checkpoints
-from distill.training.config import AnyConfig, get_effective_preview_interval
+from distill.training.config import AnyConfig, VQVAEConfig, get_effective_preview_interval
 from distill.training.epoch import Measured, train_steps, validate
 from distill.training.meter import StepMeter
 from distill.training.metrics import (
@@ -38,7 +38,15 @@ from distill.training.setup import set_up
 from distill.training.speed import computing_threads
 from distill.training.step import TrainingStep
 
-__all__ = ["resume_run", "train", "train_epoch", "validate_epoch"]
+__all__ = [
+    "resume_run",
+    "train",
+    "train_epoch",
+    "train_vqvae",
+    "train_vqvae_epoch",
+    "validate_epoch",
+    "validate_vqvae_epoch",
+]
 
 
 def train(
@@ -114,6 +122,22 @@ def train(
     return ending.end(run, request, tell, outcome, error, time.perf_counter() - began)
 
 
+def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:
+    """Train a residual-VQ autoencoder: `train`, typed for its configuration.
+
+    Parameters and errors are those of `train`.
+
+    Returns
+    -------
+    dict
+        As of `train`, and ``final_codebook_health``: each level's health in the last epoch, or None.
+    """
+    result = train(config, *arguments, **named)
+    history = result["metrics_history"]
+    last = history.epochs[-1] if history is not None and history.epochs else None
+    return {**result, "final_codebook_health": None if last is None else last.codebook_health}
+
+
 def run_epochs(run: Run) -> bool:
     """Train and validate epoch after epoch; False when the user stopped."""
     if run.saved_at is None:
@@ -156,10 +180,14 @@ def _train(run: Run) -> bool:
     )
     clip = run.config.regularization.gradient_clip_norm
     step = TrainingStep(run.family, run.model, run.optimizer, clip, run.speed)
+
+    def after_step() -> None:  # counted one by one, so that the place is known whatever ends the epoch
+        assert run.scheduler
+        run.scheduler.step()
+        run.step += 1
+
     try:
-        run.step = train_steps(
-            step, loader, meter, run.device, run.config.seed, run.step, run.scheduler.step, run.request.cancel_event
-        )
+        train_steps(step, loader, meter, run.device, run.config.seed, run.step, after_step, run.request.cancel_event)
     finally:
         run.non_finite_run = meter.non_finite_run
     return not run.request.cancel_event.is_set()

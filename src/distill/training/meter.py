@@ -56,6 +56,8 @@ class StepMeter:
     counted: int = 0
     _unread: list[_Unread] = field(default_factory=list)
     _read_at: float = field(default_factory=time.perf_counter)
+    _names: tuple[str, ...] = ()
+    _longest_run: int = 0
 
     def add(self, step: int, objective: Objective, total: Tensor, left_out: Tensor, learning_rate: float) -> None:
         """Note a step; read the device when the last time is long enough ago."""
@@ -81,6 +83,11 @@ class StepMeter:
         unread, self._unread = self._unread, []
         for item, row in zip(unread, rows, strict=True):
             self._hand_out(item, row, took)
+        if self._longest_run >= NON_FINITE_LIMIT:
+            raise TrainingError(
+                f"{NON_FINITE_LIMIT} steps in a row had no finite loss, so the training was ended; the last good "
+                "checkpoint is kept. Lower the learning rate, or set the precision to float32, and start again."
+            )
 
     def _hand_out(self, item: _Unread, row: list[float], took: float) -> None:
         terms = dict(zip(self._names, row[2:], strict=True))
@@ -105,14 +112,10 @@ class StepMeter:
                     "The step was left out and training goes on.",
                 )
             )
-        if self.non_finite_run >= NON_FINITE_LIMIT:
-            raise TrainingError(
-                f"{NON_FINITE_LIMIT} steps in a row had no finite loss, so the training was ended; the last good "
-                "checkpoint is kept. Lower the learning rate, or set the precision to float32, and start again."
-            )
+        self._longest_run = max(self._longest_run, self.non_finite_run)
 
     def means(self) -> dict[str, float]:
         """Return the mean of the total (``train_loss``) and of each term over the steps that counted."""
         if not self.counted:
-            return {name: math.nan for name in ("train_loss", *getattr(self, "_names", ()))}
+            return dict.fromkeys(("train_loss", *self.weights), math.nan)
         return {name: value / self.counted for name, value in self.totals.items()}

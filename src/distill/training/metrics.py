@@ -19,6 +19,21 @@ COLLAPSE_KL = 0.5
 ACTIVE_LATENT_KL = 0.01
 
 
+#: Share of a codebook's entries in use under which a level is warned of.
+LOW_UTILIZATION = 0.3
+
+Health = Mapping[str, Mapping[str, float]]
+
+
+def utilization_warnings(health: Health) -> list[str]:
+    """Return a sentence for each level of a codebook that is hardly used."""
+    return [
+        f"Level {name.removeprefix('level_')}: utilization {level['utilization']:.0%} (below 30% threshold)"
+        for name, level in health.items()
+        if level["utilization"] < LOW_UTILIZATION
+    ]
+
+
 @dataclass(frozen=True)
 class StepMetrics:
     """One training step of a VAE; losses are those of the running objective."""
@@ -179,8 +194,14 @@ class _History(Generic[S, E]):
 
     def add_step(self, step: S) -> None:
         """Append a step."""
-        for name, column in self._columns.items():
-            column.append(getattr(step, name))
+        count = self.step_count
+        try:
+            for name, column in self._columns.items():
+                column.append(getattr(step, name))
+        except (TypeError, OverflowError):  # no number: all of a step or nothing of it
+            for column in self._columns.values():
+                del column[count:]
+            raise
 
     def add_epoch(self, epoch: E) -> None:
         """Append an epoch."""
@@ -299,7 +320,14 @@ def _column(annotation: object) -> "array[Any] | list[Any]":
 
 def _parsed(annotation: object, value: Any) -> Any:
     """Undo `to_json_value` for a field: numbers that are not finite come back from their names."""
-    return float(value) if annotation is float and isinstance(value, (str, int)) else value
+    if annotation is float and isinstance(value, (str, int)):
+        return float(value)
+    return _parsed_table(value) if isinstance(value, Mapping) else value
+
+
+def _parsed_table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `to_json_value` for nested numbers, in which a text can only be the name of one that is not finite."""
+    return {key: _parsed(float if isinstance(value, str) else None, value) for key, value in table.items()}
 
 
 class MetricsHistory(_History[StepMetrics, EpochMetrics]):

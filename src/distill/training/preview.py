@@ -109,10 +109,14 @@ class _eval_mode:  # noqa: N801 - reads as a statement
         self._model.train(self._was_training)
 
 
-def _vae_family(spectrogram: "AudioSpectrogram") -> "ModelFamily":
+def _family_of(model: "nn.Module", spectrogram: "AudioSpectrogram") -> "ModelFamily":
     from distill.models.vae_family import MelVAEFamily
-    from distill.training.config import TrainingConfig
+    from distill.models.vqvae import ConvVQVAE
+    from distill.models.vqvae_family import VQVAEFamily
+    from distill.training.config import TrainingConfig, VQVAEConfig
 
+    if isinstance(model, ConvVQVAE):
+        return VQVAEFamily(VQVAEConfig(), spectrogram)
     return MelVAEFamily(TrainingConfig(), spectrogram)
 
 
@@ -132,7 +136,7 @@ def generate_preview(
     OSError
         A file cannot be written.
     """
-    family = _vae_family(spectrogram)
+    family = _family_of(model, spectrogram)
     return write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate)
 
 
@@ -153,10 +157,14 @@ def generate_reconstruction_preview(
     OSError
         A file cannot be written.
     """
-    family = _vae_family(spectrogram)
+    family = _family_of(model, spectrogram)
     chosen = waveforms[:num_samples]
     made = write_reconstructions(family, model.to(device), chosen, Path(output_dir), epoch, device, sample_rate)
     return [path for recon in made for path in (original_of(recon), recon)]
+
+
+#: The same for a VQ-VAE: the family follows from the model.
+generate_vqvae_reconstruction_preview = generate_reconstruction_preview
 
 
 def original_of(reconstruction: Path) -> Path:

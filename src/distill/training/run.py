@@ -167,7 +167,7 @@ def open_run(request: Request, tell: Teller) -> Run:
     if request.resume_checkpoint is not None:
         checkpoint = read_checkpoint(request.resume_checkpoint)
         _check_resumable(request, checkpoint)
-    resuming = checkpoint is not None or _began_without_checkpoint(request.output_dir, config)
+    resuming = _is_own(request) if checkpoint is not None else _began_without_checkpoint(request.output_dir, config)
     device = pick_device(request.device if request.device != "auto" else config.device)
     family = make_family(config)
     folder = RunFolder(request.output_dir, resuming)
@@ -175,11 +175,20 @@ def open_run(request: Request, tell: Teller) -> Run:
         record = _record(request, resuming)
         if checkpoint is None:
             record.save(folder.path)
+    except RunFolderError:
+        folder.close()
+        raise
     except OSError as exc:
         folder.close()
         raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
     history = family.history_type()
     return Run(request, config, family, device, folder, record, tell, history, checkpoint)
+
+
+def _is_own(request: Request) -> bool:
+    """Whether the checkpoint that is resumed is one of the run in the folder."""
+    assert request.resume_checkpoint is not None
+    return request.resume_checkpoint.resolve().parent == (request.output_dir / "checkpoints").resolve()
 
 
 def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
@@ -190,11 +199,13 @@ def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
 
 
 def _record(request: Request, resuming: bool) -> RunRecord:
+    sounds = [Path(p).absolute() for p in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
-        return RunRecord.load(request.output_dir)
+        # The sounds may have moved, and a run that begins again may have been given others.
+        return replace(RunRecord.load(request.output_dir), file_paths=sounds)
     return RunRecord(
         config=request.config,
-        file_paths=[Path(p).absolute() for p in request.file_paths],
+        file_paths=sounds,
         dataset_name=request.dataset_name,
         model_name=request.model_name,
     )

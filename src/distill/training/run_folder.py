@@ -9,7 +9,9 @@
 """
 
 import json
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,7 +175,7 @@ class RunFolder:
         self.append_history(history.events())
 
     def append_history(self, events: Iterable[Event]) -> None:
-        """Append events to the history on disk.
+        """Append events to the history on disk, all or none.
 
         Raises
         ------
@@ -181,8 +183,18 @@ class RunFolder:
             It cannot be written.
         """
         lines = "".join(json.dumps(event_to_dict(e), allow_nan=False) + "\n" for e in events)
-        with (self.path / _HISTORY).open("a", encoding="utf-8") as file:
-            file.write(lines)
+        if not lines:
+            return
+        left = memoryview(lines.encode())
+        with (self.path / _HISTORY).open("ab", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                while left:
+                    left = left[file.write(left) :]
+            except OSError:
+                with suppress(OSError):  # what was written comes again with the next try
+                    file.truncate(before)
+                raise
 
 
 def read_history(run_dir: Path | str) -> AnyHistory:

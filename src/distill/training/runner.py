@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.training.config import AnyConfig
+from distill.training.config import AnyConfig, VQVAEConfig
 from distill.training.loop import train
 from distill.training.metrics import MetricsCallback
 
@@ -39,6 +39,23 @@ class TrainingRunner:
             A run is under way.
         """
         self._start(config, file_paths, output_dir, device, callback, None)
+
+    def start_vqvae(
+        self,
+        config: VQVAEConfig,
+        file_paths: Sequence[Path | str],
+        output_dir: Path | str,
+        device: str = "auto",
+        callback: MetricsCallback | None = None,
+    ) -> None:
+        """Start a new run of a VQ-VAE: `start`, typed for its configuration.
+
+        Raises
+        ------
+        RuntimeError
+            A run is under way.
+        """
+        self.start(config, file_paths, output_dir, device, callback)
 
     def resume(
         self,

@@ -24,8 +24,6 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
     """
     assert run.model and run.optimizer and run.scheduler and run.material and run.schedule
     epoch = run.epoch if completed is None else completed.epoch
-    weights = run.family.weights(epoch / run.kl_epochs)
-    kl_weight = {"kl_weight": weights["kl_loss"]} if "kl_loss" in weights else {}
     data = make_checkpoint(
         run.model,
         run.optimizer,
@@ -46,7 +44,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),
         },
-        **kl_weight,
+        **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
     folder, keep = run.folder.checkpoints, run.config.max_checkpoints
 

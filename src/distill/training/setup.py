@@ -41,9 +41,9 @@ def set_up(run: Run) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.config.seed)
         model = run.family.build().to(run.device)
-    if run.checkpoint is None:
-        items = _spread(len(run.material.train_set), _STATISTICS_CHUNKS)
-        run.family.fit_statistics(model, torch.cat(list(run.material.train_set.batches(items, 64))))
+        if run.checkpoint is None:
+            items = _spread(len(run.material.train_set), _STATISTICS_CHUNKS)
+            run.family.fit_statistics(model, torch.cat(list(run.material.train_set.batches(items, 64))))
     run.model = model
     run.speed = _speed(run, model)
     run.speed.prepare_model(model)
@@ -116,6 +116,7 @@ def _speed(run: Run, model: nn.Module) -> Speed:
     state = (run.checkpoint or {}).get("training_state", {})
     known = state.get("speed") or run.record.speed
     if known:
+        run.record.speed = dict(known)
         return Speed.from_dict(known)
     assert run.material is not None
     items = _spread(len(run.material.train_set), run.config.batch_size)

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from distill import paths
+from distill.errors import ConfigurationError
 from distill.files import read_json, write_json
 from distill.training.config import AnyConfig
 
@@ -111,7 +112,7 @@ def pick_device(name: str) -> torch.device:
 
     Raises
     ------
-    ValueError
+    ConfigurationError
         The device is unknown or not there.
     """
     if name == "auto":
@@ -122,7 +123,7 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as exc:
-        raise ValueError(f"The device {name!r} cannot be used here. Choose auto or cpu.") from exc
+        raise ConfigurationError(f"The device {name!r} cannot be used here. Choose auto or cpu.") from exc
     return device
 
 
@@ -150,6 +151,8 @@ def _median_step_ms(step: Callable[[Speed], None], speed: Speed, device: torch.d
             step(speed)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
+            elif device.type == "mps":
+                torch.mps.synchronize()
             times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times[1:])
 
