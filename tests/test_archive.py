@@ -201,7 +201,7 @@ class TestWriting:
         """At the last moment: everything is written, and the rename does not happen."""
         before = archive.read_bytes()
 
-        def cut(self: Path, target: Path) -> None:
+        def cut(*args: Any) -> None:
             raise SystemExit
 
         monkeypatch.setattr(Path, "replace", cut)

@@ -28,7 +28,7 @@ KNOWS: dict[str, set[str]] = {
 #: Modules that the window or a quick answer in the terminal needs, and that must therefore come without torch.
 TORCH_FREE = [
     "__init__", "errors", "files", "paths", "lazy", "settings", "diagnostics", "__main__",
-    "cli", "cli_options", "terminal", "interrupt",
+    "cli", "cli_models", "cli_options", "terminal", "interrupt",
     "audio.corpus", "audio.io", "audio.cache", "audio.demo",
     "models.catalog", "models.metadata", "validation",
     "training.config", "training.metrics", "training.recipe", "training.run_folder",

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 #: Commands of `distill.cli`, named here so that the window need not import it; a test holds the two together.
-COMMANDS = frozenset({"train", "resume", "inspect", "reconstruct", "sample"})
+COMMANDS = frozenset({"train", "resume", "inspect", "reconstruct", "sample", "encode", "decode"})
 
 
 def main(arguments: list[str] | None = None) -> int:

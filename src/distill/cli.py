@@ -7,7 +7,6 @@ Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 fai
 """
 
 import os
-import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,18 +16,16 @@ from typing import Annotated, Any
 
 import typer
 
-from distill import __version__, diagnostics, paths
+from distill import __version__, cli_models, diagnostics, paths
 from distill.cli_options import (
     Device,
     Epochs,
     Family,
     Json,
-    ModelFile,
     OptionalSounds,
     Precision,
     Preset,
     Seed,
-    SoundFile,
     Sounds,
     Threads,
 )
@@ -36,8 +33,6 @@ from distill.errors import DistillError
 from distill.interrupt import EXIT_STOPPED, stop_on_signal
 from distill.terminal import Display, duration, make_display, printable, printable_lines
 from distill.training.metrics import Event
-
-MAX_SAMPLES = 1000
 
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
@@ -49,6 +44,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain text: what is wrong on one line, for people and for logs
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+cli_models.register(app)
 
 
 def main(arguments: list[str]) -> int:
@@ -181,60 +178,6 @@ def inspect(sounds: Sounds) -> None:
         raise DistillError("Training needs at least two usable sounds. Add more sounds, or repair those left out.")
 
 
-@app.command(epilog="Example: distill reconstruct bells.distill bell.wav bell-again.wav")
-def reconstruct(
-    model: ModelFile,
-    source: SoundFile,
-    target: Annotated[Path, typer.Argument(metavar="OUT", dir_okay=False, help="The WAV file to write.")],
-) -> None:
-    """Send a sound through a model and back: what of it the model has understood."""
-    if target.suffix.lower() != ".wav":
-        raise typer.BadParameter(f"OUT is written as a WAV file, so its name must end in .wav: {printable(target)}")
-    if target.exists() and target.samefile(source):
-        raise typer.BadParameter("OUT would overwrite IN. Choose another name.")
-
-    from distill.audio.io import decode_sound, write_wav
-    from distill.errors import SoundError
-
-    try:
-        audio = decode_sound(source)
-    except SoundError as error:
-        raise DistillError(f"{source} cannot be used: {error}") from error
-
-    import numpy as np
-    import torch
-
-    from distill.models.persistence import open_model
-
-    result = open_model(model).reconstruct(torch.from_numpy(audio)[None, None])[0, 0].cpu().numpy()
-    with _writing(target):
-        write_wav(target, result / max(1.0, float(np.abs(result).max())))
-    print(target)
-
-
-@app.command(epilog="Example: distill sample bells.distill --count 8 --seed 1 --out ~/new-bells")
-def sample(
-    model: ModelFile,
-    count: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sounds, one second each.")] = 4,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
-    ] = None,
-    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write to.")] = Path(),
-) -> None:
-    """Make new sounds from random latents.  The file names hold the seed that brings them back."""
-    from distill.audio.io import write_wav
-    from distill.models.persistence import open_model
-
-    chosen = secrets.randbelow(2**31) if seed is None else seed
-    sounds = open_model(model).sample(count, seed=chosen)
-    for number, sound in enumerate(sounds[:, 0].cpu().numpy()):
-        target = out / f"{paths.slug(model.stem)}_seed{chosen}_{number:02d}.wav"
-        with _writing(target):
-            write_wav(target, sound)
-        print(target)
-
-
 # --- what the commands share -------------------------------------------------------------------------------------
 
 
@@ -314,11 +257,3 @@ def _refuse_inside(run_dir: Path, given: list[Path]) -> None:
                 f"The run's folder {printable(run_dir)} would lie inside the folder of sounds {printable(folder)}. "
                 "Choose another one with --out."
             )
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DistillError(f"{target} cannot be written: {error.strerror or error}.") from error

@@ -57,7 +57,7 @@ class OpenModel:
             The shape is not ``[B, 1, N]``.
         """
         chunks, peak = self._chunks(waveform)
-        made = [self._through_latent(batch) for batch in chunks.split(_BATCH)]
+        made = [self._through_latent(batch) for batch in torch.split(chunks, _BATCH)]
         return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
     @property
@@ -132,7 +132,9 @@ class LoadedVQModel(OpenModel):
             raise ValueError(f"encode takes one sound [1, 1, N] at a time, not {list(waveform.shape)}.")
         chunks, peak = self._chunks(waveform)
         network = self._network
-        grids = [network.encode(self.family.features(batch.to(self.device))).cpu() for batch in chunks.split(_BATCH)]
+        grids = [
+            network.encode(self.family.features(batch.to(self.device))).cpu() for batch in torch.split(chunks, _BATCH)
+        ]
         return SoundCodes(
             codes=torch.cat(grids).numpy().astype(np.uint16),
             samples=waveform.shape[-1],
@@ -156,7 +158,7 @@ class LoadedVQModel(OpenModel):
         grids = torch.from_numpy(codes.codes.astype(np.int64))
         made = [
             self.family.to_waveform(network.decode(batch.to(self.device)), self.chunk_samples)
-            for batch in grids.split(_BATCH)
+            for batch in torch.split(grids, _BATCH)
         ]
         return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak
 
