@@ -117,6 +117,12 @@ def apply_state(target: Any, state: Any, name: str, path: Path, error: type[Dist
     DistillError
         Of type ``error``: keys, shapes or types differ; the network is then as it was.
     """
+    check_state(target, state, name, path, error)
+    target.load_state_dict(state)
+
+
+def check_state(target: Any, state: Any, name: str, path: Path, error: type[DistillError]) -> None:
+    """Refuse a state that does not fit a network; see `apply_state`."""
     own = target.state_dict()
     if not isinstance(state, dict) or set(state) != set(own):
         raise error(f"{path.name} holds another kind of {name} than this one.")
@@ -128,7 +134,6 @@ def apply_state(target: Any, state: Any, name: str, path: Path, error: type[Dist
         plain = given.layout == torch.strided and not given.is_quantized and given.device.type != "meta"
         if not plain or given.is_floating_point() != tensor.is_floating_point():
             raise error(f"{path.name} holds another kind of {name} than this one: {key} is of type {given.dtype}.")
-    target.load_state_dict(state)
 
 
 def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:

@@ -125,7 +125,7 @@ def test_unknown_keys_are_ignored(saved: Path, tmp_path: Path) -> None:
 
 
 class TestReconstruct:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def sound(self) -> Tensor:
         return torch.from_numpy(tone(3, 1.3))[None, None] * 0.8
 

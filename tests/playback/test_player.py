@@ -222,18 +222,14 @@ def test_the_device_is_opened_on_the_first_click_and_kept(
     assert outputs[0].is_closed
 
 
-def test_no_device_is_a_state_and_the_next_click_looks_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: Journal
-) -> None:
-    rescans: list[int] = []
-    outputs: list[FakeOutput] = []
-    monkeypatch.setattr("distill.playback.player.rescan", lambda: rescans.append(1))
+def test_no_device_is_a_state_and_the_next_click_tries_again(tmp_path: Path, journal: Journal) -> None:
+    tries: list[int] = []
 
     def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> FakeOutput:
-        if not rescans:
+        tries.append(1)
+        if len(tries) == 1:
             raise PlaybackError("No sound can be played: no output device answers.")
-        outputs.append(FakeOutput(fill, on_drained))
-        return outputs[-1]
+        return FakeOutput(fill, on_drained)
 
     player = Player(journal, open_output)  # type: ignore[arg-type]
     path = write(tmp_path / "a.wav", noise(0.1))
@@ -241,14 +237,28 @@ def test_no_device_is_a_state_and_the_next_click_looks_again(
     assert "no output device" in str(journal.await_state(PlayerState.NO_DEVICE).error)
     player.play(path)
     assert journal.await_state(PlayerState.PLAYING).error is None
-    assert rescans == [1]
     player.close()
 
 
-def test_a_device_that_goes_away_while_it_plays_is_told(
-    fake: tuple[Player, list[FakeOutput], Journal], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_device_that_comes_later_is_found(
+    null_sink: NullSink, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: Journal
 ) -> None:
-    monkeypatch.setattr("distill.playback.player.rescan", lambda: None)
+    player, path = Player(journal), write(tmp_path / "a.wav", noise(0.1))
+    try:
+        with monkeypatch.context() as without:
+            without.setenv("PULSE_SERVER", f"unix:{tmp_path / 'nowhere'}")
+            player.play(path)
+            assert "no output device" in str(journal.await_state(PlayerState.NO_DEVICE).error)
+        player.play(path)
+        journal.await_state(PlayerState.PLAYING)
+        journal.await_state(PlayerState.IDLE)
+    finally:
+        player.close()
+
+
+def test_a_device_that_goes_away_while_it_plays_is_told(
+    fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path
+) -> None:
     player, outputs, journal = fake
     player.play(write(tmp_path / "a.wav", noise(1.0)))
     journal.await_state(PlayerState.PLAYING)

@@ -11,6 +11,7 @@ from typing import cast
 
 from distill.gui.background import lower_own_priority
 from distill.gui.jobs import Engine
+from distill.playback import output
 
 ENGINE_MODULE = "distill.training.loop"
 
@@ -58,7 +59,8 @@ class EngineLoader:
         except Exception as exc:  # border: a broken installation is told when the engine is asked for
             self._error = exc
         finally:
+            # They stay for good.  Without this, each full garbage collection, beginning with the next, would walk
+            # through them while it holds the interpreter lock, which is seen as a stutter.
+            gc.freeze()
             gc.enable()
-        # They stay for good.  Without this, each full garbage collection would walk through them while it holds the
-        # interpreter lock, which is seen as a stutter.
-        gc.freeze()
+        output.preload()

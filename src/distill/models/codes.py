@@ -83,7 +83,7 @@ def load_codes(path: Path | str) -> SoundCodes:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             if str(data["format"]) != _FORMAT:
                 raise ModelFileError(f"{path.name} is not a file of codes.")
             codes, samples, peak = data["codes"], int(data["samples"]), float(data["peak"])

@@ -93,7 +93,7 @@ class OpenModel:
         features = self.family.sample(self.model, num_samples, secrets.randbits(31) if seed is None else seed)
         if features is None:
             raise ModelFileError(f"The model {self.metadata.name!r} cannot make new sounds yet; it can reconstruct.")
-        waves = torch.cat([self.family.to_waveform(features[i : i + _BATCH]) for i in range(0, num_samples, _BATCH)])
+        waves = torch.cat([self.family.to_waveform(f, self.chunk_samples) for f in torch.split(features, _BATCH)])
         return waves / waves.abs().amax(-1, keepdim=True).clamp_min(1e-9)
 
 

@@ -98,10 +98,11 @@ class CodebookQuantizer(nn.Module):
         The loss is the mean squared distance of what each level was given from the entry that it chose.
         """
         with torch.autocast(tokens.device.type, enabled=False):
-            quantized, indices, _, codes = self.codebooks(tokens.float(), return_all_codes=True)
+            quantized, indices, losses, codes = self.codebooks(tokens.float(), return_all_codes=True)
+        if self.training:
+            return quantized, indices, losses.mean()
         # The library measures the commitment in training mode only; validation needs it as well.
-        left = tokens.float() - codes.detach().cumsum(0)
-        return quantized, indices, left.square().mean()
+        return quantized, indices, (tokens.float() - codes.cumsum(0)).square().mean()
 
     def decode(self, indices: Tensor) -> Tensor:
         """Return tokens ``[B, P, D]`` of codes ``[B, P, levels]``."""

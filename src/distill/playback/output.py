@@ -5,6 +5,7 @@ try starts from a fresh list of devices, because PortAudio reads that list only 
 """
 
 import importlib
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Output:
         PlaybackError
             There is no PortAudio or no device, or the device is busy.
         """
-        sounddevice = _portaudio()
+        sounddevice = _fresh_portaudio()
         self._stop_exception: type[Exception] = sounddevice.CallbackStop
         self._fill = fill
         #: Blocks that came too late for the device since it was opened.
@@ -113,8 +114,17 @@ class Output:
             raise self._stop_exception
 
 
+def preload() -> None:
+    """Load PortAudio ahead of the first click, in the background, where it may take its time.
+
+    Finding and loading the library holds the interpreter lock for a tenth of a second.  No device is opened.
+    """
+    with suppress(PlaybackError):  # told when a sound is to be played
+        _portaudio()
+
+
 def _portaudio() -> ModuleType:
-    """Import sounddevice; importing it initialises PortAudio, which is why that waits for the first click."""
+    """Import sounddevice, which finds the library and initialises it."""
     try:
         return importlib.import_module("sounddevice")
     except OSError as exc:
@@ -123,15 +133,21 @@ def _portaudio() -> ModuleType:
         ) from exc
 
 
-def rescan() -> None:
-    """Let PortAudio look for devices again.  No `Output` may be open."""
+def _fresh_portaudio() -> ModuleType:
+    """Return sounddevice with an up-to-date list of devices.
+
+    PortAudio is started anew for that, which closes all streams of the process: there is one `Output` at a time.
+    """
+    was_loaded = "sounddevice" in sys.modules
     sounddevice = _portaudio()
-    with suppress(sounddevice.PortAudioError):  # it was not initialised
-        sounddevice._terminate()
-    try:
-        sounddevice._initialize()
-    except sounddevice.PortAudioError as exc:
-        raise PlaybackError("No sound can be played: the system's sound service does not answer.") from exc
+    if was_loaded:
+        with suppress(sounddevice.PortAudioError):  # it was not initialised
+            sounddevice._terminate()
+        try:
+            sounddevice._initialize()
+        except sounddevice.PortAudioError as exc:
+            raise PlaybackError("No sound can be played: the system's sound service does not answer.") from exc
+    return sounddevice
 
 
 def _choose_format(sounddevice: ModuleType) -> OutputFormat:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
-from distill.playback.output import Output, rescan
+from distill.playback.output import Output
 from distill.playback.sound import Sound, fitted, load_sound
 
 #: Length of the fade where a sound is stopped or jumped in, so that it does not click.
@@ -103,7 +103,6 @@ class Player:
         self._volume = 1.0
         self._gain = 1.0  # what the callback has reached on its way to the volume
         self._asked = 0  # counts calls, so that an overtaken one is not carried out
-        self._rescan_next = False
 
     # What the user asks for: any thread, returns at once.
 
@@ -188,16 +187,12 @@ class Player:
             self._gain = self._volume
             output.start()
         except PlaybackError as exc:
-            self._close_output()
-            self._rescan_next = True
+            self._close_output()  # the next one is opened with a fresh look for devices
             self._tell(PlayerStatus(PlayerState.NO_DEVICE, path, sound.seconds, str(exc)))
             return
         self._tell(PlayerStatus(PlayerState.PLAYING, path, sound.seconds))
 
     def _ready_output(self) -> Output:
-        if self._rescan_next:
-            rescan()
-            self._rescan_next = False
         if self._output is None:
             self._output = self._open_output(self._fill, self._on_drained)
         return self._output
@@ -226,7 +221,6 @@ class Player:
                 self._tell(replace(self._status, state=PlayerState.IDLE, error=None))
             else:
                 self._close_output()
-                self._rescan_next = True
                 message = "The sound device is gone. Connect one, and click again."
                 self._tell(replace(self._status, state=PlayerState.NO_DEVICE, error=message))
 

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from distill.archive import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_VERSION,
-    apply_state,
+    check_state,
     plain_config,
     read_checkpoint,
     write_archive,
@@ -261,16 +261,15 @@ def apply_checkpoint(
     """
     parts = [(p, data[k]) for p, k in ((optimizer, "optimizer_state_dict"), (scheduler, "scheduler_state_dict")) if p]
     before = [(part, copy.deepcopy(part.state_dict())) for part, _ in parts]
+    check_state(model, data["model_state_dict"], "network", path, CheckpointError)
     try:
         for part, state in parts:
             _check_part(part, state)
             part.load_state_dict(state)
-        apply_state(model, data["model_state_dict"], "network", path, CheckpointError)
+        model.load_state_dict(data["model_state_dict"])
     except Exception as exc:
         for part, state in before:
             part.load_state_dict(state)
-        if isinstance(exc, CheckpointError):
-            raise
         raise CheckpointError(
             f"{path.name} does not fit this network: the state of its optimizer or schedule is another."
         ) from exc

@@ -57,7 +57,9 @@ def write_samples(
         features = family.sample(model, count, PREVIEW_SEED)
     if features is None:
         return []
-    waves = family.to_waveform(features)
+    chunk = round(family.config.chunk_duration_s * family.spectrogram_config.sample_rate)
+    fits = family.spectrogram_config.frames(chunk) == features.shape[-1]
+    waves = family.to_waveform(features, chunk if fits else None)
     return [_write(folder / f"preview_epoch{epoch:04d}_{n:02d}.wav", wave, sample_rate) for n, wave in enumerate(waves)]
 
 
