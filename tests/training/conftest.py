@@ -25,16 +25,20 @@ def tone(seed: int, seconds: float = 0.8) -> Any:
     return (sound / np.abs(sound).max()).astype(np.float32)
 
 
-@pytest.fixture
-def sounds(tmp_path: Path) -> list[Path]:
-    """Ten files, one of them of two and a half seconds."""
-    folder = tmp_path / "sounds"
-    folder.mkdir()
+def write_sounds(folder: Path, count: int) -> list[Path]:
+    """Write sounds of 0.8 s into a folder; the fourth is of two and a half seconds."""
+    folder.mkdir(exist_ok=True)
     files = []
-    for n in range(10):
+    for n in range(count):
         files.append(folder / f"tone {n:02d}.wav")
         write_wav(files[-1], tone(n, 2.5 if n == 3 else 0.8))
     return files
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> list[Path]:
+    """Ten files, one of them of two and a half seconds."""
+    return write_sounds(tmp_path / "sounds", 10)
 
 
 @pytest.fixture(params=[row.key for row in FAMILIES])

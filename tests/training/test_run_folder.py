@@ -21,7 +21,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from distill.training.run_folder import RunFolder
-RunFolder(Path(sys.argv[1]), resuming=False)
+folder = RunFolder(Path(sys.argv[1]), resuming=False)
 print("held", flush=True)
 time.sleep(60)
 """

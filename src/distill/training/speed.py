@@ -19,7 +19,6 @@ from torch import nn
 
 from distill import paths
 from distill.errors import ConfigurationError
-from distill.errors import ConfigurationError
 from distill.files import read_json, write_json
 from distill.training.config import AnyConfig
 
