@@ -160,10 +160,10 @@ def test_a_file_that_changes_meanwhile(write_tone: WriteTone, monkeypatch: pytes
         yield from stream_sound(source, cancel_event)
         source.touch()
 
-    monkeypatch.setattr(cache_module, "stream_sound", changing)
-    with pytest.raises(SoundError, match="changed while it was being read"):
-        SoundCache().get(path)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:  # not `undo`, which would take the test's own home away too
+        patch.setattr(cache_module, "stream_sound", changing)
+        with pytest.raises(SoundError, match="changed while it was being read"):
+            SoundCache().get(path)
     assert not cached_files(SoundCache().folder)
 
 

@@ -69,7 +69,9 @@ def saved(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def opened(saved: Path) -> LoadedModel:
-    return open_model(saved)
+    model = open_model(saved)
+    assert isinstance(model, LoadedModel)
+    return model
 
 
 def changed(path: Path, target: Path, change: Callable[[dict[str, Any]], Any]) -> Path:

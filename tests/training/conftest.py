@@ -1,16 +1,20 @@
 """Small real material for the engine: sounds, settings, and runs that are quick on two cores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from distill.audio.io import SAMPLE_RATE, write_wav
+from distill.errors import DistillError
 from distill.models.catalog import FAMILIES, family_info
+from distill.training import RegularizationConfig, TrainingCompleteEvent, TrainingConfig, TrainingNotice, train
 from distill.training.config import AnyConfig
+from distill.training.metrics import Event
 
 MakeConfig = Callable[..., AnyConfig]
 
@@ -33,6 +37,78 @@ def write_sounds(folder: Path, count: int) -> list[Path]:
         files.append(folder / f"tone {n:02d}.wav")
         write_wav(files[-1], tone(n, 2.5 if n == 3 else 0.8))
     return files
+
+
+QUICK = TrainingConfig(
+    max_epochs=3,
+    batch_size=4,
+    checkpoint_interval=1,
+    precision="float32",
+    num_threads=1,
+    val_fraction=0.2,
+    latent_dim=16,
+    preview_interval_short=100,
+    regularization=RegularizationConfig(augmentation_expansion=2),
+)
+#: For `Finished`.
+RUN = replace(QUICK, max_epochs=6, preview_interval_short=2, max_checkpoints=2)
+
+
+class Finished:
+    """A run that ended by itself, and all that it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sounds = write_sounds(folder / "sounds", 10)
+        bad = folder / "sounds" / "bad.wav"
+        bad.write_bytes(b"RIFF no sound")
+        self.given = [*self.sounds, bad]
+        self.folder, self.library = folder / "run", folder / "library"
+        self.events: list[Event] = []
+        torch.manual_seed(5)
+        self.stream = torch.get_rng_state()
+        self.result = train(
+            RUN, self.given, self.folder, "cpu", self.events.append, models_dir=self.library, dataset_name="Bells",
+            model_name="Little bells",
+        )  # fmt: skip
+        self.stream_after = torch.get_rng_state()
+
+    def told(self, kind: Any) -> list[Any]:
+        return [e for e in self.events if isinstance(e, kind)]
+
+
+def ended(events: list[Event]) -> TrainingCompleteEvent:
+    """Return the one last event; fail where there is none, or more than one."""
+    assert [isinstance(e, TrainingCompleteEvent) for e in events] == [False] * (len(events) - 1) + [True]
+    assert isinstance(events[-1], TrainingCompleteEvent)
+    return events[-1]
+
+
+def topics(events: list[Event]) -> list[str]:
+    return [e.topic for e in events if isinstance(e, TrainingNotice)]
+
+
+def failing(events: list[Event], *arguments: Any, **named: Any) -> Any:
+    """Run something that must fail with an error for the user, and return that error."""
+    with pytest.raises(DistillError) as caught:
+        train(*arguments, **(named | {"callback": events.append}))
+    end = ended(events)
+    assert end.outcome == "failed"
+    assert end.error == str(caught.value)
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """On small tensors a second thread is waited for longer than it helps, above all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return Finished(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture

@@ -112,7 +112,17 @@ class TestContents:
     def test_later_training_does_not_change_a_snapshot(self) -> None:
         model, optimizer, scheduler = trio()
         data = checkpoint_module.make_checkpoint(
-            model, optimizer, scheduler, 0, 0, None, None, TrainingConfig(), SpectrogramConfig(), {}, {"a": torch.ones(2)}
+            model,
+            optimizer,
+            scheduler,
+            0,
+            0,
+            None,
+            None,
+            TrainingConfig(),
+            SpectrogramConfig(),
+            {},
+            {"a": torch.ones(2)},
         )
         before = copy.deepcopy(data)
         model(torch.randn(5, 6)).sum().backward()
@@ -164,7 +174,10 @@ class TestLoading:
             (lambda p: edited(p, put("model_state_dict", "0.bias", value=torch.ones(9))), "another size"),
             (lambda p: edited(p, put("optimizer_state_dict", value={})), "does not fit"),
             (lambda p: edited(p, put("optimizer_state_dict", value=None)), "does not fit"),
-            (lambda p: edited(p, put("optimizer_state_dict", "state", 0, "exp_avg", value=torch.ones(9))), "does not fit"),
+            (
+                lambda p: edited(p, put("optimizer_state_dict", "state", 0, "exp_avg", value=torch.ones(9))),
+                "does not fit",
+            ),
             (
                 lambda p: edited(
                     p, put("optimizer_state_dict", "state", 0, "exp_avg", value=torch.zeros(1).int().expand(10**12))
@@ -272,7 +285,8 @@ class TestListing:
 
     @pytest.mark.parametrize(
         "content", [None, "", "{", "[]", "{}", '{"epoch": 2, "train_loss": NaN, "val_loss": 1.0}',
-                    '{"epoch": "2", "train_loss": 1.0, "val_loss": 1.0}', '{"epoch": 2, "train_loss": 1, "val_loss": "x"}'],
+                    '{"epoch": "2", "train_loss": 1.0, "val_loss": 1.0}',
+                    '{"epoch": 2, "train_loss": 1, "val_loss": "x"}'],
     )  # fmt: skip
     def test_a_sidecar_is_made_again(self, folder: Path, content: str | None) -> None:
         sidecar = folder / "checkpoint_epoch0002.meta.json"

@@ -78,7 +78,14 @@ def test_what_is_no_range_is_refused_too(change: dict[str, Any], words: str) -> 
 
 @pytest.mark.parametrize(
     ("files", "preset"),
-    [(1, "conservative"), (49, "conservative"), (50, "balanced"), (199, "balanced"), (200, "aggressive"), (500, "aggressive")],
+    [
+        (1, "conservative"),
+        (49, "conservative"),
+        (50, "balanced"),
+        (199, "balanced"),
+        (200, "aggressive"),
+        (500, "aggressive"),
+    ],
 )
 def test_presets_by_number_of_files(files: int, preset: str) -> None:
     assert preset_for(files) == OverfittingPreset(preset)
@@ -119,7 +126,8 @@ def test_unknown_keys_are_ignored_and_missing_ones_take_their_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], {}, {"family": "gan"}, {"family": "vae", "latent_dim": "x"}, {"family": "vae", "regularization": 3}]
+    "data",
+    [None, [], {}, {"family": "gan"}, {"family": "vae", "latent_dim": "x"}, {"family": "vae", "regularization": 3}],
 )
 def test_a_dict_that_is_no_configuration_is_refused(data: Any) -> None:
     with pytest.raises(ConfigurationError):

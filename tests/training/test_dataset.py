@@ -1,6 +1,7 @@
 """Sounds as training material: the split, the chunks, their variants, the order."""
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ class TestSplit:
         assert len(train) + len(val) == 20
         assert set(Counter(s.content_hash for s in val).values()) == {2}
 
-    @pytest.mark.parametrize(("count", "fraction", "held_out"), [(2, 0.01, 1), (2, 0.5, 1), (3, 0.5, 2), (10, 0.1, 1), (10, 0.3, 3)])
+    @pytest.mark.parametrize(
+        ("count", "fraction", "held_out"), [(2, 0.01, 1), (2, 0.5, 1), (3, 0.5, 2), (10, 0.1, 1), (10, 0.3, 3)]
+    )
     def test_each_side_has_a_sound(
         self, sounds: list[Path], tmp_path: Path, count: int, fraction: float, held_out: int
     ) -> None:
@@ -79,7 +82,8 @@ class TestPreparing:
         assert isinstance(caught.value, SoundError)
         for word in ("at least 2", "bad one.wav: ", "bad two.wav: ", sounds[0].name):
             assert word in str(caught.value)
-        for files in ([], [sounds[0]], [sounds[0], str(sounds[0])]):
+        few: list[list[Path | str]] = [[], [sounds[0]], [sounds[0], str(sounds[0])]]
+        for files in few:
             with pytest.raises(NotEnoughSoundsError, match="at least 2"):
                 prepare_sounds(files, SoundCache())
 
@@ -143,7 +147,9 @@ class TestVariants:
 
 
 class TestLoaders:
-    CONFIG = TrainingConfig(batch_size=4, val_fraction=0.2, regularization=RegularizationConfig(augmentation_expansion=3))
+    CONFIG = TrainingConfig(
+        batch_size=4, val_fraction=0.2, regularization=RegularizationConfig(augmentation_expansion=3)
+    )
 
     def test_batches_of_waveforms(self, sounds: list[Path]) -> None:
         train, val = create_data_loaders(sounds, self.CONFIG, AugmentationPipeline())
@@ -190,7 +196,7 @@ class TestEpochBatches:
     def test_every_item_once_in_even_batches(self, size: int) -> None:
         for items in range(1, 60):
             batches = list(EpochBatches(items, size, 5))
-            assert sorted(sum(batches, [])) == list(range(items))
+            assert sorted(chain(*batches)) == list(range(items))
             lengths = [len(b) for b in batches]
             assert max(lengths) - min(lengths) <= 1
             assert max(lengths) <= size
@@ -215,7 +221,7 @@ class TestEpochBatches:
         assert order(1, 2) == order(1, 2)
         assert order(1, 2) != order(1, 3)
         assert order(1, 2) != order(2, 2)
-        assert sum(order(None, 7), []) == list(range(50))
+        assert list(chain(*order(None, 7))) == list(range(50))
 
 
 class TestFeatures:

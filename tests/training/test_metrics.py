@@ -25,7 +25,7 @@ from distill.training.metrics import event_to_dict
 ODD = [0.1, 1 / 3, math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308, 3.0]
 
 
-def make(kind: type[Any], seed: int = 0, **values: Any) -> Any:
+def make(kind: type[Any], seed: Any = 0, **values: Any) -> Any:
     """An event with every number set, some of them odd."""
     rng = random.Random(seed)
     made: dict[str, Any] = {}
@@ -143,7 +143,14 @@ def test_loss_curves(history_type: Any, step_type: Any, epoch_type: Any) -> None
 
 @pytest.mark.parametrize(
     ("losses", "best"),
-    [([], None), ([3.0], 0), ([3.0, 1.0, 2.0], 1), ([math.nan, 2.0, math.inf], 1), ([math.nan], None), ([2.0, 1.0, 1.0], 1)],
+    [
+        ([], None),
+        ([3.0], 0),
+        ([3.0, 1.0, 2.0], 1),
+        ([math.nan, 2.0, math.inf], 1),
+        ([math.nan], None),
+        ([2.0, 1.0, 1.0], 1),
+    ],
 )
 def test_best_epoch(losses: list[float], best: int | None) -> None:
     history = MetricsHistory()

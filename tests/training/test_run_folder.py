@@ -4,6 +4,7 @@ import errno
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 
 from distill.audio.corpus import SkippedSound
 from distill.errors import RunFolderError
-from distill.training import MetricsHistory, TrainingConfig
+from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
 from distill.training.run_folder import RunFolder, RunRecord, read_history
 from distill.training.schedule import CosineFactor
 from distill.training.writer import BackgroundWriter
-from tests.training.test_metrics import EpochMetrics, StepMetrics, filled
+from tests.training.test_metrics import filled
 
 HOLDER = """
 import sys, time
@@ -91,7 +92,8 @@ class TestRecord:
         assert json.loads((tmp_path / "run.json").read_text())["skipped"][0]["reason"] == "it is silent"
 
     @pytest.mark.parametrize(
-        "text", ["", "{", "[]", "3", "{}", '{"version": "x"}', '{"version": 1, "config": {}}', '{"version": 1, "config": 3}']
+        "text",
+        ["", "{", "[]", "3", "{}", '{"version": "x"}', '{"version": 1, "config": {}}', '{"version": 1, "config": 3}'],
     )
     def test_a_damaged_one_is_refused(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "run.json").write_text(text)
@@ -173,8 +175,8 @@ class TestSchedule:
         rates = [factor(step) for step in range(1000)]
         assert rates[0] == pytest.approx(1 / 50, rel=0.01)
         assert max(rates) == rates[49] > 0.99
-        assert all(a <= b for a, b in zip(rates[:49], rates[1:50], strict=True))
-        assert all(a > b for a, b in zip(rates[50:999], rates[51:], strict=True))
+        assert all(a <= b for a, b in pairwise(rates[:50]))
+        assert all(a > b for a, b in pairwise(rates[50:]))
         assert rates[500] == pytest.approx(0.5, abs=0.01)
         assert rates[-1] < 1e-5
         assert factor(1000) == factor(2000) == 0.0
@@ -188,7 +190,7 @@ class TestSchedule:
         assert longer(90) == pytest.approx(short(90), abs=0.05)
         assert longer(90 + longer.warmup_steps) == pytest.approx(CosineFactor.of_run(400)(90 + longer.warmup_steps))
         steps = [longer(step) for step in range(90, 400)]
-        assert max(abs(a - b) for a, b in zip(steps, steps[1:], strict=False)) < 0.06
+        assert max(abs(a - b) for a, b in pairwise(steps)) < 0.06
         assert CosineFactor(**longer.to_dict()) == longer
 
 

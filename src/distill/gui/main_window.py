@@ -1,7 +1,7 @@
 """The window: its panels, where they lie, and what comes back at the next start.
 
-Panels show what there is and say what the user wants; they know neither the engine nor each other.  Three presenters
-carry that out and hand back what happens: one for the sounds, one for the runs, one for playing.
+Panels show what there is and say what the user wants; they know neither the engine nor each other.  Four presenters
+carry that out and hand back what happens: one for the sounds, one for the runs, one for playing, one for codes.
 """
 
 import logging
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QSplitter,
 
 from distill.gui import theme
 from distill.gui.background import end_tasks
+from distill.gui.codebook_presenter import CodebookPresenter
 from distill.gui.controls import TrainingControls
 from distill.gui.engine import EngineLoader
 from distill.gui.jobs import EngineSource
@@ -73,7 +74,11 @@ class MainWindow(QMainWindow):
             engine or self._engine_loader, self.sounds, self.controls, self.plots, self.previews, self.notices, self
         )
         self.playing = PlaybackPresenter(player, self.transport, self.browser, self.previews, self.notices, self)
+        self.codes = CodebookPresenter(
+            engine or self._engine_loader, self.plots.codebook, self.playing.play, self.notices, self
+        )
         self.runs.run_changed.connect(self._save_settings)
+        self.runs.codes_changed.connect(self.codes.show_run)
         self.runs.bridge.state_changed.connect(self._on_run_state_changed)
         make_menus(self)
         app.commitDataRequest.connect(self._on_session_end)
@@ -159,6 +164,7 @@ class MainWindow(QMainWindow):
     def _on_painted(self) -> None:
         if self._is_own_engine:
             self._engine_loader.start()
+        self.codes.allow_import()
 
     # Files and folders that are dropped on the window.
 
@@ -191,6 +197,7 @@ class MainWindow(QMainWindow):
         self.notices.forget_all()
         self.playing.playback.close()
         end_tasks(self)
+        self.codes.close()
         event.accept()
 
     def wait_for_engine(self) -> None:

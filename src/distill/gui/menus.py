@@ -45,6 +45,7 @@ def make_menus(window: "MainWindow") -> None:
         (window.tr("Go to sounds"), "Ctrl+1", window.browser.view),
         (window.tr("Go to training"), "Ctrl+2", controls.family),
         (window.tr("Go to previews"), "Ctrl+3", window.previews.view),
+        (window.tr("Go to codes"), "Ctrl+4", window.plots.codebook.strip),
     ):
         _add(view, text, keys, _focuser(widget))
 

@@ -39,13 +39,13 @@ class EmptyState(QWidget):
         heading = QLabel(title, alignment=Qt.AlignmentFlag.AlignCenter)
         heading.setObjectName("emptyTitle")
         heading.setWordWrap(True)
-        explanation = QLabel(text, alignment=Qt.AlignmentFlag.AlignCenter)
-        explanation.setObjectName("emptyText")
-        explanation.setWordWrap(True)
+        self.text = QLabel(text, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.text.setObjectName("emptyText")
+        self.text.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
         layout.addStretch(2)
-        for widget in (self._image, heading, explanation):
+        for widget in (self._image, heading, self.text):
             layout.addWidget(widget)
         layout.addStretch(3)
         self._draw()

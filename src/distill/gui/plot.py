@@ -18,13 +18,20 @@ MOST_DOTS = 60
 
 @dataclass(frozen=True)
 class CurveStyle:
-    """How a curve looks: ``color`` is the name of a field of `theme.Colors`."""
+    """How a curve looks: ``color`` is the name of a field of `theme.Colors`.
+
+    ``dot`` is pyqtgraph's name of the sign at each point, ``glyph`` the character for it in the legend.
+    """
 
     name: str
     label: str
     color: str
     width: float = 2.0
     help: str = ""
+    dot: str = "o"
+    glyph: str = "●"
+    opacity: float = 1.0
+    in_legend: bool = True
 
 
 class KeyPlotWidget(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -54,7 +61,12 @@ class Plot(QWidget):
     """A titled `pyqtgraph.PlotWidget` over epochs."""
 
     def __init__(
-        self, object_name: str, title: str, curves: tuple[CurveStyle, ...], parent: QWidget | None = None
+        self,
+        object_name: str,
+        title: str,
+        curves: tuple[CurveStyle, ...],
+        parent: QWidget | None = None,
+        has_legend: bool = True,
     ) -> None:
         super().__init__(parent)
         self._styles = {style.name: style for style in curves}
@@ -79,7 +91,7 @@ class Plot(QWidget):
         self._curves = {style.name: self._add_curve(style) for style in curves}
         self._heading = QLabel(title)
         self._heading.setObjectName("panelTitle")
-        self._labels = {style.name: QLabel(self) for style in curves}
+        self._labels = {style.name: QLabel(self) for style in curves if has_legend and style.in_legend}
         self._values: dict[str, float | None] = dict.fromkeys(self._styles)
         header = QHBoxLayout()
         header.setSpacing(theme.MARGIN)
@@ -108,7 +120,9 @@ class Plot(QWidget):
     def set_curve(self, name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
         """Draw a curve; points that are not finite leave a gap, and the newest finite one is read out."""
         style = self._styles[name]
-        dots = "o" if style.width > 1 and len(x) <= MOST_DOTS else None  # a line through one point is no line
+        if not np.isfinite(y).any():  # pyqtgraph looks for the bounds of what is drawn, and there are none
+            x, y = x[:0], y[:0]
+        dots = style.dot if style.width > 1 and len(x) <= MOST_DOTS else None  # a line through one point is no line
         self._curves[name].setData(x, y, connect="finite", symbol=dots)
         finite = np.isfinite(y[-50:])
         self._set_value(name, float(y[-50:][finite][-1]) if finite.any() else None)
@@ -121,9 +135,14 @@ class Plot(QWidget):
         self.set_note("")
         self._item.enableAutoRange()
 
-    def set_note(self, text: str) -> None:
+    def set_note(self, text: str, explanation: str = "") -> None:
         """Say something beside the legend."""
         self._note.setText(text)
+        self._note.setToolTip(explanation)
+
+    def note(self) -> str:
+        """What is said beside the legend."""
+        return self._note.text()
 
     def changeEvent(self, event: QEvent) -> None:
         """Take on the colours of the new theme."""
@@ -144,11 +163,13 @@ class Plot(QWidget):
         self._label(name)
 
     def _label(self, name: str) -> None:
+        if name not in self._labels:
+            return
         style = self._styles[name]
         color = getattr(theme.colors(), style.color)
         value = self._values[name]
         number = f" <b>{value:.3g}</b>" if value is not None else ""
-        text = f'<span style="color:{color}">●</span> {style.label}{number}'
+        text = f'<span style="color:{color}">{style.glyph}</span> {style.label}{number}'
         if self._labels[name].text() != text:
             self._labels[name].setText(text)
             self._labels[name].setVisible(value is not None)
@@ -161,7 +182,8 @@ class Plot(QWidget):
             axis.setPen(pg.mkPen(current.border_strong))
             axis.setTextPen(pg.mkPen(current.muted))
         for name, style in self._styles.items():
-            color = getattr(current, style.color)
+            color = QColor(getattr(current, style.color))
+            color.setAlphaF(style.opacity)
             self._curves[name].setPen(pg.mkPen(color, width=style.width))
             self._curves[name].setSymbolPen(None)
             self._curves[name].setSymbolBrush(color)

@@ -8,20 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
 
+from distill.gui.codebook import CodebookView
 from distill.gui.panel import Panel
 from distill.gui.plot import CurveStyle, Plot
+from distill.training.config import AnyConfig, VQVAEConfig
 from distill.training.metrics import COLLAPSE_KL, AnyHistory, MetricsHistory, VQMetricsHistory
 
 #: Shortest time between two redraws.
 REDRAW_MILLISECONDS = 34
-
-#: Share of a codebook's entries, in percent, under which a level of it wastes away.
-LOW_UTILIZATION = 30.0
-
-#: Colours of the codebook's levels, which are four at most.
-_LEVEL_COLORS = ("accent", "second", "good", "muted")
 
 Floats = NDArray[np.float64]
 
@@ -34,13 +30,21 @@ class PlotsPanel(Panel):
         self.title.hide()
         self.detail.hide()
         self.setAccessibleName(self.tr("Curves"))
-        self.loss, self.kl, self.codebook = self._make_loss(), self._make_kl(), self._make_codebook()
+        self.loss, self.kl, self.codebook = self._make_loss(), self._make_kl(), CodebookView()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
         for plot in (self.loss, self.kl, self.codebook):
             self.splitter.addWidget(plot)
-        self.splitter.setSizes([300, 200, 200])
-        self.body.addWidget(self.splitter, 1)
+        self.splitter.setSizes([300, 200, 260])
+        self.splitter.setMinimumWidth(1)  # in a narrow window legends are cut, not the curves
+        area = QScrollArea(widgetResizable=True)  # for low windows
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(self.splitter)
+        for widget in (area.viewport(), self.splitter):
+            widget.setAutoFillBackground(False)
+        self.body.addWidget(area, 1)
         self._history: AnyHistory = MetricsHistory()
         self._is_stale = False
         self._timer = QTimer(self, interval=REDRAW_MILLISECONDS, singleShot=True)
@@ -52,11 +56,12 @@ class PlotsPanel(Panel):
         self.kl.setVisible(monitor == "kl")
         self.codebook.setVisible(monitor == "codebook")
 
-    def show_history(self, history: AnyHistory) -> None:
-        """Draw this history from now on."""
+    def show_history(self, history: AnyHistory, config: AnyConfig | None) -> None:
+        """Draw this history from now on, which is that of a run with these settings."""
         self._history = history
-        for plot in (self.loss, self.kl, self.codebook):
+        for plot in (self.loss, self.kl):
             plot.clear()
+        self.codebook.show_history(config.codebook_size if isinstance(config, VQVAEConfig) else 0)
         self.mark_changed()
 
     def mark_changed(self) -> None:
@@ -84,18 +89,11 @@ class PlotsPanel(Panel):
         self.loss.set_curve("train", epochs, _column(history, "train_loss"))
         self.loss.set_curve("validation", epochs, _column(history, "val_loss"))
         if isinstance(history, VQMetricsHistory):
-            self._redraw_codebook(history)
+            self.codebook.redraw(history)
         else:
             self.kl.set_curve("kl", epochs, _column(history, "kl_divergence"))
             active = history.epochs[-1].active_latents if history.epochs else None
             self.kl.set_note("" if active is None else self.tr("{0} active latents").format(active))
-
-    def _redraw_codebook(self, history: VQMetricsHistory) -> None:
-        measured = [e for e in history.epochs if e.codebook_health]
-        epochs = np.array([e.epoch + 1 for e in measured], dtype=np.float64)
-        for level in range(len(_LEVEL_COLORS)):
-            values = [(e.codebook_health or {}).get(f"level_{level}", {}).get("utilization", np.nan) for e in measured]
-            self.codebook.set_curve(f"level_{level}", epochs, 100 * np.array(values, dtype=np.float64))
 
     def _make_loss(self) -> Plot:
         return Plot(
@@ -122,16 +120,6 @@ class PlotsPanel(Panel):
         plot = Plot("klPlot", self.tr("KL"), (CurveStyle("kl", self.tr("held out"), "second", 2.0, explanation),))
         plot.widget.setLimits(yMin=0)
         plot.add_reference(COLLAPSE_KL, self.tr("collapse under {0:g}").format(COLLAPSE_KL))
-        return plot
-
-    def _make_codebook(self) -> Plot:
-        explanation = self.tr("Share of this level's codebook entries that held-out sounds use.")
-        styles = tuple(
-            CurveStyle(f"level_{n}", self.tr("level {0}").format(n), color, 2.0, explanation)
-            for n, color in enumerate(_LEVEL_COLORS)
-        )
-        plot = Plot("codebookPlot", self.tr("Codebook use, %"), styles)
-        plot.add_reference(LOW_UTILIZATION, self.tr("low"))
         return plot
 
 

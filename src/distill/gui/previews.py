@@ -4,10 +4,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QElapsedTimer, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QStackedWidget, QTreeView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QStackedWidget, QTreeView, QWidget
 
 from distill.gui.panel import EmptyState, Panel
 from distill.gui.preview_tree import SOUND_ROLE, PreviewSound, PreviewTree
+from distill.models.catalog import FamilyInfo
 
 
 class PreviewView(QTreeView):
@@ -71,15 +72,17 @@ class PreviewPanel(Panel):
         self.view.setIndentation(18)
         self.view.playing_asked.connect(self.playing_asked)
         self.view.selectionModel().currentChanged.connect(self._on_current_changed)
-        empty = EmptyState(
-            "play",
-            self.tr("Nothing to hear yet"),
-            self.tr(
-                "While the model learns, it plays here what it can do: new sounds, and yours as it remembers them."
-            ),
+        self.empty = EmptyState("play", self.tr("Nothing to hear yet"), "")
+        self.note = QLabel(
+            self.tr("Sounds that it is not trained on, and its copies of them. It makes no new sounds yet.")
         )
+        self.note.setObjectName("muted")
+        self.note.setWordWrap(True)
+        self.note.hide()
+        self.body.addWidget(self.note)
+        self._makes_new_sounds = True
         self._stack = QStackedWidget()
-        self._stack.addWidget(empty)
+        self._stack.addWidget(self.empty)
         self._stack.addWidget(self.view)
         self.body.addWidget(self._stack, 1)
         self.tree.modelReset.connect(self._on_count_changed)
@@ -89,6 +92,19 @@ class PreviewPanel(Panel):
         """Show the previews of another run; its newest epoch is open."""
         self.tree.set_previews(previews)
         self._expand(self.tree.rowCount() - 1)
+
+    def show_family(self, info: FamilyInfo) -> None:
+        """Say what the models of a family can be heard with."""
+        self._makes_new_sounds = info.makes_new_sounds
+        self.empty.text.setText(
+            self.tr("While the model learns, it plays here what it can do: new sounds, and yours as it remembers them.")
+            if info.makes_new_sounds
+            else self.tr(
+                "While the model learns, it plays here sounds that it is not trained on, and its copies of them. "
+                "This family makes no new sounds yet."
+            )
+        )
+        self._on_count_changed()
 
     def add(self, path: Path) -> None:
         """Add a preview that was made just now."""
@@ -115,4 +131,5 @@ class PreviewPanel(Panel):
     def _on_count_changed(self) -> None:
         count = self.tree.sound_count
         self._stack.setCurrentIndex(1 if count else 0)
+        self.note.setVisible(count > 0 and not self._makes_new_sounds)
         self.detail.setText(self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count) if count else "")

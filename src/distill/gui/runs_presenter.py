@@ -15,7 +15,7 @@ from distill.gui.run_control import RunControl
 from distill.gui.shown_run import ShownRun
 from distill.gui.sounds_presenter import SoundsPresenter
 from distill.gui.training_thread import RunState
-from distill.models.catalog import family_info
+from distill.models.catalog import FamilyInfo, family_info
 from distill.training.metrics import EpochMetrics, PreviewEvent, TrainingCompleteEvent, VQEpochMetrics
 
 
@@ -24,6 +24,8 @@ class RunsPresenter(QObject):
 
     #: Another run is shown: its folder is worth remembering.
     run_changed = Signal()
+    #: Folder of the run that is shown, where that has ended and its family has codebooks; None otherwise.
+    codes_changed = Signal(object)  # Path or None
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class RunsPresenter(QObject):
         """Start a new run on the sounds that are listed."""
         self._notices.forget_all()
         self._previews.show_previews([])
+        self._previews.show_family(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
         self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
@@ -84,7 +87,10 @@ class RunsPresenter(QObject):
             self.runs.open(Path(folder))
 
     def _on_family_chosen(self, family: str) -> None:
-        self._plots.show_monitor(family_info(family).monitor)
+        info = family_info(family)
+        self._plots.show_monitor(info.monitor)
+        if not self._previews.tree.sound_count:  # what is listed is of the run that is shown
+            self._previews.show_family(info)
 
     def _on_sounds_changed(self) -> None:
         self._controls.show_has_sounds(bool(self._sounds.usable()))
@@ -93,26 +99,30 @@ class RunsPresenter(QObject):
         config = run.record.config
         self._controls.choose(config.family, "", config.max_epochs)
         self._controls.show_progress(run.share_done)
-        self._plots.show_monitor(family_info(config.family).monitor)
-        self._plots.show_history(run.history)
+        info = family_info(config.family)
+        self._plots.show_monitor(info.monitor)
+        self._plots.show_history(run.history, config)
         self._previews.show_previews(run.previews)
+        self._previews.show_family(info)
         name = run.record.model_name or run.folder.name
         done = self.tr("{0} of {1} epochs").format(len(run.history.epochs), config.max_epochs)
         self._controls.show_message(self.tr("Shown: {0} · {1}").format(name, done))
         self.run_changed.emit()
+        self._tell_codes(info)
 
     def _on_state_changed(self, state: RunState) -> None:
         self._controls.show_state(state)
         self._update_resume()
         if state is RunState.PREPARING:
             self._sounds.loader.pause()  # the engine decodes the same files
+            self.codes_changed.emit(None)
         elif state is RunState.IDLE:
             self._sounds.loader.resume()
 
     def _on_history_replaced(self) -> None:
         if self.bridge.config is not None:
             self._plots.show_monitor(family_info(self.bridge.config.family).monitor)
-        self._plots.show_history(self.bridge.history)
+        self._plots.show_history(self.bridge.history, self.bridge.config)
 
     def _on_data(self) -> None:
         self._plots.mark_changed()
@@ -138,6 +148,11 @@ class RunsPresenter(QObject):
         self._controls.show_message(texts[ending.outcome])
         if ending.outcome == "finished":
             self._controls.show_progress(1.0)
+        if self.bridge.config is not None:
+            self._tell_codes(family_info(self.bridge.config.family))
+
+    def _tell_codes(self, info: FamilyInfo) -> None:
+        self.codes_changed.emit(self.runs.folder if info.monitor == "codebook" else None)
 
     def _update_resume(self) -> None:
         self._controls.show_can_resume(self.runs.can_resume(self._controls.epochs.value()))

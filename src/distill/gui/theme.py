@@ -47,6 +47,8 @@ class Colors:
     second: str
     faint: str
     good: str
+    fair: str
+    bad: str
 
 
 LIGHT = Colors(
@@ -54,6 +56,7 @@ LIGHT = Colors(
     text="#24211d", muted="#6b645c", disabled="#a79f96", hover="#f3efea", pressed="#e7e1d9",
     accent="#b5541c", accent_hover="#9c4716", accent_soft="#f8e7db", accent_text="#ffffff",
     info="#e8eff7", warning="#fdf1d3", error="#fbe4e1", second="#1f6fb5", faint="#dcc0ad", good="#2f7d4f",
+    fair="#8a5a00", bad="#b3261e",
 )  # fmt: skip
 
 DARK = Colors(
@@ -61,6 +64,7 @@ DARK = Colors(
     text="#ece8e3", muted="#a8a199", disabled="#6f6963", hover="#2c2a28", pressed="#383532",
     accent="#e58a4e", accent_hover="#f09a60", accent_soft="#43301f", accent_text="#1d130b",
     info="#1e2d3d", warning="#3d3215", error="#47211d", second="#6fb1ea", faint="#6b4c38", good="#7cc79a",
+    fair="#e8b44c", bad="#ff8a7d",
 )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ class FamilyInfo:
         Returns the configuration for a number of files.
     monitor
         What is watched in validation beside the loss: ``"kl"`` or ``"codebook"``.  The window shows the plot for it.
+    makes_new_sounds
+        Whether its models can `sample`; one that cannot has previews of reconstructions only.
     file_version
         Version of the family's `.distill` files.
     implementation
@@ -49,6 +51,7 @@ class FamilyInfo:
     config_type: type[AnyConfig]
     adaptive_config: Callable[[int], AnyConfig]
     monitor: str
+    makes_new_sounds: bool
     file_version: int
     implementation: str
 
@@ -61,6 +64,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         config_type=TrainingConfig,
         adaptive_config=get_adaptive_config,
         monitor="kl",
+        makes_new_sounds=True,
         file_version=1,
         implementation="distill.models.vae_family:MelVAEFamily",
     ),
@@ -71,6 +75,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         config_type=VQVAEConfig,
         adaptive_config=get_adaptive_vqvae_config,
         monitor="codebook",
+        makes_new_sounds=False,
         file_version=2,
         implementation="distill.models.vqvae_family:VQVAEFamily",
     ),

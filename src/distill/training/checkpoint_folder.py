@@ -82,6 +82,19 @@ def get_best_checkpoint(folder: Path | str) -> Path | None:
     return None if best is None else Path(best["path"])
 
 
+def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:
+    """Delete the checkpoints of later epochs than ``epoch``, from which a run goes on; return the deleted ones.
+
+    Those epochs are trained again.  Left where they are, their checkpoints would pass for the newest of the run: what
+    it writes from now on would be deleted as older, and a resume would take them up.
+    """
+    later = [Path(f["path"]) for f in list_checkpoints(folder) if f["epoch"] > epoch]
+    for path in later:
+        path.unlink(missing_ok=True)
+        sidecar_of(path).unlink(missing_ok=True)
+    return later
+
+
 def manage_checkpoints(folder: Path | str, max_recent: int = 3) -> list[Path]:
     """Delete all checkpoints but the newest ``max_recent`` and the best; return the deleted ones.
 

@@ -103,7 +103,9 @@ def make_previews(run: Run, epoch: int) -> None:
 
     for make in (samples, pairs):
         try:
-            for path in make():
-                run.tell(PreviewEvent(epoch, str(path), SAMPLE_RATE))
+            made = make()
         except Exception as exc:  # the border of a preview: whatever it was, training goes on
             _tell_unwritten(run, f"a preview of epoch {epoch}", exc)
+            continue
+        for path in made:
+            run.tell(PreviewEvent(epoch, str(path), SAMPLE_RATE))

@@ -13,6 +13,7 @@ from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache import SoundCache
 from distill.errors import CheckpointError, RunFolderError
 from distill.training.checkpoint import apply_checkpoint
+from distill.training.checkpoint_folder import drop_later_checkpoints
 from distill.training.dataset import make_loader, prepare_sounds, split_by_file
 from distill.training.features import FeatureDataset
 from distill.training.metrics import PreparationProgress, TrainingNotice
@@ -68,6 +69,8 @@ def _begin(run: Run) -> None:
     try:
         run.record.save(run.folder.path)
         run.folder.write_history(run.history)
+        if run.checkpoint is not None:
+            drop_later_checkpoints(run.folder.checkpoints, run.checkpoint["epoch"])
     except OSError as exc:
         raise RunFolderError(f"The folder {run.folder.path} cannot be written to ({exc.strerror or exc}).") from exc
     run.began = True

@@ -6,7 +6,6 @@ the usual layout is the baseline, and is left only for something that is measura
 """
 
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from distill.training.config import AnyConfig
 
 #: An alternative must take at most this share of the baseline's time to be chosen.
 _WORTH_IT = 0.95
-_TIMED_STEPS = 3
+_TIMED_STEPS = 4
 #: Days after which a remembered choice is measured again.
 _MEMORY_DAYS = 30
 #: Threads under which fewer are not tried.
@@ -143,18 +142,22 @@ def _candidates(config: AnyConfig, device: torch.device) -> list[Speed]:
     return [plain, replace(plain, channels_last=True), half]
 
 
-def _median_step_ms(step: Callable[[Speed], None], speed: Speed, device: torch.device) -> float:
-    times = []
-    with computing_threads(speed.num_threads):
-        for _ in range(1 + _TIMED_STEPS):
-            start = time.perf_counter()
-            step(speed)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            elif device.type == "mps":
-                torch.mps.synchronize()
-            times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times[1:])
+def _step_ms(speeds: list[Speed], step: Callable[[Speed], None], device: torch.device) -> list[tuple[Speed, float]]:
+    """Return the milliseconds of a step in each way.
+
+    The ways take turns, and the quickest step of each counts: whatever else the computer does meanwhile only ever
+    makes a step slower, and must not decide.
+    """
+    times: dict[Speed, list[float]] = {speed: [] for speed in speeds}
+    for _ in range(1 + _TIMED_STEPS):
+        for speed in speeds:
+            with computing_threads(speed.num_threads):
+                start = time.perf_counter()
+                step(speed)
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                times[speed].append(time.perf_counter() - start)
+    return [(speed, 1000 * min(taken[1:])) for speed, taken in times.items()]
 
 
 def choose_speed(config: AnyConfig, device: torch.device, step: Callable[[Speed], None], subject: str) -> Speed:
@@ -184,12 +187,13 @@ def choose_speed(config: AnyConfig, device: torch.device, step: Callable[[Speed]
     remembered = _remembered(key)
     if remembered is not None:
         return remembered
-    timed = [(s, _median_step_ms(step, s, device)) for s in candidates]
+    timed = _step_ms(candidates, step, device)
     best = _fastest(timed)
     if config.num_threads == "auto" and device.type == "cpu" and best.num_threads >= _MANY_THREADS:
         fewer = replace(best, num_threads=best.num_threads // 2)
-        timed.append((fewer, _median_step_ms(step, fewer, device)))
-        best = _fastest([(s, t) for s, t in timed if s in (best, fewer)])
+        halved = _step_ms([best, fewer], step, device)
+        timed += halved[1:]
+        best = _fastest(halved)
     best = replace(best, why=_reason(best, timed), trials=tuple((s.name, round(t, 3)) for s, t in timed))
     _remember(key, best)
     return best

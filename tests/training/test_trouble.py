@@ -1,0 +1,214 @@
+"""A disk that is full or gone, a preview that cannot be made: told, and never the end of a training."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from distill import archive
+from distill.errors import CheckpointError
+from distill.models import open_model
+from distill.models.vae_family import MelVAEFamily
+from distill.training import (
+    EpochMetrics,
+    PreviewEvent,
+    TrainingCompleteEvent,
+    TrainingNotice,
+    list_checkpoints,
+    load_checkpoint,
+    resume_run,
+    train,
+)
+from distill.training import checkpoint as checkpoint_module
+from distill.training.metrics import Event
+from tests.training.conftest import QUICK, ended, topics, write_sounds
+
+CONFIG = replace(QUICK, max_epochs=4, preview_interval_short=1)
+
+
+def notices(events: list[Event], topic: str) -> list[str]:
+    return [e.message for e in events if isinstance(e, TrainingNotice) and e.topic == topic]
+
+
+class Spoil:
+    """A callback that does something when the first epoch has been told."""
+
+    def __init__(self, spoil: Any) -> None:
+        self.events: list[Event] = []
+        self.spoil = spoil
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, EpochMetrics) and event.epoch == 0:
+            self.spoil()
+
+
+def same_weights(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(torch.equal(v, other["model"].state_dict()[k]) for k, v in one["model"].state_dict().items())
+
+
+def test_previews_that_cannot_be_written_do_not_disturb_the_training(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 5)
+    config = replace(CONFIG, max_epochs=2)
+    good = train(config, sounds, tmp_path / "good", "cpu")
+
+    def take_away() -> None:
+        shutil.rmtree(tmp_path / "run" / "previews")
+        (tmp_path / "run" / "previews").write_text("in the way")
+
+    spoil = Spoil(take_away)
+    result = train(config, sounds, tmp_path / "run", "cpu", spoil)
+    assert ended(spoil.events).outcome == "finished"
+    told = notices(spoil.events, "preview")
+    assert len(told) == 4  # samples and pairs, of two epochs
+    assert all("a preview of epoch" in message and "Training goes on" in message for message in told)
+    assert same_weights(good, result)
+
+
+@pytest.mark.parametrize("method", ["sample", "reconstruct", "to_waveform"])
+def test_a_preview_that_raises_does_not_disturb_the_training(
+    tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 5)
+    config = replace(CONFIG, max_epochs=2)
+    good = train(config, sounds, tmp_path / "good", "cpu")
+
+    def fail(*args: Any, **named: Any) -> None:
+        torch.rand(1)  # a half-made preview has drawn from the random stream, too
+        raise RuntimeError("out of ideas")
+
+    monkeypatch.setattr(MelVAEFamily, method, fail)
+    events: list[Event] = []
+    result = train(config, sounds, tmp_path / "run", "cpu", events.append)
+    assert ended(events).outcome == "finished"
+    assert all("out of ideas" in message for message in notices(events, "preview"))
+    assert len(notices(events, "preview")) == (4 if method == "to_waveform" else 2)
+    assert any(isinstance(e, PreviewEvent) for e in events) is (method != "to_waveform")
+    assert same_weights(good, result)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, attempts = archive.write_archive, 0
+
+    def sometimes(path: Path, data: dict[str, Any]) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts in (2, 3, 5):  # of 5: one before the first epoch, and one for each of four
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint_module, "write_archive", sometimes)
+    events: list[Event] = []
+    sounds = write_sounds(tmp_path / "sounds", 5)
+    result = train(replace(CONFIG, preview_interval_short=100), sounds, tmp_path / "run", "cpu", events.append)
+    assert ended(events).outcome == "finished"
+    told = notices(events, "checkpoint")
+    assert [message.split(" (")[0] for message in told] == [
+        f"Could not write the checkpoint of epoch {n}" for n in (0, 1, 3)
+    ]
+    assert all("No space left on device" in message for message in told)
+    assert attempts == 6  # the last one failed, and was tried again at the end
+    newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
+    assert newest["epoch"] == 3
+    data = torch.load(newest["path"], weights_only=True)
+    assert all(torch.equal(v, data["model_state_dict"][k]) for k, v in result["model"].state_dict().items())
+
+
+def test_a_model_that_cannot_be_saved_is_told(tmp_path: Path) -> None:
+    (tmp_path / "library").write_text("in the way")
+    events: list[Event] = []
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=1)
+    train(config, sounds, tmp_path / "run", "cpu", events.append, models_dir=tmp_path / "library")
+    assert ended(events).outcome == "finished"
+    assert any("model could not be saved" in message for message in notices(events, "checkpoint"))
+    assert open_model(tmp_path / "run" / "model.distill")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with room for about one checkpoint."""
+    if sys.platform != "linux":
+        pytest.skip("a small tmpfs belongs to Linux")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=90m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up(tmp_path: Path, small_disk: Path) -> None:
+    """In the middle of the run there is no byte left; then there is room again."""
+    sounds = write_sounds(tmp_path / "sounds", 5)
+    filler = small_disk / "filler"
+
+    def fill() -> None:
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"\0" * (1 << 16))
+            except OSError:
+                pass
+
+    spoil = Spoil(fill)
+    train(replace(CONFIG, max_epochs=3), sounds, small_disk / "run", "cpu", spoil)
+    end = ended(spoil.events)
+    assert end.outcome == "finished"
+    assert "checkpoint" in topics(spoil.events)
+    assert "preview" in topics(spoil.events)
+    assert any("No space left on device" in message for message in notices(spoil.events, "checkpoint"))
+    listed = list_checkpoints(small_disk / "run" / "checkpoints")
+    assert listed
+    for found in listed:
+        load_checkpoint(found["path"], MelVAEFamily(CONFIG).build())
+    assert not list((small_disk / "run").rglob("*.part"))
+    if (small_disk / "run" / "model.distill").exists():
+        open_model(small_disk / "run" / "model.distill")
+    filler.unlink()
+    again = resume_run(small_disk / "run")
+    assert again["outcome"] == "finished"
+    assert [e.epoch for e in again["metrics_history"].epochs] == [0, 1, 2]
+    assert open_model(small_disk / "run" / "model.distill")
+
+
+def test_no_checkpoint_left_to_resume_is_an_error_and_no_new_start(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu")
+    for path in (tmp_path / "run" / "checkpoints").glob("*.pt"):
+        path.write_bytes(path.read_bytes()[:-500])
+    for path in (tmp_path / "run" / "checkpoints").glob("*.json"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="None of the 1 checkpoints"):
+        resume_run(tmp_path / "run", max_epochs=3)
+
+
+def test_the_end_is_told_after_everything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when what is written last is what fails."""
+
+    def fail(*args: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    events: list[Event] = []
+    sounds = write_sounds(tmp_path / "sounds", 4)
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, EpochMetrics):
+            monkeypatch.setattr("distill.files._flush_folder", fail)
+
+    train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", tell)
+    assert isinstance(events[-1], TrainingCompleteEvent)
+    assert ended(events).outcome == "finished"
+    assert notices(events, "checkpoint")
