@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache import SoundCache
 from distill.models.catalog import FAMILIES, make_family
 from distill.training import saving
 from distill.training.config import AnyConfig
-from distill.audio.augmentation import AugmentationPipeline
 from distill.training.dataset import prepare_sounds
 from distill.training.features import FeatureDataset
 from distill.training.loop import run_epochs
