@@ -188,6 +188,8 @@ def test_application_is_opened(
     executed: list[list[str]] = []
     monkeypatch.setattr(dev.os, "execv", lambda path, command: executed.append(command[1:]))
     monkeypatch.setattr(dev.sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):  # the tests' own screen may be there already
+        monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     dev.main(arguments) if sys.platform != "win32" else pytest.skip("posix only")

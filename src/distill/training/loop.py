@@ -13,7 +13,7 @@ from typing import Any
 
 from distill.archive import read_checkpoint
 from distill.audio.io import DecodingCancelled
-from distill.errors import CheckpointError
+from distill.errors import CheckpointError, ConfigurationError
 from distill.models.family import EpochFacts
 from distill.training import ending
 from distill.training.adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
@@ -35,7 +35,7 @@ from distill.training.run import Request, Run, Teller, open_run, with_epochs
 from distill.training.run_folder import RunRecord
 from distill.training.saving import append_history, make_previews, report_write_errors, save_progress
 from distill.training.setup import set_up
-from distill.training.speed import computing_threads
+from distill.training.speed import computing_threads, pick_device
 from distill.training.step import TrainingStep
 
 __all__ = [
@@ -288,12 +288,22 @@ def resume_run(
         with_epochs(record.config, max_epochs),
         record.file_paths,
         folder,
-        record.config.device,
+        _device_of(record),
         tell if callback is not None else None,
         cancel_event,
         checkpoint,
         models_dir,
     )
+
+
+def _device_of(record: RunRecord) -> str:
+    """Return the device that a run was trained on, or "auto" where it is not there any more."""
+    device = str(record.speed.get("device", record.config.device))
+    try:
+        pick_device(device)
+    except ConfigurationError:
+        return "auto"
+    return device
 
 
 def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:

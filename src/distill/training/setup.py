@@ -66,6 +66,7 @@ def _begin(run: Run) -> None:
     run.record.config, run.record.status, run.record.error = run.config, "running", None
     run.record.dataset_name = run.request.dataset_name or run.record.dataset_name
     run.record.model_name = run.request.model_name or run.record.model_name
+    run.record.speed = {**run.record.speed, "device": str(run.device)}
     try:
         run.record.save(run.folder.path)
         run.folder.write_history(run.history)
