@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from distill.errors import ConfigurationError
-from distill.models.catalog import FAMILIES
+from distill.models.catalog import FAMILIES, config_from_dict
 from distill.training import (
     OverfittingPreset,
     RegularizationConfig,
@@ -15,7 +15,7 @@ from distill.training import (
     get_adaptive_config,
     get_effective_preview_interval,
 )
-from distill.training.config import RunConfig, apply_preset, config_from_dict, preset_for
+from distill.training.config import RunConfig, apply_preset, preset_for
 from distill.training.recipe import make_config
 
 CONFIG_TYPES: list[Any] = [*dict.fromkeys(row.config_type for row in FAMILIES), RegularizationConfig]

@@ -92,7 +92,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from distill.training import train, resume_run
-from distill.training.config import config_from_dict
+from distill.models.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())
 if (run / "run.json").exists():

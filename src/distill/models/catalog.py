@@ -6,7 +6,7 @@ A family is a row here, a class that fulfils `distill.models.family.ModelFamily`
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill.errors import ConfigurationError
 from distill.training.config import (
@@ -94,6 +94,19 @@ def family_info(key: str) -> FamilyInfo:
         if row.key == key:
             return row
     raise ConfigurationError(f"family must be one of {', '.join(row.key for row in FAMILIES)}, not {key!r}.")
+
+
+def config_from_dict(data: dict[str, Any]) -> AnyConfig:
+    """Rebuild the configuration of any family from `Validated.to_dict`'s result.
+
+    Raises
+    ------
+    ConfigurationError
+        The family is unknown, or a value is out of range.
+    """
+    if not isinstance(data, dict):
+        raise ConfigurationError("The settings of the run are not readable.")
+    return family_info(str(data.get("family", ""))).config_type.from_dict(data)
 
 
 def make_family(config: AnyConfig) -> "ModelFamily":

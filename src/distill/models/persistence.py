@@ -13,11 +13,11 @@ from distill.archive import apply_state, plain_config, read_archive, read_checkp
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.files import write_whole
-from distill.models.catalog import family_info, make_family
+from distill.models.catalog import config_from_dict, family_info, make_family
 from distill.models.loaded import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.metadata import ModelMetadata, _now
 from distill.paths import slug
-from distill.training.config import AnyConfig, VQVAEConfig, config_from_dict
+from distill.training.config import AnyConfig, VQVAEConfig
 
 MODEL_FORMAT_MARKER = "distill_model"
 SAVED_MODEL_VERSION = 1

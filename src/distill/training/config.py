@@ -6,7 +6,6 @@ window reads this before torch is imported.
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 from distill.errors import ConfigurationError
 from distill.validation import Validated, setting
@@ -207,18 +206,3 @@ def get_adaptive_vqvae_config(file_count: int) -> VQVAEConfig:
 
 
 AnyConfig = TrainingConfig | VQVAEConfig
-
-
-def config_from_dict(data: dict[str, Any]) -> AnyConfig:
-    """Rebuild the configuration of any family from `Validated.to_dict`'s result.
-
-    Raises
-    ------
-    ConfigurationError
-        The family is unknown, or a value is out of range.
-    """
-    from distill.models.catalog import family_info  # late: the catalog names the configuration types of this module
-
-    if not isinstance(data, dict):
-        raise ConfigurationError("The settings of the run are not readable.")
-    return family_info(str(data.get("family", ""))).config_type.from_dict(data)

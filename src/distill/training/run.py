@@ -18,9 +18,9 @@ from distill.archive import read_checkpoint
 from distill.audio.cache import CachedSound
 from distill.audio.corpus import RUN_MARKER
 from distill.errors import CheckpointError, RunFolderError
-from distill.models.catalog import make_family
+from distill.models.catalog import config_from_dict, make_family
 from distill.models.family import ModelFamily
-from distill.training.config import AnyConfig, config_from_dict
+from distill.training.config import AnyConfig
 from distill.training.features import FeatureDataset
 from distill.training.metrics import (
     AnyHistory,

@@ -22,7 +22,8 @@ import filelock
 from distill.audio.corpus import RUN_MARKER, SkippedSound
 from distill.errors import RunFolderError
 from distill.files import clear_partial_files, read_json, write_json
-from distill.training.config import AnyConfig, config_from_dict
+from distill.models.catalog import config_from_dict
+from distill.training.config import AnyConfig
 from distill.training.metrics import AnyHistory, Event, MetricsHistory, VQMetricsHistory, event_to_dict
 
 RECORD_VERSION = 1
