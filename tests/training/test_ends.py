@@ -233,3 +233,14 @@ def test_the_pipeline_of_a_run_makes_the_variants_that_it_says(tmp_path: Path) -
         train(config, sounds, tmp_path / f"run {expansion}", "cpu", events.append)
         counts.append(len([e for e in events if isinstance(e, StepMetrics)]))
     assert counts[1] == 3 * counts[0]
+
+
+def test_a_resumed_run_replaces_its_model_in_the_library(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=1)
+    library = tmp_path / "library"
+    train(config, sounds, tmp_path / "run", "cpu", models_dir=library, model_name="Bells")
+    before = [path.name for path in library.iterdir()]
+    resume_run(tmp_path / "run", max_epochs=2, models_dir=library)
+    assert [path.name for path in library.iterdir()] == before
+    assert open_model(library / before[0]).metadata.training_epochs == 2

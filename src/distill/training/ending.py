@@ -1,5 +1,6 @@
 """The end of a run: the same steps whatever ended it, each of which may fail without stopping the others."""
 
+import hashlib
 import logging
 from contextlib import suppress
 from dataclasses import replace
@@ -83,7 +84,10 @@ def _export(run: Run) -> Path | None:
     best = get_best_checkpoint(run.folder.checkpoints) or (Path(listed[-1]["path"]) if listed else None)
     if best is None:
         return None
+    # The same for all sessions of a run: what it saves after a resume takes the place of what it saved before.
+    identity = f"{run.record.created} {run.folder.path.name} {run.material.digest}"
     metadata = ModelMetadata(
+        model_id=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
         name=run.record.model_name or run.record.dataset_name or "Untitled",
         dataset_name=run.record.dataset_name,
         dataset_file_count=len(run.material.sounds),
