@@ -27,10 +27,12 @@ def test_values_of_a_wrong_type_take_their_default() -> None:
     assert WindowSettings.load() == WindowSettings(run="/r", volume=1.0)
 
 
-def test_a_disk_that_cannot_be_written_to_is_no_error(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_to_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
     WindowSettings().save(blocked / "settings.json")
+    assert "preferences cannot be kept" in caplog.text
+    assert blocked.read_bytes() == b""
 
 
 def test_only_sounds_that_are_there_come_back(tmp_path: Path) -> None:

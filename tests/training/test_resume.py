@@ -114,7 +114,7 @@ def run_and_kill(run: Path, record: Path, after_s: float | None) -> int:
     return child.returncode
 
 
-def kill_often(sounds: list[Path], config: AnyConfig, tmp_path: Path, delays: list[float]) -> None:
+def check_a_killed_run(sounds: list[Path], config: AnyConfig, tmp_path: Path, delays: list[float]) -> None:
     """Kill a run at the given times after each start, then let it end, and compare with the run left alone."""
     import json
 
@@ -135,13 +135,13 @@ def kill_often(sounds: list[Path], config: AnyConfig, tmp_path: Path, delays: li
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process by a POSIX signal")
 def test_killed_and_resumed(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
-    kill_often(sounds, make_config(max_epochs=12), tmp_path, [4.0, 5.0])
+    check_a_killed_run(sounds, make_config(max_epochs=12), tmp_path, [4.0, 5.0])
 
 
 @pytest.mark.soak
 def test_killed_at_twenty_random_moments(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
     rng = random.Random(time.time())
-    kill_often(sounds, make_config(max_epochs=150), tmp_path, [rng.uniform(2.0, 7.0) for _ in range(20)])
+    check_a_killed_run(sounds, make_config(max_epochs=150), tmp_path, [rng.uniform(2.0, 7.0) for _ in range(20)])
 
 
 def test_more_epochs(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
