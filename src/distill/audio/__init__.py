@@ -6,11 +6,18 @@ from distill.lazy import lazy_names
 
 if TYPE_CHECKING:
     from distill.audio.augmentation import AugmentationPipeline
-    from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
+    from distill.audio.complex_spectrogram import ComplexSpectrogram
+    from distill.audio.geometry import SpectrogramConfig
+    from distill.audio.spectrogram import AudioSpectrogram
 
-__all__ = ["AudioSpectrogram", "AugmentationPipeline", "SpectrogramConfig"]
+__all__ = ["AudioSpectrogram", "AugmentationPipeline", "ComplexSpectrogram", "SpectrogramConfig"]
 
 __getattr__ = lazy_names(
     __name__,
-    {"augmentation": ("AugmentationPipeline",), "spectrogram": ("AudioSpectrogram", "SpectrogramConfig")},
+    {
+        "augmentation": ("AugmentationPipeline",),
+        "complex_spectrogram": ("ComplexSpectrogram",),
+        "geometry": ("SpectrogramConfig",),
+        "spectrogram": ("AudioSpectrogram",),
+    },
 )

@@ -10,14 +10,12 @@ a reverb and the silence after a drum come back as hiss, which costs 5 dB in the
 
 import math
 import warnings
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
-from distill.errors import ConfigurationError
-from distill.validation import Validated, setting
+from distill.audio.geometry import SpectrogramConfig as SpectrogramConfig
 
 #: Decades between full scale and the floor, and the offset that centres them.
 FLOOR_DECADES = 6.0
@@ -29,55 +27,6 @@ _GRIFFIN_LIM_MOMENTUM = 0.99
 
 #: Multiplicative updates of the mel inversion; the round trip stops improving after five.
 _INVERSION_UPDATES = 8
-
-
-@dataclass(frozen=True)
-class SpectrogramConfig(Validated):
-    """Geometry of a spectrogram.
-
-    Attributes
-    ----------
-    sample_rate
-        Hz.
-    n_fft, hop_length
-        Samples.
-    n_mels
-        Bands of the (Slaney) mel scale between ``f_min`` and ``f_max`` (Hz; None: half the sample rate).
-    power
-        Exponent of the magnitudes that are summed into a band: 1 for magnitude, 2 for power.
-    """
-
-    sample_rate: int = setting(48_000, "Sample rate", "Samples a second.", low=8_000, high=192_000, unit="Hz")
-    n_fft: int = setting(2048, "Window", "Length of the analysis window.", low=64, high=16_384, unit="samples")
-    hop_length: int = setting(512, "Hop", "Distance between windows.", low=16, high=8_192, unit="samples")
-    n_mels: int = setting(128, "Bands", "Mel bands.", low=8, high=512)
-    f_min: float = setting(0.0, "Lowest frequency", "Lower edge of the lowest band.", low=0.0, high=20_000.0, unit="Hz")
-    f_max: float | None = None
-    power: float = setting(1.0, "Power", "Exponent of the magnitudes that a band sums.", low=0.5, high=2.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hop_length > self.n_fft // 2:
-            raise ConfigurationError(
-                f"hop_length must be at most half of n_fft ({self.n_fft // 2}), not {self.hop_length}."
-            )
-        top = self.sample_rate / 2
-        if self.f_max is not None and not (isinstance(self.f_max, (int, float)) and 0 < self.f_max <= top):
-            raise ConfigurationError(f"f_max must be a number over 0 and at most {top:g} Hz, not {self.f_max!r}.")
-        if self.f_min >= (self.f_max or top):
-            raise ConfigurationError(f"f_min must lie under {self.f_max or top:g} Hz, not at {self.f_min:g} Hz.")
-
-    def frames(self, samples: int) -> int:
-        """Return the number of frames that ``samples`` samples give."""
-        return 1 + samples // self.hop_length
-
-    def samples(self, frames: int) -> int:
-        """Return the number of samples that ``frames`` frames stand for: whole seconds where that fits."""
-        seconds = round(frames * self.hop_length / self.sample_rate)
-        whole = seconds * self.sample_rate
-        if whole and self.frames(whole) == frames:
-            return whole
-        return (frames - 1) * self.hop_length or self.hop_length - 1
 
 
 class Transform:
@@ -101,12 +50,16 @@ class Transform:
         """Return the mel filters ``[n_fft // 2 + 1, n_mels]`` on a device."""
         return self._bank.setdefault(str(device), self._bank["cpu"].to(device))
 
-    def stft(self, waveform: Tensor) -> Tensor:
-        """Return the complex spectrum ``[B, F, T]`` of ``[B, N]``; sounds shorter than a window are padded."""
+    def stft(self, waveform: Tensor, window: Tensor | None = None) -> Tensor:
+        """Return the complex spectrum ``[B, F, T]`` of ``[B, N]``; sounds shorter than a window are padded.
+
+        ``window`` ``[n_fft]`` takes the place of the Hann window; the scale stays that of the Hann window.
+        """
         c = self.config
         short = c.n_fft - waveform.shape[-1]
         padded = torch.nn.functional.pad(waveform, (0, short)) if short > 0 else waveform
-        spec = torch.stft(padded, c.n_fft, c.hop_length, window=self.window(waveform.device), return_complex=True)
+        used = self.window(waveform.device) if window is None else window
+        spec = torch.stft(padded, c.n_fft, c.hop_length, window=used, return_complex=True)
         scaled: Tensor = spec[..., : c.frames(waveform.shape[-1])] * self._scale
         return scaled
 
@@ -125,18 +78,33 @@ class Transform:
         bands = torch.matmul(self.bank(magnitude.device).T, raised)
         return bands if power == 1 else bands.pow(1 / power)
 
-    def from_bands(self, bands: Tensor) -> Tensor:
+    def spread(self, bands: Tensor) -> Tensor:
+        """Return bin magnitudes ``[B, F, T]`` with the energy of each band spread evenly over its bins."""
+        bank = self.bank(bands.device)
+        return torch.matmul(bank / bank.sum(0), bands)
+
+    def from_bands(self, bands: Tensor, first: Tensor | None = None, updates: int = _INVERSION_UPDATES) -> Tensor:
         """Return non-negative bin magnitudes ``[B, F, T]`` whose bands are ``bands`` ``[B, M, T]``.
 
         Richardson-Lucy updates (Lee and Seung 2001, the Kullback-Leibler case): multiplicative, so that nothing
         turns negative and silence stays silent.
+
+        Parameters
+        ----------
+        bands
+            Band magnitudes.
+        first
+            Where to begin, at the configured power, ``[B, F, T]``: of the many spectra with these bands the one near
+            it is found.  By default each band is spread evenly over its bins.
+        updates
+            Number of updates.
         """
         power = self.config.power
         bank = self.bank(bands.device)
         target = bands if power == 1 else bands.pow(power)
         per_bin = bank.sum(1)[:, None].clamp_min(1e-9)
-        estimate = torch.matmul(bank / bank.sum(0), target)
-        for _ in range(_INVERSION_UPDATES):
+        estimate = self.spread(target) if first is None else first
+        for _ in range(updates):
             ratio = target / torch.matmul(bank.T, estimate).clamp_min(1e-20)
             estimate = estimate * torch.matmul(bank, ratio) / per_bin
         return estimate if power == 1 else estimate.pow(1 / power)
@@ -174,16 +142,31 @@ def from_decades(feature: Tensor) -> Tensor:
     return magnitude
 
 
-def griffin_lim(transform: Transform, magnitude: Tensor, samples: int, iterations: int) -> Tensor:
-    """Return a waveform ``[B, samples]`` whose spectrum has about the given magnitudes ``[B, F, T]``.
+def random_phase(*shape: int) -> Tensor:
+    """Return random phases (radian), the same each time.
 
-    Starts from the same random phases each time, drawn from a generator of its own: the same features give the same
-    sound, and the random stream of a training run is left alone.
+    They come from a generator of their own: the same features give the same sound, and the random stream of a
+    training run is left alone.
     """
-    generator = torch.Generator().manual_seed(0)
-    shape = magnitude.shape[-2:]
-    phase = torch.rand(shape, generator=generator).to(magnitude) * (2 * math.pi)
-    angles = torch.polar(torch.ones_like(phase), phase).expand(magnitude.shape)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (2 * math.pi)
+
+
+def griffin_lim(transform: Transform, magnitude: Tensor, angles: Tensor, samples: int, iterations: int) -> Tensor:
+    """Return a waveform ``[B, samples]`` whose spectrum has about the given magnitudes.
+
+    Parameters
+    ----------
+    transform
+        Geometry.
+    magnitude
+        ``[B, F, T]``.
+    angles
+        Complex numbers of modulus 1 to begin with, that broadcast to the magnitudes.
+    samples
+        Length.
+    iterations
+        Number of round trips that bring the phases of neighbouring windows together.
+    """
     previous = torch.zeros((), dtype=angles.dtype, device=angles.device)
     momentum = _GRIFFIN_LIM_MOMENTUM / (1 + _GRIFFIN_LIM_MOMENTUM)
     for _ in range(iterations):
@@ -243,7 +226,9 @@ class AudioSpectrogram:
             raise ValueError(f"{count} samples give {self.config.frames(count)} frames; the mel has {mel.shape[-1]}.")
         bands = from_decades(mel.detach()[:, 0].to("cpu", torch.float32))
         magnitude = self.transform.from_bands(bands)
-        return griffin_lim(self.transform, magnitude, count, _GRIFFIN_LIM_ITERATIONS)[:, None]
+        phase = random_phase(*magnitude.shape[-2:])
+        angles = torch.polar(torch.ones_like(phase), phase)
+        return griffin_lim(self.transform, magnitude, angles, count, _GRIFFIN_LIM_ITERATIONS)[:, None]
 
 
 def check_waveform(waveform: Tensor) -> None:
