@@ -1,7 +1,13 @@
 """Loss terms.  A family names its terms and their weights; the training loop sums them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+#: Energy under which two spectra are equally silent: -120 dB.
+_LEAST_ENERGY = 1e-12
 
 
 def reconstruction_loss(recon: Tensor, target: Tensor) -> Tensor:
@@ -27,6 +33,46 @@ def compute_kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
     return kl_per_latent(mu, logvar).sum()
 
 
+def kl_loss(mu: Tensor, logvar: Tensor, free_bits: float) -> Tensor:
+    """Return the KL (nat) summed over latents, each of which has ``free_bits`` of it at no cost (scalar).
+
+    Kingma et al. 2016, "Improved variational inference with inverse autoregressive flow", section 3.3: so that latents
+    are not given up before the decoder has learnt to use them.
+    """
+    return kl_per_latent(mu, logvar).clamp_min(free_bits).sum()
+
+
+def weighted_error(recon: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean absolute error of ``[B, F, T]``, weighted within each of the B by ``weight``, not negative."""
+    total = weight.sum((1, 2)).clamp_min(1e-12)
+    return (((recon - target).abs() * weight).sum((1, 2)) / total).mean()
+
+
+def spectral_distance(recon: Tensor, target: Tensor, scales: Sequence[int] = (1, 2, 4, 8)) -> Tensor:
+    """Return how far two spectra are apart as energies, over patches of several sizes (scalar).
+
+    For each scale the energies of square patches are summed; the distance is the spectral convergence of their
+    magnitudes plus the mean difference of their levels in decades (Arik, Jun and Diamos 2019, "Fast spectrogram
+    inversion using multi-head convolutional neural networks"; several resolutions as in Yamamoto, Song and Kim 2020,
+    "Parallel WaveGAN").
+
+    Parameters
+    ----------
+    recon, target
+        Decadic logarithms of magnitudes, ``[B, F, T]``.
+    scales
+        Sides of the patches, in bands and frames.
+    """
+    distances = []
+    made, wanted = torch.pow(10.0, 2 * recon.clamp_max(1.0)), torch.pow(10.0, 2 * target)
+    for side in scales:
+        a, b = (functional.avg_pool2d(energy, side) + _LEAST_ENERGY for energy in (made, wanted))
+        magnitude, reference = a.sqrt(), b.sqrt()
+        gap = (magnitude - reference).square().sum((1, 2)).sqrt() / reference.square().sum((1, 2)).sqrt()
+        distances.append(gap.mean() + 0.5 * (a.log10() - b.log10()).abs().mean())
+    return torch.stack(distances).mean()
+
+
 def vae_loss(
     recon: Tensor, target: Tensor, mu: Tensor, logvar: Tensor, kl_weight: float, free_bits: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -41,12 +87,10 @@ def vae_loss(
     kl_weight
         Weight of the KL term (beta of a beta-VAE, Higgins et al. 2017).
     free_bits
-        KL (nat) of each latent that costs nothing (Kingma et al. 2016, "Improved variational inference with inverse
-        autoregressive flow", section 3.3), so that latents are not given up before the decoder has learnt to use them.
+        See `kl_loss`.
     """
-    recon_loss = reconstruction_loss(recon, target)
-    kl_loss = kl_per_latent(mu, logvar).clamp_min(free_bits).sum()
-    return recon_loss + kl_weight * kl_loss, recon_loss, kl_loss
+    recon_loss, kl = reconstruction_loss(recon, target), kl_loss(mu, logvar, free_bits)
+    return recon_loss + kl_weight * kl, recon_loss, kl
 
 
 def get_kl_weight(epoch: float, total_epochs: float, warmup_fraction: float = 0.3, kl_weight_max: float = 1.0) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from distill.models.layers import Doubling, Halving
 from distill.models.losses import sample_posterior
 from distill.models.principal import PrincipalAxes
 
@@ -79,7 +80,7 @@ class ConvEncoder(nn.Module):
         layers: list[nn.Module] = []
         before = in_channels
         for width in channels:
-            layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.GroupNorm(1, width), nn.SiLU()]
+            layers += [Halving(before, width), nn.GroupNorm(1, width), nn.SiLU()]
             before = width
         layers += [nn.Conv2d(wide, narrow, 1), nn.SiLU()]
         self.layers = nn.Sequential(*layers)
@@ -110,8 +111,8 @@ class ConvDecoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         layers: list[nn.Module] = [nn.Conv2d(narrow, wide, 1), nn.GroupNorm(1, wide), nn.SiLU()]
         for width, after in zip(channels[:0:-1], channels[-2::-1], strict=True):
-            layers += [nn.ConvTranspose2d(width, after, 4, stride=2, padding=1), nn.GroupNorm(1, after), nn.SiLU()]
-        last = nn.ConvTranspose2d(channels[0], in_channels, 4, stride=2, padding=1)
+            layers += [Doubling(width, after), nn.GroupNorm(1, after), nn.SiLU()]
+        last = Doubling(channels[0], in_channels)
         quiet(last)
         layers.append(last)
         self.layers = nn.Sequential(*layers)
@@ -169,7 +170,7 @@ class ConvVAE(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(in_channels, input_shape[0], 1))
         self.register_buffer("feature_std", torch.ones(in_channels, 1, 1))
 
-    def fit_statistics(self, features: Tensor, noise_variance: float) -> None:
+    def fit_statistics(self, features: Tensor, noise_variance: float, importance: Sequence[float] = (1.0,)) -> None:
         """Tell a new model what its corpus looks like: mean and spread, and the axes in which the sounds differ.
 
         Parameters
@@ -178,10 +179,13 @@ class ConvVAE(nn.Module):
             Features of training sounds, ``[N, C, F, T]``.
         noise_variance
             See `PrincipalAxes.fit`.
+        importance
+            Spread to which each channel is brought, or all of them: the axes follow the channels that have more.
         """
         mean = features.mean((0, 3))[:, :, None]
         self.feature_mean.copy_(mean)
-        self.feature_std.copy_((features - mean).square().mean((0, 2, 3)).sqrt().clamp_min(1e-3)[:, None, None])
+        spread = (features - mean).square().mean((0, 2, 3)).sqrt().clamp_min(1e-3)
+        self.feature_std.copy_((spread / spread.new_tensor(importance))[:, None, None])
         self.principal.fit(self.standardize(features.to(self.feature_mean)), noise_variance)
 
     def standardize(self, x: Tensor) -> Tensor:
@@ -210,12 +214,19 @@ class ConvVAE(nn.Module):
         features: Tensor = (self.decoder(z).float() + linear) * self.feature_std + self.feature_mean
         return features
 
-    def sample(self, n: int, device: torch.device | str, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        device: torch.device | str,
+        generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+    ) -> Tensor:
         """Return features ``[n, C, F, T]`` of ``n`` latents drawn from the standard normal.
 
         ``generator`` (on the CPU) makes the draw repeatable on every device; without one torch's own is used.
+        ``temperature`` is the spread of the draw: under 1 nearer to the typical sound, over 1 further from it.
         """
-        z = torch.randn(n, self.latent_dim, generator=generator)
+        z = torch.randn(n, self.latent_dim, generator=generator) * temperature
         return self.decode(z.to(device))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
