@@ -23,7 +23,9 @@ from distill.audio.cache import CachedSound, SoundCache, read_derived
 from distill.audio.corpus import SkippedSound
 from distill.audio.io import SAMPLE_RATE, DecodingCancelled
 from distill.errors import NotEnoughSoundsError, SoundError
+from distill.models.catalog import family_info, make_family
 from distill.training.config import AnyConfig
+from distill.training.split import split_by_file as split_by_file
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
 BLOCK_CHUNKS = 32
@@ -89,25 +91,6 @@ def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> 
     usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
     reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
     return f"Training needs at least {_MIN_SOUNDS} sounds, but {usable} ({reasons}). Add more sounds and start again."
-
-
-def split_by_file(sounds: Sequence[CachedSound], val_fraction: float) -> tuple[list[CachedSound], list[CachedSound]]:
-    """Return the sounds to train on and those held out.
-
-    Sounds are ranked by a digest of their content, so that the same files give the same split in whatever order
-    and under whatever names they come; copies of a file stay on one side.
-    """
-    groups: dict[str, list[CachedSound]] = {}
-    for sound in sorted(sounds, key=lambda s: (s.content_hash, str(s.source))):
-        groups.setdefault(sound.content_hash, []).append(sound)
-    if len(groups) == 1:  # nothing but copies of one sound: any split is as good
-        copies = next(iter(groups.values()))
-        return copies[1:], copies[:1]
-    ranked = sorted(groups, key=lambda h: hashlib.blake2b(f"split {h}".encode(), digest_size=8).digest())
-    held_out = min(len(ranked) - 1, max(1, round(val_fraction * len(ranked))))
-    val = [sound for key in ranked[:held_out] for sound in groups[key]]
-    train = [sound for key in ranked[held_out:] for sound in groups[key]]
-    return train, val
 
 
 def chunk_count(sound: CachedSound, chunk_samples: int) -> int:
@@ -268,8 +251,9 @@ def create_data_loaders(
 ) -> tuple[DataLoader[Tensor], DataLoader[Tensor]]:
     """Return ``(train_loader, val_loader)`` of waveform batches ``[B, 1, chunk_samples]``.
 
-    The split is by file.  With a pipeline each training chunk comes in ``augmentation_expansion`` variants an epoch;
-    held-out chunks are never changed.
+    For a family whose features cost more than a step should, batches are its cached features ``[B, C, F, T]``; a
+    training step takes either.  The split is by file.  With a pipeline each training chunk comes in
+    ``augmentation_expansion`` variants an epoch; held-out chunks are never changed.
 
     Raises
     ------
@@ -280,6 +264,17 @@ def create_data_loaders(
     train, val = split_by_file(prepare_sounds(file_paths, cache).sounds, config.val_fraction)
     chunk_s = config.chunk_duration_s
     variants = config.regularization.augmentation_expansion
+    if family_info(config.family).loads_features:
+        # Not at the top: FeatureDataset is built on the datasets of this module.
+        from distill.training.features import FeatureDataset
+
+        family = make_family(config)
+        train_features = FeatureDataset(train, family, augmentation_pipeline, variants)
+        val_features = FeatureDataset(val, family)
+        return (
+            make_loader(train_features, len(train_features), config.batch_size, config.seed),
+            make_loader(val_features, len(val_features), config.batch_size, None),
+        )
     train_set = AudioTrainingDataset(train, chunk_s, augmentation_pipeline, variants, config.seed)
     val_set = AudioTrainingDataset(val, chunk_s)
     return (
