@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def setting(
-    default: T,
+    default: T | None,
     label: str,
     help: str,
     *,
@@ -23,10 +23,19 @@ def setting(
     high: float | None = None,
     unit: str = "",
     choices: tuple[str, ...] = (),
+    families: tuple[str, ...] = (),
+    whole: bool = False,
 ) -> T:
-    """Return a dataclass field that knows its label, help text, unit and range (both ends included)."""
-    metadata = {"label": label, "help": help, "low": low, "high": high, "unit": unit, "choices": choices}
-    made: T = field(default=default, metadata=metadata)
+    """Return a dataclass field that knows its label, help text, unit and range (both ends included).
+
+    ``families`` are the model families that the field does something for; all, when empty.  ``default`` None is
+    replaced by the class before its fields are checked, and ``whole`` then says what the default would have said.
+    """
+    metadata = {
+        "label": label, "help": help, "low": low, "high": high, "unit": unit, "choices": choices, "families": families,
+        "whole": whole or isinstance(default, int) or bool(choices),
+    }  # fmt: skip
+    made: T = field(default=default, metadata=metadata)  # type: ignore[assignment]
     return made
 
 
@@ -35,8 +44,8 @@ class Validated:
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
-            if item.metadata:
-                _check(item.name, getattr(self, item.name), item.default, dict(item.metadata))
+            if "label" in item.metadata:
+                check_setting(item.name, getattr(self, item.name), item.default, dict(item.metadata))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and nested dicts, ready for JSON."""
@@ -73,18 +82,27 @@ def _digits(number: float) -> str:
     return str(int(number)) if float(number).is_integer() else f"{number:g}"
 
 
-def _check(name: str, value: Any, default: Any, meta: dict[str, Any]) -> None:
+def check_setting(name: str, value: Any, default: Any, meta: dict[str, Any]) -> None:
+    """Refuse a value that is not what a setting takes, by what `setting` noted of it.
+
+    Raises
+    ------
+    ConfigurationError
+        One sentence that names the setting, what it takes, and the value.
+    """
     choices, low, high = meta["choices"], meta["low"], meta["high"]
     if choices and value in choices:
         return
     if low is None:
         if choices:
             raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise ConfigurationError(f"{name} must be on or off (True or False), not {value!r}.")
         if isinstance(default, str) and not isinstance(value, str):
             raise ConfigurationError(f"{name} must be text, not {value!r}.")
         return
     words = f"{' or '.join(choices)} or " if choices else ""
-    whole = isinstance(default, int) or bool(choices)
+    whole = meta["whole"]
     span = f"{words}a {'whole ' if whole else ''}number from {_digits(low)} to {_digits(high)}"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and not isinstance(value, int)):
         raise ConfigurationError(f"{name} must be {span}, not {value!r}.")

@@ -1,7 +1,7 @@
 """Small real material for the engine: sounds, settings, and runs that are quick on two cores."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,8 @@ def make_config(family_key: str) -> MakeConfig:
             "val_fraction": 0.2,
             "regularization": regularization,
         }
+        if any(item.name == "network_width" for item in fields(base)):
+            quick["network_width"] = 4
         return replace(base, **(quick | changes))
 
     return make

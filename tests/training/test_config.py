@@ -15,7 +15,7 @@ from distill.training import (
     get_adaptive_config,
     get_effective_preview_interval,
 )
-from distill.training.config import RunConfig, apply_preset, preset_for
+from distill.training.config import ComplexSpectrogramConfig, RunConfig, apply_preset, preset_for
 from distill.training.recipe import make_config
 
 CONFIG_TYPES: list[Any] = [*dict.fromkeys(row.config_type for row in FAMILIES), RegularizationConfig]
@@ -34,9 +34,11 @@ def ranged() -> list[Any]:
 @pytest.mark.parametrize(("kind", "item"), ranged())
 def test_every_field_refuses_what_is_out_of_its_range(kind: Any, item: Any) -> None:
     low, high = item.metadata["low"], item.metadata["high"]
-    whole = isinstance(item.default, int) or bool(item.metadata["choices"])
+    whole = item.metadata["whole"]
     below, above = (low - 1, high + 1) if whole else (low - 1e-6 - abs(low) * 0.01, high * 1.01 + 1e-6)
-    wrong: list[Any] = [below, above, float("nan"), float("inf"), "many", None, True, [1]]
+    wrong: list[Any] = [below, above, float("nan"), float("inf"), "many", True, [1]]
+    if item.default is not None:  # None is what asks for the family's own default
+        wrong.append(None)
     if whole:
         wrong.append(low + 0.5)
     for value in wrong:
@@ -44,13 +46,13 @@ def test_every_field_refuses_what_is_out_of_its_range(kind: Any, item: Any) -> N
             kind(**{item.name: value})
         assert isinstance(caught.value, ValueError)
     for value in (low, high):
-        assert getattr(kind(**{item.name: type(item.default)(value) if not whole else int(value)}), item.name) == value
+        assert getattr(kind(**{item.name: int(value) if whole else float(value)}), item.name) == value
 
 
 @pytest.mark.parametrize("kind", CONFIG_TYPES)
 def test_every_setting_can_be_shown(kind: Any) -> None:
     for item in fields(kind):
-        if item.name not in ("regularization", "kmeans_init"):
+        if item.name not in ("regularization", "complex_spectrogram"):
             assert item.metadata["label"]
             assert item.metadata["help"].endswith(".")
 
@@ -153,4 +155,20 @@ def test_the_recipe() -> None:
 def test_all_families_share_the_settings_of_a_run() -> None:
     for row in FAMILIES:
         assert issubclass(row.config_type, RunConfig)
-        assert row.config_type().family == row.key
+        assert row.adaptive_config(10).family == row.key
+        assert isinstance(row.adaptive_config(10), row.config_type)
+
+
+def test_each_variational_family_has_its_own_number_of_latents() -> None:
+    assert TrainingConfig().latent_dim == 64
+    assert TrainingConfig(family="complex_vae").latent_dim == 128
+    assert TrainingConfig(family="complex_vae", latent_dim=9).latent_dim == 9
+
+
+def test_a_complex_configuration_comes_back_whole() -> None:
+    config = TrainingConfig(
+        family="complex_vae", frequency_weight=0.1, complex_spectrogram=ComplexSpectrogramConfig(n_mels=64)
+    )
+    assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(ConfigurationError, match="complex_spectrogram"):
+        TrainingConfig(complex_spectrogram={"n_mels": 64})  # type: ignore[arg-type]

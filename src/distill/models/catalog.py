@@ -13,6 +13,7 @@ from distill.training.config import (
     AnyConfig,
     TrainingConfig,
     VQVAEConfig,
+    get_adaptive_complex_config,
     get_adaptive_config,
     get_adaptive_vqvae_config,
 )
@@ -39,6 +40,8 @@ class FamilyInfo:
         What is watched in validation beside the loss: ``"kl"`` or ``"codebook"``.  The window shows the plot for it.
     makes_new_sounds
         Whether its models can `sample`; one that cannot has previews of reconstructions only.
+    loads_features
+        Whether batches of `create_data_loaders` are cached features instead of waveforms.
     file_version
         Version of the family's `.distill` files.
     implementation
@@ -52,6 +55,7 @@ class FamilyInfo:
     adaptive_config: Callable[[int], AnyConfig]
     monitor: str
     makes_new_sounds: bool
+    loads_features: bool
     file_version: int
     implementation: str
 
@@ -65,8 +69,21 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         adaptive_config=get_adaptive_config,
         monitor="kl",
         makes_new_sounds=True,
+        loads_features=False,
         file_version=1,
         implementation="distill.models.vae_family:MelVAEFamily",
+    ),
+    FamilyInfo(
+        key="complex_vae",
+        label="Complex VAE",
+        description="Keeps pitch and attack sharp; heard at once; slower to train.",
+        config_type=TrainingConfig,
+        adaptive_config=get_adaptive_complex_config,
+        monitor="kl",
+        makes_new_sounds=True,
+        loads_features=True,
+        file_version=1,
+        implementation="distill.models.complex_vae_family:ComplexVAEFamily",
     ),
     FamilyInfo(
         key="vqvae",
@@ -76,6 +93,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
         adaptive_config=get_adaptive_vqvae_config,
         monitor="codebook",
         makes_new_sounds=False,
+        loads_features=False,
         file_version=2,
         implementation="distill.models.vqvae_family:VQVAEFamily",
     ),

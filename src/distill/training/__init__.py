@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         save_vqvae_checkpoint,
     )
     from distill.training.config import (
+        ComplexSpectrogramConfig,
         OverfittingPreset,
         RegularizationConfig,
         TrainingConfig,
@@ -62,7 +63,8 @@ _NAMES = {
         "manage_checkpoints", "save_checkpoint", "save_vqvae_checkpoint",
     ),
     "config": (
-        "OverfittingPreset", "RegularizationConfig", "TrainingConfig", "VQVAEConfig", "get_adaptive_config",
+        "ComplexSpectrogramConfig", "OverfittingPreset", "RegularizationConfig", "TrainingConfig", "VQVAEConfig",
+        "get_adaptive_config",
         "get_adaptive_vqvae_config", "get_effective_preview_interval",
     ),
     "dataset": (
@@ -88,6 +90,7 @@ _NAMES = {
 __all__ = [
     "CHECKPOINT_VERSION",
     "AudioTrainingDataset",
+    "ComplexSpectrogramConfig",
     "EpochMetrics",
     "MetricsCallback",
     "MetricsHistory",

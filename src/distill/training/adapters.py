@@ -9,16 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from distill.audio.complex_spectrogram import ComplexSpectrogram
 from distill.audio.spectrogram import AudioSpectrogram
+from distill.models.complex_vae_family import ComplexVAEFamily
 from distill.models.family import ModelFamily
+from distill.models.matching import family_of
 from distill.models.vae_family import MelVAEFamily
-from distill.models.vqvae_family import VQVAEFamily
-from distill.training.config import TrainingConfig, VQVAEConfig
 from distill.training.epoch import train_steps, validate
 from distill.training.meter import StepMeter
 from distill.training.metrics import MetricsCallback
 from distill.training.speed import Speed
 from distill.training.step import TrainingStep
+
+VAEFamily = MelVAEFamily | ComplexVAEFamily
 
 
 def run_adapter_epoch(
@@ -48,7 +51,7 @@ def train_epoch(
     model: nn.Module,
     train_loader: Iterable[Tensor],
     optimizer: Optimizer,
-    spectrogram: AudioSpectrogram,
+    spectrogram: AudioSpectrogram | ComplexSpectrogram,
     kl_weight: float,
     device: torch.device | str,
     gradient_clip_norm: float,
@@ -81,32 +84,45 @@ def train_epoch(
     TrainingError
         Fifty steps in a row had no finite loss.
     """
-    family = MelVAEFamily(TrainingConfig(), spectrogram)
-    weights = {"recon_loss": 1.0, "kl_loss": kl_weight}
-    return run_adapter_epoch(
+    family = _variational(model, spectrogram)
+    weights = family.weights(1.0) | {"kl_loss": kl_weight}
+    means = run_adapter_epoch(
         family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
     )
+    return {"train_loss": means["train_loss"], **_terms(family, means)}
 
 
 def validate_epoch(
     model: nn.Module,
     val_loader: Iterable[Tensor],
-    spectrogram: AudioSpectrogram,
+    spectrogram: AudioSpectrogram | ComplexSpectrogram,
     kl_weight: float,
     device: torch.device | str,
 ) -> dict[str, float]:
     """Validate a VAE; return ``val_loss``, ``val_recon_loss``, ``val_kl_loss`` and the raw ``kl_divergence``."""
-    weights = {"recon_loss": 1.0, "kl_loss": kl_weight}
-    found = validate(
-        MelVAEFamily(TrainingConfig(), spectrogram), model, val_loader, weights, torch.device(device), Speed()
-    )
+    family = _variational(model, spectrogram)
+    weights = family.weights(1.0) | {"kl_loss": kl_weight}
+    found = validate(family, model, val_loader, weights, torch.device(device), Speed())
     assert found is not None
     return {
         "val_loss": found.loss,
-        "val_recon_loss": found.terms.get("recon_loss", math.nan),
-        "val_kl_loss": found.terms.get("kl_loss", math.nan),
+        **{f"val_{name}": value for name, value in _terms(family, found.terms).items()},
         "kl_divergence": float(found.figures.get("kl_divergence", math.nan)),
     }
+
+
+def _variational(model: nn.Module, spectrogram: AudioSpectrogram | ComplexSpectrogram) -> VAEFamily:
+    family = family_of(model, spectrogram)
+    if not isinstance(family, MelVAEFamily | ComplexVAEFamily):
+        raise ValueError(f"{type(model).__name__} has no KL: use train_vqvae_epoch and validate_vqvae_epoch.")
+    return family
+
+
+def _terms(family: VAEFamily, terms: Mapping[str, float]) -> dict[str, float]:
+    """Return ``recon_loss`` and ``kl_loss``, not a number where no step was taken."""
+    if "kl_loss" not in terms:
+        return {"recon_loss": math.nan, "kl_loss": math.nan}
+    return {"recon_loss": family.reconstruction(terms), "kl_loss": terms["kl_loss"]}
 
 
 def train_vqvae_epoch(
@@ -129,7 +145,7 @@ def train_vqvae_epoch(
     TrainingError
         Fifty steps in a row had no finite loss.
     """
-    family = VQVAEFamily(VQVAEConfig(), spectrogram)
+    family = family_of(model, spectrogram)
     weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
     return run_adapter_epoch(
         family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
@@ -145,7 +161,7 @@ def validate_vqvae_epoch(
 ) -> dict[str, Any]:
     """Validate a VQ-VAE; return ``val_loss``, ``val_recon_loss``, ``val_commit_loss`` and ``codebook_health``."""
     weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
-    family = VQVAEFamily(VQVAEConfig(), spectrogram)
+    family = family_of(model, spectrogram)
     found = validate(family, model, val_loader, weights, torch.device(device), Speed())
     assert found is not None
     return {

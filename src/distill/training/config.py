@@ -7,6 +7,7 @@ window reads this before torch is imported.
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from distill.audio.geometry import ComplexSpectrogramConfig as ComplexSpectrogramConfig
 from distill.errors import ConfigurationError
 from distill.validation import Validated, setting
 
@@ -98,12 +99,19 @@ class RunConfig(Validated):
             raise ConfigurationError(f"regularization must be a RegularizationConfig, not {self.regularization!r}.")
 
 
+#: Latents of a variational autoencoder where no number is given: two channels need more than one.
+_LATENTS = {"vae": 64, "complex_vae": 128}
+_COMPLEX = ("complex_vae",)
+
+
 @dataclass(frozen=True)
 class TrainingConfig(RunConfig):
-    """Settings of a variational autoencoder."""
+    """Settings of a variational autoencoder; without a ``latent_dim`` it gets the family's own."""
 
-    family: str = setting("vae", "Family", "Kind of model that is trained.", choices=("vae",))
-    latent_dim: int = setting(64, "Latents", "Numbers that a second of sound is described by.", low=1, high=4096)
+    family: str = setting("vae", "Family", "Kind of model that is trained.", choices=tuple(_LATENTS))
+    latent_dim: int = setting(
+        None, "Latents", "Numbers that a second of sound is described by.", low=1, high=4096, whole=True
+    )
     kl_warmup_fraction: float = setting(
         0.3, "KL warm-up", "Share of the epochs over which the KL weight rises to its final value.", low=0.0, high=1.0
     )
@@ -116,6 +124,36 @@ class TrainingConfig(RunConfig):
         0.05, "Free bits", "KL that each latent may have at no cost, so that it is not given up early.",
         low=0.0, high=10.0, unit="nat",
     )  # fmt: skip
+    network_width: int = setting(
+        64, "Network width",
+        "Channels of the first layer; each of the five has twice those of the one before. Half the width trains about "
+        "three times as fast and learns less.",
+        low=4, high=256, families=_COMPLEX,
+    )  # fmt: skip
+    magnitude_weight: float = setting(
+        1.0, "Magnitude weight", "How much a wrong loudness of a band counts.",
+        low=0.0, high=100.0, families=_COMPLEX,
+    )  # fmt: skip
+    frequency_weight: float = setting(
+        0.5, "Frequency weight", "How much a wrong frequency counts, the more the louder it is.",
+        low=0.0, high=100.0, families=_COMPLEX,
+    )  # fmt: skip
+    spectral_weight: float = setting(
+        0.25, "Spectral weight", "How much energy that is lost counts, at several resolutions of time and pitch.",
+        low=0.0, high=100.0, families=_COMPLEX,
+    )  # fmt: skip
+    complex_spectrogram: ComplexSpectrogramConfig = field(
+        default_factory=ComplexSpectrogramConfig, metadata={"families": _COMPLEX}
+    )
+
+    def __post_init__(self) -> None:
+        if self.latent_dim is None:
+            object.__setattr__(self, "latent_dim", _LATENTS.get(self.family, 1))  # an unknown one is refused below
+        super().__post_init__()
+        if not isinstance(self.complex_spectrogram, ComplexSpectrogramConfig):
+            raise ConfigurationError(
+                f"complex_spectrogram must be a ComplexSpectrogramConfig, not {self.complex_spectrogram!r}."
+            )
 
 
 @dataclass(frozen=True)
@@ -138,12 +176,23 @@ class VQVAEConfig(RunConfig):
         0.2, "Dead code reset", "An entry used less often than this a batch is replaced; 0 replaces none.",
         low=0.0, high=1000.0, unit="uses",
     )  # fmt: skip
-    kmeans_init: bool = True
-    kmeans_iters: int = setting(10, "k-means rounds", "Rounds of the first fit of the codebooks.", low=1, high=1000)
+    kmeans_init: bool = setting(
+        True, "k-means start", "Begin with codebook entries fitted to the first batch instead of random ones."
+    )
+    kmeans_iters: int = setting(
+        10, "k-means rounds", "Rounds of that first fit of the codebooks; without the start they do nothing.",
+        low=1, high=1000,
+    )  # fmt: skip
     dropout: float = setting(
         0.1, "Dropout", "Share of the channels before the decoder that is left out at random in each step.",
         low=0.0, high=0.9,
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # One dropout under two names: the network has the one layer, which `dropout` is of.  The other name says the
+        # same, so that no record or window shows a figure that does nothing.
+        object.__setattr__(self, "regularization", replace(self.regularization, dropout=self.dropout))
 
 
 #: Runs shorter than this use `RunConfig.preview_interval_short`.
@@ -190,6 +239,17 @@ def get_adaptive_config(file_count: int) -> TrainingConfig:
     config = apply_preset(TrainingConfig(), preset_for(file_count))
     assert isinstance(config, TrainingConfig)
     return config
+
+
+def get_adaptive_complex_config(file_count: int) -> TrainingConfig:
+    """Return the settings of a Complex VAE for a number of files."""
+    return replace(
+        get_adaptive_config(file_count),
+        family="complex_vae",
+        latent_dim=_LATENTS["complex_vae"],
+        learning_rate=1e-3,
+        kl_weight_max=1.5e-4,  # twice the latents: the same pull on all of them together
+    )
 
 
 def get_effective_preview_interval(config: "AnyConfig") -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from distill.audio.complex_spectrogram import ComplexSpectrogram
     from distill.audio.spectrogram import AudioSpectrogram
     from distill.models.family import ModelFamily
 
@@ -111,20 +112,9 @@ class _eval_mode:  # noqa: N801 - reads as a statement
         self._model.train(self._was_training)
 
 
-def _family_of(model: "nn.Module", spectrogram: "AudioSpectrogram") -> "ModelFamily":
-    from distill.models.vae_family import MelVAEFamily
-    from distill.models.vqvae import ConvVQVAE
-    from distill.models.vqvae_family import VQVAEFamily
-    from distill.training.config import TrainingConfig, VQVAEConfig
-
-    if isinstance(model, ConvVQVAE):
-        return VQVAEFamily(VQVAEConfig(), spectrogram)
-    return MelVAEFamily(TrainingConfig(), spectrogram)
-
-
 def generate_preview(
     model: "nn.Module",
-    spectrogram: "AudioSpectrogram",
+    spectrogram: "AudioSpectrogram | ComplexSpectrogram",
     output_dir: Path | str,
     epoch: int,
     device: "torch.device | str",
@@ -138,13 +128,15 @@ def generate_preview(
     OSError
         A file cannot be written.
     """
-    family = _family_of(model, spectrogram)
+    from distill.models.matching import family_of
+
+    family = family_of(model, spectrogram)
     return write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate)
 
 
 def generate_reconstruction_preview(
     model: "nn.Module",
-    spectrogram: "AudioSpectrogram",
+    spectrogram: "AudioSpectrogram | ComplexSpectrogram",
     waveforms: "Tensor",
     output_dir: Path | str,
     epoch: int,
@@ -159,7 +151,9 @@ def generate_reconstruction_preview(
     OSError
         A file cannot be written.
     """
-    family = _family_of(model, spectrogram)
+    from distill.models.matching import family_of
+
+    family = family_of(model, spectrogram)
     chosen = waveforms[:num_samples]
     made = write_reconstructions(family, model.to(device), chosen, Path(output_dir), epoch, device, sample_rate)
     return [path for recon in made for path in (original_of(recon), recon)]
