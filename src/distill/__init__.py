@@ -13,4 +13,10 @@ The folders follow the way of the data, and each step knows only those before it
 Importing this package imports nothing else: the window must be on screen before torch is.
 """
 
+import os
+
+# A thread that waits for the others spins, by default for so long that on a busy computer (a DAW beside this window) it
+# takes from them what they need: two threads took ten times as long as one.  Read when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 __version__ = "0.1.0"
