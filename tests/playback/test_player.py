@@ -3,119 +3,20 @@
 import importlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
-from distill.playback.output import Output, OutputFormat
-from distill.playback.player import Player, PlayerState, PlayerStatus
+from distill.playback.output import Output
+from distill.playback.player import Player, PlayerState
 from distill.playback.sound import Sound, fitted, load_sound
+from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
-
-Floats = NDArray[np.float32]
-
-
-class Journal(list[PlayerStatus]):
-    """A listener that remembers, and can wait for a state."""
-
-    def __call__(self, status: PlayerStatus) -> None:
-        self.append(status)
-
-    def await_state(self, state: PlayerState, seconds: float = 5.0) -> PlayerStatus:
-        deadline = time.monotonic() + seconds
-        while not (self and self[-1].state is state):
-            assert time.monotonic() < deadline, f"{state} never came, only {list(self)}"
-            time.sleep(0.005)
-        return self[-1]
-
-
-class FakeOutput:
-    """Stands in for a device: `pull` asks for a block as PortAudio's thread does."""
-
-    format = OutputFormat(48_000, 2)
-    latency_seconds = 0.0
-    underflows = 0
-
-    def __init__(self, fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> None:
-        self.fill, self.on_drained = fill, on_drained
-        self.is_running = self.is_closed = False
-
-    def start(self) -> None:
-        self.is_running = True
-
-    def stop(self) -> None:
-        self.is_running = False
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def pull(self, frames: int) -> Floats:
-        block = np.full((frames, 2), np.nan, dtype=np.float32)
-        if not self.fill(block):
-            self.on_drained()
-        return block
-
-
-def noise(seconds: float, sample_rate: int = 48_000, channels: int = 1) -> Floats:
-    rng = np.random.default_rng(3)
-    white = rng.standard_normal((round(seconds * sample_rate), channels))
-    smooth = np.apply_along_axis(lambda x: np.convolve(x, np.ones(8) / 8, "same"), 0, white)
-    loud: Floats = (0.5 * smooth / np.abs(smooth).max()).astype(np.float32)
-    return loud
-
-
-def write(path: Path, audio: Floats, sample_rate: int = 48_000) -> Path:
-    soundfile.write(path, audio, sample_rate, subtype="PCM_16")
-    return path
-
-
-def aligned(recording: Floats, wanted: Floats) -> Floats:
-    """Return the stretch of ``recording`` where ``wanted`` was played."""
-    size = 2 ** int(np.ceil(np.log2(len(recording) + len(wanted))))
-    product = np.fft.irfft(np.fft.rfft(recording, size) * np.conj(np.fft.rfft(wanted, size)), size)
-    start = int(np.argmax(product[: len(recording)]))
-    found = recording[start : start + len(wanted)]
-    padded: Floats = np.pad(found, (0, len(wanted) - len(found)))
-    return padded
-
-
-def correlations(recording: Floats, wanted: Floats) -> list[float]:
-    """Return the correlation of each tenth of a second that is not silent."""
-    found, step = aligned(recording, wanted), 4800
-    pieces = [(wanted[i : i + step], found[i : i + step]) for i in range(0, len(wanted) - step + 1, step)]
-    return [float(np.corrcoef(a, b)[0, 1]) if b.std() > 0 else 0.0 for a, b in pieces if a.std() > 1e-3]
-
-
-@pytest.fixture
-def journal() -> Journal:
-    return Journal()
-
-
-@pytest.fixture
-def player(null_sink: NullSink, journal: Journal) -> Iterator[Player]:
-    made = Player(journal)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fake() -> Iterator[tuple[Player, list[FakeOutput], Journal]]:
-    outputs: list[FakeOutput] = []
-    journal = Journal()
-
-    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> FakeOutput:
-        outputs.append(FakeOutput(fill, on_drained))
-        return outputs[-1]
-
-    made = Player(journal, open_output)  # type: ignore[arg-type]
-    yield made, outputs, journal
-    made.close()
 
 
 def test_all_of_a_sound_is_heard_and_its_end_is_told(
@@ -225,7 +126,7 @@ def test_the_device_is_opened_on_the_first_click_and_kept(
 def test_no_device_is_a_state_and_the_next_click_tries_again(tmp_path: Path, journal: Journal) -> None:
     tries: list[int] = []
 
-    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None]) -> FakeOutput:
+    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None], device: object) -> FakeOutput:
         tries.append(1)
         if len(tries) == 1:
             raise PlaybackError("No sound can be played: no output device answers.")
@@ -265,6 +166,7 @@ def test_a_device_that_goes_away_while_it_plays_is_told(
     outputs[0].pull(4800)
     outputs[0].on_drained()  # PortAudio's thread has ended in the middle of the sound
     assert "gone" in str(journal.await_state(PlayerState.NO_DEVICE).error)
+    player.close()
     assert outputs[0].is_closed
 
 

@@ -2,18 +2,21 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QWidget
 
 from distill.gui.notices import NoticeBar
 from distill.gui.playback import Playback
-from distill.gui.preview_tree import PreviewSound
+from distill.gui.playback_keys import PlaybackKeys
+from distill.gui.preview_sound import PreviewSound
 from distill.gui.previews import PreviewPanel
 from distill.gui.sound_browser import SoundBrowser
 from distill.gui.transport import Transport
+from distill.playback.devices import OutputDevice
 from distill.playback.player import Player, PlayerState, PlayerStatus
 
-#: Topic of the notices about the player.
-TOPIC = "playback"
+#: Topics of the notices about the player, and about the device that it plays through.
+TOPIC, DEVICE_TOPIC = "playback", "output device"
 
 
 class PlaybackPresenter(QObject):
@@ -26,7 +29,7 @@ class PlaybackPresenter(QObject):
         browser: SoundBrowser,
         previews: PreviewPanel,
         notices: NoticeBar,
-        parent: QObject,
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self._transport, self._previews, self._notices = transport, previews, notices
@@ -36,13 +39,23 @@ class PlaybackPresenter(QObject):
         browser.current_changed.connect(self._on_current_changed)
         previews.playing_asked.connect(self._on_preview_asked)
         previews.current_changed.connect(self._on_preview_chosen)
+        previews.comparing_asked.connect(self._on_comparing_asked)
         transport.play_asked.connect(self.play_current)
         transport.stop_asked.connect(self.playback.stop)
         transport.seek_asked.connect(self.playback.seek)
+        transport.scrubbed.connect(self.playback.scrub)
+        transport.loop_chosen.connect(self.playback.set_looping)
+        transport.compare_asked.connect(self.playback.toggle_compare)
         transport.volume_chosen.connect(self.playback.set_volume)
+        transport.device_menu.device_chosen.connect(self._on_device_chosen)
+        transport.device_menu.look_asked.connect(self.playback.look_for_devices)
+        self.playback.devices_found.connect(transport.device_menu.show_devices)
         self.playback.status_changed.connect(self._on_status)
         self.playback.position_changed.connect(transport.show_position)
         transport.show_can_play(False)
+        self._keys = PlaybackKeys(
+            parent, {Qt.Key.Key_Space: self.play_or_stop, Qt.Key.Key_B: self.playback.toggle_compare}
+        )
 
     def play(self, path: Path) -> None:
         """Play a sound from its beginning."""
@@ -51,11 +64,43 @@ class PlaybackPresenter(QObject):
 
     def play_current(self) -> None:
         """Play the sound that was chosen last, in whichever list."""
-        if self._current is not None:
+        if self._current is None:
+            return
+        if self._current in (self.playback.status.pair or ()):
+            self.playback.play_again()
+        else:
             self.playback.play(self._current)
+
+    def play_or_stop(self) -> None:
+        """Play the sound that was chosen last, or be silent when one is heard."""
+        if self.playback.status.state is PlayerState.PLAYING:
+            self.playback.stop()
+        else:
+            self.play_current()
+
+    def restore_device(self, device: OutputDevice | None) -> None:
+        """Play through the device of last time."""
+        self._transport.device_menu.show_chosen(device)
+        self._on_device_chosen(device)
+
+    def _on_device_chosen(self, device: OutputDevice | None) -> None:
+        self._notices.forget(DEVICE_TOPIC)
+        self._transport.show_device(device.name if device is not None else None)
+        self.playback.choose_device(device)
 
     def _on_preview_asked(self, sound: PreviewSound) -> None:
         self.play(sound.path)
+
+    def _on_comparing_asked(self, sound: PreviewSound, original: PreviewSound) -> None:
+        """Let the other one of the two be heard, where the first one is; in silence, begin with the model's."""
+        status, pair = self.playback.status, (sound.path, original.path)
+        if status.pair == pair:
+            self.playback.toggle_compare()
+            return
+        self._on_current_changed(sound.path)
+        self.playback.compare(*pair)
+        if status.state is PlayerState.PLAYING and status.path == sound.path:
+            self.playback.toggle_compare()
 
     def _on_preview_chosen(self, sound: PreviewSound) -> None:
         self._on_current_changed(sound.path)
@@ -67,6 +112,12 @@ class PlaybackPresenter(QObject):
     def _on_status(self, status: PlayerStatus) -> None:
         self._transport.show_status(status)
         self._previews.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+        if status.pair is not None:
+            self._transport.compare.show_heard(status.path == status.pair[1])
+        if status.note is not None:
+            self._notices.tell(DEVICE_TOPIC, status.note, "warning")
+        elif status.state is PlayerState.PLAYING:
+            self._notices.forget(DEVICE_TOPIC)
         if status.error is not None:
             self._notices.tell(TOPIC, status.error, "warning")
         elif status.state is PlayerState.PLAYING:

@@ -1,13 +1,11 @@
 """The sound device: found, opened and asked, behind one small interface.
 
 PortAudio may be missing, there may be no device, and the device may go away: each is a `PlaybackError`, and the next
-try starts from a fresh list of devices, because PortAudio reads that list only when it is initialised.
+try starts from a fresh list of devices.  A chosen device that is not there is replaced by the system's default one.
 """
 
-import importlib
-import sys
+import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
+from distill.playback.devices import OutputDevice, fresh_portaudio, index_of
 
 PREFERRED_RATE = 48_000
 
@@ -25,6 +24,9 @@ BUFFER_SECONDS = 0.2
 
 #: Frames that one callback hands over: small against the buffer, large enough that callbacks are rare.
 BLOCK_FRAMES = 1024
+
+#: A device that takes nothing for this long is gone: not every driver says so.  Some take seconds to wake up.
+STALL_SECONDS = 5.0
 
 #: Fills a block ``[frames, channels]`` in place; returns False once there is nothing left to play.
 Fill = Callable[[NDArray[np.float32]], bool]
@@ -41,8 +43,8 @@ class OutputFormat:
 class Output:
     """An open output device, silent until `start`."""
 
-    def __init__(self, fill: Fill, on_drained: Callable[[], None]) -> None:
-        """Open the default device.
+    def __init__(self, fill: Fill, on_drained: Callable[[], None], device: OutputDevice | None = None) -> None:
+        """Open a device.
 
         Parameters
         ----------
@@ -50,20 +52,27 @@ class Output:
             Called in PortAudio's own thread for each block.
         on_drained
             Called in PortAudio's own thread when the last block has been heard, or the device is gone.
+        device
+            Which one; None, and one that is not there, is the system's default.
 
         Raises
         ------
         PlaybackError
             There is no PortAudio or no device, or the device is busy.
         """
-        sounddevice = _fresh_portaudio()
+        sounddevice = fresh_portaudio()
+        number = index_of(sounddevice, device) if device is not None else None
+        #: Whether the system's default device stands in for the one that was asked for.
+        self.is_stand_in = device is not None and number is None
         self._stop_exception: type[Exception] = sounddevice.CallbackStop
         self._fill = fill
         #: Blocks that came too late for the device since it was opened.
         self.underflows = 0
+        self._taken_at = time.monotonic()
         try:
-            self.format = _choose_format(sounddevice)
+            self.format = _choose_format(sounddevice, number)
             self._stream: Any = sounddevice.OutputStream(
+                device=number,
                 samplerate=self.format.sample_rate,
                 channels=self.format.channels,
                 dtype="float32",
@@ -74,15 +83,18 @@ class Output:
                 prime_output_buffers_using_stream_callback=True,
             )
         except (sounddevice.PortAudioError, ValueError) as exc:
-            raise PlaybackError(
-                "No sound can be played: no output device answers. Connect or free one, and click again."
-            ) from exc
+            raise PlaybackError(_refusal(device if number is not None else None)) from exc
         self._error: type[Exception] = sounddevice.PortAudioError
 
     @property
     def latency_seconds(self) -> float:
         """How long a frame waits in the device until it is heard."""
         return float(self._stream.latency)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether a device that has been started takes nothing any more."""
+        return time.monotonic() - self._taken_at > STALL_SECONDS
 
     def start(self) -> None:
         """Play until `fill` returns False or `stop` is called.
@@ -92,6 +104,7 @@ class Output:
         PlaybackError
             The device is gone.
         """
+        self._taken_at = time.monotonic()
         try:
             if not self._stream.stopped:
                 self._stream.stop()  # PortAudio wants this also after a stream has ended by itself
@@ -107,57 +120,28 @@ class Output:
         """Give the device back."""
         self._stream.close(ignore_errors=True)
 
-    def _callback(self, block: NDArray[np.float32], frames: int, time: object, status: Any) -> None:
+    def _callback(self, block: NDArray[np.float32], _frames: int, _time: object, status: Any) -> None:
+        self._taken_at = time.monotonic()
         if status.output_underflow:
             self.underflows += 1
         if not self._fill(block):
             raise self._stop_exception
 
 
-def preload() -> None:
-    """Load PortAudio ahead of the first click, in the background, where it may take its time.
-
-    Finding and loading the library holds the interpreter lock for a tenth of a second.  No device is opened.
-    """
-    with suppress(PlaybackError):  # told when a sound is to be played
-        _portaudio()
+def _refusal(device: OutputDevice | None) -> str:
+    if device is None:
+        return "No sound can be played: no output device answers. Connect or free one, and click again."
+    return f"No sound can be played: {device.name} does not answer. Free it or choose another one, and click again."
 
 
-def _portaudio() -> ModuleType:
-    """Import sounddevice, which finds the library and initialises it."""
-    try:
-        return importlib.import_module("sounddevice")
-    except OSError as exc:
-        raise PlaybackError(
-            "No sound can be played: PortAudio is missing. Install it (Debian: libportaudio2), and click again."
-        ) from exc
-
-
-def _fresh_portaudio() -> ModuleType:
-    """Return sounddevice with an up-to-date list of devices.
-
-    PortAudio is started anew for that, which closes all streams of the process: there is one `Output` at a time.
-    """
-    was_loaded = "sounddevice" in sys.modules
-    sounddevice = _portaudio()
-    if was_loaded:
-        with suppress(sounddevice.PortAudioError):  # it was not initialised
-            sounddevice._terminate()
-        try:
-            sounddevice._initialize()
-        except sounddevice.PortAudioError as exc:
-            raise PlaybackError("No sound can be played: the system's sound service does not answer.") from exc
-    return sounddevice
-
-
-def _choose_format(sounddevice: ModuleType) -> OutputFormat:
-    """Return 48 kHz stereo where the default device takes it, else the device's own rate and channel count."""
-    device = sounddevice.query_devices(kind="output")
+def _choose_format(sounddevice: ModuleType, number: int | None) -> OutputFormat:
+    """Return 48 kHz stereo where the device takes it, else the device's own rate and channel count."""
+    device = sounddevice.query_devices(number, kind="output")
     channels = min(2, int(device["max_output_channels"]))
     if channels < 1:
-        raise ValueError("the default output device has no channels")
+        raise ValueError("the output device has no channels")
     try:
-        sounddevice.check_output_settings(channels=channels, samplerate=PREFERRED_RATE, dtype="float32")
+        sounddevice.check_output_settings(number, channels, "float32", samplerate=PREFERRED_RATE)
     except sounddevice.PortAudioError:
         return OutputFormat(round(device["default_samplerate"]), channels)
     return OutputFormat(PREFERRED_RATE, channels)

@@ -1,114 +1,97 @@
-"""The player: one sound at a time, through the default device, without Qt.
+"""The player: one sound, or two that are compared, through one device, without Qt.
 
 Every call returns at once.  A thread of the player's own decodes files and talks to the device, both of which can
 take longer than a window may wait; PortAudio's thread only copies blocks that are ready.  Who wants to know about
 changes passes a listener, which is called from those threads: a window must turn the call into a queued signal.
 """
 
+import logging
 import queue
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
-from distill.playback.output import Output
-from distill.playback.sound import Sound, fitted, load_sound
+from distill.playback.devices import OutputDevice, find_outputs
+from distill.playback.output import Fill, Output
+from distill.playback.sound import load_sound
+from distill.playback.status import PlayerState, PlayerStatus
+from distill.playback.tracks import Request, make_tracks
+from distill.playback.voice import Track, Voice
 
-#: Length of the fade where a sound is stopped or jumped in, so that it does not click.
-FADE_FRAMES = 256
+log = logging.getLogger(__name__)
 
-#: Silence before a sound: a device that wakes up swallows the first milliseconds, with them the attack of a one-shot.
-LEAD_SECONDS = 0.03
+__all__ = ["Player", "PlayerState", "PlayerStatus"]
 
-#: Silence after a sound, beyond what waits in the device: some drivers throw away what waits when a stream ends.
-TAIL_SECONDS = 0.08
+#: How often the device is looked after while a sound plays.
+LOOK_SECONDS = 1.0
 
-
-class PlayerState(Enum):
-    """What the player does."""
-
-    IDLE = "idle"
-    PLAYING = "playing"
-    NO_DEVICE = "no device"
-
-
-@dataclass(frozen=True)
-class PlayerStatus:
-    """What a listener is told.
-
-    Attributes
-    ----------
-    state
-        What the player does.
-    path
-        The sound that is loaded, or None.
-    seconds
-        Its duration.
-    error
-        Why the last sound could not be played; None when it could.
-    """
-
-    state: PlayerState = PlayerState.IDLE
-    path: Path | None = None
-    seconds: float = 0.0
-    error: str | None = None
-
+#: How long closing waits for a device that does not answer.  The system takes it back when the program ends.
+CLOSING_SECONDS = 5.0
 
 Listener = Callable[[PlayerStatus], None]
-OutputFactory = Callable[[Callable[[NDArray[np.float32]], bool], Callable[[], None]], Output]
-
-
-class _Voice:
-    """The sound that is heard: the one object that PortAudio's thread shares with the others.
-
-    ``next_frame`` is only written to by the callback; ``jump_to`` asks it to go elsewhere.  Both count in
-    ``frames``, which are the sound's with silence before and after.
-    """
-
-    def __init__(self, sound: Sound, tail_seconds: float, start_seconds: float) -> None:
-        self.sound = sound
-        self.lead = round(LEAD_SECONDS * sound.sample_rate)
-        tail = round(tail_seconds * sound.sample_rate)
-        self.frames = np.pad(sound.frames, ((self.lead, tail), (0, 0)))
-        self.jump_to: int | None = None
-        self.next_frame = self.frame_at(start_seconds) - self.lead  # the lead-in is then a little of what is before
-
-    def frame_at(self, seconds: float) -> int:
-        """Return where in ``frames`` a time of the sound is."""
-        return self.lead + min(max(round(seconds * self.sound.sample_rate), 0), len(self.sound.frames))
-
-    @property
-    def handed_over_seconds(self) -> float:
-        """How much of the sound the device has taken."""
-        return (self.next_frame - self.lead) / self.sound.sample_rate
+DevicesListener = Callable[[tuple[OutputDevice, ...]], None]
+OutputFactory = Callable[[Fill, Callable[[], None], OutputDevice | None], Output]
 
 
 class Player:
-    """Plays sounds.  Nothing is opened or started before the first `play`."""
+    """Plays sounds.  Nothing is opened or started before the first `play`.
 
-    def __init__(self, listener: Listener | None = None, open_output: OutputFactory = Output) -> None:
-        #: Told of each change, from the threads of the player.
+    Parameters
+    ----------
+    listener
+        Told of each change, from the threads of the player.
+    open_output
+        Opens a device.
+    find_devices
+        Looks for devices: anew while none is open, or as they were when the one that is open was looked for.
+    """
+
+    def __init__(
+        self,
+        listener: Listener | None = None,
+        open_output: OutputFactory = Output,
+        find_devices: Callable[[bool], tuple[OutputDevice, ...]] = find_outputs,
+    ) -> None:
         self.listener = listener
-        self._open_output = open_output
+        #: Told of the devices that `look_for_devices` found, from the player's thread.
+        self.devices_listener: DevicesListener | None = None
+        #: Whether a sound begins again at its end, without a gap.
+        self.is_looping = False
+        self._open_output, self._find_devices = open_output, find_devices
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._status = PlayerStatus()
+        self._device: OutputDevice | None = None
         self._output: Output | None = None
-        self._voice: _Voice | None = None
+        self._voice: Voice | None = None
+        self._tracks: tuple[Track, ...] = ()
         self._volume = 1.0
-        self._gain = 1.0  # what the callback has reached on its way to the volume
         self._asked = 0  # counts calls, so that an overtaken one is not carried out
 
     # What the user asks for: any thread, returns at once.
 
     def play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a file from ``start_seconds`` on, in place of what is heard now."""
-        self._ask(lambda: self._play(path, start_seconds))
+        self._ask(lambda: self._begin(Request((path,), 0, start_seconds)))
+
+    def compare(self, path: Path, other: Path, start_seconds: float | None = None, hears_other: bool = False) -> None:
+        """Play a file so that `toggle` can switch to another one and back, both at the same loudness.
+
+        Where one of the two is heard already, it goes on from there, unless ``start_seconds`` says otherwise.
+        """
+        request = Request((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
+        self._ask(lambda: self._begin(request))
+
+    def toggle(self) -> None:
+        """Switch to the other one of two sounds that are compared; in silence, play it."""
+        if self._thread is not None:
+            self._put(self._toggle)
 
     def stop(self) -> None:
         """Be silent."""
@@ -119,7 +102,22 @@ class Player:
         """Go on elsewhere in the sound that is heard; does nothing when none is."""
         voice = self._voice
         if voice is not None and self._status.state is PlayerState.PLAYING:
-            voice.jump_to = voice.frame_at(seconds)
+            voice.jump(seconds)
+
+    def choose_device(self, device: OutputDevice | None) -> None:
+        """Play through this device from now on; None is the system's default.  What is heard goes on there."""
+        if self._thread is None:  # at the start of the window: there is nothing to close
+            self._device = device
+        else:
+            self._put(lambda: self._choose_device(device))
+
+    def look_for_devices(self, may_interrupt: bool = False) -> None:
+        """Tell the devices there are.
+
+        PortAudio has to be started anew to see what has been connected since.  While a sound plays, this is only
+        done with ``may_interrupt``: the sound is then interrupted for a moment.
+        """
+        self._put(lambda: self._look_for_devices(may_interrupt))
 
     def close(self) -> None:
         """Be silent, give the device back and end the player's thread.  The next `play` starts afresh."""
@@ -128,7 +126,9 @@ class Player:
             self._asked += 1
             self._commands.put(self._close_output)
             self._commands.put(None)
-            thread.join()
+            thread.join(CLOSING_SECONDS)
+            if thread.is_alive():
+                log.warning("The sound device does not answer; it is left to itself")
 
     @property
     def volume(self) -> float:
@@ -147,12 +147,17 @@ class Player:
         return self._status
 
     @property
+    def device(self) -> OutputDevice | None:
+        """The device that was chosen; None is the system's default."""
+        return self._device
+
+    @property
     def position_seconds(self) -> float:
         """Where in the sound the ear is now: what still waits in the device is not counted."""
         voice, output = self._voice, self._output
         if voice is None or output is None or self._status.state is not PlayerState.PLAYING:
             return 0.0
-        return min(max(voice.handed_over_seconds - output.latency_seconds, 0.0), voice.sound.seconds)
+        return voice.seconds_heard(output.latency_seconds)
 
     @property
     def underflows(self) -> int:
@@ -162,40 +167,79 @@ class Player:
     # The player's own thread.
 
     def _ask(self, command: Callable[[], None]) -> None:
+        """Have a command carried out, unless a newer one is asked for before its turn comes."""
         self._asked += 1
         number = self._asked
+        self._put(lambda: command() if number == self._asked else None)
+
+    def _put(self, command: Callable[[], None]) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="player", daemon=True)
             self._thread.start()
-        self._commands.put(lambda: command() if number == self._asked else None)
+        self._commands.put(command)
 
     def _work(self) -> None:
-        while (command := self._commands.get()) is not None:
+        while (command := self._next_command()) is not None:
             try:
                 command()
             except PlaybackError as exc:
                 state = self._status.state
                 self._tell(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=str(exc)))
 
-    def _play(self, path: Path, start_seconds: float) -> None:
-        self._silence()
-        sound = load_sound(path)
+    def _next_command(self) -> Callable[[], None] | None:
+        """Wait for a command, with an eye on the device while a sound plays."""
+        while (output := self._output) is not None and self._status.state is PlayerState.PLAYING:
+            with suppress(queue.Empty):
+                return self._commands.get(timeout=LOOK_SECONDS)
+            if output.is_stalled:
+                return self._lose_device
+        return self._commands.get()
+
+    def _begin(self, request: Request) -> None:
+        goes_on = request.goes_on and self._status.state is PlayerState.PLAYING and self._status.path in request.paths
+        if not goes_on:
+            self._silence()
+        sounds = [load_sound(path) for path in request.paths]
+        first, seconds = request.paths[request.heard], max(sound.seconds for sound in sounds)
+        status = PlayerStatus(PlayerState.PLAYING, first, seconds, pair=request.pair)
         try:
             output = self._ready_output()
-            ready = fitted(sound, output.format.sample_rate, output.format.channels)
-            self._voice = _Voice(ready, output.latency_seconds + TAIL_SECONDS, start_seconds)
-            self._gain = self._volume
-            output.start()
+            self._tracks = make_tracks(sounds, output.format, output.latency_seconds)
+            track = self._tracks[request.heard]
+            if goes_on and self._voice is not None and not self._voice.is_at_end:
+                self._voice.track = track
+            else:
+                start = request.start_seconds
+                # What begins in the middle of a sound fades in, so that it does not click.
+                volume = self._volume if start <= 0 else 0.0
+                self._voice = Voice(track, output.format.sample_rate, start, volume)
+                output.start()
         except PlaybackError as exc:
             self._close_output()  # the next one is opened with a fresh look for devices
-            self._tell(PlayerStatus(PlayerState.NO_DEVICE, path, sound.seconds, str(exc)))
+            self._tell(replace(status, state=PlayerState.NO_DEVICE, error=str(exc)))
             return
-        self._tell(PlayerStatus(PlayerState.PLAYING, path, sound.seconds))
+        self._tell(replace(status, peaks=track.peaks, note=self._note(output)))
+
+    def _note(self, output: Output) -> str | None:
+        if not output.is_stand_in or self._device is None:
+            return None
+        return f"{self._device.name} is not connected; you hear the system's default device instead."
 
     def _ready_output(self) -> Output:
         if self._output is None:
-            self._output = self._open_output(self._fill, self._on_drained)
+            self._output = self._open_output(self._fill, self._on_drained, self._device)
         return self._output
+
+    def _toggle(self) -> None:
+        status, voice = self._status, self._voice
+        if status.pair is None or status.path is None:
+            return
+        other = 1 - status.pair.index(status.path)
+        if status.state is PlayerState.PLAYING and voice is not None:
+            track = voice.track = self._tracks[other]
+            self._tell(replace(status, path=status.pair[other], peaks=track.peaks))
+        else:
+            self._begin(Request(status.pair, other))
 
     def _stop(self) -> None:
         self._silence()
@@ -211,48 +255,64 @@ class Player:
         if self._output is not None:
             self._output.close()
             self._output = None
-        self._status = replace(self._status, state=PlayerState.IDLE)
+        if self._status.state is PlayerState.PLAYING:
+            self._status = replace(self._status, state=PlayerState.IDLE)
 
-    def _after_drained(self, voice: _Voice) -> None:
-        if voice is self._voice and self._status.state is PlayerState.PLAYING:
-            reached_end = voice.next_frame >= len(voice.frames)
-            self._silence()
-            if reached_end:
-                self._tell(replace(self._status, state=PlayerState.IDLE, error=None))
+    def _choose_device(self, device: OutputDevice | None) -> None:
+        if device != self._device:
+            with self._device_closed():
+                self._device = device
+
+    def _look_for_devices(self, may_interrupt: bool) -> None:
+        devices: tuple[OutputDevice, ...] = ()
+        try:
+            if self._status.state is PlayerState.PLAYING and not may_interrupt:
+                devices = self._find_devices(False)
             else:
-                self._close_output()
-                message = "The sound device is gone. Connect one, and click again."
-                self._tell(replace(self._status, state=PlayerState.NO_DEVICE, error=message))
+                with self._device_closed():
+                    devices = self._find_devices(True)
+        finally:
+            if self.devices_listener is not None:
+                self.devices_listener(devices)
+
+    @contextmanager
+    def _device_closed(self) -> Iterator[None]:
+        """Give the device back for a while; what is heard goes on afterwards, where the ear was."""
+        status, again = self._status, None
+        if status.state is PlayerState.PLAYING and status.path is not None:
+            paths = status.pair or (status.path,)
+            again = Request(paths, paths.index(status.path), self.position_seconds)
+        self._close_output()
+        yield
+        if again is not None:
+            self._begin(again)
+
+    def _lose_device(self) -> None:
+        message = "The sound device is gone. Connect one, and click again."
+        self._tell(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
+        self._close_output()  # after it is told: a driver that hangs may hang in here, too
+
+    def _after_drained(self, voice: Voice) -> None:
+        if voice is not self._voice or self._status.state is not PlayerState.PLAYING:
+            return
+        if voice.is_at_end:
+            self._stop()
+        else:
+            self._lose_device()
 
     def _tell(self, status: PlayerStatus) -> None:
         self._status = status
         if self.listener is not None:
             self.listener(status)
 
-    # PortAudio's thread: no allocation of sound, no locks, no Python loop over samples.
+    # PortAudio's thread.
 
     def _fill(self, block: NDArray[np.float32]) -> bool:
         voice = self._voice
         if voice is None:
             block.fill(0.0)
             return False
-        jumped = voice.jump_to is not None
-        if jumped:
-            voice.next_frame, voice.jump_to = voice.jump_to or 0, None
-        start = voice.next_frame
-        count = min(len(block), len(voice.frames) - start)
-        if self._gain == self._volume:
-            gain: NDArray[np.float32] | np.float32 = np.float32(self._gain)
-        else:  # a step in the volume would click
-            gain = np.linspace(self._gain, self._volume, count, dtype=np.float32)[:, np.newaxis]
-            self._gain = self._volume
-        np.multiply(voice.frames[start : start + count], gain, out=block[:count])
-        block[count:] = 0.0
-        if jumped:
-            fade = min(FADE_FRAMES, count)
-            block[:fade] *= np.linspace(0.0, 1.0, fade, dtype=np.float32)[:, np.newaxis]
-        voice.next_frame = start + count
-        return count == len(block)
+        return voice.fill(block, self._volume, self.is_looping)
 
     def _on_drained(self) -> None:
         voice = self._voice

@@ -1,0 +1,158 @@
+"""What is heard, block by block: the one object that PortAudio's thread shares with the others.
+
+In that thread there is no lock, no loop in Python and no copy of a sound; what is asked of it meanwhile is put into
+single attributes, each of which it reads once a block.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.playback.sound import Sound
+
+#: Length of the crossfade where a sound is left for another one, or for another place in it: no click, and no gap.
+FADE_FRAMES = 256
+
+#: Silence before a sound: a device that wakes up swallows the first milliseconds, with them the attack of a one-shot.
+LEAD_SECONDS = 0.03
+
+_FADE_IN = (0.5 - 0.5 * np.cos(np.pi * (np.arange(FADE_FRAMES) + 0.5) / FADE_FRAMES)).astype(np.float32)[:, np.newaxis]
+_FADE_OUT = 1 - _FADE_IN
+
+Block = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A sound at the device's rate, with silence before and after it.
+
+    Attributes
+    ----------
+    path
+        The file that it comes from.
+    frames
+        ``[lead + N + tail, channels]``.
+    lead, end
+        Where in ``frames`` the sound begins and ends.
+    peaks
+        ``[n, 2]``, for drawing it.
+    """
+
+    path: Path
+    frames: Block
+    lead: int
+    end: int
+    peaks: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def from_sound(cls, sound: Sound, tail_seconds: float, peaks: NDArray[np.float32]) -> "Track":
+        """Put silence around a sound."""
+        lead, tail = round(LEAD_SECONDS * sound.sample_rate), round(tail_seconds * sound.sample_rate)
+        frames = np.pad(sound.frames, ((lead, tail), (0, 0)))
+        return cls(sound.path, frames, lead, lead + len(sound.frames), peaks)
+
+    def read(self, start: int, block: Block, is_looping: bool) -> int:
+        """Fill ``block`` with what comes from ``start`` on, and return where it goes on.
+
+        In a loop, the frame after the sound's last one is its first one: no silence between them, none left out.
+        """
+        if is_looping and start + len(block) > self.end:
+            return self._read_around(start, block)
+        count = max(0, min(len(block), len(self.frames) - start))
+        block[:count] = self.frames[start : start + count]
+        block[count:] = 0.0
+        return start + count
+
+    def _read_around(self, start: int, block: Block) -> int:
+        silent = min(max(self.lead - start, 0), len(block))
+        block[:silent] = 0.0
+        at = start + silent - self.lead
+        if at > self.end - self.lead:  # the loop was switched on after the end
+            at = 0
+        places = np.arange(at, at + len(block) - silent)
+        np.take(self.frames[self.lead : self.end], places, axis=0, out=block[silent:], mode="wrap")
+        return self.lead + (at + len(block) - silent) % (self.end - self.lead)
+
+
+class Voice:
+    """A playhead, and the track that it is on.
+
+    Parameters
+    ----------
+    track
+        What is heard first.
+    sample_rate
+        The device's, frames a second.
+    start_seconds
+        Where in the sound.
+    volume
+        Linear gain at the beginning.
+    """
+
+    def __init__(self, track: Track, sample_rate: int, start_seconds: float, volume: float) -> None:
+        #: What should be heard.  The next block crosses over to it, at the same place in the sound.
+        self.track = track
+        self.sample_rate = sample_rate
+        self._heard = track  # by the callback only
+        self._gain = volume  # what has been reached on the way to the volume
+        self._fade = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
+        self._jump = self._jumped = (self._place(start_seconds),)  # told apart by identity, so that none is lost
+        # the lead-in is then a little of what is before
+        self._clock = (self._jump[0] - track.lead, self._jump[0], False)
+
+    def jump(self, seconds: float) -> None:
+        """Go on elsewhere in the sound, from the next block on."""
+        self._jump = (self._place(seconds),)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all has been handed over, the silence after the sound included."""
+        return self._clock[0] >= len(self.track.frames)
+
+    def seconds_heard(self, latency_seconds: float) -> float:
+        """Return where in the sound the ear is, while ``latency_seconds`` wait in the device."""
+        track = self.track
+        (at, origin, has_wrapped) = self._clock
+        length = track.end - track.lead
+        heard = at - track.lead - round(latency_seconds * self.sample_rate)
+        # Just after a jump one still hears what was before it; the playhead is where one jumped to all the same.
+        heard = heard % length if has_wrapped else max(heard, origin - track.lead)
+        return min(max(heard, 0), length) / self.sample_rate
+
+    def _place(self, seconds: float) -> int:
+        track = self.track
+        return track.lead + min(max(round(seconds * self.sample_rate), 0), track.end - track.lead)
+
+    # PortAudio's thread.
+
+    def fill(self, block: Block, volume: float, is_looping: bool) -> bool:
+        """Fill a block ``[frames, channels]``; returns False once there is nothing left."""
+        track, jump, old = self.track, self._jump, self._heard
+        start, origin, has_wrapped = self._clock
+        is_cut, fading = track is not old or jump is not self._jumped, self._fade[: len(block)]
+        if is_cut:
+            old.read(start, fading, is_looping)  # as it would have gone on
+            self._heard = track
+        if jump is not self._jumped:
+            self._jumped = jump
+            start = origin = jump[0]
+            has_wrapped = False
+        after = track.read(start, block, is_looping)
+        if is_cut:
+            count = len(fading)
+            fading *= _FADE_OUT[:count]
+            block[:count] *= _FADE_IN[:count]
+            block[:count] += fading
+        self._apply(volume, block)
+        wraps = is_looping and (after < start + len(block))
+        self._clock = (after, origin, has_wrapped or wraps)
+        return is_looping or after == start + len(block)
+
+    def _apply(self, volume: float, block: Block) -> None:
+        if self._gain == volume:
+            block *= np.float32(volume)
+        else:  # a step in the volume would click
+            block *= np.linspace(self._gain, volume, len(block), dtype=np.float32)[:, np.newaxis]
+            self._gain = volume
