@@ -84,14 +84,14 @@ def read_header(path: Path) -> SoundHeader:
     with open_sound(path) as sound:
         frames = sound.frames
         if frames >= ENDLESS:
-            frames = sum(len(block) for block in _blocks(sound))
+            frames = sum(len(block) for block in read_blocks(sound))
         if frames == 0:
             raise SoundError("is empty (it holds no samples)")
         rate = sound.samplerate
         return SoundHeader(frames / rate, rate, sound.channels, frames, f"{sound.format} {sound.subtype}")
 
 
-def _blocks(sound: ForwardSoundFile) -> Iterator[FloatArray]:
+def read_blocks(sound: ForwardSoundFile) -> Iterator[FloatArray]:
     """Yield blocks ``[frames, channels]`` until the end.  A file that breaks off is an error."""
     length = max(256, _BLOCK_SAMPLES // sound.channels)
     buffer: FloatArray = np.empty((length, sound.channels), np.float32)
@@ -156,7 +156,7 @@ def stream_sound(path: Path, cancel_event: threading.Event | None = None) -> Ite
     with open_sound(path) as sound:
         rate, done, level = sound.samplerate, 0, _Level()
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-        for block in _blocks(sound):
+        for block in read_blocks(sound):
             if cancel_event is not None and cancel_event.is_set():
                 raise DecodingCancelled
             mono = _mono(block)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache import SoundCache
 from distill.audio.corpus import ScanResult, SoundEntry, check_sounds, scan_sounds
+from distill.audio.io import DecodingCancelled
+from distill.errors import SoundError
 from distill.gui.background import BackgroundTask
+from distill.gui.sound_row import CheckedSound
 
 #: Results of checking are passed on in batches of this many milliseconds.
 BATCH_MILLISECONDS = 100
@@ -21,7 +25,7 @@ class SoundLoader(QObject):
     scan_started = Signal()
     scan_finished = Signal(object)  # ScanResult
     failed = Signal(object)  # the exception
-    sounds_checked = Signal(object)  # list of (path, None or reason)
+    sounds_checked = Signal(object)  # list of CheckedSound
     check_progressed = Signal(int, int)  # done, total
     check_finished = Signal()
 
@@ -30,7 +34,7 @@ class SoundLoader(QObject):
         self._task: BackgroundTask | None = None
         self._unchecked: dict[Path, SoundEntry] = {}
         self._total = 0
-        self._batch: list[tuple[Path, str | None]] = []
+        self._batch: list[CheckedSound] = []
         self._timer = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
         self._timer.timeout.connect(self._flush)
 
@@ -81,8 +85,8 @@ class SoundLoader(QObject):
         self._flush()
         self.failed.emit(error)
 
-    def _on_checked(self, result: tuple[Path, str | None]) -> None:
-        self._unchecked.pop(result[0], None)
+    def _on_checked(self, result: CheckedSound) -> None:
+        self._unchecked.pop(result.path, None)
         self._batch.append(result)
         if not self._timer.isActive():
             self._timer.start()
@@ -102,8 +106,16 @@ class SoundLoader(QObject):
 
 def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: threading.Event) -> None:
     """Decode the sounds into the cache; runs in the background."""
+    cache = SoundCache()
 
     def on_checked(entry: SoundEntry, reason: str | None) -> None:
-        progress((entry.path, reason))
+        content_hash = ""
+        if reason is None:
+            try:
+                content_hash = cache.content_hash(entry.path, cancel)
+            except SoundError as exc:  # it went away just now
+                reason = str(exc)
+        progress(CheckedSound(entry.path, reason, content_hash))
 
-    check_sounds(entries, SoundCache(), on_checked, cancel_event=cancel)
+    with suppress(DecodingCancelled):
+        check_sounds(entries, cache, on_checked, cancel_event=cancel)

@@ -1,16 +1,20 @@
-"""The table of sounds behind the browser: one row a file, usable or left out with its reason."""
+"""The table of sounds behind the browser: one row a file, and the order and filter that the user has chosen."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QColor
 
 from distill.audio.corpus import SkippedSound, SoundEntry
+from distill.audio.overview import Overview
 from distill.gui import theme
+from distill.gui.sound_row import CheckedSound, SoundRow, SoundStatus, format_level, format_seconds
+
+__all__ = ["ROW_ROLE", "Column", "SortedSounds", "SoundRow", "SoundStatus", "SoundTable", "format_seconds"]
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -19,71 +23,117 @@ _ROOT = QModelIndex()
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 #: Role under which every cell of a row gives its `SoundRow`.
 ROW_ROLE = Qt.ItemDataRole.UserRole + 2
-
-
-class SoundStatus(IntEnum):
-    """What is known about a sound."""
-
-    LISTED = 0
-    READY = 1
-    LEFT_OUT = 2
-
-
-@dataclass(frozen=True)
-class SoundRow:
-    """A row; ``entry`` is None where not even the header could be read, ``reason`` says why it is left out."""
-
-    path: Path
-    entry: SoundEntry | None
-    status: SoundStatus = SoundStatus.LISTED
-    reason: str = ""
+#: So few changed rows are told one by one.
+_FEW_ROWS = 4
 
 
 class Column(IntEnum):
-    """Columns, from left to right."""
+    """Columns of the model; the view has an order of its own."""
 
     NAME = 0
     DURATION = 1
     RATE = 2
     CHANNELS = 3
     STATUS = 4
+    LEVEL = 5
+    WAVEFORM = 6
 
 
 class SoundTable(QAbstractTableModel):
     """Rows of sounds."""
+
+    #: A row's box was ticked or cleared; it stays as it is until `set_excluded` says otherwise.
+    exclusion_asked = Signal(object, bool)  # list of Path, whether to exclude them
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[SoundRow] = []
         self._number: dict[Path, int] = {}
         self._headings = (
-            self.tr("Name"), self.tr("Length"), self.tr("kHz"), self.tr("Ch."), self.tr("Status"),
+            self.tr("Name"), self.tr("Length"), self.tr("kHz"), self.tr("Ch."), self.tr("Status"), self.tr("Peak"),
+            self.tr("Waveform"),
         )  # fmt: skip
+        self._heading_tips = (
+            self.tr("Name of the file. A ticked sound is trained on; clear the box to exclude it."),
+            self.tr("How long the sound is."),
+            self.tr("Sample rate in kHz. Whatever it is, the sound is trained on at 48 kHz."),
+            self.tr("Channels. Whatever their number, the sound is trained on in mono."),
+            self.tr("What a training would do with the sound, and why."),
+            self.tr(
+                "Level of the loudest sample, in dB of full scale (0 is the loudest that fits). Every sound is brought "
+                "to full scale before training, so a quiet one is learned from as well as a loud one."
+            ),
+            self.tr("Shape of the sound, drawn as high as the row whatever its level."),
+        )
 
     @property
     def rows(self) -> tuple[SoundRow, ...]:
         """All rows, as they came."""
         return tuple(self._rows)
 
+    def row(self, number: int) -> SoundRow:
+        """Return one of `rows`."""
+        return self._rows[number]
+
     def set_sounds(self, entries: Iterable[SoundEntry], skipped: Iterable[SkippedSound]) -> None:
-        """Show these sounds and no others."""
+        """Show these sounds and no others; what was known of one whose file has not changed stays known."""
+        before = {row.entry: row for row in self._rows if row.entry is not None}
         self.beginResetModel()
-        self._rows = [SoundRow(entry.path, entry) for entry in entries]
+        self._rows = [before.get(entry) or SoundRow(entry.path, entry) for entry in entries]
         self._rows += [SoundRow(s.path, None, SoundStatus.LEFT_OUT, s.reason) for s in skipped]
         self._number = {row.path: n for n, row in enumerate(self._rows)}
         self.endResetModel()
 
-    def set_checked(self, results: Iterable[tuple[Path, str | None]]) -> None:
-        """Note what decoding has shown: a path and None, or the reason why it is left out."""
+    def set_checked(self, results: Iterable[CheckedSound]) -> None:
+        """Note what decoding has shown."""
+        found = {result.path: result for result in results}
+
+        def checked(row: SoundRow) -> SoundRow:
+            result = found[row.path]
+            if result.reason is None:
+                return replace(row, status=SoundStatus.READY, reason="", content_hash=result.content_hash)
+            return replace(row, status=SoundStatus.LEFT_OUT, reason=result.reason, content_hash="", is_held_out=None)
+
+        self._change(found, checked)
+
+    def set_overviews(self, overviews: Mapping[Path, Overview]) -> None:
+        """Note how loud sounds are; their waveforms are drawn anew."""
+
+        def measured(row: SoundRow) -> SoundRow:
+            overview = overviews[row.path]
+            return replace(row, peak_dbfs=overview.peak_dbfs, rms_dbfs=overview.rms_dbfs)
+
+        self._change(overviews, measured)
+
+    def set_excluded(self, excluded: Container[Path]) -> None:
+        """Note which sounds the user does not want."""
+        changing = [row.path for row in self._rows if (row.path in excluded) is not row.is_excluded]
+        self._change(changing, lambda row: replace(row, is_excluded=not row.is_excluded))
+
+    def set_held_out(self, held_out: Container[Path] | None) -> None:
+        """Note which sounds the next training will hold out; None while that is not certain."""
+
+        def split(row: SoundRow) -> bool | None:
+            return row.path in held_out if held_out is not None and row.is_usable else None
+
+        changing = [row.path for row in self._rows if split(row) is not row.is_held_out]
+        self._change(changing, lambda row: replace(row, is_held_out=split(row)))
+
+    def _change(self, paths: Iterable[Path], change: Callable[[SoundRow], SoundRow]) -> None:
         numbers = []
-        for path, reason in results:
+        for path in paths:
             number = self._number.get(path)
-            if number is not None:
-                status = SoundStatus.READY if reason is None else SoundStatus.LEFT_OUT
-                self._rows[number] = replace(self._rows[number], status=status, reason=reason or "")
+            if number is not None and (changed := change(self._rows[number])) != self._rows[number]:
+                self._rows[number] = changed
                 numbers.append(number)
-        if numbers:  # one signal for the whole batch: a signal a row makes the view sort again and again
-            self.dataChanged.emit(self.index(min(numbers), 0), self.index(max(numbers), len(Column) - 1))
+        # One signal for a batch: a signal a row makes the view sort again and again.  But one for all rows between two
+        # that are far apart would make it look at all of these.
+        parts = [numbers] if len(numbers) > _FEW_ROWS else [[number] for number in numbers]
+        for part in parts:
+            if part:
+                self.dataChanged.emit(self.index(min(part), 0), self.index(max(part), len(Column) - 1))
+
+    # Qt's interface.
 
     def rowCount(self, parent: AnyIndex = _ROOT) -> int:
         """Number of sounds."""
@@ -101,11 +151,23 @@ class SoundTable(QAbstractTableModel):
             return self._headings[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(section)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return {Column.RATE: self.tr("Sample rate in kHz"), Column.CHANNELS: self.tr("Channels")}.get(
-                Column(section)
-            )
-        return None
+        return self._heading_tips[section] if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        """Say that the name has a box, which is dead where the file cannot be used anyway."""
+        flags = super().flags(index)
+        is_name = index.isValid() and index.column() == Column.NAME
+        if is_name and self._rows[index.row()].status is not SoundStatus.LEFT_OUT:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def setData(self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Ask for a sound to be excluded, or to be trained on again; the box follows the answer."""
+        if role != Qt.ItemDataRole.CheckStateRole or not self.flags(index) & Qt.ItemFlag.ItemIsUserCheckable:
+            return False
+        exclude = Qt.CheckState(value) is Qt.CheckState.Unchecked
+        self.exclusion_asked.emit([self._rows[index.row()].path], exclude)
+        return True
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell's content for a role."""
@@ -114,72 +176,127 @@ class SoundTable(QAbstractTableModel):
         row, column = self._rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.path}\n{row.reason}" if row.reason else str(row.path)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole:
             return _color(row, column)
         if role == SORT_ROLE:
             return _sort_key(row, column)
-        return row if role == ROW_ROLE else None
+        if role == ROW_ROLE:
+            return row
+        return self._more(row, column, role)
+
+    def _more(self, row: SoundRow, column: int, role: int) -> Any:
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == Qt.ItemDataRole.CheckStateRole and column == Column.NAME:
+            return Qt.CheckState.Checked if row.is_usable else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == Column.NAME:
+            return f"{row.name}, {self._status(row)}"
+        return None
 
     def _text(self, row: SoundRow, column: int) -> str:
         entry = row.entry
         if column == Column.NAME:
-            return entry.name if entry else row.path.name
+            return row.name
         if column == Column.STATUS:
-            if row.status is SoundStatus.LEFT_OUT:
-                return self.tr("Left out: {0}").format(row.reason)
-            return self.tr("Ready") if row.status is SoundStatus.READY else self.tr("Listed")
-        if entry is None:
+            return self._status(row)
+        if column == Column.LEVEL:
+            return format_level(row.peak_dbfs) if row.peak_dbfs is not None else ""
+        if entry is None or column == Column.WAVEFORM:
             return ""
         if column == Column.DURATION:
             return format_seconds(entry.duration_s)
         return f"{entry.sample_rate / 1000:g}" if column == Column.RATE else str(entry.channels)
 
+    def _status(self, row: SoundRow) -> str:
+        if row.status is SoundStatus.LEFT_OUT:
+            return self.tr("Left out: {0}").format(row.reason)
+        if row.is_excluded:
+            return self.tr("Excluded")
+        if row.is_held_out:
+            return self.tr("Held out")
+        return self.tr("Ready") if row.status is SoundStatus.READY else self.tr("Listed")
+
+    def _tip(self, row: SoundRow, column: int) -> str:
+        if column == Column.LEVEL and row.peak_dbfs is not None and row.rms_dbfs is not None:
+            return self.tr("Loudest sample {0} dBFS, mean level {1} dBFS.").format(
+                format_level(row.peak_dbfs), format_level(row.rms_dbfs)
+            )
+        if column == Column.STATUS:
+            return self._explanation(row)
+        return f"{row.path}\n{row.reason}" if row.reason else str(row.path)
+
+    def _explanation(self, row: SoundRow) -> str:
+        if row.status is SoundStatus.LEFT_OUT:
+            return self.tr("Left out: {0}. Mend or replace the file, and show the folder again.").format(row.reason)
+        if row.is_excluded:
+            return self.tr("Excluded by you. Tick its box, or press Insert, to train on it again.")
+        if row.is_held_out:
+            return self.tr(
+                "Held out: the next training does not learn from this sound. It measures with it whether the model "
+                "has learned what your sounds have in common, or only knows them by heart. Which sounds are held out "
+                "follows from their content; exclude or add sounds, and others may be."
+            )
+        if row.status is SoundStatus.READY:
+            return self.tr("Decoded and fit to be trained on.")
+        return self.tr("Found; not yet decoded.")
+
 
 def _alignment(column: int) -> int:
-    left = column in (Column.NAME, Column.STATUS)
+    left = column in (Column.NAME, Column.STATUS, Column.WAVEFORM)
     side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
     return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
 def _color(row: SoundRow, column: int) -> QColor | None:
     current = theme.colors()
+    if row.is_excluded and row.status is not SoundStatus.LEFT_OUT:
+        return QColor(current.disabled)
     if row.status is SoundStatus.LEFT_OUT:
         return QColor(current.muted)
     if column == Column.STATUS:
+        if row.is_held_out:
+            return QColor(current.second)
         return QColor(current.good if row.status is SoundStatus.READY else current.muted)
     return None if column == Column.NAME else QColor(current.muted)
 
 
 def _sort_key(row: SoundRow, column: int) -> Any:
     entry = row.entry
-    if column == Column.NAME:
-        return (entry.name if entry else row.path.name).casefold()
+    if column in (Column.NAME, Column.WAVEFORM):
+        return row.name.casefold()
     if column == Column.STATUS:
-        return f"{int(row.status)} {row.reason}"
+        order = 3 if row.status is SoundStatus.LEFT_OUT else 2 if row.is_excluded else 1 if row.is_held_out else 0
+        return f"{order} {int(row.status)} {row.reason}"
+    if column == Column.LEVEL:
+        return row.peak_dbfs if row.peak_dbfs is not None else -1000.0
     if entry is None:
         return -1.0
     return float((entry.duration_s, entry.sample_rate, entry.channels)[column - Column.DURATION])
 
 
-def format_seconds(seconds: float) -> str:
-    """Return a duration as a person reads it: ``0.35 s``, ``12.0 s``, ``3:07``, ``1:02:05``."""
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 class SortedSounds(QSortFilterProxyModel):
-    """The table in the order that the user has chosen."""
+    """The table in the order that the user has chosen, and of it the rows that hold every word of the filter."""
 
     def __init__(self, table: SoundTable) -> None:
         super().__init__()
+        self._words: tuple[str, ...] = ()
+        self._table = table
         self.setSourceModel(table)
         self.setSortRole(SORT_ROLE)
+
+    def set_filter(self, text: str) -> None:
+        """Show the sounds whose name, or the name of whose folder, holds each of these words."""
+        words = tuple(text.casefold().split())
+        if words != self._words:
+            self._words = words
+            self.setFilterFixedString(text)  # in all versions of Qt what makes it look again, at nothing but the filter
+
+    def filterAcceptsRow(self, source_row: int, _source_parent: AnyIndex) -> bool:
+        """Say whether a row holds every word."""
+        if not self._words:
+            return True
+        row = self._table.row(source_row)
+        text = f"{row.path.parent.name} {row.name}".casefold()
+        return all(word in text for word in self._words)
