@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWi
 from distill.gui import theme
 from distill.gui.codebook_reader import CodebookUse
 from distill.gui.codebook_strip import CodebookStrip
-from distill.gui.plot import CurveStyle, Plot
+from distill.gui.curves import Table
+from distill.gui.plot import Plot
+from distill.gui.plot_legend import CurveStyle
 from distill.training.metrics import LOW_UTILIZATION, Health, VQMetricsHistory
 
 #: Share of a codebook's entries in use from which a level is called healthy.
@@ -20,8 +22,12 @@ HEALTHY_UTILIZATION = 0.5
 FEW_CODES = 4
 
 #: Colours and signs of the levels, which are four at most: colour alone tells nobody anything.
-_LEVEL_COLORS = ("accent", "second", "good", "muted")
+_LEVEL_COLORS = ("accent", "second", "third", "muted")
+_LEVELS = tuple(f"level_{n}" for n in range(len(_LEVEL_COLORS)))
 _LEVEL_DOTS = (("o", "●"), ("t1", "▲"), ("s", "■"), ("d", "◆"))
+
+#: How many measurements back the moving averages of the steps look; one in ten steps is measured.
+HEALTH_SPANS = (3.0, 7.0, 25.0)
 
 Floats = NDArray[np.float64]
 
@@ -105,15 +111,19 @@ class CodebookView(QWidget):
         explanation = self.tr("Share of this level's codebook entries that held-out sounds use.")
         by_step = self.tr("The same for the sounds of one training step.")
         steps = (
-            CurveStyle(f"steps_{n}", "", color, 1.0, by_step, opacity=0.45, in_legend=False)
+            CurveStyle(f"steps_{n}", "", color, 1.0, by_step, opacity=0.45, in_legend=False, spans=HEALTH_SPANS)
             for n, color in enumerate(_LEVEL_COLORS)
         )
         levels = (
-            CurveStyle(f"level_{n}", self.tr("level {0}").format(n), color, 2.0, explanation, *_LEVEL_DOTS[n])
+            CurveStyle(f"level_{n}", self.tr("level {0}").format(n), color, 2.0, explanation, dot=_LEVEL_DOTS[n][0])
             for n, color in enumerate(_LEVEL_COLORS)
         )
-        plot = Plot("codebookPlot", self.tr("Codebook use, %"), (*steps, *levels), has_legend=False)
-        plot.widget.setLimits(yMin=0, yMax=105)
+        help = self.tr(
+            "Share of each codebook that is used. A starved level wastes its codes: use a smaller codebook, or more "
+            "sounds."
+        )
+        plot = Plot("codebookPlot", self.tr("Codebook use, %"), (*steps, *levels), help=help, has_legend=False)
+        plot.set_limits(0, 105)
         plot.add_reference(100 * LOW_UTILIZATION, self.tr("starved under {0:.0f} %").format(100 * LOW_UTILIZATION))
         return plot
 
@@ -123,23 +133,25 @@ class _StepHealth:
 
     def __init__(self) -> None:
         self._seen = 0
-        self._x: list[float] = []
-        self._health: list[Health] = []
+        self._table = Table(("x", *_LEVELS))
 
     def read(self, history: VQMetricsHistory) -> None:
         """Take on the steps that are new."""
-        column, epoch = history.step_column("codebook_health"), history.step_column("epoch")
-        step, total = history.step_column("step"), history.step_column("total_steps")
-        for n in range(self._seen, history.step_count):
-            if column[n]:
-                self._x.append(epoch[n] + (step[n] + 1) / max(total[n], 1))
-                self._health.append(column[n])
-        self._seen = history.step_count
+        seen, self._seen = self._seen, history.step_count
+        health: list[Health | None] = list(history.step_column("codebook_health")[seen : self._seen])
+        measured = [seen + n for n, table in enumerate(health) if table]
+        if not measured:
+            return
+        epoch, step, total = (history.step_column(name) for name in ("epoch", "step", "total_steps"))
+        rows: dict[str, list[float]] = {"x": [epoch[n] + (step[n] + 1) / max(total[n], 1) for n in measured]}
+        for level in _LEVELS:
+            tables = ((health[n - seen] or {}).get(level, {}) for n in measured)
+            rows[level] = [100 * table.get("utilization", np.nan) for table in tables]
+        self._table.extend(rows)
 
     def curve(self, level: str) -> tuple[Floats, Floats]:
         """Return places on the axis of epochs, and percents."""
-        use = [health.get(level, {}).get("utilization", np.nan) for health in self._health]
-        return np.array(self._x, dtype=np.float64), 100 * np.array(use, dtype=np.float64)
+        return self._table["x"], self._table[level]
 
 
 class _LevelWords(QLabel):

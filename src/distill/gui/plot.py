@@ -1,64 +1,57 @@
-"""A plot that looks like the rest of the window, with a legend that reads out the newest values."""
+"""A plot that looks like the rest of the window: legend, read-out, marks, and a view that stays where it is put."""
 
-from dataclasses import dataclass
+import math
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from distill.gui import theme
+from distill.gui.plot_curve import Curve
+from distill.gui.plot_header import PlotHeader
+from distill.gui.plot_legend import CurveStyle, LegendEntry
+from distill.gui.plot_marks import STRIP, Overlay, Reading, preview_text
+from distill.gui.plot_pointer import PlotPointer
+from distill.gui.plot_references import References
+from distill.gui.plot_view import PlotView, make_right_axis
 
-#: Curves of up to this many points are drawn with a dot at each.
-MOST_DOTS = 60
+Floats = NDArray[np.float64]
 
+#: Points drawn for each pixel of width, above which a curve is thinned out.
+POINTS_PER_PIXEL = 2
 
-@dataclass(frozen=True)
-class CurveStyle:
-    """How a curve looks: ``color`` is the name of a field of `theme.Colors`.
-
-    ``dot`` is pyqtgraph's name of the sign at each point, ``glyph`` the character for it in the legend.
-    """
-
-    name: str
-    label: str
-    color: str
-    width: float = 2.0
-    help: str = ""
-    dot: str = "o"
-    glyph: str = "●"
-    opacity: float = 1.0
-    in_legend: bool = True
-
-
-class KeyPlotWidget(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """A plot that the keyboard moves (arrows), zooms (plus, minus) and shows whole again (Home)."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move, zoom, or show all."""
-        box = self.getPlotItem().getViewBox()
-        width, height = box.viewRect().width(), box.viewRect().height()
-        moves = {
-            Qt.Key.Key_Left: (-width / 10, 0), Qt.Key.Key_Right: (width / 10, 0),
-            Qt.Key.Key_Down: (0, -height / 10), Qt.Key.Key_Up: (0, height / 10),
-        }  # fmt: skip
-        zooms = {Qt.Key.Key_Plus: 0.8, Qt.Key.Key_Equal: 0.8, Qt.Key.Key_Minus: 1.25}
-        key = Qt.Key(event.key())
-        if key in moves:
-            box.translateBy(x=moves[key][0], y=moves[key][1])
-        elif key in zooms:
-            box.scaleBy((zooms[key], zooms[key]))
-        elif key == Qt.Key.Key_Home:
-            self.getPlotItem().enableAutoRange()
-        else:
-            super().keyPressEvent(event)
+#: A limit that no figure reaches.
+FAR = 1e300
 
 
 class Plot(QWidget):
-    """A titled `pyqtgraph.PlotWidget` over epochs."""
+    """A titled plot over epochs.
+
+    It follows the data (all epochs can be seen) until the user moves or zooms; then it holds still until `show_all`.
+
+    Parameters
+    ----------
+    object_name
+        Of the `PlotView`.
+    title, help
+        For people; ``help`` says what the figures mean and what to do about them.
+    curves
+        The curves, drawn in this order.
+    marks
+        Kinds of marks that the legend lists: ``"best"``, ``"checkpoints"``, ``"previews"``.
+    has_legend
+        Whether there is a legend.
+    can_be_log
+        Whether an axis of logarithms makes sense for these figures.
+    """
+
+    #: A place on the axis of epochs is read out; None: no more.
+    pointed = Signal(object)  # float or None
+    #: The first preview of this epoch, which counts from 0, is to be heard.
+    preview_asked = Signal(int)
 
     def __init__(
         self,
@@ -66,83 +59,188 @@ class Plot(QWidget):
         title: str,
         curves: tuple[CurveStyle, ...],
         parent: QWidget | None = None,
+        *,
+        help: str = "",
+        marks: tuple[CurveStyle, ...] = (),
         has_legend: bool = True,
+        can_be_log: bool = False,
     ) -> None:
         super().__init__(parent)
-        self._styles = {style.name: style for style in curves}
-        self._reference: tuple[Any, float] | None = None
-        self.widget = KeyPlotWidget()
-        self.widget.setObjectName(object_name)
-        self.widget.setAccessibleName(title)
-        self.widget.setToolTip(self.tr("Drag or arrow keys move, wheel or + and − zoom, Home shows all."))
-        self.widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.widget.setMinimumHeight(90)
-        self.widget.setMenuEnabled(False)
-        self.widget.hideButtons()
-        self._item = self.widget.getPlotItem()
-        self._item.setContentsMargins(0, 4, 8, 0)
-        self._item.showGrid(y=True, alpha=0.15)
-        self._item.getAxis("left").setWidth(44)
-        self._item.setLabel("bottom", self.tr("epoch"))
-        self._item.getAxis("bottom").setHeight(34)
-        for side in ("left", "bottom"):
-            self._item.getAxis(side).enableAutoSIPrefix(False)  # no "epoch (x0.001)"
-        self._item.setLimits(xMin=0)
-        self._curves = {style.name: self._add_curve(style) for style in curves}
-        self._heading = QLabel(title)
-        self._heading.setObjectName("panelTitle")
-        self._labels = {style.name: QLabel(self) for style in curves if has_legend and style.in_legend}
-        self._values: dict[str, float | None] = dict.fromkeys(self._styles)
-        header = QHBoxLayout()
-        header.setSpacing(theme.MARGIN)
-        header.addWidget(self._heading)
-        header.addStretch(1)
-        self._note = QLabel()
-        self._note.setObjectName("muted")
-        header.addWidget(self._note)
-        for name, label in self._labels.items():
-            label.setToolTip(self._styles[name].help)
-            header.addWidget(label)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.HALF)
-        layout.addLayout(header)
-        layout.addWidget(self.widget, 1)
+        self.title, self.can_be_log = title, can_be_log
+        self._is_log = self._holds = False
+        self._shows_figures = True
+        self._line_scale = 1.0
+        self._limits: tuple[float | None, float | None] = (None, None)
+        self._best: tuple[float, float] | None = None
+        self.widget = PlotView(object_name, title)
+        self._set_texts(help)
+        self._item, self._box = self.widget.getPlotItem(), self.widget.box
+        self.references = References(self._item)
+        self._right: Any = make_right_axis(self.widget) if any(style.is_right for style in curves) else None
+        self.curves = {style.name: self._make_curve(style) for style in curves}
+        self.overlay = Overlay(self._box, self._on_mark_clicked)
+        self._pointer = PlotPointer(self.widget, self.overlay, self._readable, self)
+        listed = (*(s for s in curves if s.in_legend), *marks) if has_legend else ()
+        self.header = PlotHeader(object_name, title, help, listed)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(theme.HALF)
+        self._layout.addWidget(self.header)
+        self._layout.addWidget(self.widget, 1)
+        self._connect()
         self._paint()
+        self._follow()
+
+    # What is drawn.
 
     def add_reference(self, y: float, label: str) -> None:
         """Draw a dashed line across the plot."""
-        line = pg.InfiniteLine(y, angle=0, label=label, labelOpts={"position": 0.04, "anchors": [(0, 1), (0, 1)]})
-        self._item.addItem(line, ignoreBounds=False)
-        self._reference = (line, y)
+        self.references.add_line(y, label)
         self._paint()
 
-    def set_curve(self, name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        """Draw a curve; points that are not finite leave a gap, and the newest finite one is read out."""
-        style = self._styles[name]
-        if not np.isfinite(y).any():  # pyqtgraph looks for the bounds of what is drawn, and there are none
-            x, y = x[:0], y[:0]
-        dots = style.dot if style.width > 1 and len(x) <= MOST_DOTS else None  # a line through one point is no line
-        self._curves[name].setData(x, y, connect="finite", symbol=dots)
-        finite = np.isfinite(y[-50:])
-        self._set_value(name, float(y[-50:][finite][-1]) if finite.any() else None)
+    def add_band(self, low: float, high: float, color: str) -> None:
+        """Shade the values between two, in a colour of the theme."""
+        self.references.add_band(low, high, color)
+        self._paint()
+
+    def show_figures(self, is_on: bool) -> None:
+        """Write figures along the axes, or not: without curves they would mean nothing."""
+        if is_on != self._shows_figures:
+            self._shows_figures = is_on
+            for side in ("left", "bottom", "right"):
+                self._item.getAxis(side).setStyle(showValues=is_on)
+
+    def set_limits(self, lowest: float | None = None, highest: float | None = None) -> None:
+        """Never show values beyond these."""
+        self._limits = lowest, highest
+        # Zero has no place on an axis of logarithms.
+        self._box.setLimits(
+            yMin=-FAR if self._is_log or lowest is None else lowest,
+            yMax=FAR if self._is_log or highest is None else highest,
+        )
+
+    def set_curve(self, name: str, x: Floats, y: Floats) -> None:
+        """Draw a curve; points that are not finite leave a gap, and the newest finite one is read out.
+
+        The points begin with those of the last call; `clear` comes before others.
+        """
+        curve = self.curves[name]
+        if len(x) == len(curve.x) and len(x):
+            return
+        curve.set_data(x, y)
+        self._follow()
+        self._draw(curve)
+        self._read_out_newest()
 
     def clear(self) -> None:
-        """Empty all curves and show the next data whole."""
-        for name, curve in self._curves.items():
-            curve.setData([], [])
-            self._set_value(name, None)
+        """Empty all curves, and follow the next data.  Marks stay: their files do."""
+        for curve in self.curves.values():
+            curve.clear()
+        self.mark_best(None)
+        self.show_place(None)
         self.set_note("")
-        self._item.enableAutoRange()
+        self.show_all()
 
     def set_note(self, text: str, explanation: str = "") -> None:
         """Say something beside the legend."""
-        self._note.setText(text)
-        self._note.setToolTip(explanation)
+        self.header.set_note(text, explanation)
 
     def note(self) -> str:
         """What is said beside the legend."""
-        return self._note.text()
+        return self.header.note.text()
+
+    def mark_previews(self, previews: dict[int, str]) -> None:
+        """Mark epochs that have previews: number, which counts from 0, and name of the file that a click plays."""
+        self.overlay.show_previews({e + 1.0: preview_text(e + 1, name) for e, name in previews.items()})
+        self._show_mark_entries()
+
+    def mark_checkpoints(self, checkpoints: dict[float, str]) -> None:
+        """Mark checkpoints: their places, and what to say of them."""
+        self.overlay.show_checkpoints(checkpoints)
+        self._show_mark_entries()
+
+    def mark_best(self, best: tuple[float, float] | None) -> None:
+        """Mark the best epoch: its place and its value."""
+        self._best = best
+        height = None if best is None else self._height(best[1])
+        self.overlay.show_best(None if best is None or height is None else (best[0], height))
+        if "best" in self.header.entries:
+            self.header.entries["best"].show_value(None if best is None else best[0])
+        self._show_mark_entries()
+
+    # How it is drawn.
+
+    def set_smoothing(self, level: int) -> None:
+        """Draw moving averages, the wider the higher the level; 0 for none."""
+        for name, curve in self.curves.items():
+            curve.set_smoothing(level)
+            self._draw(curve)
+            if name in self.header.entries:
+                self.header.entries[name].show_averaged(curve.is_averaged)
+        self._read_out_newest()
+
+    def set_log(self, is_log: bool) -> None:
+        """Draw over an axis of logarithms, where the figures are of that kind."""
+        is_log = is_log and self.can_be_log
+        if is_log == self._is_log:
+            return
+        self._is_log = is_log
+        x_range = self._box.viewRange()[0]
+        self.set_limits(*self._limits)
+        self._item.getAxis("left").setLogMode(False, is_log)
+        for curve in self.curves.values():
+            if not curve.style.is_right:
+                curve.set_log(is_log)
+        self.references.set_log(is_log)
+        self._box.setXRange(*x_range, padding=0)
+        self._box.enableAutoRange(x=False, y=True)
+        self._draw_all()
+        self.mark_best(self._best)
+        self.show_place(self.place)
+
+    def show_curve(self, name: str, is_shown: bool) -> None:
+        """Show or hide a curve, or a kind of mark."""
+        self.header.entries[name].setChecked(is_shown)
+
+    @property
+    def follows(self) -> bool:
+        """Whether all data are to be seen, also those that come."""
+        return not self._holds
+
+    def show_all(self) -> None:
+        """Show all there is, and follow what comes."""
+        self._holds = False
+        self.header.all_button.hide()
+        self._box.enableAutoRange(x=False, y=True)
+        self._follow(must_place=True)
+        self._draw_all()
+
+    # Reading out.
+
+    def show_place(self, place: float | None) -> None:
+        """Read out the values at a place on the axis of epochs; None: the newest ones."""
+        place = None if place is None or not any(len(c.x) for c in self._readable()) else place
+        self._pointer.place = place
+        if place is None:
+            self.overlay.read_out(None)
+            self._read_out_newest()
+            return
+        values = {name: c.value_at(place) for name, c in self.curves.items() if c.is_shown}
+        for name, entry in self.header.entries.items():
+            if name in self.curves:
+                entry.show_value(values.get(name))
+        self.overlay.read_out(self._reading(place, values))
+
+    @property
+    def place(self) -> float | None:
+        """The place that is read out."""
+        return self._pointer.place
+
+    def event(self, event: QEvent) -> bool:
+        """Draw lines as wide on a finer screen."""
+        if event.type() in (QEvent.Type.DevicePixelRatioChange, QEvent.Type.Polish):
+            self.prepare_picture(None)
+        return bool(super().event(event))
 
     def changeEvent(self, event: QEvent) -> None:
         """Take on the colours of the new theme."""
@@ -150,46 +248,137 @@ class Plot(QWidget):
         if event.type() == QEvent.Type.PaletteChange:
             self._paint()
 
-    def _add_curve(self, style: CurveStyle) -> Any:
-        # Smooth edges cost time with every point: they are for curves by epoch, which have few.
-        curve = pg.PlotDataItem(antialias=style.width > 1)
-        curve.setDownsampling(auto=True, method="peak")
-        curve.setClipToView(True)
-        self._item.addItem(curve)
-        return curve
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Make room for all rows of the legend."""
+        super().resizeEvent(event)
+        needed = self._layout.minimumHeightForWidth(self.width())
+        if needed != self.minimumHeight():
+            self.setMinimumHeight(needed)
 
-    def _set_value(self, name: str, value: float | None) -> None:
-        self._values[name] = value
-        self._label(name)
+    def _readable(self) -> list[Curve]:
+        return [curve for curve in self.curves.values() if curve.style.in_legend and curve.is_shown]
 
-    def _label(self, name: str) -> None:
-        if name not in self._labels:
+    def prepare_picture(self, scale: float | None) -> None:
+        """Get ready to be drawn ``scale`` times as large as on the screen; None: back to the screen."""
+        self._line_scale = scale or self.devicePixelRatioF()
+        for curve in self.curves.values():
+            curve.set_line_scale(self._line_scale, is_picture=scale is not None)
+        self.references.show_labels(scale is None)  # see who draws them in a picture
+        self._paint()
+
+    def picture_entries(self) -> list[LegendEntry]:
+        """Return what the legend of a picture lists: what is shown, also where the window says it in other ways."""
+        if self.header.entries:
+            return [e for e in self.header.entries.values() if not e.isHidden() and e.isChecked()]
+        entries = []
+        for curve in self._readable():
+            if len(curve.x):
+                entries.append(LegendEntry(curve.style, self.widget.objectName()))
+                entries[-1].show_value(curve.newest())
+        return entries
+
+    def _reading(self, place: float, values: dict[str, float | None]) -> Reading:
+        """Return what is painted at the nearest point of the finest curve that is shown."""
+        points = []
+        for name, value in values.items():
+            style = self.curves[name].style
+            height = None if value is None or style.is_right or not style.in_legend else self._height(value)
+            if height is not None:
+                points.append((height, getattr(theme.colors(), style.strong or style.color)))
+        text = self.tr("epoch {0}").format(f"{place:.2f}".rstrip("0").rstrip("."))
+        if not self.header.entries:  # there is no legend that would read out
+            named = ((self.curves[n].style, v) for n, v in values.items() if v is not None)
+            text = " · ".join([text, *(f"{style.label} {v:.3g}" for style, v in named if style.in_legend)])
+        return Reading(place, text, tuple(points))
+
+    def _read_out_newest(self) -> None:
+        for name, curve in self.curves.items():
+            if name in self.header.entries:
+                newest = curve.newest()
+                self.header.show_entry(name, newest is not None)
+                if self.place is None:
+                    self.header.entries[name].show_value(newest)
+
+    def _height(self, value: float) -> float | None:
+        """Return where a value is on the left axis; None where it has no place."""
+        if not self._is_log:
+            return value
+        return math.log10(value) if value > 0 else None
+
+    def _show_mark_entries(self) -> None:
+        self._box.keep_free(STRIP if self.overlay.previews or self.overlay.checkpoints else 0)
+        self.header.show_entry("best", self._best is not None)
+        self.header.show_entry("checkpoints", bool(self.overlay.checkpoints))
+        self.header.show_entry("previews", bool(self.overlay.previews))
+
+    # Drawing.
+
+    def _make_curve(self, style: CurveStyle) -> Curve:
+        box = self._right if style.is_right else self._item
+        return Curve(style, box.addItem, box.removeItem)
+
+    def _draw(self, curve: Curve) -> None:
+        low, high = self._box.viewRange()[0]
+        curve.draw(low, high, max(200, POINTS_PER_PIXEL * round(self._box.width())))
+        if curve.style.is_right and len(curve.x):
+            top = curve.highest()
+            self._right.setYRange(0, 1.05 * top if top > 0 else 1, padding=0)
+
+    def _draw_all(self) -> None:
+        for curve in self.curves.values():
+            self._draw(curve)
+
+    def _follow(self, must_place: bool = False) -> None:
+        """Make room for all epochs.  Whole ones: the axis then changes once an epoch, not with each step."""
+        if self._holds:
             return
-        style = self._styles[name]
-        color = getattr(theme.colors(), style.color)
-        value = self._values[name]
-        number = f" <b>{value:.3g}</b>" if value is not None else ""
-        text = f'<span style="color:{color}">{style.glyph}</span> {style.label}{number}'
-        if self._labels[name].text() != text:
-            self._labels[name].setText(text)
-            self._labels[name].setVisible(value is not None)
+        end = max(1, math.ceil(max(curve.last_place() for curve in self.curves.values())))
+        if must_place or self._box.viewRange()[0] != [0, end]:
+            self._box.setXRange(0, end, padding=0)
+            self._draw_all()
 
     def _paint(self) -> None:
         current = theme.colors()
-        self.widget.setBackground(current.surface)
-        for side in ("left", "bottom"):
-            axis = self._item.getAxis(side)
-            axis.setPen(pg.mkPen(current.border_strong))
-            axis.setTextPen(pg.mkPen(current.muted))
-        for name, style in self._styles.items():
-            color = QColor(getattr(current, style.color))
-            color.setAlphaF(style.opacity)
-            self._curves[name].setPen(pg.mkPen(color, width=style.width))
-            self._curves[name].setSymbolPen(None)
-            self._curves[name].setSymbolBrush(color)
-            self._curves[name].setSymbolSize(5)
-            self._label(name)
-        if self._reference is not None:
-            line, _ = self._reference
-            line.setPen(pg.mkPen(current.muted, width=1, style=Qt.PenStyle.DashLine))
-            line.label.setColor(QColor(current.muted))
+        self.widget.paint(current)
+        for curve in self.curves.values():
+            curve.paint()
+        self.references.paint(current, self._line_scale)
+        self.overlay.update()
+
+    def _set_texts(self, help: str) -> None:
+        keys = self.tr(
+            "Drag or arrow keys move, wheel or + and − zoom, Home shows all. Shift with left or right reads out "
+            "epoch by epoch. Page up and down go from preview to preview, Space plays it."
+        )
+        self.widget.setToolTip(f"{help}\n\n{keys}".strip())
+        self.widget.setAccessibleDescription(self.widget.toolTip())
+
+    # What the user does.
+
+    def _connect(self) -> None:
+        self.widget.moved.connect(self._on_moved)
+        self.widget.all_asked.connect(self.show_all)
+        self._pointer.moved.connect(self._on_place_moved)
+        self._pointer.preview_asked.connect(self.preview_asked)
+        self._box.sigResized.connect(lambda _box: self._draw_all())
+        self.header.all_asked.connect(self.show_all)
+        self.header.toggled.connect(self._on_toggled)
+
+    def _on_moved(self) -> None:
+        self._holds = True
+        self.header.all_button.show()
+        self._draw_all()
+
+    def _on_toggled(self, name: str, is_shown: bool) -> None:
+        if name in self.curves:
+            self.curves[name].set_shown(is_shown)
+        else:
+            self.overlay.show_kind(name, is_shown)
+        self.show_place(self.place)
+
+    def _on_mark_clicked(self, place: float) -> None:
+        self._pointer.hear(place)
+
+    def _on_place_moved(self, place: float | None) -> None:
+        self.show_place(place)
+        self.pointed.emit(place)

@@ -1,0 +1,44 @@
+"""A run's history, and a panel of curves that shows it."""
+
+from pytestqt.qtbot import QtBot
+
+from distill.gui.plots import PlotsPanel
+from distill.training.config import TrainingConfig
+from distill.training.metrics import EpochMetrics, MetricsHistory, StepMetrics
+
+EPOCHS, STEPS = 12, 5
+
+
+def add_epoch(history: MetricsHistory, epoch: int) -> None:
+    for number in range(STEPS):
+        loss = 2 / (1 + epoch + number / STEPS)
+        weight = min(0.01, 0.001 * epoch)
+        history.add_step(StepMetrics(epoch, number, STEPS, loss, loss, 3.0, weight, 1e-3 / (epoch + 1), 0.01))
+    val = 1 / (1 + epoch) if epoch < 8 else 0.3
+    history.add_epoch(EpochMetrics(epoch, 20, 0.2, val, val / 2, 0.1, 4.0 - 0.3 * epoch, 0.02 * epoch, 1e-3, 9, 9, 30))
+
+
+def make_history() -> MetricsHistory:
+    made = MetricsHistory()
+    for epoch in range(EPOCHS):
+        add_epoch(made, epoch)
+    return made
+
+
+def make_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
+    made = PlotsPanel()
+    qtbot.addWidget(made)
+    made.resize(560, 700)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.show_history(history, TrainingConfig(max_epochs=20))
+    made.mark_previews({4: "preview_epoch0004_00.wav", 9: "preview_epoch0009_00.wav"})
+    settle(qtbot, made)
+    return made
+
+
+def settle(qtbot: QtBot, panel: PlotsPanel) -> None:
+    """Wait until what is known has been drawn, and Qt has laid it out."""
+    panel.mark_changed()
+    qtbot.waitUntil(lambda: not panel._is_stale)
+    qtbot.wait(50)
