@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import ModelFileError, SoundError
-from distill.gui.preview_tree import PreviewKind, find_previews
+from distill.gui.preview_sound import PreviewKind, find_previews
 from distill.training.run_folder import RunRecord
 
 if TYPE_CHECKING:

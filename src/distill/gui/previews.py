@@ -1,50 +1,19 @@
-"""The list of previews: how the model sounds, epoch by epoch."""
+"""The panel of previews: how the model sounds, epoch by epoch, beside the originals."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QElapsedTimer, QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QLabel, QStackedWidget, QTreeView, QWidget
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from distill.gui import theme
 from distill.gui.panel import EmptyState, Panel
-from distill.gui.preview_tree import SOUND_ROLE, PreviewSound, PreviewTree
+from distill.gui.preview_grid import PreviewGrid
+from distill.gui.preview_sound import PreviewKind, PreviewSound
+from distill.gui.preview_table import PreviewTable
+from distill.gui.preview_tools import PreviewMenu, PreviewTools
+from distill.gui.waveform import Thumbnails
 from distill.models.catalog import FamilyInfo
-
-
-class PreviewView(QTreeView):
-    """The tree; a click, Enter or Space on a row asks to hear it."""
-
-    playing_asked = Signal(object)  # PreviewSound
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._since_click = QElapsedTimer()
-        self._clicked = QPersistentModelIndex()
-        self.clicked.connect(self._on_clicked)
-        self.activated.connect(self._on_activated)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space plays, as Enter does."""
-        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
-            self._ask(self.currentIndex())
-            return
-        super().keyPressEvent(event)
-
-    def _on_clicked(self, index: QModelIndex) -> None:
-        self._clicked = QPersistentModelIndex(index)
-        self._since_click.start()
-        self._ask(index)
-
-    def _on_activated(self, index: QModelIndex) -> None:
-        interval = QGuiApplication.styleHints().mouseDoubleClickInterval()
-        is_double_click = self._since_click.isValid() and self._since_click.elapsed() < interval
-        if not (is_double_click and self._clicked == QPersistentModelIndex(index)):  # its first click plays already
-            self._ask(index)
-
-    def _ask(self, index: QModelIndex) -> None:
-        sound = index.data(SOUND_ROLE)
-        if isinstance(sound, PreviewSound):
-            self.playing_asked.emit(sound)
 
 
 class PreviewPanel(Panel):
@@ -52,26 +21,24 @@ class PreviewPanel(Panel):
 
     playing_asked = Signal(object)  # PreviewSound
     current_changed = Signal(object)  # PreviewSound
+    #: A reconstruction and its original: hear the other one of the two.
+    comparing_asked = Signal(object, object)  # PreviewSound, PreviewSound
+    #: Star these; or, where all are starred, take their stars away.
+    starring_asked = Signal(object)  # list of PreviewSound
+    reveal_asked = Signal(object)  # Path
+    saving_asked = Signal(object)  # PreviewSound
+    #: The previews of another folder are shown; None when there are none.
+    folder_changed = Signal(object)  # Path or None
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.title.setText(self.tr("Previews"))
         self.setAccessibleName(self.tr("Previews"))
-        self.tree = PreviewTree(self)
-        self.view = PreviewView()
-        self.view.setObjectName("previewList")
-        self.view.setAccessibleName(self.tr("Previews by epoch"))
-        self.view.setToolTip(
-            self.tr("Click a preview to hear it, or press Space. An epoch opens with the right arrow key.")
-        )
-        self.view.setModel(self.tree)
-        self.view.setHeaderHidden(True)
-        self.view.setUniformRowHeights(True)
-        self.view.setExpandsOnDoubleClick(True)
-        self.view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.view.setIndentation(18)
-        self.view.playing_asked.connect(self.playing_asked)
-        self.view.selectionModel().currentChanged.connect(self._on_current_changed)
+        self.grid = PreviewGrid(self)
+        self.thumbnails = Thumbnails(self)
+        self.tools = PreviewTools()
+        self.table = PreviewTable(self.grid, self.thumbnails)
+        self.view = self.table.view
         self.empty = EmptyState("play", self.tr("Nothing to hear yet"), "")
         self.note = QLabel(
             self.tr("Sounds that it is not trained on, and its copies of them. It makes no new sounds yet.")
@@ -79,19 +46,41 @@ class PreviewPanel(Panel):
         self.note.setObjectName("muted")
         self.note.setWordWrap(True)
         self.note.hide()
-        self.body.addWidget(self.note)
+        self._folder: Path | None = None
         self._makes_new_sounds = True
+        self._lay_out()
+        self.tools.compare_clicked.connect(self._on_comparing_asked)
+        self.tools.starred_only_toggled.connect(self.table.show_starred_only)
+        self.tools.newest_clicked.connect(self.view.show_newest)
+        self.table.playing_asked.connect(self.playing_asked)
+        self.table.starring_asked.connect(self.starring_asked)
+        self.table.comparing_asked.connect(self._on_comparing_asked)
+        self.table.menu_asked.connect(self._on_menu_asked)
+        self.table.chosen_changed.connect(self._on_chosen_changed)
+        for signal in (self.grid.modelReset, self.grid.rowsInserted, self.grid.columnsInserted, self.grid.dataChanged):
+            signal.connect(self._on_count_changed)
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.HALF)
+        column.addWidget(self.tools)
+        column.addWidget(self.table, 1)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(self.view)
+        self._stack.addWidget(content)
+        self.body.addWidget(self.note)
         self.body.addWidget(self._stack, 1)
-        self.tree.modelReset.connect(self._on_count_changed)
-        self.tree.rowsInserted.connect(self._on_count_changed)
 
-    def show_previews(self, previews: list[PreviewSound]) -> None:
-        """Show the previews of another run; its newest epoch is open."""
-        self.tree.set_previews(previews)
-        self._expand(self.tree.rowCount() - 1)
+    def show_previews(self, previews: Sequence[PreviewSound]) -> None:
+        """Show the previews of another run, from its newest epoch on."""
+        self._show_folder(previews[0].path.parent if previews else None)
+        self.tools.starred_only.setChecked(False)
+        self.grid.set_previews(previews)
+        self.thumbnails.prefetch([sound.path for sound in previews])
+        self.view.show_newest()
+        self._update_comparing()
 
     def show_family(self, info: FamilyInfo) -> None:
         """Say what the models of a family can be heard with."""
@@ -110,26 +99,56 @@ class PreviewPanel(Panel):
         """Add a preview that was made just now."""
         sound = PreviewSound.from_path(path)
         if sound is not None:
-            was_empty = self.tree.rowCount() == 0
-            self.tree.add(sound)
-            if was_empty:  # a newcomer sees what an epoch holds
-                self._expand(0)
+            self._show_folder(path.parent)
+            self.grid.add(sound)
+            self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
 
     def show_playing(self, path: Path | None) -> None:
         """Mark the sound that is heard."""
-        self.tree.set_playing(path)
+        self.grid.set_playing(path)
+        self.table.show_playing()
+        heard = PreviewSound.from_path(path) if path is not None else None
+        self.tools.show_hears_original(heard is not None and heard.kind is PreviewKind.ORIGINAL)
 
-    def _on_current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        sound = current.data(SOUND_ROLE)
-        if isinstance(sound, PreviewSound):
-            self.current_changed.emit(sound)
+    def show_starred(self, paths: frozenset[Path]) -> None:
+        """Mark the sounds that are starred."""
+        self.grid.set_starred(paths)
+        self.tools.show_has_stars(bool(paths))
 
-    def _expand(self, row: int) -> None:
-        if row >= 0:
-            self.view.expand(self.tree.index(row, 0))
+    def _show_folder(self, folder: Path | None) -> None:
+        if folder != self._folder:
+            self._folder = folder
+            self.folder_changed.emit(folder)
+
+    def _on_chosen_changed(self, sound: PreviewSound) -> None:
+        self._update_comparing()
+        self.current_changed.emit(sound)
+
+    def _on_comparing_asked(self) -> None:
+        pair = self.table.pair()
+        if pair is not None:
+            self.comparing_asked.emit(*pair)
+
+    def _update_comparing(self) -> None:
+        self.tools.show_comparable(self.table.chosen, self.table.pair() is not None)
+
+    def _on_menu_asked(self, place: QPoint) -> None:
+        sound = self.table.chosen
+        if sound is None:
+            return
+        chosen = self.table.chosen_sounds()
+        menu = PreviewMenu(chosen, self.grid.starred, self.table.pair() is not None, self)
+        menu.play.triggered.connect(lambda: self.playing_asked.emit(sound))
+        menu.compare.triggered.connect(self._on_comparing_asked)
+        menu.star.triggered.connect(lambda: self.starring_asked.emit(chosen))
+        menu.reveal.triggered.connect(lambda: self.reveal_asked.emit(sound.path))
+        menu.copy.triggered.connect(self.table.copy_chosen)
+        menu.save.triggered.connect(lambda: self.saving_asked.emit(sound))
+        menu.popup(place)
 
     def _on_count_changed(self) -> None:
-        count = self.tree.sound_count
+        count = self.grid.sound_count
         self._stack.setCurrentIndex(1 if count else 0)
         self.note.setVisible(count > 0 and not self._makes_new_sounds)
+        self._update_comparing()
         self.detail.setText(self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count) if count else "")

@@ -1,0 +1,336 @@
+"""The two tables of the preview panel: the grid of epochs by sounds, and the strip of originals on top of it."""
+
+from PySide6.QtCore import (
+    QElapsedTimer,
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QDrag,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from distill.gui.key_help import KeyGroup, KeyHelp, native
+from distill.gui.preview_delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
+from distill.gui.preview_grid import SOUND_ROLE
+from distill.gui.preview_sound import PreviewKind, PreviewSound
+
+#: While a key is held down, a sound is played once the cursor has stood still for so long.
+_WALK_MILLISECONDS = 120
+
+_ARROWS = (
+    Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down,
+    Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+)  # fmt: skip
+#: Keys that mean something here before they may mean something to the window.
+_OWN_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
+
+
+class PreviewCells(QTableView):
+    """Cells with sounds: a click, Space, Enter and walking with the arrow keys play, and a cell can be dragged out."""
+
+    playing_asked = Signal(object)  # PreviewSound
+    #: The sound under the cursor is to be compared with its other half.
+    comparing_asked = Signal()
+    #: The chosen sounds are to be starred, or to lose their stars.
+    starring_asked = Signal(object)  # list of PreviewSound
+    #: The chosen sounds are to be put on the clipboard.
+    copying_asked = Signal()
+    #: What can be done with the chosen sounds is asked for, at a place on the screen.
+    menu_asked = Signal(QPoint)
+    #: The user has gone to a cell, also to the one that was this table's current one already.
+    entered_by_user = Signal(QModelIndex)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since_click = QElapsedTimer()
+        self._clicked = QPersistentModelIndex()
+        self._walking = QTimer(self, singleShot=True, interval=_WALK_MILLISECONDS)
+        self._walking.timeout.connect(self._on_stood_still)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
+        self.setShowGrid(False)
+        self.setCornerButtonEnabled(False)
+        self.setMouseTracking(True)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        for header in (self.horizontalHeader(), self.verticalHeader()):
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+            header.setHighlightSections(False)
+            header.setSectionsClickable(False)
+        self.horizontalHeader().setMinimumSectionSize(NARROWEST)
+        self.verticalHeader().setDefaultSectionSize(CELL_HEIGHT)
+        self.clicked.connect(self._on_clicked)
+        self.activated.connect(self._on_activated)
+
+    def current_sound(self) -> PreviewSound | None:
+        """Return the sound under the cursor."""
+        return _sound(self.currentIndex())
+
+    def chosen_sounds(self) -> list[PreviewSound]:
+        """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
+        chosen = sorted(self.selectedIndexes(), key=lambda index: (index.row(), index.column()))
+        return [s for i in chosen or [self.currentIndex()] if (s := _sound(i)) is not None]
+
+    # Keys.
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(
+            self.tr("Previews"),
+            (
+                KeyHelp(native("Left", "Right"), self.tr("Walk to another sound of the epoch and hear it")),
+                KeyHelp(native("Up", "Down"), self.tr("Walk to another epoch of the sound and hear it")),
+                KeyHelp(native("Space", "Return"), self.tr("Play")),
+                KeyHelp(native("B"), self.tr("Switch between the original and the model's copy")),
+                KeyHelp(native("S"), self.tr("Star, or take the star away")),
+                KeyHelp(native("Ctrl+C"), self.tr("Copy the file, for a file manager or a DAW")),
+            ),
+        )
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        is_override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if is_override and event.key() in _OWN_KEYS and not event.modifiers():  # type: ignore[attr-defined]
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play, compare, star, copy, or walk and play."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copying_asked.emit()
+        elif event.key() in _OWN_KEYS and not event.modifiers():
+            if not event.isAutoRepeat():
+                self._on_own_key(event.key())
+        elif event.key() in _ARROWS:
+            before = self.currentIndex()
+            self._walk(event)
+            if self.currentIndex() != before:
+                self._walking.start(_WALK_MILLISECONDS if event.isAutoRepeat() else 0)
+        else:
+            super().keyPressEvent(event)
+
+    def keyboardSearch(self, _search: str) -> None:
+        """Look for nothing: the cells have no text that one would type."""
+
+    def _on_own_key(self, key: int) -> None:
+        if key == Qt.Key.Key_Space:
+            self._ask(self.currentIndex())
+        elif key == Qt.Key.Key_B:
+            self.comparing_asked.emit()
+        elif sounds := [s for s in self.chosen_sounds() if s.kind is not PreviewKind.ORIGINAL]:
+            self.starring_asked.emit(sounds)
+
+    def _walk(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+
+    def _on_stood_still(self) -> None:
+        self._ask(self.currentIndex())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the cursor over when the focus comes by a key."""
+        super().focusInEvent(event)
+        if event.reason() != Qt.FocusReason.MouseFocusReason and self.currentIndex().isValid():
+            self.entered_by_user.emit(self.currentIndex())
+
+    # The mouse.
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take a click on a star for itself: it neither plays nor chooses."""
+        if not self._is_star(event):
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Star, where the star is."""
+        sound = _sound(self.indexAt(event.position().toPoint()))
+        if self._is_star(event) and sound is not None and self.state() == QAbstractItemView.State.NoState:
+            self.starring_asked.emit([sound])
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Let the second of two quick clicks on a star be a click, too."""
+        if not self._is_star(event):
+            super().mouseDoubleClickEvent(event)
+
+    def _is_star(self, event: QMouseEvent) -> bool:
+        place = event.position().toPoint()
+        index = self.indexAt(place)
+        sound = _sound(index)
+        is_left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
+        can_have_one = sound is not None and sound.kind is not PreviewKind.ORIGINAL
+        return is_left and can_have_one and star_target(self.visualRect(index)).contains(place)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            index, place = self.indexAt(self.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
+        else:
+            index = self.currentIndex()
+            place = self.viewport().mapToGlobal(self.visualRect(index).center())
+        if _sound(index) is not None:
+            self.entered_by_user.emit(index)
+            self.menu_asked.emit(place)
+
+    def startDrag(self, _supported: Qt.DropAction) -> None:
+        """Let the chosen sounds be dropped as files, in a DAW or a file manager; they are copied, never moved."""
+        drag = self.make_drag()
+        if drag is not None:
+            drag.exec(Qt.DropAction.CopyAction)
+
+    def make_drag(self) -> QDrag | None:
+        """Return what is dragged out: the files of the chosen sounds; None when none of them is there any more."""
+        data = self.model().mimeData(self.selectedIndexes())
+        if not data.urls():
+            return None
+        drag = QDrag(self)
+        drag.setMimeData(data)
+        cell = self.visualRect(self.currentIndex())
+        drag.setPixmap(self.viewport().grab(cell))
+        drag.setHotSpot(QPoint(cell.width() // 2, cell.height() // 2))
+        return drag
+
+    # Playing.
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self._clicked = QPersistentModelIndex(index)
+        self._since_click.start()
+        self.entered_by_user.emit(index)
+        modifiers = QGuiApplication.keyboardModifiers()
+        if not modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+            self._ask(index)  # with these keys one chooses several
+
+    def _on_activated(self, index: QModelIndex) -> None:
+        interval = QGuiApplication.styleHints().mouseDoubleClickInterval()
+        is_double_click = self._since_click.isValid() and self._since_click.elapsed() < interval
+        if not (is_double_click and self._clicked == QPersistentModelIndex(index)):  # its first click plays already
+            self._ask(index)
+
+    def _ask(self, index: QModelIndex) -> None:
+        """Play a cell; for one that is empty, its row's first sound."""
+        self._walking.stop()
+        row = [index, *(index.siblingAtColumn(n) for n in range(self.model().columnCount()))]
+        sound = next((s for i in row if (s := _sound(i)) is not None), None)
+        if sound is not None:
+            self.playing_asked.emit(sound)
+
+
+class PreviewView(PreviewCells):
+    """The grid.
+
+    It follows the newest epoch like a log does: as long as its end is in sight, and never so far that the cell under
+    the cursor goes out of sight.
+    """
+
+    #: The cursor goes up from the first row.
+    left_upwards = Signal(int)  # column
+    #: Widths of the cells or of the scroll bar are others now.
+    layout_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.horizontalHeader().hide()
+        self._narrowest = NARROWEST
+        self._follows = True
+        bar = self.verticalScrollBar()
+        bar.valueChanged.connect(self._on_scrolled)
+        bar.rangeChanged.connect(self._on_range_changed)
+
+    def show_newest(self) -> None:
+        """Go to the newest epoch, and follow the next ones."""
+        self.scrollToBottom()
+        self._follows = True
+
+    def fit_columns(self, narrowest: int | None = None) -> None:
+        """Share the width among the columns, down to a narrowest one: there the view begins to scroll."""
+        self._narrowest = narrowest or self._narrowest
+        count = self.model().columnCount() if self.model() is not None else 0
+        if count:
+            width = max(self._narrowest, min(WIDEST, self.viewport().width() // count))
+            if width != self.horizontalHeader().defaultSectionSize():
+                self.horizontalHeader().setDefaultSectionSize(width)
+
+    def updateGeometries(self) -> None:
+        """Tell the strip on top, which has to stay aligned."""
+        super().updateGeometries()
+        self.layout_changed.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.fit_columns()
+        self.layout_changed.emit()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Put the cursor on the newest epoch, where it is nowhere yet; Qt would take the oldest."""
+        if not self.currentIndex().isValid() and self.model().rowCount():
+            row = self.model().rowCount() - 1
+            cells = (self.model().index(row, column) for column in range(self.model().columnCount()))
+            first = next((cell for cell in cells if _sound(cell) is not None), None)
+            if first is not None:
+                has_scrolling, was_following = self.hasAutoScroll(), self._follows
+                self.setAutoScroll(False)
+                self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+                self.setAutoScroll(has_scrolling)
+                self._follows = was_following
+        super().focusInEvent(event)
+
+    def _walk(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Up and not event.modifiers() and self.currentIndex().row() == 0:
+            self.left_upwards.emit(self.currentIndex().column())
+        else:
+            super()._walk(event)
+
+    def _on_scrolled(self, value: int) -> None:
+        self._follows = value == self.verticalScrollBar().maximum()
+
+    def _on_range_changed(self, _lowest: int, highest: int) -> None:
+        if not self._follows:
+            return
+        bar = self.verticalScrollBar()
+        if self.currentIndex().isValid():
+            top = self.rowViewportPosition(self.currentIndex().row())
+            is_in_sight = 0 <= top < self.viewport().height()
+            if is_in_sight and top - (highest - bar.value()) < 0:
+                return
+        bar.setValue(highest)
+
+
+class OriginalsView(PreviewCells):
+    """The strip of originals."""
+
+    #: The cursor goes down, into the grid.
+    left_downwards = Signal(int)  # column
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def _walk(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down and not event.modifiers():
+            self.left_downwards.emit(self.currentIndex().column())
+        else:
+            super()._walk(event)
+
+
+def _sound(index: QModelIndex) -> PreviewSound | None:
+    sound = index.data(SOUND_ROLE)
+    return sound if isinstance(sound, PreviewSound) else None
