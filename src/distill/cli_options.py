@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from distill.audio.export_options import FORMATS, RATES
 from distill.models.catalog import FAMILIES
 from distill.training.config import OverfittingPreset, RunConfig
 
@@ -31,6 +32,13 @@ def _choice(flag: str, help_text: str, *choices: str) -> Any:
         return text
 
     return typer.Option(flag, help=f"{help_text} One of {', '.join(choices)}.", parser=parse, metavar="NAME")
+
+
+def _optional_choice(flag: str, help_text: str, *choices: str) -> Any:
+    """Return an option that takes one of some words, or is left out."""
+    option = _choice(flag, help_text, *choices)
+    option.show_default = False
+    return option
 
 
 def _threads(text: str) -> int | str:
@@ -61,4 +69,10 @@ Seed = Annotated[int, _number("seed", "--seed")]
 Device = Annotated[str, typer.Option("--device", help=_help_of("device"))]
 Precision = Annotated[str, _choice("--precision", _help_of("precision"), *_FIELDS["precision"].metadata["choices"])]
 Threads = Annotated[Any, typer.Option("--threads", help=_help_of("num_threads"), parser=_threads, metavar="N|auto")]
+ExportedFormat = Annotated[
+    str | None,
+    _optional_choice("--format", "Kind of sound file; without it by the name of the file.", *(f.key for f in FORMATS)),
+]
+Rate = Annotated[int, typer.Option("--rate", help=f"Samples a second: {', '.join(map(str, RATES))}.")]
+Stereo = Annotated[bool, typer.Option("--stereo", help="Write two decorrelated channels whose sum is the mono sound.")]
 Json = Annotated[bool, typer.Option("--json", help="Print each event as one JSON object on a line, and nothing else.")]

@@ -62,7 +62,8 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
     model_path = _export(run) if trained else None
     if run.checkpoint is not None and not run.began:
         return model_path  # a resume that was refused leaves the run as it was
-    run.record.status = outcome
+    # A run that was finished early counts the epochs that it made.
+    run.record.config, run.record.status = run.config, outcome
     run.record.error = None if error is None else str(error) or type(error).__name__
     run.record.notes += run.tell.notes
     try:

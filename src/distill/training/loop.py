@@ -15,7 +15,7 @@ from distill.archive import read_checkpoint
 from distill.audio.io import DecodingCancelled
 from distill.errors import CheckpointError, ConfigurationError
 from distill.models.family import EpochFacts
-from distill.training import ending
+from distill.training import ending, finishing
 from distill.training.adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.checkpoint import list_checkpoints
 from distill.training.config import AnyConfig, VQVAEConfig, get_effective_preview_interval
@@ -76,7 +76,8 @@ def train(
     callback
         Takes each event, in the calling thread.
     cancel_event
-        Stops the run within one step, with a checkpoint.
+        Stops the run within one step, with a checkpoint.  A `distill.training.stopping.RunStop` can also ask to
+        finish: the run then ends as finished, with the epochs that it has made.
     resume_checkpoint
         Continues exactly where this checkpoint stands.
     models_dir
@@ -139,12 +140,18 @@ def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str,
 
 
 def run_epochs(run: Run) -> bool:
-    """Train and validate epoch after epoch; False when the user stopped."""
+    """Train and validate epoch after epoch; False when the user stopped it to resume it later."""
     if run.saved_at is None:
         save_progress(run, wait=True)  # so that a run killed from here on can be resumed
-    for epoch in range(run.epoch, run.config.max_epochs):
-        run.epoch = epoch
-        if not _train(run) or (event := _measure(run)) is None:
+    while run.epoch < run.config.max_epochs:
+        epoch = run.epoch
+        if not _train(run):
+            if not run.request.wants_finish:
+                return False
+            if run.step == 0:
+                return finishing.end_after_last_epoch(run)
+        event = finishing.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
+        if event is None:
             return False
         run.epoch, run.step, run.session_epochs = epoch + 1, 0, run.session_epochs + 1
         run.history.add_epoch(event)  # type: ignore[arg-type]
@@ -213,7 +220,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             weights,
             run.device,
             run.speed,
-            run.request.cancel_event,
+            run.request.pause_event,
         )
         if found is None:
             return None
@@ -331,7 +338,5 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
         raise CheckpointError(
             f"None of the {len(paths)} checkpoints in {folder} can be read. Start a new run; the sounds are untouched."
         )
-    notices.append(
-        TrainingNotice("resumed", "The run was ended before its first checkpoint; it begins again at epoch 0.", "info")
-    )
+    notices.append(TrainingNotice("resumed", "The run was ended before its first checkpoint; it begins again.", "info"))
     return None, notices

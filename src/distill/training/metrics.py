@@ -124,7 +124,7 @@ class TrainingNotice:
     """Something that the user should know while training goes on.
 
     ``topic`` is a short fixed word: skipped, resumed, speed, overfitting, collapse, codebook, non-finite,
-    checkpoint, preview, schedule.
+    checkpoint, preview, schedule, finished.
     """
 
     topic: str

@@ -5,6 +5,7 @@ from typing import Any
 
 from distill.models.catalog import family_info
 from distill.training.config import AnyConfig, OverfittingPreset, apply_preset
+from distill.training.setting_fields import with_settings
 
 
 def make_config(
@@ -23,7 +24,7 @@ def make_config(
     max_epochs
         Number of epochs, or None for the family's default.
     **changes
-        Other fields to set.
+        Other fields to set; ``**{"regularization.dropout": 0.3}`` sets one of a configuration inside.
 
     Raises
     ------
@@ -36,4 +37,4 @@ def make_config(
         config = apply_preset(config, OverfittingPreset(preset))
     if max_epochs is not None:
         changes["max_epochs"] = max_epochs
-    return replace(config, **changes)
+    return with_settings(config, changes)

@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
-from distill.archive import read_checkpoint
+from distill.archive import check_network, read_checkpoint
 from distill.audio.cache import CachedSound
 from distill.audio.corpus import RUN_MARKER
 from distill.errors import CheckpointError, RunFolderError
@@ -36,6 +36,7 @@ from distill.training.metrics import (
 from distill.training.run_folder import RunFolder, RunRecord
 from distill.training.schedule import CosineFactor
 from distill.training.speed import Speed, pick_device
+from distill.training.stopping import pause_of, wants_finish
 from distill.training.writer import BackgroundWriter
 
 #: Seconds between two reports of how far the preparation is.
@@ -60,6 +61,16 @@ class Request:
     models_dir: Path | None = None
     dataset_name: str = ""
     model_name: str = ""
+
+    @property
+    def pause_event(self) -> threading.Event:
+        """What interrupts reading and measuring, which the wish to finish needs and must not interrupt."""
+        return pause_of(self.cancel_event)
+
+    @property
+    def wants_finish(self) -> bool:
+        """Whether the run is to end now as finished."""
+        return wants_finish(self.cancel_event)
 
 
 class Teller:
@@ -170,6 +181,9 @@ def open_run(request: Request, tell: Teller) -> Run:
     resuming = _is_own(request) if checkpoint is not None else _began_without_checkpoint(request.output_dir, config)
     device = pick_device(request.device if request.device != "auto" else config.device)
     family = make_family(config)
+    if checkpoint is not None:
+        assert request.resume_checkpoint is not None
+        check_network(family.build, checkpoint["model_state_dict"], request.resume_checkpoint, CheckpointError)
     folder = RunFolder(request.output_dir, resuming)
     try:
         record = _record(request, resuming)

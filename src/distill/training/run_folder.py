@@ -27,7 +27,10 @@ from distill.training.config import AnyConfig
 from distill.training.metrics import AnyHistory, Event, MetricsHistory, VQMetricsHistory, event_to_dict
 
 RECORD_VERSION = 1
-_HISTORY = "history.jsonl"
+HISTORY, MODEL, _LOCK = "history.jsonl", "model.distill", "run.lock"
+
+#: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
+_LOCK_PATIENCE_SECONDS = 0.25
 
 
 @dataclass
@@ -142,15 +145,15 @@ class RunFolder:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.previews = path / "previews"
-        self.model_file = path / "model.distill"
+        self.model_file = path / MODEL
         taken = (path / RUN_MARKER).exists() or any(self.checkpoints.glob("checkpoint_epoch*.pt"))
         if taken and not resuming:
             raise RunFolderError(f"{path} holds another run. Choose an empty folder, or resume that run.")
         try:
             for folder in (path, self.checkpoints, self.previews):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(path / "run.lock", blocking=False, thread_local=False)
-            self._lock.acquire()
+            self._lock = filelock.FileLock(path / _LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
+            self._lock.acquire(poll_interval=0.02)
         except filelock.Timeout as exc:
             raise RunFolderError(
                 f"Another Distill is training in {path} right now. Stop it there, or choose another folder."
@@ -172,7 +175,7 @@ class RunFolder:
         OSError
             It cannot be written.
         """
-        (self.path / _HISTORY).unlink(missing_ok=True)
+        (self.path / HISTORY).unlink(missing_ok=True)
         self.append_history(history.events())
 
     def append_history(self, events: Iterable[Event]) -> None:
@@ -187,7 +190,7 @@ class RunFolder:
         if not lines:
             return
         left = memoryview(lines.encode())
-        with (self.path / _HISTORY).open("ab", buffering=0) as file:
+        with (self.path / HISTORY).open("ab", buffering=0) as file:
             before = file.seek(0, os.SEEK_END)
             try:
                 while left:
@@ -196,6 +199,22 @@ class RunFolder:
                 with suppress(OSError):  # what was written comes again with the next try
                     file.truncate(before)
                 raise
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Whether a process trains in a run's folder right now, this one or another."""
+    path = run_dir / _LOCK
+    if not path.is_file():
+        return False
+    lock = filelock.FileLock(path, blocking=False, thread_local=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return True
+    except OSError:  # a folder that may only be read: nobody trains in it from here
+        return False
+    lock.release()
+    return False
 
 
 def read_history(run_dir: Path | str) -> AnyHistory:
@@ -210,7 +229,7 @@ def read_history(run_dir: Path | str) -> AnyHistory:
     record = RunRecord.load(folder)
     history: AnyHistory = VQMetricsHistory() if record.config.family == "vqvae" else MetricsHistory()
     try:
-        text = (folder / _HISTORY).read_text(encoding="utf-8")
+        text = (folder / HISTORY).read_text(encoding="utf-8")
     except OSError:
         return history
     for line in text.splitlines():

@@ -8,6 +8,7 @@ from typing import Any
 from distill.training.config import AnyConfig, VQVAEConfig
 from distill.training.loop import train
 from distill.training.metrics import MetricsCallback
+from distill.training.stopping import RunStop
 
 
 class TrainingRunner:
@@ -19,7 +20,7 @@ class TrainingRunner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._cancel = threading.Event()
+        self._cancel = RunStop()
         self._error: Exception | None = None
         self._result: dict[str, Any] | None = None
 
@@ -80,10 +81,10 @@ class TrainingRunner:
         with self._lock:
             if self.is_running():
                 raise RuntimeError("A training is running already. Cancel it and wait for its end first.")
-            self._cancel = threading.Event()
+            self._cancel = RunStop()
             self._error = self._result = None
 
-            def work(cancel: threading.Event = self._cancel) -> None:
+            def work(cancel: RunStop = self._cancel) -> None:
                 try:
                     self._result = train(config, files, output_dir, device, callback, cancel, checkpoint)
                 except Exception as exc:  # the border of a run: kept for `last_error`
@@ -95,6 +96,10 @@ class TrainingRunner:
     def cancel(self) -> None:
         """Ask the run to stop with a checkpoint; returns at once."""
         self._cancel.set()
+
+    def finish(self) -> None:
+        """Ask the run to end as finished, with the epochs that it has made; returns at once."""
+        self._cancel.finish()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the run's end, at most ``timeout`` seconds; return whether it has ended."""

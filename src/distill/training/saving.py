@@ -52,7 +52,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         write_checkpoint(checkpoint_path(folder, epoch), data)
         manage_checkpoints(folder, keep)
 
-    run.writer.submit(f"the checkpoint of epoch {epoch}", write)
+    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # from 1, for people
     run.unfinished_checkpoint = None if completed is not None else epoch
     run.saved_at = (run.epoch, run.step)
     if wait:
@@ -105,7 +105,7 @@ def make_previews(run: Run, epoch: int) -> None:
         try:
             made = make()
         except Exception as exc:  # the border of a preview: whatever it was, training goes on
-            _tell_unwritten(run, f"a preview of epoch {epoch}", exc)
+            _tell_unwritten(run, f"a preview of epoch {epoch + 1}", exc)
             continue
         for path in made:
             run.tell(PreviewEvent(epoch, str(path), SAMPLE_RATE))

@@ -86,7 +86,7 @@ def _spread(items: int, most: int) -> list[int]:
 def _material(run: Run) -> Material:
     request, config, tell = run.request, run.config, run.tell
     prepared = prepare_sounds(
-        request.file_paths, SoundCache(), lambda d, t: tell.progress("Reading sounds", d, t), request.cancel_event
+        request.file_paths, SoundCache(), lambda d, t: tell.progress("Reading sounds", d, t), request.pause_event
     )
     run.record.skipped = prepared.skipped
     for skipped in prepared.skipped:
@@ -97,7 +97,7 @@ def _material(run: Run) -> Material:
     train_set = FeatureDataset(train, run.family, pipeline, variants)
     val_set = FeatureDataset(val, run.family)
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
-        dataset.prepare(lambda d, t, stage=stage: tell.progress(stage, d, t), request.cancel_event)  # type: ignore[misc]
+        dataset.prepare(lambda d, t, stage=stage: tell.progress(stage, d, t), request.pause_event)  # type: ignore[misc]
     return Material(
         sounds=prepared.sounds,
         train_set=train_set,
@@ -173,7 +173,7 @@ def _take_up(run: Run, checkpoint: dict[str, Any]) -> None:
     run.unfinished_checkpoint = None if completed else run.epoch
     run.saved_at = (run.epoch, run.step)
     _set_schedule(run, stored)
-    place = f"epoch {run.epoch}" + (f", step {run.step}" if run.step else "")
+    place = f"epoch {run.epoch + 1}" + (f", step {run.step + 1}" if run.step else "")  # from 1, for people
     run.tell(TrainingNotice("resumed", f"Resumed from {path.name} at {place} of {run.config.max_epochs}.", "info"))
 
 
