@@ -142,8 +142,27 @@ def test_what_is_no_model_or_run_is_told_in_one_sentence(
     assert "log" not in printed.err
 
 
-@pytest.mark.parametrize("out", ["{sound}", "copy.flac"])
+@pytest.mark.parametrize("out", ["{sound}", "copy.aac"])
 def test_reconstruct_refuses_names_that_would_do_harm(out: str, sounds: Path, tmp_path: Path) -> None:
     model, sound = tmp_path / "any.distill", sounds / "bell 1.wav"
     model.touch()
     assert main(["reconstruct", str(model), str(sound), out.format(sound=sound)]) == 2
+
+
+def test_finishing_a_stopped_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from distill.training import EpochMetrics, TrainingConfig
+    from distill.training.run_folder import RunFolder, RunRecord
+
+    run = tmp_path / "run"
+    folder = RunFolder(run, resuming=False)
+    RunRecord(TrainingConfig(max_epochs=9), [], status="stopped").save(run)
+    assert main(["finish", str(run)]) == 1
+    assert "has not completed an epoch" in capsys.readouterr().err
+    folder.append_history([EpochMetrics(0, 9, 0.5, 0.4, 0.4, 0.1, 3.0, 0.1, 1e-3, 1.0, 1.0, 7)])
+    folder.model_file.touch()
+    assert main(["finish", str(run)]) == 1  # a training is under way in it
+    assert "training in" in capsys.readouterr().err
+    folder.close()
+    assert main(["finish", str(run)]) == 0
+    assert "model.distill" in capsys.readouterr().out
+    assert (RunRecord.load(run).status, RunRecord.load(run).config.max_epochs) == ("finished", 1)

@@ -4,14 +4,16 @@ Two programs hide behind one name.  ``distill`` and ``distill FOLDER`` open the 
 other commands work in a terminal.  `main` decides by the arguments alone, before anything heavy is imported:
 
 1. `multiprocessing.freeze_support`, first of all.  In the frozen application a helper process is this same program
-   started again, and must turn into the helper before it opens a second window.
+   started again, and must turn into the helper before it opens a second window.  `distill.child_environment` then
+   puts right what the frozen application's loader did to the environment.
 2. A command or an option: `distill.cli`, which imports typer at once, and torch only inside the command that needs it,
    so that ``distill --version`` answers at once.
 3. Otherwise the window: `distill.diagnostics` first, so that whatever fails from here on is in the log; then
    `distill.gui.app`, which imports Qt.  torch takes up to two seconds to import and must not be among what this
    module, ``distill.gui`` or anything under them imports: it comes in the background, once the window is painted.
 
-Nothing is imported at the top of this module but the standard library, so that each way pays for its own imports only.
+Nothing is imported at the top of this module but the standard library and what needs nothing else, so that each way
+pays for its own imports only.
 """
 
 import multiprocessing
@@ -19,18 +21,35 @@ import os
 import sys
 from pathlib import Path
 
+from distill import child_environment
+
 #: Commands of `distill.cli`, named here so that the window need not import it; a test holds the two together.
-COMMANDS = frozenset({"train", "resume", "inspect", "reconstruct", "sample", "encode", "decode"})
+COMMANDS = frozenset(
+    (
+        "train",
+        "resume",
+        "finish",
+        "inspect",
+        "sample",
+        "transform",
+        "reconstruct",
+        "remake",
+        "encode",
+        "decode",
+        "models",
+    )
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process) and return the exit code."""
     multiprocessing.freeze_support()
+    child_environment.restore()
     words = sys.argv[1:] if arguments is None else arguments
     if not words or _is_for_the_window(words):
         return _open_window(words)
     if words[0] not in COMMANDS and not words[0].startswith("-"):
-        print(f"distill: {words[0]!r} is neither a command nor one folder. See: distill --help", file=sys.stderr)
+        print(f"distill: {words[0]!r} is no command, folder or .distill file. See: distill --help", file=sys.stderr)
         return 2
     from distill import cli
 
@@ -40,12 +59,20 @@ def main(arguments: list[str] | None = None) -> int:
 def main_gui() -> int:
     """Open the window whatever the arguments say: the entry of the desktop icon, which has no terminal to print to."""
     multiprocessing.freeze_support()
-    return _open_window([word for word in sys.argv[1:] if Path(word).is_dir()][:1])
+    child_environment.restore()
+    child_environment.give_streams()
+    return _open_window([word for word in sys.argv[1:] if _can_be_opened(word)][:1])
 
 
 def _is_for_the_window(words: list[str]) -> bool:
-    """Whether the words are one folder; a folder that has the name of a command is written ``./train``."""
-    return len(words) == 1 and words[0] not in COMMANDS and not words[0].startswith("-") and Path(words[0]).is_dir()
+    """Whether the words are one thing to open; a folder that has the name of a command is written ``./train``."""
+    return len(words) == 1 and words[0] not in COMMANDS and not words[0].startswith("-") and _can_be_opened(words[0])
+
+
+def _can_be_opened(word: str) -> bool:
+    """Whether the window can show it: a folder of sounds, or a model."""
+    path = Path(word)
+    return path.is_dir() or (path.suffix.lower() == ".distill" and path.is_file())
 
 
 def _open_window(words: list[str]) -> int:
@@ -60,6 +87,7 @@ def _open_window(words: list[str]) -> int:
     from distill import diagnostics
 
     diagnostics.start()
+    child_environment.load_torch_before_qt()
     from distill.gui.app import run
 
     return run(Path(words[0]) if words else None)

@@ -1,22 +1,22 @@
 """Opening files that `torch.save` wrote, without trusting them.
 
-Nothing in a file is executed (``weights_only``), and a file that cannot be used ends in one sentence that says
-whether it is truncated, damaged, foreign or from a newer version.
+`distill.stored` checks what a file says before torch sees it; then nothing in it is executed (``weights_only``), and
+no tensor is larger than the file.  A file that cannot be used ends in one sentence that says whether it is truncated,
+damaged, foreign or from a newer version.
 """
 
 import pickle
-import zipfile
-import zlib
+from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import IO, Any
 
 import torch
 
 from distill.errors import CheckpointError, DistillError
 from distill.files import write_whole
-
-_ZIP_MAGIC = b"PK\x03\x04"
+from distill.stored.reading import read_stored
 
 CHECKPOINT_VERSION = 1
 CHECKPOINT_FORMAT = "distill_checkpoint"
@@ -35,13 +35,24 @@ def write_archive(path: Path, data: dict[str, Any]) -> None:
         It cannot be written.
     """
     with write_whole(path) as file:
-        try:
-            torch.save(data, file)
-        except RuntimeError as exc:
-            # torch hides the system's error when a write fails half-way: ask the disk again for its own words.
-            file.write(b"\0" * (1 << 16))
-            file.flush()
-            raise OSError(f"{path.name} could not be written ({exc})") from exc
+        save_archive(file, data, path.name)
+
+
+def save_archive(file: IO[bytes], data: dict[str, Any], name: str) -> None:
+    """Write a dict of tensors and plain values into an open file.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    try:
+        torch.save(data, file)
+    except RuntimeError as exc:
+        # torch hides the system's error when a write fails half-way: ask the disk again for its own words.
+        file.write(b"\0" * (1 << 16))
+        file.flush()
+        raise OSError(f"{name} could not be written ({exc})") from exc
 
 
 def read_archive(path: Path, kind: str, error: type[DistillError], device: str = "cpu") -> dict[str, Any]:
@@ -63,7 +74,7 @@ def read_archive(path: Path, kind: str, error: type[DistillError], device: str =
     DistillError
         Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
     """
-    _check_container(path, kind, error)
+    read_stored(path, kind, error)
     try:
         data = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as exc:
@@ -76,37 +87,6 @@ def read_archive(path: Path, kind: str, error: type[DistillError], device: str =
     if not isinstance(data, dict):
         raise error(f"{path.name} is not a {kind} of Distill.")
     return data
-
-
-def _check_container(path: Path, kind: str, error: type[DistillError]) -> None:
-    """Tell a truncated, a damaged and a foreign file apart; torch itself does not check the checksums."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except FileNotFoundError as exc:
-        raise error(f"There is no {kind} at {path}.") from exc
-    except OSError as exc:
-        raise error(f"{path.name} cannot be opened ({exc.strerror or exc}).") from exc
-    if not magic:
-        raise error(f"{path.name} is empty: its {kind} was never written to the end. Use another {kind}.")
-    if magic != _ZIP_MAGIC:
-        raise error(f"{path.name} is not a {kind} of Distill.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
-            packed = [i for i in parts if i.compress_type != zipfile.ZIP_STORED or i.flag_bits & 1]
-            ours = any(i.filename.endswith("/data.pkl") for i in parts)
-            bad = archive.testzip() if ours and not packed else None
-    except zipfile.BadZipFile as exc:
-        raise error(f"{path.name} is truncated or damaged at its end. Use another {kind}.") from exc
-    except (OSError, EOFError, NotImplementedError, zlib.error, ValueError) as exc:
-        raise error(f"{path.name} is damaged and cannot be read. Use another {kind}.") from exc
-    if packed:
-        raise error(f"{path.name} is not a {kind} of Distill: it holds compressed or encrypted data.")
-    if not ours:
-        raise error(f"{path.name} is not a {kind} of Distill.")
-    if bad is not None:
-        raise error(f"{path.name} is damaged: the checksum of its part {bad!r} is wrong. Use another {kind}.")
 
 
 def apply_state(target: Any, state: Any, name: str, path: Path, error: type[DistillError]) -> None:
@@ -136,6 +116,40 @@ def check_state(target: Any, state: Any, name: str, path: Path, error: type[Dist
             raise error(f"{path.name} holds another kind of {name} than this one: {key} is of type {given.dtype}.")
 
 
+def check_weights(state: Any, path: Path, kind: str, error: type[DistillError]) -> None:
+    """Refuse a state that is not tensors by name, or has weights that are not numbers.
+
+    Raises
+    ------
+    DistillError
+        Of type ``error``.
+    """
+    plain = isinstance(state, dict) and all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    )
+    if not plain:
+        raise error(f"{path.name} is damaged: its weights are not what they should be. Use another {kind}.")
+    for key, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise error(
+                f"{path.name} holds weights that are not numbers (NaN or infinite, in {key}). Use another {kind}."
+            )
+
+
+def check_network(build: Callable[[], torch.nn.Module], state: Any, path: Path, error: type[DistillError]) -> None:
+    """Refuse weights that do not fit the network that ``build`` makes, without making it.
+
+    Settings may ask for a network that no computer has room for; on the meta device it has sizes and no memory.
+
+    Raises
+    ------
+    DistillError
+        Of type ``error``.
+    """
+    with torch.device("meta"):
+        check_state(build(), state, "network", path, error)
+
+
 def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
     """Return what a checkpoint holds, checked but not applied to anything.
 
@@ -147,17 +161,25 @@ def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
     path = Path(path)
     data = read_archive(path, "checkpoint", CheckpointError, device)
     version = data.get("version")
-    if isinstance(version, int) and version > CHECKPOINT_VERSION and "model_state_dict" in data:
+    if type(version) is int and version > CHECKPOINT_VERSION and "model_state_dict" in data:
         raise CheckpointError(
             f"{path.name} was written by a newer version of Distill (format {version}, this one reads up to "
             f"{CHECKPOINT_VERSION}). Update Distill to open it."
         )
-    if version != CHECKPOINT_VERSION or not data.keys() >= _CHECKPOINT_KEYS:
+    if type(version) is not int or version != CHECKPOINT_VERSION or not data.keys() >= _CHECKPOINT_KEYS:
         raise CheckpointError(f"{path.name} is not a checkpoint of Distill.")
-    numbers = all(isinstance(data[key], int) and data[key] >= 0 for key in ("epoch", "step"))
-    if not numbers or not isinstance(data.get("training_state") or {}, dict):
+    if not _has_its_parts(data):
         raise CheckpointError(f"{path.name} is damaged: its parts are not what they should be. Use another checkpoint.")
+    check_weights(data["model_state_dict"], path, "checkpoint", CheckpointError)
     return data
+
+
+def _has_its_parts(data: dict[str, Any]) -> bool:
+    """Whether each part of a checkpoint is of its kind."""
+    counts = all(type(data[key]) is int and data[key] >= 0 for key in ("epoch", "step"))
+    losses = all(isinstance(data[key], (int, float, NoneType)) for key in ("train_loss", "val_loss"))
+    tables = all(isinstance(data[key], dict) for key in ("training_config", "spectrogram_config", "metrics_history"))
+    return counts and losses and tables and isinstance(data.get("training_state"), (dict, NoneType))
 
 
 def plain_config(config: Any) -> dict[str, Any]:

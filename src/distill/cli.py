@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from distill import __version__, cli_models, diagnostics, paths
+from distill import __version__, cli_library, cli_models, diagnostics, paths
 from distill.cli_options import (
     Device,
     Epochs,
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 
 cli_models.register(app)
+cli_library.register(app)
 
 
 def main(arguments: list[str]) -> int:
@@ -81,10 +82,21 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _test_itself(wanted: bool) -> None:
+    if wanted:
+        from distill import selftest
+
+        raise typer.Exit(selftest.run())
+
+
 @app.callback()
 def _all_commands(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    selftest: Annotated[
+        bool,
+        typer.Option("--selftest", callback=_test_itself, is_eager=True, help="Check this installation and leave."),
     ] = False,
 ) -> None:
     pass
@@ -150,6 +162,29 @@ def resume(
             return resume_run(run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir())
 
         _run(run_on, make_display(as_json, epochs), stop, as_json)
+
+
+@app.command(epilog="Example: distill finish ~/runs/bells")
+def finish(
+    run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Call a stopped run finished, with the epochs that it has made; one that was killed gets its model now."""
+    from distill.training.run_care import mark_finished
+
+    if mark_finished(run):
+        _say(f"Finished. Model: {printable(run / 'model.distill')}", as_json)
+        return
+    with _stoppable(_STOPPING) as stop:
+        from distill.training.loop import resume_run
+        from distill.training.stopping import RunStop
+
+        def end(show: Callable[[Event], None]) -> dict[str, Any]:
+            wish = RunStop(paused=stop)
+            wish.finish()
+            return resume_run(run, callback=show, cancel_event=wish, models_dir=paths.models_dir())
+
+        _run(end, make_display(as_json, None), stop, as_json)
 
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")

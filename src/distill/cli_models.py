@@ -1,6 +1,7 @@
-"""The commands that use a finished model: reconstruct, sample, encode, decode."""
+"""The commands that make sound with a finished model: sample, transform, reconstruct, remake, encode, decode."""
 
-import secrets
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,110 +10,229 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distill import paths
-from distill.cli_options import ModelFile, SoundFile
-from distill.errors import DistillError
+from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
+from distill.cli_options import ExportedFormat, ModelFile, Rate, SoundFile, Stereo
+from distill.errors import ConfigurationError, DistillError
+from distill.interrupt import EXIT_STOPPED, stop_on_signal
 from distill.terminal import printable
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from distill.making.sounds import Made
 
 MAX_SAMPLES = 1000
 
-WavFile = Annotated[Path, typer.Argument(metavar="OUT", dir_okay=False, help="The WAV file to write.")]
+OutFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT", dir_okay=False, help="The sound file to write: .wav, .flac, .ogg or .mp3. None is overwritten."
+    ),
+]
 CodesFile = Annotated[Path, typer.Argument(metavar="CODES", dir_okay=False, help="The file of codes (.npz).")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(epilog="Example: distill reconstruct bells.distill bell.wav bell-again.wav")(reconstruct)
     app.command(epilog="Example: distill sample bells.distill --count 8 --seed 1 --out ~/new-bells")(sample)
+    app.command(epilog="Example: distill transform bells.distill rain.wav rain-of-bells.flac --mix 0.7")(transform)
+    app.command(epilog="Example: distill reconstruct bells.distill bell.wav bell-again.wav")(reconstruct)
+    app.command(epilog="Example: distill remake bells_seed1_03.wav again.wav --format wav24")(remake)
     app.command(epilog="Example: distill encode bells.distill bell.wav bell.npz")(encode)
     app.command(epilog="Example: distill decode bells.distill bell.npz bell-again.wav")(decode)
 
 
-def reconstruct(model: ModelFile, source: SoundFile, target: WavFile) -> None:
-    """Send a sound through a model and back: what of it the model has understood."""
-    _check_wav(target)
-    if target.exists() and target.samefile(source):
-        raise typer.BadParameter("OUT would overwrite IN. Choose another name.")
-    audio = _read(source)
-
-    from distill.models.persistence import open_model
-
-    _write(target, open_model(model).reconstruct(audio))
-
-
 def sample(
     model: ModelFile,
-    count: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sounds, one second each.")] = 4,
+    count: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sounds, one chunk each.")] = 4,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
     ] = None,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write to.")] = Path(),
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=4.0, help="How far sounds stray: under 1 more typical, over 1 odder.")
+    ] = 1.0,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
 ) -> None:
     """Make new sounds from random latents.  The file names hold the seed that brings them back."""
-    from distill.models.persistence import open_model
+    options = _options(format or "wav16", rate, stereo)
+    with _stoppable() as stop:
+        from distill.making.sounds import make_new
+        from distill.models.persistence import open_model
 
-    chosen = secrets.randbelow(2**31) if seed is None else seed
-    sounds = open_model(model).sample(count, seed=chosen)
-    for number, sound in enumerate(sounds):
-        _write(out / f"{paths.slug(model.stem)}_seed{chosen}_{number:02d}.wav", sound[None])
+        for made in make_new(open_model(model), model, count, seed, temperature, stop):
+            name = f"{paths.slug(model.stem)}_seed{made.recipe.seed}_{made.recipe.number:02d}{options.kind.suffix}"
+            _write(out / name, made, options)
+
+
+def transform(
+    model: ModelFile,
+    source: SoundFile,
+    target: OutFile,
+    mix: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The model's share of the result; the rest is the sound itself.")
+    ] = 1.0,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Send a sound of any length through a model, without seams, and blend it with itself."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop, _reading(source):
+        from distill.making.sounds import transform_file
+        from distill.models.persistence import open_model
+
+        _write(target, transform_file(open_model(model), model, source, mix, cancel_event=stop), options)
+
+
+def reconstruct(
+    model: ModelFile,
+    source: SoundFile,
+    target: OutFile,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Send a sound through a model and back, chunk by chunk: what of it the model has understood."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop, _reading(source):
+        from distill.audio.io import decode_sound
+
+        decode_sound(source, stop)  # a sound that cannot be used is told before the model is opened
+        from distill.making.sounds import reconstruct_file
+        from distill.models.persistence import open_model
+
+        _write(target, reconstruct_file(open_model(model), model, source, stop), options)
+
+
+def remake(
+    source: SoundFile,
+    target: OutFile,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Make a sound again that Distill made, from the recipe in its file: in another format, or after an edit."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop:
+        from distill.making.recipe import read_recipe
+        from distill.making.sounds import remake as make_again
+        from distill.models.library import ModelLibrary
+
+        recipe = read_recipe(source)
+        if recipe is None:
+            raise DistillError(f"{source} does not say how it was made: it was not made by Distill, or was edited.")
+        _write(target, make_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop), options)
 
 
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
     """Write the codes that a residual-VQ model hears in a sound: a NumPy archive, described in the README."""
     if target.suffix.lower() != ".npz":
         raise typer.BadParameter(f"CODES is written as a NumPy archive, so its name must end in .npz: {target}")
-    audio = _read(source)
+    with _reading(source):
+        from distill.audio.io import decode_sound
+
+        audio = decode_sound(source)
+    import torch
 
     from distill.models.codes import save_codes
     from distill.models.persistence import load_model_v2
 
-    codes = load_model_v2(model).encode(audio)
+    codes = load_model_v2(model).encode(torch.from_numpy(audio)[None, None])
     with _writing(target):
         save_codes(target, codes)
     print(target)
 
 
-def decode(model: ModelFile, source: CodesFile, target: WavFile) -> None:
+def decode(
+    model: ModelFile,
+    source: CodesFile,
+    target: OutFile,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
     """Turn codes back into the sound that their residual-VQ model hears in them."""
-    _check_wav(target)
+    options = _options_of(target, format, rate, stereo)
+    from distill.audio.export import export_sound
     from distill.models.codes import load_codes
     from distill.models.persistence import load_model_v2
 
     codes = load_codes(source)
-    _write(target, load_model_v2(model).decode(codes))
+    sound = load_model_v2(model).decode(codes)[0, 0].cpu().numpy()
+    with _writing(target):
+        print(export_sound(target, sound, options).path)
 
 
-def _check_wav(target: Path) -> None:
-    if target.suffix.lower() != ".wav":
-        raise typer.BadParameter(f"OUT is written as a WAV file, so its name must end in .wav: {printable(target)}")
+# --- what the commands share -------------------------------------------------------------------------------------
 
 
-def _read(source: Path) -> "Tensor":
-    """Return a sound ``[1, 1, N]``."""
-    from distill.audio.io import decode_sound
+def _options(format: str, rate: int, stereo: bool) -> ExportOptions:
+    if rate not in RATES:
+        raise typer.BadParameter(f"--rate must be one of {', '.join(map(str, RATES))}, not {rate}.")
+    try:
+        return ExportOptions(format, rate, stereo)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _options_of(target: Path, format: str | None, rate: int, stereo: bool) -> ExportOptions:
+    """Return the options for a file whose name says what it is, unless ``--format`` says it more exactly."""
+    try:
+        options = _options(format or format_of_suffix(target.suffix).key, rate, stereo)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
+    if target.suffix.lower() != options.kind.suffix:
+        raise typer.BadParameter(
+            f"OUT is written as {options.kind.label}, so its name must end in {options.kind.suffix}: "
+            f"{printable(target)}"
+        )
+    return options
+
+
+def _refuse_same(target: Path, source: Path) -> None:
+    if target.exists() and target.samefile(source):
+        raise typer.BadParameter("OUT is IN itself. Choose another name.")
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C sets; what is written by then stays."""
+    with stop_on_signal("Stopping.") as stop:
+        from distill.audio.io import DecodingCancelled
+
+        try:
+            yield stop
+        except DecodingCancelled:
+            raise typer.Exit(EXIT_STOPPED) from None
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
     from distill.errors import SoundError
 
     try:
-        audio = decode_sound(source)
+        yield
     except SoundError as error:
         raise DistillError(f"{source} cannot be used: {error}") from error
 
-    import torch
 
-    return torch.from_numpy(audio)[None, None]
+def _write(target: Path, made: "Made", options: ExportOptions) -> None:
+    """Write a made sound with its recipe, remember it in the history, and print its path."""
+    from distill.audio.export import export_sound
+    from distill.making.history import MadeHistory, MadeSound
 
-
-def _write(target: Path, sound: "Tensor") -> None:
-    """Write a sound ``[1, 1, N]``, made softer where it would clip."""
-    from distill.audio.io import write_wav
-
-    audio = sound[0, 0].cpu().numpy()
     with _writing(target):
-        write_wav(target, audio / max(1.0, float(abs(audio).max())))
-    print(target)
+        written = export_sound(target, made.audio, options, made.recipe.title(), made.recipe.to_text()).path
+    print(written, flush=True)
+    try:
+        MadeHistory().add([MadeSound(written.absolute(), made.recipe)])
+    except OSError as error:
+        print(f"Note: the history of made sounds could not be written ({error.strerror or error}).", file=sys.stderr)
 
 
 @contextmanager

@@ -33,6 +33,10 @@ class ModelFileError(DistillError, ValueError):
     """A `.distill` file is damaged, truncated, foreign, from a newer version, or of another family."""
 
 
+class LibraryError(DistillError, OSError):
+    """A model of the library cannot be found, changed, moved or copied."""
+
+
 class TrainingError(DistillError, RuntimeError):
     """The training cannot go on."""
 

@@ -84,3 +84,40 @@ def read_json(path: Path) -> Any:
         It is not JSON in UTF-8.
     """
     return json.loads(path.read_bytes().decode("utf-8"))
+
+
+def free_path(path: Path) -> Path:
+    """Return ``path``, or the first of ``name (2).wav``, ``name (3).wav``, ... that does not exist."""
+    found, number = path, 2
+    while os.path.lexists(found):
+        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return found
+
+
+@contextmanager
+def write_new(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """Open a binary file that appears when the block ends without an error, and never takes the place of another.
+
+    Yields the file and its path: ``path``, or a free one like it.  The name is reserved by an empty file, so that two
+    programs that save at once do not choose the same.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written to, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        target = free_path(path)
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            break
+        except FileExistsError:
+            continue
+    try:
+        with write_whole(target) as file:
+            yield file, target
+    except BaseException:
+        with suppress(OSError):
+            target.unlink()
+        raise

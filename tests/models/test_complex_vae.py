@@ -128,7 +128,7 @@ def test_quick_layers_are_the_convolutions_they_stand_for(grid: tuple[int, int],
             torch.randn(3, 6, grid[0] // 2, grid[1] // 2),
         ),
     ]
-    tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype is torch.float32 else {"rtol": 0.05, "atol": 0.05}
+    rtol, atol = (1e-4, 1e-5) if dtype is torch.float32 else (0.05, 0.05)
     for quick, plain, x in pairs:
         plain.load_state_dict(quick.state_dict())
         results = []
@@ -140,7 +140,7 @@ def test_quick_layers_are_the_convolutions_they_stand_for(grid: tuple[int, int],
             results.append((y.float(), source.grad, *(p.grad for p in layer.parameters())))
             layer.zero_grad()
         for ours, theirs in zip(*results, strict=True):
-            torch.testing.assert_close(ours, theirs, **tolerance)
+            torch.testing.assert_close(ours, theirs, rtol=rtol, atol=atol)
 
 
 def test_a_sound_keeps_its_pitch_through_the_latent() -> None:

@@ -164,6 +164,18 @@ class SoundCache:
             self._store.use(file)
         return CachedSound(path, content_hash, file, samples, self._store)
 
+    def content_hash(self, path: Path, cancel_event: threading.Event | None = None) -> str:
+        """Return the content hash of a file; of one that `get` has just read it is known already.
+
+        Raises
+        ------
+        UnreachableSoundError
+            The file cannot be read; the message is the reason alone.
+        DecodingCancelled
+            ``cancel_event`` was set.
+        """
+        return self._index.content_hash(path, cancel_event)
+
     def _raise_known_fault(self, file: Path) -> None:
         try:
             reason = read_json(_fault_file(file))["reason"]

@@ -136,8 +136,11 @@ class ModelFamily(Protocol):
     def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a model file of this family holds beside the common keys, from its checkpoint."""
 
-    def sample(self, model: nn.Module, count: int, seed: int) -> Tensor | None:
-        """Return features of ``count`` new sounds, the same for the same seed, or None where the model cannot."""
+    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
+        """Return features of ``count`` new sounds, the same for the same seed, or None where the model cannot.
+
+        ``temperature`` (1: as trained) says how far the draw strays: less gives more typical sounds, more odder ones.
+        """
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return features that went through the latent or the codes, and nothing else of the input."""

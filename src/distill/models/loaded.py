@@ -19,6 +19,8 @@ from distill.training.config import VQVAEConfig
 
 #: Chunks that go through a model at once when a sound is reconstructed.
 _BATCH = 16
+#: Highest temperature of new sounds: beyond it a decoder gives noise.
+MOST_TEMPERATURE = 4.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class OpenModel:
         return self.family.to_waveform(self.family.reconstruct(self.model, features), chunks.shape[-1])
 
     @torch.no_grad()
-    def sample(self, num_samples: int, seed: int | None = None) -> Tensor:
+    def sample(self, num_samples: int, seed: int | None = None, temperature: float = 1.0) -> Tensor:
         """Return new sounds ``[num_samples, 1, N]``, peak 1, from latents of the standard normal.
 
         The same seed gives the same sounds; without one they differ from call to call.
@@ -88,12 +90,31 @@ class OpenModel:
         ValueError
             ``num_samples`` is under 1, or the model cannot make new sounds.
         """
+        chosen = secrets.randbits(31) if seed is None else seed
+        return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature)])
+
+    @torch.no_grad()
+    def draw(self, num_samples: int, seed: int, temperature: float = 1.0) -> tuple[Tensor, ...]:
+        """Return the features of new sounds in batches, in order, each ready for `to_sounds`.
+
+        Raises
+        ------
+        ValueError
+            A number is out of range, or the model cannot make new sounds.
+        """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, not {num_samples!r}.")
-        features = self.family.sample(self.model, num_samples, secrets.randbits(31) if seed is None else seed)
+        if not 0.0 <= temperature <= MOST_TEMPERATURE:
+            raise ValueError(f"temperature must be a number from 0 to {MOST_TEMPERATURE:g}, not {temperature!r}.")
+        features = self.family.sample(self.model, num_samples, seed, temperature)
         if features is None:
             raise ModelFileError(f"The model {self.metadata.name!r} cannot make new sounds yet; it can reconstruct.")
-        waves = torch.cat([self.family.to_waveform(f, self.chunk_samples) for f in torch.split(features, _BATCH)])
+        return torch.split(features, _BATCH)
+
+    @torch.no_grad()
+    def to_sounds(self, features: Tensor) -> Tensor:
+        """Return the sounds ``[B, 1, N]``, peak 1, of features that `draw` gave."""
+        waves = self.family.to_waveform(features, self.chunk_samples)
         return waves / waves.abs().amax(-1, keepdim=True).clamp_min(1e-9)
 
 

@@ -1,6 +1,5 @@
 """`.distill` files: a trained model, whole, in one file that is safe to open."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,28 +8,39 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.archive import apply_state, plain_config, read_archive, read_checkpoint, write_archive
+from distill.archive import (
+    apply_state,
+    check_network,
+    check_weights,
+    plain_config,
+    read_archive,
+    read_checkpoint,
+    write_archive,
+)
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
-from distill.files import write_whole
 from distill.models.catalog import config_from_dict, family_info, make_family
+from distill.models.library import ModelLibrary
 from distill.models.loaded import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.metadata import ModelMetadata, _now
-from distill.paths import slug
-from distill.training.config import AnyConfig, VQVAEConfig
-
-MODEL_FORMAT_MARKER = "distill_model"
-SAVED_MODEL_VERSION = 1
-SAVED_MODEL_VERSION_V2 = 2
-SUFFIX = ".distill"
-_KEYS = frozenset(
-    ("format", "version", "model_type", "model_state_dict", "spectrogram_config", "training_config", "metadata")
+from distill.models.model_file import (
+    KIND,
+    MODEL_FORMAT_MARKER,
+    SAVED_MODEL_VERSION,
+    SAVED_MODEL_VERSION_V2,
+    SUFFIX,
+    check_format,
+    library_path,
+    read_settings,
+    unusable,
 )
+from distill.training.config import VQVAEConfig
 
-
-def library_path(models_dir: Path, metadata: ModelMetadata) -> Path:
-    """Return the file of a model in a library: its name, and enough of its id to tell namesakes apart."""
-    return models_dir / f"{slug(metadata.name)}_{metadata.model_id[:8]}{SUFFIX}"
+__all__ = [
+    "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "library_path",
+    "load_model", "load_model_v2", "open_model", "read_model_file", "save_model", "save_model_from_checkpoint",
+    "save_model_v2", "save_to_library",
+]  # fmt: skip
 
 
 def save_model(
@@ -185,7 +195,7 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
 
 
 def save_to_library(model_file: Path, models_dir: Path | str) -> Path:
-    """Copy a model file into a library and return the copy's path.
+    """Copy a model file into a library and return the copy's path; see `ModelLibrary.add`.
 
     Raises
     ------
@@ -194,11 +204,7 @@ def save_to_library(model_file: Path, models_dir: Path | str) -> Path:
     ModelFileError
         It cannot be read.
     """
-    data = read_model_file(model_file)
-    target = library_path(Path(models_dir), ModelMetadata.from_dict(data["metadata"]))
-    with model_file.open("rb") as source, write_whole(target) as copy:
-        shutil.copyfileobj(source, copy)
-    return target
+    return ModelLibrary(models_dir).add(model_file).path
 
 
 def read_model_file(path: Path | str) -> dict[str, Any]:
@@ -210,16 +216,8 @@ def read_model_file(path: Path | str) -> dict[str, Any]:
         The file is missing, truncated, damaged, foreign, or from a newer version; the message says which.
     """
     path = Path(path)
-    data = read_archive(path, "model file", ModelFileError)
-    if data.get("format") != MODEL_FORMAT_MARKER:
-        raise ModelFileError(f"{path.name} is not a model file of Distill.")
-    version = data.get("version")
-    if isinstance(version, int) and version > SAVED_MODEL_VERSION_V2:
-        raise ModelFileError(
-            f"{path.name} was written by a newer version of Distill (format {version}). Update Distill to open it."
-        )
-    if version not in (SAVED_MODEL_VERSION, SAVED_MODEL_VERSION_V2) or not data.keys() >= _KEYS:
-        raise ModelFileError(f"{path.name} is not a whole model file of Distill: parts of it are missing.")
+    data = read_archive(path, KIND, ModelFileError)
+    check_format(data, path)
     return data
 
 
@@ -233,17 +231,19 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
     """
     path = Path(path)
     data = read_model_file(path)
+    config, metadata = read_settings(data, path)
     try:
-        config: AnyConfig = config_from_dict(data["training_config"])
         geometry = SpectrogramConfig.from_dict(data["spectrogram_config"])
-        metadata = ModelMetadata.from_dict(data["metadata"])
         family = make_family(config)
     except (ConfigurationError, ValueError, TypeError, AttributeError) as exc:
-        raise ModelFileError(f"{path.name} cannot be used: {exc}") from exc
+        raise unusable(path, exc) from exc
     if family.spectrogram_config != geometry:
         raise ModelFileError(f"{path.name} was trained on another representation than this version of Distill has.")
+    state = data["model_state_dict"]
+    check_network(family.build, state, path, ModelFileError)
+    check_weights(state, path, KIND, ModelFileError)
     model = family.build()
-    apply_state(model, data["model_state_dict"], "network", path, ModelFileError)
+    apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
     opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family)
     if isinstance(config, VQVAEConfig):

@@ -142,7 +142,7 @@ class VQVAEFamily(MelFeatures):
             "codebook_health_snapshot": checkpoint.get("codebook_health"),
         }
 
-    def sample(self, model: nn.Module, count: int, seed: int) -> Tensor | None:
+    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
         """Return None: new sounds need a prior over the codes."""
         return None
 

@@ -1,0 +1,108 @@
+"""The history of made sounds: a line for each, so that none is lost and any can be made again.
+
+``history.jsonl`` in the user's folder of made sounds is only ever appended to.  A line is an event (made, starred,
+removed from the list); what a crash cut short is skipped when it is read.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from distill import paths
+from distill.making.recipe import Recipe
+
+
+def made_dir() -> Path:
+    """Return the folder that made sounds are kept in, with their history."""
+    return paths.data_dir() / "made"
+
+
+@dataclass(frozen=True)
+class MadeSound:
+    """A made sound: its file, which the user may have moved since, how it was made, and whether it is starred."""
+
+    path: Path
+    recipe: Recipe
+    starred: bool = False
+
+
+class MadeHistory:
+    """All that was made on this computer.
+
+    Parameters
+    ----------
+    file
+        The history; by default the user's own.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = made_dir() / "history.jsonl" if file is None else file
+
+    def list(self) -> tuple[MadeSound, ...]:
+        """Return all made sounds, the newest first."""
+        made: dict[str, MadeSound] = {}
+        with suppress(OSError):
+            for line in self.file.read_bytes().splitlines():
+                with suppress(ValueError, KeyError, TypeError, UnicodeDecodeError):
+                    self._apply(json.loads(line), made)
+        return tuple(reversed(made.values()))
+
+    @staticmethod
+    def _apply(event: dict[str, Any], made: dict[str, MadeSound]) -> None:
+        if "made" in event:
+            sound = MadeSound(Path(event["file"]), Recipe.from_dict(event["made"]))
+            made[sound.recipe.id] = sound
+        elif "starred" in event:
+            made[event["id"]] = replace(made[event["id"]], starred=event["starred"] is True)
+        elif "forgotten" in event:
+            made.pop(event["forgotten"], None)
+
+    def add(self, sounds: Iterable[MadeSound]) -> None:
+        """Append made sounds.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written; it is then as it was.
+        """
+        self._append({"made": sound.recipe.to_dict(), "file": str(sound.path)} for sound in sounds)
+
+    def set_star(self, recipe: Recipe, starred: bool) -> None:
+        """Star a sound, or no more.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"id": recipe.id, "starred": starred}])
+
+    def forget(self, recipe: Recipe) -> None:
+        """Take a sound off the list; its file stays.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"forgotten": recipe.id}])
+
+    def _append(self, events: Iterable[dict[str, Any]]) -> None:
+        # A line end first: the line before may have been cut by a crash.
+        text = "".join(f"\n{json.dumps(event, ensure_ascii=True, allow_nan=False)}\n" for event in events)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        left = memoryview(text.encode("ascii"))
+        with self.file.open("ab", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(before)
+                raise

@@ -1,0 +1,132 @@
+"""How a sound was made: all that is needed to make it again.  No torch here."""
+
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import soundfile
+
+from distill import __version__
+
+#: How the kinds of making are called in recipes.
+NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
+_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
+#: Most sounds of one draw, and the highest seed: a stranger's recipe must not ask for more than the terminal may.
+MOST_COUNT, MOST_SEED = 1000, 2**31
+_MARK = "distill recipe "
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a sound was made.
+
+    Attributes
+    ----------
+    kind
+        `NEW`, `TRANSFORMED` or `RECONSTRUCTED`.
+    model_id, model_name, model_file
+        The model; its id is what counts, its file is where it was.
+    seed, count, number, temperature
+        Of a new sound: the draw, how many sounds it had, which of them this is (from 0), and its spread.
+    dry_wet
+        Of a transformed sound: the model's share, 0 to 1.
+    source, source_hash
+        The sound that went in: its file, and the hash of that file's content.
+    made
+        ISO 8601.
+    program
+        Version of Distill that made it.
+    id
+        Tells made sounds apart.
+    """
+
+    kind: str
+    model_id: str
+    model_name: str = ""
+    model_file: str = ""
+    seed: int = 0
+    count: int = 1
+    number: int = 0
+    temperature: float = 1.0
+    dry_wet: float = 1.0
+    source: str = ""
+    source_hash: str = ""
+    made: str = field(default_factory=_now)
+    program: str = __version__
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, without those that mean nothing for this kind."""
+        unused = {
+            NEW: ("dry_wet", "source", "source_hash"),
+            TRANSFORMED: ("seed", "count", "number", "temperature"),
+            RECONSTRUCTED: ("seed", "count", "number", "temperature", "dry_wet"),
+        }[self.kind]
+        return {key: value for key, value in asdict(self).items() if key not in unused}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`'s result; unknown keys are ignored.
+
+        Raises
+        ------
+        ValueError
+            It is not such a result.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError("a recipe must have named parts")
+        values = {}
+        for item in fields(cls):
+            if item.name not in data:
+                continue
+            value, kind = data[item.name], item.type
+            fits = isinstance(value, (int, float) if kind is float else kind)  # type: ignore[arg-type]
+            if isinstance(value, bool) or not fits or (kind is float and not math.isfinite(value)):
+                raise ValueError(f"{item.name} of a recipe cannot be {value!r}")
+            values[item.name] = value
+        made = cls(**{"kind": "", "model_id": "", **values})
+        whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
+        if made.kind not in _KINDS or not made.model_id or not whole:
+            raise ValueError("a recipe lacks its kind, its model or its number")
+        return made
+
+    def to_text(self) -> str:
+        """Return the recipe on one line of ASCII, for a sound file's comment."""
+        return _MARK + json.dumps(self.to_dict(), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Rebuild from `to_text`'s result.
+
+        Raises
+        ------
+        ValueError
+            It is not such a result.
+        """
+        if not text.startswith(_MARK):
+            raise ValueError("not a recipe")
+        return cls.from_dict(json.loads(text.removeprefix(_MARK)))
+
+    def title(self) -> str:
+        """Return a title for a sound file."""
+        if self.kind == NEW:
+            return f"{self.model_name}, seed {self.seed}, number {self.number + 1} of {self.count}"
+        return f"{Path(self.source).stem} through {self.model_name}"
+
+
+def read_recipe(path: Path) -> Recipe | None:
+    """Return the recipe in a sound file that Distill made, or None where there is none."""
+    try:
+        with soundfile.SoundFile(path) as sound:
+            return Recipe.from_text(sound.comment)
+    except (OSError, ValueError, RuntimeError):
+        return None

@@ -1,0 +1,116 @@
+"""Sounds for other programs: what is written is what was made, in every format, and nothing is lost on the way."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from distill.audio.export import export_sound, widen
+from distill.audio.export_options import FORMATS, RATES, ExportOptions
+from distill.errors import ConfigurationError
+
+EVERY = [(row.key, rate) for row in FORMATS for rate in row.rates]
+
+
+def chord(seconds: float = 1.0) -> Any:
+    t = np.arange(int(seconds * 48_000)) / 48_000
+    sound = sum(np.sin(2 * np.pi * f * t + f) for f in (110, 277, 1103, 5009)) * np.exp(-2 * t)
+    return (sound / np.abs(sound).max()).astype(np.float32)
+
+
+def level_db(audio: Any, rate: int, hz: float) -> float:
+    t = np.arange(len(audio)) / rate
+    return float(20 * np.log10(np.abs(np.mean(audio * np.exp(-2j * np.pi * hz * t)))))
+
+
+def correlation(audio: Any) -> float:
+    left, right = audio.T
+    return float(np.mean(left * right) / np.sqrt(np.mean(left**2) * np.mean(right**2)))
+
+
+@pytest.mark.parametrize(("key", "rate"), EVERY)
+@pytest.mark.parametrize("stereo", [False, True])
+def test_every_format_holds_the_sound_and_its_facts(tmp_path: Path, key: str, rate: int, stereo: bool) -> None:
+    sound, options = chord(), ExportOptions(key, rate, stereo)
+    made = export_sound(tmp_path / f"chord{options.kind.suffix}", sound, options, "A title", "a comment, {}")
+    with soundfile.SoundFile(made.path) as file:
+        assert (file.samplerate, file.channels) == (rate, 1 + stereo)
+        assert (file.title, file.comment) == ("A title", "a comment, {}")
+        audio = file.read(always_2d=True)
+    assert abs(len(audio) / rate - 1.0) < 0.06  # MP3 pads to whole frames
+    assert np.abs(audio).max() <= 1.0
+    mono = audio.mean(1) * (np.sqrt(2) if stereo else 1) / made.gain
+    for hz in (110, 277, 1103, 5009):
+        assert abs(level_db(mono, rate, hz) - level_db(sound, 48_000, hz)) < 0.7
+
+
+def test_float_is_exact_and_24_bits_nearly(tmp_path: Path) -> None:
+    sound = chord() * np.float32(0.5)
+    exact, _ = soundfile.read(export_sound(tmp_path / "a.wav", sound, ExportOptions("wav32f")).path, dtype="float32")
+    assert np.array_equal(exact, sound)
+    for key in ("wav24", "flac24"):
+        near, _ = soundfile.read(export_sound(tmp_path / f"b.{key}", sound, ExportOptions(key)).path, dtype="float32")
+        assert np.abs(near - sound).max() <= 2.0**-23
+
+
+def test_dither_keeps_what_rounding_would_lose(tmp_path: Path) -> None:
+    t = np.arange(48_000) / 48_000
+    faint = (0.4 * 2.0**-15 * np.sin(2 * np.pi * 441 * t)).astype(np.float32)  # under half a step of 16 bits
+    with_it, _ = soundfile.read(export_sound(tmp_path / "a.wav", faint).path)
+    without, _ = soundfile.read(export_sound(tmp_path / "b.wav", faint, ExportOptions(dither=False)).path)
+    assert not without.any()
+    assert abs(level_db(with_it, 48_000, 441) - level_db(faint, 48_000, 441)) < 1.5
+    again = export_sound(tmp_path / "c.wav", faint).path
+    assert np.array_equal(soundfile.read(again)[0], with_it)  # the same sound, the same file
+    silent, _ = soundfile.read(export_sound(tmp_path / "d.wav", np.zeros(100)).path)
+    assert not silent.any()
+
+
+@pytest.mark.parametrize("key", [row.key for row in FORMATS])
+def test_nothing_clips(tmp_path: Path, key: str) -> None:
+    loud = np.sign(np.sin(2 * np.pi * 997 * np.arange(24_000) / 48_000)) * 3  # resampling and codecs add to its edges
+    options = ExportOptions(key, 44_100, stereo=True)
+    made = export_sound(tmp_path / "loud", loud, options)
+    audio, _ = soundfile.read(made.path)
+    assert made.gain < 1 / 3
+    assert 0.5 < np.abs(audio).max() <= 1.0
+    assert np.mean(np.abs(audio) >= np.abs(audio).max() - 2.0**-15) < 0.01  # no flat tops
+
+
+def test_two_channels_differ_and_add_up_to_the_sound() -> None:
+    noise = np.random.default_rng(1).standard_normal(96_000).astype(np.float32)
+    wide = widen(noise)
+    assert abs(correlation(wide)) < 0.1
+    np.testing.assert_allclose(wide.sum(1) / np.sqrt(2), noise, atol=1e-5)
+    assert abs(wide[:, 0].std() / wide[:, 1].std() - 1) < 0.05
+    bass = np.sin(2 * np.pi * 40 * np.arange(96_000) / 48_000).astype(np.float32)
+    assert correlation(widen(bass)[20_000:]) > 0.8
+    assert widen(np.ones(1, np.float32)).shape == (1, 2)
+
+
+def test_no_name_is_overwritten(tmp_path: Path) -> None:
+    sound = chord(0.1)
+    names = [export_sound(tmp_path / "new" / "a.wav", sound).path.name for _ in range(3)]
+    assert names == ["a.wav", "a (2).wav", "a (3).wav"]
+    assert export_sound(tmp_path / "a.song", sound).path.name == "a.song.wav"
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_size == 0]
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+    for bad in (np.zeros(0), np.zeros((2, 2)), np.array([np.nan])):
+        with pytest.raises(ValueError, match="exported"):
+            export_sound(tmp_path / "a.wav", bad)
+    blocked = tmp_path / "file"
+    blocked.touch()
+    with pytest.raises(OSError, match="file"):
+        export_sound(blocked / "a.wav", chord(0.1))
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("key", "rate"), [("mp3", 96_000), ("wav16", 8_000), ("wav8", 48_000)])
+def test_what_cannot_be_written_is_refused(key: str, rate: int) -> None:
+    with pytest.raises(ConfigurationError):
+        ExportOptions(key, rate)
+    assert 48_000 in RATES
