@@ -56,9 +56,12 @@ def settings_file() -> Path:
 
 
 def resources_dir() -> Path:
-    """Folder of the bundled resources, in the source tree or in a frozen application."""
+    """Folder of what the window is drawn with: in a frozen application, an installed package or the source tree."""
     bundle = getattr(sys, "_MEIPASS", None)
-    return Path(bundle) / "resources" if bundle else Path(__file__).parents[2] / "resources"
+    if bundle:
+        return Path(bundle) / "resources"
+    installed = Path(__file__).parent / "resources"  # where pyproject.toml puts them in a wheel
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "resources"
 
 
 def slug(text: str, fallback: str = "untitled") -> str:

@@ -1,0 +1,176 @@
+"""Builds the application that needs no Python, and its installers: ``python3 packaging/build.py``.
+
+Works from a fresh clone, with nothing but Python's standard library.  It makes an environment of its own, freezes the
+program with PyInstaller (packaging/distill.spec), and packs it as this system wants it:
+
+    Linux     distill_<version>_amd64.deb (where dpkg-deb is there) and distill-<version>-linux-x86_64.tar.xz
+    Windows   distill-<version>-windows.exe (where Inno Setup is there)
+    macOS     distill-<version>-macos.dmg
+
+Both go to ``dist``.  ``packaging/smoke_test.py`` tries the result; packaging/README.md says more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dev
+
+if sys.version_info < dev.OLDEST_PYTHON:
+    sys.exit("[distill] Building Distill needs Python 3.11 or newer.")
+
+import build_environment
+import linux_packages
+import notices
+import release
+from build_environment import BuildError
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGING = ROOT / "packaging"
+
+#: Debian packages that freezing and packing need beside those of the application.
+BUILD_PACKAGES = ("binutils", "xz-utils", "libxcb-xkb1", "libwayland-client0", "libwayland-cursor0",
+                  "libwayland-egl1")  # fmt: skip
+
+#: So many of the largest parts are named at the end.
+PARTS_NAMED = 12
+
+
+def main(arguments: list[str]) -> int:
+    """Build what the command line asks for and return the exit code."""
+    parser = argparse.ArgumentParser(description="Build the application that needs no Python, and its installers.")
+    parser.add_argument(
+        "--flavour", choices=("cpu", "cuda"), default="cpu",
+        help="the PyTorch to bundle: cpu (for installers), or cuda, for NVIDIA graphics cards (several GB)",
+    )  # fmt: skip
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the results go")
+    parser.add_argument("--work", type=Path, default=ROOT / "build", help="where the environment and scratch files go")
+    parser.add_argument("--bundle-only", action="store_true", help="freeze, and make no installer")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    try:
+        bundle = freeze(options.flavour, options.work.resolve() / options.flavour, options.dist.resolve())
+        made = [bundle]
+        if not options.bundle_only:
+            made += make_installers(bundle, options.work.resolve() / options.flavour, options.dist.resolve())
+    except BuildError as error:
+        dev.say(str(error))
+        return 1
+    except subprocess.CalledProcessError as error:
+        dev.say(f"{error.cmd[0]} failed with code {error.returncode}; its message above says why.")
+        return 1
+    for path in made:
+        dev.say(f"{path}: {_size(path) / 1e6:.0f} MB")
+    for size, name in largest_parts(bundle)[:PARTS_NAMED]:
+        dev.say(f"    {size / 1e6:6.1f} MB  {name}")
+    dev.say(f"Built in {time.monotonic() - started:.0f} s. Try it: python3 packaging/smoke_test.py {bundle}")
+    return 0
+
+
+def freeze(flavour: str, work: Path, dist: Path) -> Path:
+    """Make the frozen application and return its folder (on macOS the .app).
+
+    Raises
+    ------
+    BuildError
+        The environment cannot be made.
+    subprocess.CalledProcessError
+        PyInstaller, or one of the steps before it, failed.
+    """
+    if sys.platform == "linux":
+        dev.install_system_packages(dev.APPLICATION_PACKAGES + BUILD_PACKAGES, set())
+    work.mkdir(parents=True, exist_ok=True)
+    python = build_environment.make(work / "venv", flavour)
+    pictures, notice_file = work / "pictures", work / "NOTICES.txt"
+    _run(python, PACKAGING / "pictures.py", pictures)
+    _run(python, PACKAGING / "notices.py", notice_file)
+    dev.say("Freezing; this takes a few minutes.")
+    variables = {
+        "DISTILL_BUILD_PICTURES": str(pictures),
+        "DISTILL_BUILD_NOTICES": str(notice_file),
+        "DISTILL_BUILD_ID": release.DESKTOP_ID,
+        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONHASHSEED": "1",  # the same sources give the same archive
+    }
+    target = dist / "distill"
+    shutil.rmtree(target, ignore_errors=True)
+    _run(
+        python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--distpath", dist,
+        "--workpath", work / "scratch", PACKAGING / "distill.spec", **variables,
+    )  # fmt: skip
+    if sys.platform == "darwin":
+        (dist / "Distill.app" / "Contents" / "MacOS" / "distill-gui").symlink_to("distill")
+        return dist / "Distill.app"
+    if sys.platform == "linux":
+        (target / "distill-gui").symlink_to("distill")
+        _add_debian_notices(target / "_internal")
+    return target
+
+
+def _add_debian_notices(internal: Path) -> None:
+    """Add to the notices the licences of the system's libraries that PyInstaller took along."""
+    if not shutil.which("dpkg-query"):
+        return
+    folders = [internal, internal / "sound"]
+    libraries = [path for folder in folders for path in folder.glob("lib*.so*") if not path.is_symlink()]
+    packages = notices.debian_packages(libraries)
+    with (internal / "NOTICES.txt").open("a", encoding="utf-8") as file:
+        file.write(notices.debian_notices(packages))
+
+
+def make_installers(bundle: Path, work: Path, dist: Path) -> list[Path]:
+    """Pack the bundle as this system wants it and return the files."""
+    pictures = work / "pictures"
+    if sys.platform == "linux":
+        made = [linux_packages.make_archive(bundle, pictures, dist)]
+        if shutil.which("dpkg-deb"):
+            made.append(linux_packages.make_deb(bundle, pictures, dist))
+        return made
+    if sys.platform == "darwin":
+        target = dist / f"distill-{release.version()}-macos.dmg"
+        subprocess.run(["bash", str(PACKAGING / "macos" / "make_dmg.sh"), str(bundle), str(target)], check=True)
+        return [target]
+    compiler = shutil.which("iscc") or r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe"
+    if not Path(compiler).exists():
+        dev.say("Inno Setup is not here, so no installer is made.")
+        return []
+    defines = {"Version": release.version(), "Bundle": bundle, "Target": dist, "Icon": pictures / "distill.ico"}
+    command = [compiler, *(f"/D{name}={value}" for name, value in defines.items())]
+    subprocess.run([*command, str(PACKAGING / "windows" / "distill.iss")], check=True)
+    return [dist / f"distill-{release.version()}-windows.exe"]
+
+
+def largest_parts(bundle: Path) -> list[tuple[int, str]]:
+    """Return the size in bytes and name of the parts of a bundle, largest first; a package's folder is one part."""
+    sizes: dict[str, int] = {}
+    for path in bundle.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            parts = [part for part in path.relative_to(bundle).parts if part != "_internal"]
+            name = "/".join(parts[:3]) if parts[0] == "torch" and parts[1:2] == ["lib"] else parts[0]
+            sizes[name] = sizes.get(name, 0) + path.stat().st_size
+    return sorted(((size, name) for name, size in sizes.items()), reverse=True)
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file() and not inner.is_symlink())
+
+
+def _run(python: Path, *arguments: str | Path, **variables: str) -> None:
+    """Run a step in the build environment."""
+    command = [str(python), *map(str, arguments)]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, stdin=subprocess.DEVNULL, check=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

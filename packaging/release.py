@@ -1,0 +1,113 @@
+"""What a release is called and what has changed in it, read from the one place of each.
+
+The version is ``__version__`` of the package, the changes are in ``.github/CHANGELOG.md``; everything else (the Debian
+changelog, the AppStream releases, the version resources) is made from those two.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: Name of the application among all others of a desktop, also that of its window (``distill.gui.app``) and, on macOS,
+#: of its bundle.  It must belong to a domain of the publisher before the first release to a store.
+DESKTOP_ID = "org.distill_audio.Distill"
+
+_HEADING = re.compile(r"^## (?P<version>\d+\.\d+\.\d+) \((?P<date>\d{4}-\d\d-\d\d)\)$")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One entry of the changelog: its version, its date (ISO 8601), and what has changed."""
+
+    version: str
+    date: str
+    changes: tuple[str, ...]
+
+
+def version() -> str:
+    """Return the version of this source tree.
+
+    Raises
+    ------
+    ValueError
+        The package does not say it.
+    """
+    text = (ROOT / "src" / "distill" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if found is None:
+        raise ValueError("src/distill/__init__.py has no __version__")
+    return found[1]
+
+
+def changelog() -> list[Release]:
+    """Return the releases, newest first.
+
+    Raises
+    ------
+    ValueError
+        A heading is not of the form ``## 1.2.3 (2026-01-31)``, or a release has no changes.
+    """
+    releases: list[Release] = []
+    for line in (ROOT / ".github" / "CHANGELOG.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            heading = _HEADING.match(line)
+            if heading is None:
+                raise ValueError(f"{line!r} is no heading of a release")
+            releases.append(Release(heading["version"], heading["date"], ()))
+        elif releases and line.startswith(("- ", "  ")):
+            *before, last = releases
+            changes = list(last.changes)
+            if line.startswith("- "):
+                changes.append(line[2:].strip())
+            else:
+                changes[-1] = f"{changes[-1]} {line.strip()}"
+            releases = [*before, Release(last.version, last.date, tuple(changes))]
+    if not releases or not all(entry.changes for entry in releases):
+        raise ValueError(".github/CHANGELOG.md has a release without changes")
+    return releases
+
+
+def debian_changelog(maintainer: str) -> str:
+    """Return the changelog in Debian's form."""
+    entries = []
+    for entry in changelog():
+        date = datetime.fromisoformat(entry.date).replace(tzinfo=UTC, hour=12)
+        changes = "\n".join(
+            textwrap.fill(text, 78, initial_indent="  * ", subsequent_indent="    ") for text in entry.changes
+        )
+        head = f"distill ({entry.version}) stable; urgency=medium"
+        entries.append(f"{head}\n\n{changes}\n\n -- {maintainer}  {date:%a, %d %b %Y %H:%M:%S +0000}\n")
+    return "\n".join(entries)
+
+
+def licence() -> str:
+    """Return the licence that the project states (SPDX), or that it states none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    stated = project.get("license")
+    return stated if isinstance(stated, str) else "LicenseRef-proprietary"
+
+
+def copyright_notice() -> str:
+    """Return the text of the ``copyright`` file that every Debian package has."""
+    stated = licence()
+    own = "All rights reserved; no licence has been stated." if stated == "LicenseRef-proprietary" else stated
+    return (
+        f"Distill {version()}\n\nCopyright {changelog()[0].date[:4]} the authors of Distill.\n{own}\n\n"
+        "The program contains Python, PyTorch, Qt and the work of many others. Who they are, and the texts of their\n"
+        "licences, is in /usr/share/doc/distill/NOTICES.txt. Those that Debian has, too:\n\n"
+        "  GNU Lesser General Public License 2.1: /usr/share/common-licenses/LGPL-2.1\n"
+        "  GNU Lesser General Public License 3: /usr/share/common-licenses/LGPL-3\n"
+        "  GNU General Public License 3: /usr/share/common-licenses/GPL-3\n"
+        "  Apache License 2.0: /usr/share/common-licenses/Apache-2.0\n"
+    )
+
+
+if __name__ == "__main__":  # the notes of the newest release, for the workflow
+    print("\n".join(f"- {text}" for text in changelog()[0].changes))
