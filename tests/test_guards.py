@@ -16,22 +16,24 @@ SOURCE = ROOT / "src" / "distill"
 #: What each part may know beside itself.  The order is that of the way of the data.  Settings and events are the
 #: words that models and loop have in common, and know nothing themselves.
 WORDS = {"training.config", "training.metrics"}
-BASE = {"", "errors", "files", "paths", "lazy", "archive", "validation"}
+BASE = {"", "errors", "files", "paths", "lazy", "archive", "stored", "trash", "validation"}
 KNOWS: dict[str, set[str]] = {
     "audio": BASE,
     "models": BASE | WORDS | {"audio"},
     "training": BASE | {"audio", "models"},
     "playback": BASE | {"audio"},
-    "gui": BASE | {"settings", "diagnostics", "audio", "models", "training", "playback"},
+    "making": BASE | {"audio", "models"},
+    "gui": BASE | {"making", "settings", "diagnostics", "audio", "models", "training", "playback"},
 }
 
 #: Modules that the window or a quick answer in the terminal needs, and that must therefore come without torch.
 TORCH_FREE = [
     "__init__", "errors", "files", "paths", "lazy", "settings", "diagnostics", "__main__",
-    "cli", "cli_models", "cli_options", "terminal", "interrupt",
-    "audio.corpus", "audio.io", "audio.cache", "audio.demo",
-    "models.catalog", "models.metadata", "validation",
-    "training.config", "training.metrics", "training.recipe", "training.run_folder",
+    "cli", "cli_library", "cli_models", "cli_options", "terminal", "interrupt",
+    "audio.corpus", "audio.io", "audio.cache", "audio.demo", "audio.overview",
+    "models.catalog", "models.metadata", "models.library", "stored.reading", "trash", "validation",
+    "making.recipe", "making.history", "audio.export",
+    "training.config", "training.metrics", "training.recipe", "training.run_folder", "training.split",
 ]  # fmt: skip
 
 MOST_LINES, MOST_FUNCTION_LINES = 400, 80

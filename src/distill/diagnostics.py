@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from distill import paths
+from distill.errors import DistillError
 
 LOG_BYTES = 1_000_000
 LOG_FILES = 4
@@ -43,11 +44,15 @@ class Report:
         The whole traceback.
     origin
         Where it was caught: a thread's name, or what was being destroyed.
+    is_expected
+        Whether it is one that a user can act on, and that should have been told where it happened: ``summary`` is
+        then its sentence.
     """
 
     summary: str
     details: str
     origin: str
+    is_expected: bool = False
 
 
 Observer = Callable[[Report], None]
@@ -118,10 +123,13 @@ def report(error: BaseException, origin: str | None = None) -> Report:
     Report
         What was told; ``origin`` defaults to the name of the calling thread.
     """
+    is_expected = isinstance(error, DistillError)
+    summary = str(error) if is_expected else "".join(traceback.format_exception_only(error))
     made = Report(
-        summary="".join(traceback.format_exception_only(error)).strip().replace("\n", " "),
+        summary=summary.strip().replace("\n", " "),
         details="".join(traceback.format_exception(error)),
         origin=origin or threading.current_thread().name,
+        is_expected=is_expected,
     )
     log.error("%s: %s", made.origin, made.details)
     with _lock:

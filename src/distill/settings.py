@@ -12,7 +12,7 @@ from distill.paths import settings_file
 log = logging.getLogger(__name__)
 
 #: What the lists hold.
-_LISTS: dict[str, type] = {"sounds": str, "columns": int}
+_LISTS: dict[str, type] = {"sounds": str, "recent": str, "excluded": str, "sound_columns": str, "columns": int}
 
 
 @dataclass
@@ -23,14 +23,35 @@ class WindowSettings:
     ----------
     sounds
         Files and folders that were listed, in the order they came.
+    recent
+        Folders of sounds that were listed lately, newest first.
+    excluded
+        Sound files that the user does not want to train on, whether they are listed just now or not.
+    sound_columns, sound_list
+        Columns of the list of sounds that are wanted, the most important one first, empty for the default; and the
+        widths and sorting of that list, base64 in the toolkit's own format.
+    hears_walking
+        Whether walking through the sounds with the arrow keys plays them.
     run
         Folder of the run that was shown, or empty.
     family, preset, epochs
         The training controls; ``epochs`` 0 means the family's default.
+    advanced
+        What the next run is to differ in from its preset: by family, then by the setting's name.
+    side_tab
+        Which of the tabs at the left is open, counted from 0.
+    page
+        Which page of the window is open: 0 is the training, 1 the models.
+    making
+        What the panel that makes sound was set to, in that panel's own words; empty for the default.
     appearance
         ``"system"``, ``"light"`` or ``"dark"``.
+    plots
+        What the panel of curves shows and how, in that panel's own words; empty for the default.
     volume
         The player's, linear, from 0 to 1.
+    output_device, output_host_api
+        What sounds are played through: the device's name and the system's interface to it; empty for the default.
     geometry
         The window's place and size, base64 in the toolkit's own format; empty for the default.
     columns
@@ -38,12 +59,24 @@ class WindowSettings:
     """
 
     sounds: list[str] = field(default_factory=list)
+    recent: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    sound_columns: list[str] = field(default_factory=list)
+    sound_list: str = ""
+    hears_walking: bool = True
     run: str = ""
     family: str = ""
     preset: str = "auto"
     epochs: int = 0
+    advanced: dict[str, Any] = field(default_factory=dict)
+    side_tab: int = 0
+    page: int = 0
+    making: dict[str, Any] = field(default_factory=dict)
     appearance: str = "system"
+    plots: dict[str, Any] = field(default_factory=dict)
     volume: float = 0.8
+    output_device: str = ""
+    output_host_api: str = ""
     geometry: str = ""
     columns: list[int] = field(default_factory=list)
 

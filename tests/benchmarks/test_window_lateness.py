@@ -88,9 +88,8 @@ def test_the_event_loop_while_training_on_all_cores(window: MainWindow, qtbot: Q
     ends = time.monotonic() + 60
     while window.runs.bridge.state is RunState.TRAINING and time.monotonic() < ends:
         late.append(lateness.measure(qtbot, 1.0))
-        if sounds := window.previews.tree.sound_count:  # the user listens meanwhile
-            index = window.previews.tree.index(0, 0)
-            window.previews.view.activated.emit(window.previews.tree.index(len(late) % min(sounds, 3), 0, index))
+        if columns := window.previews.grid.columnCount():  # the user listens meanwhile
+            window.previews.view.activated.emit(window.previews.view.model().index(0, len(late) % columns))
     ninety_nine, worst = report("training, previews, playing", np.concatenate(late))
     print(f"steps: {window.runs.bridge.history.step_count}, underflows: {window.playing.playback.player.underflows}")
     assert ninety_nine < 30

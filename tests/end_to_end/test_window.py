@@ -20,7 +20,7 @@ from distill.gui.main_window import MainWindow
 from distill.gui.training_thread import RunState
 from distill.playback.player import PlayerState
 from distill.training.run_folder import RunRecord, read_history
-from tests.playback.test_player import correlations
+from tests.playback.listening import correlations
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 
@@ -83,8 +83,8 @@ def test_from_a_folder_to_a_sound_one_can_hear(
     qtbot.waitUntil(lambda: max(len(c.yData) for c in curves if c.yData is not None) >= 2)
 
     previews = find(window, QAbstractItemView, "previewList")
-    qtbot.waitUntil(lambda: window.previews.tree.sound_count >= 3, timeout=PATIENCE)
-    sound = previews.model().index(0, 0, previews.model().index(0, 0))
+    qtbot.waitUntil(lambda: window.previews.grid.sound_count >= 3, timeout=PATIENCE)
+    sound = previews.model().index(0, 0)
     player = window.playing.playback
     with null_sink.recording() as take:
         click(xvfb, qtbot, previews.viewport(), previews.visualRect(sound).center())

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as CancelEvent
 from typing import Any
@@ -23,6 +24,7 @@ from distill.training.metrics import (
     TrainingNotice,
 )
 from distill.training.run_folder import RunFolder, RunRecord
+from distill.training.stopping import wants_finish
 
 STEPS = 4
 
@@ -111,6 +113,8 @@ class FakeEngine:
             for number in range(STEPS):
                 if cancel.is_set():
                     time.sleep(self.cancel_seconds)
+                    if wants_finish(cancel) and (epoch or number):
+                        return self._finish(record, run, epoch + bool(number), tell)
                     return "stopped"
                 time.sleep(self.step_seconds)
                 made = step(epoch, number)
@@ -122,6 +126,16 @@ class FakeEngine:
             for path in make_previews(run.previews, epoch):
                 tell(PreviewEvent(epoch, str(path), 48_000))
         tell(TrainingNotice("overfitting", "Overfitting: the gap is 30 %."))
+        return "finished"
+
+    def _finish(self, record: RunRecord, run: RunFolder, made: int, tell: MetricsCallback) -> str:
+        """End the epoch under way where it stands, as the engine does."""
+        if made > len(list(run.checkpoints.iterdir())):
+            run.append_history([epoch_end(made - 1, made)])
+            (run.checkpoints / f"checkpoint_epoch{made - 1:04}.pt").touch()
+            tell(epoch_end(made - 1, made))
+        (run.path / "model.distill").touch()
+        record.config = replace(record.config, max_epochs=made)
         return "finished"
 
 
@@ -149,6 +163,7 @@ class FakeOutput:
     format = OutputFormat(48_000, 2)
     latency_seconds = 0.0
     underflows = 0
+    is_stand_in = is_stalled = False
 
     def __init__(self, fill: Callable[[NDArray[np.float32]], bool], on_drained: Callable[[], None]) -> None:
         assert threading.current_thread() is not threading.main_thread(), "the window itself opened the device"
@@ -172,7 +187,11 @@ class FakeDevice:
 
     def __init__(self) -> None:
         self.outputs: list[FakeOutput] = []
+        self.chosen: list[object] = []  # which device was asked for, each time
 
-    def __call__(self, fill: Callable[[NDArray[np.float32]], bool], on_drained: Callable[[], None]) -> FakeOutput:
+    def __call__(
+        self, fill: Callable[[NDArray[np.float32]], bool], on_drained: Callable[[], None], chosen: object = None
+    ) -> FakeOutput:
+        self.chosen.append(chosen)
         self.outputs.append(FakeOutput(fill, on_drained))
         return self.outputs[-1]

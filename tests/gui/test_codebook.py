@@ -248,7 +248,7 @@ def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
 
 def test_the_previews_of_the_family_are_explained(opened: MainWindow) -> None:
     assert opened.previews.note.isVisible()
-    assert opened.previews.tree.sound_count == 2
+    assert opened.previews.grid.sound_count == 1
     opened.previews.show_previews([])
     assert not opened.previews.note.isVisible()
     assert "no new sounds" in opened.previews.empty.text.text()

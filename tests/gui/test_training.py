@@ -67,6 +67,7 @@ def test_nothing_can_be_started_without_sounds(window: MainWindow) -> None:
 
 
 def test_a_run_from_start_to_finish(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    engine.step_seconds = 0.02  # long enough to be seen training
     start(loaded, 3)
     await_state(qtbot, loaded, RunState.TRAINING)
     assert not button(loaded, "startButton").isEnabled()
@@ -102,7 +103,7 @@ def test_the_curves_show_what_was_measured(loaded: MainWindow, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: drawn() == [3.0, 2.0, 1.0])
     loss = loaded.findChild(pg.PlotWidget, "lossPlot")
     assert loss is not None
-    qtbot.waitUntil(lambda: sorted(len(i.xData) for i in loss.getPlotItem().listDataItems()) == [3, 3, 3 * STEPS])
+    qtbot.waitUntil(lambda: sorted(len(i.xData) for i in loss.getPlotItem().listDataItems()) == [3, 3, 3, 3 * STEPS])
     assert [i.angle for i in plot.getPlotItem().items if isinstance(i, pg.InfiniteLine)] == [0]
     assert [i.value() for i in plot.getPlotItem().items if isinstance(i, pg.InfiniteLine)] == [0.5]
     codebook = loaded.findChild(pg.PlotWidget, "codebookPlot")
@@ -116,7 +117,7 @@ def test_start_stays_off_until_the_thread_has_ended(loaded: MainWindow, engine: 
     await_state(qtbot, loaded, RunState.TRAINING)
     click(loaded, "cancelButton")
     assert loaded.runs.bridge.state is RunState.STOPPING
-    assert "Stopping" in eta(loaded)
+    assert "Pausing" in eta(loaded)
     qtbot.wait(200)
     assert not button(loaded, "startButton").isEnabled()
     assert not button(loaded, "cancelButton").isEnabled()
@@ -124,7 +125,7 @@ def test_start_stays_off_until_the_thread_has_ended(loaded: MainWindow, engine: 
     await_state(qtbot, loaded, RunState.IDLE)
     assert button(loaded, "startButton").isEnabled()
     assert button(loaded, "resumeButton").isEnabled()
-    assert "Stopped" in eta(loaded)
+    assert "Paused" in eta(loaded)
 
 
 def test_the_window_answers_while_the_engine_is_prepared(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
@@ -164,7 +165,7 @@ def test_the_shown_run_comes_back_at_the_next_start_and_goes_on(
     again = make_window(qtbot, engine, device)
     qtbot.waitUntil(button(again, "resumeButton").isEnabled)
     assert again.controls.epochs.value() == 30
-    assert again.previews.tree.rowCount() == len(measured.epochs)
+    assert again.previews.grid.rowCount() == len(measured.epochs)
     qtbot.waitUntil(lambda: len(again.browser.usable_paths()) == 4)
     click(again, "resumeButton")
     await_state(qtbot, again, RunState.TRAINING)
@@ -190,7 +191,7 @@ def test_a_run_of_the_terminal_can_be_opened(
     thread.start()
     thread.join()
     window.runs.runs.open(folder)
-    qtbot.waitUntil(lambda: window.previews.tree.rowCount() == 6)
+    qtbot.waitUntil(lambda: window.previews.grid.rowCount() == 6)
     assert "6 of 6" in eta(window)
     assert RunRecord.load(folder).status == "finished"
     assert not button(window, "resumeButton").isEnabled()
@@ -280,7 +281,7 @@ def test_the_whole_way_by_keyboard(loaded: MainWindow, qtbot: QtBot, engine: Fak
     QTest.keyClicks(loaded.controls.epochs, "500")
     engine.step_seconds = 0.01
     QTest.keyClick(loaded, Qt.Key.Key_R, control)
-    qtbot.waitUntil(lambda: loaded.previews.tree.rowCount() > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: loaded.previews.grid.rowCount() > 0, timeout=10_000)
     QTest.keyClick(loaded, Qt.Key.Key_3, control)
     assert loaded.previews.view.hasFocus()
     QTest.keyClick(loaded.previews.view, Qt.Key.Key_Down)
@@ -312,7 +313,8 @@ def test_a_plot_is_moved_by_keys_and_shows_all_again(loaded: MainWindow, qtbot: 
     await_state(qtbot, loaded, RunState.IDLE)
     plot = loaded.plots.loss.widget
     box = plot.getPlotItem().getViewBox()
-    qtbot.waitUntil(lambda: box.viewRange()[0][1] > 2.9)
+    qtbot.waitUntil(lambda: box.viewRange()[0][1] > 2.9 and box.viewRange()[1][0] < 0.1)  # both axes show all
+    qtbot.wait(300)  # and the last redraw is over
     whole = box.viewRange()
     QTest.keyClick(plot, Qt.Key.Key_Right)
     assert box.viewRange()[0][0] > whole[0][0]

@@ -12,6 +12,7 @@
 5. After the window has closed, the import is waited for if it is still under way.
 """
 
+import logging
 import signal
 import socket
 import sys
@@ -25,29 +26,37 @@ from PySide6.QtWidgets import QApplication
 
 from distill import __version__
 from distill.gui.main_window import MainWindow
+from distill.gui.opening import Opener
 from distill.gui.reports import ReportWatcher
 from distill.paths import resources_dir
+
+log = logging.getLogger(__name__)
+
+#: Name of the desktop entry, by which a desktop finds the window's icon; the same as in packaging/release.py.
+DESKTOP_ID = "org.distill_audio.Distill"
 
 #: Longest time that a thread holds the interpreter lock while another waits for it.  Python's own 5 ms add up to a
 #: stutter when the window asks for the lock dozens of times in a frame while the training works.
 SWITCH_SECONDS = 0.001
 
 
-def run(folder: Path | None = None) -> int:
-    """Open the window, on a folder of sounds where one is given; return the exit code when it has closed."""
+def run(path: Path | None = None) -> int:
+    """Open the window, with a folder of sounds or a model where one is given; return the exit code at its end."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("distill")
     app.setApplicationDisplayName("Distill")
     app.setApplicationVersion(__version__)
-    app.setDesktopFileName("distill")
+    app.setDesktopFileName(DESKTOP_ID)
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
     window = MainWindow()
-    if folder is not None:
-        window.open_folder(folder)
+    opener = Opener(app, window)
+    if path is not None:
+        opener.open(path)
     watcher = ReportWatcher(window)
     wakeup = _Signals(window)
+    window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:
         return app.exec()

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from distill.gui import theme
 from distill.gui.codebook_reader import Code
+from distill.gui.key_help import KeyGroup, KeyHelp, native
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -135,6 +136,7 @@ class CodebookStrip(QTableView):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("codebookStrip")
+        self.setToolTip(self.tr("The codes of each level, darker the more often they are used. A click plays one."))
         self.setAccessibleName(self.tr("Codes by level"))
         self.codes = CodeTable(self)
         self.setModel(self.codes)
@@ -164,6 +166,10 @@ class CodebookStrip(QTableView):
         self.setFixedHeight(min(height + 2 * self.frameWidth(), TALLEST))
         self._share_width()
         self.setCurrentIndex(self.codes.index_of(Code(0, 0)))  # where the arrow keys start
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(self.tr("Codes"), (KeyHelp(native("Space", "Return"), self.tr("Hear the code")),))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space and Enter play; a key that is held plays once."""

@@ -4,8 +4,18 @@ import time
 from dataclasses import fields
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from distill.gui import theme
 from distill.gui.panel import Panel
@@ -28,9 +38,12 @@ class TrainingControls(Panel):
     """Shows where the run stands and says what the user wants; it never starts anything by itself."""
 
     start_asked = Signal()
-    stop_asked = Signal()
+    pause_asked = Signal()
+    finish_asked = Signal()
     resume_asked = Signal()
     family_chosen = Signal(str)
+    #: The advanced settings are to be seen, or not any more.
+    advanced_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -40,10 +53,13 @@ class TrainingControls(Panel):
         self._fill_family()
         self._fill_preset()
         self._fill_epochs()
-        self.start, self.stop, self.resume = self._make_buttons()
+        self.advanced = self._make_advanced()
+        self.header.addWidget(self.advanced)
+        self.start, self.stop, self.finish, self.resume = self._make_buttons()
         self.progress = QProgressBar()
         self.progress.setObjectName("progressBar")
         self.progress.setAccessibleName(self.tr("Progress of the training"))
+        self.progress.setToolTip(self.tr("How much of the run is done; the line below says how long the rest takes."))
         self.progress.setTextVisible(False)
         self.progress.setRange(0, PROGRESS_STEPS)
         self.eta = QLabel()
@@ -55,7 +71,8 @@ class TrainingControls(Panel):
         self.body.addWidget(self.eta)
         self._state = RunState.IDLE
         self._default_epochs = self.epochs.value()
-        self._has_sounds = self._can_resume = False
+        self._has_sounds = self._can_resume = self._can_finish = False
+        self._is_finishing = False
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
         self._guess_at = 0.0
         self._place = ""
@@ -92,7 +109,7 @@ class TrainingControls(Panel):
         """Let the buttons follow the training thread."""
         self._state = state
         if state is RunState.PREPARING:
-            self._eta_at, self._place = None, ""
+            self._eta_at, self._place, self._is_finishing = None, "", False
             self.progress.setRange(0, 0)
             self.show_message(self.tr("Preparing…"))
         elif state is RunState.TRAINING:
@@ -100,7 +117,11 @@ class TrainingControls(Panel):
             self._clock.start()
         elif state is RunState.STOPPING:
             self._clock.stop()
-            self.show_message(self.tr("Stopping: a checkpoint is being written…"))
+            self.show_message(
+                self.tr("Finishing: the last epoch is measured, then the model is written…")
+                if self._is_finishing
+                else self.tr("Pausing: a checkpoint is being written…")
+            )
         else:
             self._clock.stop()
             self.progress.setRange(0, PROGRESS_STEPS)
@@ -111,10 +132,18 @@ class TrainingControls(Panel):
         self._has_sounds = has_sounds
         self._update_buttons()
 
-    def show_can_resume(self, can_resume: bool) -> None:
-        """Say whether the run that is shown can be continued."""
-        self._can_resume = can_resume
+    def show_can_resume(self, can_resume: bool, can_finish: bool = False) -> None:
+        """Say whether the run that is shown can be continued, and whether it can be called finished as it is."""
+        self._can_resume, self._can_finish = can_resume, can_finish
         self._update_buttons()
+
+    def show_finishing(self, is_finishing: bool) -> None:
+        """Say whether what ends the run under way finishes it, or pauses it."""
+        self._is_finishing = is_finishing
+
+    def show_changed(self, count: int) -> None:
+        """Say how many advanced settings differ from the preset's: they count though they are not seen."""
+        self.advanced.setText(self.tr("Advanced · {0} changed").format(count) if count else self.tr("Advanced"))
 
     def show_preparation(self, progress: PreparationProgress) -> None:
         """Show how far the work before the first step is."""
@@ -181,7 +210,11 @@ class TrainingControls(Panel):
     def _update_buttons(self) -> None:
         is_idle = self._state is RunState.IDLE
         self.start.setEnabled(is_idle and self._has_sounds)
-        self.stop.setEnabled(self._state in (RunState.PREPARING, RunState.TRAINING))
+        self.stop.setEnabled(
+            self._state in (RunState.PREPARING, RunState.TRAINING)
+            or (self._state is RunState.STOPPING and self._is_finishing)
+        )
+        self.finish.setEnabled(self._state is RunState.TRAINING or (is_idle and self._can_finish))
         self.resume.setEnabled(is_idle and self._can_resume)
         for widget in (self.family, self.preset, self.epochs):
             widget.setEnabled(is_idle)
@@ -219,7 +252,7 @@ class TrainingControls(Panel):
         fields = (
             (self.tr("F&amily"), self.family),
             (self.tr("&Preset"), self.preset),
-            (self.tr("&Epochs"), self.epochs),
+            (self.tr("Epo&chs"), self.epochs),
         )
         for column, (text, widget) in enumerate(fields):
             label = QLabel(text)
@@ -231,10 +264,32 @@ class TrainingControls(Panel):
             grid.setColumnStretch(column, 2 if column < 2 else 1)
         return grid
 
-    def _make_buttons(self) -> tuple[QPushButton, QPushButton, QPushButton]:
+    def _make_advanced(self) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName("advancedButton")
+        button.setText(self.tr("Advanced"))
+        button.setToolTip(self.tr("Show every setting of the chosen family, in place of the curves."))
+        button.setAccessibleName(self.tr("Advanced settings"))
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setProperty("chip", True)
+        button.toggled.connect(self.advanced_toggled)
+        return button
+
+    def _make_buttons(self) -> tuple[QPushButton, QPushButton, QPushButton, QPushButton]:
         descriptions = (
             ("startButton", self.tr("&Start"), self.start_asked, self.tr("Train a new model on these sounds.")),
-            ("cancelButton", self.tr("S&top"), self.stop_asked, self.tr("Stop with a checkpoint, to resume later.")),
+            (
+                "cancelButton", self.tr("Pa&use"), self.pause_asked,
+                self.tr("Stop at once with a checkpoint, and free the processor or graphics card. Resume goes on."),
+            ),
+            (
+                "finishButton", self.tr("Finish no&w"), self.finish_asked,
+                self.tr(
+                    "End the run with the epochs that it has made: a model in your library, as from a full run. "
+                    "The epoch under way ends where it stands."
+                ),
+            ),
             (
                 "resumeButton", self.tr("&Resume"), self.resume_asked,
                 self.tr("Continue the run that is shown, from where it stopped. More epochs make it longer."),
@@ -247,11 +302,11 @@ class TrainingControls(Panel):
             button.setToolTip(tip)
             button.clicked.connect(signal)
             made.append(button)
-        return made[0], made[1], made[2]
+        return made[0], made[1], made[2], made[3]
 
     def _make_button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
-        for button, stretch in ((self.start, 2), (self.stop, 1), (self.resume, 1)):
-            row.addWidget(button, stretch)
+        for button in (self.start, self.stop, self.finish, self.resume):
+            row.addWidget(button, 1)
         return row

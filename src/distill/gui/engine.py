@@ -16,7 +16,7 @@ from typing import cast
 
 from distill.gui.background import lower_own_priority
 from distill.gui.jobs import Engine
-from distill.playback import output
+from distill.playback import devices
 
 ENGINE_MODULE = "distill.training.loop"
 
@@ -92,4 +92,4 @@ class EngineLoader:
             # through them while it holds the interpreter lock, which is seen as a stutter.
             gc.freeze()
             gc.enable()
-        output.preload()
+        devices.preload()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from distill.gui import theme
 from distill.gui.icons import icon
@@ -18,12 +18,21 @@ Level = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True)
+class NoticeAction:
+    """What a notice offers to do, as a button; the notice goes when it is done."""
+
+    text: str
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class Notice:
     """A sentence for the user.  A newer one on the same topic takes its place."""
 
     topic: str
     message: str
     level: Level
+    action: NoticeAction | None = None
 
 
 class NoticeBar(QFrame):
@@ -43,15 +52,20 @@ class NoticeBar(QFrame):
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._count = QLabel()
         self._count.setObjectName("muted")
+        self._action = QPushButton()
+        self._action.setObjectName("noticeAction")
+        self._action.setProperty("small", True)
+        self._action.clicked.connect(self._on_action)
         self._buttons = {
-            "previous": self._button(self.tr("Previous notice"), lambda: self._go(-1)),
-            "next": self._button(self.tr("Next notice"), lambda: self._go(1)),
-            "close": self._button(self.tr("Dismiss this notice"), self._dismiss),
+            "previous": self._button("previousNotice", self.tr("Previous notice"), lambda: self._go(-1)),
+            "next": self._button("nextNotice", self.tr("Next notice"), lambda: self._go(1)),
+            "close": self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss),
         }
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.MARGIN, theme.HALF, theme.HALF, theme.HALF)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self._text, 1)
+        layout.addWidget(self._action)
         layout.addWidget(self._count)
         for button in self._buttons.values():
             layout.addWidget(button)
@@ -66,14 +80,14 @@ class NoticeBar(QFrame):
         """The sentence that is shown."""
         return self._notices[self._shown].message if self._notices else ""
 
-    def tell(self, topic: str, message: str, level: Level = "warning") -> None:
+    def tell(self, topic: str, message: str, level: Level = "warning", action: NoticeAction | None = None) -> None:
         """Show a notice in place of an older one on the same topic; what is only information goes by itself."""
         self._until.pop(topic, None)
         if level == "info":
             self._until[topic] = time.monotonic() + INFO_SECONDS
             self._clock.start()
         self._notices = [n for n in self._notices if n.topic != topic]
-        self._notices.append(Notice(topic, message, level))
+        self._notices.append(Notice(topic, message, level, action))
         self._shown = len(self._notices) - 1
         self._render()
 
@@ -97,8 +111,9 @@ class NoticeBar(QFrame):
         if event.type() == QEvent.Type.PaletteChange:
             self._draw_icons()
 
-    def _button(self, name: str, action: Callable[[], None]) -> QToolButton:
+    def _button(self, object_name: str, name: str, action: Callable[[], None]) -> QToolButton:
         button = QToolButton()
+        button.setObjectName(object_name)
         button.setAccessibleName(name)
         button.setToolTip(name)
         button.clicked.connect(action)
@@ -110,6 +125,12 @@ class NoticeBar(QFrame):
 
     def _dismiss(self) -> None:
         self.forget(self._notices[self._shown].topic)
+
+    def _on_action(self) -> None:
+        notice = self._notices[self._shown]
+        self.forget(notice.topic)
+        if notice.action is not None:
+            notice.action.do()
 
     def _on_tick(self) -> None:
         now = time.monotonic()
@@ -126,6 +147,10 @@ class NoticeBar(QFrame):
         self._shown = min(self._shown, len(self._notices) - 1)
         notice = self._notices[self._shown]
         self._text.setText(notice.message)
+        self._action.setVisible(notice.action is not None)
+        self._action.setText(notice.action.text if notice.action is not None else "")
+        self._action.setAccessibleName(self._action.text())
+        self._action.setToolTip(notice.message if notice.action is not None else "")
         self.setAccessibleName(self.tr("Notice"))
         self.setAccessibleDescription(notice.message)
         several = len(self._notices) > 1

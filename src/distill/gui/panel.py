@@ -6,6 +6,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from distill.gui import theme
 from distill.gui.icons import pixmap
 
+#: Height of a panel's header: that of a button in it.
+HEADER_HEIGHT = 28
+
 
 class Panel(QFrame):
     """A titled pane.  ``header`` takes what belongs beside the title, ``body`` the content."""
@@ -19,6 +22,7 @@ class Panel(QFrame):
         self.detail = QLabel()
         self.detail.setObjectName("muted")
         self.header = QHBoxLayout()
+        self.title.setMinimumHeight(HEADER_HEIGHT)  # titles of neighbours stand on one line
         self.header.setSpacing(theme.GAP)
         self.header.addWidget(self.title)
         self.header.addStretch(1)

@@ -6,17 +6,19 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill import paths
+from distill.gui.advanced import AdvancedPanel
 from distill.gui.controls import TrainingControls
-from distill.gui.jobs import EngineSource
+from distill.gui.jobs import EngineSource, TrainJob
 from distill.gui.notices import NoticeBar
 from distill.gui.plots import PlotsPanel
 from distill.gui.previews import PreviewPanel
 from distill.gui.run_control import RunControl
+from distill.gui.settings_presenter import SettingsPresenter
 from distill.gui.shown_run import ShownRun
 from distill.gui.sounds_presenter import SoundsPresenter
 from distill.gui.training_thread import RunState
 from distill.models.catalog import FamilyInfo, family_info
-from distill.training.metrics import EpochMetrics, PreviewEvent, TrainingCompleteEvent, VQEpochMetrics
+from distill.training.metrics import EpochMetrics, MetricsHistory, PreviewEvent, TrainingCompleteEvent, VQEpochMetrics
 
 
 class RunsPresenter(QObject):
@@ -32,6 +34,7 @@ class RunsPresenter(QObject):
         engine: EngineSource,
         sounds: SoundsPresenter,
         controls: TrainingControls,
+        advanced: AdvancedPanel,
         plots: PlotsPanel,
         previews: PreviewPanel,
         notices: NoticeBar,
@@ -42,14 +45,17 @@ class RunsPresenter(QObject):
         self._previews, self._notices = previews, notices
         self.runs = RunControl(engine, self)
         self.bridge = self.runs.bridge
+        self.settings = SettingsPresenter(controls, advanced, self)
         controls.start_asked.connect(self.start)
-        controls.stop_asked.connect(self.bridge.stop)
+        controls.pause_asked.connect(self.pause)
+        controls.finish_asked.connect(self.finish)
         controls.resume_asked.connect(self.resume)
         controls.family_chosen.connect(self._on_family_chosen)
         controls.epochs.valueChanged.connect(self._update_resume)
         sounds.sounds_changed.connect(self._on_sounds_changed)
         self.runs.run_opened.connect(self._on_run_opened)
         self.runs.told.connect(notices.tell)
+        self.runs.marked_finished.connect(self._on_marked_finished)
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
         self.bridge.history_replaced.connect(self._on_history_replaced)
@@ -66,10 +72,33 @@ class RunsPresenter(QObject):
         self._previews.show_previews([])
         self._previews.show_family(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
+        self._controls.advanced.setChecked(False)  # the curves are what is looked at now
         self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
-            self._sounds.usable(), self._sounds.name,
+            self._sounds.usable(), self._sounds.name, self.settings.changes,
         )  # fmt: skip
+        self.run_changed.emit()
+
+    def pause(self) -> None:
+        """Stop the run under way with a checkpoint."""
+        self._controls.show_finishing(False)
+        self.bridge.stop()
+        self._controls.show_state(self.bridge.state)  # it may have been stopping already, to finish
+
+    def finish(self) -> None:
+        """Finish the run under way, or the one that is shown, with the epochs that it has made."""
+        self._controls.show_finishing(True)
+        self.runs.finish()
+
+    def close_run(self) -> None:
+        """Show no run any more: the one that is shown goes."""
+        self.runs.close_run()
+        self._previews.show_previews([])
+        self._plots.show_history(MetricsHistory(), None)
+        self.settings.show_config(None)
+        self._controls.show_progress(0.0)
+        self._controls.show_message("")
+        self.codes_changed.emit(None)
         self.run_changed.emit()
 
     def resume(self) -> None:
@@ -89,16 +118,19 @@ class RunsPresenter(QObject):
     def _on_family_chosen(self, family: str) -> None:
         info = family_info(family)
         self._plots.show_monitor(info.monitor)
-        if not self._previews.tree.sound_count:  # what is listed is of the run that is shown
+        if not self._previews.grid.sound_count:  # what is listed is of the run that is shown
             self._previews.show_family(info)
 
     def _on_sounds_changed(self) -> None:
-        self._controls.show_has_sounds(bool(self._sounds.usable()))
+        count = len(self._sounds.usable())
+        self._controls.show_has_sounds(count > 0)
+        self.settings.show_sound_count(count)
 
     def _on_run_opened(self, run: ShownRun) -> None:
         config = run.record.config
         self._controls.choose(config.family, "", config.max_epochs)
         self._controls.show_progress(run.share_done)
+        self.settings.show_run(run, is_wanted=self.runs.was_asked)
         info = family_info(config.family)
         self._plots.show_monitor(info.monitor)
         self._plots.show_history(run.history, config)
@@ -122,6 +154,8 @@ class RunsPresenter(QObject):
     def _on_history_replaced(self) -> None:
         if self.bridge.config is not None:
             self._plots.show_monitor(family_info(self.bridge.config.family).monitor)
+            if isinstance(self.bridge.job, TrainJob):
+                self.settings.show_config(self.bridge.config, len(self.bridge.job.file_paths))
         self._plots.show_history(self.bridge.history, self.bridge.config)
 
     def _on_data(self) -> None:
@@ -142,17 +176,27 @@ class RunsPresenter(QObject):
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
         texts = {
             "finished": self.tr("Finished. The model is in your library."),
-            "stopped": self.tr("Stopped. Resume goes on from here."),
+            "stopped": self.tr("Paused. Resume goes on from here."),
             "failed": self.tr("The training ended with an error: see the notice above."),
         }
         self._controls.show_message(texts[ending.outcome])
         if ending.outcome == "finished":
-            self._controls.show_progress(1.0)
+            self._show_finished()
         if self.bridge.config is not None:
             self._tell_codes(family_info(self.bridge.config.family))
+
+    def _on_marked_finished(self) -> None:
+        self._controls.show_message(self.tr("Finished. The model is in your library."))
+        self._show_finished()
+
+    def _show_finished(self) -> None:
+        self._controls.show_progress(1.0)
+        if self.runs.epochs_asked:  # fewer than were asked for, where it was finished early
+            self._controls.choose("", "", self.runs.epochs_asked)
 
     def _tell_codes(self, info: FamilyInfo) -> None:
         self.codes_changed.emit(self.runs.folder if info.monitor == "codebook" else None)
 
     def _update_resume(self) -> None:
-        self._controls.show_can_resume(self.runs.can_resume(self._controls.epochs.value()))
+        can_resume = self.runs.can_resume(self._controls.epochs.value())
+        self._controls.show_can_resume(can_resume, self.runs.can_finish())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.gui.preview_tree import PreviewSound, find_previews
+from distill.gui.preview_sound import PreviewSound, find_previews
 from distill.training.metrics import AnyHistory
 from distill.training.run_folder import RunRecord, read_history
 

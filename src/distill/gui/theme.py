@@ -2,7 +2,7 @@
 
 Light or dark follows the system (`QStyleHints.colorScheme`).  A widget that paints by itself asks `colors()` for
 what is current and paints anew on ``QEvent.PaletteChange``.  The one accent is copper, what a still is made of; the
-two curve colours, copper and blue, are told apart with any kind of colour vision.
+three curve colours, copper, blue and plum, are told apart with any kind of colour vision.
 """
 
 import logging
@@ -49,6 +49,8 @@ class Colors:
     good: str
     fair: str
     bad: str
+    third: str
+    steps: str
 
 
 LIGHT = Colors(
@@ -56,7 +58,7 @@ LIGHT = Colors(
     text="#24211d", muted="#6b645c", disabled="#a79f96", hover="#f3efea", pressed="#e7e1d9",
     accent="#b5541c", accent_hover="#9c4716", accent_soft="#f8e7db", accent_text="#ffffff",
     info="#e8eff7", warning="#fdf1d3", error="#fbe4e1", second="#1f6fb5", faint="#dcc0ad", good="#2f7d4f",
-    fair="#8a5a00", bad="#b3261e",
+    fair="#8a5a00", bad="#b3261e", third="#8a2f6b", steps="#8f8880",
 )  # fmt: skip
 
 DARK = Colors(
@@ -64,7 +66,7 @@ DARK = Colors(
     text="#ece8e3", muted="#a8a199", disabled="#6f6963", hover="#2c2a28", pressed="#383532",
     accent="#e58a4e", accent_hover="#f09a60", accent_soft="#43301f", accent_text="#1d130b",
     info="#1e2d3d", warning="#3d3215", error="#47211d", second="#6fb1ea", faint="#6b4c38", good="#7cc79a",
-    fair="#e8b44c", bad="#ff8a7d",
+    fair="#e8b44c", bad="#ff8a7d", third="#ffadc9", steps="#8d867e",
 )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ import logging
 import time
 from collections import deque
 from enum import Enum
-from threading import Event as CancelEvent
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
@@ -31,6 +30,7 @@ from distill.training.metrics import (
     VQEpochMetrics,
     VQStepMetrics,
 )
+from distill.training.stopping import RunStop
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class TrainingThread(QThread):
         super().__init__(parent)
         self._engine, self._job, self._events = engine, job, events
         self._completed = False
-        self.cancel_event = CancelEvent()
+        self.cancel_event = RunStop()
 
     def run(self) -> None:
         """Train; Qt calls this in the new thread.  Threads that the engine starts inherit the low priority."""
@@ -121,8 +121,8 @@ class TrainingBridge(QObject):
         wanted = self.job.max_epochs if isinstance(self.job, ResumeJob) else None
         return wanted or (self.config.max_epochs if self.config is not None else 0)
 
-    def start(self, job: Job) -> None:
-        """Start a run.
+    def start(self, job: Job, is_to_finish: bool = False) -> None:
+        """Start a run; one that is only to be finished ends where its checkpoint stands.
 
         Raises
         ------
@@ -135,6 +135,8 @@ class TrainingBridge(QObject):
         self._events.clear()
         self._thread = TrainingThread(self._engine, job, self._events, self)
         self._thread.finished.connect(self._on_thread_finished)
+        if is_to_finish:
+            self._thread.cancel_event.finish()
         self._set_state(RunState.PREPARING)
         self._timer.start()
         self._thread.start()
@@ -143,6 +145,12 @@ class TrainingBridge(QObject):
         """Ask the run to end with a checkpoint; returns at once, `run_ended` follows."""
         if self._thread is not None:
             self._thread.cancel_event.set()
+            self._set_state(RunState.STOPPING)
+
+    def finish(self) -> None:
+        """Ask the run to end as finished, with the epochs that it has made; returns at once, `run_ended` follows."""
+        if self._thread is not None:
+            self._thread.cancel_event.finish()
             self._set_state(RunState.STOPPING)
 
     def stop_and_wait(self) -> None:

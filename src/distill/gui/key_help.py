@@ -1,0 +1,82 @@
+"""The keys of the window, as they are found in it: those of the menus, and those that panels have of their own.
+
+A widget that takes keys itself says which by a method ``key_group``.  Nothing is written down twice: a shortcut that
+is changed in a menu, or a panel that gets a new key, shows in the list of keys by itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+
+@dataclass(frozen=True)
+class KeyHelp:
+    """What some keys do.
+
+    Attributes
+    ----------
+    keys
+        As the platform writes them, for example ``Ctrl+O``; several are other ways to the same.
+    text
+        What they do.
+    """
+
+    keys: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class KeyGroup:
+    """Keys that belong together: those of a menu, or those of a panel while it has the focus."""
+
+    title: str
+    entries: tuple[KeyHelp, ...]
+
+
+def native(*keys: str) -> tuple[str, ...]:
+    """Return keys, given as ``Ctrl+O``, as the platform writes them."""
+    return tuple(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in keys)
+
+
+def help_of_actions(actions: Iterable[QAction]) -> tuple[KeyHelp, ...]:
+    """Return the keys of actions; what has none is left out.  A key may also stand in the text, behind a tab."""
+    found = []
+    for action in actions:
+        text, _, shown = action.text().partition("\t")
+        keys = tuple(s.toString(QKeySequence.SequenceFormat.NativeText) for s in action.shortcuts())
+        if keys or shown:
+            found.append(KeyHelp(keys or native(shown), plain(text)))
+    return tuple(found)
+
+
+def plain(text: str) -> str:
+    """Return a label without the mark of its access key, and without the dots that promise a dialog."""
+    return text.replace("&&", "\0").replace("&", "").replace("\0", "&").rstrip("…")
+
+
+def key_groups(bar: QMenuBar, window: QWidget) -> list[KeyGroup]:
+    """Return all keys of a window: menu by menu, then panel by panel."""
+    groups = []
+    for action in bar.actions():
+        menu = action.menu()
+        if isinstance(menu, QMenu):
+            groups.append(KeyGroup(plain(action.text()), help_of_actions(_actions_in(menu))))
+    seen = {group.title for group in groups}
+    for widget in window.findChildren(QWidget):
+        of_widget = getattr(widget, "key_group", None)
+        group = of_widget() if callable(of_widget) else None
+        if isinstance(group, KeyGroup) and group.title not in seen:
+            seen.add(group.title)
+            groups.append(group)
+    return [group for group in groups if group.entries]
+
+
+def _actions_in(menu: QMenu) -> Iterator[QAction]:
+    for action in menu.actions():
+        inner = action.menu()
+        if isinstance(inner, QMenu):
+            yield from _actions_in(inner)
+        elif not action.isSeparator():
+            yield action

@@ -1,0 +1,205 @@
+"""The list of made sounds as one works with it: click, keys, stars, dragging out."""
+
+from PySide6.QtCore import QElapsedTimer, QEvent, QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QContextMenuEvent, QDrag, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView
+
+from distill.gui.key_help import KeyGroup, KeyHelp, native
+from distill.gui.made_delegate import MadeDelegate, star_target
+from distill.gui.made_table import MADE_ROLE, FilteredMade
+from distill.gui.maker import ListedSound
+from distill.gui.waveform import Thumbnails
+
+#: While a key is held down, a sound is played once the cursor has stood still for so long.
+_WALK_MILLISECONDS = 120
+_ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
+class MadeView(QListView):
+    """Rows of made sounds: a click, Space, Enter and walking with the arrow keys play, and rows can be dragged out."""
+
+    playing_asked = Signal(object)  # Path
+    #: Star these; or, where all are starred, take their stars away.
+    starring_asked = Signal(object)  # list of ListedSound
+    deleting_asked = Signal()
+    undo_asked = Signal()
+    copying_asked = Signal()
+    exporting_asked = Signal()
+    menu_asked = Signal(QPoint)
+
+    def __init__(self, model: FilteredMade, thumbnails: Thumbnails) -> None:
+        super().__init__()
+        self.setObjectName("madeList")
+        self.setAccessibleName(self.tr("Made sounds"))
+        self.setToolTip(
+            self.tr("What models have made. Click or press Space to hear one; drag it out to use it.")
+        )
+        self.setModel(model)
+        self.setItemDelegate(MadeDelegate(thumbnails, self))
+        self.setUniformItemSizes(True)
+        self.setMouseTracking(True)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._since_click = QElapsedTimer()
+        self._clicked = QPersistentModelIndex()
+        self._walking = QTimer(self, singleShot=True, interval=_WALK_MILLISECONDS)
+        self._walking.timeout.connect(lambda: self._ask(self.currentIndex()))
+        self.clicked.connect(self._on_clicked)
+        self.activated.connect(self._on_activated)
+
+    def chosen_sounds(self) -> list[ListedSound]:
+        """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
+        chosen = sorted(self.selectedIndexes(), key=lambda index: index.row())
+        return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(MADE_ROLE), ListedSound)]
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        entries = (
+            (("Space", "Return"), self.tr("Play the sound")),
+            (("S",), self.tr("Star, or take the star away")),
+            (("Ctrl+C",), self.tr("Copy the files")),
+            (("Ctrl+E",), self.tr("Export")),
+            (("Del",), self.tr("Move to the trash")),
+            (("Ctrl+Z",), self.tr("Take back out of the trash")),
+        )
+        return KeyGroup(self.tr("Made sounds"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
+
+    # Keys.
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._action_of(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play, star, copy, export, delete, undo, or walk and play."""
+        asked = self._action_of(event)
+        if asked:
+            if not event.isAutoRepeat():
+                self._carry_out(asked)
+            return
+        before = self.currentIndex()
+        super().keyPressEvent(event)
+        if event.key() in _ARROWS and self.currentIndex() != before:
+            self._walking.start(_WALK_MILLISECONDS if event.isAutoRepeat() else 0)
+
+    def keyboardSearch(self, _search: str) -> None:
+        """Look for nothing: S stars."""
+
+    def _action_of(self, event: QKeyEvent) -> str:
+        """Return what a key means here, or nothing."""
+        for key, what in ((QKeySequence.StandardKey.Copy, "copy"), (QKeySequence.StandardKey.Undo, "undo")):
+            if event.matches(key):
+                return what
+        is_control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        if event.key() == Qt.Key.Key_E and is_control:
+            return "export"
+        if event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            return ""
+        plain = {
+            Qt.Key.Key_Space: "play", Qt.Key.Key_S: "star", Qt.Key.Key_Delete: "delete",
+            Qt.Key.Key_Backspace: "delete",
+        }  # fmt: skip
+        return plain.get(Qt.Key(event.key()), "")
+
+    def _carry_out(self, what: str) -> None:
+        if what == "play":
+            self._ask(self.currentIndex())
+        elif what == "undo":
+            self.undo_asked.emit()
+        elif sounds := self.chosen_sounds():
+            if what == "star":
+                self.starring_asked.emit(sounds)
+            else:
+                {"copy": self.copying_asked, "export": self.exporting_asked, "delete": self.deleting_asked}[what].emit()
+
+    # The mouse.
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take a click on a star for itself: it neither plays nor chooses."""
+        if self._starred_at(event) is None:
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Star, where the star is."""
+        sound = self._starred_at(event)
+        if sound is not None and self.state() == QAbstractItemView.State.NoState:
+            self.starring_asked.emit([sound])
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Let the second of two quick clicks on a star be a click, too."""
+        if self._starred_at(event) is None:
+            super().mouseDoubleClickEvent(event)
+
+    def _starred_at(self, event: QMouseEvent) -> ListedSound | None:
+        place = event.position().toPoint()
+        index = self.indexAt(place)
+        sound = index.data(MADE_ROLE)
+        is_plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
+        is_star = is_plain and star_target(self.visualRect(index)).contains(place)
+        return sound if is_star and isinstance(sound, ListedSound) else None
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
+        if event.reason() == QContextMenuEvent.Reason.Mouse:
+            index, place = self.indexAt(self.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
+        else:
+            index = self.currentIndex()
+            place = self.viewport().mapToGlobal(self.visualRect(index).center())
+        if index.isValid():
+            if not self.selectionModel().isSelected(index):
+                self.setCurrentIndex(index)
+            self.menu_asked.emit(place)
+
+    def startDrag(self, _supported: Qt.DropAction) -> None:
+        """Let the chosen sounds be dropped as files, in a DAW or a file manager; they are copied, never moved."""
+        drag = self.make_drag()
+        if drag is not None:
+            drag.exec(Qt.DropAction.CopyAction)
+
+    def make_drag(self) -> QDrag | None:
+        """Return what is dragged out: the files of the chosen sounds; None when none of them is there any more."""
+        data = self.model().mimeData(self.selectedIndexes())
+        if not data.urls():
+            return None
+        drag = QDrag(self)
+        drag.setMimeData(data)
+        row = self.visualRect(self.currentIndex())
+        drag.setPixmap(self.viewport().grab(row))
+        drag.setHotSpot(QPoint(min(row.width(), 40) // 2, row.height() // 2))
+        return drag
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Paint the rows in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.viewport().update()
+
+    # Playing.
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self._clicked = QPersistentModelIndex(index)
+        self._since_click.start()
+        modifiers = QGuiApplication.keyboardModifiers()
+        if not modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+            self._ask(index)  # with these keys one chooses several
+
+    def _on_activated(self, index: QModelIndex) -> None:
+        interval = QGuiApplication.styleHints().mouseDoubleClickInterval()
+        is_double_click = self._since_click.isValid() and self._since_click.elapsed() < interval
+        if not (is_double_click and self._clicked == QPersistentModelIndex(index)):  # its first click plays already
+            self._ask(index)
+
+    def _ask(self, index: QModelIndex) -> None:
+        self._walking.stop()
+        sound = index.data(MADE_ROLE)
+        if isinstance(sound, ListedSound):
+            self.playing_asked.emit(sound.path)

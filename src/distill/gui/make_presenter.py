@@ -1,0 +1,274 @@
+"""Between the panel that makes sound and the models: making, keeping, playing, exporting."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog
+
+from distill.audio.formats import SOUND_SUFFIXES
+from distill.errors import DistillError
+from distill.gui import maker
+from distill.gui.background import BackgroundTask, end_tasks
+from distill.gui.export_dialog import ExportChoices, ExportDialog
+from distill.gui.jobs import EngineSource
+from distill.gui.make_panel import MakePanel
+from distill.gui.maker import Arrived, ExportWish, ListedSound, Maker, NewWish, Removed, Share, Wish
+from distill.gui.notices import NoticeAction, NoticeBar
+from distill.gui.playback_presenter import PlaybackPresenter
+from distill.gui.reveal import reveal
+from distill.gui.sound_browser import SoundBrowser
+from distill.models.library import ModelEntry
+from distill.playback.player import PlayerState, PlayerStatus
+
+#: Topics of the notices about making, about the list of what was made, and about exports.
+TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
+
+Work = Callable[[Callable[[Any], None], threading.Event], Any]
+
+
+class MakePresenter(QObject):
+    """Carries out what the panel asks for."""
+
+    def __init__(
+        self,
+        engine: EngineSource,
+        panel: MakePanel,
+        playing: PlaybackPresenter,
+        browser: SoundBrowser,
+        notices: NoticeBar,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
+        self._maker = Maker()
+        self._making: BackgroundTask | None = None
+        self._keeping: BackgroundTask | None = None
+        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # what is to be done with the list, in order
+        self._removed: list[tuple[Removed, ...]] = []
+        self._wants_first = False  # the first sound of those under way is to be heard
+        self._is_closed = False
+        self.choices = ExportChoices()
+        made = panel.made
+        panel.making_asked.connect(self.make)
+        panel.cancelling_asked.connect(self.cancel)
+        panel.choosing_asked.connect(self._on_choosing_asked)
+        panel.model_changed.connect(self._on_model_changed)
+        panel.appeared.connect(self.refresh)
+        made.playing_asked.connect(self._on_playing_asked)
+        made.starring_asked.connect(self._on_starring_asked)
+        made.remaking_asked.connect(self._on_remaking_asked)
+        made.settings_asked.connect(lambda sound: panel.show_recipe(sound.recipe))
+        made.reveal_asked.connect(reveal)
+        made.exporting_asked.connect(self._on_exporting_asked)
+        made.deleting_asked.connect(self._on_deleting_asked)
+        made.undo_asked.connect(self.undo)
+        browser.current_changed.connect(panel.transform.show_offered)
+        playing.playback.status_changed.connect(self._on_status)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the next start of the window should find as it is."""
+        return {**self.panel.settings(), **self.choices.to_dict()}
+
+    def restore(self, settings: dict[str, Any]) -> None:
+        """Take up settings of last time."""
+        self.panel.restore(settings)
+        self.choices.restore(settings)
+
+    def close(self) -> None:
+        """End what runs; what was asked of the list is still done."""
+        self._is_closed = True
+        self.panel.made.thumbnails.close()
+        self.cancel()
+        if self._keeping is not None:
+            self._keeping.wait()
+        end_tasks(self)
+        for work, _done in self._waiting:
+            work(lambda _value: None, threading.Event())
+        self._waiting.clear()
+
+    # Making.
+
+    def make(self, wish: Wish) -> None:
+        """Make what is wanted with the model that is shown."""
+        entry = self.panel.entry
+        if entry is None or self._making is not None:
+            return
+        self._wants_first = True
+        text = self.tr("Making new sounds…") if isinstance(wish, NewWish) else self.tr("Sending it through the model…")
+        self._start(lambda tell, cancel: self._maker.make(wish, entry, tell, cancel), text)
+
+    def cancel(self) -> None:
+        """Stop making; what is ready by now stays."""
+        if self._making is not None:
+            self._making.cancel()
+            self.panel.status.setText(self.tr("Stopping…"))
+
+    def _on_remaking_asked(self, sound: ListedSound) -> None:
+        if self._making is None:
+            self._wants_first = True
+            self._start(partial(maker.make_again, sound.made), self.tr("Making it again…"))
+
+    def _start(self, work: Work, text: str) -> None:
+        self._notices.forget(TOPIC)
+        engine = self._engine
+
+        def with_engine(tell: Callable[[Any], None], cancel: threading.Event) -> None:
+            engine()  # waits for the import of torch, which then happens once and in one place
+            work(tell, cancel)
+
+        task = BackgroundTask(with_engine, self)
+        task.setObjectName("making")
+        task.progressed.connect(self._on_progress)
+        task.failed.connect(self._on_failed)
+        task.finished.connect(self._on_made)
+        self._making = task
+        self.panel.show_busy(True, text)
+        task.start()
+
+    def _on_progress(self, news: Arrived | Share) -> None:
+        if isinstance(news, Share):
+            self.panel.show_share(news.done)
+            return
+        self.panel.made.table.add(news.sound)
+        if self._wants_first:
+            self._wants_first = False
+            self.panel.made.go_to(news.sound.recipe.id)
+            if self._playing.playback.status.state is not PlayerState.PLAYING:
+                self._playing.play(news.sound.path)
+
+    def _on_made(self) -> None:
+        self._making = None
+        if not self._is_closed:
+            self.panel.show_busy(False)
+            if self.panel.entry is None:
+                self._maker.forget_model()
+            self.refresh()  # what was kept after a cancel was not told
+
+    def _on_model_changed(self, _entry: ModelEntry | None) -> None:
+        self._notices.forget(TOPIC)
+        if self._making is None:
+            self._maker.forget_model()
+
+    def _on_choosing_asked(self) -> None:
+        panel = self.panel
+        sources = panel.transform.sources
+        start = sources[0].parent if sources and sources[0].parent.is_dir() else Path.home()
+        dialog = QFileDialog(panel.window(), self.tr("Choose sounds to send through the model"), str(start))
+        dialog.setObjectName("chooseSourceDialog")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(SOUND_SUFFIXES))
+        dialog.setNameFilters([self.tr("Sounds ({0})").format(patterns), self.tr("All files (*)")])
+        dialog.filesSelected.connect(lambda files: panel.take_sources([Path(file) for file in files]))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    # The list.
+
+    def refresh(self) -> None:
+        """Read the history anew."""
+        self._keep(lambda _tell, _cancel: maker.list_sounds(), self._on_listed)
+
+    def undo(self) -> None:
+        """Bring back what was deleted last."""
+        if self._removed:
+            removed = self._removed.pop()
+            self._notices.forget(LIST_TOPIC)
+            self._keep(lambda _tell, _cancel: maker.bring_back(removed))
+            self.refresh()
+
+    def _on_starring_asked(self, sounds: list[ListedSound]) -> None:
+        starred = not all(s.made.starred for s in sounds)
+        self._notices.forget(LIST_TOPIC)
+        self.panel.made.table.set_starred([s.recipe.id for s in sounds], starred)
+        self._keep(lambda _tell, _cancel: maker.set_stars([s.made for s in sounds], starred))
+
+    def _on_deleting_asked(self, sounds: list[ListedSound]) -> None:
+        if self._playing.playback.status.path in [s.path for s in sounds]:
+            self._playing.playback.stop()
+        self.panel.made.table.remove([s.recipe.id for s in sounds])
+        self._keep(lambda _tell, _cancel: maker.remove([s.made for s in sounds]), self._on_removed)
+
+    def _on_removed(self, removed: tuple[Removed, ...]) -> None:
+        self._removed.append(removed)
+        name = removed[0].sound.path.name
+        text = (
+            self.tr("{0} is in the trash now.").format(name)
+            if len(removed) == 1
+            else self.tr("{0} sounds are in the trash now.").format(len(removed))
+        )
+        self._notices.tell(LIST_TOPIC, text, "info", NoticeAction(self.tr("Undo"), self.undo))
+
+    def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
+        if not self._waiting:  # else the list is about to be another one
+            self.panel.made.show_sounds(sounds)
+
+    def _keep(self, work: Work, on_done: Callable[[Any], None] = lambda _result: None) -> None:
+        """Do something with the history, after what was asked before."""
+        self._waiting.append((work, on_done))
+        self._keep_on()
+
+    def _keep_on(self) -> None:
+        if self._keeping is not None or not self._waiting or self._is_closed:
+            return
+        work, on_done = self._waiting.pop(0)
+        task = BackgroundTask(work, self)
+        task.setObjectName("made sounds")
+        task.succeeded.connect(on_done)
+        task.failed.connect(self._on_keeping_failed)
+        task.finished.connect(self._on_kept)
+        self._keeping = task
+        task.start()
+
+    def _on_kept(self) -> None:
+        self._keeping = None
+        self._keep_on()
+
+    def _on_keeping_failed(self, error: Exception) -> None:
+        self._tell(LIST_TOPIC, error)
+        self.refresh()  # the list shows what is so, not what was wished
+
+    # Playing.
+
+    def _on_playing_asked(self, path: Path) -> None:
+        self._playing.play(path)
+
+    def _on_status(self, status: PlayerStatus) -> None:
+        self.panel.made.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+
+    # Export.
+
+    def _on_exporting_asked(self, sounds: list[ListedSound]) -> None:
+        dialog = ExportDialog([s.made for s in sounds], self.choices, self.panel.window())
+        dialog.export_asked.connect(self.export)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def export(self, wish: ExportWish) -> None:
+        """Write made sounds for other programs."""
+        self._notices.forget(EXPORT_TOPIC)
+        task = BackgroundTask(lambda tell, cancel: maker.export(wish, tell, cancel), self)
+        task.setObjectName("export")
+        task.succeeded.connect(self._on_exported)
+        task.failed.connect(lambda error: self._tell(EXPORT_TOPIC, error))
+        task.start()
+
+    def _on_exported(self, files: list[Path]) -> None:
+        if files:
+            text = (
+                self.tr("Exported {0} to {1}.").format(files[0].name, files[0].parent)
+                if len(files) == 1
+                else self.tr("Exported {0} sounds to {1}.").format(len(files), files[0].parent)
+            )
+            self._notices.tell(EXPORT_TOPIC, text, "info")
+
+    def _on_failed(self, error: Exception) -> None:
+        self._tell(TOPIC, error)
+
+    def _tell(self, topic: str, error: Exception) -> None:
+        if not isinstance(error, (DistillError, OSError, ImportError)):
+            raise error  # a bug: reported as one
+        self._notices.tell(topic, str(error), "error")

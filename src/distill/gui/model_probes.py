@@ -1,0 +1,142 @@
+"""What a model sounds like: the last previews of its run, or a sound that it makes for the purpose.
+
+No Qt and, until a sound is made, no torch.  All of this reads from the disk, and belongs into a background thread.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from distill import paths
+from distill.audio.corpus import RUN_MARKER
+from distill.audio.io import write_wav
+from distill.errors import ConfigurationError, DistillError, ModelFileError
+from distill.gui.preview_sound import PreviewKind, PreviewSound, find_previews
+from distill.models.catalog import family_info
+from distill.models.entry import ModelEntry, read_facts
+from distill.training.run_folder import MODEL, RunRecord
+
+log = logging.getLogger(__name__)
+
+#: Seed of the sound that is made to hear a model: always the same, so that models can be compared by ear.
+SEED = 0
+
+
+class ProbeKind(Enum):
+    """What a probe sound is."""
+
+    NEW = "new"
+    ORIGINAL = "original"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A sound to hear a model by; ``number`` counts from 0 among those of its kind."""
+
+    kind: ProbeKind
+    number: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What there is to hear of a model, and whether one more sound can be made where there is nothing."""
+
+    entry: ModelEntry
+    sounds: tuple[Probe, ...]
+    can_make: bool
+
+
+def find_probes(entry: ModelEntry) -> Probes:
+    """Return what there is to hear of a model: previews of its run, then what was made for it before."""
+    sounds: tuple[Probe, ...] = ()
+    run = find_run(entry)
+    if run is not None:
+        sounds = last_probes(find_previews(run / "previews"))
+    if not sounds and (made := _made_path(entry)).is_file():
+        sounds = (Probe(ProbeKind.NEW, 0, made),)
+    return Probes(entry, sounds, can_make_new_sounds(entry))
+
+
+def can_make_new_sounds(entry: ModelEntry) -> bool:
+    """Whether the model's family makes new sounds."""
+    with suppress(ConfigurationError):
+        return family_info(entry.family).makes_new_sounds
+    return False
+
+
+def last_probes(previews: list[PreviewSound]) -> tuple[Probe, ...]:
+    """Return the newest preview of each kind and number: new sounds first, then originals beside reconstructions."""
+    newest: dict[tuple[bool, int, PreviewKind], PreviewSound] = {}
+    for sound in previews:
+        key = (sound.slot.is_pair, sound.number, sound.kind)
+        if key not in newest or newest[key].epoch < sound.epoch:
+            newest[key] = sound
+    kinds = {
+        PreviewKind.SAMPLE: ProbeKind.NEW,
+        PreviewKind.ORIGINAL: ProbeKind.ORIGINAL,
+        PreviewKind.RECONSTRUCTION: ProbeKind.MODEL,
+    }
+    return tuple(Probe(kinds[kind], number, newest[key].path) for key in sorted(newest) for _, number, kind in [key])
+
+
+def find_run(entry: ModelEntry) -> Path | None:
+    """Return the folder of the run that made a model, or None where it is gone or was made on another computer.
+
+    A model notes the moment at which its run began; where two runs began in the same one, their model files decide.
+    """
+    if not entry.facts.trained:
+        return None
+    found = [folder for folder in _run_folders() if _began(folder) == entry.facts.trained]
+    same = [folder for folder in found if _model_id(folder / MODEL) in (None, entry.model_id)]
+    return same[0] if same else None
+
+
+def _run_folders() -> Iterator[Path]:
+    with suppress(OSError):
+        for path in paths.runs_dir().iterdir():
+            if (path / RUN_MARKER).is_file():
+                yield path
+
+
+def _began(folder: Path) -> str:
+    try:
+        return RunRecord.load(folder).created
+    except DistillError:
+        return ""
+
+
+def _model_id(path: Path) -> str | None:
+    try:
+        return read_facts(path).model_id if path.is_file() else None
+    except ModelFileError:
+        return None
+
+
+def make_probe(entry: ModelEntry) -> Path:
+    """Let a model make one sound, and return its file.  Imports torch.
+
+    Raises
+    ------
+    DistillError
+        The model cannot be used.
+    OSError
+        The sound cannot be written.
+    """
+    from distill.making.sounds import make_new
+    from distill.models.persistence import open_model
+
+    path = _made_path(entry)
+    made = next(make_new(open_model(entry.path), entry.path, 1, SEED))
+    write_wav(path, made.audio)
+    return path
+
+
+def _made_path(entry: ModelEntry) -> Path:
+    """Return where the sound is kept: for a file that was changed it is made anew."""
+    name = f"{paths.slug(entry.path.stem, 'model')} {entry.mtime_ns:x}.wav"
+    return paths.cache_dir() / "probes" / name

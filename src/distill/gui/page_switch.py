@@ -1,0 +1,79 @@
+"""The pages of the window, and the two words at its top left that switch between them."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
+
+#: The pages, by their place.
+TRAINING, MODELS = 0, 1
+
+
+class PageSwitch(QWidget):
+    """Shows which page is open, and says which one is wanted; the arrow keys go from one to the other."""
+
+    page_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("pageSwitch")
+        self.setAccessibleName(self.tr("Pages"))
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        for page, name, text, tip in (
+            (TRAINING, "trainingPageButton", self.tr("Training"), self.tr("Choose sounds and train a model on them.")),
+            (
+                MODELS,
+                "modelsPageButton",
+                self.tr("Models"),
+                self.tr("All models that you keep, and what they sound like."),
+            ),
+        ):
+            button = QToolButton()
+            button.setObjectName(name)
+            button.setText(text)
+            button.setAccessibleName(text)
+            button.setToolTip(tip)
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            button.setProperty("segment", True)
+            self._group.addButton(button, page)
+            row.addWidget(button)
+        self._group.button(TRAINING).setChecked(True)
+        self._group.idClicked.connect(self.page_chosen)
+
+    def show_page(self, page: int) -> None:
+        """Show that a page is open."""
+        self._group.button(page).setChecked(True)
+
+
+class Pages(QStackedWidget):
+    """Training and Models, one behind the other, with the switch that belongs to them."""
+
+    page_changed = Signal(int)
+
+    def __init__(self, training: QWidget, models: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("pages")
+        self.switch = PageSwitch()
+        for page in (training, models):
+            self.addWidget(page)
+        self.switch.page_chosen.connect(self.show_page)
+        self.currentChanged.connect(self._on_changed)
+
+    def show_page(self, page: int) -> None:
+        """Bring a page to the front; one that there is not is the first."""
+        self.setCurrentIndex(page if 0 <= page < self.count() else TRAINING)
+
+    def open_page(self, page: int) -> None:
+        """Bring a page to the front and give it the keyboard."""
+        self.show_page(page)
+        shown = self.currentWidget()
+        if shown is not None:
+            shown.setFocus()
+
+    def _on_changed(self, page: int) -> None:
+        self.switch.show_page(page)
+        self.page_changed.emit(page)

@@ -1,0 +1,73 @@
+"""From the end of a training to the model in the list, heard, with the real engine."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
+from pytestqt.qtbot import QtBot
+
+from distill.gui.main_window import MainWindow
+from distill.gui.training_thread import RunState
+from distill.playback.player import Player
+from tests.gui.fakes import FakeDevice
+
+#: Patience, in milliseconds.
+PATIENCE = 60_000
+
+
+@pytest.fixture
+def device() -> FakeDevice:
+    return FakeDevice()
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot, device: FakeDevice) -> Iterator[MainWindow]:
+    made = MainWindow(player=Player(open_output=device))  # type: ignore[arg-type]
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.quit_now()
+    qtbot.waitUntil(lambda: not made.isVisible(), timeout=PATIENCE)
+    made.wait_for_engine()
+
+
+def button(window: MainWindow, name: str) -> QPushButton:
+    found = window.findChild(QPushButton, name)
+    assert found is not None
+    return found
+
+
+def test_a_run_leaves_a_model_that_can_be_heard(
+    window: MainWindow, qtbot: QtBot, device: FakeDevice, sounds: Path
+) -> None:
+    files = sorted(sounds.glob("*.wav"))
+    window.runs.runs.start_new("vae", "auto", 1, files, "bells", {"network_width": 4, "latent_dim": 4})
+    bridge = window.runs.bridge
+    qtbot.waitUntil(lambda: bridge.state is RunState.IDLE and bool(bridge.history.epochs), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "“bells” is among your models" in window.notices.text(), timeout=PATIENCE)
+    QTest.mouseClick(button(window, "noticeAction"), Qt.MouseButton.LeftButton)
+    page = window.models_page
+    assert page.isVisible()
+    assert page.detail.name.text() == "bells"
+    qtbot.waitUntil(lambda: bool(page.detail.probes.rows), timeout=PATIENCE)
+    first = page.detail.probes.rows[0]
+    QTest.mouseClick(first, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(device.outputs) == 1)
+    assert window.playing.playback.status.path == first.probe.path
+
+    folder = window.runs.runs.folder
+    assert folder is not None
+    shutil.rmtree(folder / "previews")  # without them, the model makes a sound itself
+    window.models.listening.look_for_sounds(page.list.current())
+    make = button(window, "makeProbeButton")
+    qtbot.waitUntil(make.isVisible, timeout=PATIENCE)
+    page.list.view.setFocus()
+    QTest.keyClick(page.list.view, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: len(page.detail.probes.rows) == 1, timeout=PATIENCE)
+    made = page.detail.probes.rows[0].probe.path
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == made, timeout=PATIENCE)
+    assert made.stat().st_size > 10_000

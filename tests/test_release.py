@@ -1,0 +1,144 @@
+"""Names, versions, licences and what the desktop reads: said once, and the same in each installer."""
+
+import ast
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+
+import distill
+import linux_packages
+import notices
+import pictures
+import release
+import smoke_test
+from tests.support.processes import find_program
+
+ROOT = Path(__file__).resolve().parents[1]
+LINUX = ROOT / "resources" / "linux"
+
+
+def constant_of(path: Path, name: str) -> Any:
+    """Return the value of a name that a file sets to a literal."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            assert isinstance(node, ast.Assign)
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{path} does not set {name}")
+
+
+# --- names and versions -----------------------------------------------------------------------------------------
+
+
+def test_there_is_one_version() -> None:
+    assert release.version() == distill.__version__ == release.changelog()[0].version
+
+
+def test_one_name_leads_from_the_menu_to_the_window() -> None:
+    name = release.DESKTOP_ID
+    assert constant_of(ROOT / "src" / "distill" / "gui" / "app.py", "DESKTOP_ID") == name
+    entry = dict(re.findall(r"^(\w+)=(.*)$", (LINUX / f"{name}.desktop").read_text(), re.MULTILINE))
+    description = ElementTree.parse(LINUX / f"{name}.metainfo.xml").getroot()
+    kind = ElementTree.parse(LINUX / f"{name}.xml").getroot()[0]
+    assert description.findtext("id") == entry["Icon"] == name
+    assert description.findtext("launchable") == f"{name}.desktop"
+    assert description.findtext("project_license") == release.licence()
+    assert entry["MimeType"] == f"{kind.get('type')};"
+    assert description.findtext("provides/mediatype") == kind.get("type")
+    assert [glob.get("pattern") for glob in kind if glob.tag.endswith("glob")] == ["*.distill"]
+
+
+def test_the_smoke_test_waits_for_what_the_window_says() -> None:
+    assert smoke_test.REACHED in (ROOT / "src" / "distill" / "gui" / "app.py").read_text(encoding="utf-8")
+
+
+def test_the_changelog_is_read_with_its_folded_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".github").mkdir()
+    file = tmp_path / ".github" / "CHANGELOG.md"
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    file.write_text(
+        "# Changes\n\n## 1.2.0 (2026-02-03)\n\n- One\n  and a half.\n- Two.\n\n## 1.1.0 (2026-01-02)\n\n- A.\n"
+    )
+    newest, older = release.changelog()
+    assert newest == release.Release("1.2.0", "2026-02-03", ("One and a half.", "Two."))
+    assert older.changes == ("A.",)
+    debian = release.debian_changelog("Somebody <somebody@example.org>")
+    assert "distill (1.2.0) stable; urgency=medium\n\n  * One and a half.\n  * Two.\n" in debian
+    assert " -- Somebody <somebody@example.org>  Tue, 03 Feb 2026 12:00:00 +0000\n" in debian
+    file.write_text("## next\n\n- One\n")
+    with pytest.raises(ValueError, match="no heading"):
+        release.changelog()
+
+
+# --- what the desktop reads -------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_desktop_finds_everything(tmp_path: Path) -> None:
+    drawn = tmp_path / "pictures"
+    drawn.mkdir()
+    for side in linux_packages.ICON_SIDES:
+        (drawn / f"distill-{side}.png").write_bytes(b"picture")
+    share = tmp_path / "share"
+    linux_packages.lay_out_share(share, drawn)
+    name = release.DESKTOP_ID
+    assert (share / "icons" / "hicolor" / "48x48" / "apps" / f"{name}.png").read_bytes() == b"picture"
+    assert (share / "mime" / "packages" / f"{name}.xml").is_file()
+    entry = share / "applications" / f"{name}.desktop"
+    metainfo = share / "metainfo" / f"{name}.metainfo.xml"
+    versions = [node.get("version") for node in ElementTree.parse(metainfo).getroot().iter("release")]
+    assert versions == [entry.version for entry in release.changelog()]
+    checks = [
+        [find_program("desktop-file-validate", "desktop-file-utils"), str(entry)],
+        [find_program("appstreamcli", "appstream"), "validate", "--no-net", "--explain", str(metainfo)],
+    ]
+    for command in checks:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_debian_package_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILL_MAINTAINER", "Somebody <somebody@example.org>")
+    text = linux_packages._control("amd64", 1234, "libasound2, libc6 (>= 2.36)")
+    fields = dict(re.findall(r"^([\w-]+): (.*)$", text, re.MULTILINE))
+    assert fields["Version"] == distill.__version__
+    assert fields["Installed-Size"] == "1234"
+    assert fields["Depends"] == "libasound2, libc6 (>= 2.36)"
+    assert fields["Maintainer"] == "Somebody <somebody@example.org>"
+    assert "{" not in text
+    assert all(line.startswith(" ") or ": " in line for line in text.splitlines())
+
+
+def test_icons_for_windows_and_mac_hold_every_size(qapp: QGuiApplication) -> None:
+    drawn = {side: pictures.render(side) for side in (16, 32, 256)}
+    icon = pictures.windows_icon(drawn)
+    assert struct.unpack_from("<HHH", icon) == (0, 1, 3)
+    for number, (side, data) in enumerate(drawn.items()):
+        width, height, _, _, _, depth, length, offset = struct.unpack_from("<BBBBHHII", icon, 6 + 16 * number)
+        assert (width or 256, height or 256, depth) == (side, side, 32)
+        assert icon[offset : offset + length] == data
+        assert struct.unpack_from(">II", data, 16) == (side, side)  # what the PNG says of itself
+    mac = pictures.mac_icon(drawn)
+    assert mac[:4] == b"icns"
+    assert struct.unpack_from(">I", mac, 4) == (len(mac),)
+    assert mac[8:12] == b"icp4"
+    assert mac[16 : 16 + len(drawn[16])] == drawn[16]
+
+
+# --- licences ---------------------------------------------------------------------------------------------------
+
+
+def test_the_notices_name_everything_that_is_bundled() -> None:
+    text = notices.python_notices()
+    for name in ("torch ", "numpy ", "PySide6", "soundfile ", "Python "):
+        assert re.search(rf"^- {name}.*: .+", text, re.MULTILINE), name
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in text
+    assert not re.search(r"^- (pip|setuptools|distill) ", text, re.MULTILINE)
