@@ -31,9 +31,7 @@ class MadeView(QListView):
         super().__init__()
         self.setObjectName("madeList")
         self.setAccessibleName(self.tr("Made sounds"))
-        self.setToolTip(
-            self.tr("What models have made. Click or press Space to hear one; drag it out to use it.")
-        )
+        self.setToolTip(self.tr("What models have made. Click or press Space to hear one; drag it out to use it."))
         self.setModel(model)
         self.setItemDelegate(MadeDelegate(thumbnails, self))
         self.setUniformItemSizes(True)
