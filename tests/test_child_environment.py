@@ -1,5 +1,6 @@
 """What programs that Distill starts inherit, and what it needs where there is no terminal."""
 
+import os
 import sys
 
 import pytest
@@ -31,7 +32,7 @@ def test_printing_works_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     child_environment.give_streams()
-    sys.stdout.write("a library talks")
-    sys.stderr.flush()
+    assert sys.stdout.write("a library talks") == len("a library talks")
+    assert sys.stdout.name == sys.stderr.name == os.devnull
     sys.stdout.close()
     sys.stderr.close()

@@ -144,11 +144,12 @@ def test_a_damaged_database_starts_afresh(sound: Path, damage: bytes, monkeypatc
     file.parent.mkdir(parents=True)
     file.write_bytes(damage)
     store = OverviewStore()
-    store.get(sound)
+    measured = store.get(sound)
     store.close()
+    assert measured.peak_dbfs == pytest.approx(-6.0, abs=0.2)
     forbid_measuring(monkeypatch)
     again = OverviewStore()
-    again.get(sound)
+    assert again.get(sound).peak_dbfs == measured.peak_dbfs  # kept in the new database
     again.close()
 
 

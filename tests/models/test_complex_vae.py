@@ -112,7 +112,7 @@ def test_the_spectral_distance_hears_lost_energy_more_than_misplaced_energy() ->
     coarse = spectral_distance(shuffled, target, scales=(8,))
     assert float(coarse) < 0.5 * float(fine)
     target.requires_grad_()
-    spectral_distance(target, torch.full_like(target, -9.0)).backward()
+    spectral_distance(target, torch.full_like(target, -9.0)).backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(target.grad).all()  # type: ignore[arg-type]
 
 

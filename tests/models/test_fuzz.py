@@ -89,7 +89,9 @@ def test_broken_files_are_refused(whole: Path) -> None:
 
 @pytest.mark.soak
 def test_many_broken_files_are_refused(whole: Path) -> None:
-    print(fuzz(whole, 1000, 2000))
+    outcomes = fuzz(whole, 1000, 2000)
+    assert outcomes["refused"] > 1200
+    assert outcomes["opened"] > 0
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))

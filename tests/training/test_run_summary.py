@@ -97,11 +97,17 @@ def test_looking_keeps_no_training_out() -> None:
     looker = threading.Thread(target=look)
     looker.start()
     try:
+        taken = 0
         for _ in range(50):
-            RunFolder(path, resuming=True).close()
+            folder = RunFolder(path, resuming=True)
+            assert only().status == "running"
+            folder.close()
+            taken += 1
     finally:
         stop.set()
         looker.join()
+    assert taken == 50
+    assert only().status == "interrupted"
 
 
 def test_a_damaged_run_is_listed_with_the_reason() -> None:

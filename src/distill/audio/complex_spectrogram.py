@@ -18,7 +18,7 @@ from torch import Tensor
 
 from distill.audio.geometry import ComplexSpectrogramConfig, SpectrogramConfig
 from distill.audio.phase import PhaseBuilder
-from distill.audio.spectrogram import Transform, check_waveform, from_decades, griffin_lim, to_decades
+from distill.audio.spectrogram import Transform, check_waveform, from_decades, griffin_lim, sample_count, to_decades
 
 #: Largest deviation, in distances between bands: what is farther away is a louder band's leakage.
 MOST_DEVIATION = 2.0
@@ -95,11 +95,7 @@ class ComplexSpectrogram:
         ValueError
             The shape does not fit the configuration.
         """
-        if spec.ndim != 4 or spec.shape[1] != 2 or spec.shape[2] != self.config.n_mels:
-            raise ValueError(f"spec must have the shape [B, 2, {self.config.n_mels}, T], not {list(spec.shape)}.")
-        count = self.config.samples(spec.shape[-1]) if samples is None else samples
-        if self.config.frames(count) != spec.shape[-1]:
-            raise ValueError(f"{count} samples give {self.config.frames(count)} frames; the spec has {spec.shape[-1]}.")
+        count = sample_count(self.config, spec, 2, samples)
         features = spec.detach().to("cpu", torch.float32)
         bands = from_decades(features[:, 0])
         centre, distance = self._phases.bands(features.device)

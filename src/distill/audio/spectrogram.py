@@ -219,11 +219,7 @@ class AudioSpectrogram:
         ValueError
             The shape does not fit the configuration.
         """
-        if mel.ndim != 4 or mel.shape[1] != 1 or mel.shape[2] != self.config.n_mels:
-            raise ValueError(f"mel must have the shape [B, 1, {self.config.n_mels}, T], not {list(mel.shape)}.")
-        count = self.config.samples(mel.shape[-1]) if samples is None else samples
-        if self.config.frames(count) != mel.shape[-1]:
-            raise ValueError(f"{count} samples give {self.config.frames(count)} frames; the mel has {mel.shape[-1]}.")
+        count = sample_count(self.config, mel, 1, samples)
         bands = from_decades(mel.detach()[:, 0].to("cpu", torch.float32))
         magnitude = self.transform.from_bands(bands)
         phase = random_phase(*magnitude.shape[-2:])
@@ -241,3 +237,22 @@ def check_waveform(waveform: Tensor) -> None:
     """
     if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
         raise ValueError(f"waveform must have the shape [B, 1, N], not {list(waveform.shape)}.")
+
+
+def sample_count(config: SpectrogramConfig, features: Tensor, channels: int, samples: int | None) -> int:
+    """Return how many samples features ``[B, channels, n_mels, T]`` become: ``samples``, or what fits T best.
+
+    Raises
+    ------
+    ValueError
+        The features have another shape, or ``samples`` gives another number of frames.
+    """
+    if features.ndim != 4 or tuple(features.shape[1:3]) != (channels, config.n_mels):
+        raise ValueError(
+            f"Features must have the shape [B, {channels}, {config.n_mels}, T], not {list(features.shape)}."
+        )
+    frames = features.shape[-1]
+    count = config.samples(frames) if samples is None else samples
+    if config.frames(count) != frames:
+        raise ValueError(f"{count} samples give {config.frames(count)} frames; the features have {frames}.")
+    return count

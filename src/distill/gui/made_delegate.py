@@ -1,12 +1,13 @@
 """How a made sound looks in its list: waveform, name, how it was made, star."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
+from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.gui import icons, theme
 from distill.gui.made_table import FACTS_ROLE, HEARD_ROLE, MADE_ROLE
 from distill.gui.maker import ListedSound
+from distill.gui.row_painting import paint_ground, write_line
 from distill.gui.waveform import Thumbnails, draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -41,7 +42,7 @@ class MadeDelegate(QStyledItemDelegate):
         is_playing = bool(index.data(HEARD_ROLE))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, rect, option, is_playing)
+        paint_ground(painter, option, is_playing)
         inner = rect.adjusted(theme.MARGIN, theme.HALF, 0, -theme.HALF)
         self._paint_wave(painter, QRect(inner.left(), inner.top(), _WAVE, inner.height()), sound, is_playing)
         left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
@@ -52,23 +53,6 @@ class MadeDelegate(QStyledItemDelegate):
             place = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
             self._paint_icon(painter, place, name, color, _STAR)
         painter.restore()
-
-    def _paint_ground(self, painter: QPainter, rect: QRect, option: QStyleOptionViewItem, is_playing: bool) -> None:
-        state: QStyle.StateFlag = option.state
-        colors, ground = theme.colors(), QRectF(rect).adjusted(1, 1, -1, -1)
-        is_selected = bool(state & QStyle.StateFlag.State_Selected)
-        if is_selected or state & QStyle.StateFlag.State_MouseOver:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.accent_soft if is_selected else colors.hover))
-            painter.drawRoundedRect(ground, 6, 6)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(QColor(colors.accent), 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(ground, 6, 6)
-        if is_playing:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.accent))
-            painter.drawRoundedRect(QRectF(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16), 1.5, 1.5)
 
     def _paint_wave(self, painter: QPainter, place: QRect, sound: ListedSound, is_playing: bool) -> None:
         colors = theme.colors()
@@ -92,19 +76,10 @@ class MadeDelegate(QStyledItemDelegate):
             corner = QPoint(name.left(), name.center().y() - _PLAYING // 2)
             self._paint_icon(painter, corner, "play", colors.accent, _PLAYING)
             name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)
-        _write(painter, font, name, index.data(), colors.muted if sound.seconds is None else colors.text, True)
+        write_line(painter, font, name, index.data(), colors.muted if sound.seconds is None else colors.text, True)
         facts = place.adjusted(0, line, 0, 0)
-        _write(painter, option.font, facts, index.data(FACTS_ROLE), colors.muted)
+        write_line(painter, option.font, facts, index.data(FACTS_ROLE), colors.muted)
 
     @staticmethod
     def _paint_icon(painter: QPainter, corner: QPoint, name: str, color: str, side: int) -> None:
         painter.drawPixmap(corner, icons.pixmap(name, color, side, painter.device().devicePixelRatioF()))
-
-
-def _write(painter: QPainter, font: QFont, place: QRect, text: str, color: str, keeps_end: bool = False) -> None:
-    """Write as much of a text as fits; of a name the end is kept, too, which tells it from its siblings."""
-    painter.setFont(font)
-    painter.setPen(QColor(color))
-    mode = Qt.TextElideMode.ElideMiddle if keeps_end else Qt.TextElideMode.ElideRight
-    short = painter.fontMetrics().elidedText(text, mode, place.width())
-    painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)

@@ -4,6 +4,7 @@ from PySide6.QtCore import QElapsedTimer, QEvent, QModelIndex, QPersistentModelI
 from PySide6.QtGui import QContextMenuEvent, QDrag, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
+from distill.gui.file_drag import file_drag
 from distill.gui.key_help import KeyGroup, KeyHelp, native
 from distill.gui.made_delegate import MadeDelegate, star_target
 from distill.gui.made_table import MADE_ROLE, FilteredMade
@@ -165,15 +166,7 @@ class MadeView(QListView):
 
     def make_drag(self) -> QDrag | None:
         """Return what is dragged out: the files of the chosen sounds; None when none of them is there any more."""
-        data = self.model().mimeData(self.selectedIndexes())
-        if not data.urls():
-            return None
-        drag = QDrag(self)
-        drag.setMimeData(data)
-        row = self.visualRect(self.currentIndex())
-        drag.setPixmap(self.viewport().grab(row))
-        drag.setHotSpot(QPoint(min(row.width(), 40) // 2, row.height() // 2))
-        return drag
+        return file_drag(self)
 
     def changeEvent(self, event: QEvent) -> None:
         """Paint the rows in the colours of the new theme."""

@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from distill.gui import theme
-from distill.gui.model_delegate import paint_curve
+from distill.gui.row_painting import paint_curve
 from distill.models.entry import ModelEntry
 
 

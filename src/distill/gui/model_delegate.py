@@ -1,6 +1,5 @@
 """How a model looks in the list of models: star, name, facts, and its small curve."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import (
@@ -8,18 +7,18 @@ from PySide6.QtCore import (
     QEvent,
     QModelIndex,
     QPersistentModelIndex,
-    QPointF,
     QRect,
     QRectF,
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QFont, QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.gui import theme
 from distill.gui.icons import SIDE, pixmap
 from distill.gui.model_table import ENTRY_ROLE, NEW_ROLE, ModelTable
+from distill.gui.row_painting import paint_curve, paint_ground, write_line
 from distill.models.entry import ModelEntry
 
 #: Width of the small curve, in device-independent pixels.
@@ -45,7 +44,7 @@ class ModelDelegate(QStyledItemDelegate):
         colors = theme.colors()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _paint_ground(painter, option)
+        paint_ground(painter, option)
         self._paint_star(painter, option, entry)
         inner = _text_area(rect)
         line = option.fontMetrics.height() + 2
@@ -54,9 +53,9 @@ class ModelDelegate(QStyledItemDelegate):
         side = self.tr("New") if index.data(NEW_ROLE) else ", ".join(entry.tags)
         side_width = min(option.fontMetrics.horizontalAdvance(side), inner.width() // 2)
         name_area = QRect(inner.left(), inner.top(), inner.width() - side_width - theme.GAP, line)
-        _write(painter, bold, name_area, entry.shown_name, colors.muted if entry.problem else colors.text)
+        write_line(painter, bold, name_area, entry.shown_name, colors.muted if entry.problem else colors.text)
         side_area = QRect(inner.right() - side_width, inner.top(), side_width + 1, line)
-        _write(painter, font, side_area, side, colors.accent if index.data(NEW_ROLE) else colors.muted)
+        write_line(painter, font, side_area, side, colors.accent if index.data(NEW_ROLE) else colors.muted)
         has_curve = len(entry.facts.curve) > 1
         width = inner.width() - (CURVE_WIDTH + theme.GAP if has_curve else 0)
         lines = (
@@ -64,7 +63,7 @@ class ModelDelegate(QStyledItemDelegate):
             (table.quality(entry), colors.muted),
         )
         for number, (text, color) in enumerate(lines, 1):
-            _write(painter, font, QRect(inner.left(), inner.top() + number * line, width, line), text, color)
+            write_line(painter, font, QRect(inner.left(), inner.top() + number * line, width, line), text, color)
         if has_curve:
             place = QRectF(inner.right() - CURVE_WIDTH, inner.top() + line + 3, CURVE_WIDTH, 2 * line - 6)
             paint_curve(painter, place, entry.facts.curve, 1.4)
@@ -118,44 +117,3 @@ def table_of(model: Any) -> ModelTable:
     while not isinstance(model, ModelTable):
         model = model.sourceModel()
     return model
-
-
-def _paint_ground(painter: QPainter, option: QStyleOptionViewItem) -> None:
-    state: QStyle.StateFlag = option.state
-    colors, ground = theme.colors(), QRectF(option.rect).adjusted(1, 1, -1, -1)
-    is_selected = bool(state & QStyle.StateFlag.State_Selected)
-    if is_selected or state & QStyle.StateFlag.State_MouseOver:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colors.accent_soft if is_selected else colors.hover))
-        painter.drawRoundedRect(ground, 6, 6)
-    if is_selected and state & QStyle.StateFlag.State_HasFocus:
-        painter.setPen(QPen(QColor(colors.accent), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(ground, 6, 6)
-
-
-def _write(painter: QPainter, font: QFont, place: QRect, text: str, color: str) -> None:
-    painter.setFont(font)
-    painter.setPen(QColor(color))
-    short = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-    painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
-
-
-def paint_curve(painter: QPainter, place: QRectF, values: Sequence[float], width: float) -> None:
-    """Draw losses over their whole range, with a dot on the lowest; ``width`` is that of the line."""
-    if len(values) < 2:
-        return
-    low, high = min(values), max(values)
-    reach = (high - low) or 1.0
-    step = place.width() / (len(values) - 1)
-    points = [
-        QPointF(place.left() + step * n, place.bottom() - place.height() * (v - low) / reach)
-        for n, v in enumerate(values)
-    ]
-    color = QColor(theme.colors().second)
-    painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawPolyline(QPolygonF(points))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color)
-    painter.drawEllipse(points[min(range(len(values)), key=values.__getitem__)], 1.6 * width, 1.6 * width)

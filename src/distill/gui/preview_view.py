@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from distill.gui.file_drag import file_drag
 from distill.gui.key_help import KeyGroup, KeyHelp, native
 from distill.gui.preview_delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
 from distill.gui.preview_grid import SOUND_ROLE
@@ -197,15 +198,7 @@ class PreviewCells(QTableView):
 
     def make_drag(self) -> QDrag | None:
         """Return what is dragged out: the files of the chosen sounds; None when none of them is there any more."""
-        data = self.model().mimeData(self.selectedIndexes())
-        if not data.urls():
-            return None
-        drag = QDrag(self)
-        drag.setMimeData(data)
-        cell = self.visualRect(self.currentIndex())
-        drag.setPixmap(self.viewport().grab(cell))
-        drag.setHotSpot(QPoint(cell.width() // 2, cell.height() // 2))
-        return drag
+        return file_drag(self)
 
     # Playing.
 

@@ -34,22 +34,22 @@ class SettingEditor(QWidget):
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
 
-    def take(self, control: QWidget) -> None:
-        """Hold the widget that does the work."""
+    def take(self, control: QWidget, read: Callable[[], Any], show: Callable[[Any], None]) -> None:
+        """Hold the widget that does the work, and how its value is read and shown."""
         control.setObjectName(f"setting {self.field.name}")
         control.setAccessibleName(self.field.label)
         control.setMinimumWidth(_MINIMUM_WIDTH)
         self._layout.addWidget(control)
         self.setFocusProxy(control)
-        self.control = control
+        self.control, self._read, self._show = control, read, show
 
     def value(self) -> Any:
-        """Return the value."""
-        raise NotImplementedError
+        """Return the value: of what is typed, the last that could be taken."""
+        return self._read()
 
     def show_value(self, value: Any) -> None:
         """Show a value, without telling that it has changed."""
-        raise NotImplementedError
+        self._show(value)
 
     def set_read_only(self, is_read_only: bool) -> None:
         """Let the value be read but not changed."""
@@ -62,16 +62,8 @@ class SwitchEditor(SettingEditor):
     def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
         self._box = QCheckBox()
-        self.take(self._box)
+        self.take(self._box, self._box.isChecked, lambda value: self._box.setChecked(bool(value)))
         self._box.clicked.connect(lambda is_on: self.value_changed.emit(is_on))
-
-    def value(self) -> bool:
-        """Return whether it is on."""
-        return self._box.isChecked()
-
-    def show_value(self, value: Any) -> None:
-        """Show a value."""
-        self._box.setChecked(bool(value))
 
 
 class ChoiceEditor(SettingEditor):
@@ -81,16 +73,8 @@ class ChoiceEditor(SettingEditor):
         super().__init__(field, parent)
         self._combo = _QuietCombo()
         self._combo.addItems(field.choices)
-        self.take(self._combo)
+        self.take(self._combo, self._combo.currentText, lambda value: self._combo.setCurrentText(str(value)))
         self._combo.activated.connect(lambda _row: self.value_changed.emit(self.value()))
-
-    def value(self) -> str:
-        """Return the word."""
-        return self._combo.currentText()
-
-    def show_value(self, value: Any) -> None:
-        """Show a value."""
-        self._combo.setCurrentText(str(value))
 
 
 class TypedEditor(SettingEditor):
@@ -101,15 +85,11 @@ class TypedEditor(SettingEditor):
         self._value: Any = field.default
         self._line = _Line(self._on_left, self._on_step)
         self._line.setAlignment(Qt.AlignmentFlag.AlignRight if field.low is not None else Qt.AlignmentFlag.AlignLeft)
-        self.take(self._line)
+        self.take(self._line, lambda: self._value, self._show_value)
         self._line.textEdited.connect(self._on_edited)
         self._line.returnPressed.connect(self._on_left)
 
-    def value(self) -> Any:
-        """Return the last value that could be taken."""
-        return self._value
-
-    def show_value(self, value: Any) -> None:
+    def _show_value(self, value: Any) -> None:
         """Show a value; what is being typed is left alone where it means the same."""
         self._value = value
         try:
