@@ -1,5 +1,6 @@
 """What every test stands on: a home, a screen and a sound card of its own, and nothing left running behind it."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ _DESKTOP_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_STYLE_OVERRIDE", "QT_SCA
 
 def pytest_configure(config: pytest.Config) -> None:
     """Cut the ties to the user's desktop and folders before anything of Distill or Qt is imported."""
+    gc.disable()  # a training thread must not come to destroy a test's widgets: see `distill.gui.garbage`
     for name in _DESKTOP_VARIABLES:
         os.environ.pop(name, None)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -49,6 +51,7 @@ def _nothing_left_running(request: pytest.FixtureRequest, distill_home: Path) ->
     found = leaks.left_over(threads, children)
     if "qapp" in request.fixturenames:
         found += leaks.qt_left_over()
+    leaks.collect_garbage()
     if found:
         pytest.fail("left running: " + "; ".join(found))
 

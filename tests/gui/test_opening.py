@@ -40,7 +40,7 @@ def test_a_model_is_added_to_the_library_once(
     window: MainWindow, qtbot: QtBot, qapp: QApplication, model: Path
 ) -> None:
     opener = Opener(qapp, window)
-    window.painted.emit()  # the fixture has waited for the first frame already
+    window.ready.emit()  # the fixture has waited for the first frame already
     opener.open(model)
     qtbot.waitUntil(lambda: "Bells" in window.notices.text(), timeout=20_000)
     assert [path.suffix for path in paths.models_dir().glob("*.distill")] == [".distill"]
@@ -64,7 +64,7 @@ def test_a_model_waits_for_the_first_frame(
 
 
 def test_a_file_that_is_no_model_is_told(opener: Opener, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    window.painted.emit()
+    window.ready.emit()
     file = tmp_path / "letter.distill"
     file.write_text("Dear friend")
     opener.open(file)

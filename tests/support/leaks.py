@@ -56,6 +56,14 @@ def _describe(pid: int) -> str:
         return str(pid)
 
 
+def collect_garbage() -> None:
+    """Do between tests what the garbage collection, which is switched off meanwhile, would do in their middle."""
+    for generation in (2, 1, 0):
+        if gc.get_count()[generation] > gc.get_threshold()[generation]:
+            gc.collect(generation)
+            return
+
+
 def qt_left_over() -> list[str]:
     """Return a line for each Qt timer and thread that still runs, and for each window that is still shown."""
     if "PySide6.QtCore" not in sys.modules:

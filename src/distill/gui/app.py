@@ -25,6 +25,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
+from distill.gui.garbage import GarbageCollector
 from distill.gui.main_window import MainWindow
 from distill.gui.opening import Opener
 from distill.gui.reports import ReportWatcher
@@ -50,6 +51,8 @@ def run(path: Path | None = None) -> int:
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(DESKTOP_ID)
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
+    garbage = GarbageCollector(app)
+    MainWindow.comes_in_steps = True
     window = MainWindow()
     opener = Opener(app, window)
     if path is not None:
@@ -64,6 +67,7 @@ def run(path: Path | None = None) -> int:
         wakeup.close()
         watcher.close()
         window.wait_for_engine()
+        garbage.close()
 
 
 class _Signals:

@@ -82,6 +82,7 @@ class EngineLoader:
     def _load(self) -> None:
         lower_own_priority()
         _load_libraries()
+        was_enabled = gc.isenabled()  # not beside a window, see `distill.gui.garbage`
         gc.disable()  # the import makes objects by the hundred thousand, and none of them is garbage
         try:
             self._engine = cast(Engine, importlib.import_module(ENGINE_MODULE))
@@ -91,5 +92,6 @@ class EngineLoader:
             # They stay for good.  Without this, each full garbage collection, beginning with the next, would walk
             # through them while it holds the interpreter lock, which is seen as a stutter.
             gc.freeze()
-            gc.enable()
+            if was_enabled:
+                gc.enable()
         devices.preload()

@@ -1,13 +1,21 @@
-"""The window: its panels, where they lie, and what comes back at the next start.
+"""The window: its frame, how it is filled, and how it closes.
 
-Panels show what there is and say what the user wants; they know neither the engine nor each other.  Four presenters
-carry that out and hand back what happens: one for the sounds, one for the runs, one for playing, one for codes.
+Panels show what there is and say what the user wants; they know neither the engine nor each other.  Presenters carry
+that out and hand back what happens.
+
+The window comes in two parts.  Its frame (the list of sounds, the controls, the player, the places of the rest) is
+quick to make, and is what the first frame shows.  The rest, which needs pyqtgraph and most of our own modules, is
+`distill.gui.assembly`: it takes longer than all that comes before.  ``MainWindow()`` makes both at once;
+`distill.gui.app` makes the frame, shows it, and lets the rest come in a few steps between the user's first events.
 """
 
+import importlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QSessionManager
 from PySide6.QtWidgets import (
     QApplication,
@@ -22,34 +30,37 @@ from PySide6.QtWidgets import (
 )
 
 from distill.gui import theme
-from distill.gui.advanced import AdvancedPanel
 from distill.gui.background import end_tasks
-from distill.gui.codebook_presenter import CodebookPresenter
 from distill.gui.controls import TrainingControls
-from distill.gui.engine import EngineLoader
-from distill.gui.jobs import EngineSource
-from distill.gui.menus import make_menus
-from distill.gui.models_page import ModelsPage
-from distill.gui.models_wiring import wire_models
 from distill.gui.notices import NoticeBar
 from distill.gui.page_switch import MODELS, TRAINING, Pages
-from distill.gui.playback_presenter import PlaybackPresenter
-from distill.gui.plots import PlotsPanel
-from distill.gui.plots_presenter import PlotsPresenter
-from distill.gui.previews import PreviewPanel
-from distill.gui.previews_presenter import PreviewsPresenter
-from distill.gui.recent_folders import RecentFolders
-from distill.gui.run_list import RunList
-from distill.gui.run_list_presenter import RunListPresenter
-from distill.gui.runs_presenter import RunsPresenter
+from distill.gui.panel import Panel
 from distill.gui.sound_browser import SoundBrowser
-from distill.gui.sounds_presenter import SoundsPresenter
-from distill.gui.training_thread import RunState
 from distill.gui.transport import Transport
 from distill.gui.waveform import Thumbnails
-from distill.playback.devices import OutputDevice
-from distill.playback.player import Player
 from distill.settings import WindowSettings
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QUndoGroup
+
+    from distill.gui.advanced import AdvancedPanel
+    from distill.gui.codebook_presenter import CodebookPresenter
+    from distill.gui.engine import EngineLoader
+    from distill.gui.jobs import EngineSource
+    from distill.gui.make_presenter import MakePresenter
+    from distill.gui.models_page import ModelsPage
+    from distill.gui.models_presenter import ModelsPresenter
+    from distill.gui.playback_presenter import PlaybackPresenter
+    from distill.gui.plots import PlotsPanel
+    from distill.gui.plots_presenter import PlotsPresenter
+    from distill.gui.previews import PreviewPanel
+    from distill.gui.previews_presenter import PreviewsPresenter
+    from distill.gui.recent_folders import RecentFolders
+    from distill.gui.run_list import RunList
+    from distill.gui.run_list_presenter import RunListPresenter
+    from distill.gui.runs_presenter import RunsPresenter
+    from distill.gui.sounds_presenter import SoundsPresenter
+    from distill.playback.player import Player
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +83,34 @@ class MainWindow(QMainWindow):
         Plays sounds; by default through the default device.
     """
 
+    #: Whether all but the frame comes only when that has been painted, or when somebody needs it.
+    comes_in_steps: ClassVar[bool] = False
+
     #: The first frame is on the screen.
     painted = Signal()
+    #: The window has been painted and is complete.
+    ready = Signal()
 
-    def __init__(self, engine: EngineSource | None = None, player: Player | None = None) -> None:
+    # What `distill.gui.assembly` adds.
+    advanced: "AdvancedPanel"
+    plots: "PlotsPanel"
+    previews: "PreviewPanel"
+    run_list: "RunList"
+    models_page: "ModelsPage"
+    recent: "RecentFolders"
+    sounds: "SoundsPresenter"
+    runs: "RunsPresenter"
+    earlier: "RunListPresenter"
+    playing: "PlaybackPresenter"
+    previewing: "PreviewsPresenter"
+    curves: "PlotsPresenter"
+    codes: "CodebookPresenter"
+    models: "ModelsPresenter"
+    making: "MakePresenter"
+    undo_group: "QUndoGroup"
+    engine_loader: "EngineLoader"
+
+    def __init__(self, engine: "EngineSource | None" = None, player: "Player | None" = None) -> None:
         super().__init__()
         app = QApplication.instance()
         assert isinstance(app, QApplication), "MainWindow needs a QApplication"
@@ -84,49 +119,32 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.settings = WindowSettings.load()
         theme.install(app, theme.Appearance.named(self.settings.appearance))
-        self._engine_loader = EngineLoader()
-        self._is_own_engine = engine is None
-        self._is_painted = self._is_closing = False
+        self.engine, self.player = engine, player
+        self._is_painted = self._is_complete = self._is_closing = False
         self._asks_before_closing = True
         self._question: QMessageBox | None = None
         self._build()
-        self.recent = RecentFolders(self)
-        self.sounds = SoundsPresenter(self.browser, self.notices, self)
-        self.runs = RunsPresenter(
-            engine or self._engine_loader, self.sounds, self.controls, self.advanced, self.plots, self.previews,
-            self.notices, self,
-        )  # fmt: skip
-        self.earlier = RunListPresenter(self.run_list, self.runs, self.notices, self)
-        self.playing = PlaybackPresenter(player, self.transport, self.browser, self.previews, self.notices, self)
-        self.previewing = PreviewsPresenter(self.previews, self.notices, self)
-        self.curves = PlotsPresenter(self.plots, self.runs.runs, self.playing.play, self.notices, self)
-        self.codes = CodebookPresenter(
-            engine or self._engine_loader, self.plots.codebook, self.playing.play, self.notices, self
-        )
-        self.models, self.making, self.undo_group = wire_models(self, engine or self._engine_loader)
-        self.runs.run_changed.connect(self._save_settings)
-        self.runs.settings.changed.connect(self._save_settings)
-        self.controls.advanced_toggled.connect(self._on_advanced_toggled)
-        self.advanced.close_asked.connect(self._on_advanced_done)
-        self.tabs.currentChanged.connect(self._on_tab_changed)
-        self.sounds.exclusions_settled.connect(self._save_settings)
-        self.sounds.folders_shown.connect(self.recent.note)
-        self.runs.settings.changed.connect(self._show_split)
-        self.controls.family_chosen.connect(self._show_split)
-        self.runs.codes_changed.connect(self.codes.show_run)
-        self.runs.bridge.state_changed.connect(self._on_run_state_changed)
-        make_menus(self)
-        app.commitDataRequest.connect(self._on_session_end)
+        theme.dress(self)
+        self._restore_frame()
+        self._steps = self._assemble()
         self.painted.connect(self._on_painted, Qt.ConnectionType.QueuedConnection)
-        self._restore()
+        if not self.comes_in_steps:
+            self.complete()
+        app.commitDataRequest.connect(self._on_session_end)
 
     @property
-    def is_painted(self) -> bool:
-        """Whether the first frame is on the screen."""
-        return self._is_painted
+    def is_ready(self) -> bool:
+        """Whether the window has been painted and is complete."""
+        return self._is_painted and self._is_complete
+
+    def complete(self) -> None:
+        """Make at once what is still missing; a second call does nothing."""
+        for _ in self._steps:
+            pass
 
     def open_folder(self, path: Path | str) -> None:
         """Show the sounds of a folder, in place of those that are shown."""
+        self.complete()
         self.pages.show_page(TRAINING)
         self.sounds.show([Path(path)])
 
@@ -136,14 +154,13 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _build(self) -> None:
+        self.menuBar().addMenu("Distill")  # keeps the place: the menus come with the rest
         self.thumbnails = Thumbnails(self)
-        self.browser, self.controls, self.plots = SoundBrowser(self.thumbnails), TrainingControls(), PlotsPanel()
-        self.previews, self.transport, self.notices = PreviewPanel(), Transport(), NoticeBar()
-        self.run_list, self.advanced = RunList(), AdvancedPanel()
+        self.browser, self.controls = SoundBrowser(self.thumbnails), TrainingControls()
+        self.transport, self.notices = Transport(), NoticeBar()
         self.tabs = self._make_tabs()
         self.center = QStackedWidget()
-        self.center.addWidget(self.plots)
-        self.center.addWidget(self.advanced)
+        self.center.addWidget(Panel(""))
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -153,17 +170,14 @@ class MainWindow(QMainWindow):
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setHandleWidth(theme.GAP)
         self.splitter.setChildrenCollapsible(False)
-        for number, widget in enumerate((self.tabs, middle, self.previews)):
-            widget.setMinimumWidth(SMALLEST_COLUMNS[number])
-            self.splitter.addWidget(widget)
-            self.splitter.setStretchFactor(number, COLUMNS[number])
+        for number, widget in enumerate((self.tabs, middle, Panel(""))):
+            self.put_column(number, widget)
         self.splitter.setSizes(list(COLUMNS))
         central = QWidget()
         layout = QVBoxLayout(central)
         layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
         layout.setSpacing(theme.GAP)
-        self.models_page = ModelsPage(self.thumbnails)
-        self.pages = Pages(self.splitter, self.models_page)
+        self.pages = Pages(self.splitter, Panel(""))
         top = QHBoxLayout()
         top.setSpacing(theme.GAP)
         top.addWidget(self.pages.switch, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
@@ -175,6 +189,16 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(*SMALLEST_SIZE)
         self.resize(*FIRST_SIZE)
 
+    def put_column(self, number: int, widget: QWidget) -> None:
+        """Put a column where it belongs, in place of what may be there."""
+        widget.setMinimumWidth(SMALLEST_COLUMNS[number])
+        if number < self.splitter.count():
+            if (before := self.splitter.replaceWidget(number, widget)) is not None:
+                before.deleteLater()
+        else:
+            self.splitter.addWidget(widget)
+        self.splitter.setStretchFactor(number, COLUMNS[number])
+
     def _make_tabs(self) -> QTabWidget:
         """Put sounds and runs behind each other: one is looked at while the other waits."""
         tabs = QTabWidget()
@@ -182,70 +206,44 @@ class MainWindow(QMainWindow):
         tabs.tabBar().setAccessibleName(self.tr("Sounds and runs"))
         tabs.setDocumentMode(True)
         tabs.addTab(self.browser, self.tr("Sounds"))
-        tabs.addTab(self.run_list, self.tr("Runs"))
+        tabs.addTab(Panel(""), self.tr("Runs"))
         tabs.setTabToolTip(0, self.tr("What is trained on."))
         tabs.setTabToolTip(1, self.tr("All runs so far: look at one again, or go on with it."))
-        for panel in (self.browser, self.run_list):
-            panel.title.hide()  # the tab says it
+        self.browser.title.hide()  # the tab says it
         return tabs
 
-    def _show_split(self) -> None:
-        """Let the list say what the next training would hold out."""
-        self.sounds.show_changes(self.runs.settings.changes)
-
-    # Coming back as it was left.
-
-    def _restore(self) -> None:
+    def _restore_frame(self) -> None:
+        """Let the frame look as it was left, as far as it is there."""
         settings = self.settings
         if settings.geometry:
             self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
         if len(settings.columns) == len(COLUMNS):
             self.splitter.setSizes(settings.columns)
-        self.runs.settings.restore(settings.advanced)
-        self.controls.choose(settings.family, settings.preset, settings.epochs)
         self.tabs.setCurrentIndex(min(max(settings.side_tab, 0), self.tabs.count() - 1))
         self.pages.show_page(settings.page)
-        self.making.restore(settings.making)
         self.transport.show_volume(settings.volume)
-        if settings.output_device:
-            self.playing.restore_device(OutputDevice(settings.output_device, settings.output_host_api))
-        self.plots.restore(settings.plots)
-        self._show_split()
-        self.recent.restore(Path(text) for text in settings.recent)
-        self.sounds.restore_excluded(Path(text) for text in settings.excluded)
-        self.browser.show_hears_walking(settings.hears_walking)
-        self.browser.view.restore_layout(settings.sound_columns, settings.sound_list)
-        if roots := settings.existing_sounds():
-            self.sounds.show(roots)
-        if settings.run:
-            self.runs.runs.open(Path(settings.run), is_asked=False)
+        if settings.sounds:
+            self.browser.show_scanning()
 
-    def _save_settings(self) -> None:
-        folder, device = self.runs.runs.folder, self.transport.device_menu.chosen
-        self.settings = WindowSettings(
-            sounds=[str(path) for path in self.sounds.roots],
-            recent=[str(path) for path in self.recent.all],
-            excluded=sorted(str(path) for path in self.sounds.exclusions.paths),
-            sound_columns=self.browser.view.columns.names(),
-            sound_list=self.browser.view.layout_state(),
-            hears_walking=self.browser.view.hears_walking,
-            run=str(folder) if folder is not None else "",
-            family=self.controls.family_key,
-            preset=self.controls.preset_key,
-            epochs=self.controls.epochs.value(),
-            advanced=self.runs.settings.to_save(),
-            side_tab=self.tabs.currentIndex(),
-            page=self.pages.currentIndex(),
-            making=self.making.settings(),
-            appearance=theme.appearance().value,
-            plots=self.plots.state(),
-            volume=self.playing.playback.player.volume,
-            output_device=device.name if device is not None else "",
-            output_host_api=device.host_api if device is not None else "",
-            geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
-            columns=self.splitter.sizes(),
-        )
-        self.settings.save()
+    def _assemble(self) -> Iterator[None]:
+        """Make the rest, step by step, none of which takes much longer than the user would notice."""
+        importlib.import_module("pyqtgraph")
+        yield
+        assembly = importlib.import_module("distill.gui.assembly")
+        yield
+        assembly.add_plots(self)
+        yield
+        assembly.add_panels(self)
+        yield
+        assembly.add_presenters(self)
+        assembly.restore(self)
+        self._is_complete = True
+
+    def save_settings(self) -> None:
+        """Save what is to come back at the next start."""
+        if self._is_complete:
+            self.settings = importlib.import_module("distill.gui.assembly").current_settings(self)
+            self.settings.save()
 
     # The first frame.
 
@@ -257,22 +255,12 @@ class MainWindow(QMainWindow):
             self.painted.emit()
 
     def _on_painted(self) -> None:
-        if self._is_own_engine:
-            self._engine_loader.start()
-        self.codes.allow_import()
-        self.earlier.refresh()
-        self.models.refresh()
-
-    def _on_tab_changed(self) -> None:
-        if self._is_painted and self.run_list.isVisible():
-            self.earlier.refresh()  # what the terminal has made meanwhile is there, too
-
-    def _on_advanced_toggled(self, is_on: bool) -> None:
-        self.center.setCurrentWidget(self.advanced if is_on else self.plots)
-
-    def _on_advanced_done(self) -> None:
-        self.controls.advanced.setChecked(False)
-        self.controls.advanced.setFocus()
+        """Let the next step be made, after what the user has done meanwhile, and tell when all have been."""
+        next(self._steps, None)
+        if self._is_complete and self.isVisible():
+            self.ready.emit()
+        elif not self._is_complete:
+            QTimer.singleShot(0, self, self._on_painted)
 
     # Files and folders that are dropped on the window.
 
@@ -285,6 +273,7 @@ class MainWindow(QMainWindow):
         """Take models into the library, and show the other files and folders beside what is shown."""
         if dropped := _dropped_paths(event):
             event.acceptProposedAction()
+            self.complete()
             others = self.models.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
                 self.models.refuse_drop(others)
@@ -296,6 +285,10 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close; a training is stopped first, with a checkpoint, after asking the user."""
+        self.complete()  # it is what knows how to save and to end
+        if not self._is_complete:  # it has failed, which has been told
+            event.accept()
+            return
         if self.runs.bridge.is_running and not self._is_closing:
             event.ignore()
             if self._asks_before_closing:
@@ -306,7 +299,7 @@ class MainWindow(QMainWindow):
         if self.runs.bridge.is_running:  # asked again while the last step is still being made
             event.ignore()
             return
-        self._save_settings()
+        self.save_settings()
         self.notices.forget_all()
         self.sounds.close()
         self.thumbnails.close()
@@ -321,7 +314,7 @@ class MainWindow(QMainWindow):
 
     def wait_for_engine(self) -> None:
         """Wait for the import of the engine, if it has begun: ending the program in its middle can crash."""
-        self._engine_loader.wait()
+        self.engine_loader.wait()
 
     def _ask_before_closing(self) -> None:
         if self._question is not None:
@@ -355,8 +348,9 @@ class MainWindow(QMainWindow):
         else:
             self.close()
 
-    def _on_run_state_changed(self, state: RunState) -> None:
-        if state is RunState.IDLE and self._is_closing:
+    def on_training_ended(self) -> None:
+        """Close where that has waited for it."""
+        if self._is_closing:
             self.close()
 
     def _on_session_end(self, _manager: QSessionManager) -> None:
@@ -365,8 +359,9 @@ class MainWindow(QMainWindow):
     def end_session(self) -> None:
         """Save the training before the system ends the session; there is no time for questions."""
         self._asks_before_closing = False
+        self.complete()
         self.runs.bridge.stop_and_wait()
-        self._save_settings()
+        self.save_settings()
 
 
 def _dropped_paths(event: QDropEvent | QDragEnterEvent) -> list[Path]:

@@ -25,6 +25,7 @@ Keys = QKeySequence.StandardKey | str | None
 def make_menus(window: "MainWindow") -> None:
     """Fill the window's menu bar."""
     bar, controls = window.menuBar(), window.controls
+    bar.clear()  # of what kept the place
     file = bar.addMenu(window.tr("&File"))
     _add(file, window.tr("Choose folder of sounds…"), QKeySequence.StandardKey.Open, window.sounds.choose_folder)
     file.addMenu(RecentMenu(window.recent, window.open_folder, file))

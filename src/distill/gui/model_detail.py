@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill.gui import theme
-from distill.gui.flow_layout import FlowLayout
+from distill.gui.flow_box import FlowBox
 from distill.gui.icons import icon
 from distill.gui.model_curve import ModelCurve
 from distill.gui.model_table import family_label
@@ -229,8 +229,7 @@ class ModelDetail(Panel):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setWidget(inside)
-        buttons = QWidget()
-        row = FlowLayout(theme.HALF, theme.HALF, buttons)
+        buttons = FlowBox(theme.HALF, theme.HALF)
         self.export = self._button("exportModelButton", self.tr("Export a copy…"), self.export_asked)
         self.export.setToolTip(self.tr("Write a copy for somebody else, with your name, tags and notes in it."))
         self.reveal = self._button("revealModelButton", self.tr("Show in folder"), self.reveal_asked)
@@ -238,7 +237,7 @@ class ModelDetail(Panel):
         self.delete = self._button("deleteModelButton", self.tr("Move to trash"), self.delete_asked)
         self.delete.setToolTip(self.tr("Move the model's file to the trash. Undo brings it back."))
         for button in (self.export, self.reveal, self.delete):
-            row.addWidget(button)
+            buttons.addWidget(button)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.GAP)

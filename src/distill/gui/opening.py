@@ -31,8 +31,8 @@ class Opener(QObject):
     def __init__(self, app: QApplication, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        self._waiting: list[Path] | None = []  # until the first frame
-        window.painted.connect(self._on_painted)
+        self._waiting: list[Path] | None = []  # until the first frame, and all that comes behind it
+        window.ready.connect(self._on_ready)
         app.installEventFilter(self)
 
     def open(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class Opener(QObject):
             return True
         return super().eventFilter(watched, event)
 
-    def _on_painted(self) -> None:
+    def _on_ready(self) -> None:
         waiting, self._waiting = self._waiting or [], None
         for path in waiting:
             self._window.models.import_files([path])

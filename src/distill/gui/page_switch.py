@@ -1,6 +1,6 @@
 """The pages of the window, and the two words at its top left that switch between them."""
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
 
 #: The pages, by their place.
@@ -49,6 +49,16 @@ class PageSwitch(QWidget):
         self._group.button(page).setChecked(True)
 
 
+def replace_page(stack: QStackedWidget, number: int, widget: QWidget) -> None:
+    """Put a widget in the place of another of a stack; the page that is seen stays the one."""
+    current, before = stack.currentIndex(), stack.widget(number)
+    stack.insertWidget(number, widget)
+    if before is not None:
+        stack.removeWidget(before)
+        before.deleteLater()
+    stack.setCurrentIndex(current)
+
+
 class Pages(QStackedWidget):
     """Training and Models, one behind the other, with the switch that belongs to them."""
 
@@ -62,6 +72,11 @@ class Pages(QStackedWidget):
             self.addWidget(page)
         self.switch.page_chosen.connect(self.show_page)
         self.currentChanged.connect(self._on_changed)
+
+    def put(self, page: int, widget: QWidget) -> None:
+        """Put a widget in the place of the one that is a page."""
+        with QSignalBlocker(self):
+            replace_page(self, page, widget)
 
     def show_page(self, page: int) -> None:
         """Bring a page to the front; one that there is not is the first."""

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from distill.gui import theme
-from distill.gui.flow_layout import FlowLayout
+from distill.gui.flow_box import FlowBox
 from distill.gui.icons import icon
 from distill.gui.plot_legend import CurveStyle, LegendEntry
 
@@ -37,7 +37,7 @@ class PlotHeader(QWidget):
         self.all_button.clicked.connect(self.all_asked)
         self.all_button.hide()
         self.menu_button = self._make_menu(plot, title)
-        flow = FlowLayout(theme.GAP, 0)
+        flow = FlowBox(theme.GAP, 0)
         flow.addWidget(heading)
         for name, entry in self.entries.items():
             entry.hide()
@@ -47,7 +47,7 @@ class PlotHeader(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.HALF)
-        layout.addLayout(flow, 1)
+        layout.addWidget(flow, 1)
         layout.addWidget(self.all_button, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self._paint()

@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QToolButton, QWidget
 
 from distill.gui import theme
-from distill.gui.flow_layout import FlowLayout
+from distill.gui.flow_box import FlowBox
 
 
-class PlotToolbar(QWidget):
+class PlotToolbar(FlowBox):
     """A row of choices, which wraps in a narrow window."""
 
     #: A plot is to be shown or hidden: its name, and whether.
@@ -18,8 +18,7 @@ class PlotToolbar(QWidget):
     smoothing_chosen = Signal(int)
 
     def __init__(self) -> None:
-        super().__init__()
-        self._flow = FlowLayout(theme.HALF, theme.HALF, self)
+        super().__init__(theme.HALF, theme.HALF)
         self.buttons: dict[str, QToolButton] = {}
         self.log = self._make_button("logButton", self.tr("Log"))
         self.log.setToolTip(self.tr("Draw loss and KL over logarithms: late, small improvements are seen better."))
@@ -39,12 +38,12 @@ class PlotToolbar(QWidget):
         button.setToolTip(help)
         button.toggled.connect(lambda on: self.plot_toggled.emit(name, on))
         self.buttons[name] = button
-        self._flow.addWidget(button)
+        self.addWidget(button)
 
     def finish(self) -> None:
         """Put what is not about one plot at the end of the row."""
-        self._flow.addWidget(self.log)
-        self._flow.addWidget(self.smoothing)
+        self.addWidget(self.log)
+        self.addWidget(self.smoothing)
         for first, second in pairwise((*self.buttons.values(), self.log, self.smoothing)):
             QWidget.setTabOrder(first, second)
 

@@ -90,7 +90,7 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(enableMenu=False)
         self._free = 0
 
     def keep_free(self, height: int) -> None:
@@ -141,6 +141,9 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
         self.setMinimumHeight(LOWEST)
         self.setMenuEnabled(False)
         self.hideButtons()
+        # pyqtgraph's own menu has no parent and is never shown; it would live on until Python's garbage collection.
+        self.getPlotItem().ctrlMenu.deleteLater()
+        self.getPlotItem().ctrlMenu = None
         self.box = self.getPlotItem().getViewBox()
         self._set_axes()
         self.box.sigRangeChangedManually.connect(lambda _axes: self.moved.emit())

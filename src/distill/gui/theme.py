@@ -8,10 +8,11 @@ three curve colours, copper, blue and plum, are told apart with any kind of colo
 import logging
 from dataclasses import asdict, dataclass
 from enum import Enum
+from functools import cache
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from distill.paths import resources_dir
 
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 #: The application's property that holds the `Appearance`.
 _PROPERTY = "distillAppearance"
+
+#: Property of windows that have the style sheet.
+_DRESSED = "distillDressed"
 
 #: The grid, in device-independent pixels: small gap, gap, margin of a panel.
 HALF, GAP, MARGIN = 4, 8, 12
@@ -102,7 +106,7 @@ def colors() -> Colors:
 
 
 def install(app: QApplication, chosen: Appearance = Appearance.SYSTEM) -> None:
-    """Give the application its look and let it follow the system, or what was chosen instead."""
+    """Give the application its colours and let it follow the system, or what was chosen instead."""
     is_first = app.property(_PROPERTY) is None
     app.setProperty(_PROPERTY, chosen.value)
     if is_first:
@@ -111,17 +115,36 @@ def install(app: QApplication, chosen: Appearance = Appearance.SYSTEM) -> None:
     _apply(app)
 
 
+def dress(window: QWidget) -> None:
+    """Give a top-level widget, and all that is and comes under it, the style sheet, also when the colours change.
+
+    The sheet is the window's and not the application's, and comes when the window has been put together: Qt looks it
+    up anew for a widget and all below it each time that it gets another parent, which took two thirds of the time until
+    the window was there.
+    """
+    window.setProperty(_DRESSED, True)
+    window.setStyleSheet(_sheet(colors()))
+
+
 def _apply(app: QApplication) -> None:
     current = colors()
     app.setPalette(_palette(current))
+    sheet = _sheet(current)
+    for widget in app.topLevelWidgets():
+        if widget.property(_DRESSED) and widget.styleSheet() != sheet:
+            widget.setStyleSheet(sheet)
+
+
+@cache
+def _sheet(current: Colors) -> str:
     try:
         sheet = (resources_dir() / "style.qss").read_text(encoding="utf-8")
     except OSError as exc:  # plain, but usable
         log.error("The style sheet is missing: %s", exc)
-        return
+        return ""
     for name, value in {**asdict(current), "icons": (resources_dir() / "icons").as_posix()}.items():
         sheet = sheet.replace(f"@{name}@", value)
-    app.setStyleSheet(sheet)
+    return sheet
 
 
 def _palette(current: Colors) -> QPalette:
