@@ -104,9 +104,10 @@ from distill.gui import app, main_window
 class Window(main_window.MainWindow):
     def __init__(self):
         super().__init__()
-        self.painted.connect(self.on_first_frame)
-    def on_first_frame(self):
-        print(time.time(), "torch" in sys.modules, flush=True)
+        self.painted.connect(lambda: print(time.time(), "torch" in sys.modules, flush=True))
+        self.ready.connect(self.on_ready)
+    def on_ready(self):
+        print(time.time(), flush=True)
         QTimer.singleShot(0, self.quit_now)
 app.MainWindow = Window
 sys.exit(app.run(None))
@@ -114,16 +115,18 @@ sys.exit(app.run(None))
 
 
 def test_the_first_frame_is_there_within_a_second(xvfb: Screen, tmp_path: Path) -> None:
-    seconds = []
+    seconds, complete = [], []
     for _ in range(6):
         began = time.time()
         done = subprocess.run(
             [sys.executable, "-c", _START], capture_output=True, text=True, check=True, timeout=60,
             env={**os.environ, "DISTILL_HOME": str(tmp_path)},
         )  # fmt: skip
-        painted, has_torch = done.stdout.split()
+        painted, has_torch, ready = done.stdout.split()
         assert has_torch == "False"
         seconds.append(float(painted) - began)
+        complete.append(float(ready) - began)
     shutil.rmtree(tmp_path, ignore_errors=True)
     print("\nfirst frame after", ", ".join(f"{s:.2f}" for s in seconds), "s")
+    print("complete after", ", ".join(f"{s:.2f}" for s in complete), "s")
     assert min(seconds[1:]) < 1.0  # the first one warms the disk

@@ -1,15 +1,16 @@
 """How the window starts.
 
-1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt has been imported, and pyqtgraph with
-   numpy, as the modules of the panels were: that is most of the time until the window is there.
-2. The application is made, then the window.  It reads the preferences and starts to look for the sounds of last time
-   on another thread.
-3. The first frame is painted.  Only then does the engine's import begin, in a thread of its own
-   (`distill.gui.engine`): torch takes seconds, and holds the interpreter lock for some tenths of one.  This is why
-   nothing under `distill.gui` may import torch at module level, nor anything that does.
-4. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
+1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt and numpy have been imported, and the
+   modules of the window's frame: that is most of the time until the first frame.
+2. The application is made, then the frame of the window, by the preferences.
+3. The first frame is painted.  Then the rest comes, step by step (`distill.gui.assembly`): pyqtgraph, the other panels,
+   and what looks for the sounds of last time on another thread.
+4. When the window is complete, the engine's import begins, in a thread of its own (`distill.gui.engine`): torch takes
+   seconds, and holds the interpreter lock for some tenths of one.  This is why nothing under `distill.gui` may import
+   torch at module level, nor anything that does.
+5. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
    handlers only between two of its own instructions, and Qt's loop has none.
-5. After the window has closed, the import is waited for if it is still under way.
+6. After the window has closed, the import is waited for if it is still under way.
 """
 
 import logging

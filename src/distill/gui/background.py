@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 #: How much a background thread steps back for the window and for other programs (Unix "nice" scale).
 BACKGROUND_NICENESS = 10
 
+#: Property of an object whose tasks `end_tasks` has ended: none begins under it any more.
+_ENDED = "distillTasksEnded"
+
 #: Work: is given a function that passes on progress, and an event that asks it to end early.
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
@@ -50,6 +53,16 @@ class BackgroundTask(QThread):
         self._crossed.connect(self._on_crossed)
         self.finished.connect(self.deleteLater)
 
+    def start(self, *priority: QThread.Priority) -> None:
+        """Begin the work, unless the tasks of an object above have been ended: nobody would wait for this one."""
+        above = self.parent()
+        while above is not None:
+            if above.property(_ENDED):
+                self.deleteLater()
+                return
+            above = above.parent()
+        super().start(*priority)
+
     def run(self) -> None:
         """Do the work; Qt calls this in the new thread."""
         lower_own_priority()
@@ -74,7 +87,12 @@ class BackgroundTask(QThread):
 
 
 def end_tasks(parent: QObject) -> None:
-    """Cancel the background tasks of ``parent`` and of what is under it, and wait until they have ended."""
+    """Cancel the background tasks of ``parent`` and of what is under it, wait until they have ended, and begin no more.
+
+    The end of a task is told by an event, which may come later and would begin the next one.  A thread that still runs
+    when its object is destroyed ends the whole process.
+    """
+    parent.setProperty(_ENDED, True)
     tasks = parent.findChildren(BackgroundTask)
     for task in tasks:
         task.cancel()

@@ -9,13 +9,12 @@ quick to make, and is what the first frame shows.  The rest, which needs pyqtgra
 `distill.gui.app` makes the frame, shows it, and lets the rest come in a few steps between the user's first events.
 """
 
-import importlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QSessionManager
 from PySide6.QtWidgets import (
     QApplication,
@@ -128,7 +127,9 @@ class MainWindow(QMainWindow):
         self._restore_frame()
         self._steps = self._assemble()
         self.painted.connect(self._on_painted, Qt.ConnectionType.QueuedConnection)
-        if not self.comes_in_steps:
+        if self.comes_in_steps:
+            app.installEventFilter(self)
+        else:
             self.complete()
         app.commitDataRequest.connect(self._on_session_end)
 
@@ -154,7 +155,7 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _build(self) -> None:
-        self.menuBar().addMenu("Distill")  # keeps the place: the menus come with the rest
+        self.menuBar().addMenu(" ")  # keeps the place: the menus come with the rest
         self.thumbnails = Thumbnails(self)
         self.browser, self.controls = SoundBrowser(self.thumbnails), TrainingControls()
         self.transport, self.notices = Transport(), NoticeBar()
@@ -222,14 +223,17 @@ class MainWindow(QMainWindow):
         self.tabs.setCurrentIndex(min(max(settings.side_tab, 0), self.tabs.count() - 1))
         self.pages.show_page(settings.page)
         self.transport.show_volume(settings.volume)
+        self.transport.show_can_play(False)
         if settings.sounds:
             self.browser.show_scanning()
 
     def _assemble(self) -> Iterator[None]:
         """Make the rest, step by step, none of which takes much longer than the user would notice."""
-        importlib.import_module("pyqtgraph")
+        import pyqtgraph  # noqa: F401  # half of what the next line would take
+
         yield
-        assembly = importlib.import_module("distill.gui.assembly")
+        from distill.gui import assembly
+
         yield
         assembly.add_plots(self)
         yield
@@ -238,11 +242,14 @@ class MainWindow(QMainWindow):
         assembly.add_presenters(self)
         assembly.restore(self)
         self._is_complete = True
+        QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
 
     def save_settings(self) -> None:
         """Save what is to come back at the next start."""
         if self._is_complete:
-            self.settings = importlib.import_module("distill.gui.assembly").current_settings(self)
+            from distill.gui import assembly
+
+            self.settings = assembly.current_settings(self)
             self.settings.save()
 
     # The first frame.
@@ -253,6 +260,12 @@ class MainWindow(QMainWindow):
         if not self._is_painted:
             self._is_painted = True
             self.painted.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Make the rest before the first click or key is heeded: somebody needs it now."""
+        if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
+            self.complete()
+        return super().eventFilter(watched, event)
 
     def _on_painted(self) -> None:
         """Let the next step be made, after what the user has done meanwhile, and tell when all have been."""

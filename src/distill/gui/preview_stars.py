@@ -95,7 +95,7 @@ class Stars(QObject):
         super().__init__(parent)
         self._folder: Path | None = None
         self._names: frozenset[str] = frozenset()
-        self._is_read = False
+        self._is_read = self._is_closed = False
         self._waiting: dict[Path, list[StarChange]] = {}
         self._refused: dict[Path, list[StarChange]] = {}  # could not be written; the next star tries again
         self._task: BackgroundTask | None = None
@@ -128,7 +128,8 @@ class Stars(QObject):
         self._go_on()
 
     def close(self) -> None:
-        """Write what is not written yet, and wait for it."""
+        """Write what is not written yet, and wait for it; nothing is begun any more."""
+        self._is_closed = True
         task, self._task = self._task, None
         if task is not None:
             task.wait()
@@ -140,7 +141,7 @@ class Stars(QObject):
 
     def _go_on(self) -> None:
         """Start what is next, one thing at a time."""
-        if self._task is not None:
+        if self._task is not None or self._is_closed:  # the end of the last task is told after `close`
             return
         if self._waiting:
             folder = next(iter(self._waiting))

@@ -1,0 +1,47 @@
+"""Work on other threads, and its end."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from distill.gui import preview_stars
+from distill.gui.background import BackgroundTask, end_tasks
+
+
+def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtBot) -> None:
+    window, begun = QObject(), threading.Event()
+    presenter = QObject(window)
+
+    def begin(tell: object, cancelled: threading.Event) -> None:
+        begun.set()
+
+    end_tasks(window)
+    task = BackgroundTask(begin, presenter)
+    with qtbot.waitSignal(task.destroyed):
+        task.start()
+    assert not begun.wait(0.2)
+    window.deleteLater()
+
+
+def test_closed_stars_read_nothing_more(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def note(folder: Path, changes: list[preview_stars.StarChange]) -> preview_stars._Update:
+        read.append(folder)
+        return preview_stars._Update(folder, frozenset(), False)
+
+    monkeypatch.setattr(preview_stars, "update_stars", note)
+    window = QObject()
+    stars = preview_stars.Stars(window)
+    stars.open(tmp_path)
+    stars.open(tmp_path / "other")  # waits for the first
+    stars.close()
+    qtbot.wait(100)  # the end of the first is told
+    assert read == [tmp_path]
+    window.deleteLater()
