@@ -86,11 +86,11 @@ class _Scene:
     def __init__(self, folder: Path, epochs: int, preset: str) -> None:
         from PySide6.QtWidgets import QApplication
 
-        from distill.gui import app
         from distill.gui.main_window import MainWindow
+        from distill.interpreter import hand_over_quickly
         from distill.playback.player import Player
 
-        sys.setswitchinterval(app.SWITCH_SECONDS)
+        hand_over_quickly()
         self._app = QApplication.instance() or QApplication(["distill"])
         self._folder, self._epochs, self._preset = folder, epochs, preset
         self._window: MainWindow = MainWindow(player=Player(open_output=_Silence))  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.demo import write_demo_sounds
-from distill.gui.app import SWITCH_SECONDS
 from distill.gui.main_window import MainWindow
 from distill.gui.training_thread import RunState
+from distill.interpreter import hand_over_quickly
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 
@@ -54,7 +54,7 @@ class Lateness(QObject):
 @pytest.fixture
 def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot, null_sink: NullSink) -> Iterator[MainWindow]:
     before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    hand_over_quickly()
     made = MainWindow()
     made.show()
     yield made

@@ -77,7 +77,7 @@ def test_b_switches_while_playing_and_keeps_place_and_loudness(
     player = shown.playing.playback.player
     QTest.keyClick(view, Qt.Key.Key_B)
     wait_heard(qtbot, shown, ORIGINAL)
-    assert player.position_seconds == pytest.approx(0.47, abs=0.01)  # where it was, less the lead-in
+    assert player.position_seconds == pytest.approx(0.5, abs=0.01)  # where it was
     assert len(device.outputs) == 1  # nothing was opened anew: there is no gap
     hear(device)  # the crossfade
     original = hear(device)
@@ -90,7 +90,7 @@ def test_b_switches_while_playing_and_keeps_place_and_loudness(
     assert cell(shown, 1, 1).data(PLAYING_ROLE) is True
     hear(device)
     assert hear(device) == pytest.approx(original, rel=0.06)  # half a decibel
-    assert player.position_seconds == pytest.approx(0.87, abs=0.01)
+    assert player.position_seconds == pytest.approx(0.9, abs=0.01)
 
 
 def test_b_in_silence_begins_with_the_models(shown: MainWindow, device: FakeDevice, qtbot: QtBot) -> None:
@@ -115,7 +115,7 @@ def test_from_the_original_b_goes_to_the_epoch_under_the_cursor(
     hear(device, 0.5)
     QTest.keyClick(strip, Qt.Key.Key_B)
     wait_heard(qtbot, shown, "recon_epoch0000_recon_00.wav")
-    assert shown.playing.playback.player.position_seconds == pytest.approx(0.47, abs=0.01)
+    assert shown.playing.playback.player.position_seconds == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_new_sound_has_no_original_and_the_button_says_so(shown: MainWindow, device: FakeDevice) -> None:

@@ -60,26 +60,19 @@ def test_no_dropout_while_other_threads_hold_the_interpreter(
         while not ended.is_set():
             sum(i * i for i in range(20_000))
 
-    def worst_of_a_take() -> float:
-        with null_sink.recording() as take:
-            player.play(path)
-            journal.await_state(PlayerState.PLAYING)
-            journal.await_state(PlayerState.IDLE)
-        return min(correlations(take.audio, audio[:, 0]))
-
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
-        # On a loaded machine the sound server itself may come late; what the threads here do, they do to every take.
-        takes = [worst_of_a_take()]
-        while takes[-1] <= 0.99 and len(takes) < 4:
-            takes.append(worst_of_a_take())
+        with null_sink.recording() as take:
+            player.play(path)
+            journal.await_state(PlayerState.PLAYING)
+            journal.await_state(PlayerState.IDLE)
     finally:
         ended.set()
         for thread in threads:
             thread.join()
-    assert max(takes) > 0.99, takes
+    assert min(correlations(take.audio, audio[:, 0])) > 0.99
 
 
 def test_a_second_sound_takes_the_place_of_the_first(

@@ -30,6 +30,7 @@ from distill.gui.garbage import GarbageCollector
 from distill.gui.main_window import MainWindow
 from distill.gui.opening import Opener
 from distill.gui.reports import ReportWatcher
+from distill.interpreter import hand_over_quickly
 from distill.paths import resources_dir
 
 log = logging.getLogger(__name__)
@@ -37,14 +38,10 @@ log = logging.getLogger(__name__)
 #: Name of the desktop entry, by which a desktop finds the window's icon; the same as in packaging/release.py.
 DESKTOP_ID = "org.distill_audio.Distill"
 
-#: Longest time that a thread holds the interpreter lock while another waits for it.  Python's own 5 ms add up to a
-#: stutter when the window asks for the lock dozens of times in a frame while the training works.
-SWITCH_SECONDS = 0.001
-
 
 def run(path: Path | None = None) -> int:
     """Open the window, with a folder of sounds or a model where one is given; return the exit code at its end."""
-    sys.setswitchinterval(SWITCH_SECONDS)
+    hand_over_quickly()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("distill")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
+from distill.interpreter import hand_over_quickly
 from distill.playback.devices import OutputDevice, fresh_portaudio, index_of
 
 PREFERRED_RATE = 48_000
@@ -24,6 +25,13 @@ BUFFER_SECONDS = 0.2
 
 #: Frames that one callback hands over: small against the buffer, large enough that callbacks are rare.
 BLOCK_FRAMES = 1024
+
+#: Silence before the sound when the device starts: until it holds this much, but never for longer than the second
+#: figure, because not every driver says what it holds.  A device runs as soon as it has one period, some 50 ms; while
+#: the training keeps the interpreter busy, the next block can be later than that.  And a device that wakes up swallows
+#: the first milliseconds, with them the attack of a one-shot.
+LEAD_HELD_SECONDS = 0.1
+LEAD_MOST_SECONDS = 0.15
 
 #: A device that takes nothing for this long is gone: not every driver says so.  Some take seconds to wake up.
 STALL_SECONDS = 5.0
@@ -60,15 +68,17 @@ class Output:
         PlaybackError
             There is no PortAudio or no device, or the device is busy.
         """
+        hand_over_quickly()
         sounddevice = fresh_portaudio()
         number = index_of(sounddevice, device) if device is not None else None
         #: Whether the system's default device stands in for the one that was asked for.
         self.is_stand_in = device is not None and number is None
         self._stop_exception: type[Exception] = sounddevice.CallbackStop
         self._fill = fill
-        #: Blocks that came too late for the device since it was opened.
+        #: Blocks that came too late for the device since it was opened, in the silence before a sound not counted.
         self.underflows = 0
         self._taken_at = time.monotonic()
+        self._lead_frames = 0  # the most that may still be silence before the sound
         try:
             self.format = _choose_format(sounddevice, number)
             self._stream: Any = sounddevice.OutputStream(
@@ -97,7 +107,7 @@ class Output:
         return time.monotonic() - self._taken_at > STALL_SECONDS
 
     def start(self) -> None:
-        """Play until `fill` returns False or `stop` is called.
+        """Play, after a moment of silence, until `fill` returns False or `stop` is called.
 
         Raises
         ------
@@ -108,6 +118,7 @@ class Output:
         try:
             if not self._stream.stopped:
                 self._stream.stop()  # PortAudio wants this also after a stream has ended by itself
+            self._lead_frames = round(LEAD_MOST_SECONDS * self.format.sample_rate)
             self._stream.start()
         except self._error as exc:
             raise PlaybackError("The sound device is gone. Connect one, and click again.") from exc
@@ -120,10 +131,15 @@ class Output:
         """Give the device back."""
         self._stream.close(ignore_errors=True)
 
-    def _callback(self, block: NDArray[np.float32], _frames: int, _time: object, status: Any) -> None:
+    def _callback(self, block: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:
         self._taken_at = time.monotonic()
-        if status.output_underflow:
+        if status.output_underflow and self._lead_frames <= 0:
             self.underflows += 1
+        if self._lead_frames > 0 and when.outputBufferDacTime - when.currentTime < LEAD_HELD_SECONDS:
+            self._lead_frames -= frames
+            block.fill(0.0)
+            return
+        self._lead_frames = 0
         if not self._fill(block):
             raise self._stop_exception
 

@@ -15,9 +15,6 @@ from distill.playback.sound import Sound
 #: Length of the crossfade where a sound is left for another one, or for another place in it: no click, and no gap.
 FADE_FRAMES = 256
 
-#: Silence before a sound: a device that wakes up swallows the first milliseconds, with them the attack of a one-shot.
-LEAD_SECONDS = 0.03
-
 _FADE_IN = (0.5 - 0.5 * np.cos(np.pi * (np.arange(FADE_FRAMES) + 0.5) / FADE_FRAMES)).astype(np.float32)[:, np.newaxis]
 _FADE_OUT = 1 - _FADE_IN
 
@@ -26,32 +23,30 @@ Block = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A sound at the device's rate, with silence before and after it.
+    """A sound at the device's rate, with silence after it.
 
     Attributes
     ----------
     path
         The file that it comes from.
     frames
-        ``[lead + N + tail, channels]``.
-    lead, end
-        Where in ``frames`` the sound begins and ends.
+        ``[N + tail, channels]``.
+    end
+        Where in ``frames`` the sound ends: N.
     peaks
         ``[n, 2]``, for drawing it.
     """
 
     path: Path
     frames: Block
-    lead: int
     end: int
     peaks: NDArray[np.float32] = field(repr=False)
 
     @classmethod
     def from_sound(cls, sound: Sound, tail_seconds: float, peaks: NDArray[np.float32]) -> "Track":
-        """Put silence around a sound."""
-        lead, tail = round(LEAD_SECONDS * sound.sample_rate), round(tail_seconds * sound.sample_rate)
-        frames = np.pad(sound.frames, ((lead, tail), (0, 0)))
-        return cls(sound.path, frames, lead, lead + len(sound.frames), peaks)
+        """Put silence after a sound."""
+        frames = np.pad(sound.frames, ((0, round(tail_seconds * sound.sample_rate)), (0, 0)))
+        return cls(sound.path, frames, len(sound.frames), peaks)
 
     def read(self, start: int, block: Block, is_looping: bool) -> int:
         """Fill ``block`` with what comes from ``start`` on, and return where it goes on.
@@ -66,14 +61,11 @@ class Track:
         return start + count
 
     def _read_around(self, start: int, block: Block) -> int:
-        silent = min(max(self.lead - start, 0), len(block))
-        block[:silent] = 0.0
-        at = start + silent - self.lead
-        if at > self.end - self.lead:  # the loop was switched on after the end
-            at = 0
-        places = np.arange(at, at + len(block) - silent)
-        np.take(self.frames[self.lead : self.end], places, axis=0, out=block[silent:], mode="wrap")
-        return self.lead + (at + len(block) - silent) % (self.end - self.lead)
+        if start > self.end:  # the loop was switched on after the end
+            start = 0
+        after = start + len(block)
+        np.take(self.frames[: self.end], np.arange(start, after), axis=0, out=block, mode="wrap")
+        return after % self.end
 
 
 class Voice:
@@ -99,8 +91,7 @@ class Voice:
         self._gain = volume  # what has been reached on the way to the volume
         self._fade = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
         self._jump = self._jumped = (self._place(start_seconds),)  # told apart by identity, so that none is lost
-        # the lead-in is then a little of what is before
-        self._clock = (self._jump[0] - track.lead, self._jump[0], False)
+        self._clock = (self._jump[0], self._jump[0], False)
 
     def jump(self, seconds: float) -> None:
         """Go on elsewhere in the sound, from the next block on."""
@@ -115,15 +106,14 @@ class Voice:
         """Return where in the sound the ear is, while ``latency_seconds`` wait in the device."""
         track = self.track
         (at, origin, has_wrapped) = self._clock
-        length = track.end - track.lead
-        heard = at - track.lead - round(latency_seconds * self.sample_rate)
+        length = track.end
+        heard = at - round(latency_seconds * self.sample_rate)
         # Just after a jump one still hears what was before it; the playhead is where one jumped to all the same.
-        heard = heard % length if has_wrapped else max(heard, origin - track.lead)
+        heard = heard % length if has_wrapped else max(heard, origin)
         return min(max(heard, 0), length) / self.sample_rate
 
     def _place(self, seconds: float) -> int:
-        track = self.track
-        return track.lead + min(max(round(seconds * self.sample_rate), 0), track.end - track.lead)
+        return min(max(round(seconds * self.sample_rate), 0), self.track.end)
 
     # PortAudio's thread.
 
