@@ -33,6 +33,9 @@ VENV = ROOT / ".venv"
 #: A first run without a screen is to show within about a minute that all works, not to make a good model.
 DEMO_EPOCHS = "30"
 
+#: Each process of the tests loads torch, which takes about a gigabyte of memory.
+MOST_TEST_PROCESSES = 4
+
 #: Written last, when everything is installed: what it was installed from.
 STAMP = VENV / "distill-setup.json"
 #: There while packages are being installed: if it is found at the start, the last setup was cut off half-way.
@@ -251,7 +254,7 @@ def check(pytest_arguments: list[str]) -> int:
         "ruff check": ["ruff", "check"],
         "ruff format": ["ruff", "format", "--check"],
         "mypy": ["mypy"],
-        "pytest": ["pytest", *pytest_arguments],
+        "pytest": ["pytest", *(pytest_arguments or in_parallel())],
     }
     codes = {}
     for name, command in checks.items():
@@ -261,6 +264,11 @@ def check(pytest_arguments: list[str]) -> int:
     failed = {name: code for name, code in codes.items() if code != 0}
     say(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
     return next(iter(failed.values()), 0)
+
+
+def in_parallel() -> list[str]:
+    """Return what has pytest run several files of tests at once; each process has its own screen and sound card."""
+    return ["-n", str(min(MOST_TEST_PROCESSES, os.cpu_count() or 1)), "--dist", "loadfile"]
 
 
 if __name__ == "__main__":

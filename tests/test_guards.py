@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "distill"
 #: What each part may know beside itself.  The order is that of the way of the data.  Settings and events are the
 #: words that models and loop have in common, and know nothing themselves.
 WORDS = {"training.config", "training.metrics"}
-BASE = {"", "errors", "files", "paths", "lazy", "archive", "stored", "trash", "validation"}
+BASE = {"", "errors", "files", "paths", "lazy", "archive", "stored", "trash", "validation", "interpreter"}
 KNOWS: dict[str, set[str]] = {
     "audio": BASE,
     "models": BASE | WORDS | {"audio"},
@@ -28,7 +28,7 @@ KNOWS: dict[str, set[str]] = {
 
 #: Modules that the window or a quick answer in the terminal needs, and that must therefore come without torch.
 TORCH_FREE = [
-    "__init__", "errors", "files", "paths", "lazy", "settings", "diagnostics", "__main__",
+    "__init__", "errors", "files", "paths", "lazy", "interpreter", "settings", "diagnostics", "__main__",
     "cli", "cli_library", "cli_models", "cli_options", "terminal", "interrupt",
     "audio.corpus", "audio.io", "audio.cache", "audio.demo", "audio.overview",
     "models.catalog", "models.metadata", "models.library", "stored.reading", "trash", "validation",
