@@ -6,13 +6,20 @@ They print medians and ratios within one run, because the machines that they run
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from distill.audio.corpus import find_sound_files
 from distill.audio.demo import write_demo_sounds
+from distill.gui.main_window import MainWindow
+from distill.interpreter import hand_over_quickly
+from tests.gui.conftest import make_window
+from tests.gui.fakes import FakeDevice, FakeEngine
+from tests.support.screen import Screen
 
 Report = Callable[..., None]
 
@@ -37,3 +44,14 @@ def report(capsys: pytest.CaptureFixture[str]) -> Report:
             print(f"\n  {text}", end="")
 
     return say
+
+
+@pytest.fixture
+def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
+    """The window on a real screen, as the application sets it up; nothing is trained or played."""
+    hand_over_quickly()
+    made = make_window(qtbot, FakeEngine(), FakeDevice())
+    yield made
+    made.quit_now()
+    qtbot.waitUntil(lambda: not made.isVisible(), timeout=60_000)
+    made.deleteLater()

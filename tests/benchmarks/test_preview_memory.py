@@ -2,7 +2,6 @@
 
 import gc
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +15,12 @@ from pytestqt.qtbot import QtBot
 from distill.audio.io import write_wav
 from distill.gui.main_window import MainWindow
 from distill.gui.preview_sound import PreviewSound, find_previews
-from distill.playback.player import Player
 from tests.benchmarks.conftest import Report
-from tests.gui.fakes import FakeDevice, FakeEngine
-from tests.support.screen import Screen
 
 pytestmark = pytest.mark.benchmark
 
 EPOCHS, SAMPLES, PAIRS = 100, 3, 2
 MOST_GROWTH_MB = 150
-
-
-@pytest.fixture
-def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow(FakeEngine(), Player(open_output=FakeDevice()))  # type: ignore[arg-type]
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.quit_now()
-    qtbot.waitUntil(lambda: not made.isVisible(), timeout=30_000)
 
 
 def write_previews(folder: Path) -> list[Path]:

@@ -3,22 +3,17 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.overview import BINS
 from distill.gui.main_window import MainWindow
 from distill.gui.sound_table import ROW_ROLE
-from distill.playback.player import Player
 from tests.benchmarks.conftest import Report
-from tests.gui.fakes import FakeDevice, FakeEngine
-from tests.support.screen import Screen
 
 pytestmark = pytest.mark.benchmark
 
@@ -37,17 +32,6 @@ def folder(bench_sounds: list[Path], tmp_path: Path) -> Path:
         shutil.copyfile(source, copy)
         os.utime(copy, (an_hour_ago + n, an_hour_ago + n))
     return made
-
-
-@pytest.fixture
-def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
-    made = MainWindow(FakeEngine(), Player(open_output=FakeDevice()))  # type: ignore[arg-type]
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.quit_now()
-    qtbot.waitUntil(lambda: not made.isVisible(), timeout=60_000)
-    made.deleteLater()
 
 
 def first_rows_are_drawn(window: MainWindow) -> bool:

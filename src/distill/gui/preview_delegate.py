@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -19,8 +17,6 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 CELL_HEIGHT, NARROWEST, WIDEST = 40, 36, 160
 #: Side of the star, and of the square that takes a click on it.
 _STAR, _STAR_TARGET = 12, 18
-#: Pictures of waveforms that are kept ready: several windows full.
-_MOST_PICTURES = 600
 
 
 def star_target(cell: QRect) -> QRect:
@@ -41,7 +37,6 @@ class PreviewDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._thumbnails = thumbnails
         self._marks: dict[tuple[str, str, int, float], QPixmap] = {}
-        self._pictures: dict[tuple[Path, str, bool, QSize, float], tuple[NDArray[np.float32], QPixmap]] = {}
         self.fades_unstarred = False
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
@@ -91,15 +86,7 @@ class PreviewDelegate(QStyledItemDelegate):
             self._thumbnails.request(path)
             painter.fillRect(QRect(area.left(), area.center().y(), area.width(), 1), QColor(theme.colors().border))
             return
-        scale = painter.device().devicePixelRatioF()
-        key = (path, color, is_faded, area.size(), scale)
-        known = self._pictures.pop(key, None)
-        if known is None or known[0] is not peaks:  # an epoch that is trained once more has other peaks
-            known = peaks, _picture(peaks, area.size(), scale, color, is_faded)
-        self._pictures[key] = known  # last in the order: what was not drawn for longest goes first
-        while len(self._pictures) > _MOST_PICTURES:
-            del self._pictures[next(iter(self._pictures))]
-        painter.drawPixmap(area.topLeft(), known[1])
+        draw_waveform(painter, QRectF(area), peaks, QColor(color), muted=is_faded)
 
     def _draw_mark(self, painter: QPainter, place: QPoint, name: str, color: str) -> None:
         scale = painter.device().devicePixelRatioF()
@@ -107,13 +94,3 @@ class PreviewDelegate(QStyledItemDelegate):
         if key not in self._marks:
             self._marks[key] = icons.pixmap(name, color, _STAR, scale)
         painter.drawPixmap(place, self._marks[key])
-
-
-def _picture(peaks: NDArray[np.float32], size: QSize, scale: float, color: str, is_faded: bool) -> QPixmap:
-    picture = QPixmap(max(1, round(size.width() * scale)), max(1, round(size.height() * scale)))
-    picture.setDevicePixelRatio(scale)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    draw_waveform(painter, QRectF(0, 0, size.width(), size.height()), peaks, QColor(color), muted=is_faded)
-    painter.end()
-    return picture

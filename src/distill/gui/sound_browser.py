@@ -13,7 +13,7 @@ from distill.gui import theme
 from distill.gui.icons import icon
 from distill.gui.panel import EmptyState, Panel
 from distill.gui.sound_row import CheckedSound, SoundRow, SoundStatus, format_seconds
-from distill.gui.sound_table import ROW_ROLE, SortedSounds, SoundTable
+from distill.gui.sound_table import ROW_ROLE, FilteredSounds, SoundTable
 from distill.gui.sound_view import SoundView
 from distill.gui.waveform import Thumbnails
 
@@ -70,7 +70,7 @@ class SoundBrowser(Panel):
         self.header.insertWidget(1, self.detail)  # at the left, where the line below it begins
         self._thumbnails = thumbnails
         self.table = SoundTable()
-        self._sorted = SortedSounds(self.table)
+        self._filtered = FilteredSounds(self.table)
         self.view = self._make_view()
         self._summary = self._make_muted("soundSummary")
         self._reason = self._make_muted("soundReason")
@@ -103,7 +103,7 @@ class SoundBrowser(Panel):
         self._draw_icons()
 
     def _make_view(self) -> SoundView:
-        view = SoundView(self._sorted, self._thumbnails)
+        view = SoundView(self._filtered, self._thumbnails)
         view.setObjectName("datasetBrowser")
         view.setAccessibleName(self.tr("Sounds to train on"))
         view.setToolTip(self.tr("Click a sound to hear it, or press Space. Delete excludes it from training."))
@@ -240,8 +240,8 @@ class SoundBrowser(Panel):
     # Reactions.
 
     def _go_to(self, path: Path) -> None:
-        for row in range(self._sorted.rowCount()):
-            index = self._sorted.index(row, 0)
+        for row in range(self._filtered.rowCount()):
+            index = self._filtered.index(row, 0)
             if index.data(ROW_ROLE).path == path:
                 self.view.setCurrentIndex(index)
                 return
@@ -261,14 +261,14 @@ class SoundBrowser(Panel):
         self._reason.setVisible(bool(reason))
 
     def _on_filter_changed(self, text: str) -> None:
-        self._sorted.set_filter(text)
+        self._filtered.set_filter(text)
         self.view.scrollTo(self.view.currentIndex())
         self._show_totals()
 
     def _on_filter_left(self) -> None:
         self.view.setFocus(Qt.FocusReason.OtherFocusReason)
-        if not self.view.currentIndex().isValid() and self._sorted.rowCount():
-            self.view.setCurrentIndex(self._sorted.index(0, 0))
+        if not self.view.currentIndex().isValid() and self._filtered.rowCount():
+            self.view.setCurrentIndex(self._filtered.index(0, 0))
 
     def _on_walking_toggled(self, hears: bool) -> None:
         self.view.hears_walking = hears
@@ -316,7 +316,7 @@ class SoundBrowser(Panel):
         self.detail.setText(f"{count} · {format_seconds(seconds)}" if rows else "")
         parts = self._split_parts(usable)
         left_out = sum(row.status is SoundStatus.LEFT_OUT for row in rows)
-        shown = self._sorted.rowCount()
+        shown = self._filtered.rowCount()
         for number, text in (
             (len(rows) - len(usable) - left_out, self.tr("{0} excluded")),
             (left_out, self.tr("{0} left out")),

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Overviews in memory; 8 kB each.  What is painted after it was forgotten is read from the disk again.
 MOST_IN_MEMORY = 3000
+#: Memory for waveforms that are drawn already: those of a few screens.
+_MOST_IMAGE_BYTES = 24_000_000
 #: How much of its colour a muted waveform keeps.
 _MUTED_OPACITY = 0.4
 
@@ -54,14 +56,41 @@ def draw_waveform(
     width, height = round(area.right()) - left, round(area.bottom()) - top
     if width < 1 or height < 1 or not len(peaks):
         return
-    opacity = color.alphaF() * (_MUTED_OPACITY if muted else 1.0)
-    pixels = _coverage(_columns(peaks, width), height, fills)
-    alpha = np.ascontiguousarray(np.round(pixels * (255 * opacity)), np.uint8)
-    buffer = _colored(alpha, color)  # the image does not keep its own copy
-    image = QImage(buffer.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+    image = _images.get(peaks, width, height, QColor(color).rgba(), muted, fills)
     image.setDevicePixelRatio(scale)
     corner, _ = to_pixels.inverted()
     painter.drawImage(corner.map(QPointF(left, top)), image)
+
+
+class _Images:
+    """Waveforms as they were drawn of late: a list paints its rows again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int | bool, ...], tuple[NDArray[np.float32], QImage]] = {}
+        self._bytes = 0
+
+    def get(self, peaks: NDArray[np.float32], width: int, height: int, color: int, muted: bool, fills: bool) -> QImage:
+        key = (id(peaks), width, height, color, muted, fills)
+        known = self._known.pop(key, None)
+        if known is None:
+            known = peaks, _drawn(peaks, width, height, QColor.fromRgba(color), muted, fills)
+            self._bytes += known[1].sizeInBytes()
+        self._known[key] = known  # with the peaks, whose number is theirs only while they live; the newest comes last
+        while self._bytes > _MOST_IMAGE_BYTES and len(self._known) > 1:
+            self._bytes -= self._known.pop(next(iter(self._known)))[1].sizeInBytes()
+        return known[1]
+
+
+_images = _Images()
+
+
+def _drawn(peaks: NDArray[np.float32], width: int, height: int, color: QColor, muted: bool, fills: bool) -> QImage:
+    opacity = color.alphaF() * (_MUTED_OPACITY if muted else 1.0)
+    pixels = _coverage(_columns(peaks, width), height, fills)
+    alpha = np.ascontiguousarray(np.round(pixels * (255 * opacity)), np.uint8)
+    buffer = _colored(alpha, color)
+    image = QImage(buffer.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+    return image.copy()  # the image itself does not own the buffer
 
 
 def _columns(peaks: NDArray[np.float32], width: int) -> NDArray[np.float32]:
