@@ -104,11 +104,12 @@ class Plot(QWidget):
         self._paint()
 
     def show_figures(self, is_on: bool) -> None:
-        """Write figures along the axes, or not: without curves they would mean nothing."""
+        """Write figures along the axes, and draw lines across, or not: without curves they would mean nothing."""
         if is_on != self._shows_figures:
             self._shows_figures = is_on
             for side in ("left", "bottom", "right"):
                 self._item.getAxis(side).setStyle(showValues=is_on)
+            self._item.getAxis("left").setGrid(255 if is_on else False)
 
     def set_limits(self, lowest: float | None = None, highest: float | None = None) -> None:
         """Never show values beyond these."""
