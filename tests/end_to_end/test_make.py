@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QComboBox, QPushButton, QSpinBo
 from pytestqt.qtbot import QtBot
 
 from distill.gui import run_control
+from distill.gui.file_drag import file_drag
 from distill.gui.main_window import MainWindow
 from distill.gui.training_thread import RunState
 from distill.making.recipe import read_recipe
@@ -76,7 +77,7 @@ def test_from_the_end_of_a_training_to_a_new_sound(
     rows = panel.made.view
     click(xvfb, qtbot, rows.viewport(), rows.visualRect(rows.model().index(0, 0)).center())
     qtbot.waitUntil(lambda: player.status.state is PlayerState.PLAYING, timeout=PATIENCE)  # once more, by a click
-    drag = rows.make_drag()
+    drag = file_drag(rows)
     assert drag is not None
     assert [Path(url.toLocalFile()) for url in drag.mimeData().urls()] == [made]
     drag.deleteLater()

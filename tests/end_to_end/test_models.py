@@ -27,8 +27,8 @@ def device() -> FakeDevice:
 @pytest.fixture
 def window(qapp: QApplication, qtbot: QtBot, device: FakeDevice) -> Iterator[MainWindow]:
     made = MainWindow(player=Player(open_output=device))  # type: ignore[arg-type]
-    made.show()
-    qtbot.waitExposed(made)
+    with qtbot.waitExposed(made):
+        made.show()
     yield made
     made.quit_now()
     qtbot.waitUntil(lambda: not made.isVisible(), timeout=PATIENCE)

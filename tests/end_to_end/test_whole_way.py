@@ -140,8 +140,8 @@ def start(windows: list[MainWindow], qtbot: QtBot) -> MainWindow:
     window = MainWindow()
     windows.append(window)
     window.setGeometry(*WINDOW)
-    window.show()
-    qtbot.waitExposed(window)
+    with qtbot.waitExposed(window):
+        window.show()
     window.activateWindow()  # there is no window manager here that would do it
     qtbot.waitUntil(window.isActiveWindow)
     return window

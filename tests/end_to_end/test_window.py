@@ -45,8 +45,8 @@ def sounds(tmp_path: Path) -> Path:
 def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot, null_sink: NullSink) -> Iterator[MainWindow]:
     made = MainWindow()
     made.move(0, 0)
-    made.show()
-    qtbot.waitExposed(made)
+    with qtbot.waitExposed(made):
+        made.show()
     yield made
     made.quit_now()
     qtbot.waitUntil(lambda: not made.isVisible(), timeout=PATIENCE)

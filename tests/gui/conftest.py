@@ -1,4 +1,4 @@
-"""The real window with a fake engine and a fake sound device."""
+"""The real window with a fake engine, a fake sound device, and a fake file manager."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import shiboken6
 import soundfile
+from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -34,8 +36,8 @@ def window(qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDev
 
 def make_window(qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> MainWindow:
     made = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
-    made.show()
-    qtbot.waitExposed(made)
+    with qtbot.waitExposed(made):
+        made.show()
     return made
 
 
@@ -67,3 +69,24 @@ def loaded(window: MainWindow, sounds: Path, qtbot: QtBot) -> MainWindow:
         lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=10_000
     )
     return window
+
+
+class FileManager(QObject):
+    """Stands in for the program that shows folders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[str] = []
+
+    @Slot(QUrl)
+    def open(self, url: QUrl) -> None:
+        self.shown.append(url.toLocalFile())
+
+
+@pytest.fixture
+def file_manager(monkeypatch: pytest.MonkeyPatch, qapp: QApplication) -> Iterator[FileManager]:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    made = FileManager()
+    QDesktopServices.setUrlHandler("file", made, "open")  # type: ignore[arg-type]
+    yield made
+    QDesktopServices.unsetUrlHandler("file")

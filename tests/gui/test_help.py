@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from PySide6.QtCore import QObject, QTimer, QUrl, Slot
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QMenu, QPlainTextEdit, QPushButton
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMenu, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import __version__, diagnostics, paths
@@ -19,7 +19,7 @@ from distill.gui.recent_folders import MOST, RecentMenu
 from distill.gui.reports import ReportWatcher
 from distill.gui.shortcuts_dialog import ShortcutsDialog
 from distill.gui.training_thread import RunState
-from tests.gui.conftest import close, make_window
+from tests.gui.conftest import FileManager, close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
 
 
@@ -154,27 +154,6 @@ def test_about_says_what_it_is_made_of(window: MainWindow) -> None:
     dialog.close()
 
 
-class _FileManager(QObject):
-    """Stands in for the program that shows folders."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shown: list[str] = []
-
-    @Slot(QUrl)
-    def open(self, url: QUrl) -> None:
-        self.shown.append(url.toLocalFile())
-
-
-@pytest.fixture
-def file_manager(monkeypatch: pytest.MonkeyPatch, qapp: QApplication) -> Iterator[_FileManager]:
-    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    made = _FileManager()
-    QDesktopServices.setUrlHandler("file", made, "open")  # type: ignore[arg-type]
-    yield made
-    QDesktopServices.unsetUrlHandler("file")
-
-
 # What nobody expected.
 
 
@@ -206,7 +185,7 @@ def press(dialog: QDialog, name: str) -> None:
 
 
 def test_an_error_in_a_thread_is_told_once_with_all_that_a_report_needs(
-    window: MainWindow, watcher: ReportWatcher, qtbot: QtBot, file_manager: _FileManager
+    window: MainWindow, watcher: ReportWatcher, qtbot: QtBot, file_manager: FileManager
 ) -> None:
     fail("lost")
     qtbot.waitUntil(lambda: watcher.dialog is not None)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
@@ -14,17 +13,18 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.io import write_wav
+from distill.gui.file_drag import file_drag
 from distill.gui.main_window import MainWindow
 from distill.gui.make_panel import MakePanel
 from distill.gui.page_switch import MODELS
 from distill.making.history import MadeHistory, made_dir
 from distill.making.recipe import read_recipe
-from distill.models import ModelMetadata, save_model, save_model_v2
+from distill.models import ModelMetadata, save_model_v2
 from distill.models.library import ModelLibrary
-from distill.models.vae_family import MelVAEFamily
 from distill.models.vqvae_family import VQVAEFamily
-from distill.training import TrainingConfig, VQVAEConfig
+from distill.training import VQVAEConfig
 from tests.gui.fakes import FakeDevice
+from tests.support.models import write_tone_model
 from tests.training.conftest import tone
 
 PATIENCE = 30_000
@@ -37,14 +37,7 @@ def _trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = TrainingConfig(latent_dim=8)
-    family = MelVAEFamily(config)
-    torch.manual_seed(0)
-    network = family.build()
-    sounds = torch.stack([torch.from_numpy(tone(n, 1.0)) for n in range(4)])[:, None]
-    family.fit_statistics(network, family.features(sounds))
-    folder = tmp_path_factory.mktemp("model")
-    return save_model(network.eval(), family.spectrogram_config, config, ModelMetadata(name="Tones"), folder)
+    return write_tone_model(tmp_path_factory.mktemp("model"), latent_dim=8, tones=4)
 
 
 @pytest.fixture
@@ -102,7 +95,7 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
     assert panel.made.table.index(2).data(Qt.ItemDataRole.AccessibleTextRole).endswith("playing")
 
     panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
-    drag = panel.made.view.make_drag()
+    drag = file_drag(panel.made.view)
     assert drag is not None
     assert [url.toLocalFile() for url in drag.mimeData().urls()] == [str(made[0])]
     drag.deleteLater()

@@ -272,8 +272,8 @@ def test_columns_share_the_width_or_scroll(with_previews: MainWindow, qtbot: QtB
     panel = window.previews
     try:
         panel.resize(width, 400)
-        panel.show()
-        qtbot.waitExposed(panel)
+        with qtbot.waitExposed(panel):
+            panel.show()
         last = view.model().index(0, 4)
         view.scrollTo(last)
         qtbot.waitUntil(lambda: view.viewport().rect().contains(view.visualRect(last).center()))

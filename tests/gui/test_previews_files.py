@@ -4,22 +4,23 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Slot
-from PySide6.QtGui import QContextMenuEvent, QDesktopServices, QGuiApplication
+from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
+from distill.gui.file_drag import file_drag
 from distill.gui.main_window import MainWindow
 from distill.gui.preview_grid import STARRED_ROLE
 from distill.gui.preview_sound import find_previews
 from distill.gui.preview_stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
 from distill.gui.preview_tools import PreviewMenu
 from distill.gui.reveal import reveal
+from tests.gui.conftest import FileManager
 from tests.gui.fakes import make_previews
 from tests.gui.test_previews import LEFT, NO_KEYS, add_epochs, cell, headings, played, table
 from tests.support.screen import Screen
@@ -166,7 +167,7 @@ def test_what_is_dragged_out_is_what_a_daw_reads(shown: MainWindow, folder: Path
     view = table(shown)
     view.selectionModel().select(cell(shown, 0, 0), view.selectionModel().SelectionFlag.Select)
     view.selectionModel().select(cell(shown, 2, 1), view.selectionModel().SelectionFlag.Select)
-    drag = shown.previews.view.make_drag()
+    drag = file_drag(shown.previews.view)
     assert drag is not None
     data = drag.mimeData()
     assert data.formats() == ["text/uri-list"]
@@ -177,7 +178,7 @@ def test_what_is_dragged_out_is_what_a_daw_reads(shown: MainWindow, folder: Path
     assert view.model().supportedDragActions() == Qt.DropAction.CopyAction
     for path in folder.iterdir():
         path.unlink()
-    assert shown.previews.view.make_drag() is None
+    assert file_drag(shown.previews.view) is None
 
 
 _TARGET = """
@@ -288,29 +289,8 @@ def test_a_copy_is_saved_where_one_wants(shown: MainWindow, folder: Path, tmp_pa
     assert target.read_bytes() == original
 
 
-class _FileManager(QObject):
-    """Stands in for the program that shows folders."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shown: list[str] = []
-
-    @Slot(QUrl)
-    def open(self, url: QUrl) -> None:
-        self.shown.append(url.toLocalFile())
-
-
-@pytest.fixture
-def file_manager(monkeypatch: pytest.MonkeyPatch, qapp: QApplication) -> Iterator[_FileManager]:
-    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    made = _FileManager()
-    QDesktopServices.setUrlHandler("file", made, "open")  # type: ignore[arg-type]
-    yield made
-    QDesktopServices.unsetUrlHandler("file")
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the platform's own program is called")
-def test_show_in_folder(shown: MainWindow, folder: Path, file_manager: _FileManager, tmp_path: Path) -> None:
+def test_show_in_folder(shown: MainWindow, folder: Path, file_manager: FileManager, tmp_path: Path) -> None:
     menu = menu_at(shown, 1, 0)
     menu.reveal.trigger()
     menu.close()

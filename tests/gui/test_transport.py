@@ -47,9 +47,9 @@ def window(
     qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, system: FakeSystem
 ) -> Iterator[MainWindow]:
     made = MainWindow(engine, Player(open_output=device, find_devices=system))  # type: ignore[arg-type]
-    made.show()
-    made.activateWindow()
-    qtbot.waitActive(made)
+    with qtbot.waitActive(made):
+        made.show()
+        made.activateWindow()
     yield made
     close(qtbot, made)
 

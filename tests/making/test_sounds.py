@@ -18,10 +18,9 @@ from distill.making.history import MadeHistory, MadeSound
 from distill.making.recipe import Recipe, read_recipe
 from distill.making.sounds import MakingCancelled, make_new, remake, transform_file
 from distill.making.transform import crossfade, transform
-from distill.models import ModelMetadata, open_model, save_model
+from distill.models import open_model
 from distill.models.library import ModelLibrary
-from distill.models.vae_family import MelVAEFamily
-from distill.training import TrainingConfig
+from tests.support.models import write_tone_model
 from tests.training.conftest import tone
 
 
@@ -32,14 +31,7 @@ def melody(seconds: int) -> Any:
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows the tones of the melody."""
-    config = TrainingConfig(latent_dim=16)
-    family = MelVAEFamily(config)
-    torch.manual_seed(0)
-    network = family.build()
-    sounds = torch.stack([torch.from_numpy(tone(n, 1.0)) for n in range(20)])[:, None]
-    family.fit_statistics(network, family.features(sounds))
-    folder = tmp_path_factory.mktemp("models")
-    return save_model(network.eval(), family.spectrogram_config, config, ModelMetadata(name="Tones"), folder)
+    return write_tone_model(tmp_path_factory.mktemp("models"), latent_dim=16, tones=20)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Dragging sounds out of a list as files, into a DAW or a file manager."""
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDrag
 from PySide6.QtWidgets import QAbstractItemView
 
@@ -16,3 +16,10 @@ def file_drag(view: QAbstractItemView) -> QDrag | None:
     drag.setPixmap(view.viewport().grab(item))
     drag.setHotSpot(QPoint(min(item.width(), 40) // 2, item.height() // 2))
     return drag
+
+
+def drag_files(view: QAbstractItemView) -> None:
+    """Let the chosen items be dropped as files, in a DAW or a file manager; they are copied, never moved."""
+    drag = file_drag(view)
+    if drag is not None:
+        drag.exec(Qt.DropAction.CopyAction)

@@ -1,22 +1,22 @@
 """The list of made sounds as one works with it: click, keys, stars, dragging out."""
 
-from PySide6.QtCore import QElapsedTimer, QEvent, QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QDrag, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
+from PySide6.QtWidgets import QAbstractItemView
 
-from distill.gui.file_drag import file_drag
+from distill.gui.file_drag import drag_files
+from distill.gui.hearing import Hearing, menu_target, set_up_sounds
 from distill.gui.key_help import KeyGroup, KeyHelp, native
 from distill.gui.made_delegate import MadeDelegate, star_target
 from distill.gui.made_table import MADE_ROLE, FilteredMade
 from distill.gui.maker import ListedSound
+from distill.gui.row_view import PaintedRows
 from distill.gui.waveform import Thumbnails
 
-#: While a key is held down, a sound is played once the cursor has stood still for so long.
-_WALK_MILLISECONDS = 120
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
-class MadeView(QListView):
+class MadeView(PaintedRows):
     """Rows of made sounds: a click, Space, Enter and walking with the arrow keys play, and rows can be dragged out."""
 
     playing_asked = Signal(object)  # Path
@@ -29,26 +29,14 @@ class MadeView(QListView):
     menu_asked = Signal(QPoint)
 
     def __init__(self, model: FilteredMade, thumbnails: Thumbnails) -> None:
-        super().__init__()
+        super().__init__(model)
         self.setObjectName("madeList")
         self.setAccessibleName(self.tr("Made sounds"))
         self.setToolTip(self.tr("What models have made. Click or press Space to hear one; drag it out to use it."))
-        self.setModel(model)
         self.setItemDelegate(MadeDelegate(thumbnails, self))
-        self.setUniformItemSizes(True)
-        self.setMouseTracking(True)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setDragEnabled(True)
-        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._since_click = QElapsedTimer()
-        self._clicked = QPersistentModelIndex()
-        self._walking = QTimer(self, singleShot=True, interval=_WALK_MILLISECONDS)
-        self._walking.timeout.connect(lambda: self._ask(self.currentIndex()))
-        self.clicked.connect(self._on_clicked)
-        self.activated.connect(self._on_activated)
+        set_up_sounds(self)
+        self._hearing = Hearing(self)
+        self._hearing.asked.connect(self._on_asked)
 
     def chosen_sounds(self) -> list[ListedSound]:
         """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
@@ -85,8 +73,8 @@ class MadeView(QListView):
             return
         before = self.currentIndex()
         super().keyPressEvent(event)
-        if event.key() in _ARROWS and self.currentIndex() != before:
-            self._walking.start(_WALK_MILLISECONDS if event.isAutoRepeat() else 0)
+        if event.key() in _ARROWS:
+            self._hearing.follow_walk(event, before)
 
     def keyboardSearch(self, _search: str) -> None:
         """Look for nothing: S stars."""
@@ -109,7 +97,7 @@ class MadeView(QListView):
 
     def _carry_out(self, what: str) -> None:
         if what == "play":
-            self._ask(self.currentIndex())
+            self._hearing.ask_current()
         elif what == "undo":
             self.undo_asked.emit()
         elif sounds := self.chosen_sounds():
@@ -148,49 +136,19 @@ class MadeView(QListView):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
-        if event.reason() == QContextMenuEvent.Reason.Mouse:
-            index, place = self.indexAt(self.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
-        else:
-            index = self.currentIndex()
-            place = self.viewport().mapToGlobal(self.visualRect(index).center())
+        index, place = menu_target(self, event)
         if index.isValid():
             if not self.selectionModel().isSelected(index):
                 self.setCurrentIndex(index)
             self.menu_asked.emit(place)
 
     def startDrag(self, _supported: Qt.DropAction) -> None:
-        """Let the chosen sounds be dropped as files, in a DAW or a file manager; they are copied, never moved."""
-        drag = self.make_drag()
-        if drag is not None:
-            drag.exec(Qt.DropAction.CopyAction)
-
-    def make_drag(self) -> QDrag | None:
-        """Return what is dragged out: the files of the chosen sounds; None when none of them is there any more."""
-        return file_drag(self)
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Paint the rows in the colours of the new theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.viewport().update()
+        """Let the chosen sounds be dropped as files."""
+        drag_files(self)
 
     # Playing.
 
-    def _on_clicked(self, index: QModelIndex) -> None:
-        self._clicked = QPersistentModelIndex(index)
-        self._since_click.start()
-        modifiers = QGuiApplication.keyboardModifiers()
-        if not modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
-            self._ask(index)  # with these keys one chooses several
-
-    def _on_activated(self, index: QModelIndex) -> None:
-        interval = QGuiApplication.styleHints().mouseDoubleClickInterval()
-        is_double_click = self._since_click.isValid() and self._since_click.elapsed() < interval
-        if not (is_double_click and self._clicked == QPersistentModelIndex(index)):  # its first click plays already
-            self._ask(index)
-
-    def _ask(self, index: QModelIndex) -> None:
-        self._walking.stop()
+    def _on_asked(self, index: QModelIndex) -> None:
         sound = index.data(MADE_ROLE)
         if isinstance(sound, ListedSound):
             self.playing_asked.emit(sound.path)

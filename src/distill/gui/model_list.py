@@ -1,27 +1,18 @@
 """The list of models: search, filter, order, and what the user wants with one of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QLineEdit,
-    QListView,
-    QMenu,
-    QPushButton,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QWidget
 
 from distill.gui import theme
 from distill.gui.key_help import KeyGroup, KeyHelp, native
 from distill.gui.model_delegate import ModelDelegate
 from distill.gui.model_table import ENTRY_ROLE, ModelFilter, ModelRows, ModelTable, Order
 from distill.gui.panel import EmptyState, Panel
+from distill.gui.row_view import RowAction, RowView
 from distill.models.catalog import FAMILIES
 from distill.models.entry import ModelEntry
 
@@ -29,10 +20,14 @@ from distill.models.entry import ModelEntry
 _STARRED = "*"
 
 
-class ModelView(QListView):
+class ModelView(RowView):
     """The list itself.  Space hears the model, S turns its star, and Delete puts it into the trash."""
 
     hear_asked = Signal()
+
+    def __init__(self, model: ModelRows) -> None:
+        super().__init__("model", model, ENTRY_ROLE)
+        self.setItemDelegate(ModelDelegate(self))
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
@@ -52,12 +47,6 @@ class ModelView(QListView):
             self.hear_asked.emit()
             return
         super().keyPressEvent(event)
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Paint the rows in the colours of the new theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.viewport().update()
 
 
 class ModelList(Panel):
@@ -135,7 +124,7 @@ class ModelList(Panel):
 
     def current(self) -> ModelEntry | None:
         """Return the model that is chosen, or None."""
-        entry = self.view.currentIndex().data(ENTRY_ROLE)
+        entry = self.view.current_item()
         return entry if isinstance(entry, ModelEntry) else None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -198,19 +187,9 @@ class ModelList(Panel):
         return combo
 
     def _make_view(self) -> ModelView:
-        view = ModelView()
-        view.setObjectName("modelList")
+        view = ModelView(self.rows)
         view.setAccessibleName(self.tr("Kept models"))
         view.setToolTip(self.tr("Your models. Space hears the chosen one; its menu has all that can be done with it."))
-        view.setModel(self.rows)
-        view.setItemDelegate(ModelDelegate(view))
-        view.setUniformItemSizes(True)
-        view.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setMouseTracking(True)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.customContextMenuRequested.connect(self._on_menu_asked)
         view.selectionModel().currentChanged.connect(self._update)
         view.hear_asked.connect(self.hear_asked)
         view.activated.connect(self.hear_asked)
@@ -220,31 +199,14 @@ class ModelList(Panel):
 
     def _make_actions(self) -> dict[str, QAction]:
         """Make what the menu of a row offers; the keys work while the list has the focus."""
-        made: dict[str, QAction] = {}
-        for name, text, key, do in (
+        offered: tuple[RowAction, ...] = (
             ("star", self.tr("Star"), "S", lambda entry: self.starred.emit(entry, not entry.starred)),
-            ("rename", self.tr("Rename…"), "F2", lambda _entry: self.view.edit(self.view.currentIndex())),
+            ("rename", self.tr("Rename…"), "F2", lambda _entry: self.view.edit_current()),
             ("export", self.tr("Export a copy…"), None, self.export_asked.emit),
             ("reveal", self.tr("Show in folder"), None, self.reveal_asked.emit),
             ("delete", self.tr("Move to trash"), "Del", self.delete_asked.emit),
-        ):
-            action = QAction(text, self.view)
-            action.setObjectName(f"model {name}")
-            if key is not None:
-                action.setShortcut(QKeySequence(key))
-                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            action.triggered.connect(self._with_current(do))
-            self.view.addAction(action)
-            made[name] = action
-        return made
-
-    def _with_current(self, do: Callable[[ModelEntry], object]) -> Callable[[], None]:
-        def act() -> None:
-            entry = self.current()
-            if entry is not None:
-                do(entry)
-
-        return act
+        )
+        return self.view.offer(offered)
 
     def _choose(self, row: int) -> None:
         index = self.rows.index(row, 0)
@@ -258,18 +220,6 @@ class ModelList(Panel):
         if not self.view.currentIndex().isValid() and self.rows.rowCount():
             self._choose(0)
         self._update()
-
-    def _on_menu_asked(self, place: QPoint) -> None:
-        index = self.view.indexAt(place)
-        if index.isValid():
-            self.view.setCurrentIndex(index)
-        if self.current() is None:
-            return
-        menu = QMenu(self.view)
-        menu.setObjectName("modelMenu")
-        menu.addActions(list(self.actions_by_name.values()))
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(self.view.viewport().mapToGlobal(place))
 
     def _update(self) -> None:
         if not hasattr(self, "_entry"):

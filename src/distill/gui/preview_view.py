@@ -1,36 +1,15 @@
 """The two tables of the preview panel: the grid of epochs by sounds, and the strip of originals on top of it."""
 
-from PySide6.QtCore import (
-    QElapsedTimer,
-    QEvent,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    Qt,
-    QTimer,
-    Signal,
-)
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QDrag,
-    QFocusEvent,
-    QGuiApplication,
-    QKeyEvent,
-    QKeySequence,
-    QMouseEvent,
-    QResizeEvent,
-)
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from distill.gui.file_drag import file_drag
+from distill.gui.file_drag import drag_files
+from distill.gui.hearing import Hearing, menu_target, set_up_sounds
 from distill.gui.key_help import KeyGroup, KeyHelp, native
 from distill.gui.preview_delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
 from distill.gui.preview_grid import SOUND_ROLE
 from distill.gui.preview_sound import PreviewKind, PreviewSound
-
-#: While a key is held down, a sound is played once the cursor has stood still for so long.
-_WALK_MILLISECONDS = 120
 
 _ARROWS = (
     Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down,
@@ -57,28 +36,20 @@ class PreviewCells(QTableView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._since_click = QElapsedTimer()
-        self._clicked = QPersistentModelIndex()
-        self._walking = QTimer(self, singleShot=True, interval=_WALK_MILLISECONDS)
-        self._walking.timeout.connect(self._on_stood_still)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setDragEnabled(True)
-        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        set_up_sounds(self)
         self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
         self.setShowGrid(False)
         self.setCornerButtonEnabled(False)
-        self.setMouseTracking(True)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
             header.setHighlightSections(False)
             header.setSectionsClickable(False)
         self.horizontalHeader().setMinimumSectionSize(NARROWEST)
         self.verticalHeader().setDefaultSectionSize(CELL_HEIGHT)
-        self.clicked.connect(self._on_clicked)
-        self.activated.connect(self._on_activated)
+        self.clicked.connect(self.entered_by_user)  # before it is heard
+        self._hearing = Hearing(self)
+        self._hearing.asked.connect(self._on_asked)
 
     def current_sound(self) -> PreviewSound | None:
         """Return the sound under the cursor."""
@@ -123,8 +94,7 @@ class PreviewCells(QTableView):
         elif event.key() in _ARROWS:
             before = self.currentIndex()
             self._walk(event)
-            if self.currentIndex() != before:
-                self._walking.start(_WALK_MILLISECONDS if event.isAutoRepeat() else 0)
+            self._hearing.follow_walk(event, before)
         else:
             super().keyPressEvent(event)
 
@@ -133,7 +103,7 @@ class PreviewCells(QTableView):
 
     def _on_own_key(self, key: int) -> None:
         if key == Qt.Key.Key_Space:
-            self._ask(self.currentIndex())
+            self._hearing.ask_current()
         elif key == Qt.Key.Key_B:
             self.comparing_asked.emit()
         elif sounds := [s for s in self.chosen_sounds() if s.kind is not PreviewKind.ORIGINAL]:
@@ -141,9 +111,6 @@ class PreviewCells(QTableView):
 
     def _walk(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
-
-    def _on_stood_still(self) -> None:
-        self._ask(self.currentIndex())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Take the cursor over when the focus comes by a key."""
@@ -181,44 +148,19 @@ class PreviewCells(QTableView):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
-        if event.reason() == QContextMenuEvent.Reason.Mouse:
-            index, place = self.indexAt(self.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
-        else:
-            index = self.currentIndex()
-            place = self.viewport().mapToGlobal(self.visualRect(index).center())
+        index, place = menu_target(self, event)
         if _sound(index) is not None:
             self.entered_by_user.emit(index)
             self.menu_asked.emit(place)
 
     def startDrag(self, _supported: Qt.DropAction) -> None:
-        """Let the chosen sounds be dropped as files, in a DAW or a file manager; they are copied, never moved."""
-        drag = self.make_drag()
-        if drag is not None:
-            drag.exec(Qt.DropAction.CopyAction)
-
-    def make_drag(self) -> QDrag | None:
-        """Return what is dragged out: the files of the chosen sounds; None when none of them is there any more."""
-        return file_drag(self)
+        """Let the chosen sounds be dropped as files."""
+        drag_files(self)
 
     # Playing.
 
-    def _on_clicked(self, index: QModelIndex) -> None:
-        self._clicked = QPersistentModelIndex(index)
-        self._since_click.start()
-        self.entered_by_user.emit(index)
-        modifiers = QGuiApplication.keyboardModifiers()
-        if not modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
-            self._ask(index)  # with these keys one chooses several
-
-    def _on_activated(self, index: QModelIndex) -> None:
-        interval = QGuiApplication.styleHints().mouseDoubleClickInterval()
-        is_double_click = self._since_click.isValid() and self._since_click.elapsed() < interval
-        if not (is_double_click and self._clicked == QPersistentModelIndex(index)):  # its first click plays already
-            self._ask(index)
-
-    def _ask(self, index: QModelIndex) -> None:
+    def _on_asked(self, index: QModelIndex) -> None:
         """Play a cell; for one that is empty, its row's first sound."""
-        self._walking.stop()
         row = [index, *(index.siblingAtColumn(n) for n in range(self.model().columnCount()))]
         sound = next((s for i in row if (s := _sound(i)) is not None), None)
         if sound is not None:

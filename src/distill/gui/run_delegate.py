@@ -1,13 +1,11 @@
 """How a run looks in the list of runs: name, status, facts, and its small curve."""
 
-from typing import Any
-
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize
-from PySide6.QtGui import QFont, QPainter
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.gui import theme
-from distill.gui.row_painting import paint_curve, paint_ground, write_line
+from distill.gui.row_painting import Words, paint_ground, row_size, source_of, write_row
 from distill.gui.run_table import RUN_ROLE, SHOWN_ROLE, RunTable
 from distill.training.run_summary import RunSummary
 
@@ -22,35 +20,21 @@ class RunDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of three lines."""
-        return QSize(120, 3 * option.fontMetrics.height() + 4 * theme.HALF)
+        return row_size(option, 3)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        run, table = index.data(RUN_ROLE), _table_of(index)
+        run, table = index.data(RUN_ROLE), source_of(index.model(), RunTable)
         if not isinstance(run, RunSummary):
             return
-        rect: QRect = option.rect
-        font: QFont = option.font
         colors = theme.colors()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, bool(index.data(SHOWN_ROLE)))
-        inner = rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
-        line = option.fontMetrics.height() + 2
-        status = table.status_text(run)
-        status_width = option.fontMetrics.horizontalAdvance(status)
-        name_font = QFont(font)
-        name_font.setBold(True)
-        place = QRect(inner.left(), inner.top(), inner.width() - status_width - theme.GAP, line)
-        write_line(painter, name_font, place, run.name, colors.text)
-        place = QRect(inner.right() - status_width, inner.top(), status_width + 1, line)
-        write_line(painter, font, place, status, _status_color(run.status))
-        width = inner.width() - (CURVE_WIDTH + theme.GAP if len(run.progress.curve) > 1 else 0)
-        for number, text in enumerate((table.facts(run), table.progress_text(run)), 1):
-            place = QRect(inner.left(), inner.top() + number * line, width, line)
-            write_line(painter, font, place, text, colors.muted)
-        curve = QRectF(inner.right() - CURVE_WIDTH, inner.top() + line + 3, CURVE_WIDTH, 2 * line - 6)
-        paint_curve(painter, curve, run.progress.curve, 1.4)
+        place = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
+        head = Words(run.name, colors.text), Words(table.status_text(run), _status_color(run.status))
+        facts = Words(table.facts(run), colors.muted), Words(table.progress_text(run), colors.muted)
+        write_row(painter, option, place, head, facts, run.progress.curve, CURVE_WIDTH)
         painter.restore()
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
@@ -64,13 +48,6 @@ class RunDelegate(QStyledItemDelegate):
         editor.setObjectName("runNameEdit")
         editor.setAccessibleName(self.tr("Name of the run"))
         return editor
-
-
-def _table_of(index: Index) -> RunTable:
-    model: Any = index.model()
-    while not isinstance(model, RunTable):
-        model = model.sourceModel()
-    return model
 
 
 def _status_color(status: str) -> str:

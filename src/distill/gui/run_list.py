@@ -3,35 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QLineEdit,
-    QListView,
-    QMenu,
-    QPushButton,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QWidget
 
 from distill.gui import theme
 from distill.gui.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.panel import EmptyState, Panel
+from distill.gui.row_view import RowAction, RowView
 from distill.gui.run_delegate import RunDelegate
 from distill.gui.run_table import RUN_ROLE, RunTable
 from distill.training.run_summary import RunSummary
 
 
-class RunView(QListView):
+class RunView(RowView):
     """The list; a click, Enter or Space on a run asks to see it."""
 
     show_asked = Signal(object)  # RunSummary
     delete_key_pressed = Signal()
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, model: QAbstractItemModel) -> None:
+        super().__init__("run", model, RUN_ROLE)
+        self.setItemDelegate(RunDelegate(self))
         self.clicked.connect(self._on_index)
         self.activated.connect(self._on_index)
 
@@ -54,12 +47,6 @@ class RunView(QListView):
             self.delete_key_pressed.emit()
             return
         super().keyPressEvent(event)
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Paint the rows in the colours of the new theme."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.viewport().update()
 
     def _on_index(self, index: QModelIndex) -> None:
         run = index.data(RUN_ROLE)
@@ -108,7 +95,7 @@ class RunList(Panel):
             self._stack.addWidget(page)
         self.resume = QPushButton(self.tr("Resume"))
         self.resume.setObjectName("runResumeButton")
-        self.resume.clicked.connect(lambda: self._with_current(self.resume_asked))
+        self.resume.clicked.connect(self.actions_by_name["resume"].trigger)
         self.other = QPushButton(self.tr("Open other…"))
         self.other.setObjectName("openRunButton")
         self.other.setToolTip(self.tr("Show a run that lies in another folder."))
@@ -142,7 +129,7 @@ class RunList(Panel):
 
     def current(self) -> RunSummary | None:
         """Return the run that the user has chosen, or None."""
-        run = self.view.currentIndex().data(RUN_ROLE)
+        run = self.view.current_item()
         return run if isinstance(run, RunSummary) else None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -153,69 +140,29 @@ class RunList(Panel):
         super().keyPressEvent(event)
 
     def _make_view(self) -> RunView:
-        view = RunView()
-        view.setObjectName("runList")
+        view = RunView(self._filtered)
         view.setAccessibleName(self.tr("Earlier runs"))
         view.setToolTip(self.tr("Click a run to see its curves and hear its previews."))
-        view.setModel(self._filtered)
-        view.setItemDelegate(RunDelegate(view))
-        view.setUniformItemSizes(True)
-        view.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setMouseTracking(True)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.customContextMenuRequested.connect(self._on_menu_asked)
         view.selectionModel().currentChanged.connect(self._update)
         view.show_asked.connect(lambda run: self.show_asked.emit(run.folder))
         return view
 
     def _make_actions(self) -> dict[str, QAction]:
         """Make what the menu of a row offers; the keys work while the list has the focus."""
-        made: dict[str, QAction] = {}
-        for name, text, key, signal in (
-            ("show", self.tr("Show"), None, self.show_asked),
-            ("resume", self.tr("Resume"), None, self.resume_asked),
-            ("reveal", self.tr("Show in folder"), None, self.reveal_asked),
-            ("rename", self.tr("Rename…"), "F2", None),
-            ("delete", self.tr("Move to trash…"), "Del", self.delete_asked),
-        ):
-            action = QAction(text, self.view)
-            action.setObjectName(f"run {name}")
-            if key is not None:
-                action.setShortcut(QKeySequence(key))
-                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            if signal is None:
-                action.triggered.connect(lambda: self.view.edit(self.view.currentIndex()))
-            elif name == "delete":
-                action.triggered.connect(lambda: self._with_current(self.delete_asked, whole=True))
-            else:
-                action.triggered.connect(lambda _checked=False, s=signal: self._with_current(s))
-            self.view.addAction(action)
-            made[name] = action
+        offered: tuple[RowAction, ...] = (
+            ("show", self.tr("Show"), None, lambda run: self.show_asked.emit(run.folder)),
+            ("resume", self.tr("Resume"), None, lambda run: self.resume_asked.emit(run.folder)),
+            ("reveal", self.tr("Show in folder"), None, lambda run: self.reveal_asked.emit(run.folder)),
+            ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
+            ("delete", self.tr("Move to trash…"), "Del", self.delete_asked.emit),
+        )
+        made = self.view.offer(offered)
         self.view.delete_key_pressed.connect(made["delete"].trigger)  # does nothing where that is disabled
         return made
-
-    def _with_current(self, signal: object, whole: bool = False) -> None:
-        run = self.current()
-        if run is not None:
-            signal.emit(run if whole else run.folder)  # type: ignore[attr-defined]
 
     def _on_filter_changed(self, text: str) -> None:
         self._filtered.setFilterFixedString(text)
         self._update()
-
-    def _on_menu_asked(self, place: QPoint) -> None:
-        index = self.view.indexAt(place)
-        if index.isValid():
-            self.view.setCurrentIndex(index)
-        if self.current() is None:
-            return
-        menu = QMenu(self.view)
-        menu.setObjectName("runMenu")
-        menu.addActions(list(self.actions_by_name.values()))
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(self.view.viewport().mapToGlobal(place))
 
     def _update(self) -> None:
         run = self.current()
