@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QTableView
 from pytestqt.qtbot import QtBot
 
 from distill.gui.main_window import MainWindow
+from distill.gui.panel import EmptyState
 from distill.gui.sound_table import format_seconds
 from distill.playback.player import PlayerState
 from tests.gui.fakes import FakeDevice
@@ -52,6 +53,16 @@ def test_a_folder_is_listed_with_what_is_left_out_and_why(loaded: MainWindow) ->
     assert "3 left out" in loaded.browser.summary()
     assert "3 files are left out" in loaded.notices.text()
     assert {p.name for p in loaded.sounds.usable()} == {f"tone {n}.wav" for n in range(4)}
+
+
+def test_nobody_is_asked_for_sounds_while_they_are_looked_for(window: MainWindow) -> None:
+    invitation = next(e for e in window.browser.findChildren(EmptyState) if e.isVisible())
+    window.browser.show_scanning()
+    assert not invitation.isVisible()
+    assert window.browser.detail.text() == "Looking for sounds…"
+    window.browser.show_busy("")
+    assert invitation.isVisible()
+    assert window.browser.detail.text() == ""
 
 
 def test_the_reason_is_told_in_full_for_the_row_under_the_cursor(loaded: MainWindow, qtbot: QtBot) -> None:

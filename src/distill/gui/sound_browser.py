@@ -80,8 +80,8 @@ class SoundBrowser(Panel):
             self.tr("5 to 500 files, short or long, in any usual format."),
         )
         self._stack = QStackedWidget()
-        self._stack.addWidget(empty)
-        self._stack.addWidget(self.view)
+        for page in (empty, self.view, QWidget()):  # the last one while it is not known yet whether there are any
+            self._stack.addWidget(page)
         self._search = self._make_search()
         self.body.addWidget(self._summary)
         self.body.addWidget(self._search)
@@ -91,7 +91,7 @@ class SoundBrowser(Panel):
         self._buttons = self._make_buttons()
         self.body.addLayout(self._buttons)
         self.body.addStretch(0)
-        self._checking = ""
+        self._checking, self._busy = "", ""
         self._overviews: dict[Path, Overview] = {}
         self._batch = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
         self._batch.timeout.connect(self._on_batch_due)
@@ -185,14 +185,12 @@ class SoundBrowser(Panel):
 
     def show_busy(self, text: str) -> None:
         """Say what is being done; nothing, when empty."""
-        if text:
-            self.detail.setText(text)
-        else:
-            self._on_rows_changed()
+        self._busy = text
+        self._on_rows_changed()
 
     def show_scan(self, result: ScanResult, excluded: Container[Path] = ()) -> None:
         """List what was found; the row under the cursor stays the one."""
-        self._checking = ""
+        self._checking = self._busy = ""
         current = self.view.currentIndex().data(ROW_ROLE)
         self.table.set_sounds(result.entries, result.skipped)
         self.table.set_excluded(excluded)
@@ -289,9 +287,10 @@ class SoundBrowser(Panel):
     def _on_rows_changed(self) -> None:
         rows = self.table.rows
         self._show_reason(self.view.currentIndex().data(ROW_ROLE))
-        self._stack.setCurrentIndex(1 if rows else 0)
+        is_empty = not rows and not self._busy
+        self._stack.setCurrentIndex(1 if rows else 0 if is_empty else 2)
         self._search.setVisible(bool(rows))
-        self._place_buttons(is_empty=not rows)
+        self._place_buttons(is_empty)
         self.view.refresh_actions()
         self._show_totals()
 
@@ -313,7 +312,7 @@ class SoundBrowser(Panel):
         usable = [row for row in rows if row.is_usable]
         count = self.tr("1 file") if len(usable) == 1 else self.tr("{0} files").format(len(usable))
         seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
-        self.detail.setText(f"{count} · {format_seconds(seconds)}" if rows else "")
+        self.detail.setText(self._busy or (f"{count} · {format_seconds(seconds)}" if rows else ""))
         parts = self._split_parts(usable)
         left_out = sum(row.status is SoundStatus.LEFT_OUT for row in rows)
         shown = self._filtered.rowCount()
