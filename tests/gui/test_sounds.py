@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.gui.main_window import MainWindow
 from distill.gui.panel import EmptyState
-from distill.gui.sound_table import format_seconds
+from distill.gui.sound_table import Column, format_seconds
 from distill.playback.player import PlayerState
 from tests.gui.fakes import FakeDevice
 
@@ -125,9 +125,25 @@ def test_a_click_and_the_space_bar_play_a_sound(loaded: MainWindow, device: Fake
 
 
 def test_sorting_by_length(loaded: MainWindow) -> None:
-    view = view_of(loaded)
-    view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
-    assert view.model().index(0, 0).data() == "tone 3.wav"
+    view, trained = view_of(loaded), loaded.sounds.usable()
+    view.setCurrentIndex(next(i for r in range(7) if (i := view.model().index(r, 0)).data() == "tone 1.wav"))
+    for order in (Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder):
+        view.sortByColumn(1, order)
+        tones = [name for r in range(7) if "tone" in (name := str(view.model().index(r, 0).data()))]
+        assert tones == sorted(tones, reverse=order is Qt.SortOrder.DescendingOrder)
+        assert view.currentIndex().data() == "tone 1.wav"
+        assert [index.data() for index in view.selectionModel().selectedRows()] == ["tone 1.wav"]
+    assert loaded.sounds.usable() == trained  # what is trained on, and in which order, is not a matter of looks
+
+
+def test_a_change_moves_a_row_where_the_list_is_sorted_by_it(loaded: MainWindow) -> None:
+    view, name = view_of(loaded), "tone 0.wav"
+    view.sortByColumn(Column.STATUS, Qt.SortOrder.AscendingOrder)
+    places = []
+    for excluded in (set(), {path for path in loaded.sounds.usable() if path.name == name}):
+        loaded.browser.table.set_excluded(excluded)
+        places.append([view.model().index(r, 0).data() for r in range(7)].index(name))
+    assert places[0] < places[1] == 3  # behind the other tones, before what is left out
 
 
 def test_a_second_folder_takes_the_place_of_the_first(loaded: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
