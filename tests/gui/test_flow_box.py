@@ -51,3 +51,12 @@ def test_what_is_hidden_takes_no_room_and_what_comes_gets_some(qtbot: QtBot) -> 
     hidden.hide()
     box.addWidget(hidden)
     assert hidden.isHidden(), "who was hidden stays so"
+
+
+def test_what_has_grown_while_the_box_was_hidden_gets_room(qtbot: QtBot) -> None:
+    _, box, labels = make(qtbot, 3, 330)
+    box.hide()
+    labels[0].setFixedSize(160, 20)
+    box.show()
+    qtbot.waitUntil(lambda: places(labels) == [(0, 0), (170, 0), (0, 24)])
+    qtbot.waitUntil(lambda: box.height() == 44)

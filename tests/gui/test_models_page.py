@@ -285,7 +285,7 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     assert all("epoch0003" in row.probe.path.name for row in probes.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(device.outputs) == 1)
-    assert window.playing.playback.status.path == probes.rows[0].probe.path
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)  # told after that
     assert [Path(url.toLocalFile()) for url in probes.rows[2].make_drag().mimeData().urls()] == [
         probes.rows[2].probe.path
     ]

@@ -27,6 +27,9 @@ from distill.training.metrics import EpochMetrics, PreparationProgress, VQEpochM
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
 
+#: Least width of the field for the epochs, in device-independent pixels: room for the highest number.
+EPOCHS_WIDTH = 72
+
 
 def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
     """Return what a field of a configuration says about itself: label, help, low, high and default."""
@@ -243,6 +246,7 @@ class TrainingControls(Panel):
         self.epochs.setToolTip(meta["help"])
         self.epochs.setRange(int(meta["low"]), int(meta["high"]))
         self.epochs.setValue(int(meta["default"]))
+        self.epochs.setMinimumWidth(EPOCHS_WIDTH)  # else as much as its highest number and a margin
         self.epochs.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
 
     def _make_fields(self) -> QGridLayout:
@@ -258,7 +262,6 @@ class TrainingControls(Panel):
             label = QLabel(text)
             label.setObjectName("fieldLabel")
             label.setBuddy(widget)
-            widget.setMinimumWidth(80)
             grid.addWidget(label, 0, column)
             grid.addWidget(widget, 1, column)
             grid.setColumnStretch(column, 2 if column < 2 else 1)

@@ -6,7 +6,7 @@ gone for its size, and the process crashes.  Widgets have no such trouble.
 """
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 
@@ -57,6 +57,12 @@ class FlowBox(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the widgets in their places."""
         super().resizeEvent(event)
+        self._arrange(self.rect(), is_trial=False)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Put the widgets in their places: what has changed while the box was hidden has not told it."""
+        super().showEvent(event)
+        self.updateGeometry()
         self._arrange(self.rect(), is_trial=False)
 
     def event(self, event: QEvent) -> bool:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from distill.gui import icons, theme
 from distill.gui.made_table import FACTS_ROLE, HEARD_ROLE, MADE_ROLE
 from distill.gui.maker import ListedSound
-from distill.gui.row_painting import paint_ground, write_line
+from distill.gui.row_painting import paint_ground, whole_facts, write_line
 from distill.gui.waveform import Thumbnails, draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -78,7 +78,8 @@ class MadeDelegate(QStyledItemDelegate):
             name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)
         write_line(painter, font, name, index.data(), colors.muted if sound.seconds is None else colors.text, True)
         facts = place.adjusted(0, line, 0, 0)
-        write_line(painter, option.font, facts, index.data(FACTS_ROLE), colors.muted)
+        text = whole_facts(index.data(FACTS_ROLE), option.fontMetrics, facts.width())
+        write_line(painter, option.font, facts, text, colors.muted)
 
     @staticmethod
     def _paint_icon(painter: QPainter, corner: QPoint, name: str, color: str, side: int) -> None:

@@ -30,7 +30,7 @@ _ROOT = QModelIndex()
 
 #: Roles under which a row gives its `ListedSound`, and whether it is heard now.
 MADE_ROLE, HEARD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
-#: Role under which a row gives its second line.
+#: Role under which a row gives the facts of its second line, the most important first.
 FACTS_ROLE = Qt.ItemDataRole.UserRole + 3
 
 
@@ -134,7 +134,7 @@ class MadeTable(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return sound.path.stem
         if role == FACTS_ROLE:
-            return " · ".join(self._facts(sound))
+            return tuple(self._facts(sound))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._spoken(sound)
         return self._tip(sound) if role == Qt.ItemDataRole.ToolTipRole else None
@@ -242,5 +242,5 @@ class FilteredMade(QSortFilterProxyModel):
         if self._model_id and sound.recipe.model_id != self._model_id:
             return False
         index = self._table.index(row)
-        known = fold(f"{sound.path.name} {index.data(FACTS_ROLE)} {sound.recipe.source}")
+        known = fold(" ".join((sound.path.name, *index.data(FACTS_ROLE), sound.recipe.source)))
         return all(word in known for word in self._words.split())

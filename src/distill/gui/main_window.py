@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
-SMALLEST_SIZE, FIRST_SIZE = (1006, 560), (1280, 800)
+SMALLEST_SIZE, FIRST_SIZE = (1006, 604), (1280, 800)
 
 #: Smallest widths of the three columns, and their shares of a first start.
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)

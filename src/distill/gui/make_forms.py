@@ -28,6 +28,9 @@ from distill.making.recipe import MOST_COUNT, Recipe
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
 MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0
 
+#: What a spin box has around its number: frame and arrows.
+_SPIN_FRAME = 36
+
 
 class NewSoundsForm(QWidget):
     """How many new sounds, from which seed, at which temperature."""
@@ -90,7 +93,7 @@ class NewSoundsForm(QWidget):
         self.count.setToolTip(self.tr("How many new sounds to make at once, each as long as a chunk of the training."))
         self.count.setRange(1, MOST_COUNT)
         self.count.setValue(4)
-        self.count.setMinimumWidth(52)
+        self.count.setFixedWidth(self.fontMetrics().horizontalAdvance(str(MOST_COUNT)) + _SPIN_FRAME)
         self.seed.setObjectName("seedSpin")
         self.seed.setAccessibleName(self.tr("Seed"))
         self.seed.setToolTip(self.tr("Where the draw begins. The same seed, count and temperature: the same sounds."))
@@ -106,6 +109,8 @@ class NewSoundsForm(QWidget):
         self.temperature.setDecimals(2)
         self.temperature.setValue(1.0)
         self.temperature.setMinimumWidth(58)
+        for field in (self.count, self.seed, self.temperature):
+            field.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
@@ -232,7 +237,7 @@ class TransformForm(QWidget):
     def _lay_out(self) -> None:
         inside = QGridLayout(self.zone)
         inside.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
-        inside.setSpacing(theme.HALF)
+        inside.setSpacing(theme.GAP)
         inside.addWidget(self.name, 0, 0, 1, 2)
         inside.addWidget(self.choose, 1, 0)
         inside.addWidget(self.use, 1, 1)
@@ -244,7 +249,7 @@ class TransformForm(QWidget):
         row.addWidget(self.share)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.HALF)
+        column.setSpacing(theme.GAP)
         column.addWidget(self.zone)
         column.addLayout(row)
 

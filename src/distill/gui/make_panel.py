@@ -186,7 +186,7 @@ class MakePanel(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.new)
         self.stack.addWidget(self.transform)
-        self.stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._show_mode(_NEW)
         group.idToggled.connect(self._on_mode)
 
@@ -218,11 +218,12 @@ class MakePanel(QWidget):
         self.form.body.addLayout(buttons)
         self.form.body.addWidget(self.progress)
         self.form.body.addWidget(self.status)
-        self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        # Not Maximum: that is the height of a note that stands in one line, and a longer one would squash the rest.
+        self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.form)
-        left.addStretch(0)
+        left.addStretch(1)
         self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(theme.GAP)

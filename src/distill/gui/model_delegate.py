@@ -1,7 +1,5 @@
 """How a model looks in the list of models: star, name, facts, and its small curve."""
 
-from typing import Any
-
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
@@ -12,13 +10,22 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QFont, QMouseEvent, QPainter
+from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.gui import theme
 from distill.gui.icons import SIDE, pixmap
 from distill.gui.model_table import ENTRY_ROLE, NEW_ROLE, ModelTable
-from distill.gui.row_painting import paint_curve, paint_ground, write_line
+from distill.gui.row_painting import (
+    Words,
+    facts_width,
+    paint_ground,
+    row_size,
+    source_of,
+    two_lines,
+    whole_facts,
+    write_row,
+)
 from distill.models.entry import ModelEntry
 
 #: Width of the small curve, in device-independent pixels.
@@ -28,46 +35,39 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ModelDelegate(QStyledItemDelegate):
-    """Paints a model in three lines, its star at the left and its curve at the right; a click on the star turns it."""
+    """Paints a model in four lines, its star at the left and its curve at the right; a click on the star turns it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """Return the height of three lines."""
-        return QSize(120, 3 * option.fontMetrics.height() + 4 * theme.HALF)
+        """Return the height of four lines."""
+        return row_size(option, 4)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        entry, table = index.data(ENTRY_ROLE), table_of(index.model())
+        entry, table = index.data(ENTRY_ROLE), source_of(index.model(), ModelTable)
         if not isinstance(entry, ModelEntry):
             return
-        rect: QRect = option.rect
-        font: QFont = option.font
         colors = theme.colors()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option)
         self._paint_star(painter, option, entry)
-        inner = _text_area(rect)
-        line = option.fontMetrics.height() + 2
-        bold = QFont(font)
-        bold.setBold(True)
-        side = self.tr("New") if index.data(NEW_ROLE) else ", ".join(entry.tags)
-        side_width = min(option.fontMetrics.horizontalAdvance(side), inner.width() // 2)
-        name_area = QRect(inner.left(), inner.top(), inner.width() - side_width - theme.GAP, line)
-        write_line(painter, bold, name_area, entry.shown_name, colors.muted if entry.problem else colors.text)
-        side_area = QRect(inner.right() - side_width, inner.top(), side_width + 1, line)
-        write_line(painter, font, side_area, side, colors.accent if index.data(NEW_ROLE) else colors.muted)
-        has_curve = len(entry.facts.curve) > 1
-        width = inner.width() - (CURVE_WIDTH + theme.GAP if has_curve else 0)
-        lines = (
-            (table.facts(entry), colors.bad if entry.problem else colors.muted),
-            (table.quality(entry), colors.muted),
-        )
-        for number, (text, color) in enumerate(lines, 1):
-            write_line(painter, font, QRect(inner.left(), inner.top() + number * line, width, line), text, color)
-        if has_curve:
-            place = QRectF(inner.right() - CURVE_WIDTH, inner.top() + line + 3, CURVE_WIDTH, 2 * line - 6)
-            paint_curve(painter, place, entry.facts.curve, 1.4)
+        is_new = index.data(NEW_ROLE)
+        side = Words(self.tr("New"), colors.accent) if is_new else Words(", ".join(entry.tags), colors.muted)
+        head = Words(entry.shown_name, colors.muted if entry.problem else colors.text), side
+        facts = [Words(text, colors.muted) for text in self.lines(entry, table, option)]
+        if entry.problem is not None:
+            facts[0] = Words(facts[0].text, colors.bad)
+        write_row(painter, option, _text_area(option.rect), head, facts, entry.facts.curve, CURVE_WIDTH)
         painter.restore()
+
+    @staticmethod
+    def lines(entry: ModelEntry, table: ModelTable, option: QStyleOptionViewItem) -> tuple[str, ...]:
+        """Return what stands under the name in a row of this width."""
+        metrics, width = option.fontMetrics, facts_width(_text_area(option.rect), entry.facts.curve, CURVE_WIDTH)
+        facts = table.facts(entry)
+        if entry.problem is not None:
+            return facts[0][0], *two_lines(entry.problem, metrics, width)
+        return tuple(whole_facts(line, metrics, width) for line in facts)
 
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
         """Turn the star on which the mouse was clicked."""
@@ -77,7 +77,7 @@ class ModelDelegate(QStyledItemDelegate):
             is_star = _star_area(rect).adjusted(-6, -6, 6, 6).contains(event.position())
             if is_star and isinstance(entry, ModelEntry) and entry.problem is None:
                 if event.type() is QEvent.Type.MouseButtonRelease:
-                    table_of(model).starred.emit(entry, not entry.starred)
+                    source_of(model, ModelTable).starred.emit(entry, not entry.starred)
                 return True
         return super().editorEvent(event, model, option, index)
 
@@ -110,10 +110,3 @@ def _star_area(row: QRect) -> QRectF:
 
 def _text_area(row: QRect) -> QRect:
     return row.adjusted(2 * theme.GAP + SIDE, theme.HALF, -theme.GAP, -theme.HALF)
-
-
-def table_of(model: Any) -> ModelTable:
-    """Return the table under a proxy."""
-    while not isinstance(model, ModelTable):
-        model = model.sourceModel()
-    return model

@@ -33,6 +33,9 @@ from distill.models.entry import ModelEntry
 #: How long after the last letter notes are kept.
 _REST_MILLISECONDS = 1000
 
+#: From the top of a field to its text, where the label beside it begins.
+_FIELD_TOP = 7
+
 
 class Notes(QPlainTextEdit):
     """The user's notes, kept when the field is left and when the typing rests."""
@@ -191,12 +194,15 @@ class ModelDetail(Panel):
         self.facts.setVerticalSpacing(theme.HALF)
         self.facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self._values: dict[str, QLabel] = {}
+        labels: list[QLabel] = []
         words = QFormLayout()
         words.setContentsMargins(0, 0, 0, 0)
         words.setHorizontalSpacing(theme.MARGIN)
         words.setVerticalSpacing(theme.GAP)
         for text, widget in ((self.tr("Tags"), self.tags), (self.tr("Notes"), self.notes)):
-            words.addRow(_field_label(text), widget)
+            labels.append(_field_label(text))
+            labels[-1].setContentsMargins(0, _FIELD_TOP, 0, 0)
+            words.addRow(labels[-1], widget)
         column.addLayout(words)
         for key, text in (
             ("family", self.tr("Family")), ("trained", self.tr("Trained")), ("sounds", self.tr("Sounds")),
@@ -209,8 +215,12 @@ class ModelDetail(Panel):
             value.setWordWrap(True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._values[key] = value
-            self.facts.addRow(_field_label(text), value)
+            labels.append(_field_label(text))
+            self.facts.addRow(labels[-1], value)
         column.addLayout(self.facts)
+        width = max(label.sizeHint().width() for label in labels)  # also while a row of the longest is hidden
+        for label in labels:
+            label.setMinimumWidth(width)
 
     def _make_page(self, head: QHBoxLayout) -> QWidget:
         """Put all in a column that scrolls, under the name and above what can be done with the whole model."""

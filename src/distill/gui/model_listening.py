@@ -1,12 +1,15 @@
 """Hearing a model: its sounds are looked for when it is chosen, and one is made where there are none."""
 
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from distill.errors import DistillError
 from distill.gui.background import BackgroundTask
-from distill.gui.model_probes import Probe, ProbeKind, Probes, find_probes, make_probe
+from distill.gui.model_probes import Probe, ProbeKind, Probes, find_probes, make_probe, tidy_probes
 from distill.gui.models_page import ModelsPage
 from distill.gui.notices import NoticeBar
 from distill.models.entry import ModelEntry
@@ -56,6 +59,10 @@ class ModelListening(QObject):
         self._probing.failed.connect(lambda error: self._on_probes(Probes(entry, (), False)))
         self._probing.start()
 
+    def tidy(self, models: Sequence[ModelEntry]) -> None:
+        """Remove, in the background, the sounds that were made for models that are not among these any more."""
+        BackgroundTask(lambda _tell, _cancel: tidy_probes(models), self).start()
+
     def _on_probes(self, found: Probes) -> None:
         self._probing = None
         message = ""
@@ -75,7 +82,14 @@ class ModelListening(QObject):
             return
         self._page.detail.make_probe.setEnabled(False)
         self._page.detail.probes.show_probes((), self.tr("Making a sound…"))
-        self._making = BackgroundTask(lambda _tell, _cancel: make_probe(entry), self)
+        models = (entry, *self._page.list.table.entries)
+
+        def work(_tell: Callable[[Any], None], _cancel: threading.Event) -> Path:
+            path = make_probe(entry)
+            tidy_probes(models)
+            return path
+
+        self._making = BackgroundTask(work, self)
         self._making.succeeded.connect(lambda path: self._on_probe_made(entry, path))
         self._making.failed.connect(lambda error: self._on_probe_failed(entry, error))
         self._making.start()

@@ -4,7 +4,9 @@ No Qt and, until a sound is made, no torch.  All of this reads from the disk, an
 """
 
 import logging
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 
 #: Seed of the sound that is made to hear a model: always the same, so that models can be compared by ear.
 SEED = 0
+
+#: How many made sounds are kept; each is about 100 kB.
+MOST_KEPT = 200
 
 
 class ProbeKind(Enum):
@@ -58,6 +63,7 @@ def find_probes(entry: ModelEntry) -> Probes:
     if run is not None:
         sounds = last_probes(find_previews(run / "previews"))
     if not sounds and (made := _made_path(entry)).is_file():
+        _note_use(made)
         sounds = (Probe(ProbeKind.NEW, 0, made),)
     return Probes(entry, sounds, can_make_new_sounds(entry))
 
@@ -138,5 +144,31 @@ def make_probe(entry: ModelEntry) -> Path:
 
 def _made_path(entry: ModelEntry) -> Path:
     """Return where the sound is kept: for a file that was changed it is made anew."""
-    name = f"{paths.slug(entry.path.stem, 'model')} {entry.mtime_ns:x}.wav"
-    return paths.cache_dir() / "probes" / name
+    return _made_dir() / f"{paths.slug(entry.path.stem, 'model')} {entry.mtime_ns:x}.wav"
+
+
+def _made_dir() -> Path:
+    return paths.cache_dir() / "probes"
+
+
+def tidy_probes(models: Iterable[ModelEntry]) -> None:
+    """Remove what was made for models that are gone or were changed, and beyond `MOST_KEPT` what was used longest ago.
+
+    What cannot be removed now, as it is open on Windows, goes another time.
+    """
+    wanted, kept = {_made_path(entry) for entry in models}, []
+    for path in _made_dir().glob("*.wav"):
+        with suppress(OSError):
+            if path in wanted:
+                kept.append((path.stat().st_atime_ns, path))
+            else:
+                path.unlink()
+    for _, path in sorted(kept, reverse=True)[MOST_KEPT:]:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _note_use(path: Path) -> None:
+    """Set when a sound was used last; when it was written stays: its picture is remembered by that."""
+    with suppress(OSError):
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))

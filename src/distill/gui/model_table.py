@@ -140,25 +140,21 @@ class ModelTable(QAbstractListModel):
         self.renamed.emit(entry, name)
         return True
 
-    def facts(self, entry: ModelEntry) -> str:
-        """Return when a model was made, from how many sounds, and of which family."""
-        if entry.problem is not None:
-            return self.tr("Cannot be used")
-        count = entry.facts.sounds
-        sounds = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
-        return " · ".join(part for part in (short_date(entry.facts.saved), sounds, family_label(entry)) if part)
+    def facts(self, entry: ModelEntry) -> tuple[tuple[str, ...], ...]:
+        """Return three lines of facts, in each the most important first: what and when, made of what, how good.
 
-    def quality(self, entry: ModelEntry) -> str:
-        """Return how long a model was trained, how well it does, and how much of its codebooks is in use."""
+        Of a model that cannot be used: that, and why.
+        """
         if entry.problem is not None:
-            return entry.problem
-        facts, parts = entry.facts, []
-        parts.append(self.tr("1 epoch") if facts.epochs == 1 else self.tr("{0} epochs").format(facts.epochs))
+            return (self.tr("Cannot be used"),), (entry.problem,), ()
+        facts, quality = entry.facts, []
+        sounds = self.tr("1 sound") if facts.sounds == 1 else self.tr("{0} sounds").format(facts.sounds)
+        epochs = self.tr("1 epoch") if facts.epochs == 1 else self.tr("{0} epochs").format(facts.epochs)
         if facts.val_loss is not None:
-            parts.append(self.tr("best {0:.4g}").format(facts.val_loss))
+            quality.append(self.tr("best {0:.4g}").format(facts.val_loss))
         if facts.codebook is not None and "utilization" in facts.codebook:
-            parts.append(self.tr("codes {0:.0%} used").format(facts.codebook["utilization"]))
-        return " · ".join(parts)
+            quality.append(self.tr("codes {0:.0%} used").format(facts.codebook["utilization"]))
+        return (family_label(entry), short_date(facts.saved)), (sounds, epochs), tuple(quality)
 
     def _spoken(self, entry: ModelEntry) -> str:
         words = [entry.shown_name]
@@ -166,14 +162,15 @@ class ModelTable(QAbstractListModel):
             words.append(self.tr("starred"))
         if entry.path in self._new:
             words.append(self.tr("new"))
-        return ", ".join([*words, self.facts(entry), self.quality(entry), *entry.tags])
+        return ", ".join([*words, *(fact for line in self.facts(entry) for fact in line if fact), *entry.tags])
 
     def _tip(self, entry: ModelEntry) -> str:
         """Return lines of plain text: what a stranger's file says must not become markup."""
-        lines = [entry.shown_name, *([", ".join(entry.tags)] if entry.tags else []), self.quality(entry)]
+        facts = [" · ".join(filter(None, line)) for line in self.facts(entry)]
+        lines = [entry.shown_name, ", ".join(entry.tags), *facts]
         if entry.problem is None:
             lines.append(self.tr("The curve is the loss on held-out sounds; its lowest is the best."))
-        return "\n".join([*lines, entry.path.name]).replace("<", "‹")
+        return "\n".join(filter(None, [*lines, entry.path.name])).replace("<", "‹")
 
 
 class ModelRows(QSortFilterProxyModel):

@@ -243,6 +243,8 @@ class ModelsPresenter(QObject):
     def _on_listed(self, entries: tuple[ModelEntry, ...]) -> None:
         before, self._stamps = self._stamps, {entry.path: entry.mtime_ns for entry in entries}
         self._page.list.show_entries(entries)
+        if before != self._stamps:
+            self.listening.tidy(entries)
         if before is None:
             return
         come = [entry for entry in entries if entry.problem is None and before.get(entry.path) != entry.mtime_ns]

@@ -12,6 +12,7 @@ from distill.gui.icons import SIDE, pixmap
 from distill.gui.model_probes import Probe, ProbeKind
 from distill.gui.waveform import Thumbnails, draw_waveform
 
+#: Least width of a name, so that the waveforms stand in one column, and height of a row.
 _LABEL_WIDTH, _HEIGHT = 92, 34
 
 
@@ -86,23 +87,22 @@ class ProbeRow(QAbstractButton):
         painter.drawPixmap(QPointF(theme.HALF, middle - SIDE / 2), image)
         left = 2 * theme.HALF + SIDE
         painter.setPen(QColor(colors.text))
-        place = QRectF(left, 0, _LABEL_WIDTH, self.height())
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, int(place.width()))
-        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, text)
+        label_width = max(_LABEL_WIDTH, *(self.fontMetrics().horizontalAdvance(name) for name in self._names()))
+        painter.drawText(QRectF(left, 0, label_width, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
         self._thumbnails.request(self.probe.path)
         peaks = self._thumbnails.peaks(self.probe.path)
         if peaks is not None:
             color = QColor(colors.second if self.probe.kind is ProbeKind.ORIGINAL else colors.accent)
-            wave = area.adjusted(left + _LABEL_WIDTH + theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
+            wave = area.adjusted(left + label_width + theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
             draw_waveform(painter, wave, peaks, color)
 
     def _name(self, probe: Probe) -> str:
-        texts = {
-            ProbeKind.NEW: self.tr("New sound {0}"),
-            ProbeKind.ORIGINAL: self.tr("Original {0}"),
-            ProbeKind.MODEL: self.tr("By the model {0}"),
-        }
-        return texts[probe.kind].format(probe.number + 1)
+        return self._names(probe.number)[list(ProbeKind).index(probe.kind)]
+
+    def _names(self, number: int = 0) -> tuple[str, ...]:
+        """Return the names of the sounds of each kind that have a number, in the order of `ProbeKind`."""
+        texts = self.tr("New sound {0}"), self.tr("Original {0}"), self.tr("By the model {0}")
+        return tuple(text.format(number + 1) for text in texts)
 
     def _meaning(self, probe: Probe) -> str:
         return {

@@ -1,12 +1,22 @@
 """What rows of lists have in common where they paint themselves: ground, lines of text, and a small curve."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QAbstractItemModel, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from distill.gui import theme
+
+Model = TypeVar("Model", bound=QAbstractItemModel)
+
+
+class Words(NamedTuple):
+    """What is written, and in which colour."""
+
+    text: str
+    color: str
 
 
 def paint_ground(painter: QPainter, option: QStyleOptionViewItem, is_marked: bool = False) -> None:
@@ -41,6 +51,29 @@ def write_line(painter: QPainter, font: QFont, place: QRect, text: str, color: s
     painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
 
 
+def whole_facts(facts: Sequence[str], metrics: QFontMetrics, width: int) -> str:
+    """Return as many facts as fit into a line, each of them whole: half a word tells nothing.
+
+    The first one always stays; the tooltip of a row has all of them.
+    """
+    line = ""
+    for fact in filter(None, facts):
+        longer = f"{line} · {fact}" if line else fact
+        if line and metrics.horizontalAdvance(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def two_lines(text: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
+    """Break a sentence between two words, so that its first line fits."""
+    words = text.split()
+    count = len(words)
+    while count > 1 and metrics.horizontalAdvance(" ".join(words[:count])) > width:
+        count -= 1
+    return " ".join(words[:count]), " ".join(words[count:])
+
+
 def paint_curve(painter: QPainter, place: QRectF, values: Sequence[float], width: float) -> None:
     """Draw losses over their whole range, with a dot on the lowest; ``width`` is that of the line."""
     if len(values) < 2:
@@ -59,3 +92,45 @@ def paint_curve(painter: QPainter, place: QRectF, values: Sequence[float], width
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(color)
     painter.drawEllipse(points[min(range(len(values)), key=values.__getitem__)], 1.6 * width, 1.6 * width)
+
+
+def row_size(option: QStyleOptionViewItem, lines: int) -> QSize:
+    """Return the size of a row of so many lines, as `write_row` fills it."""
+    return QSize(120, lines * option.fontMetrics.height() + 4 * theme.HALF)
+
+
+def write_row(
+    painter: QPainter,
+    option: QStyleOptionViewItem,
+    place: QRect,
+    head: tuple[Words, Words],
+    facts: Sequence[Words],
+    curve: Sequence[float],
+    curve_width: int,
+) -> None:
+    """Write a row: its name and, at the right, a few words beside it; then lines of facts, with a curve if any."""
+    name, side = head
+    line = option.fontMetrics.height() + 2
+    bold = QFont(option.font)
+    bold.setBold(True)
+    side_width = min(option.fontMetrics.horizontalAdvance(side.text), place.width() // 2)
+    name_area = QRect(place.left(), place.top(), place.width() - side_width - theme.GAP, line)
+    write_line(painter, bold, name_area, *name)
+    write_line(painter, option.font, QRect(place.right() - side_width, place.top(), side_width + 1, line), *side)
+    width = facts_width(place, curve, curve_width)
+    for number, fact in enumerate(facts, 1):
+        write_line(painter, option.font, QRect(place.left(), place.top() + number * line, width, line), *fact)
+    curve_area = QRectF(place.right() - curve_width, place.top() + line + 3, curve_width, len(facts) * line - 6)
+    paint_curve(painter, curve_area, curve, 1.4)
+
+
+def facts_width(place: QRect, curve: Sequence[float], curve_width: int) -> int:
+    """Return the room that a row's facts have beside its curve."""
+    return place.width() - (curve_width + theme.GAP if len(curve) > 1 else 0)
+
+
+def source_of(model: Any, kind: type[Model]) -> Model:
+    """Return the model of a kind that lies under a view's model: this one, or what its proxies stand on."""
+    while not isinstance(model, kind):
+        model = model.sourceModel()
+    return model

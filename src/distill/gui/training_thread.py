@@ -70,9 +70,10 @@ class TrainingThread(QThread):
             error = str(exc)
         except Exception as exc:  # border of a run: told in the window, and in full in the log
             log.exception("The training ended with an unexpected error")
-            error = f"The training ended with an unexpected error ({exc!r}). The log file has the details."
+            text = self.tr("The training ended with an unexpected error ({0}). The log file has the details.")
+            error = text.format(repr(exc))
         if not self._completed:
-            error = error or "The training ended without telling how. The log file may have the details."
+            error = error or self.tr("The training ended without telling how. The log file may have the details.")
             seconds = time.monotonic() - began
             self._queue(TrainingCompleteEvent(0, seconds, None, None, None, None, "failed", error))
 
