@@ -88,9 +88,17 @@ def _open_window(words: list[str]) -> int:
 
     diagnostics.start()
     child_environment.load_torch_before_qt()
-    from distill.gui.app import run
+    try:
+        from distill.gui.app import run
 
-    return run(Path(words[0]) if words else None)
+        return run(Path(words[0]) if words else None)
+    except Exception as error:  # a border: who has double-clicked sees no terminal, and would wait for a window
+        report = diagnostics.report(error, "start")
+        print(report.details, file=sys.stderr)
+        from distill.gui.start_failure import show_failure
+
+        show_failure(report, diagnostics.log_file())
+        return 1
 
 
 if __name__ == "__main__":

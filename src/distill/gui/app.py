@@ -49,14 +49,13 @@ def run(path: Path | None = None) -> int:
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(DESKTOP_ID)
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
-    garbage = GarbageCollector(app)
     MainWindow.comes_in_steps = True
     window = MainWindow()
     opener = Opener(app, window)
     if path is not None:
         opener.open(path)
     watcher = ReportWatcher(window)
-    wakeup = _Signals(window)
+    wakeup, garbage = _Signals(window), GarbageCollector(app)
     window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:
