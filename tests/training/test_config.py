@@ -15,7 +15,7 @@ from distill.training import (
     get_adaptive_config,
     get_effective_preview_interval,
 )
-from distill.training.config import ComplexSpectrogramConfig, RunConfig, apply_preset, preset_for
+from distill.training.config import ComplexSpectrogramConfig, RunConfig, apply_preset, has_previews, preset_for
 from distill.training.recipe import make_config
 
 CONFIG_TYPES: list[Any] = [*dict.fromkeys(row.config_type for row in FAMILIES), RegularizationConfig]
@@ -140,6 +140,15 @@ def test_a_dict_that_is_no_configuration_is_refused(data: Any) -> None:
 def test_short_runs_get_previews_more_often(epochs: int, interval: int) -> None:
     config = TrainingConfig(max_epochs=epochs, preview_interval=7, preview_interval_short=3)
     assert get_effective_preview_interval(config) == interval
+
+
+def test_long_runs_also_have_early_previews() -> None:
+    def people_count(config: TrainingConfig) -> list[int]:
+        return [epoch + 1 for epoch in range(config.max_epochs) if has_previews(config, epoch)]
+
+    assert people_count(TrainingConfig(max_epochs=90)) == [1, 2, 5, 10, 21, 41, 61, 81, 90]
+    assert people_count(TrainingConfig(max_epochs=49)) == [*range(1, 49, 5), 49]  # short: by the interval alone
+    assert people_count(TrainingConfig(max_epochs=50, preview_interval=1)) == list(range(1, 51))
 
 
 def test_the_recipe() -> None:

@@ -24,6 +24,7 @@ from distill.training import (
 )
 from distill.training.metrics import Event
 from distill.training.run_folder import RunRecord, read_history
+from distill.training.run_summary import summarise
 from distill.training.stopping import RunStop, pause_of, wants_finish
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
@@ -85,6 +86,8 @@ def test_in_the_middle_of_an_epoch(sounds: list[Path], make_config: MakeConfig, 
     assert (record.status, record.config.max_epochs) == ("finished", made)
     assert topics(at.events).count("finished") == 1
     assert "2 of 50 epochs" in " ".join(record.notes)
+    listed = summarise(tmp_path / "run")  # the list says the same
+    assert (listed.progress.epochs, listed.epochs_asked) == (2, 50)
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
     assert newest["epoch"] == made - 1
     assert newest["val_loss"] == epochs[-1].val_loss  # it was measured, and may be the best
@@ -124,6 +127,8 @@ def test_a_finished_run_can_still_be_made_longer(tmp_path: Path) -> None:
     longer = resume_run(tmp_path / "run", events.append, max_epochs=6)
     assert longer["outcome"] == "finished"
     assert [e.epoch for e in longer["metrics_history"].epochs] == list(range(6))
+    assert RunRecord.load(tmp_path / "run").epochs_asked == 6
+    assert RunRecord.load(tmp_path / "run").planned_epochs is None
     # The schedule has passed over the steps that were not made: it goes on where a whole epoch would have ended,
     # on the very curve of the six epochs that the run was begun for, down to zero.
     whole = train(config, sounds, tmp_path / "whole", "cpu")

@@ -68,11 +68,16 @@ class RunConfig(Validated):
         10, "Checkpoint every", "A checkpoint is written after this many epochs.", low=1, high=100_000, unit="epochs"
     )
     preview_interval: int = setting(
-        20, "Preview every", "Previews are made after this many epochs.", low=1, high=100_000, unit="epochs"
-    )
+        20, "Preview every",
+        "Previews are made after the first epoch, then each time after this many more; and after epochs 2, 5 and 10, "
+        "so that there is soon something to hear.",
+        low=1, high=100_000, unit="epochs",
+    )  # fmt: skip
     preview_interval_short: int = setting(
-        5, "Preview every (short runs)", "The same, for runs under 50 epochs.", low=1, high=100_000, unit="epochs"
-    )
+        5, "Preview every (short runs)",
+        "In runs under 50 epochs, previews are made after the first epoch, then each time after this many more.",
+        low=1, high=100_000, unit="epochs",
+    )  # fmt: skip
     max_checkpoints: int = setting(
         3, "Checkpoints kept", "Newest checkpoints that are kept; the best one is kept beside them.", low=1, high=1000
     )
@@ -198,6 +203,9 @@ class VQVAEConfig(RunConfig):
 #: Runs shorter than this use `RunConfig.preview_interval_short`.
 SHORT_RUN_EPOCHS = 50
 
+#: Epochs, as people count, after which longer runs make previews too: the interval alone leaves one row for minutes.
+EARLY_PREVIEWS = (2, 5, 10)
+
 #: Fewest files of the balanced and of the aggressive preset.
 BALANCED_FROM, AGGRESSIVE_FROM = 50, 200
 
@@ -255,6 +263,18 @@ def get_adaptive_complex_config(file_count: int) -> TrainingConfig:
 def get_effective_preview_interval(config: "AnyConfig") -> int:
     """Return after how many epochs previews are made: short runs get them more often."""
     return config.preview_interval_short if config.max_epochs < SHORT_RUN_EPOCHS else config.preview_interval
+
+
+def has_previews(config: "AnyConfig", epoch: int) -> bool:
+    """Return whether previews are made after an epoch, which counts from 0.
+
+    They are after the first and the last epoch, and each time that the interval is over
+    (`get_effective_preview_interval`).  Runs that are not short also have them after `EARLY_PREVIEWS`: the second, the
+    fifth and the tenth epoch.
+    """
+    is_early = config.max_epochs >= SHORT_RUN_EPOCHS and epoch + 1 in EARLY_PREVIEWS
+    is_last = epoch + 1 == config.max_epochs
+    return is_early or is_last or epoch % get_effective_preview_interval(config) == 0
 
 
 def get_adaptive_vqvae_config(file_count: int) -> VQVAEConfig:

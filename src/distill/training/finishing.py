@@ -45,4 +45,6 @@ def end_after_last_epoch(run: Run) -> bool:
 
 def _tell(run: Run, planned_epochs: int) -> None:
     made = run.config.max_epochs
+    if made < planned_epochs:
+        run.record.planned_epochs = planned_epochs
     run.tell(TrainingNotice("finished", f"Finished early: {made} of {planned_epochs} epochs are made.", "info"))

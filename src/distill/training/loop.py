@@ -18,7 +18,7 @@ from distill.models.family import EpochFacts
 from distill.training import ending, finishing
 from distill.training.adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.checkpoint import list_checkpoints
-from distill.training.config import AnyConfig, VQVAEConfig, get_effective_preview_interval
+from distill.training.config import AnyConfig, VQVAEConfig, has_previews
 from distill.training.epoch import Measured, train_steps, validate
 from distill.training.meter import StepMeter
 from distill.training.metrics import (
@@ -153,22 +153,18 @@ def run_epochs(run: Run) -> bool:
         event = finishing.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
         if event is None:
             return False
-        run.epoch, run.step, run.session_epochs = epoch + 1, 0, run.session_epochs + 1
+        run.epoch, run.step = epoch + 1, 0
         run.history.add_epoch(event)  # type: ignore[arg-type]
         run.tell(event)
         _warn(run, event)
         append_history(run)
-        if _due(epoch, run.config.checkpoint_interval, run) or run.unfinished_checkpoint == epoch:
+        is_last = run.epoch == run.config.max_epochs
+        if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
-        if _due(epoch - 1, get_effective_preview_interval(run.config), run):
+        if has_previews(run.config, epoch):
             make_previews(run, epoch)
         report_write_errors(run)
     return True
-
-
-def _due(epoch: int, interval: int, run: Run) -> bool:
-    """Whether something that happens at the end of every ``interval`` epochs happens now; the last epoch always."""
-    return (epoch + 1) % interval == 0 or run.epoch == run.config.max_epochs
 
 
 def _train(run: Run) -> bool:
@@ -202,6 +198,7 @@ def _train(run: Run) -> bool:
 
 def _take_step(run: Run, step: StepMetrics | VQStepMetrics) -> None:
     run.history.add_step(step)  # type: ignore[arg-type]
+    run.pace.add_step(step.step_time_s)
     run.tell(step)
 
 
@@ -226,8 +223,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             return None
         measured.append(found)
     held_out, trained = measured
-    done = run.session_epochs + 1
-    session = time.perf_counter() - run.started
+    epoch_seconds = run.pace.end_epoch(run.material.steps_per_epoch)
     return run.family.epoch_event(
         EpochFacts(
             epoch=run.epoch,
@@ -238,7 +234,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             figures=held_out.figures,
             overfitting_gap=(held_out.loss - trained.loss) / trained.loss if trained.loss else 0.0,
             learning_rate=float(run.scheduler.get_last_lr()[0]),
-            eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, session, done),
+            eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, epoch_seconds, 1),
             elapsed_seconds=run.elapsed,
         )
     )
@@ -250,8 +246,8 @@ def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
     if event.overfitting_gap > OVERFITTING_GAP:
         found["overfitting"] = TrainingNotice(
             "overfitting",
-            f"Overfitting: the loss on held-out sounds is {event.overfitting_gap:.0%} above that on trained ones. "
-            "Training goes on; more sounds, more variants per sound or a stricter preset would help.",
+            f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, "
+            "which the model begins to know by heart. More sounds or the preset Conservative would help.",
         )
     for topic, notice in found.items():
         if topic not in run.warned:

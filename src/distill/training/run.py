@@ -33,6 +33,7 @@ from distill.training.metrics import (
     VQEpochMetrics,
     VQStepMetrics,
 )
+from distill.training.pace import Pace
 from distill.training.run_folder import RunFolder, RunRecord
 from distill.training.schedule import CosineFactor
 from distill.training.speed import Speed, pick_device
@@ -153,7 +154,7 @@ class Run:
     saved_at: tuple[int, int] | None = None
     elapsed_before: float = 0.0
     started: float = field(default_factory=time.perf_counter)
-    session_epochs: int = 0
+    pace: Pace = field(default_factory=Pace)
     non_finite_run: int = 0
     began: bool = False
     warned: set[str] = field(default_factory=set)
@@ -216,7 +217,7 @@ def _record(request: Request, resuming: bool) -> RunRecord:
     sounds = [Path(p).absolute() for p in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
         # The sounds may have moved, and a run that begins again may have been given others.
-        return replace(RunRecord.load(request.output_dir), file_paths=sounds)
+        return replace(RunRecord.load(request.output_dir), file_paths=sounds, planned_epochs=None)
     return RunRecord(
         config=request.config,
         file_paths=sounds,

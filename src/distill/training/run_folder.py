@@ -57,6 +57,8 @@ class RunRecord:
         When the run began, ISO 8601.
     notes
         What the user was told: messages in order.
+    planned_epochs
+        Number of epochs that a run was made for which was finished with fewer; None where its settings say it.
     """
 
     config: AnyConfig
@@ -69,6 +71,12 @@ class RunRecord:
     speed: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     notes: list[str] = field(default_factory=list)
+    planned_epochs: int | None = None
+
+    @property
+    def epochs_asked(self) -> int:
+        """Number of epochs that the user asked for, also where the run was finished with fewer."""
+        return self.planned_epochs or self.config.max_epochs
 
     @classmethod
     def load(cls, run_dir: Path | str) -> Self:
@@ -85,6 +93,7 @@ class RunRecord:
             raise RunFolderError(f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder.")
         try:
             data = read_json(path)
+            planned = data.get("planned_epochs")
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
             return cls(
@@ -93,6 +102,7 @@ class RunRecord:
                 skipped=[SkippedSound(Path(s["path"]), s["reason"]) for s in data["skipped"]],
                 **{key: data[key] for key in ("dataset_name", "model_name", "status", "error", "speed", "created")},
                 notes=list(data["notes"]),
+                planned_epochs=None if planned is None else int(planned),
             )
         except RunFolderError:
             raise
@@ -121,6 +131,7 @@ class RunRecord:
                 "sounds": [str(p) for p in self.file_paths],
                 "skipped": [{"path": str(s.path), "reason": s.reason} for s in self.skipped],
                 "notes": self.notes,
+                "planned_epochs": self.planned_epochs,
             },
         )
 

@@ -17,6 +17,7 @@ from distill.training.checkpoint_folder import drop_later_checkpoints
 from distill.training.dataset import make_loader, prepare_sounds, split_by_file
 from distill.training.features import FeatureDataset
 from distill.training.metrics import PreparationProgress, TrainingNotice
+from distill.training.pace import STEPS
 from distill.training.preview import PAIRS
 from distill.training.run import Material, Run
 from distill.training.schedule import CosineFactor, make_scheduler
@@ -167,6 +168,7 @@ def _take_up(run: Run, checkpoint: dict[str, Any]) -> None:
             f"The sounds are not those that {path.name} was trained on: some were added, removed or changed. "
             "Put them back, or start a new run."
         )
+    run.pace.earlier_steps = list(run.history.step_column("step_time_s")[-STEPS:])
     apply_checkpoint(path, checkpoint, run.model, run.optimizer, run.scheduler)
     run.epoch = checkpoint["epoch"] + 1 if completed else checkpoint["epoch"]
     run.step = 0 if completed else position
