@@ -22,6 +22,7 @@ from distill.making.recipe import read_recipe
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.library import ModelLibrary
 from distill.models.vqvae_family import VQVAEFamily
+from distill.playback.player import PlayerState
 from distill.training import VQVAEConfig
 from tests.gui.fakes import FakeDevice
 from tests.support.models import write_tone_model
@@ -86,13 +87,13 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
     panel.new.seed.setValue(7)
     make(panel, qtbot, 3)
     made = files(panel)
-    assert [path.name for path in made] == ["Tones_seed7_02.wav", "Tones_seed7_01.wav", "Tones_seed7_00.wav"]
-    recipe = read_recipe(made[0])
+    assert [path.name for path in made] == ["Tones_seed7_00.wav", "Tones_seed7_01.wav", "Tones_seed7_02.wav"]
+    recipe = read_recipe(made[2])
     assert recipe is not None
     assert (recipe.seed, recipe.number, recipe.count) == (7, 2, 3)
     assert [sound.path for sound in MadeHistory().list()] == made
-    qtbot.waitUntil(lambda: window.playing.playback.status.path == made[2], timeout=PATIENCE)  # the first one, at once
-    assert panel.made.table.index(2).data(Qt.ItemDataRole.AccessibleTextRole).endswith("playing")
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == made[0], timeout=PATIENCE)  # the first one, at once
+    assert panel.made.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("playing")
 
     panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
     drag = file_drag(panel.made.view)
@@ -108,7 +109,7 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
     assert np.array_equal(soundfile.read(made[0])[0], before)
     panel.made.remaking_asked.emit(panel.made.table.sounds[0])
     await_sounds(panel, qtbot, 4)  # beside one that is there comes a second one
-    assert files(panel)[0].name == "Tones_seed7_02 (2).wav"
+    assert files(panel)[0].name == "Tones_seed7_00 (2).wav"
     assert files(panel)[0].read_bytes() != b""
     assert np.array_equal(soundfile.read(files(panel)[0])[0], before)
 
@@ -121,24 +122,29 @@ def test_everything_by_keyboard(window: MainWindow, panel: MakePanel, device: Fa
     modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     QTest.keyClick(panel.new.count, Qt.Key.Key_Return, modifiers)
     await_sounds(panel, qtbot, 2)
-    view, playback, (newest, oldest) = panel.made.view, window.playing.playback, files(panel)
-    qtbot.waitUntil(lambda: playback.status.path == oldest, timeout=PATIENCE)
+    view, playback, (first, second) = panel.made.view, window.playing.playback, files(panel)
+    qtbot.waitUntil(lambda: playback.status.path == first, timeout=PATIENCE)
     view.setFocus()
-    QTest.keyClick(view, Qt.Key.Key_Up)  # walking plays
-    qtbot.waitUntil(lambda: playback.status.path == newest, timeout=PATIENCE)
+    QTest.keyClick(view, Qt.Key.Key_Down)  # walking plays
+    qtbot.waitUntil(lambda: playback.status.path == second, timeout=PATIENCE)
+    for state in (PlayerState.IDLE, PlayerState.PLAYING):  # Space stops what is heard, and plays what is not
+        QTest.keyClick(view, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda state=state: playback.status.state is state)  # type: ignore[misc]
+        assert playback.status.path == second
     QTest.keyClick(view, Qt.Key.Key_S)
-    qtbot.waitUntil(lambda: [s.starred for s in MadeHistory().list()] == [True, False], timeout=PATIENCE)
+    qtbot.waitUntil(lambda: [s.starred for s in MadeHistory().list()] == [False, True], timeout=PATIENCE)
     QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
     assert panel.made.filtered.rowCount() == 1
     QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
-    panel.made.go_to(panel.made.table.sounds[0].recipe.id)
+    panel.made.go_to(panel.made.table.sounds[1].recipe.id)
     QTest.keyClick(view, Qt.Key.Key_Delete)
-    qtbot.waitUntil(lambda: not newest.exists() and "in the trash" in window.notices.text(), timeout=PATIENCE)
-    assert files(panel) == [oldest]
+    qtbot.waitUntil(lambda: not second.exists() and "in the trash" in window.notices.text(), timeout=PATIENCE)
+    assert files(panel) == [first]
     QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     await_sounds(panel, qtbot, 2)
-    assert newest.exists()
-    assert [s.starred for s in MadeHistory().list() if s.path == newest] == [True]
+    assert second.exists()
+    assert files(panel) == [first, second]
+    assert [s.starred for s in MadeHistory().list() if s.path == second] == [True]
 
 
 def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
@@ -172,6 +178,23 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()
     assert read_recipe(target / name) == panel.made.table.sounds[0].recipe
     assert window.making.choices.options.format == "flac24"
+
+
+def test_sounds_that_are_sent_through_together_stay_in_their_order(
+    window: MainWindow, panel: MakePanel, device: FakeDevice, qtbot: QtBot, tmp_path: Path
+) -> None:
+    sources = [tmp_path / f"{name}.wav" for name in "zab"]
+    for number, source in enumerate(sources):
+        write_wav(source, tone(number, 0.2))
+    sources[1].write_bytes(b"RIFF no sound")
+    assert drop(panel, sources)
+    make(panel, qtbot, 2)
+    expected = ["z_through_Tones_100.wav", "b_through_Tones_100.wav"]
+    assert [path.name for path in files(panel)] == expected
+    assert [sound.path.name for sound in MadeHistory().list()] == expected
+    told = [sound.recipe for sound in panel.made.table.sounds]
+    assert [(one.number, one.count) for one in told] == [(0, 3), (1, 3)]
+    assert [read_recipe(path) for path in files(panel)] == told
 
 
 def test_mp3_has_no_96_khz(window: MainWindow, panel: MakePanel, qtbot: QtBot, device: FakeDevice) -> None:

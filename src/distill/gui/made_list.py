@@ -34,6 +34,8 @@ class MadeList(Panel):
     exporting_asked = Signal(object)  # list of ListedSound
     deleting_asked = Signal(object)  # list of ListedSound
     undo_asked = Signal()
+    #: Other sounds are chosen than before, or none.
+    chosen_changed = Signal(object)  # list of Path
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -45,6 +47,7 @@ class MadeList(Panel):
         self.thumbnails.ready.connect(self.table.show_peaks)
         self.view = MadeView(self.filtered, self.thumbnails)
         self._model_id = ""
+        self._chosen: list[Path] = []
         self._is_busy = False
         self._make_tools()
         self._lay_out()
@@ -214,7 +217,12 @@ class MadeList(Panel):
     def _update(self) -> None:
         count, seen = self.table.rowCount(), self.filtered.rowCount()
         self._stack.setCurrentIndex(2 if seen else 1 if count else 0)
-        self.export.setEnabled(bool(seen and self.view.selectionModel().hasSelection()))
+        has_chosen = bool(seen and self.view.selectionModel().hasSelection())
+        self.export.setEnabled(has_chosen)
+        chosen = [sound.path for sound in self.view.chosen_sounds()] if has_chosen else []
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.chosen_changed.emit(chosen)
         self.filter.setEnabled(bool(count))
         self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.sounds))
         whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)

@@ -1,4 +1,4 @@
-"""The made sounds behind their list: the newest first, each with its file, its recipe, its star."""
+"""The made sounds behind their list: the newest batch first, each sound with its file, its recipe, its star."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -41,6 +41,7 @@ class MadeTable(QAbstractListModel):
         super().__init__(parent)
         self._sounds: list[ListedSound] = []
         self._playing: Path | None = None
+        self._latest = ""  # the sound that was added last
 
     @property
     def sounds(self) -> tuple[ListedSound, ...]:
@@ -62,16 +63,19 @@ class MadeTable(QAbstractListModel):
         self.endResetModel()
 
     def add(self, sound: ListedSound) -> None:
-        """Put a sound on top, or in the place of its older self."""
+        """Put a sound on top, under the one before it in its batch, or in the place of its older self."""
         for row, known in enumerate(self._sounds):
             if known.recipe.id == sound.recipe.id:
                 made = replace(sound.made, starred=known.made.starred)
                 self._sounds[row] = replace(sound, made=made)
                 self._tell_changed([row])
                 return
-        self.beginInsertRows(QModelIndex(), 0, 0)
-        self._sounds.insert(0, sound)
+        before = self.row_of(self._latest)
+        row = before + 1 if before >= 0 and sound.recipe.follows(self._sounds[before].recipe) else 0
+        self.beginInsertRows(QModelIndex(), row, row)
+        self._sounds.insert(row, sound)
         self.endInsertRows()
+        self._latest = sound.recipe.id
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take sounds off."""
@@ -172,9 +176,7 @@ class MadeTable(QAbstractListModel):
         return ", ".join(parts)
 
     def _tip(self, sound: ListedSound) -> str:
-        return "\n".join(
-            [sound.path.name, short_date(sound.recipe.made), *self._how(sound.recipe), str(sound.path.parent)]
-        )
+        return "\n".join([str(sound.path), short_date(sound.recipe.made), *self._how(sound.recipe)])
 
     def _how(self, recipe: Recipe) -> list[str]:
         model = self.tr("Model: {0}").format(recipe.model_name or recipe.model_id)

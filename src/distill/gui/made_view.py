@@ -8,7 +8,7 @@ from distill.gui.file_drag import drag_files
 from distill.gui.hearing import Hearing, menu_target, set_up_sounds
 from distill.gui.key_help import KeyGroup, KeyHelp, native
 from distill.gui.made_delegate import MadeDelegate, star_target
-from distill.gui.made_table import MADE_ROLE, FilteredMade
+from distill.gui.made_table import HEARD_ROLE, MADE_ROLE, FilteredMade
 from distill.gui.maker import ListedSound
 from distill.gui.row_view import PaintedRows
 from distill.gui.waveform import Thumbnails
@@ -46,7 +46,8 @@ class MadeView(PaintedRows):
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
         entries = (
-            (("Space", "Return"), self.tr("Play the sound")),
+            (("Space",), self.tr("Play or stop")),
+            (("Return",), self.tr("Play from the start")),
             (("S",), self.tr("Star, or take the star away")),
             (("Ctrl+C",), self.tr("Copy the files")),
             (("Ctrl+E",), self.tr("Export")),
@@ -67,6 +68,9 @@ class MadeView(PaintedRows):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Play, star, copy, export, delete, undo, or walk and play."""
         asked = self._action_of(event)
+        if asked == "play":
+            self._hearing.take_space(event, bool(self.currentIndex().data(HEARD_ROLE)))
+            return
         if asked:
             if not event.isAutoRepeat():
                 self._carry_out(asked)
@@ -96,9 +100,7 @@ class MadeView(PaintedRows):
         return plain.get(Qt.Key(event.key()), "")
 
     def _carry_out(self, what: str) -> None:
-        if what == "play":
-            self._hearing.ask_current()
-        elif what == "undo":
+        if what == "undo":
             self.undo_asked.emit()
         elif sounds := self.chosen_sounds():
             if what == "star":

@@ -117,14 +117,8 @@ class NewSoundsForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.GAP)
         grid.setVerticalSpacing(theme.HALF)
-        for column, (text, field) in enumerate(
-            (
-                (self.tr("Co&unt"), self.count),
-                (self.tr("Se&ed"), self.seed),
-                (self.tr("Te&mperature"), self.temperature),
-            )
-        ):
-            grid.addWidget(field_label(text, field), 0, column)
+        grid.addWidget(field_label(self.tr("Co&unt"), self.count), 0, 0)
+        grid.addWidget(field_label(self.tr("Se&ed"), self.seed), 0, 1)
         seed = QHBoxLayout()
         seed.setSpacing(0)
         seed.addWidget(self.seed, 1)
@@ -132,9 +126,14 @@ class NewSoundsForm(QWidget):
         seed.addWidget(self.lock)
         grid.addWidget(self.count, 1, 0)
         grid.addLayout(seed, 1, 1)
-        grid.addWidget(self.temperature, 1, 2)
+        temperature = QHBoxLayout()  # a row of its own: the other form is as high
+        temperature.setContentsMargins(0, theme.HALF, 0, 0)
+        temperature.setSpacing(theme.GAP)
+        temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
+        temperature.addWidget(self.temperature, 1)
+        grid.addLayout(temperature, 2, 0, 1, 2)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(2, 1)
+        grid.setRowStretch(3, 1)
 
     @staticmethod
     def _button(object_name: str, name: str, tip: str) -> QToolButton:
@@ -165,7 +164,8 @@ class TransformForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sources: tuple[Path, ...] = ()
-        self._offered: Path | None = None
+        self._chosen: tuple[Path, ...] = ()  # in the list of made sounds
+        self._selected: tuple[Path, ...] = ()  # on the page of the training
         self.zone = QFrame()
         self.zone.setObjectName("sourceZone")
         self.name = ElidedLabel()
@@ -181,7 +181,7 @@ class TransformForm(QWidget):
         self._set_up_mix()
         self._lay_out()
         self.set_sources(())
-        self.show_offered(None)
+        self._update_offer()
 
     def set_sources(self, sources: Sequence[Path]) -> None:
         """Take these sounds in place of those before."""
@@ -197,21 +197,19 @@ class TransformForm(QWidget):
         self.name.setToolTip("\n".join(str(path) for path in self.sources[:20]))
         self.changed.emit()
 
-    def show_offered(self, path: Path | None) -> None:
-        """Offer the sound that is selected in the list of sounds."""
-        self._offered = path
-        self.use.setEnabled(path is not None)
-        self.use.setToolTip(
-            self.tr("Take the sound that is selected on the Training page: {0}").format(path.name)
-            if path is not None
-            else self.tr("Takes the sound that is selected in the list of sounds; none is.")
-        )
+    def show_chosen(self, paths: Sequence[Path]) -> None:
+        """Offer what is chosen in the list of made sounds, which is seen, before what another page has."""
+        self._chosen = tuple(paths)
+        self._update_offer()
+
+    def show_selected(self, paths: Sequence[Path]) -> None:
+        """Offer what is selected on the page of the training."""
+        self._selected = tuple(paths)
+        self._update_offer()
 
     def show_dragging(self, is_over: bool) -> None:
         """Show that what is being dragged can be dropped."""
-        self.zone.setProperty("over", is_over)
-        self.zone.style().unpolish(self.zone)
-        self.zone.style().polish(self.zone)
+        theme.mark(self.zone, "over", is_over)
 
     def wish(self) -> TransformWish:
         """Return what is wanted."""
@@ -260,9 +258,23 @@ class TransformForm(QWidget):
         self.share.setText(self._percent(value))
         self.changed.emit()
 
+    def _update_offer(self) -> None:
+        offered = self._chosen or self._selected
+        self.use.setEnabled(bool(offered))
+        if not offered:
+            tip = self.tr("Takes the sounds that are chosen under Made sounds, or else on the Training page; none are.")
+        elif self._chosen:
+            one = self.tr("Take the sound that is chosen under Made sounds: {1}")
+            tip = one if len(offered) == 1 else self.tr("Take the {0} sounds that are chosen under Made sounds.")
+        else:
+            one = self.tr("None is chosen under Made sounds: take the one that is selected on the Training page, {1}")
+            more = self.tr("None is chosen under Made sounds: take the {0} that are selected on the Training page.")
+            tip = one if len(offered) == 1 else more
+        self.use.setToolTip(tip.format(len(offered), offered[0].name if offered else ""))
+
     def _on_use(self) -> None:
-        if self._offered is not None:
-            self.set_sources([self._offered])
+        if offered := self._chosen or self._selected:
+            self.set_sources(offered)
 
 
 def field_label(text: str, field: QWidget) -> QLabel:

@@ -187,12 +187,12 @@ class MakePanel(QWidget):
         self.stack.addWidget(self.new)
         self.stack.addWidget(self.transform)
         self.stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._show_mode(_NEW)
         group.idToggled.connect(self._on_mode)
 
     def _make_foot(self) -> None:
         self.make = QPushButton()
         self.make.setObjectName("makeButton")
+        self.make.setProperty("primary", True)
         self.cancel = QPushButton(self.tr("Cancel"))
         self.cancel.setObjectName("makeCancelButton")
         self.cancel.setToolTip(self.tr("Stop making. What is ready by now stays."))
@@ -232,16 +232,8 @@ class MakePanel(QWidget):
 
     def _on_mode(self, _number: int, is_on: bool) -> None:
         if is_on:
-            self._show_mode(_NEW if self.modes[_NEW].isChecked() else _TRANSFORM)
+            self.stack.setCurrentIndex(_NEW if self.modes[_NEW].isChecked() else _TRANSFORM)
             self._update()
-
-    def _show_mode(self, mode: int) -> None:
-        """Show a form, and let the other one, which is higher or lower, not count for the height."""
-        policy = QSizePolicy.Policy
-        for number, page in enumerate((self.new, self.transform)):
-            page.setSizePolicy(policy.Preferred, policy.Preferred if number == mode else policy.Ignored)
-        self.stack.setCurrentIndex(mode)
-        self.stack.adjustSize()
 
     def _on_dragging(self, is_over: bool) -> None:
         if is_over:
@@ -269,19 +261,22 @@ class MakePanel(QWidget):
             text = self.tr("Make 1 sound") if count == 1 else self.tr("Make {0} sounds").format(count)
         self.make.setText(text)
         keys = QKeySequence("Ctrl+Shift+Return").toString(QKeySequence.SequenceFormat.NativeText)
-        self.make.setToolTip(self.tr("Make it with the chosen model; it goes on top of the list ({0}).").format(keys))
+        lacks_sounds = not is_new and not self.transform.sources
+        tip = (
+            self.tr("Drop a sound above, or choose one, to send it through the model ({0}).")
+            if lacks_sounds
+            else self.tr("Make it with the chosen model; it goes on top of the list ({0}).")
+        )
+        self.make.setToolTip(tip.format(keys))
         if not self._is_busy:
-            self.status.setText(self._note(is_new, can_make_new))
+            self.status.setText(self._note(can_make_new))
             self.status.setVisible(bool(self.status.text()))
 
-    def _note(self, is_new: bool, can_make_new: bool) -> str:
+    def _note(self, can_make_new: bool) -> str:
+        """Return what stands in the way, the same for both forms, so that the list below stays where it is."""
         if self.entry is None:
             return self.tr("Choose a model to make sound with.")
-        if not can_make_new:
-            return self.tr("Models of this family make no new sounds; they transform yours.")
-        if not is_new and not self.transform.sources:
-            return self.tr("Drop a sound above, or choose one.")
-        return ""
+        return "" if can_make_new else self.tr("Models of this family make no new sounds; they transform yours.")
 
 
 class _DropPanel(Panel):

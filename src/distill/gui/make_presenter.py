@@ -66,8 +66,13 @@ class MakePresenter(QObject):
         made.exporting_asked.connect(self._on_exporting_asked)
         made.deleting_asked.connect(self._on_deleting_asked)
         made.undo_asked.connect(self.undo)
-        browser.current_changed.connect(panel.transform.show_offered)
+        self._browser = browser
+        browser.view.selectionModel().selectionChanged.connect(self._show_selected)
+        browser.table.modelReset.connect(self._show_selected)
+        made.chosen_changed.connect(panel.transform.show_chosen)
         playing.playback.status_changed.connect(self._on_status)
+        if panel.isVisible():  # its page was open before there was anybody to hear of it
+            self.refresh()
 
     def settings(self) -> dict[str, Any]:
         """Return what the next start of the window should find as it is."""
@@ -165,6 +170,10 @@ class MakePresenter(QObject):
         dialog.filesSelected.connect(lambda files: panel.take_sources([Path(file) for file in files]))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _show_selected(self) -> None:
+        rows = self._browser.view.selected_rows()
+        self.panel.transform.show_selected([row.path for row in rows if row.entry is not None])
 
     # The list.
 

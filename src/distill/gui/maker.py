@@ -20,7 +20,7 @@ from distill.audio.export_options import ExportOptions
 from distill.audio.io import SAMPLE_RATE, DecodingCancelled, FloatArray, decode_sound
 from distill.errors import DistillError, SoundError
 from distill.making.history import MadeHistory, MadeSound, made_dir
-from distill.making.recipe import Recipe
+from distill.making.recipe import MOST_COUNT, Recipe
 from distill.models.library import ModelEntry, ModelLibrary
 from distill.trash import move_to_trash, restore_from_trash
 
@@ -152,7 +152,7 @@ class Maker:
         from distill.making.sounds import transform_file
 
         model = self._open(entry)
-        count, problems = len(wish.sources), []
+        count, kept, problems = len(wish.sources), 0, []
         for number, source in enumerate(wish.sources):
 
             def progress(share: float, before: int = number) -> None:
@@ -164,7 +164,10 @@ class Maker:
                 problems.append(f"{source.name}, {exc}")
                 continue
             name = f"{paths.slug(source.stem)}_through_{paths.slug(entry.name)}_{round(100 * wish.dry_wet)}"
-            _keep(name, made.audio, replace(made.recipe, model_name=entry.name), tell)
+            among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
+            recipe = replace(made.recipe, model_name=entry.name, count=among, number=number)
+            _keep(name, made.audio, recipe, tell)
+            kept += 1
         if len(problems) == 1:
             raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
         if problems:
@@ -213,7 +216,7 @@ def _keep(name: str, audio: FloatArray, recipe: Recipe, tell: Tell) -> None:
 
 
 def list_sounds() -> tuple[ListedSound, ...]:
-    """Return all that was ever made here and not removed, the newest first."""
+    """Return all that was ever made here and not removed, the newest batch first."""
     return tuple(ListedSound(made, seconds_of(made.path)) for made in MadeHistory().list())
 
 

@@ -43,13 +43,13 @@ class MadeHistory:
         self.file = made_dir() / "history.jsonl" if file is None else file
 
     def list(self) -> tuple[MadeSound, ...]:
-        """Return all made sounds, the newest first."""
+        """Return all made sounds, the newest batch first, and each batch in its own order."""
         made: dict[str, MadeSound] = {}
         with suppress(OSError):
             for line in self.file.read_bytes().splitlines():
                 with suppress(ValueError, KeyError, TypeError, UnicodeDecodeError):
                     self._apply(json.loads(line), made)
-        return tuple(reversed(made.values()))
+        return _by_batch(made.values())
 
     @staticmethod
     def _apply(event: dict[str, Any], made: dict[str, MadeSound]) -> None:
@@ -106,3 +106,14 @@ class MadeHistory:
                 with suppress(OSError):
                     file.truncate(before)
                 raise
+
+
+def _by_batch(made: Iterable[MadeSound]) -> tuple[MadeSound, ...]:
+    """Return sounds that come in the order in which they were made with the newest batch first."""
+    batches: list[list[MadeSound]] = []
+    for sound in made:
+        if batches and sound.recipe.follows(batches[-1][-1].recipe):
+            batches[-1].append(sound)
+        else:
+            batches.append([sound])
+    return tuple(sound for batch in reversed(batches) for sound in batch)

@@ -35,8 +35,10 @@ class Recipe:
         `NEW`, `TRANSFORMED` or `RECONSTRUCTED`.
     model_id, model_name, model_file
         The model; its id is what counts, its file is where it was.
-    seed, count, number, temperature
-        Of a new sound: the draw, how many sounds it had, which of them this is (from 0), and its spread.
+    seed, temperature
+        Of a new sound: the draw, and its spread.
+    count, number
+        How many sounds were asked for at once, and which of them this is, from 0.
     dry_wet
         Of a transformed sound: the model's share, 0 to 1.
     source, source_hash
@@ -68,7 +70,7 @@ class Recipe:
         """Return plain values, without those that mean nothing for this kind."""
         unused = {
             NEW: ("dry_wet", "source", "source_hash"),
-            TRANSFORMED: ("seed", "count", "number", "temperature"),
+            TRANSFORMED: ("seed", "temperature"),
             RECONSTRUCTED: ("seed", "count", "number", "temperature", "dry_wet"),
         }[self.kind]
         return {key: value for key, value in asdict(self).items() if key not in unused}
@@ -98,6 +100,16 @@ class Recipe:
         if made.kind not in _KINDS or not made.model_id or not whole:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return made
+
+    def follows(self, other: "Recipe") -> bool:
+        """Return whether it may be the next sound of the batch that another one belongs to."""
+        if self.number != other.number + 1:
+            return False
+        draw, others = (
+            (recipe.kind, recipe.model_id, recipe.count, recipe.seed, recipe.temperature, recipe.dry_wet)
+            for recipe in (self, other)
+        )
+        return draw == others
 
     def to_text(self) -> str:
         """Return the recipe on one line of ASCII, for a sound file's comment."""
