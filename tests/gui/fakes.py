@@ -95,6 +95,7 @@ class FakeEngine:
         try:
             record.save(folder)
             tell(PreparationProgress("Reading sounds", 1, 3))
+            tell(TrainingNotice("speed", "Computing in float32.", "info"))
             self.go_on.wait(10)
             if self.fail_with is not None:
                 tell(TrainingCompleteEvent(0, 0.1, None, None, None, None, "failed", str(self.fail_with)))
@@ -135,7 +136,7 @@ class FakeEngine:
             (run.checkpoints / f"checkpoint_epoch{made - 1:04}.pt").touch()
             tell(epoch_end(made - 1, made))
         (run.path / "model.distill").touch()
-        record.config = replace(record.config, max_epochs=made)
+        record.planned_epochs, record.config = record.config.max_epochs, replace(record.config, max_epochs=made)
         return "finished"
 
 

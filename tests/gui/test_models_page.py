@@ -20,6 +20,7 @@ from distill.gui import library_worker
 from distill.gui.main_window import MainWindow
 from distill.gui.page_switch import MODELS, TRAINING
 from distill.models.library import ModelLibrary
+from distill.playback.player import PlayerState
 from distill.training.config import TrainingConfig
 from distill.training.run_folder import RunFolder, RunRecord
 from tests.gui.conftest import close, make_window
@@ -286,6 +287,12 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: len(device.outputs) == 1)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)  # told after that
+    playback, row = window.playing.playback, probes.rows[1]
+    row.setFocus()
+    for state in (PlayerState.PLAYING, PlayerState.IDLE):
+        QTest.keyClick(row, Qt.Key.Key_Space)
+        wanted = (state, row.probe.path)
+        qtbot.waitUntil(lambda wanted=wanted: (playback.status.state, playback.status.path) == wanted)  # type: ignore[misc]
     assert [Path(url.toLocalFile()) for url in probes.rows[2].make_drag().mimeData().urls()] == [
         probes.rows[2].probe.path
     ]

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.gui import notices
-from distill.gui.notices import NoticeBar
+from distill.gui.notices import NoticeAction, NoticeBar
 
 
 @pytest.fixture
@@ -47,3 +47,15 @@ def test_what_is_only_information_goes_by_itself(bar: NoticeBar, monkeypatch: py
     bar.tell("disk", "full", "warning")
     qtbot.waitUntil(lambda: [n.topic for n in bar.notices] == ["disk"])
     assert not bar._clock.isActive()
+
+
+def test_what_offers_something_stays(bar: NoticeBar, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+    monkeypatch.setattr(notices, "INFO_SECONDS", 0.1)
+    bar._clock.setInterval(20)
+    done: list[str] = []
+    bar.tell("model", "added", "info", NoticeAction("Open", lambda: done.append("opened")))
+    bar.tell("speed", "fast", "info")
+    qtbot.waitUntil(lambda: [n.topic for n in bar.notices] == ["model"])
+    bar._action.click()
+    assert done == ["opened"]
+    assert bar.isHidden()

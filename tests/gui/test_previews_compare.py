@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTableView, QToolButton
 from pytestqt.qtbot import QtBot
 
+from distill.gui import theme
 from distill.gui.main_window import MainWindow
 from distill.gui.preview_grid import PLAYING_ROLE
 from distill.gui.preview_sound import find_previews
@@ -91,6 +92,36 @@ def test_b_switches_while_playing_and_keeps_place_and_loudness(
     hear(device)
     assert hear(device) == pytest.approx(original, rel=0.06)  # half a decibel
     assert player.position_seconds == pytest.approx(0.9, abs=0.01)
+
+
+def test_the_cell_of_what_is_heard_is_painted_as_such(shown: MainWindow, device: FakeDevice, qtbot: QtBot) -> None:
+    view, strip = table(shown), table(shown, "previewOriginals")
+    model, original = cell(shown, 1, 1), strip.model().index(0, 1)
+
+    def ground(cells: QTableView, index: QModelIndex, inset: int = 4) -> str:
+        rect = cells.visualRect(index)
+        return cells.viewport().grab(rect).toImage().pixelColor(inset, rect.height() // 2 if inset > 1 else 0).name()
+
+    colors = theme.colors()
+    click(view, model)
+    wait_heard(qtbot, shown, RECON)
+    assert (ground(view, model), ground(strip, original)) == (colors.accent, colors.hover)
+    QTest.keyClick(view, Qt.Key.Key_B)
+    wait_heard(qtbot, shown, ORIGINAL)
+    assert (ground(view, model), ground(strip, original)) == (colors.accent_soft, colors.accent)
+    shown.transport.volume.setFocus()
+    assert ground(view, model) == colors.accent_soft  # where the cursor is, without the keys
+    assert ground(view, model, 0) == colors.surface  # rounded: nothing is painted in the corner
+
+
+def test_space_stops_a_comparison_whichever_is_heard(shown: MainWindow, device: FakeDevice, qtbot: QtBot) -> None:
+    view = table(shown)
+    view.setCurrentIndex(cell(shown, 1, 1))
+    for name in (RECON, ORIGINAL):
+        QTest.keyClick(view, Qt.Key.Key_B)
+        wait_heard(qtbot, shown, name)
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: status(shown).state is PlayerState.IDLE)
 
 
 def test_b_in_silence_begins_with_the_models(shown: MainWindow, device: FakeDevice, qtbot: QtBot) -> None:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QToolButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.file_drag import file_drag
@@ -297,6 +297,36 @@ def test_show_in_folder(shown: MainWindow, folder: Path, file_manager: FileManag
     assert file_manager.shown == [str(folder)]
     reveal(tmp_path / "gone" / "deeper" / "sound.wav")
     assert file_manager.shown[1:] == [str(tmp_path)]
+
+
+class NoProgram:
+    """Stands in for a system on which no program shows folders."""
+
+    @staticmethod
+    def openUrl(_url: QUrl) -> bool:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the platform's own program is called")
+def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
+    shown: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.setattr("distill.gui.reveal.QDesktopServices", NoProgram)
+    path = str(folder / "preview_epoch0001_00.wav")
+    menu = menu_at(shown, 1, 0)
+    menu.reveal.trigger()
+    menu.close()
+    assert path in shown.notices.text()
+    button = shown.notices.findChild(QPushButton, "noticeAction")
+    assert button is not None
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == path
+    QGuiApplication.clipboard().clear()
+    for asked in (shown.browser.reveal_asked, shown.run_list.reveal_asked, shown.making.panel.made.reveal_asked):
+        asked.emit(folder)
+        assert str(folder) in shown.notices.text()
+        shown.notices.forget_all()
 
 
 _ON_A_BUS = """

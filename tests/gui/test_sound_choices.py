@@ -11,9 +11,11 @@ from PySide6.QtWidgets import QApplication, QMenu, QStyle, QStyleOptionViewItem,
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache import SoundCache
+from distill.gui import theme
 from distill.gui.main_window import MainWindow
+from distill.gui.sound_delegates import NameDelegate
 from distill.gui.sound_table import ROW_ROLE, Column
-from distill.gui.sound_view import NameDelegate, SoundView
+from distill.gui.sound_view import SoundView
 from distill.training.config import TrainingConfig
 from distill.training.dataset import prepare_sounds, split_by_file
 from distill.training.run_folder import RunRecord
@@ -286,6 +288,41 @@ def test_the_waveform_of_a_row_is_drawn(loaded: MainWindow, view: SoundView, qtb
 
     qtbot.waitUntil(lambda: inked("tone 0.wav") > 200)
     assert inked("text.wav") == 0
+
+
+def test_the_whole_row_under_the_mouse_is_shaded(loaded: MainWindow, view: SoundView, qtbot: QtBot) -> None:
+    def is_shaded(name: str) -> list[bool]:
+        image = view.viewport().grab().toImage()
+        rects = [view.visualRect(view.model().index(row_of(view, name), column)) for column in Column]
+        grounds = [rect.topRight() - QPoint(2, -1) for rect in rects if not rect.isEmpty()]
+        return [image.pixelColor(place).name() == theme.colors().hover for place in grounds]
+
+    QTest.mouseMove(view.viewport(), cell(view, "tone 1.wav"))
+    qtbot.waitUntil(lambda: all(is_shaded("tone 1.wav")))
+    assert not any(is_shaded("tone 2.wav"))
+    QTest.mouseMove(view.viewport(), cell(view, "tone 2.wav", Column.DURATION))
+    qtbot.waitUntil(lambda: all(is_shaded("tone 2.wav")))
+    assert not any(is_shaded("tone 1.wav"))
+    QTest.mouseMove(loaded.transport)
+    qtbot.waitUntil(lambda: not any(is_shaded("tone 2.wav")))
+
+
+def test_what_is_changed_during_a_training_counts_for_the_next(loaded: MainWindow, view: SoundView) -> None:
+    browser, words = loaded.browser, "from the next training on"
+    view.selectRow(row_of(view, "tone 0.wav"))
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert words not in browser.summary()
+    browser.show_training(True)
+    assert words not in browser.summary()  # nothing has been changed since
+    view.selectRow(row_of(view, "tone 1.wav"))
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert browser.summary().endswith(words)
+    loaded.sounds.exclusions.undo_stack.undo()
+    assert words not in browser.summary()
+    loaded.sounds.exclusions.undo_stack.undo()
+    assert browser.summary().endswith(words)
+    browser.show_training(False)
+    assert words not in browser.summary()
 
 
 def test_the_menu_of_a_row(loaded: MainWindow, view: SoundView) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMessageBox, QProgressBar, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.errors import TrainingError
+from distill.gui import theme
 from distill.gui.main_window import MainWindow
 from distill.gui.training_thread import RunState, TrainingBridge, history_before
 from distill.models.catalog import FAMILIES
@@ -63,6 +64,7 @@ def test_the_controls_offer_what_catalog_and_configuration_know(window: MainWind
 
 
 def test_nothing_can_be_started_without_sounds(window: MainWindow) -> None:
+    assert eta(window) == "Choose some sounds to begin with."
     assert [button(window, n).isEnabled() for n in ("startButton", "cancelButton", "resumeButton")] == [False] * 3
 
 
@@ -79,6 +81,8 @@ def test_a_run_from_start_to_finish(loaded: MainWindow, engine: FakeEngine, qtbo
     assert bar.value() == bar.maximum()
     assert "Finished" in eta(loaded)
     assert "30 %" in loaded.notices.text()
+    assert "Computing" not in " ".join(notice.message for notice in loaded.notices.notices)
+    assert loaded.controls.eta.toolTip() == "Computing in float32."
     history = loaded.runs.bridge.history
     assert history.step_count == 3 * STEPS
     assert len(history.epochs) == 3
@@ -126,6 +130,21 @@ def test_start_stays_off_until_the_thread_has_ended(loaded: MainWindow, engine: 
     assert button(loaded, "startButton").isEnabled()
     assert button(loaded, "resumeButton").isEnabled()
     assert "Paused" in eta(loaded)
+
+
+def test_what_comes_next_stands_out(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    begin, resume = button(loaded, "startButton"), button(loaded, "resumeButton")
+    assert (begin.text(), begin.property("primary"), resume.property("primary")) == ("&Start", True, False)
+    engine.step_seconds = 0.2
+    start(loaded, 30)
+    qtbot.waitUntil(lambda: eta(loaded) == "Epoch 1 of 30 · the first sounds come after it")
+    engine.step_seconds = 0.001
+    qtbot.waitUntil(lambda: "left" in eta(loaded), timeout=10_000)
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert (begin.text(), begin.property("primary"), resume.property("primary")) == ("&Start new", False, True)
+    colors = [widget.grab().toImage().pixelColor(6, 8) for widget in (begin, resume)]
+    assert colors == [QColor(theme.colors().surface), QColor(theme.colors().accent)]
 
 
 def test_the_window_answers_while_the_engine_is_prepared(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:

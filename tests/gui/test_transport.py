@@ -9,10 +9,11 @@ import soundfile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QSlider, QToolButton
+from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill.errors import PlaybackError
+from distill.gui.elided_label import ElidedLabel
 from distill.gui.main_window import MainWindow
 from distill.playback.devices import OutputDevice
 from distill.playback.player import Player, PlayerState
@@ -305,13 +306,69 @@ def test_every_control_of_the_player_has_a_name_and_says_what_it_does(window: Ma
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control.objectName()
 
 
-def test_space_in_the_list_of_sounds_plays_the_one_under_the_cursor(
+def test_space_in_the_list_of_sounds_plays_the_one_under_the_cursor_or_stops_it(
     loaded: MainWindow, qtbot: QtBot, device: FakeDevice
 ) -> None:
-    view = loaded.findChild(QAbstractItemView, "datasetBrowser")
-    assert view is not None
+    view = loaded.browser.view
     view.setFocus()
+    playback, play = loaded.playing.playback, view.actions_of_rows["play"]
     view.setCurrentIndex(view.model().index(1, 0))
-    for _ in range(2):  # not "stop" the second time: the list plays by itself
+    for _ in range(2):
         QTest.keyClick(view, Qt.Key.Key_Space)
         await_state(loaded, qtbot, PlayerState.PLAYING)
+        assert play.text() == "Stop"
+        QTest.keyClick(view, Qt.Key.Key_Space)
+        await_state(loaded, qtbot, PlayerState.IDLE)
+        assert play.text() == "Play"
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    await_state(loaded, qtbot, PlayerState.PLAYING)
+    first = playback.status.path
+    view.setCurrentIndex(view.model().index(3, 0))
+    QTest.keyClick(view, Qt.Key.Key_Space)  # another one is played, whatever is heard
+    qtbot.waitUntil(lambda: playback.status.path not in (None, first))
+    assert playback.status.state is PlayerState.PLAYING
+    asked: list[Path] = []
+    view.audition_asked.connect(asked.append)
+    QTest.keyClick(view, Qt.Key.Key_Return)  # Enter and a click begin anew
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, NO_KEYS, view.visualRect(view.currentIndex()).center())
+    assert asked == [playback.status.path] * 2
+
+
+def test_play_and_stop_are_one_button(window: MainWindow, qtbot: QtBot, sound: Path) -> None:
+    transport = window.transport
+    play_button, stop_button = transport.play, transport.stop
+    assert (play_button.objectName(), stop_button.objectName()) == ("playButton", "stopButton")
+    play(window, qtbot, sound)
+    assert (play_button.isVisible(), stop_button.isVisible()) == (False, True)
+    place = stop_button.geometry()
+    stop_button.setFocus()
+    QTest.keyClick(stop_button, Qt.Key.Key_Space)
+    await_state(window, qtbot, PlayerState.IDLE)
+    assert (play_button.isVisible(), stop_button.isVisible()) == (True, False)
+    assert play_button.geometry() == place
+    assert window.focusWidget() is play_button  # the keys go on to the one that came in its place
+    QTest.keyClick(play_button, Qt.Key.Key_Space)
+    await_state(window, qtbot, PlayerState.PLAYING)
+    assert window.focusWidget() is stop_button
+    QTest.mouseClick(stop_button, Qt.MouseButton.LeftButton)
+    await_state(window, qtbot, PlayerState.IDLE)
+    QTest.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    await_state(window, qtbot, PlayerState.PLAYING)
+    QTest.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    await_state(window, qtbot, PlayerState.IDLE)
+
+
+def test_a_preview_is_called_as_in_the_panel(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    new, model = make_previews(tmp_path / "previews", 4)
+    original = model.with_name(model.name.replace("_recon_", "_orig_"))
+    plain = tmp_path / "a sound.wav"
+    soundfile.write(plain, tone(1.0), 48_000)
+    name = window.transport.findChild(ElidedLabel)
+    assert name is not None
+    for path, text in (
+        (new, "New 1, epoch 5"), (model, "Sound 1, epoch 5"), (original, "Sound 1, original"), (plain, "a sound.wav"),
+    ):  # fmt: skip
+        window.playing.play(path)
+        qtbot.waitUntil(lambda path=path: window.playing.playback.status.path == path)  # type: ignore[misc]
+        assert name.text() == text
+        assert path.name in name.toolTip()

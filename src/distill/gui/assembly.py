@@ -213,6 +213,7 @@ def _connect(window: "MainWindow") -> None:
         controls.advanced.setFocus()
 
     def on_run_state_changed(state: RunState) -> None:
+        window.browser.show_training(state is not RunState.IDLE)
         if state is RunState.IDLE:
             window.on_training_ended()
 

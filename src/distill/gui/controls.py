@@ -27,6 +27,9 @@ from distill.training.metrics import EpochMetrics, PreparationProgress, VQEpochM
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
 
+#: An epoch that takes longer than this is not waited for: the time that is left is guessed from its steps.
+LONG_EPOCH_SECONDS = 60.0
+
 #: Least width of the field for the epochs, in device-independent pixels: room for the highest number.
 EPOCHS_WIDTH = 72
 
@@ -75,10 +78,10 @@ class TrainingControls(Panel):
         self._state = RunState.IDLE
         self._default_epochs = self.epochs.value()
         self._has_sounds = self._can_resume = self._can_finish = False
-        self._is_finishing = False
+        self._is_finishing = self._is_first = False
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
-        self._guess_at = 0.0
-        self._place = ""
+        self._guess_at: float | None = None  # the same, guessed from the steps of an epoch that takes long
+        self._place = self._message = ""
         self._clock = QTimer(self, interval=1000)
         self._clock.timeout.connect(self._tell_time)
         self.family.currentIndexChanged.connect(self._on_family_changed)
@@ -112,7 +115,7 @@ class TrainingControls(Panel):
         """Let the buttons follow the training thread."""
         self._state = state
         if state is RunState.PREPARING:
-            self._eta_at, self._place, self._is_finishing = None, "", False
+            self._eta_at, self._guess_at, self._place, self._is_finishing = None, None, "", False
             self.progress.setRange(0, 0)
             self.show_message(self.tr("Preparing…"))
         elif state is RunState.TRAINING:
@@ -151,7 +154,10 @@ class TrainingControls(Panel):
     def show_preparation(self, progress: PreparationProgress) -> None:
         """Show how far the work before the first step is."""
         if self._state is not RunState.STOPPING:
-            counts = f" {progress.done}/{progress.total}" if progress.total > 1 else ""
+            is_counted = progress.total > 1
+            counts = f" {progress.done}/{progress.total}" if is_counted else ""
+            self.progress.setRange(0, progress.total if is_counted else 0)  # else it only says that something is done
+            self.progress.setValue(progress.done)
             self.show_message(f"{progress.stage}{counts}…")
 
     def show_place(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
@@ -160,8 +166,11 @@ class TrainingControls(Panel):
         ``epoch_seconds`` is how long an epoch's steps take, for a guess at the time left until the first epoch is
         over and tells more.
         """
+        self._is_first = epoch == 0
         if self._eta_at is None:
-            self._guess_at = time.monotonic() + epoch_seconds * (total_epochs - epoch - share_of_epoch)
+            is_long = epoch_seconds * (1 - share_of_epoch) > LONG_EPOCH_SECONDS
+            left = epoch_seconds * (total_epochs - epoch - share_of_epoch)
+            self._guess_at = time.monotonic() + left if is_long or self._guess_at else None
         if self._state is RunState.TRAINING:
             self.progress.setValue(round(PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
             place = self.tr("Epoch {0} of {1}").format(min(epoch + 1, total_epochs), total_epochs)
@@ -174,9 +183,18 @@ class TrainingControls(Panel):
         self._eta_at = time.monotonic() + epoch.eta_seconds
         self._tell_time()
 
+    def show_computing(self, text: str) -> None:
+        """Say, to who points at the line under the progress bar, how the run is computed."""
+        self.eta.setToolTip(text)
+
     def show_message(self, text: str) -> None:
         """Show a line under the progress bar."""
-        self.eta.setText(text or self.tr("Ready when you are."))
+        self._message = text
+        self._tell_message()
+
+    def _tell_message(self) -> None:
+        nothing = self.tr("Ready when you are.") if self._has_sounds else self.tr("Choose some sounds to begin with.")
+        self.eta.setText(self._message or nothing)
 
     def show_progress(self, share: float) -> None:
         """Show how far a run that is not under way has come, from 0 to 1."""
@@ -186,6 +204,10 @@ class TrainingControls(Panel):
         if self._state is not RunState.TRAINING or not self._place:
             return
         end = self._guess_at if self._eta_at is None else self._eta_at
+        if end is None:
+            hearing = self.tr("{0} · the first sounds come after it").format(self._place)
+            self.show_message(hearing if self._is_first else self._place)
+            return
         about = self.tr("about ") if self._eta_at is None else ""
         left = about + self._time_left(max(0.0, end - time.monotonic()))
         self.show_message(self.tr("{0} · {1} left").format(self._place, left))
@@ -218,7 +240,13 @@ class TrainingControls(Panel):
             or (self._state is RunState.STOPPING and self._is_finishing)
         )
         self.finish.setEnabled(self._state is RunState.TRAINING or (is_idle and self._can_finish))
-        self.resume.setEnabled(is_idle and self._can_resume)
+        can_resume = is_idle and self._can_resume
+        self.resume.setEnabled(can_resume)
+        # What is expected next stands out: to go on with a paused run, else a new one, which is then called so.
+        theme.mark(self.resume, "primary", can_resume)
+        theme.mark(self.start, "primary", not can_resume)
+        self.start.setText(self.tr("&Start new") if can_resume else self.tr("&Start"))
+        self._tell_message()
         for widget in (self.family, self.preset, self.epochs):
             widget.setEnabled(is_idle)
 

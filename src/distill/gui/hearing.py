@@ -31,6 +31,13 @@ class Hearing(QObject):
         """Ask for the item under the cursor."""
         self._ask(self._view.currentIndex())
 
+    def take_space(self, event: QKeyEvent, is_heard: bool) -> None:
+        """Ask for the item under the cursor.  One that is heard already is for the window to stop: it gets the key."""
+        if is_heard:
+            event.ignore()
+        elif not event.isAutoRepeat():
+            self.ask_current()
+
     def follow_walk(self, event: QKeyEvent, before: QModelIndex) -> None:
         """Ask for the item that a key has led to from another: at once, or where a held key comes to rest."""
         if self._view.currentIndex() != before:

@@ -7,6 +7,7 @@ is changed in a menu, or a panel that gets a new key, shows in the list of keys 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
@@ -40,14 +41,28 @@ def native(*keys: str) -> tuple[str, ...]:
     return tuple(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in keys)
 
 
+def _is_on_keyboard(sequence: QKeySequence) -> bool:
+    """Return whether a usual keyboard has the key: platforms also bind F14 to Undo, and keys that only media sets have.
+
+    Qt numbers the keys beyond the main block from ``Key_Back`` on.
+    """
+    key = sequence[0].key() if sequence.count() else Qt.Key.Key_unknown  # type: ignore[index]
+    return not (Qt.Key.Key_F13 <= key <= Qt.Key.Key_F35 or key >= Qt.Key.Key_Back)
+
+
 def help_of_actions(actions: Iterable[QAction]) -> tuple[KeyHelp, ...]:
-    """Return the keys of actions; what has none is left out.  A key may also stand in the text, behind a tab."""
+    """Return the keys of actions; what has none is left out.
+
+    A key may also stand in the text, behind a tab: one that is caught elsewhere.
+    """
     found = []
     for action in actions:
         text, _, shown = action.text().partition("\t")
-        keys = tuple(s.toString(QKeySequence.SequenceFormat.NativeText) for s in action.shortcuts())
-        if keys or shown:
-            found.append(KeyHelp(keys or native(shown), plain(text)))
+        sequences = [s for s in action.shortcuts() if _is_on_keyboard(s)]
+        keys = tuple(s.toString(QKeySequence.SequenceFormat.NativeText) for s in sequences)
+        keys = tuple(dict.fromkeys((*(native(shown) if shown else ()), *keys)))
+        if keys:
+            found.append(KeyHelp(keys, plain(text)))
     return tuple(found)
 
 

@@ -57,10 +57,9 @@ def make_menus(window: "MainWindow") -> None:
     _add(training, window.tr("Advanced settings"), "Ctrl+,", controls.advanced.toggle)
 
     playback = bar.addMenu(window.tr("Play&back"))
-    _add(playback, window.tr("Play"), "Ctrl+Return", window.transport.play.click)
-    _add(playback, window.tr("Stop"), "Ctrl+Backspace", window.transport.stop.click)
     # The text after the tab is only shown: the two keys are caught where nothing else uses them (PlaybackKeys).
-    _add(playback, window.tr("Play or stop") + "\tSpace", None, window.playing.play_or_stop)
+    _add(playback, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", window.playing.play_or_stop)
+    window.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
     playback.addSeparator()
     playback.addAction(window.transport.loop_action)
     _add(playback, window.tr("Switch between original and model") + "\tB", None, window.playing.playback.toggle_compare)
@@ -75,8 +74,8 @@ def make_menus(window: "MainWindow") -> None:
         (window.tr("Go to sounds"), "Ctrl+1", window.browser.view),
         (window.tr("Go to training"), "Ctrl+2", controls.family),
         (window.tr("Go to previews"), "Ctrl+3", window.previews.view),
-        (window.tr("Go to runs"), "Ctrl+5", window.run_list),
         (window.tr("Go to codes"), "Ctrl+4", window.plots.codebook.strip),
+        (window.tr("Go to runs"), "Ctrl+5", window.run_list),
     ):
         _add(view, text, keys, _focuser(widget))
 

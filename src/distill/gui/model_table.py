@@ -151,7 +151,7 @@ class ModelTable(QAbstractListModel):
         sounds = self.tr("1 sound") if facts.sounds == 1 else self.tr("{0} sounds").format(facts.sounds)
         epochs = self.tr("1 epoch") if facts.epochs == 1 else self.tr("{0} epochs").format(facts.epochs)
         if facts.val_loss is not None:
-            quality.append(self.tr("best {0:.4g}").format(facts.val_loss))
+            quality.append(self.tr("loss {0:.4g}").format(facts.val_loss))
         if facts.codebook is not None and "utilization" in facts.codebook:
             quality.append(self.tr("codes {0:.0%} used").format(facts.codebook["utilization"]))
         return (family_label(entry), short_date(facts.saved)), (sounds, epochs), tuple(quality)
@@ -169,7 +169,8 @@ class ModelTable(QAbstractListModel):
         facts = [" · ".join(filter(None, line)) for line in self.facts(entry)]
         lines = [entry.shown_name, ", ".join(entry.tags), *facts]
         if entry.problem is None:
-            lines.append(self.tr("The curve is the loss on held-out sounds; its lowest is the best."))
+            lines.append(self.tr("The curve is the loss on held-out sounds, up to the epoch that the model is from:"))
+            lines.append(self.tr("the best one of which its run had a checkpoint."))
         return "\n".join(filter(None, [*lines, entry.path.name])).replace("<", "‹")
 
 

@@ -175,7 +175,7 @@ class ModelsPresenter(QObject):
 
     def _import(self, path: Path) -> None:
         def on_done(entry: ModelEntry) -> None:
-            self._notices.tell(f"model {path}", self.tr("“{0}” is now among your models.").format(entry.name), "info")
+            self._notices.tell(f"model {path}", self.tr("“{0}” was added to your models.").format(entry.name), "info")
             self.show_model(entry.path)
 
         def on_failed(error: Exception) -> None:
@@ -257,7 +257,7 @@ class ModelsPresenter(QObject):
             return
         newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
         self._notices.tell(
-            TOPIC, self.tr("The model “{0}” is among your models.").format(newest.shown_name), "info",
+            TOPIC, self.tr("The model “{0}” was added to your models.").format(newest.shown_name), "info",
             NoticeAction(self.tr("Open in Models"), lambda: self.show_model(newest.path)),
         )  # fmt: skip
 

@@ -62,7 +62,7 @@ class NoticeBar(QFrame):
             "close": self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss),
         }
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.MARGIN, theme.HALF, theme.HALF, theme.HALF)
+        layout.setContentsMargins(theme.MARGIN, 0, theme.HALF, 0)  # no higher than what is beside it: nothing moves
         layout.setSpacing(theme.HALF)
         layout.addWidget(self._text, 1)
         layout.addWidget(self._action)
@@ -81,9 +81,13 @@ class NoticeBar(QFrame):
         return self._notices[self._shown].message if self._notices else ""
 
     def tell(self, topic: str, message: str, level: Level = "warning", action: NoticeAction | None = None) -> None:
-        """Show a notice in place of an older one on the same topic; what is only information goes by itself."""
+        """Show a notice in place of an older one on the same topic.
+
+        What is only information goes by itself, unless it offers to do something: that must be there when it is
+        looked for.
+        """
         self._until.pop(topic, None)
-        if level == "info":
+        if level == "info" and action is None:
             self._until[topic] = time.monotonic() + INFO_SECONDS
             self._clock.start()
         self._notices = [n for n in self._notices if n.topic != topic]
@@ -158,9 +162,7 @@ class NoticeBar(QFrame):
         self._count.setText(self.tr("{0} of {1}").format(self._shown + 1, len(self._notices)))
         self._buttons["previous"].setVisible(several)
         self._buttons["next"].setVisible(several)
-        self.setProperty("level", notice.level)
-        self.style().unpolish(self)  # the style sheet looks at properties only when it polishes
-        self.style().polish(self)
+        theme.mark(self, "level", notice.level)
         self._draw_icons()
 
     def _draw_icons(self) -> None:

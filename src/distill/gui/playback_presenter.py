@@ -32,10 +32,11 @@ class PlaybackPresenter(QObject):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self._transport, self._previews, self._notices = transport, previews, notices
+        self._transport, self._browser, self._previews, self._notices = transport, browser, previews, notices
         self.playback = Playback(player, self)
         self._current: Path | None = None
         browser.audition_asked.connect(self.play)
+        browser.stop_asked.connect(self.playback.stop)
         browser.current_changed.connect(self._on_current_changed)
         previews.playing_asked.connect(self._on_preview_asked)
         previews.current_changed.connect(self._on_preview_chosen)
@@ -111,7 +112,9 @@ class PlaybackPresenter(QObject):
 
     def _on_status(self, status: PlayerStatus) -> None:
         self._transport.show_status(status)
-        self._previews.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+        heard = status.path if status.state is PlayerState.PLAYING else None
+        self._previews.show_playing(heard, status.pair)
+        self._browser.view.show_heard(heard)
         if status.pair is not None:
             self._transport.compare.show_heard(status.path == status.pair[1])
         if status.note is not None:

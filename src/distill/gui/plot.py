@@ -89,6 +89,7 @@ class Plot(QWidget):
         self._layout.addWidget(self.widget, 1)
         self._connect()
         self._paint()
+        self._show_figures()
         self._follow()
 
     # What is drawn.
@@ -103,13 +104,9 @@ class Plot(QWidget):
         self.references.add_band(low, high, color)
         self._paint()
 
-    def show_figures(self, is_on: bool) -> None:
-        """Write figures along the axes, and draw lines across, or not: without curves they would mean nothing."""
-        if is_on != self._shows_figures:
-            self._shows_figures = is_on
-            for side in ("left", "bottom", "right"):
-                self._item.getAxis(side).setStyle(showValues=is_on)
-            self._item.getAxis("left").setGrid(255 if is_on else False)
+    def set_least_range(self, values: float) -> None:
+        """Always show at least so many values: figures that are whole numbers then get whole ticks."""
+        self._box.setLimits(minYRange=values)
 
     def set_limits(self, lowest: float | None = None, highest: float | None = None) -> None:
         """Never show values beyond these."""
@@ -129,6 +126,7 @@ class Plot(QWidget):
         if len(x) == len(curve.x) and len(x):
             return
         curve.set_data(x, y)
+        self._show_figures()
         self._follow()
         self._draw(curve)
         self._read_out_newest()
@@ -137,6 +135,7 @@ class Plot(QWidget):
         """Empty all curves, and follow the next data.  Marks stay: their files do."""
         for curve in self.curves.values():
             curve.clear()
+        self._show_figures()
         self.mark_best(None)
         self.show_place(None)
         self.set_note("")
@@ -324,6 +323,15 @@ class Plot(QWidget):
         if curve.style.is_right and len(curve.x):
             top = curve.highest()
             self._right.setYRange(0, 1.05 * top if top > 0 else 1, padding=0)
+
+    def _show_figures(self) -> None:
+        """Write figures along the axes, and draw lines across, once there is a curve that they measure."""
+        is_on = any(len(curve.x) for curve in self.curves.values())
+        if is_on != self._shows_figures:
+            self._shows_figures = is_on
+            for side in ("left", "bottom", "right"):
+                self._item.getAxis(side).setStyle(showValues=is_on)
+            self._item.getAxis("left").setGrid(255 if is_on else False)
 
     def _draw_all(self) -> None:
         for curve in self.curves.values():

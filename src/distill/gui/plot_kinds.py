@@ -112,6 +112,7 @@ def make_active_plot() -> Plot:
     curves = (CurveStyle("active", translate("Plot", "held out"), "second", 2.0, help, dot="s"),)
     plot = Plot("activeLatentsPlot", translate("Plot", "Active latents"), curves, help=help)
     plot.set_limits(lowest=0)
+    plot.set_least_range(5)
     return plot
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
@@ -23,6 +23,9 @@ TICK_DENSITY = 0.45
 
 #: Least distance of two ticks on an axis of logarithms, in device-independent pixels.
 TICK_APART = 22
+
+#: By how much the number at the end of an axis of values goes beyond it, in device-independent pixels.
+HALF_NUMBER = 8
 
 #: Least height of a plot with its axes, in device-independent pixels: low windows scroll instead.
 LOWEST = 120
@@ -55,6 +58,10 @@ class DirectAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
 class ValueAxis(DirectAxis):
     """An axis whose logarithmic ticks stay readable also within one decade."""
+
+    def boundingRect(self) -> QRectF:
+        """Return the place of the axis with room for the halves of its outermost numbers."""
+        return QRectF(super().boundingRect()).adjusted(0, -HALF_NUMBER, 0, HALF_NUMBER)
 
     def logTickValues(self, low: float, high: float, size: float, steps: Any) -> list[tuple[float | None, list[float]]]:
         """Return ticks at 1, 2 and 5 of each decade, fewer where they would not fit, or round values within one."""
@@ -159,15 +166,16 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
 
     def _set_axes(self) -> None:
         item = self.getPlotItem()
-        item.setContentsMargins(0, 4, 8, 0)
+        item.setContentsMargins(0, HALF_NUMBER, 8, 0)
         item.showGrid(y=True)
         item.setLabel("bottom", self.tr("epoch"))
         item.getAxis("left").setStyle(tickAlpha=255)  # a translucent line takes twenty times as long to paint
+        item.getAxis("left").setZValue(item.getViewBox().zValue() - 1)  # lines across lie behind the curves
         item.getAxis("left").setWidth(AXIS_WIDTH)
         item.getAxis("bottom").setHeight(34)
         for side in ("left", "bottom"):
             item.getAxis(side).enableAutoSIPrefix(False)  # no "epoch (x0.001)"
-            item.getAxis(side).setStyle(maxTickLevel=1)  # fewer lines: each is painted with every redraw
+            item.getAxis(side).setStyle(maxTickLevel=int(side == "bottom"))  # few lines: each is painted at each redraw
         item.getAxis("left").setTickDensity(TICK_DENSITY)
         item.hideAxis("right")
         item.layout.setContentsMargins(0, 0, AXIS_WIDTH, 0)  # room of the axis that other plots have there

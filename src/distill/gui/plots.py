@@ -238,8 +238,6 @@ class PlotsPanel(Panel):
     def _show_hint(self) -> None:
         is_empty = not self._tables.steps.count and not self._tables.epochs.count
         self.loss.overlay.set_hint(self.tr("Curves appear here while a model learns.") if is_empty else "")
-        for plot in self.plots.values():
-            plot.show_figures(not is_empty)
 
     # What the user does.
 

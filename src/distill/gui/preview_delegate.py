@@ -70,6 +70,8 @@ class PreviewDelegate(QStyledItemDelegate):
             bool(state & QStyle.StateFlag.State_HasFocus),
         )
         ground = current.accent if is_playing else current.accent_soft if is_selected else current.hover
+        if is_selected:  # the table has filled the square already, and its corners would show
+            painter.fillRect(rect, QColor(current.surface))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(QColor(ground))

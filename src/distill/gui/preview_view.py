@@ -1,5 +1,8 @@
 """The two tables of the preview panel: the grid of epochs by sounds, and the strip of originals on top of it."""
 
+from collections.abc import Collection
+from pathlib import Path
+
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
@@ -20,7 +23,10 @@ _OWN_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
 
 
 class PreviewCells(QTableView):
-    """Cells with sounds: a click, Space, Enter and walking with the arrow keys play, and a cell can be dragged out."""
+    """Cells with sounds: a click, Space, Enter and walking with the arrow keys play, and a cell can be dragged out.
+
+    Space on what is heard stops it.
+    """
 
     playing_asked = Signal(object)  # PreviewSound
     #: The sound under the cursor is to be compared with its other half.
@@ -48,12 +54,17 @@ class PreviewCells(QTableView):
         self.horizontalHeader().setMinimumSectionSize(NARROWEST)
         self.verticalHeader().setDefaultSectionSize(CELL_HEIGHT)
         self.clicked.connect(self.entered_by_user)  # before it is heard
+        self._heard: Collection[Path] = ()
         self._hearing = Hearing(self)
         self._hearing.asked.connect(self._on_asked)
 
     def current_sound(self) -> PreviewSound | None:
         """Return the sound under the cursor."""
         return _sound(self.currentIndex())
+
+    def show_heard(self, paths: Collection[Path]) -> None:
+        """Note which sounds Space stops: the one that is heard, and the one that it is compared with."""
+        self._heard = paths
 
     def chosen_sounds(self) -> list[PreviewSound]:
         """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
@@ -69,7 +80,8 @@ class PreviewCells(QTableView):
             (
                 KeyHelp(native("Left", "Right"), self.tr("Walk to another sound of the epoch and hear it")),
                 KeyHelp(native("Up", "Down"), self.tr("Walk to another epoch of the sound and hear it")),
-                KeyHelp(native("Space", "Return"), self.tr("Play")),
+                KeyHelp(native("Space"), self.tr("Play or stop")),
+                KeyHelp(native("Return"), self.tr("Play from the start")),
                 KeyHelp(native("B"), self.tr("Switch between the original and the model's copy")),
                 KeyHelp(native("S"), self.tr("Star, or take the star away")),
                 KeyHelp(native("Ctrl+C"), self.tr("Copy the file, for a file manager or a DAW")),
@@ -88,6 +100,9 @@ class PreviewCells(QTableView):
         """Play, compare, star, copy, or walk and play."""
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copying_asked.emit()
+        elif event.key() == Qt.Key.Key_Space and not event.modifiers():
+            sound = self.current_sound()
+            self._hearing.take_space(event, sound is not None and sound.path in self._heard)
         elif event.key() in _OWN_KEYS and not event.modifiers():
             if not event.isAutoRepeat():
                 self._on_own_key(event.key())
@@ -102,9 +117,7 @@ class PreviewCells(QTableView):
         """Look for nothing: the cells have no text that one would type."""
 
     def _on_own_key(self, key: int) -> None:
-        if key == Qt.Key.Key_Space:
-            self._hearing.ask_current()
-        elif key == Qt.Key.Key_B:
+        if key == Qt.Key.Key_B:
             self.comparing_asked.emit()
         elif sounds := [s for s in self.chosen_sounds() if s.kind is not PreviewKind.ORIGINAL]:
             self.starring_asked.emit(sounds)

@@ -103,9 +103,11 @@ class PreviewPanel(Panel):
             self.grid.add(sound)
             self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
 
-    def show_playing(self, path: Path | None) -> None:
-        """Mark the sound that is heard."""
+    def show_playing(self, path: Path | None, pair: tuple[Path, Path] | None = None) -> None:
+        """Mark the sound that is heard; ``pair`` are the two that are compared."""
         self.grid.set_playing(path)
+        for cells in (self.view, self.table.strip):
+            cells.show_heard(() if path is None else (path, *(pair or ())))
         self.table.show_playing()
         heard = PreviewSound.from_path(path) if path is not None else None
         self.tools.show_hears_original(heard is not None and heard.kind is PreviewKind.ORIGINAL)

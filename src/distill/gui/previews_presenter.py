@@ -15,7 +15,7 @@ from distill.gui.notices import NoticeBar
 from distill.gui.preview_sound import PreviewSound
 from distill.gui.preview_stars import Stars
 from distill.gui.previews import PreviewPanel
-from distill.gui.reveal import reveal
+from distill.gui.reveal import RevealNotices, reveal
 
 #: Topics of the notices about stars and about copies.
 STARS_TOPIC, COPIES_TOPIC = "stars", "copies"
@@ -28,6 +28,7 @@ class PreviewsPresenter(QObject):
         super().__init__(parent)
         self._previews, self._notices = previews, notices
         self._save_folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
+        self._reveal_notices = RevealNotices(notices, self)  # also for the other lists
         self.stars = Stars(self)
         self.stars.changed.connect(self._on_stars_changed)
         self.stars.failed.connect(self._on_stars_failed)

@@ -1,21 +1,55 @@
 """Show a file where it lies: the one "Show in folder" of all lists.
 
 Each platform's file manager is asked to open the folder with the file selected.  Where none answers, the folder is
-opened without a selection, and of a path that is gone its nearest folder that is still there.  Nothing here waits.
+opened without a selection, and of a path that is gone its nearest folder that is still there.  Where no program shows
+folders at all, `unshown` says so, whoever has asked.  Nothing here waits.
 """
 
 import logging
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QDir, QProcess, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QCoreApplication, QDir, QObject, QProcess, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+
+from distill.gui.notices import NoticeAction, NoticeBar
 
 log = logging.getLogger(__name__)
 
 #: The freedesktop.org interface for it (file-manager-interface specification): service, path, interface.
 _FILE_MANAGER = ("org.freedesktop.FileManager1", "/org/freedesktop/FileManager1", "org.freedesktop.FileManager1")
+
+
+#: Topic of the notice about a file whose folder cannot be shown.
+TOPIC = "reveal"
+
+
+class Unshown(QObject):
+    """Says of which file no program shows the folder."""
+
+    happened = Signal(object)  # Path
+
+
+@cache
+def unshown() -> Unshown:
+    """Return the one that says it for the whole program."""
+    return Unshown()
+
+
+class RevealNotices(QObject):
+    """Tells where a file is that cannot be shown in its folder."""
+
+    def __init__(self, notices: NoticeBar, parent: QObject) -> None:
+        super().__init__(parent)
+        self._notices = notices
+        unshown().happened.connect(self._on_unshown)
+
+    def _on_unshown(self, path: Path) -> None:
+        text = self.tr("No program on this computer shows folders. The place is: {0}").format(path)
+        copy = NoticeAction(self.tr("Copy path"), lambda: QGuiApplication.clipboard().setText(str(path)))
+        self._notices.tell(TOPIC, text, "info", copy)
 
 
 def reveal(path: Path) -> None:
@@ -45,6 +79,7 @@ def _open_folder(path: Path) -> None:
     folder = next((parent for parent in path.parents if parent.is_dir()), None)
     if folder is None or not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
         log.warning("No program shows the folder of %s", path)
+        unshown().happened.emit(path)
 
 
 def _ask_file_manager(path: Path) -> bool:

@@ -64,7 +64,7 @@ class RunControl(QObject):
         self.bridge.start(TrainJob(config, tuple(sounds), self.folder, paths.models_dir(), name))
 
     def resume(self, epochs: int) -> None:
-        """Continue the run that is shown; more epochs than it was made for make it longer."""
+        """Continue the run that is shown; more epochs than it was made for make it longer, and 0 asks for none."""
         if self.folder is None:
             return
         self._cancel_reading()
@@ -77,9 +77,9 @@ class RunControl(QObject):
         if self.bridge.is_running:
             self.bridge.finish()
         elif self.folder is not None:
-            folder = self.folder
+            folder, library = self.folder, paths.models_dir()
             self._cancel_reading()
-            self._reading = BackgroundTask(lambda _progress, _cancel: mark_finished(folder), self)
+            self._reading = BackgroundTask(lambda _progress, _cancel: mark_finished(folder, library), self)
             self._reading.succeeded.connect(self._on_marked)
             self._reading.failed.connect(self._on_read_failed)
             self._reading.start()
@@ -105,7 +105,7 @@ class RunControl(QObject):
         self._reading.start()
 
     def can_resume(self, epochs: int) -> bool:
-        """Whether there is something to continue: a run that has not reached its end, or is to be longer."""
+        """Whether there is something to continue: a run that has not reached its end, or is to have ``epochs``."""
         if self.folder is None or self.bridge.is_running:
             return False
         return not self._is_finished or epochs > self._epochs_asked
@@ -113,11 +113,6 @@ class RunControl(QObject):
     def can_finish(self) -> bool:
         """Whether the run that is shown, and not under way, can be called finished as it is."""
         return self.folder is not None and not self.bridge.is_running and not self._is_finished and self._has_epochs
-
-    @property
-    def epochs_asked(self) -> int:
-        """Number of epochs that the run that is shown is made for."""
-        return self._epochs_asked
 
     def _begin(self, epochs: int) -> None:
         self._epochs_asked, self._is_finished, self._left_out = epochs, False, 0

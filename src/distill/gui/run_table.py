@@ -148,7 +148,10 @@ class RunTable(QAbstractListModel):
             "running": self.tr("It is being trained now, here or by another Distill."),
             "unreadable": run.problem,
         }[run.status]
-        best = self.tr("The curve is the loss on held-out sounds; its lowest is the best.")
+        best = self.tr(
+            "The curve is the loss on held-out sounds; its lowest is the best. The model is from the best epoch that "
+            "has a checkpoint, so its loss can be a little higher."
+        )
         return f"<p><b>{run.name}</b></p><p>{meaning}</p><p>{best}</p><p>{run.folder.name}</p>"
 
     def _replace(self, row: int, run: RunSummary) -> None:

@@ -1,6 +1,8 @@
 """Between the runs and the panels that show them: controls, curves, previews, notices."""
 
+import time
 from pathlib import Path
+from statistics import median
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
@@ -9,7 +11,7 @@ from distill import paths
 from distill.gui.advanced import AdvancedPanel
 from distill.gui.controls import TrainingControls
 from distill.gui.jobs import EngineSource, TrainJob
-from distill.gui.notices import NoticeBar
+from distill.gui.notices import Level, NoticeBar
 from distill.gui.plots import PlotsPanel
 from distill.gui.previews import PreviewPanel
 from distill.gui.run_control import RunControl
@@ -18,7 +20,21 @@ from distill.gui.shown_run import ShownRun
 from distill.gui.sounds_presenter import SoundsPresenter
 from distill.gui.training_thread import RunState
 from distill.models.catalog import FamilyInfo, family_info
-from distill.training.metrics import EpochMetrics, MetricsHistory, PreviewEvent, TrainingCompleteEvent, VQEpochMetrics
+from distill.training.metrics import (
+    EpochMetrics,
+    MetricsHistory,
+    PreviewEvent,
+    StepMetrics,
+    TrainingCompleteEvent,
+    VQEpochMetrics,
+    VQStepMetrics,
+)
+
+#: Seconds of steps after which the time that is left is guessed: the first steps are slow.
+GUESS_SECONDS = 10.0
+
+#: Newest steps that the guess goes by.
+GUESS_STEPS = 100
 
 
 class RunsPresenter(QObject):
@@ -46,15 +62,17 @@ class RunsPresenter(QObject):
         self.runs = RunControl(engine, self)
         self.bridge = self.runs.bridge
         self.settings = SettingsPresenter(controls, advanced, self)
+        self._has_set_epochs = False  # since the run is shown: until then, the field speaks of the next one
+        self._first_step_at: float | None = None  # monotonic
         controls.start_asked.connect(self.start)
         controls.pause_asked.connect(self.pause)
         controls.finish_asked.connect(self.finish)
         controls.resume_asked.connect(self.resume)
         controls.family_chosen.connect(self._on_family_chosen)
-        controls.epochs.valueChanged.connect(self._update_resume)
+        controls.epochs.valueChanged.connect(self._on_epochs_changed)
         sounds.sounds_changed.connect(self._on_sounds_changed)
         self.runs.run_opened.connect(self._on_run_opened)
-        self.runs.told.connect(notices.tell)
+        self.runs.told.connect(self._on_told)
         self.runs.marked_finished.connect(self._on_marked_finished)
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
@@ -72,6 +90,7 @@ class RunsPresenter(QObject):
         self._previews.show_previews([])
         self._previews.show_family(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
+        self._has_set_epochs = False
         self._controls.advanced.setChecked(False)  # the curves are what is looked at now
         self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
@@ -104,7 +123,8 @@ class RunsPresenter(QObject):
     def resume(self) -> None:
         """Continue the run that is shown."""
         self._notices.forget_all()
-        self.runs.resume(self._controls.epochs.value())
+        wanted, self._has_set_epochs = self._wanted_epochs(), False
+        self.runs.resume(wanted)
 
     def choose_run(self) -> None:
         """Let the user choose a run's folder to show."""
@@ -128,7 +148,11 @@ class RunsPresenter(QObject):
 
     def _on_run_opened(self, run: ShownRun) -> None:
         config = run.record.config
-        self._controls.choose(config.family, "", config.max_epochs)
+        asked = run.record.epochs_asked
+        if self.runs.was_asked:  # the last run, which comes back at the start, does not change what is set
+            self._controls.choose(config.family, "", asked)
+        self._has_set_epochs = False
+        self._update_resume()
         self._controls.show_progress(run.share_done)
         self.settings.show_run(run, is_wanted=self.runs.was_asked)
         info = family_info(config.family)
@@ -137,7 +161,7 @@ class RunsPresenter(QObject):
         self._previews.show_previews(run.previews)
         self._previews.show_family(info)
         name = run.record.model_name or run.folder.name
-        done = self.tr("{0} of {1} epochs").format(len(run.history.epochs), config.max_epochs)
+        done = self.tr("{0} of {1} epochs").format(len(run.history.epochs), asked)
         self._controls.show_message(self.tr("Shown: {0} · {1}").format(name, done))
         self.run_changed.emit()
         self._tell_codes(info)
@@ -146,6 +170,7 @@ class RunsPresenter(QObject):
         self._controls.show_state(state)
         self._update_resume()
         if state is RunState.PREPARING:
+            self._first_step_at = None
             self._sounds.loader.pause()  # the engine decodes the same files
             self.codes_changed.emit(None)
         elif state is RunState.IDLE:
@@ -162,10 +187,22 @@ class RunsPresenter(QObject):
         self._plots.mark_changed()
         step = self.bridge.last_step
         if step is not None:
-            steps = max(step.total_steps, 1)
-            recent = self.bridge.history.step_column("step_time_s")[-20:]
-            seconds = steps * sum(recent) / len(recent)
-            self._controls.show_place(step.epoch, self.bridge.total_epochs, (step.step + 1) / steps, seconds)
+            self._show_place(step)
+
+    def _show_place(self, step: StepMetrics | VQStepMetrics) -> None:
+        """Show where the training is; with how long an epoch takes, once the steps have become steady."""
+        now = time.monotonic()
+        self._first_step_at = self._first_step_at or now
+        steps, seconds = max(step.total_steps, 1), 0.0
+        if now - self._first_step_at >= GUESS_SECONDS:
+            seconds = steps * median(self.bridge.history.step_column("step_time_s")[-GUESS_STEPS:])
+        self._controls.show_place(step.epoch, self.bridge.total_epochs, (step.step + 1) / steps, seconds)
+
+    def _on_told(self, topic: str, message: str, level: Level) -> None:
+        if topic == "speed":  # for who asks how it is computed: no news for a musician
+            self._controls.show_computing(message)
+        else:
+            self._notices.tell(topic, message, level)
 
     def _on_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         self._controls.show_epoch(epoch)
@@ -181,22 +218,25 @@ class RunsPresenter(QObject):
         }
         self._controls.show_message(texts[ending.outcome])
         if ending.outcome == "finished":
-            self._show_finished()
+            self._controls.show_progress(1.0)
         if self.bridge.config is not None:
             self._tell_codes(family_info(self.bridge.config.family))
 
     def _on_marked_finished(self) -> None:
         self._controls.show_message(self.tr("Finished. The model is in your library."))
-        self._show_finished()
-
-    def _show_finished(self) -> None:
         self._controls.show_progress(1.0)
-        if self.runs.epochs_asked:  # fewer than were asked for, where it was finished early
-            self._controls.choose("", "", self.runs.epochs_asked)
 
     def _tell_codes(self, info: FamilyInfo) -> None:
         self.codes_changed.emit(self.runs.folder if info.monitor == "codebook" else None)
 
     def _update_resume(self) -> None:
-        can_resume = self.runs.can_resume(self._controls.epochs.value())
+        can_resume = self.runs.can_resume(self._wanted_epochs())
         self._controls.show_can_resume(can_resume, self.runs.can_finish())
+
+    def _wanted_epochs(self) -> int:
+        """Return how many epochs the shown run is to have by the user's word, 0 where nothing was said of it."""
+        return self._controls.epochs.value() if self._has_set_epochs else 0
+
+    def _on_epochs_changed(self) -> None:
+        self._has_set_epochs = True
+        self._update_resume()

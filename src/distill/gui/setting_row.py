@@ -75,9 +75,7 @@ class SettingRow(QObject):
         self.message.setVisible(bool(text))
         if text:
             self.problem_shown.emit(self.editor)
-        self.editor.control.setProperty("refused", bool(text))
-        self.editor.control.style().unpolish(self.editor.control)
-        self.editor.control.style().polish(self.editor.control)
+        theme.mark(self.editor.control, "refused", bool(text))
 
     def draw_icon(self) -> None:
         """Draw the icon in the colours of the theme."""
@@ -88,9 +86,7 @@ class SettingRow(QObject):
         was = self.tr("on") if self._base is True else self.tr("off") if self._base is False else field.text(self._base)
         # A sign and weight, not colour alone.
         self.label.setText(f"• {field.label}" if changed else field.label)
-        self.label.setProperty("changed", changed)
-        self.label.style().unpolish(self.label)
-        self.label.style().polish(self.label)
+        theme.mark(self.label, "changed", changed)
         self.reset.setVisible(changed and not self._is_read_only)
         self.reset.setToolTip(self.tr("Back to {0}, which the preset says.").format(was))
         state = self.tr("Changed; the preset says {0}.").format(was) if changed else self.tr("As the preset says.")

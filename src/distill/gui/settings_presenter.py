@@ -1,6 +1,7 @@
 """Between the advanced settings and the rest of the window: what the next run differs in from its preset."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -62,7 +63,8 @@ class SettingsPresenter(QObject):
     def show_run(self, run: ShownRun, is_wanted: bool) -> None:
         """Take on what a run was trained with, and show it where the user has asked for that run."""
         record = run.record
-        self.show_config(record.config, len(record.file_paths) - len(record.skipped), is_wanted)
+        asked = replace(record.config, max_epochs=record.epochs_asked)  # what is used again is what was asked for
+        self.show_config(asked, len(record.file_paths) - len(record.skipped), is_wanted)
 
     def show_config(self, config: AnyConfig | None, sounds: int = 1, is_wanted: bool = True) -> None:
         """Take on what the run that is shown is trained with; None when there is none."""

@@ -57,6 +57,7 @@ class SoundBrowser(Panel):
     folder_wanted = Signal()
     demo_wanted = Signal()
     audition_asked = Signal(object)  # Path
+    stop_asked = Signal()
     current_changed = Signal(object)  # Path
     exclusion_asked = Signal(object, bool)  # list of Path, whether to exclude them
     reveal_asked = Signal(object)  # Path
@@ -92,6 +93,7 @@ class SoundBrowser(Panel):
         self.body.addLayout(self._buttons)
         self.body.addStretch(0)
         self._checking, self._busy = "", ""
+        self._trained_on: frozenset[Path] | None = None  # what was wanted when the training under way began
         self._overviews: dict[Path, Overview] = {}
         self._batch = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
         self._batch.timeout.connect(self._on_batch_due)
@@ -108,9 +110,12 @@ class SoundBrowser(Panel):
         view.setAccessibleName(self.tr("Sounds to train on"))
         view.setToolTip(self.tr("Click a sound to hear it, or press Space. Delete excludes it from training."))
         view.setAccessibleDescription(
-            self.tr("Space plays. Delete excludes the selected sounds from training, Insert includes them again.")
+            self.tr(
+                "Space plays and stops. Delete excludes the selected sounds from training, Insert includes them again."
+            )
         )
         view.audition_asked.connect(self.audition_asked)
+        view.stop_asked.connect(self.stop_asked)
         view.exclusion_asked.connect(self.exclusion_asked)
         view.reveal_asked.connect(self.reveal_asked)
         view.copy_asked.connect(self.copy_asked)
@@ -217,6 +222,12 @@ class SoundBrowser(Panel):
         self._checking = self.tr("checking {0} of {1}").format(done, total) if done < total else ""
         self._on_rows_changed()
 
+    def show_training(self, is_training: bool) -> None:
+        """Note whether a training is under way: what is changed meanwhile counts for the next one only."""
+        if is_training is not (self._trained_on is not None):
+            self._trained_on = self._wanted() if is_training else None
+            self._show_totals()
+
     def show_hears_walking(self, hears: bool) -> None:
         """Say whether walking with the arrow keys plays."""
         self.walking.setChecked(hears)
@@ -234,6 +245,9 @@ class SoundBrowser(Panel):
     def left_out(self) -> list[SoundRow]:
         """The sounds that cannot be used."""
         return [row for row in self.table.rows if row.status is SoundStatus.LEFT_OUT]
+
+    def _wanted(self) -> frozenset[Path]:
+        return frozenset(row.path for row in self.table.rows if not row.is_excluded)
 
     # Reactions.
 
@@ -302,10 +316,7 @@ class SoundBrowser(Panel):
         self.body.setStretch(last, 3 if is_empty else 0)
         self._stack.setMaximumHeight(EMPTY_HEIGHT if is_empty else QWIDGETSIZE_MAX)
         self._buttons.setStretch(0, 1 if is_empty else 0)
-        if self.folder_button.property("primary") != is_empty:
-            self.folder_button.setProperty("primary", is_empty)
-            self.folder_button.style().unpolish(self.folder_button)
-            self.folder_button.style().polish(self.folder_button)
+        theme.mark(self.folder_button, "primary", is_empty)
 
     def _show_totals(self) -> None:
         rows = self.table.rows
@@ -326,6 +337,8 @@ class SoundBrowser(Panel):
             parts.append(self.tr("{0} of {1} shown").format(shown, len(rows)))
         if self._checking:
             parts.append(self._checking)
+        if self._trained_on is not None and self._trained_on != self._wanted():
+            parts.append(self.tr("from the next training on"))
         self._summary.setText(" · ".join(parts))
         self._summary.setVisible(bool(parts))
 

@@ -1,24 +1,27 @@
 """The list of sounds as one works with it: hearing, walking, ticking boxes, the menu, the waveforms."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QModelIndex, QPoint, QRect, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QHideEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QMenu,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
+from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QCursor,
+    QHideEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QSinglePointEvent,
 )
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
 
-from distill.gui import theme
 from distill.gui.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.sound_columns import SoundColumns
+from distill.gui.sound_delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sound_row import SoundRow, SoundStatus
-from distill.gui.sound_table import CELL_ROLE, ROW_ROLE, AnyIndex, Column, FilteredSounds
-from distill.gui.waveform import Thumbnails, draw_waveform
+from distill.gui.sound_table import ROW_ROLE, Column, FilteredSounds
+from distill.gui.waveform import Thumbnails
 
 #: While an arrow key is held down, a sound is heard once the list has stood still for this long.
 REST_MILLISECONDS = 120
@@ -28,75 +31,14 @@ _WALKING = (
 )  # fmt: skip
 
 
-#: Left and right of a cell's text, as in the style sheet.
-PADDING = 6
-
-
-class NameDelegate(QStyledItemDelegate):
-    """Draws a name, cut in its middle: the ends of names tell takes apart."""
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: AnyIndex) -> None:
-        """Say how the cell looks."""
-        super().initStyleOption(option, index)
-        option.textElideMode = Qt.TextElideMode.ElideMiddle
-        if not index.flags() & Qt.ItemFlag.ItemIsUserCheckable:  # the style sheet draws no box then, but leaves room
-            option.state &= ~QStyle.StateFlag.State_Enabled
-
-    def box(self, option: QStyleOptionViewItem, index: AnyIndex) -> QRect:
-        """Return where the box is in the cell ``option.rect``."""
-        self.initStyleOption(option, index)
-        style = option.widget.style()
-        return style.subElementRect(QStyle.SubElement.SE_ItemViewItemCheckIndicator, option, option.widget)
-
-
-class PlainDelegate(QStyledItemDelegate):
-    """Draws a cell without a box as the style sheet would, in a tenth of the time: most cells are such."""
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
-        """Draw ground and text."""
-        rect: QRect = option.rect
-        current = theme.colors()
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, QColor(current.accent_soft))
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, QColor(current.hover))
-        text, color, alignment = index.data(CELL_ROLE)
-        if text:
-            painter.setFont(option.font)
-            painter.setPen(color or QColor(current.text))
-            place = rect.adjusted(PADDING, 0, -PADDING, 0)
-            short = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-            painter.drawText(place, alignment, short)
-
-
-class WaveformDelegate(PlainDelegate):
-    """Draws the waveform of a row, and asks for it where it is not there yet: what is painted is what is visible."""
-
-    def __init__(self, thumbnails: Thumbnails, parent: QAbstractItemView) -> None:
-        super().__init__(parent)
-        self._thumbnails = thumbnails
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
-        """Draw the cell."""
-        super().paint(painter, option, index)
-        row: SoundRow | None = index.data(ROW_ROLE)
-        if row is None or row.entry is None:
-            return
-        peaks = self._thumbnails.peaks(row.path)
-        if peaks is None:
-            self._thumbnails.request(row.path)
-            return
-        rect: QRect = option.rect
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        current = theme.colors()
-        color = QColor(current.accent if is_selected else current.muted)
-        draw_waveform(painter, QRectF(rect).adjusted(4, 4, -4, -4), peaks, color, muted=not row.is_usable)
-
-
 class SoundView(QTableView):
-    """The table.  A click, Enter or Space on a row asks to hear it, and so does walking to it with the arrow keys."""
+    """The table.  A click, Enter or Space on a row asks to hear it, and so does walking to it with the arrow keys.
+
+    Space on the row that is heard asks for silence.
+    """
 
     audition_asked = Signal(object)  # Path
+    stop_asked = Signal()
     exclusion_asked = Signal(object, bool)  # list of Path, whether to exclude them
     reveal_asked = Signal(object)  # Path
     copy_asked = Signal(object)  # list of Path
@@ -109,6 +51,9 @@ class SoundView(QTableView):
         self._rest = QTimer(self, interval=REST_MILLISECONDS, singleShot=True)
         self._rest.timeout.connect(self._hear_current)
         self._is_on_box = self._is_selecting = False
+        self._heard: Path | None = None
+        #: The row under the mouse, or -1.
+        self.hovered_row = -1
         self._set_up()
         self.columns = SoundColumns(self)
         self.setItemDelegate(PlainDelegate(self))
@@ -155,13 +100,38 @@ class SoundView(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(max(28, self.fontMetrics().height() + 12))
         self.setCornerButtonEnabled(False)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
+
+    # The row under the mouse.
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Follow the mouse."""
+        kind = event.type()
+        if kind in (QEvent.Type.HoverEnter, QEvent.Type.HoverMove) and isinstance(event, QSinglePointEvent):
+            self._hover(self.rowAt(round(event.position().y())))
+        elif kind in (QEvent.Type.HoverLeave, QEvent.Type.Leave):
+            self._hover(-1)
+        return super().viewportEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Follow the rows that go by under the mouse."""
+        super().scrollContentsBy(dx, dy)
+        if self.hovered_row >= 0:
+            self._hover(self.rowAt(self.viewport().mapFromGlobal(QCursor.pos()).y()))
+
+    def _hover(self, row: int) -> None:
+        before, self.hovered_row = self.hovered_row, row
+        if row != before:
+            for changed in (before, row):
+                top, height = self.rowViewportPosition(changed), self.rowHeight(changed)
+                self.viewport().update(0, top, self.viewport().width(), height)
 
     # What one can do with rows.
 
     def _make_actions(self) -> dict[str, QAction]:
         made: dict[str, QAction] = {}
         for name, text, keys, slot in (
-            ("play", self.tr("Play"), "Space", self._hear_current),
+            ("play", self.tr("Play"), "Space", self._play_or_stop),
             ("exclude", self.tr("Exclude from training"), "Del", lambda: self._ask_exclusion(True)),
             ("include", self.tr("Include in training"), "Ins", lambda: self._ask_exclusion(False)),
             ("reveal", self.tr("Show in folder"), "Ctrl+Shift+F", self._ask_reveal),
@@ -181,7 +151,9 @@ class SoundView(QTableView):
         rows = self.selected_rows()
         choosable = [row for row in rows if row.status is not SoundStatus.LEFT_OUT]
         current = self._current_row()
-        self.actions_of_rows["play"].setEnabled(current is not None and current.entry is not None)
+        play = self.actions_of_rows["play"]
+        play.setEnabled(current is not None and current.entry is not None)
+        play.setText(self.tr("Stop") if self._is_current_heard() else self.tr("Play"))
         self.actions_of_rows["exclude"].setEnabled(any(not row.is_excluded for row in choosable))
         self.actions_of_rows["include"].setEnabled(any(row.is_excluded for row in choosable))
         self.actions_of_rows["reveal"].setEnabled(current is not None)
@@ -222,10 +194,30 @@ class SoundView(QTableView):
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
-        walk = KeyHelp(native("Up", "Down"), self.tr("Walk to another sound and hear it"))
-        return KeyGroup(self.tr("List of sounds"), (walk, *help_of_actions(self.actions_of_rows.values())))
+        others = [action for name, action in self.actions_of_rows.items() if name != "play"]
+        hearing = (
+            KeyHelp(native("Up", "Down"), self.tr("Walk to another sound and hear it")),
+            KeyHelp(native("Space"), self.tr("Play or stop")),
+            KeyHelp(native("Return"), self.tr("Play from the start")),
+        )
+        return KeyGroup(self.tr("List of sounds"), (*hearing, *help_of_actions(others)))
 
     # Hearing.
+
+    def show_heard(self, path: Path | None) -> None:
+        """Note which sound is heard: Space on it means to stop."""
+        self._heard = path
+        self._update_actions()
+
+    def _is_current_heard(self) -> bool:
+        row = self._current_row()
+        return row is not None and row.path == self._heard
+
+    def _play_or_stop(self) -> None:
+        if self._is_current_heard():
+            self.stop_asked.emit()
+        else:
+            self._hear_current()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Walk, and play what was walked to."""

@@ -127,6 +127,14 @@ def dress(window: QWidget) -> None:
     window.setStyleSheet(_sheet(colors()))
 
 
+def mark(widget: QWidget, name: str, value: object) -> None:
+    """Set a property that the style sheet looks at, which it does only when it polishes a widget."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
 def _apply(app: QApplication) -> None:
     current = colors()
     app.setPalette(_palette(current))

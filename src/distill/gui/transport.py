@@ -1,8 +1,20 @@
-"""The transport: play, stop, loop, where in the sound, which of two sounds, through which device, how loud."""
+"""The transport: play or stop, loop, where in the sound, which of two sounds, through which device, how loud."""
+
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSlider,
+    QStackedLayout,
+    QStyle,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from distill.gui import theme
 from distill.gui.compare_buttons import CompareButtons
@@ -10,6 +22,7 @@ from distill.gui.device_menu import DeviceMenu
 from distill.gui.elided_label import ElidedLabel
 from distill.gui.icons import icon, pixmap
 from distill.gui.position_slider import PositionSlider
+from distill.gui.preview_sound import PreviewKind, PreviewSound
 from distill.gui.sound_table import format_seconds
 from distill.playback.status import PlayerState, PlayerStatus
 
@@ -34,7 +47,10 @@ class ClickSlider(QSlider):
 
 
 class Transport(QFrame):
-    """Shows what the player does and says what the user wants of it."""
+    """Shows what the player does and says what the user wants of it.
+
+    Play and stop share a place: only the one that would do something is there.
+    """
 
     play_asked = Signal()
     stop_asked = Signal()
@@ -94,12 +110,12 @@ class Transport(QFrame):
     def show_status(self, status: PlayerStatus) -> None:
         """Show what the player does."""
         is_playing = status.state is PlayerState.PLAYING
-        self.stop.setEnabled(is_playing)
+        self._show_play_or_stop(is_playing)
         self._seconds = status.seconds
         self._show_range(status)
         self.compare.setVisible(status.pair is not None)
         if status.path is not None:
-            self._name.setText(status.path.name)
+            self._name.setText(self._title(status.path))
             self._name.setToolTip(str(status.path))
         elif not self._name.text():
             self._name.setText(self.tr("Click a sound to hear it"))
@@ -158,8 +174,11 @@ class Transport(QFrame):
         layout.setSpacing(theme.GAP)
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.HALF)
-        for button in (self.play, self.stop, self.loop):
-            buttons.addWidget(button)
+        self._play_or_stop = QStackedLayout()
+        for button in (self.play, self.stop):
+            self._play_or_stop.addWidget(button)
+        buttons.addLayout(self._play_or_stop)
+        buttons.addWidget(self.loop)
         layout.addLayout(buttons)
         layout.addLayout(words, 2)
         layout.addWidget(self.position, 6)
@@ -176,6 +195,23 @@ class Transport(QFrame):
         button.setIconSize(QSize(20, 20))
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
+
+    def _show_play_or_stop(self, is_playing: bool) -> None:
+        """Put one of the two in the other one's place, with the focus: a button that cannot be pressed loses it."""
+        if is_playing:
+            self.stop.setEnabled(True)
+        self._play_or_stop.setCurrentWidget(self.stop if is_playing else self.play)
+        self.stop.setEnabled(is_playing)
+
+    def _title(self, path: Path) -> str:
+        """Return what a sound is called: a preview as in the panel of previews, any other as its file."""
+        sound = PreviewSound.from_path(path)
+        if sound is None:
+            return path.name
+        if sound.kind is PreviewKind.ORIGINAL:
+            return self.tr("Sound {0}, original").format(sound.number + 1)
+        words = self.tr("Sound {0}, epoch {1}") if sound.slot.is_pair else self.tr("New {0}, epoch {1}")
+        return words.format(sound.number + 1, sound.epoch + 1)
 
     def _show_range(self, status: PlayerStatus) -> None:
         steps = max(1, round(status.seconds * STEPS_PER_SECOND))
@@ -219,7 +255,7 @@ class Transport(QFrame):
     def _draw_icons(self) -> None:
         current = theme.colors()
         self.play.setIcon(icon("play", current.accent))
-        self.stop.setIcon(icon("stop", current.text))
+        self.stop.setIcon(icon("stop", current.accent))
         self.loop_action.setIcon(icon("loop", current.text))
         self.device.setIcon(icon("loudspeaker", current.text))
         self._speaker.setPixmap(pixmap("volume", current.muted, scale=self.devicePixelRatioF()))
