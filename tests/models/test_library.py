@@ -186,30 +186,6 @@ def test_a_run_that_goes_on_replaces_its_model_and_keeps_the_users_words(library
     assert (entry.name, entry.facts.epochs) == ("Mine", 99)
 
 
-def test_a_new_model_whose_name_is_taken_is_numbered(library: ModelLibrary, tmp_path: Path) -> None:
-    runs = [bells(name="demo-sounds", model_id=f"{n}" * 32) for n in range(3)]
-    kept = [save_to_library(write_model(tmp_path / str(n) / "m.distill", run), library.folder)
-            for n, run in enumerate(runs)]  # fmt: skip
-    names = ["demo-sounds", "demo-sounds 2", "demo-sounds 3"]
-    assert [library.find(path.name).shown_name for path in kept] == names
-    assert [path.name.rsplit("_", 1)[0] for path in kept] == [name.replace(" ", "-") for name in names]
-    # A run that goes on replaces its own, under its own name.
-    for n in (1, 1, 2):
-        run = write_model(tmp_path / str(n) / "m.distill", replace(runs[n], training_epochs=70 + n))
-        assert save_to_library(run, library.folder) == kept[n]
-    assert {(e.shown_name, e.facts.epochs) for e in library.list()} == set(zip(names, (7, 71, 72), strict=True))
-    # So it does after it was given another name.
-    run = write_model(tmp_path / "1" / "m.distill", replace(runs[1], name="Bells"))
-    assert save_to_library(run, library.folder) == kept[1]
-    assert library.find(kept[1].name).name == "Bells"
-    # A copy that the user keeps of it is the user's.
-    copy = library.folder / "before.distill"
-    copy.write_bytes(kept[0].read_bytes())
-    library.delete(kept[0])
-    assert save_to_library(tmp_path / "0" / "m.distill", library.folder) != copy
-    assert len(library.list()) == 4
-
-
 def test_what_cannot_be_read_is_never_overwritten(library: ModelLibrary, tmp_path: Path) -> None:
     run = write_model(tmp_path / "run" / "model.distill", bells())
     kept = save_to_library(run, library.folder)

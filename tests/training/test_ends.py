@@ -17,7 +17,6 @@ from distill.errors import (
     TrainingError,
 )
 from distill.models import open_model
-from distill.models.library import ModelLibrary
 from distill.models.vae_family import MelVAEFamily
 from distill.training import (
     EpochMetrics,
@@ -31,7 +30,6 @@ from distill.training import (
     train,
 )
 from distill.training.metrics import Event
-from distill.training.run_care import mark_finished
 from distill.training.run_folder import RunRecord, read_history
 from tests.training.conftest import QUICK, RUN, Finished, ended, failing, topics, write_sounds
 
@@ -235,30 +233,6 @@ def test_the_pipeline_of_a_run_makes_the_variants_that_it_says(tmp_path: Path) -
         train(config, sounds, tmp_path / f"run {expansion}", "cpu", events.append)
         counts.append(len([e for e in events if isinstance(e, StepMetrics)]))
     assert counts[1] == 3 * counts[0]
-
-
-def test_only_a_finished_run_leaves_a_model_in_the_library(tmp_path: Path) -> None:
-    sounds, library = write_sounds(tmp_path / "sounds", 4), tmp_path / "library"
-    for stop_after, epochs in ((1, 0), (3, 1)):  # as Pause and quitting do it, in the first epoch and later
-        run, stop, steps = tmp_path / f"run {stop_after}", threading.Event(), []  # type: ignore[var-annotated]
-
-        def tell(event: Event, stop: threading.Event = stop, steps: list[Event] = steps, at: int = epochs) -> None:
-            steps.extend([event] if isinstance(event, (StepMetrics, EpochMetrics)) else [])
-            if steps and (not at or isinstance(event, EpochMetrics)):
-                stop.set()
-
-        config = replace(QUICK, max_epochs=3, batch_size=1)
-        result = train(config, sounds, run, "cpu", tell, stop, models_dir=library, dataset_name="demo-sounds")
-        assert result["outcome"] == "stopped"
-        assert len(result["metrics_history"].epochs) == epochs
-        assert (run / "model.distill").is_file()  # it stays with its run
-        assert not list(library.glob("*.distill"))
-    assert mark_finished(tmp_path / "run 3", library)
-    assert resume_run(tmp_path / "run 1", models_dir=library)["outcome"] == "finished"
-    assert {e.shown_name: e.facts.sounds for e in ModelLibrary(library).list()} == {
-        "demo-sounds": 4,
-        "demo-sounds 2": 4,
-    }
 
 
 def test_the_model_file_has_the_loss_of_the_epoch_that_it_is_from(tmp_path: Path) -> None:

@@ -10,12 +10,10 @@ import pytest
 
 from distill import paths
 from distill.errors import RunFolderError
-from distill.models.library import ModelLibrary
 from distill.training import EpochMetrics, StepMetrics, TrainingConfig, VQEpochMetrics, VQVAEConfig
 from distill.training.run_care import mark_finished, rename_run
 from distill.training.run_folder import RunFolder, RunRecord
 from distill.training.run_summary import CURVE_POINTS, EpochSummary, RunSummary, list_runs, summarise
-from tests.models.test_library import bells, write_model
 
 
 def step(epoch: int, number: int) -> StepMetrics:
@@ -196,26 +194,13 @@ def test_a_paused_run_is_called_finished() -> None:
     assert not mark_finished(path)  # it has no model: there is more to do
     assert RunRecord.load(path).status == "stopped"
     (path / "model.distill").touch()
-    assert not mark_finished(path)  # nor one that can be read
-    assert RunRecord.load(path).status == "stopped"
-    write_model(path / "model.distill", bells(name="Bells"))
     assert mark_finished(path)
     record = RunRecord.load(path)
     assert (record.status, record.config.max_epochs) == ("finished", 3)
     assert "3 of 9 epochs" in record.notes[-1]
     assert (only().progress.epochs, only().epochs_asked) == (3, 9)  # the list says the same
-    assert [entry.name for entry in ModelLibrary(paths.models_dir()).list()] == ["Bells"]
     assert mark_finished(path)  # nothing more to do
     assert RunRecord.load(path).notes == record.notes
-
-
-def test_a_library_that_cannot_be_written_to_leaves_the_run_paused(tmp_path: Path) -> None:
-    path = make_run("bells")
-    write_model(path / "model.distill", bells())
-    (tmp_path / "in the way").write_text("")
-    with pytest.raises(RunFolderError, match="could not be saved"):
-        mark_finished(path, tmp_path / "in the way")
-    assert RunRecord.load(path).status == "stopped"
 
 
 def test_nothing_is_finished_that_has_no_epoch_or_was_killed() -> None:

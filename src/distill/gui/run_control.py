@@ -77,9 +77,9 @@ class RunControl(QObject):
         if self.bridge.is_running:
             self.bridge.finish()
         elif self.folder is not None:
-            folder, library = self.folder, paths.models_dir()
+            folder = self.folder
             self._cancel_reading()
-            self._reading = BackgroundTask(lambda _progress, _cancel: mark_finished(folder, library), self)
+            self._reading = BackgroundTask(lambda _progress, _cancel: mark_finished(folder), self)
             self._reading.succeeded.connect(self._on_marked)
             self._reading.failed.connect(self._on_read_failed)
             self._reading.start()

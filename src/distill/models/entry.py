@@ -5,7 +5,7 @@ Facts come from the model file and are remembered in the library's index; words 
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -248,19 +248,6 @@ class ModelEntry:
 def fold(text: str) -> str:
     """Return text for comparing: lower case, without accents."""
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-
-
-def free_name(name: str, taken: Iterable[str]) -> str:
-    """Return ``name``, or the first of ``name 2``, ``name 3``, ... that is not taken, whatever the case and accents."""
-    folded, found, number = {fold(other) for other in taken}, name, 2
-    while fold(found) in folded:
-        found, number = f"{name} {number}", number + 1
-    return found
-
-
-def is_numbered(name: str, base: str) -> bool:
-    """Whether ``name`` is ``base``, or what `free_name` can make of it."""
-    return name == base or (name.startswith(f"{base} ") and name[len(base) + 1 :].isdecimal())
 
 
 def tell_apart(entries: Sequence[ModelEntry]) -> list[ModelEntry]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from distill.errors import LibraryError, ModelFileError
 from distill.files import write_new, write_whole
-from distill.models.entry import ModelEntry, fold, free_name, is_numbered, read_facts, tell_apart
+from distill.models.entry import ModelEntry, fold, read_facts, tell_apart
 from distill.models.library_index import INDEX_NAME, Deletion, Index, LibraryLock, Row, index_folder, read_row, stamp_of
 from distill.models.metadata import ModelMetadata
 from distill.models.model_file import KIND, SUFFIX, library_path
@@ -193,8 +193,7 @@ class ModelLibrary:
     def add(self, source: Path | str) -> ModelEntry:
         """Copy the model file of a run into the library; a model of the same id takes the place of its older self.
 
-        What the user said of it stays.  A new model whose name another one has is numbered: "bells 2", in the list
-        and in the name of its file.
+        What the user said of it stays.
 
         Raises
         ------
@@ -204,21 +203,11 @@ class ModelLibrary:
             It cannot be copied.
         """
         source = Path(source)
-        facts = read_facts(source)
+        target = self._place_of(source)
         with self._locked():
-            entries = self.list()
-            own = self._older_self(entries, facts.model_id)
-            if own is not None and is_numbered(own.facts.name, facts.name):
-                name = own.facts.name
-            else:
-                name = free_name(facts.name, (entry.name for entry in entries if entry is not own))
-            target = own.path if own is not None else self._slot(self._place_for(name, facts.model_id), facts.model_id)
-            with write_whole(target) as copy:
-                if name == facts.name:
-                    with source.open("rb") as original:
-                        shutil.copyfileobj(original, copy)
-                else:
-                    _write_renamed(source, copy, {"name": name})
+            target = self._slot(target, read_facts(source).model_id)
+            with source.open("rb") as original, write_whole(target) as copy:
+                shutil.copyfileobj(original, copy)
             return self._entry_of(target)
 
     def import_file(self, source: Path | str) -> ModelEntry:
@@ -278,16 +267,7 @@ class ModelLibrary:
 
     def _place_of(self, source: Path) -> Path:
         facts = read_facts(source)
-        return self._place_for(facts.name, facts.model_id)
-
-    def _place_for(self, name: str, model_id: str) -> Path:
-        return library_path(self.folder, ModelMetadata(name=name, model_id=model_id))
-
-    def _older_self(self, entries: Sequence[ModelEntry], model_id: str) -> ModelEntry | None:
-        """Return the model of this id that `add` has put here; not one that somebody has named a file after."""
-        same = [entry for entry in entries if entry.problem is None and entry.model_id == model_id]
-        put = [e for e in same if e.path.stem.startswith(self._place_for(e.facts.name, model_id).stem)]
-        return min(put, key=lambda entry: (len(entry.path.name), entry.path.name), default=None)
+        return library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
 
     def _slot(self, path: Path, model_id: str) -> Path:
         """Return the first of ``path`` and names like it that is free, or holds a whole model of the same id."""

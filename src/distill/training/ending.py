@@ -59,7 +59,7 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
         save_progress(run, last, wait=True)
     append_history(run)
-    model_path = _export(run, is_finished=outcome == "finished") if trained else None
+    model_path = _export(run) if trained else None
     if run.checkpoint is not None and not run.began:
         return model_path  # a resume that was refused leaves the run as it was
     # A run that was finished early counts the epochs that it made.
@@ -78,11 +78,8 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
     return model_path
 
 
-def _export(run: Run, is_finished: bool) -> Path | None:
-    """Write `model.distill` of the best checkpoint, or of the newest where none was validated.
-
-    The library gets it only when the run is finished: a model that is half made is kept with its run.
-    """
+def _export(run: Run) -> Path | None:
+    """Write `model.distill` of the best checkpoint, or of the newest where none was validated, and to the library."""
     assert run.material is not None
     listed = list_checkpoints(run.folder.checkpoints)
     best = get_best_checkpoint(run.folder.checkpoints) or (Path(listed[-1]["path"]) if listed else None)
@@ -101,7 +98,7 @@ def _export(run: Run, is_finished: bool) -> Path | None:
     target = run.folder.model_file
     try:
         path = save_model_from_checkpoint(best, metadata, target)
-        if is_finished and run.request.models_dir is not None:
+        if run.request.models_dir is not None:
             save_to_library(path, run.request.models_dir)
         return path
     except (OSError, DistillError) as exc:

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from distill import paths
-from distill.errors import ModelFileError, RunFolderError
-from distill.models.library import ModelLibrary
+from distill.errors import RunFolderError
 from distill.training.run_folder import HISTORY, MODEL, RunFolder, RunRecord
 from distill.training.run_summary import read_losses
 
@@ -51,29 +49,19 @@ def rename_run(run_dir: Path, name: str) -> None:
         record.model_name = name.strip()
 
 
-def mark_finished(run_dir: Path, models_dir: Path | None = None) -> bool:
-    """Call a paused run finished, with the epochs that it has made, and put its model into the library.
-
-    Nothing is computed, and its sounds are not needed.
-
-    Parameters
-    ----------
-    run_dir
-        Folder of the run.
-    models_dir
-        The library; by default the user's own.
+def mark_finished(run_dir: Path) -> bool:
+    """Call a paused run finished, with the epochs that it has made; nothing is computed, and its sounds are not needed.
 
     Returns
     -------
     bool
-        False where there is more to do than that, because the run has no model that can be read: it was killed, and
-        the engine must end it (`resume_run` with a `RunStop` that asks to finish).
+        False where there is more to do than that, because the run has no model yet: it was killed, and the engine
+        must end it (`resume_run` with a `RunStop` that asks to finish).
 
     Raises
     ------
     RunFolderError
-        The folder is no run, is in use, cannot be written to, or not one epoch is made; or the library cannot be
-        written to, and the run is as it was.
+        The folder is no run, is in use, cannot be written to, or not one epoch is made.
     """
     made = sum(1 for _ in read_losses(run_dir / HISTORY))
     if not made:
@@ -82,25 +70,9 @@ def mark_finished(run_dir: Path, models_dir: Path | None = None) -> bool:
         return False
     with _changing(run_dir) as record:
         if record.status == "stopped":
-            if not _add_to_library(run_dir / MODEL, paths.models_dir() if models_dir is None else models_dir):
-                return False
             planned = record.config.max_epochs
             record.notes.append(f"Finished early: {made} of {planned} epochs are made.")
             record.planned_epochs = planned if made < planned else None
             record.config = replace(record.config, max_epochs=min(made, planned))
             record.status, record.error = "finished", None
         return record.status == "finished"
-
-
-def _add_to_library(model_file: Path, models_dir: Path) -> bool:
-    """Put a model into a library; False where it cannot be read."""
-    try:
-        ModelLibrary(models_dir).add(model_file)
-    except ModelFileError:
-        return False
-    except OSError as exc:
-        reason = exc.strerror or exc
-        raise RunFolderError(
-            f"The model could not be saved to {models_dir} ({reason}). Make room and try again."
-        ) from exc
-    return True
