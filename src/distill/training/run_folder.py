@@ -93,7 +93,6 @@ class RunRecord:
             raise RunFolderError(f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder.")
         try:
             data = read_json(path)
-            planned = data.get("planned_epochs")
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
             return cls(
@@ -102,7 +101,7 @@ class RunRecord:
                 skipped=[SkippedSound(Path(s["path"]), s["reason"]) for s in data["skipped"]],
                 **{key: data[key] for key in ("dataset_name", "model_name", "status", "error", "speed", "created")},
                 notes=list(data["notes"]),
-                planned_epochs=None if planned is None else int(planned),
+                planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
             )
         except RunFolderError:
             raise
