@@ -330,6 +330,12 @@ def test_what_another_program_adds_is_new_until_it_is_seen(
     assert page.models_page.isVisible()
     assert page.models_page.detail.name.text() == "Late"
     qtbot.waitUntil(lambda: "new" not in index.data(Qt.ItemDataRole.AccessibleTextRole).split(", "))
+    page.pages.open_page(TRAINING)
+    write_model(library.folder / "later.distill", replace(bells(name="Later"), model_id="f" * 32))
+    page.models.await_model()
+    qtbot.waitUntil(lambda: "Later" in page.notices.text(), timeout=10_000)
+    page.pages.open_page(MODELS)  # without the notice's help, which nobody needs any more
+    assert "Later" not in page.notices.text()
 
 
 def test_every_control_has_a_name_and_says_what_it_means(page: MainWindow, qtbot: QtBot) -> None:

@@ -188,6 +188,7 @@ def _add_undo(window: "MainWindow") -> None:
     def on_page_changed(number: int) -> None:
         group.setActiveStack(stacks[number])
         if number == MODELS and window.is_ready:
+            window.models.note_seen()
             window.models.refresh()  # what the terminal has made meanwhile is there, too
 
     window.pages.page_changed.connect(on_page_changed)

@@ -20,6 +20,8 @@ from distill.playback.player import PlayerState, PlayerStatus
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
+#: Topic of the notice about the model that a run has left.
+NEW_TOPIC = "new model"
 
 
 class ModelsPresenter(QObject):
@@ -251,13 +253,17 @@ class ModelsPresenter(QObject):
         self._page.list.table.show_new([entry.path for entry in come], True)
         self._came |= {entry.path: entry for entry in come}
 
+    def note_seen(self) -> None:
+        """Note that the page is looked at: nobody need be led there any more."""
+        self._notices.forget(NEW_TOPIC)
+
     def _tell_come(self) -> None:
         """Tell of the model that a run has left."""
         if not self._came:
             return
         newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
         self._notices.tell(
-            TOPIC, self.tr("The model “{0}” was added to your models.").format(newest.shown_name), "info",
+            NEW_TOPIC, self.tr("The model “{0}” was added to your models.").format(newest.shown_name), "info",
             NoticeAction(self.tr("Open in Models"), lambda: self.show_model(newest.path)),
         )  # fmt: skip
 
