@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.gui.main_window import SMALLEST_SIZE, MainWindow
+from distill.gui.notices import NoticeAction
 from distill.gui.training_thread import RunState
 from tests.gui.cut_off import cut_off
 
@@ -50,3 +51,16 @@ def test_nothing_is_cut_off_with_sounds(loaded: MainWindow, qapp: QApplication, 
     bad = next(index for r in range(model.rowCount()) if (index := model.index(r, 0)).data() == "silent.wav")
     view.setCurrentIndex(bad)  # its reason is told below the list
     assert found(loaded, qapp) == {}
+
+
+def test_a_notice_moves_nothing(window: MainWindow, qapp: QApplication, qtbot: QtBot) -> None:
+    window.resize(*SMALLEST_SIZE)
+    tops = []
+    for text in ("", "A short notice.", "A notice that is as long as two lines. " * 8, ""):
+        window.notices.forget_all()
+        if text:
+            window.notices.tell("test", text, "info", NoticeAction("Open", lambda: None))
+        qtbot.wait(100)
+        tops.append(window.splitter.mapTo(window, window.splitter.rect().topLeft()).y())
+    assert tops[0] == tops[1] == tops[3]
+    assert tops[2] > tops[0]  # what is longer than a line is told all the same

@@ -41,6 +41,9 @@ class NoticeBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("noticeBar")
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # nothing in the window moves when there is a notice
+        self.setSizePolicy(policy)
         self._notices: list[Notice] = []
         self._until: dict[str, float] = {}  # topic of what needs no answer, to the monotonic time at which it goes
         self._clock = QTimer(self, interval=1000)
@@ -61,8 +64,8 @@ class NoticeBar(QFrame):
             "next": self._button("nextNotice", self.tr("Next notice"), lambda: self._go(1)),
             "close": self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss),
         }
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.MARGIN, 0, theme.HALF, 0)  # no higher than what is beside it: nothing moves
+        layout = self._row = QHBoxLayout(self)
+        layout.setContentsMargins(theme.MARGIN, 0, theme.HALF, 0)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self._text, 1)
         layout.addWidget(self._action)
@@ -145,6 +148,9 @@ class NoticeBar(QFrame):
             self._clock.stop()
 
     def _render(self) -> None:
+        if not self._notices:
+            self._text.clear()  # a long one would keep the room of two lines
+            self._row.activate()  # while it is seen: what is hidden does not tell that it needs less
         self.setVisible(bool(self._notices))
         if not self._notices:
             return
