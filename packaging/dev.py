@@ -30,7 +30,7 @@ OLDEST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 
-#: A first run without a screen is to show within about a minute that all works, not to make a good model.
+#: A first run without a screen is to show within a few minutes that all works, not to make a good model.
 DEMO_EPOCHS = "30"
 
 #: Each process of the tests loads torch, which takes about a gigabyte of memory.
