@@ -17,8 +17,9 @@ from distill.gui.training_thread import RunState
 from distill.models import LoadedVQModel, open_model
 from distill.playback.player import PlayerState
 from distill.training.recipe import make_config
-from tests.end_to_end.test_window import PATIENCE, click, find, read, sounds, window
+from tests.end_to_end.test_window import PATIENCE, find, read, sounds, window
 from tests.playback.listening import correlations
+from tests.support.hand import click
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 

@@ -56,8 +56,8 @@ def test_a_run_leaves_a_model_that_can_be_heard(
     qtbot.waitUntil(lambda: bool(page.detail.probes.rows), timeout=PATIENCE)
     first = page.detail.probes.rows[0]
     QTest.mouseClick(first, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(device.outputs) == 1)
-    assert window.playing.playback.status.path == first.probe.path
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == first.probe.path)
+    assert len(device.outputs) == 1
 
     folder = window.runs.runs.folder
     assert folder is not None

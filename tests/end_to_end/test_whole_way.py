@@ -24,6 +24,7 @@ from distill.gui.training_thread import RunState
 from distill.playback.player import PlayerState
 from distill.training.run_folder import RunRecord, read_history
 from tests.playback.listening import correlations
+from tests.support.hand import click
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 
@@ -74,11 +75,8 @@ class Hand:
         self._screen, self._qtbot = screen, qtbot
 
     def click(self, widget: QWidget, place: QPoint | None = None) -> None:
-        """Click on a widget; it must be there to be clicked on."""
-        assert widget.isVisible(), widget.objectName()
-        point = widget.mapToGlobal(place or widget.rect().center())
-        self._screen.xdotool("mousemove", str(point.x()), str(point.y()), "click", "1")
-        self._qtbot.wait(60)
+        """Click on a widget, in its middle or at a place in it."""
+        click(self._screen, self._qtbot, widget, place)
 
     def press(self, *keys: str) -> None:
         """Press keys."""

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -21,6 +20,7 @@ from distill.gui.training_thread import RunState
 from distill.playback.player import PlayerState
 from distill.training.run_folder import RunRecord, read_history
 from tests.playback.listening import correlations
+from tests.support.hand import click
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 
@@ -51,13 +51,6 @@ def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot, null_sink: NullSink) 
     made.quit_now()
     qtbot.waitUntil(lambda: not made.isVisible(), timeout=PATIENCE)
     made.wait_for_engine()
-
-
-def click(screen: Screen, qtbot: QtBot, widget: QWidget, place: QPoint | None = None) -> None:
-    """Click with the X server's mouse, as a hand does."""
-    point = widget.mapToGlobal(place or widget.rect().center())
-    screen.xdotool("mousemove", str(point.x()), str(point.y()), "click", "1")
-    qtbot.wait(50)
 
 
 def find(window: MainWindow, kind: type[W], name: str) -> W:

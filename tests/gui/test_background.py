@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -25,6 +26,22 @@ def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtB
         task.start()
     assert not begun.wait(0.2)
     window.deleteLater()
+
+
+def test_a_task_goes_before_what_it_works_for(qapp: QApplication) -> None:
+    owner, gone = QObject(), list[str]()
+    owner.destroyed.connect(lambda: gone.append("owner"))
+
+    def hold(_tell: object, _cancelled: object) -> QObject:
+        return owner
+
+    task = BackgroundTask(hold, owner)
+    task.destroyed.connect(lambda: gone.append("task"))
+    task.start()
+    end_tasks(owner)
+    assert gone == ["task"]
+    assert not shiboken6.isValid(task)
+    owner.deleteLater()
 
 
 def test_closed_stars_read_nothing_more(

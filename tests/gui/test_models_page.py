@@ -285,8 +285,8 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "By the model 1"]
     assert all("epoch0003" in row.probe.path.name for row in probes.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: len(device.outputs) == 1)
-    qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)  # told after that
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)
+    assert len(device.outputs) == 1
     playback, row = window.playing.playback, probes.rows[1]
     row.setFocus()
     for state in (PlayerState.PLAYING, PlayerState.IDLE):

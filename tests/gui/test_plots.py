@@ -336,8 +336,8 @@ def test_in_the_window_a_run_gets_its_marks_and_a_click_on_one_is_heard(
     QTest.mouseMove(plot.widget.viewport(), place)
     qtbot.wait(30)
     QTest.mouseClick(plot.widget.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: len(device.outputs) == 1, timeout=10_000)
-    qtbot.waitUntil(lambda: loaded.playing.playback.status.path is not None)
+    qtbot.waitUntil(lambda: loaded.playing.playback.status.path is not None, timeout=10_000)
+    assert len(device.outputs) == 1
     path = loaded.playing.playback.status.path
     assert path is not None
     assert path.name == "preview_epoch0001_00.wav"

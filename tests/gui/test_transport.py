@@ -270,11 +270,11 @@ def test_a_device_plugged_in_while_a_sound_plays_is_found_on_request(
     assert len(device.outputs) == 1
     entries(window)["Look for devices again"].trigger()
     qtbot.waitUntil(lambda: "Headphones" in entries(window))
-    await_state(window, qtbot, PlayerState.PLAYING)
-    qtbot.waitUntil(lambda: len(device.outputs) == 2)
+    player = window.playing.playback.player
+    qtbot.waitUntil(lambda: len(device.outputs) == 2 and player.status.state is PlayerState.PLAYING)
     window.transport.device_menu.close()
     advance(device, 480)
-    assert window.playing.playback.player.position_seconds == pytest.approx(1.01, abs=0.02)  # and it goes on there
+    assert player.position_seconds == pytest.approx(1.01, abs=0.02)  # and it goes on there
 
 
 def test_a_device_that_fails_is_a_notice_and_the_next_click_tries_again(

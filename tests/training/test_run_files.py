@@ -107,8 +107,11 @@ class TestWhatIsOnTheDisk:
             assert len(originals) == 1
         _, val = split_by_file(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction)
         heard = soundfile.read(folder / "recon_epoch0000_orig_00.wav", dtype="float32")[0]
-        matches = [float(np.corrcoef(heard, sound.read(0, 48_000))[0, 1]) for sound in val]
-        assert max(matches) > 0.999
+        matches = {sound.source: float(np.corrcoef(heard, sound.read(0, 48_000))[0, 1]) for sound in val}
+        assert max(matches.values()) > 0.999
+        named = RunRecord.load(done.folder).preview_sounds  # the window says by this which of the user's sounds it is
+        assert matches[named[0]] > 0.999
+        assert len(named) == 2
 
     def test_new_sounds_come_from_the_same_latents_every_time(self, done: Finished) -> None:
         family = MelVAEFamily(RUN)

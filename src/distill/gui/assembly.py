@@ -72,6 +72,7 @@ def add_presenters(window: "MainWindow") -> None:
     window.earlier = RunListPresenter(window.run_list, window.runs, notices, window)
     window.playing = PlaybackPresenter(window.player, window.transport, window.browser, previews, notices, window)
     window.previewing = PreviewsPresenter(previews, notices, window)
+    window.transport.name_previews(previews.grid.sources)
     window.curves = PlotsPresenter(plots, window.runs.runs, window.playing.play, notices, window)
     window.codes = CodebookPresenter(engine, plots.codebook, window.playing.play, notices, window)
     _add_models(window, engine)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, QThread, Signal
 
 log = logging.getLogger(__name__)
@@ -98,3 +99,6 @@ def end_tasks(parent: QObject) -> None:
         task.cancel()
     for task in tasks:
         task.wait()
+        # Now, while its parent is there: what a task still holds may be the last that holds its parent, and a parent
+        # that goes while its child is being destroyed destroys it a second time.
+        shiboken6.delete(task)

@@ -21,6 +21,7 @@ from PySide6.QtCore import (
 )
 
 from distill.gui.preview_sound import PreviewKind, PreviewSound, Slot
+from distill.gui.preview_sources import PreviewSources
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -42,6 +43,9 @@ class PreviewGrid(QAbstractTableModel):
         self._originals: dict[Slot, PreviewSound] = {}
         self._starred: frozenset[Path] = frozenset()
         self._playing: Path | None = None
+        #: Says what a column's reconstructions were made from.
+        self.sources = PreviewSources(self)
+        self.sources.changed.connect(self._on_sources_changed)
 
     @property
     def sound_count(self) -> int:
@@ -123,6 +127,10 @@ class PreviewGrid(QAbstractTableModel):
         """Mark the sound that is heard."""
         changed, self._playing = {self._playing, path} - {None}, path
         self._tell_changed(changed)
+
+    def _on_sources_changed(self) -> None:
+        if self._slots:
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._slots) - 1)
 
     def _tell_changed(self, paths: Iterable[Path | None]) -> None:
         for path in paths:
@@ -208,12 +216,13 @@ class PreviewGrid(QAbstractTableModel):
         return ", ".join(parts)
 
     def _tip(self, sound: PreviewSound) -> str:
-        words = (
-            self.tr("What the model makes of held-out sound {0} after epoch {1}.")
-            if sound.slot.is_pair
-            else self.tr("New sound {0} after epoch {1}, from the same starting point at every epoch.")
-        )
-        return f"{words.format(sound.number + 1, sound.epoch + 1)}\n{sound.path.name}"
+        words = self.tr("New sound {0} after epoch {1}, from the same starting point at every epoch.")
+        number = str(sound.number + 1)
+        if sound.slot.is_pair:
+            words = self.tr("What the model makes of held-out sound {0} after epoch {1}.")
+            source = self.sources.name_of(sound)
+            number = number if source is None else f"{number} ({source})"
+        return f"{words.format(number, sound.epoch + 1)}\n{sound.path.name}"
 
 
 def files_as_mime(paths: Iterable[Path]) -> QMimeData:
@@ -235,17 +244,20 @@ def _epoch_heading(model: QObject, epoch: int, role: int) -> Any:
     return None
 
 
-def column_heading(model: QObject, slot: Slot, role: int) -> Any:
+def column_heading(grid: PreviewGrid, slot: Slot, role: int) -> Any:
     """Return what heads a column, for a role."""
+    source = grid.sources.name_at(slot)
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-        return (model.tr("Sound {0}") if slot.is_pair else model.tr("New {0}")).format(slot.number + 1)
+        text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
+        return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:
-            return model.tr(
+            text = grid.tr(
                 "One of your sounds that the model is not trained on. On top as it is, below as the model remembers "
                 "it after each epoch."
             )
-        return model.tr(
+            return text if source is None else f"{source}\n{text}"
+        return grid.tr(
             "A sound that did not exist before. It is made from the same random starting point at every epoch, so "
             "that one hears the model improve and nothing else."
         )

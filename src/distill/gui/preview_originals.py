@@ -26,6 +26,7 @@ class PreviewOriginals(QAbstractTableModel):
         grid.modelReset.connect(self.endResetModel)
         grid.columnsAboutToBeInserted.connect(self._on_columns_about_to_be_inserted)
         grid.columnsInserted.connect(self.endInsertColumns)
+        grid.headerDataChanged.connect(self.headerDataChanged)
 
     def _on_columns_about_to_be_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         self.beginInsertColumns(QModelIndex(), first, last)
@@ -95,7 +96,8 @@ class PreviewOriginals(QAbstractTableModel):
             text = self.tr("Original of sound {0}").format(sound.number + 1)
             return self.tr("{0}, playing").format(text) if self._is_heard(sound.path) else text
         if role == Qt.ItemDataRole.ToolTipRole:
-            text = self.tr("Sound {0} as it is: the model is not trained on it.").format(sound.number + 1)
+            name = self._grid.sources.name_of(sound) or self.tr("Sound {0}").format(sound.number + 1)
+            text = self.tr("{0} as it is: the model is not trained on it.").format(name)
             return f"{text}\n{sound.path.name}"
         return None
 

@@ -33,6 +33,7 @@ class PreviewsPresenter(QObject):
         self.stars.changed.connect(self._on_stars_changed)
         self.stars.failed.connect(self._on_stars_failed)
         previews.folder_changed.connect(self.stars.open)
+        previews.folder_changed.connect(previews.grid.sources.open)
         previews.starring_asked.connect(self._on_starring_asked)
         previews.reveal_asked.connect(reveal)
         previews.saving_asked.connect(self._on_saving_asked)
@@ -56,7 +57,9 @@ class PreviewsPresenter(QObject):
     def _on_saving_asked(self, sound: PreviewSound) -> None:
         run = sound.path.parent.parent.name
         kind = self.tr("sound {0}") if sound.slot.is_pair else self.tr("new {0}")
-        name = self.tr("{0} {1} epoch {2}").format(run, kind.format(sound.number + 1), sound.epoch + 1)
+        source = self._previews.grid.sources.name_of(sound)
+        what = kind.format(sound.number + 1) if source is None else Path(source).stem
+        name = self.tr("{0} {1} epoch {2}").format(run, what, sound.epoch + 1)
         start = self._save_folder if self._save_folder.is_dir() else Path.home()
         dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
         dialog.setObjectName("saveCopyDialog")

@@ -29,6 +29,7 @@ class RecentFolders(QObject):
         self._folders: list[Path] = []
         self._missing: frozenset[Path] = frozenset()
         self._looking: BackgroundTask | None = None
+        self._looks_again = False
 
     @property
     def all(self) -> tuple[Path, ...]:
@@ -59,6 +60,7 @@ class RecentFolders(QObject):
 
     def look(self) -> None:
         """Find out which of them are there."""
+        self._looks_again = self._looking is not None  # what is under way may have missed what has just changed
         if self._looking is None and self._folders:
             folders = tuple(self._folders)
             self._looking = BackgroundTask(lambda _progress, _cancel: _missing(folders), self)
@@ -73,6 +75,8 @@ class RecentFolders(QObject):
 
     def _on_look_ended(self) -> None:
         self._looking = None
+        if self._looks_again:
+            self.look()
 
 
 class RecentMenu(QMenu):

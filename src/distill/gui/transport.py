@@ -23,6 +23,7 @@ from distill.gui.elided_label import ElidedLabel
 from distill.gui.icons import icon, pixmap
 from distill.gui.position_slider import PositionSlider
 from distill.gui.preview_sound import PreviewKind, PreviewSound
+from distill.gui.preview_sources import PreviewSources
 from distill.gui.sound_table import format_seconds
 from distill.playback.status import PlayerState, PlayerStatus
 
@@ -85,6 +86,8 @@ class Transport(QFrame):
         self._name, self._time, self._speaker = ElidedLabel(), QLabel(), QLabel()
         self._time.setObjectName("muted")
         self._seconds = 0.0
+        self._path: Path | None = None
+        self._sources: PreviewSources | None = None
         self._lay_out()
         self.show_status(PlayerStatus())
         self.show_device(None)
@@ -93,6 +96,11 @@ class Transport(QFrame):
     def show_can_play(self, has_sound: bool) -> None:
         """Say whether there is something that Play would play."""
         self.play.setEnabled(has_sound)
+
+    def name_previews(self, sources: PreviewSources) -> None:
+        """Say with a preview which of the user's sounds it was made from."""
+        self._sources = sources
+        sources.changed.connect(self._show_title)
 
     def show_volume(self, gain: float) -> None:
         """Show a linear gain, and take it as chosen."""
@@ -115,8 +123,9 @@ class Transport(QFrame):
         self._show_range(status)
         self.compare.setVisible(status.pair is not None)
         if status.path is not None:
-            self._name.setText(self._title(status.path))
+            self._path = status.path
             self._name.setToolTip(str(status.path))
+            self._show_title()
         elif not self._name.text():
             self._name.setText(self.tr("Click a sound to hear it"))
         if not is_playing:
@@ -203,15 +212,21 @@ class Transport(QFrame):
         self._play_or_stop.setCurrentWidget(self.stop if is_playing else self.play)
         self.stop.setEnabled(is_playing)
 
+    def _show_title(self) -> None:
+        if self._path is not None:
+            self._name.setText(self._title(self._path))
+
     def _title(self, path: Path) -> str:
         """Return what a sound is called: a preview as in the panel of previews, any other as its file."""
         sound = PreviewSound.from_path(path)
         if sound is None:
             return path.name
-        if sound.kind is PreviewKind.ORIGINAL:
-            return self.tr("Sound {0}, original").format(sound.number + 1)
         words = self.tr("Sound {0}, epoch {1}") if sound.slot.is_pair else self.tr("New {0}, epoch {1}")
-        return words.format(sound.number + 1, sound.epoch + 1)
+        if sound.kind is PreviewKind.ORIGINAL:
+            words = self.tr("Sound {0}, original")
+        title = words.format(sound.number + 1, sound.epoch + 1)
+        source = self._sources.name_of(sound) if self._sources is not None else None
+        return title if source is None else self.tr("{0}: {1}").format(title, source)
 
     def _show_range(self, status: PlayerStatus) -> None:
         steps = max(1, round(status.seconds * STEPS_PER_SECOND))

@@ -59,6 +59,8 @@ class RunRecord:
         What the user was told: messages in order.
     planned_epochs
         Number of epochs that a run was made for which was finished with fewer; None where its settings say it.
+    preview_sounds
+        Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
     """
 
     config: AnyConfig
@@ -72,6 +74,7 @@ class RunRecord:
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     notes: list[str] = field(default_factory=list)
     planned_epochs: int | None = None
+    preview_sounds: list[Path] = field(default_factory=list)
 
     @property
     def epochs_asked(self) -> int:
@@ -102,6 +105,7 @@ class RunRecord:
                 **{key: data[key] for key in ("dataset_name", "model_name", "status", "error", "speed", "created")},
                 notes=list(data["notes"]),
                 planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
+                preview_sounds=[Path(p) for p in data.get("preview_sounds", ())],
             )
         except RunFolderError:
             raise
@@ -131,6 +135,7 @@ class RunRecord:
                 "skipped": [{"path": str(s.path), "reason": s.reason} for s in self.skipped],
                 "notes": self.notes,
                 "planned_epochs": self.planned_epochs,
+                "preview_sounds": [str(p) for p in self.preview_sounds],
             },
         )
 

@@ -97,6 +97,7 @@ def _material(run: Run) -> Material:
     pipeline = AugmentationPipeline() if variants > 1 else None
     train_set = FeatureDataset(train, run.family, pipeline, variants)
     val_set = FeatureDataset(val, run.family)
+    run.record.preview_sounds = [sound.source for sound in val_set.layout.sounds[:PAIRS]]
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: tell.progress(stage, d, t), request.pause_event)  # type: ignore[misc]
     return Material(

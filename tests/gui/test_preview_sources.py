@@ -1,0 +1,88 @@
+"""Which of the user's own sounds a preview was made from is said wherever one asks."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from distill.gui.background import BackgroundTask
+from distill.gui.elided_label import ElidedLabel
+from distill.gui.main_window import MainWindow
+from distill.gui.preview_sound import find_previews
+from distill.training import TrainingConfig
+from distill.training.run_folder import RunRecord
+from tests.gui.fakes import make_previews
+from tests.gui.test_previews import cell, table
+
+Role = Qt.ItemDataRole
+#: Column of the first held-out sound in the previews of `make_previews`: a new sound comes first.
+PAIR = 1
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run that has held out a kick."""
+    folder = tmp_path / "drums"
+    make_previews(folder / "previews", 4)
+    RunRecord(TrainingConfig(), [], preview_sounds=[tmp_path / "my kick.wav"]).save(folder)
+    return folder
+
+
+def said(window: MainWindow, role: Role) -> dict[str, str]:
+    model, strip = table(window).model(), window.previews.table.strip.model()
+    return {
+        "heading": strip.headerData(PAIR, Qt.Orientation.Horizontal, role),
+        "original": strip.index(0, PAIR).data(role),
+        "copy": model.index(0, PAIR).data(role),
+    }
+
+
+def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp_path: Path, qtbot: QtBot) -> None:
+    window.previews.show_previews(find_previews(run / "previews"))
+    qtbot.waitUntil(lambda: "my kick.wav" in said(window, Role.ToolTipRole)["heading"])
+    assert all("my kick.wav" in text for text in said(window, Role.ToolTipRole).values())
+    assert said(window, Role.AccessibleTextRole)["heading"] == "Sound 1, my kick.wav"
+    assert said(window, Role.DisplayRole)["heading"].split() == ["Sound", "1"]  # columns are narrow
+    assert "my kick" not in cell(window, 0, 0).data(Role.ToolTipRole)  # a new sound was made from none
+
+    name = window.transport.findChild(ElidedLabel)
+    assert name is not None
+    copy = run / "previews" / "recon_epoch0004_recon_00.wav"
+    window.playing.play(copy)
+    qtbot.waitUntil(lambda: name.text() == "Sound 1, epoch 5: my kick.wav")
+    elsewhere = make_previews(tmp_path / "other" / "previews", 4)[1]
+    window.playing.play(elsewhere)
+    qtbot.waitUntil(lambda: name.text() == "Sound 1, epoch 5")  # of another run nothing is known
+
+    sound = window.previews.grid.sound_at(window.previews.grid.index(0, PAIR))
+    window.previews.saving_asked.emit(sound)
+    dialog = window.findChild(QFileDialog, "saveCopyDialog")
+    assert dialog is not None
+    proposed = dialog.findChild(QLineEdit)
+    assert proposed is not None
+    assert proposed.text() == "drums my kick epoch 5.wav"
+    dialog.reject()
+
+
+def test_a_sound_is_named_as_soon_as_its_run_makes_one(window: MainWindow, run: Path, qtbot: QtBot) -> None:
+    sounds = find_previews(run / "previews")
+    window.previews.add(next(sound.path for sound in sounds if not sound.slot.is_pair))
+    window.previews.add(next(sound.path for sound in sounds if sound.original() is not None))
+    qtbot.waitUntil(lambda: "my kick.wav" in said(window, Role.ToolTipRole)["heading"])
+
+
+@pytest.mark.parametrize("record", ["", "{", '{"version": 99}'])
+def test_previews_without_a_record_keep_their_number(
+    window: MainWindow, tmp_path: Path, record: str, qtbot: QtBot
+) -> None:
+    folder = tmp_path / "old run"
+    make_previews(folder / "previews", 0)
+    (folder / "run.json").write_text(record)
+    window.previews.show_previews(find_previews(folder / "previews"))
+    assert window.findChild(BackgroundTask, "previewSources") is not None
+    qtbot.waitUntil(lambda: window.findChild(BackgroundTask, "previewSources") is None)
+    assert said(window, Role.AccessibleTextRole)["heading"] == "Sound 1"
+    assert said(window, Role.ToolTipRole)["original"].startswith("Sound 1 as it is")
+    assert not window.notices.isVisible()
