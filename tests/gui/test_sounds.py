@@ -100,7 +100,7 @@ def test_what_is_no_file_is_not_taken(window: MainWindow) -> None:
 
 def test_demo_sounds_are_one_click_away(window: MainWindow, qtbot: QtBot) -> None:
     QTest.mouseClick(window.browser.demo_button, LEFT)
-    qtbot.waitUntil(lambda: window.controls.start.isEnabled() and not window.sounds.loader.is_busy, timeout=30_000)
+    qtbot.waitUntil(lambda: window.controls.start.isEnabled() and not window.sounds.loader.is_busy, timeout=120_000)
     assert len(window.sounds.usable()) >= 12
     assert window.sounds.name == "demo-sounds"
 
