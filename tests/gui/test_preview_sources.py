@@ -17,6 +17,8 @@ from tests.gui.fakes import make_previews
 from tests.gui.test_previews import cell, table
 
 Role = Qt.ItemDataRole
+#: Of the file that was held out.
+NAME = "my kick, as it came out of the old box with the broken cable.wav"
 #: Column of the first held-out sound in the previews of `make_previews`: a new sound comes first.
 PAIR = 1
 
@@ -26,7 +28,7 @@ def run(tmp_path: Path) -> Path:
     """A run that has held out a kick."""
     folder = tmp_path / "drums"
     make_previews(folder / "previews", 4)
-    RunRecord(TrainingConfig(), [], preview_sounds=[tmp_path / "my kick.wav"]).save(folder)
+    RunRecord(TrainingConfig(), [], preview_sounds=[tmp_path / NAME]).save(folder)
     return folder
 
 
@@ -41,9 +43,9 @@ def said(window: MainWindow, role: Role) -> dict[str, str]:
 
 def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp_path: Path, qtbot: QtBot) -> None:
     window.previews.show_previews(find_previews(run / "previews"))
-    qtbot.waitUntil(lambda: "my kick.wav" in said(window, Role.ToolTipRole)["heading"])
-    assert all("my kick.wav" in text for text in said(window, Role.ToolTipRole).values())
-    assert said(window, Role.AccessibleTextRole)["heading"] == "Sound 1, my kick.wav"
+    qtbot.waitUntil(lambda: NAME in said(window, Role.ToolTipRole)["heading"])
+    assert all(NAME in text for text in said(window, Role.ToolTipRole).values())
+    assert said(window, Role.AccessibleTextRole)["heading"] == f"Sound 1, {NAME}"
     assert said(window, Role.DisplayRole)["heading"].split() == ["Sound", "1"]  # columns are narrow
     assert "my kick" not in cell(window, 0, 0).data(Role.ToolTipRole)  # a new sound was made from none
 
@@ -51,7 +53,7 @@ def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp
     assert name is not None
     copy = run / "previews" / "recon_epoch0004_recon_00.wav"
     window.playing.play(copy)
-    qtbot.waitUntil(lambda: name.text() == "Sound 1, epoch 5: my kick.wav")
+    qtbot.waitUntil(lambda: name.text() == f"Sound 1, epoch 5: {NAME}")
     elsewhere = make_previews(tmp_path / "other" / "previews", 4)[1]
     window.playing.play(elsewhere)
     qtbot.waitUntil(lambda: name.text() == "Sound 1, epoch 5")  # of another run nothing is known
@@ -62,7 +64,7 @@ def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp
     assert dialog is not None
     proposed = dialog.findChild(QLineEdit)
     assert proposed is not None
-    assert proposed.text() == "drums my kick epoch 5.wav"
+    assert proposed.text() == f"drums {Path(NAME).stem} epoch 5.wav"
     dialog.reject()
 
 
@@ -70,7 +72,12 @@ def test_a_sound_is_named_as_soon_as_its_run_makes_one(window: MainWindow, run: 
     sounds = find_previews(run / "previews")
     window.previews.add(next(sound.path for sound in sounds if not sound.slot.is_pair))
     window.previews.add(next(sound.path for sound in sounds if sound.original() is not None))
-    qtbot.waitUntil(lambda: "my kick.wav" in said(window, Role.ToolTipRole)["heading"])
+    qtbot.waitUntil(lambda: NAME in said(window, Role.ToolTipRole)["heading"])
+    for number in range(1, 4):  # the columns share the panel's width all the same
+        window.previews.add(run / "previews" / f"preview_epoch0004_{number:02d}.wav")
+    assert table(window).model().columnCount() == 5
+    qtbot.waitUntil(lambda: table(window).visualRect(cell(window, 0, 4)).isValid())
+    assert table(window).horizontalScrollBar().maximum() == 0
 
 
 @pytest.mark.parametrize("record", ["", "{", '{"version": 99}'])

@@ -163,8 +163,7 @@ class PreviewTable(QWidget):
         self.strip.horizontalScrollBar().setValue(self.view.horizontalScrollBar().value())
 
     def _headings(self) -> list[str]:
-        columns, role = range(self.originals.columnCount()), Qt.ItemDataRole.AccessibleTextRole
-        return [str(self.originals.headerData(n, Qt.Orientation.Horizontal, role)) for n in columns]
+        return [str(self.grid.headerData(n, Qt.Orientation.Horizontal)) for n in range(self.grid.columnCount())]
 
     # One cursor for both.
 
