@@ -216,14 +216,19 @@ def test_mp3_has_no_96_khz(window: MainWindow, panel: MakePanel, qtbot: QtBot, d
 
 def test_cancelling_keeps_what_is_ready(window: MainWindow, panel: MakePanel, device: FakeDevice, qtbot: QtBot) -> None:
     panel.new.count.setValue(64)
-    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
+    panel.make.setFocus()
+    QTest.keyClick(panel.make, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: panel.made.table.rowCount() > 0, timeout=PATIENCE)
+    assert window.focusWidget() is panel.cancel
     assert not panel.make.isEnabled()
-    QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    assert panel.foot.progress.isVisible()
+    assert panel.foot.doing.text() != ""
+    QTest.keyClick(panel.cancel, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: panel.make.isEnabled(), timeout=PATIENCE)
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(made_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.made.table.rowCount() < 64
-    assert not panel.progress.isVisible()
+    assert not panel.foot.progress.isVisible()
+    assert window.focusWidget() is panel.make
 
 
 def test_what_cannot_be_made_is_told_in_a_sentence(

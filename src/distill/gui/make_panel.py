@@ -17,10 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
-    QHBoxLayout,
     QLabel,
-    QProgressBar,
-    QPushButton,
     QSizePolicy,
     QStackedWidget,
     QToolButton,
@@ -32,6 +29,7 @@ from distill.audio.formats import SOUND_SUFFIXES
 from distill.gui import theme
 from distill.gui.key_help import KeyGroup, help_of_actions
 from distill.gui.made_list import MadeList
+from distill.gui.make_foot import MakeFoot
 from distill.gui.make_forms import NewSoundsForm, TransformForm
 from distill.gui.panel import Panel
 from distill.making.recipe import NEW, Recipe
@@ -41,7 +39,6 @@ from distill.models.library import ModelEntry
 #: From this width on the history lies beside the form, not under it, in device-independent pixels.
 SIDE_BY_SIDE = 720
 _FORM_WIDTH = 350
-_STEPS = 1000
 _NEW, _TRANSFORM = 0, 1
 
 
@@ -116,19 +113,13 @@ class MakePanel(QWidget):
     def show_busy(self, is_busy: bool, text: str = "") -> None:
         """Say whether something is being made."""
         self._is_busy = is_busy
-        self.progress.setVisible(is_busy)
-        self.cancel.setVisible(is_busy)
-        self.progress.setRange(0, 0)
         self.made.show_busy(is_busy)
-        self._update()
         if is_busy:
-            self.status.setText(text)
-            self.status.show()
-
-    def show_share(self, share: float) -> None:
-        """Show how much is done, from 0 to 1."""
-        self.progress.setRange(0, _STEPS)
-        self.progress.setValue(round(_STEPS * share))
+            self.foot.show_busy(text)
+            self._update()
+        else:
+            self._update()
+            self.foot.show_ready()
 
     def settings(self) -> dict[str, Any]:
         """Return what the next start of the window should find as it is."""
@@ -190,33 +181,17 @@ class MakePanel(QWidget):
         group.idToggled.connect(self._on_mode)
 
     def _make_foot(self) -> None:
-        self.make = QPushButton()
-        self.make.setObjectName("makeButton")
-        self.make.setProperty("primary", True)
-        self.cancel = QPushButton(self.tr("Cancel"))
-        self.cancel.setObjectName("makeCancelButton")
-        self.cancel.setToolTip(self.tr("Stop making. What is ready by now stays."))
-        self.progress = QProgressBar()
-        self.progress.setObjectName("makeProgress")
-        self.progress.setAccessibleName(self.tr("Progress of making sound"))
-        self.progress.setToolTip(self.tr("How much of what was asked for is made."))
-        self.progress.setTextVisible(False)
+        self.foot = MakeFoot()
+        self.make, self.cancel = self.foot.make, self.foot.cancel
         self.status = QLabel()
         self.status.setObjectName("muted")
         self.status.setWordWrap(True)
         self.make.clicked.connect(self._on_make)
         self.cancel.clicked.connect(self.cancelling_asked)
-        self.progress.hide()
-        self.cancel.hide()
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.setSpacing(theme.GAP)
-        buttons.addWidget(self.make, 1)
-        buttons.addWidget(self.cancel)
         self.form.body.addWidget(self.stack)
-        self.form.body.addLayout(buttons)
-        self.form.body.addWidget(self.progress)
+        self.form.body.addWidget(self.foot)
         self.form.body.addWidget(self.status)
         # Not Maximum: that is the height of a note that stands in one line, and a longer one would squash the rest.
         self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
@@ -268,9 +243,8 @@ class MakePanel(QWidget):
             else self.tr("Make it with the chosen model; it goes on top of the list ({0}).")
         )
         self.make.setToolTip(tip.format(keys))
-        if not self._is_busy:
-            self.status.setText(self._note(can_make_new))
-            self.status.setVisible(bool(self.status.text()))
+        self.status.setText(self._note(can_make_new))
+        self.status.setVisible(bool(self.status.text()))
 
     def _note(self, can_make_new: bool) -> str:
         """Return what stands in the way, the same for both forms, so that the list below stays where it is."""

@@ -136,7 +136,7 @@ class MakePresenter(QObject):
 
     def _on_progress(self, news: Arrived | Share) -> None:
         if isinstance(news, Share):
-            self.panel.show_share(news.done)
+            self.panel.foot.show_share(news.done)
             return
         self.panel.made.table.add(news.sound)
         if self._wants_first:
