@@ -53,7 +53,7 @@ def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp
     assert name is not None
     copy = run / "previews" / "recon_epoch0004_recon_00.wav"
     window.playing.play(copy)
-    qtbot.waitUntil(lambda: name.text() == f"Sound 1, epoch 5: {NAME}")
+    qtbot.waitUntil(lambda: name.text() == f"{NAME}, epoch 5")
     elsewhere = make_previews(tmp_path / "other" / "previews", 4)[1]
     window.playing.play(elsewhere)
     qtbot.waitUntil(lambda: name.text() == "Sound 1, epoch 5")  # of another run nothing is known

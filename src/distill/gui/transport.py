@@ -217,16 +217,15 @@ class Transport(QFrame):
             self._name.setText(self._title(self._path))
 
     def _title(self, path: Path) -> str:
-        """Return what a sound is called: a preview as in the panel of previews, any other as its file."""
+        """Return what a sound is called: its file, or for a preview what it was made from or its column is called."""
         sound = PreviewSound.from_path(path)
         if sound is None:
             return path.name
-        words = self.tr("Sound {0}, epoch {1}") if sound.slot.is_pair else self.tr("New {0}, epoch {1}")
-        if sound.kind is PreviewKind.ORIGINAL:
-            words = self.tr("Sound {0}, original")
-        title = words.format(sound.number + 1, sound.epoch + 1)
         source = self._sources.name_of(sound) if self._sources is not None else None
-        return title if source is None else self.tr("{0}: {1}").format(title, source)
+        name = source or (self.tr("Sound {0}") if sound.slot.is_pair else self.tr("New {0}")).format(sound.number + 1)
+        if sound.kind is PreviewKind.ORIGINAL:
+            return self.tr("{0}, original").format(name)
+        return self.tr("{0}, epoch {1}").format(name, sound.epoch + 1)
 
     def _show_range(self, status: PlayerStatus) -> None:
         steps = max(1, round(status.seconds * STEPS_PER_SECOND))
