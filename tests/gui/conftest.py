@@ -12,9 +12,16 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from distill.gui import background
 from distill.gui.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
+
+
+@pytest.fixture(autouse=True)
+def _nothing_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let background work run as anything else: beside the other tests, what steps back hardly runs at all."""
+    monkeypatch.setattr(background, "BACKGROUND_NICENESS", 0)
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_the_main_path_by_keyboard_alone(
     qtbot.waitUntil(window.isActiveWindow)
     tab_to(window, "demoButton")
     press(window, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.controls.start.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: window.controls.start.isEnabled(), timeout=120_000)
     tab_to(window, "epochsSpin")
     press(window, "Ctrl+A")
     for key in (Qt.Key.Key_3, Qt.Key.Key_0, Qt.Key.Key_0):

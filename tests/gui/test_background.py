@@ -1,5 +1,7 @@
 """Work on other threads, and its end."""
 
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.gui import preview_stars
+from distill.gui import background, preview_stars
 from distill.gui.background import BackgroundTask, end_tasks
 
 
@@ -26,6 +28,24 @@ def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtB
         task.start()
     assert not begun.wait(0.2)
     window.deleteLater()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the whole process would step back")
+def test_a_task_steps_back_for_the_window(qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "BACKGROUND_NICENESS", 7)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    owner, found = QObject(), list[int]()
+
+    def look(_tell: object, _cancelled: object) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    task = BackgroundTask(look, owner)
+    task.succeeded.connect(found.append)
+    task.start()
+    qtbot.waitUntil(lambda: found == [max(7, before)])
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    end_tasks(owner)
+    owner.deleteLater()
 
 
 def test_a_task_goes_before_what_it_works_for(qapp: QApplication) -> None:
