@@ -26,7 +26,7 @@ KNOWS: dict[str, set[str]] = {
     "runs": BASE | {"config", "events", "history", "audio", "serialization"},
     "training": BASE | {"config", "events", "history", "audio", "serialization", "models", "library", "runs"},
     "playback": BASE | {"audio"},
-    "generation": BASE | {"config", "audio", "serialization", "models", "library", "runs", "training.data"},
+    "generation": BASE | {"config", "audio", "serialization", "models", "library", "runs", "training"},
     "gui": BASE
     | {"settings", "diagnostics", "config", "events", "history", "audio", "serialization", "models", "library", "runs"}
     | {"training", "generation", "playback"},
