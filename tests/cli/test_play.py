@@ -1,0 +1,36 @@
+"""``distill kit`` and ``distill map``, as a musician types them."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from distill.cli.app import main
+from distill.generation.recipe import read_recipe
+from tests.models.test_fuzz import write_whole_files
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    write_whole_files(folder := tmp_path_factory.mktemp("models"))
+    return folder / "vae.distill"
+
+
+def test_a_kit_from_the_terminal(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["kit", str(model), "--count", "3", "--seed", "5", "--out", str(tmp_path / "kit")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "3 sounds in 3 files" in printed
+    assert str(tmp_path / "kit" / "Bells.sfz") in printed
+    files = sorted((tmp_path / "kit" / "Samples").iterdir())
+    assert len(files) == 3
+    assert len({soundfile.read(path)[0].tobytes() for path in files}) == 3
+    recipe = read_recipe(files[1])
+    assert recipe is not None
+    assert (recipe.seed, recipe.count, recipe.number) == (5, 3, 1)
+    assert main(command) == 1
+    assert "is not empty. Choose a new folder" in capsys.readouterr().err
+    again = [*command[:-1], str(tmp_path / "again")]
+    assert main(again) == 0
+    for first, second in zip(files, sorted((tmp_path / "again" / "Samples").iterdir()), strict=True):
+        assert (first.name, soundfile.read(first)[0].tolist()) == (second.name, soundfile.read(second)[0].tolist())
