@@ -28,7 +28,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from distill.gui.main_window import MainWindow
+    from distill.gui.window.window import MainWindow
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "resources" / "screenshots"
@@ -86,11 +86,11 @@ class _Scene:
     def __init__(self, folder: Path, epochs: int, preset: str) -> None:
         from PySide6.QtWidgets import QApplication
 
-        from distill.gui.main_window import MainWindow
-        from distill.interpreter import hand_over_quickly
+        from distill.gui.window.window import MainWindow
         from distill.playback.player import Player
+        from distill.runtime import set_switch_interval
 
-        hand_over_quickly()
+        set_switch_interval()
         self._app = QApplication.instance() or QApplication(["distill"])
         self._folder, self._epochs, self._preset = folder, epochs, preset
         self._window: MainWindow = MainWindow(player=Player(open_output=_Silence))  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ class _Scene:
         self._take("first-start")
 
     def _training(self) -> None:
-        from distill.gui.training_thread import RunState
+        from distill.gui.engine.bridge import RunState
 
         window = self._window
         window.sounds.use_demo_sounds()
@@ -148,7 +148,7 @@ class _Scene:
 
     def _take(self, name: str, size: tuple[int, int] = USUAL) -> None:
         """Take a picture of the window in this size, light and dark."""
-        from distill.gui import theme
+        from distill.gui.widgets import theme
 
         self._window.resize(*size)
         for appearance in (theme.Appearance.LIGHT, theme.Appearance.DARK):

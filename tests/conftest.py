@@ -21,7 +21,7 @@ _DESKTOP_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_STYLE_OVERRIDE", "QT_SCA
 
 def pytest_configure(config: pytest.Config) -> None:
     """Cut the ties to the user's desktop and folders before anything of Distill or Qt is imported."""
-    gc.disable()  # a training thread must not come to destroy a test's widgets: see `distill.gui.garbage`
+    gc.disable()  # a training thread must not come to destroy a test's widgets: see `distill.gui.window.gc_timer`
     for name in _DESKTOP_VARIABLES:
         os.environ.pop(name, None)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"

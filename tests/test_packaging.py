@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import build_environment
-from distill.models.catalog import FAMILIES
+from distill.config.catalog import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGING, LINUX = ROOT / "packaging", ROOT / "resources" / "linux"
@@ -73,7 +73,7 @@ def test_nothing_that_distill_imports_is_left_out() -> None:
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    found = {name for name in imported for left_out in names if name == left_out or name.startswith(f"{left_out}.")}
+    found = {name for name in imported for skipped in names if name == skipped or name.startswith(f"{skipped}.")}
     assert found == set()
 
 
@@ -114,11 +114,11 @@ OPTIONAL = {"triton", "networkx"}
 
 
 def test_nothing_that_the_program_loads_is_left_out(hook: Any) -> None:
-    parts, left_out = hook("hook-torch"), excluded()
+    parts, skipped = hook("hook-torch"), excluded()
     done = subprocess.run([sys.executable, "-c", _EVERYTHING], capture_output=True, text=True, timeout=180)
     loaded = done.stdout.split()
     assert {"torch.optim.adamw", "PySide6.QtWidgets", "typer"} <= set(loaded), done.stderr[-2000:]
-    found = {name for name in loaded for out in left_out if name == out or name.startswith(f"{out}.")}
+    found = {name for name in loaded for out in skipped if name == out or name.startswith(f"{out}.")}
     assert {name for name in found if name.split(".")[0] not in OPTIONAL} == set()
     assert [name for name in loaded if name.split(".")[0] == "torch" and not parts.is_wanted(name)] == []
     assert not parts.is_wanted("torch.utils.tensorboard.writer")

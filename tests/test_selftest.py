@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distill import __main__, selftest
-from distill.models.catalog import family_info
+from distill.config.catalog import family_info
 
 Check = tuple[str, Callable[[], str]]
 
@@ -19,10 +19,10 @@ def test_formats_are_decoded(tmp_path: Path) -> None:
 
 
 def test_a_format_that_decodes_wrongly_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from distill.audio import io
+    from distill.audio.decoding import sound_file
 
-    right = io.decode_sound
-    monkeypatch.setattr(io, "decode_sound", lambda path: right(path)[:100])
+    right = sound_file.decode_sound
+    monkeypatch.setattr(sound_file, "decode_sound", lambda path: right(path)[:100])
     with pytest.raises(ValueError, match="instead of"):
         selftest._formats(tmp_path / "formats")
 

@@ -5,7 +5,7 @@ Those names are found in the catalog's table.  `tests/test_packaging.py` holds t
 
 from PyInstaller.utils.hooks import collect_submodules
 
-from distill.models.catalog import FAMILIES
+from distill.config.catalog import FAMILIES
 
 hiddenimports = [
     *collect_submodules("distill"),

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from PyInstaller.utils.hooks import collect_data_files, collect_dynamic_libs, collect_submodules
 
 #: Packages without which torch trains; a name here takes all that is under it along.
-LEFT_OUT = (
+SKIPPED = (
     "torch._inductor.codegen", "torch._inductor.fx_passes", "torch._inductor.kernel", "torch._inductor.autoheuristic",
     "torch._inductor.package", "torch._inductor.template_heuristics", "torch._inductor.compile_worker",
     "torch.distributed.pipelining", "torch.distributed.benchmarks", "torch.distributed.examples",
@@ -37,13 +37,13 @@ def is_wanted(name: str) -> bool:
     if name.startswith(TESTS):
         rest = name.removeprefix(TESTS)
         return rest in TESTS_THAT_STAY or rest == "distributed.fake_pg"
-    return not any(name == part or name.startswith(f"{part}.") for part in LEFT_OUT)
+    return not any(name == part or name.startswith(f"{part}.") for part in SKIPPED)
 
 
 module_collection_mode = "pyz+py"
 warn_on_missing_hiddenimports = False
 hiddenimports = collect_submodules("torch", filter=is_wanted)
-excludedimports = [*LEFT_OUT, "setuptools", "tensorboard", "numba", "scipy", "pandas", "IPython", "matplotlib"]
+excludedimports = [*SKIPPED, "setuptools", "tensorboard", "numba", "scipy", "pandas", "IPython", "matplotlib"]
 # torch asks for the helper of shared memory when it is imported, and refuses to go on without it.
 datas = collect_data_files("torch", include_py_files=False, includes=["bin/torch_shm_manager*"])
 binaries = [

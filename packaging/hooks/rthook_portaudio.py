@@ -16,12 +16,12 @@ _LIBRARIES = ("libasound.so.2", "libdb-5.3.so", "libjack.so.0", "libportaudio.so
 def _load(name: str) -> str | None:
     """Load a library, the system's own before the bundled one, and return what it can be opened by."""
     bundled = Path(getattr(sys, "_MEIPASS", "")) / "sound" / name
-    for place in (name, str(bundled)):
+    for position in (name, str(bundled)):
         try:
-            ctypes.CDLL(place, mode=ctypes.RTLD_GLOBAL)
+            ctypes.CDLL(position, mode=ctypes.RTLD_GLOBAL)
         except OSError:
             continue
-        return place
+        return position
     return None
 
 

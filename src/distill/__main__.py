@@ -4,10 +4,10 @@ Two programs hide behind one name.  ``distill`` and ``distill FOLDER`` open the 
 other commands work in a terminal.  `main` decides by the arguments alone, before anything heavy is imported:
 
 1. `multiprocessing.freeze_support`, first of all.  In the frozen application a helper process is this same program
-   started again, and must turn into the helper before it opens a second window.  `distill.child_environment` then
+   started again, and must turn into the helper before it opens a second window.  `distill.runtime` then
    puts right what the frozen application's loader did to the environment.
-2. A command or an option: `distill.cli`, which imports typer at once, and torch only inside the command that needs it,
-   so that ``distill --version`` answers at once.
+2. A command or an option: `distill.cli.app`, which imports typer at once, and torch only inside the command that needs
+   it, so that ``distill --version`` answers at once.
 3. Otherwise the window: `distill.diagnostics` first, so that whatever fails from here on is in the log; then
    `distill.gui.app`, which imports Qt.  torch takes up to two seconds to import and must not be among what this
    module, ``distill.gui`` or anything under them imports: it comes in the background, once the window is painted.
@@ -21,9 +21,9 @@ import os
 import sys
 from pathlib import Path
 
-from distill import child_environment
+from distill import runtime
 
-#: Commands of `distill.cli`, named here so that the window need not import it; a test holds the two together.
+#: Commands of `distill.cli.app`, named here so that the window need not import it; a test holds the two together.
 COMMANDS = frozenset(
     (
         "train",
@@ -44,23 +44,23 @@ COMMANDS = frozenset(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process) and return the exit code."""
     multiprocessing.freeze_support()
-    child_environment.restore()
+    runtime.restore_environment()
     words = sys.argv[1:] if arguments is None else arguments
     if not words or _is_for_the_window(words):
         return _open_window(words)
     if words[0] not in COMMANDS and not words[0].startswith("-"):
         print(f"distill: {words[0]!r} is no command, folder or .distill file. See: distill --help", file=sys.stderr)
         return 2
-    from distill import cli
+    from distill.cli import app
 
-    return cli.main(words)
+    return app.main(words)
 
 
 def main_gui() -> int:
     """Open the window whatever the arguments say: the entry of the desktop icon, which has no terminal to print to."""
     multiprocessing.freeze_support()
-    child_environment.restore()
-    child_environment.give_streams()
+    runtime.restore_environment()
+    runtime.ensure_std_streams()
     return _open_window([word for word in sys.argv[1:] if _can_be_opened(word)][:1])
 
 
@@ -87,7 +87,7 @@ def _open_window(words: list[str]) -> int:
     from distill import diagnostics
 
     diagnostics.start()
-    child_environment.load_torch_before_qt()
+    runtime.load_torch_before_qt()
     try:
         from distill.gui.app import run
 
@@ -95,7 +95,7 @@ def _open_window(words: list[str]) -> int:
     except Exception as error:  # a border: who has double-clicked sees no terminal, and would wait for a window
         report = diagnostics.report(error, "start")
         print(report.details, file=sys.stderr)
-        from distill.gui.start_failure import show_failure
+        from distill.gui.window.startup_error import show_failure
 
         show_failure(report, diagnostics.log_file())
         return 1

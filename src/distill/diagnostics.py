@@ -137,7 +137,7 @@ def report(error: BaseException, origin: str | None = None) -> Report:
         if not observers and len(_kept) < KEPT_REPORTS:
             _kept.append(made)
     for observer in observers:
-        _tell(observer, made)
+        _emit(observer, made)
     return made
 
 
@@ -151,7 +151,7 @@ def subscribe(observer: Observer) -> Callable[[], None]:
         _kept.clear()
         _observers.append(observer)
     for made in waiting:
-        _tell(observer, made)
+        _emit(observer, made)
 
     def unsubscribe() -> None:
         with _lock:
@@ -161,7 +161,7 @@ def subscribe(observer: Observer) -> Callable[[], None]:
     return unsubscribe
 
 
-def _tell(observer: Observer, made: Report) -> None:
+def _emit(observer: Observer, made: Report) -> None:
     """Call an observer; one that fails must neither hide the error nor be told of its own for ever."""
     try:
         observer(made)

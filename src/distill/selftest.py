@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from distill.models.catalog import FamilyInfo
+    from distill.config.catalog import FamilyInfo
 
 #: Formats and codings that musicians have.  The others that libsndfile offers are tried as well, and what it cannot
 #: write, or only in another shape, is passed over.
@@ -68,7 +68,7 @@ def run() -> int:
 
 
 def _checks(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
-    from distill.models.catalog import FAMILIES
+    from distill.config.catalog import FAMILIES
 
     yield "resources", _resources
     yield "formats", lambda: _formats(folder / "formats")
@@ -113,7 +113,7 @@ def _formats(folder: Path) -> str:
     import numpy as np
     import soundfile
 
-    from distill.audio.io import SAMPLE_RATE, decode_sound
+    from distill.audio.decoding.sound_file import SAMPLE_RATE, decode_sound
 
     folder.mkdir(parents=True)
     others = [(name, soundfile.default_subtype(name)) for name in soundfile.available_formats()]
@@ -136,7 +136,7 @@ def _formats(folder: Path) -> str:
 
 
 def _demo_sounds(folder: Path) -> str:
-    from distill.audio.demo import write_demo_sounds
+    from distill.audio.demo.sounds import write_demo_sounds
 
     return f"{len(write_demo_sounds(folder))} written"
 
@@ -145,10 +145,10 @@ def _family(family: "FamilyInfo", folder: Path) -> str:
     """Train one short epoch, open the model that came of it, and send a sound through it."""
     import torch
 
+    from distill.config.factory import make_config
+    from distill.events import Event, StepMetrics, VQStepMetrics
     from distill.models.persistence import open_model
     from distill.training.loop import train
-    from distill.training.metrics import Event, StepMetrics, VQStepMetrics
-    from distill.training.recipe import make_config
 
     sounds = sorted((folder / "sounds").glob("*.wav"), key=lambda path: path.stat().st_size)[:6]
     config = make_config(family.key, len(sounds), "aggressive", max_epochs=1, device="cpu", batch_size=4, num_threads=1)
@@ -185,7 +185,7 @@ def _playing(folder: Path) -> str:
     """Play a quarter of a second of a quiet tone through the default device."""
     import threading
 
-    from distill.audio.io import write_wav
+    from distill.audio.decoding.sound_file import write_wav
     from distill.playback.player import Player, PlayerState, PlayerStatus
 
     path = folder / "tone.wav"

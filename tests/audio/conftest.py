@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio import cache as cache_module
-from distill.audio.io import FloatArray, stream_sound
+from distill.audio.cache import sound_cache as cache_module
+from distill.audio.decoding.sound_file import FloatArray, stream_sound
 
 WriteTone = Callable[..., Path]
 LONG_AGO = time.time() - 10 * 24 * 3600

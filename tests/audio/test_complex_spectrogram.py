@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
-from distill.audio.geometry import ComplexSpectrogramConfig
+from distill.config.spectrogram import ComplexSpectrogramConfig
 from distill.errors import ConfigurationError
 from tests.audio.conftest import tone
 
@@ -81,14 +81,14 @@ def test_a_chirp_is_followed(spectrogram: ComplexSpectrogram) -> None:
 
 
 @pytest.mark.parametrize("place", [9_000, 20_000, 20_200, 20_333, 30_750])
-def test_a_click_comes_back_where_it_was(spectrogram: ComplexSpectrogram, place: int) -> None:
+def test_a_click_comes_back_where_it_was(spectrogram: ComplexSpectrogram, position: int) -> None:
     sound = torch.zeros(1, 1, RATE)
-    sound[..., place] = 0.9
+    sound[..., position] = 0.9
     back = there_and_back(spectrogram, sound).flatten().abs()
-    assert abs(int(back.argmax()) - place) <= 2
+    assert abs(int(back.argmax()) - position) <= 2
     assert float(back.max()) > 0.6  # still a click, not a smear
     energy = back.square()
-    assert float(energy[place - 50 : place + 50].sum() / energy.sum()) > 0.8
+    assert float(energy[position - 50 : position + 50].sum() / energy.sum()) > 0.8
 
 
 def test_a_struck_tone_keeps_its_onset(spectrogram: ComplexSpectrogram) -> None:

@@ -13,7 +13,7 @@ import soundfile
 
 from distill import paths
 from distill.audio import corpus
-from distill.audio.cache import SoundCache
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.corpus import (
     RUN_MARKER,
     SkippedSound,
@@ -23,7 +23,7 @@ from distill.audio.corpus import (
     scan_sounds,
     waveform_peaks,
 )
-from distill.audio.io import DecodingCancelled
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import DistillError
 from tests.audio.conftest import WriteTone, tone
 
@@ -75,8 +75,8 @@ def test_runs_models_and_cache_are_never_sounds(write_tone: WriteTone, tmp_path:
     write_tone("a.wav")
     write_tone("run/previews/preview_epoch0001_00.wav")
     (tmp_path / "run" / RUN_MARKER).write_text("{}")
-    for place in (paths.runs_dir(), paths.models_dir(), paths.cache_dir()):
-        write_tone(str(place / "x" / "b.wav"))
+    for position in (paths.runs_dir(), paths.models_dir(), paths.cache_dir()):
+        write_tone(str(position / "x" / "b.wav"))
     demo = write_tone(str(paths.demo_dir() / "demo.wav"))
     (tmp_path / "home").symlink_to(paths.data_dir().parent)
     assert found_below(tmp_path) == ["a.wav", "home/data/demo-sounds/demo.wav"]
@@ -235,7 +235,8 @@ def test_peaks() -> None:
 
 
 def test_no_torch_and_no_qt() -> None:
-    code = "import sys, distill.audio.demo, distill.audio.cache, distill.audio.corpus; print(*sys.modules)"
+    modules = "distill.audio.demo.sounds, distill.audio.cache.sound_cache, distill.audio.corpus"
+    code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "scipy", "PySide6", "pyqtgraph"} & set(loaded)
     assert corpus.__name__ in loaded

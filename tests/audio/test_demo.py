@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from distill import paths
-from distill.audio import synth
-from distill.audio.cache import SoundCache
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.corpus import check_sounds, scan_sounds
-from distill.audio.demo import write_demo_sounds
+from distill.audio.demo import synth
+from distill.audio.demo.sounds import write_demo_sounds
 from tests.audio.conftest import loudest_hertz
 
 

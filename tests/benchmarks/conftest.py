@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.corpus import find_sound_files
-from distill.audio.demo import write_demo_sounds
-from distill.gui.main_window import MainWindow
-from distill.interpreter import hand_over_quickly
+from distill.audio.demo.sounds import write_demo_sounds
+from distill.gui.window.window import MainWindow
+from distill.runtime import set_switch_interval
 from tests.gui.conftest import make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.support.screen import Screen
@@ -49,7 +49,7 @@ def report(capsys: pytest.CaptureFixture[str]) -> Report:
 @pytest.fixture
 def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
     """The window on a real screen, as the application sets it up; nothing is trained or played."""
-    hand_over_quickly()
+    set_switch_interval()
     made = make_window(qtbot, FakeEngine(), FakeDevice())
     yield made
     made.quit_now()

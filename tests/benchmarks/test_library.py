@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from distill.models.library import ModelLibrary
+from distill.library.model_library import ModelLibrary
 from tests.benchmarks.conftest import Report
-from tests.models.test_library import bells, write_model
+from tests.library.test_model_library import bells, write_model
 
 pytestmark = pytest.mark.benchmark
 

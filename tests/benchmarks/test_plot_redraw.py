@@ -8,9 +8,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.gui.plots import PlotsPanel
-from distill.training.config import TrainingConfig
-from distill.training.metrics import EpochMetrics, MetricsHistory, StepMetrics
+from distill.config.training import TrainingConfig
+from distill.events import EpochMetrics, StepMetrics
+from distill.gui.plots.panel import PlotsPanel
+from distill.history import MetricsHistory
 from tests.benchmarks.conftest import Report
 from tests.support.screen import Screen
 

@@ -12,9 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.io import write_wav
-from distill.gui.main_window import MainWindow
-from distill.gui.preview_sound import PreviewSound, find_previews
+from distill.audio.decoding.sound_file import write_wav
+from distill.gui.window.window import MainWindow
+from distill.runs.preview_sound import PreviewSound, find_previews
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

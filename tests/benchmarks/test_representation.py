@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
-from distill.audio.cache import SoundCache
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.spectrogram import from_decades, griffin_lim, random_phase
-from distill.models.catalog import FAMILIES, make_family
+from distill.config.catalog import FAMILIES
+from distill.config.factory import make_config
+from distill.models.families import make_family
 from distill.training.dataset import AudioTrainingDataset, prepare_sounds
-from distill.training.recipe import make_config
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

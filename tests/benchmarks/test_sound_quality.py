@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.audio.cache import SoundCache
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.spectrogram import AudioSpectrogram
-from distill.models.catalog import FAMILIES
+from distill.config.catalog import FAMILIES
+from distill.config.factory import make_config
+from distill.events import EpochMetrics, Event
 from distill.models.persistence import open_model
 from distill.models.vae import ConvVAE
 from distill.training import train
 from distill.training.dataset import AudioTrainingDataset, prepare_sounds, split_by_file
-from distill.training.metrics import EpochMetrics, Event
-from distill.training.recipe import make_config
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

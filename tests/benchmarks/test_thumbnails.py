@@ -10,9 +10,9 @@ from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from distill.audio.overview import BINS
-from distill.gui.main_window import MainWindow
-from distill.gui.sound_table import ROW_ROLE
+from distill.audio.cache.waveform_overview import BINS
+from distill.gui.sounds.model import ROW_ROLE
+from distill.gui.window.window import MainWindow
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

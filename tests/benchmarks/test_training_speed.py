@@ -12,18 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.augmentation import AugmentationPipeline
-from distill.audio.cache import SoundCache
-from distill.models.catalog import FAMILIES, make_family
-from distill.training import saving
-from distill.training.config import AnyConfig
+from distill.audio.cache.sound_cache import SoundCache
+from distill.config.catalog import FAMILIES
+from distill.config.factory import make_config
+from distill.config.training import AnyConfig
+from distill.models.families import make_family
+from distill.training import artifacts
+from distill.training.compute_plan import ComputePlan
+from distill.training.data.features import FeatureDataset
 from distill.training.dataset import prepare_sounds
-from distill.training.features import FeatureDataset
 from distill.training.loop import run_epochs
-from distill.training.recipe import make_config
-from distill.training.run import Request, Run, Teller, open_run
-from distill.training.setup import set_up
-from distill.training.speed import Speed
-from distill.training.step import TrainingStep
+from distill.training.prepare import set_up
+from distill.training.run import EventSink, Run, RunRequest, open_run
+from distill.training.steps.step import TrainingStep
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark
@@ -42,8 +43,8 @@ def median_s(step: Callable[[], object], steps: int = _STEPS) -> float:
 
 
 def opened(config: AnyConfig, sounds: list[Path], folder: Path) -> Run:
-    tell = Teller(None)
-    run = open_run(Request(config, sounds, folder, "cpu", threading.Event()), tell)
+    emit = EventSink(None)
+    run = open_run(RunRequest(config, sounds, folder, "cpu", threading.Event()), emit)
     set_up(run)
     return run
 
@@ -77,17 +78,17 @@ def test_audio_seconds_per_second(family: str, bench_sounds: list[Path], tmp_pat
     try:
         assert run.model is not None
         assert run.optimizer is not None
-        assert run.material is not None
+        assert run.training_data is not None
         step = TrainingStep(run.family, run.model.train(), run.optimizer, 1.0, run.speed)
         weights = run.family.weights(1.0)
-        loader = iter(run.material.train_loader)
-        size = min(config.batch_size, len(run.material.train_set))
+        loader = iter(run.training_data.train_loader)
+        size = min(config.batch_size, len(run.training_data.train_set))
 
         def ours() -> None:
             nonlocal loader
             batch = next(loader, None)
             if batch is None:
-                loader = iter(run.material.train_loader)  # type: ignore[union-attr]
+                loader = iter(run.training_data.train_loader)  # type: ignore[union-attr]
                 batch = next(loader)
             step(run.speed.layout(batch), weights, 1)
 
@@ -113,7 +114,7 @@ def test_share_of_augmentation(bench_sounds: list[Path], report: Report) -> None
     prepared = time.perf_counter() - start
     model = family.build().train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3, fused=True)
-    step = TrainingStep(family, model, optimizer, 1.0, Speed("bfloat16", True, torch.get_num_threads()))
+    step = TrainingStep(family, model, optimizer, 1.0, ComputePlan("bfloat16", True, torch.get_num_threads()))
 
     def epoch_step(dataset: FeatureDataset) -> None:
         items = torch.randperm(len(dataset))[: config.batch_size].tolist()
@@ -132,7 +133,7 @@ def test_checkpoints_hold_the_loop_up(
     config = replace(make_config("vae", len(bench_sounds), max_epochs=20), preview_interval_short=20)
     run = opened(config, bench_sounds, tmp_path / "run")
     held: list[float] = []
-    save = saving.save_progress
+    save = artifacts.save_progress
 
     def timed(*args: object, **options: object) -> None:
         start = time.perf_counter()

@@ -14,10 +14,10 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo import write_demo_sounds
-from distill.gui.main_window import MainWindow
-from distill.gui.training_thread import RunState
-from distill.interpreter import hand_over_quickly
+from distill.audio.demo.sounds import write_demo_sounds
+from distill.gui.engine.bridge import RunState
+from distill.gui.window.window import MainWindow
+from distill.runtime import set_switch_interval
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
 
@@ -54,7 +54,7 @@ class Lateness(QObject):
 @pytest.fixture
 def window(xvfb: Screen, qapp: QApplication, qtbot: QtBot, null_sink: NullSink) -> Iterator[MainWindow]:
     before = sys.getswitchinterval()
-    hand_over_quickly()
+    set_switch_interval()
     made = MainWindow()
     made.show()
     yield made
@@ -100,8 +100,9 @@ def test_the_event_loop_while_training_on_all_cores(window: MainWindow, qtbot: Q
 _START = """
 import sys, time
 from PySide6.QtCore import QTimer
-from distill.gui import app, main_window
-class Window(main_window.MainWindow):
+from distill.gui import app
+from distill.gui.window import window
+class Window(window.MainWindow):
     def __init__(self):
         super().__init__()
         self.painted.connect(lambda: print(time.time(), "torch" in sys.modules, flush=True))

@@ -10,13 +10,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from distill.gui import run_control
-from distill.gui.codebook_reader import Code
-from distill.gui.main_window import MainWindow
-from distill.gui.training_thread import RunState
+from distill.config.factory import make_config
+from distill.generation.code_usage import Code
+from distill.gui.engine import session
+from distill.gui.engine.bridge import RunState
+from distill.gui.window.window import MainWindow
 from distill.models import LoadedVQModel, open_model
 from distill.playback.player import PlayerState
-from distill.training.recipe import make_config
 from tests.end_to_end.test_window import PATIENCE, find, read, sounds, window
 from tests.playback.listening import correlations
 from tests.support.hand import click
@@ -36,7 +36,7 @@ def test_a_vq_model_is_trained_seen_heard_and_opened(
 ) -> None:
     # The search for the fastest way to compute takes longer than these three epochs; other tests are about it.
     monkeypatch.setattr(
-        run_control, "make_config", lambda *args: replace(make_config(*args), precision="float32", num_threads=1)
+        session, "make_config", lambda *args: replace(make_config(*args), precision="float32", num_threads=1)
     )
     window.open_folder(sounds)
     start, family = find(window, QPushButton, "startButton"), find(window, QComboBox, "familyCombo")

@@ -8,15 +8,15 @@ import pytest
 from PySide6.QtWidgets import QAbstractItemView, QComboBox, QPushButton, QSpinBox, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui import run_control
-from distill.gui.file_drag import file_drag
-from distill.gui.main_window import MainWindow
-from distill.gui.training_thread import RunState
-from distill.making.recipe import read_recipe
-from distill.models.catalog import FAMILIES
+from distill.config.catalog import FAMILIES
+from distill.config.factory import make_config
+from distill.config.training import AnyConfig
+from distill.generation.recipe import read_recipe
+from distill.gui.engine import session
+from distill.gui.engine.bridge import RunState
+from distill.gui.widgets.dragging import file_drag
+from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
-from distill.training.config import AnyConfig
-from distill.training.recipe import make_config
 from tests.end_to_end.test_window import PATIENCE, find, read, sounds, window
 from tests.playback.listening import correlations
 from tests.support.hand import click
@@ -43,7 +43,7 @@ def test_from_the_end_of_a_training_to_a_new_sound(
     sounds: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run_control, "make_config", quick)
+    monkeypatch.setattr(session, "make_config", quick)
     window.open_folder(sounds)
     start = find(window, QPushButton, "startButton")
     kinds, preset = find(window, QComboBox, "familyCombo"), find(window, QComboBox, "presetCombo")

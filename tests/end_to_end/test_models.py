@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
-from distill.gui.training_thread import RunState
+from distill.gui.engine.bridge import RunState
+from distill.gui.window.window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice
 

@@ -18,11 +18,11 @@ from PySide6.QtCore import QEvent, QObject, QPoint
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo import write_demo_sounds
-from distill.gui.main_window import MainWindow
-from distill.gui.training_thread import RunState
+from distill.audio.demo.sounds import write_demo_sounds
+from distill.gui.engine.bridge import RunState
+from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
-from distill.training.run_folder import RunRecord, read_history
+from distill.runs.folder import RunRecord, read_history
 from tests.playback.listening import correlations
 from tests.support.hand import click
 from tests.support.screen import Screen
@@ -74,9 +74,9 @@ class Hand:
     def __init__(self, screen: Screen, qtbot: QtBot) -> None:
         self._screen, self._qtbot = screen, qtbot
 
-    def click(self, widget: QWidget, place: QPoint | None = None) -> None:
+    def click(self, widget: QWidget, position: QPoint | None = None) -> None:
         """Click on a widget, in its middle or at a place in it."""
-        click(self._screen, self._qtbot, widget, place)
+        click(self._screen, self._qtbot, widget, position)
 
     def press(self, *keys: str) -> None:
         """Press keys."""

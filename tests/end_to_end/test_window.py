@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.audio.demo import write_demo_sounds
-from distill.gui.main_window import MainWindow
-from distill.gui.training_thread import RunState
+from distill.audio.demo.sounds import write_demo_sounds
+from distill.gui.engine.bridge import RunState
+from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
-from distill.training.run_folder import RunRecord, read_history
+from distill.runs.folder import RunRecord, read_history
 from tests.playback.listening import correlations
 from tests.support.hand import click
 from tests.support.screen import Screen
@@ -112,9 +112,10 @@ def read(path: Path) -> NDArray[np.float32]:
 _STARTS = """
 import sys, time
 from PySide6.QtCore import QTimer
-from distill.gui import main_window, app
+from distill.gui import app
+from distill.gui.window import window
 made = []
-class Window(main_window.MainWindow):
+class Window(window.MainWindow):
     def __init__(self):
         super().__init__()
         made.append(self)

@@ -12,8 +12,8 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.gui import background
-from distill.gui.main_window import MainWindow
+from distill.gui.widgets import background
+from distill.gui.window.window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
 

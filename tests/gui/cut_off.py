@@ -13,8 +13,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.gui import theme
-from distill.gui.elided_label import ElidedLabel
+from distill.gui.widgets import theme
+from distill.gui.widgets.elided_label import ElidedLabel
 
 TEXTS = (QLabel, QAbstractButton, QComboBox, QAbstractSpinBox, QProgressBar)
 
@@ -44,8 +44,8 @@ def _is_wide_enough(widget: QWidget) -> bool:
         style, room = widget.style(), QStyleOptionComboBox()
         widget.initStyleOption(room)
         part = QStyle.SubControl.SC_ComboBoxEditField
-        place = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, room, part, widget)
-        return place.width() >= widget.fontMetrics().horizontalAdvance(widget.currentText())
+        position = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, room, part, widget)
+        return position.width() >= widget.fontMetrics().horizontalAdvance(widget.currentText())
     return widget.width() >= widget.sizeHint().width()
 
 
@@ -54,12 +54,12 @@ def _lies_within(widget: QWidget, root: QWidget) -> bool:
     scrolls = False
     above = widget.parentWidget()
     while above is not None and above is not root.parentWidget():
-        place = QRect(widget.mapTo(above, widget.rect().topLeft()), widget.size())
+        position = QRect(widget.mapTo(above, widget.rect().topLeft()), widget.size())
         scrolls = scrolls or isinstance(above.parentWidget(), QScrollArea)
         room = above.rect()
-        if not (room.left() <= place.left() and place.right() <= room.right()):
+        if not (room.left() <= position.left() and position.right() <= room.right()):
             return False
-        if not scrolls and not (room.top() <= place.top() and place.bottom() <= room.bottom()):
+        if not scrolls and not (room.top() <= position.top() and position.bottom() <= room.bottom()):
             return False
         above = above.parentWidget()
     return True

@@ -2,9 +2,10 @@
 
 from pytestqt.qtbot import QtBot
 
-from distill.gui.plots import PlotsPanel
-from distill.training.config import TrainingConfig
-from distill.training.metrics import EpochMetrics, MetricsHistory, StepMetrics
+from distill.config.training import TrainingConfig
+from distill.events import EpochMetrics, StepMetrics
+from distill.gui.plots.panel import PlotsPanel
+from distill.history import MetricsHistory
 
 EPOCHS, STEPS = 12, 5
 
@@ -25,7 +26,7 @@ def make_history() -> MetricsHistory:
     return made
 
 
-def make_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
+def generate_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
     made = PlotsPanel()
     qtbot.addWidget(made)
     made.resize(560, 700)

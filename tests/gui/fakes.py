@@ -12,9 +12,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from distill.playback.output import OutputFormat
-from distill.training.config import AnyConfig
-from distill.training.metrics import (
+from distill.config.training import AnyConfig
+from distill.events import (
     EpochMetrics,
     MetricsCallback,
     PreparationProgress,
@@ -23,8 +22,9 @@ from distill.training.metrics import (
     TrainingCompleteEvent,
     TrainingNotice,
 )
-from distill.training.run_folder import RunFolder, RunRecord
-from distill.training.stopping import wants_finish
+from distill.playback.output import OutputFormat
+from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.stop_request import wants_finish
 
 STEPS = 4
 
@@ -86,55 +86,57 @@ class FakeEngine:
         return self._run(record, run_dir, first, callback, cancel_event)
 
     def _run(
-        self, record: RunRecord, folder: Path, first: int, tell: MetricsCallback | None, cancel: CancelEvent | None
+        self, record: RunRecord, folder: Path, first: int, notify: MetricsCallback | None, cancel: CancelEvent | None
     ) -> dict[str, Any]:
         assert threading.current_thread() is not threading.main_thread(), "this is the window's thread"
-        assert tell is not None
+        assert notify is not None
         assert cancel is not None
         run = RunFolder(folder, resuming=bool(first))
         try:
             record.save(folder)
-            tell(PreparationProgress("Reading sounds", 1, 3))
-            tell(TrainingNotice("speed", "Computing in float32.", "info"))
+            notify(PreparationProgress("Reading sounds", 1, 3))
+            notify(TrainingNotice("speed", "Computing in float32.", "info"))
             self.go_on.wait(10)
             if self.fail_with is not None:
-                tell(TrainingCompleteEvent(0, 0.1, None, None, None, None, "failed", str(self.fail_with)))
+                notify(TrainingCompleteEvent(0, 0.1, None, None, None, None, "failed", str(self.fail_with)))
                 raise self.fail_with
-            outcome = self._epochs(record, run, first, tell, cancel)
+            outcome = self._epochs(record, run, first, notify, cancel)
             record.status = outcome
             record.save(folder)
         finally:
             run.close()
-        tell(TrainingCompleteEvent(3, 1.0, 0.5, 0.5, 0.5, 1, outcome))  # type: ignore[arg-type]
+        notify(TrainingCompleteEvent(3, 1.0, 0.5, 0.5, 0.5, 1, outcome))  # type: ignore[arg-type]
         return {}
 
-    def _epochs(self, record: RunRecord, run: RunFolder, first: int, tell: MetricsCallback, cancel: CancelEvent) -> str:
+    def _epochs(
+        self, record: RunRecord, run: RunFolder, first: int, notify: MetricsCallback, cancel: CancelEvent
+    ) -> str:
         total = record.config.max_epochs
         for epoch in range(first, total):
             for number in range(STEPS):
                 if cancel.is_set():
                     time.sleep(self.cancel_seconds)
                     if wants_finish(cancel) and (epoch or number):
-                        return self._finish(record, run, epoch + bool(number), tell)
+                        return self._finish(record, run, epoch + bool(number), notify)
                     return "stopped"
                 time.sleep(self.step_seconds)
                 made = step(epoch, number)
                 run.append_history([made])
-                tell(made)
+                notify(made)
             run.append_history([epoch_end(epoch, total)])
             (run.checkpoints / f"checkpoint_epoch{epoch:04}.pt").touch()
-            tell(epoch_end(epoch, total))
+            notify(epoch_end(epoch, total))
             for path in make_previews(run.previews, epoch):
-                tell(PreviewEvent(epoch, str(path), 48_000))
-        tell(TrainingNotice("overfitting", "Overfitting: the gap is 30 %."))
+                notify(PreviewEvent(epoch, str(path), 48_000))
+        notify(TrainingNotice("overfitting", "Overfitting: the gap is 30 %."))
         return "finished"
 
-    def _finish(self, record: RunRecord, run: RunFolder, made: int, tell: MetricsCallback) -> str:
+    def _finish(self, record: RunRecord, run: RunFolder, made: int, notify: MetricsCallback) -> str:
         """End the epoch under way where it stands, as the engine does."""
         if made > len(list(run.checkpoints.iterdir())):
             run.append_history([epoch_end(made - 1, made)])
             (run.checkpoints / f"checkpoint_epoch{made - 1:04}.pt").touch()
-            tell(epoch_end(made - 1, made))
+            notify(epoch_end(made - 1, made))
         (run.path / "model.distill").touch()
         record.planned_epochs, record.config = record.config.max_epochs, replace(record.config, max_epochs=made)
         return "finished"

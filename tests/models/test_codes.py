@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from distill.audio.spectrogram import SpectrogramConfig
+from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models import LoadedVQModel, ModelMetadata, load_model, load_model_v2, open_model, save_model_v2
-from distill.models.catalog import make_family
 from distill.models.codes import SoundCodes, load_codes, save_codes
+from distill.models.families import make_family
 from distill.models.vqvae import ConvVQVAE
-from distill.training.config import VQVAEConfig
 
 
 @pytest.fixture(scope="module")

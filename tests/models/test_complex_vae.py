@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio import ComplexSpectrogram
-from distill.models.complex_vae_family import ComplexVAEFamily
-from distill.models.layers import Doubling, Halving
+from distill.config.training import ComplexSpectrogramConfig, TrainingConfig
+from distill.models.families.complex_vae import ComplexVAEFamily
+from distill.models.layers import Downsample, Upsample
 from distill.models.losses import spectral_distance, weighted_error
 from distill.models.vae import ConvVAE
-from distill.training.config import ComplexSpectrogramConfig, TrainingConfig
 
 CONFIG = TrainingConfig(family="complex_vae", network_width=4, latent_dim=8)
 
@@ -121,9 +121,9 @@ def test_the_spectral_distance_hears_lost_energy_more_than_misplaced_energy() ->
 def test_quick_layers_are_the_convolutions_they_stand_for(grid: tuple[int, int], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     pairs: list[tuple[nn.Module, nn.Module, Tensor]] = [
-        (Halving(6, 10), nn.Conv2d(6, 10, 4, stride=2, padding=1), torch.randn(3, 6, *grid)),
+        (Downsample(6, 10), nn.Conv2d(6, 10, 4, stride=2, padding=1), torch.randn(3, 6, *grid)),
         (
-            Doubling(6, 10),
+            Upsample(6, 10),
             nn.ConvTranspose2d(6, 10, 4, stride=2, padding=1),
             torch.randn(3, 6, grid[0] // 2, grid[1] // 2),
         ),

@@ -15,16 +15,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from distill.archive import plain_config, read_archive, read_checkpoint
 from distill.audio import SpectrogramConfig
-from distill.cli import main
+from distill.cli.app import main
 from distill.errors import CheckpointError, DistillError, ModelFileError
+from distill.history import VQMetricsHistory
 from distill.models import ModelMetadata, open_model, save_model_from_checkpoint
-from distill.models.catalog import make_family
+from distill.models.families import make_family
+from distill.runs.folder import RunRecord
+from distill.serialization.archive import plain_config, read_archive, read_checkpoint
 from distill.training import MetricsHistory, TrainingConfig, VQVAEConfig, save_checkpoint, save_vqvae_checkpoint
-from distill.training.metrics import VQMetricsHistory
-from distill.training.run_folder import RunRecord
-from distill.training.schedule import CosineFactor, make_scheduler
+from distill.training.steps.schedule import CosineFactor, make_scheduler
 from tests.support.mutations import PROGRAMS, packed, parts_of
 
 ROOT = Path(__file__).resolve().parents[2]

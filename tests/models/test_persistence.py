@@ -12,6 +12,7 @@ from torch.optim import AdamW
 
 from distill.audio import SpectrogramConfig
 from distill.errors import CheckpointError, DistillError, ModelFileError
+from distill.library.model_library import ModelLibrary
 from distill.models import (
     MODEL_FORMAT_MARKER,
     SAVED_MODEL_VERSION,
@@ -23,10 +24,9 @@ from distill.models import (
     save_model,
     save_model_from_checkpoint,
 )
-from distill.models.persistence import save_to_library
-from distill.models.vae_family import MelVAEFamily
+from distill.models.families.vae import MelVAEFamily
 from distill.training import MetricsHistory, TrainingConfig, save_checkpoint
-from distill.training.schedule import CosineFactor, make_scheduler
+from distill.training.steps.schedule import CosineFactor, make_scheduler
 from tests.training.conftest import tone
 
 CONFIG = TrainingConfig(latent_dim=8, chunk_duration_s=0.5)
@@ -315,7 +315,7 @@ class TestFromACheckpoint:
     def test_to_a_library(self, checkpoint: Path, tmp_path: Path) -> None:
         path = save_model_from_checkpoint(checkpoint, METADATA, tmp_path / "library")
         assert path.parent == tmp_path / "library"
-        copy = save_to_library(path, tmp_path / "another")
+        copy = ModelLibrary(tmp_path / "another").add(path).path
         assert copy.read_bytes() == path.read_bytes()
 
     @pytest.mark.parametrize("change", [put("metrics_history", value={"steps": 1}), put("metrics_history", value=[3])])
@@ -336,7 +336,7 @@ class TestFromACheckpoint:
 
 
 def test_deleting(saved: Path, tmp_path: Path) -> None:
-    copy = save_to_library(saved, tmp_path)
+    copy = ModelLibrary(tmp_path).add(saved).path
     delete_model(copy)
     assert not copy.exists()
     with pytest.raises(DistillError, match="no model file"):

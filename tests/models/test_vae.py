@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from distill.models import ConvDecoder, ConvEncoder, ConvVAE
-from distill.models.principal import PrincipalAxes
+from distill.models.pca import PCAProjection
 
 SMALL: dict[str, Any] = {"latent_dim": 4, "channels": (4, 8), "input_shape": (16, 12)}
 
@@ -162,7 +162,7 @@ def test_a_new_model_already_reconstructs_a_corpus_of_low_rank() -> None:
 class TestPrincipalAxes:
     def test_a_corpus_of_rank_k_is_reconstructed(self) -> None:
         rows = low_rank(50, 3, (30,))
-        axes = PrincipalAxes(5, 30)
+        axes = PCAProjection(5, 30)
         axes.fit(rows, 1e-2)
         mu, logvar = axes.encode(rows)
         torch.testing.assert_close(axes.decode(mu), rows, rtol=0.05, atol=0.05)
@@ -173,7 +173,7 @@ class TestPrincipalAxes:
         torch.testing.assert_close(mu[:, :3].square().mean(0), torch.ones(3), rtol=0.02, atol=0.0)
 
     def test_the_axes_are_orthonormal_and_ordered_by_variance(self) -> None:
-        axes = PrincipalAxes(4, 30)
+        axes = PCAProjection(4, 30)
         axes.fit(low_rank(80, 10, (30,)), 1.0)
         torch.testing.assert_close(axes.axes @ axes.axes.T, torch.eye(4), rtol=0, atol=1e-4)
         assert list(axes.spread) == sorted(axes.spread, reverse=True)
@@ -181,7 +181,7 @@ class TestPrincipalAxes:
     def test_it_is_the_posterior_of_probabilistic_pca(self) -> None:
         """Tipping and Bishop 1999, section 3.3: M^-1 W^T x and noise M^-1 with M = W^T W + noise."""
         rows, noise = low_rank(100, 6, (20,)), 3.0
-        axes = PrincipalAxes(4, 20)
+        axes = PCAProjection(4, 20)
         axes.fit(rows, noise)
         w = (axes.axes * axes.spread[:, None]).T
         m = w.T @ w + noise * torch.eye(4)
@@ -191,20 +191,20 @@ class TestPrincipalAxes:
 
     def test_fewer_sounds_than_latents(self) -> None:
         rows = low_rank(3, 3, (30,))
-        axes = PrincipalAxes(8, 30)
+        axes = PCAProjection(8, 30)
         axes.fit(rows, 1e-2)
         torch.testing.assert_close(axes.decode(axes.encode(rows)[0]), rows, rtol=0.05, atol=0.05)
         assert not axes.spread[3:].any()
 
     def test_fitting_again_forgets_the_first_corpus(self) -> None:
-        axes, fresh = PrincipalAxes(5, 30), PrincipalAxes(5, 30)
+        axes, fresh = PCAProjection(5, 30), PCAProjection(5, 30)
         axes.fit(low_rank(50, 5, (30,), seed=1), 2.0)
         for one in (axes, fresh):
             one.fit(low_rank(50, 2, (30,), seed=2), 1.0)
         assert all(torch.equal(a, b) for a, b in zip(axes.parameters(), fresh.parameters(), strict=True))
 
     def test_it_contributes_nothing_before_it_is_fitted(self) -> None:
-        axes = PrincipalAxes(5, 30)
+        axes = PCAProjection(5, 30)
         mu, logvar = axes.encode(torch.randn(4, 30))
         assert not mu.any()
         assert not logvar.any()

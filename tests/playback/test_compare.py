@@ -41,7 +41,7 @@ def toggled_recording(player: Player, sink: NullSink, journal: Journal, paths: t
     return take.audio
 
 
-def best_place(recording: Floats, wanted: Floats) -> int:
+def best_position(recording: Floats, wanted: Floats) -> int:
     size = 2 ** int(np.ceil(np.log2(len(recording) + len(wanted))))
     product = np.fft.irfft(np.fft.rfft(recording, size) * np.conj(np.fft.rfft(wanted, size)), size)
     return int(np.argmax(product[: len(recording)]))
@@ -56,7 +56,7 @@ def test_switching_leaves_no_gap_and_keeps_the_place(
     assert [status.path for status in journal if status.state is PlayerState.PLAYING] == [
         paths[0], paths[1], paths[0], paths[1], paths[0],
     ]  # fmt: skip
-    start = best_place(heard, original[:, 0])
+    start = best_position(heard, original[:, 0])
     take = heard[start : start + len(original)]
 
     # Each 50 ms is one of the two at its own place, to the sample; only where they cross over it is a bit of both.

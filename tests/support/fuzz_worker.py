@@ -16,13 +16,14 @@ from typing import Any
 
 import torch
 
-from distill.archive import read_checkpoint
+from distill.config.catalog import config_from_dict
 from distill.errors import CheckpointError, DistillError, ModelFileError
-from distill.models.catalog import config_from_dict, make_family
-from distill.models.entry import read_facts
+from distill.library.model_entry import read_facts
+from distill.models.families import make_family
 from distill.models.persistence import open_model
+from distill.serialization.archive import read_checkpoint
 from distill.training.checkpoint import apply_checkpoint
-from distill.training.schedule import CosineFactor, make_scheduler
+from distill.training.steps.schedule import CosineFactor, make_scheduler
 from tests.support.mutations import mutated
 
 MEMORY_BYTES, SECONDS = 1 << 30, 5.0

@@ -10,20 +10,20 @@ from tests.support.screen import Screen
 _MOMENT = 50
 
 
-def click(screen: Screen, qtbot: QtBot, widget: QWidget, place: QPoint | None = None) -> None:
+def click(screen: Screen, qtbot: QtBot, widget: QWidget, position: QPoint | None = None) -> None:
     """Click with the X server's mouse on a widget, in its middle or at a place in it.
 
     It must be there to be clicked on, and at rest: what is new beside it may still move it a little, and a hand waits
     for that, too.
     """
     assert widget.isVisible(), widget.objectName()
-    places: list[QPoint] = []
+    positions: list[QPoint] = []
 
     def is_at_rest() -> bool:
-        places.append(widget.mapToGlobal(place or widget.rect().center()))
-        return places[-1:] == places[-2:-1]
+        positions.append(widget.mapToGlobal(position or widget.rect().center()))
+        return positions[-1:] == positions[-2:-1]
 
     while not is_at_rest():
         qtbot.wait(_MOMENT)
-    screen.xdotool("mousemove", str(places[-1].x()), str(places[-1].y()), "click", "1")
+    screen.xdotool("mousemove", str(positions[-1].x()), str(positions[-1].y()), "click", "1")
     qtbot.wait(_MOMENT)

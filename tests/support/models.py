@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from distill.models import ModelMetadata, save_model
-from distill.models.vae_family import MelVAEFamily
+from distill.models.families.vae import MelVAEFamily
 from distill.training import TrainingConfig
 from tests.training.conftest import tone
 

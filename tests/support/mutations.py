@@ -79,8 +79,8 @@ def zip_surgery(data: bytes, rng: random.Random) -> bytes:
 def lie_about_sizes(data: bytes, rng: random.Random) -> bytes:
     """Let the zip directory claim 50 GB, or any other number, for one of its parts."""
     broken = bytearray(data)
-    places = [n for n in range(len(data) - 60_000, len(data)) if n > 0 and data[n : n + 4] == b"PK\x01\x02"]
-    at = rng.choice(places)
+    positions = [n for n in range(len(data) - 60_000, len(data)) if n > 0 and data[n : n + 4] == b"PK\x01\x02"]
+    at = rng.choice(positions)
     for field in rng.sample([20, 24, 42], rng.randint(1, 2)):
         struct.pack_into("<I", broken, at + field, rng.choice([0xFFFF_FFFE, 0xFFFF_FFFF, 0, rng.randrange(2**32)]))
     return bytes(broken)

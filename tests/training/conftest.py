@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from distill.audio.io import SAMPLE_RATE, write_wav
+from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
+from distill.config.catalog import FAMILIES, family_info
+from distill.config.training import AnyConfig
 from distill.errors import DistillError
-from distill.models.catalog import FAMILIES, family_info
+from distill.events import Event
 from distill.training import RegularizationConfig, TrainingCompleteEvent, TrainingConfig, TrainingNotice, train
-from distill.training.config import AnyConfig
-from distill.training.metrics import Event
 
 MakeConfig = Callable[..., AnyConfig]
 

@@ -26,7 +26,7 @@ from distill.training import (
     save_checkpoint,
 )
 from distill.training import checkpoint as checkpoint_module
-from distill.training.schedule import CosineFactor
+from distill.training.steps.schedule import CosineFactor
 
 Trio = tuple[nn.Module, Optimizer, LRScheduler]
 

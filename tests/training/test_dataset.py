@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from distill.audio import AugmentationPipeline
-from distill.audio.cache import SoundCache
-from distill.audio.io import write_wav
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import write_wav
 from distill.errors import NotEnoughSoundsError, SoundError
-from distill.models.vae_family import MelVAEFamily
+from distill.models.families.vae import MelVAEFamily
 from distill.training import AudioTrainingDataset, RegularizationConfig, TrainingConfig, create_data_loaders
+from distill.training.data.features import FeatureDataset
 from distill.training.dataset import EpochBatches, prepare_sounds, split_by_file
-from distill.training.features import FeatureDataset
 from tests.training.conftest import tone
 
 RATE = 48_000

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from distill.audio.cache import SoundCache
-from distill.models.vae_family import MelVAEFamily
+from distill.audio.cache.sound_cache import SoundCache
+from distill.events import Event
+from distill.models.families.vae import MelVAEFamily
+from distill.runs.folder import RunRecord
 from distill.training import (
     EpochMetrics,
     PreparationProgress,
@@ -22,12 +24,10 @@ from distill.training import (
     load_checkpoint,
     train,
 )
+from distill.training.compute_plan import ComputePlan
+from distill.training.data.features import FeatureDataset
 from distill.training.dataset import prepare_sounds, split_by_file
-from distill.training.epoch import validate
-from distill.training.features import FeatureDataset
-from distill.training.metrics import Event
-from distill.training.run_folder import RunRecord
-from distill.training.speed import Speed
+from distill.training.steps.epoch import validate
 from tests.training.conftest import QUICK, RUN, Finished, ended, topics, write_sounds
 
 
@@ -91,21 +91,21 @@ class TestWhatIsTold:
 
 
 class TestWhatIsMeasured:
-    def material(self, done: Finished) -> tuple[MelVAEFamily, FeatureDataset, FeatureDataset]:
+    def training_data(self, done: Finished) -> tuple[MelVAEFamily, FeatureDataset, FeatureDataset]:
         family = MelVAEFamily(RUN)
         train_sounds, val_sounds = split_by_file(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction)
         return family, FeatureDataset(train_sounds, family), FeatureDataset(val_sounds, family)
 
     def test_losses_are_those_of_the_newest_checkpoint_in_eval_mode(self, done: Finished) -> None:
         """Held-out sounds with the posterior mean and the final weights; as many trained ones, without variants."""
-        family, train_set, val_set = self.material(done)
+        family, train_set, val_set = self.training_data(done)
         model = family.build()
         load_checkpoint(list_checkpoints(done.folder / "checkpoints")[-1]["path"], model)
         event, device = done.told(EpochMetrics)[-1], torch.device("cpu")
         weights = {"recon_loss": 1.0, "kl_loss": RUN.kl_weight_max}
 
         def measure(data: FeatureDataset, items: Any) -> Any:
-            return validate(family, model, data.batches(items, 4), weights, device, Speed())
+            return validate(family, model, data.batches(items, 4), weights, device, ComputePlan())
 
         held_out = measure(val_set, range(len(val_set)))
         assert held_out.loss == pytest.approx(event.val_loss, rel=1e-5)
@@ -123,14 +123,14 @@ class TestWhatIsMeasured:
             assert event.val_loss == pytest.approx(expected, rel=1e-5)
 
     def test_each_chunk_counts_the_same_whatever_the_batches(self, done: Finished) -> None:
-        family, train_set, _ = self.material(done)
+        family, train_set, _ = self.training_data(done)
         model = family.build()
         family.fit_statistics(model, next(train_set.batches(range(len(train_set)), 100)))
         plain = MelVAEFamily(replace(RUN, free_bits=0.0))  # free bits are of a batch, so they may differ
         losses = [
             validate(
                 plain, model, train_set.batches(range(len(train_set)), size), {"recon_loss": 1.0, "kl_loss": 1e-3},
-                torch.device("cpu"), Speed(),
+                torch.device("cpu"), ComputePlan(),
             ).loss  # type: ignore[union-attr]
             for size in (1, 3, 100)
         ]  # fmt: skip

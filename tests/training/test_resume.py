@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
+from distill.events import Event
 from distill.training import (
     StepMetrics,
     TrainingCompleteEvent,
@@ -23,8 +25,6 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.config import AnyConfig
-from distill.training.metrics import Event
 from tests.training.conftest import MakeConfig
 
 
@@ -92,7 +92,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from distill.training import train, resume_run
-from distill.models.catalog import config_from_dict
+from distill.config.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())
 if (run / "run.json").exists():

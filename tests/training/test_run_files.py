@@ -9,9 +9,11 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio.cache import SoundCache
+from distill.audio.cache.sound_cache import SoundCache
+from distill.events import event_to_dict
 from distill.models import open_model
-from distill.models.vae_family import MelVAEFamily
+from distill.models.families.vae import MelVAEFamily
+from distill.runs.folder import RunRecord, read_history
 from distill.training import (
     EpochMetrics,
     PreviewEvent,
@@ -24,8 +26,6 @@ from distill.training import (
     load_checkpoint,
 )
 from distill.training.dataset import prepare_sounds, split_by_file
-from distill.training.metrics import event_to_dict
-from distill.training.run_folder import RunRecord, read_history
 from tests.training.conftest import RUN, Finished, ended
 
 

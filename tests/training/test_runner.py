@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from distill.errors import NotEnoughSoundsError
+from distill.events import Event
 from distill.training import StepMetrics, TrainingCompleteEvent, TrainingRunner, list_checkpoints
-from distill.training.metrics import Event
 from tests.training.conftest import QUICK, ended, write_sounds
 
 LONG = replace(QUICK, max_epochs=500)
@@ -33,14 +33,14 @@ def test_start_cancel_resume(runner: TrainingRunner, tmp_path: Path) -> None:
     first_step = threading.Event()
     events: list[Event] = []
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         assert threading.current_thread() is not threading.main_thread()
         events.append(event)
         if isinstance(event, StepMetrics):
             first_step.set()
 
     runner.cancel()  # of no run: must not stop the next one
-    runner.start(LONG, sounds, tmp_path / "run", "cpu", tell)
+    runner.start(LONG, sounds, tmp_path / "run", "cpu", emit)
     assert runner.is_running()
     assert runner.result() is None
     with pytest.raises(RuntimeError, match="running already"):

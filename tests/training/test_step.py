@@ -12,12 +12,12 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from distill.audio import AudioSpectrogram, SpectrogramConfig
 from distill.errors import TrainingError
+from distill.events import Event
 from distill.models import ConvVAE
-from distill.models.family import Objective
+from distill.models.families.family import Objective
 from distill.training import StepMetrics, TrainingNotice, train_epoch, validate_epoch
-from distill.training.metrics import Event
-from distill.training.speed import Speed
-from distill.training.step import TrainingStep, step_randomness, weighted_sum
+from distill.training.compute_plan import ComputePlan
+from distill.training.steps.step import TrainingStep, step_randomness, weighted_sum
 
 
 class Network(nn.Module):
@@ -48,7 +48,7 @@ def stepper(fused: bool) -> tuple[TrainingStep, Network, Optimizer]:
     torch.manual_seed(0)
     network = Network().train()
     optimizer = AdamW(network.parameters(), lr=0.1, fused=fused)
-    return TrainingStep(Family(), network, optimizer, 1.0, Speed()), network, optimizer  # type: ignore[arg-type]
+    return TrainingStep(Family(), network, optimizer, 1.0, ComputePlan()), network, optimizer  # type: ignore[arg-type]
 
 
 def state(network: nn.Module, optimizer: Optimizer) -> list[Tensor]:
@@ -64,17 +64,17 @@ WEIGHTS = {"error": 1.0, "size": 1e-3}
 def test_a_step_that_is_not_finite_changes_nothing(fused: bool, poison: float) -> None:
     step, network, optimizer = stepper(fused)
     for _ in range(3):
-        _, _, left_out = step(torch.randn(8, 4), WEIGHTS, 0)
-        assert not left_out
+        _, _, skipped = step(torch.randn(8, 4), WEIGHTS, 0)
+        assert not skipped
     before = state(network, optimizer)
     bad = torch.randn(8, 4)
     bad[3, 2] = poison
-    _, total, left_out = step(bad, WEIGHTS | {"error": poison}, 3)
-    assert left_out
+    _, total, skipped = step(bad, WEIGHTS | {"error": poison}, 3)
+    assert skipped
     assert not torch.isfinite(total) or poison == 1e30
     assert all(torch.equal(a, b) for a, b in zip(before, state(network, optimizer), strict=True))
-    _, _, left_out = step(torch.randn(8, 4), WEIGHTS, 4)
-    assert not left_out
+    _, _, skipped = step(torch.randn(8, 4), WEIGHTS, 4)
+    assert not skipped
     assert not any(torch.equal(a, b) for a, b in zip(before, state(network, optimizer), strict=True))
 
 
@@ -84,9 +84,9 @@ def test_an_infinite_gradient_of_a_finite_loss_changes_nothing(fused: bool) -> N
     step(torch.randn(8, 4), WEIGHTS, 0)
     before = state(network, optimizer)
     hook = network.layer.weight.register_hook(lambda grad: grad * math.inf)  # type: ignore[no-untyped-call]
-    _, total, left_out = step(torch.randn(8, 4), WEIGHTS, 1)
+    _, total, skipped = step(torch.randn(8, 4), WEIGHTS, 1)
     assert torch.isfinite(total)
-    assert left_out
+    assert skipped
     assert all(torch.equal(a, b) for a, b in zip(before, state(network, optimizer), strict=True))
     hook.remove()
     assert not step(torch.randn(8, 4), WEIGHTS, 2)[2]
@@ -106,7 +106,7 @@ def test_fused_and_plain_steps_agree() -> None:
 def test_long_gradients_are_shortened() -> None:
     _, network, _ = stepper(False)
     optimizer = SGD(network.parameters(), lr=1.0)
-    step = TrainingStep(Family(), network, optimizer, 0.5, Speed())  # type: ignore[arg-type]
+    step = TrainingStep(Family(), network, optimizer, 0.5, ComputePlan())  # type: ignore[arg-type]
     before = [p.detach().clone() for p in network.parameters()]
     step(torch.randn(8, 4), {"error": 1e4, "size": 0.0}, 0)
     moved = torch.cat([(p.detach() - b).flatten() for p, b in zip(network.parameters(), before, strict=True)])
@@ -129,7 +129,7 @@ def test_randomness_is_a_function_of_seed_epoch_and_step() -> None:
     assert torch.equal(torch.get_rng_state(), stream)
     torch.manual_seed(9)
     assert torch.equal(draw(1, 2, 3), one)
-    assert all(not torch.equal(draw(*place), one) for place in ((0, 2, 3), (1, 0, 3), (1, 2, 0)))
+    assert all(not torch.equal(draw(*position), one) for position in ((0, 2, 3), (1, 0, 3), (1, 2, 0)))
 
 
 class TestAdapters:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from distill import archive
 from distill.errors import CheckpointError
+from distill.events import Event
 from distill.models import open_model
-from distill.models.vae_family import MelVAEFamily
+from distill.models.families.vae import MelVAEFamily
+from distill.serialization import archive
 from distill.training import (
     EpochMetrics,
     PreviewEvent,
@@ -28,7 +29,6 @@ from distill.training import (
     train,
 )
 from distill.training import checkpoint as checkpoint_module
-from distill.training.metrics import Event
 from tests.training.conftest import QUICK, ended, topics, write_sounds
 
 CONFIG = replace(QUICK, max_epochs=4, preview_interval_short=1)
@@ -203,12 +203,12 @@ def test_the_end_is_told_after_everything_else(tmp_path: Path, monkeypatch: pyte
     events: list[Event] = []
     sounds = write_sounds(tmp_path / "sounds", 4)
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         events.append(event)
         if isinstance(event, EpochMetrics):
             monkeypatch.setattr("distill.files._flush_folder", fail)
 
-    train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", tell)
+    train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", emit)
     assert isinstance(events[-1], TrainingCompleteEvent)
     assert ended(events).outcome == "finished"
     assert notices(events, "checkpoint")

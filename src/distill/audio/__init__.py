@@ -7,8 +7,8 @@ from distill.lazy import lazy_names
 if TYPE_CHECKING:
     from distill.audio.augmentation import AugmentationPipeline
     from distill.audio.complex_spectrogram import ComplexSpectrogram
-    from distill.audio.geometry import SpectrogramConfig
     from distill.audio.spectrogram import AudioSpectrogram
+    from distill.config.spectrogram import SpectrogramConfig
 
 __all__ = ["AudioSpectrogram", "AugmentationPipeline", "ComplexSpectrogram", "SpectrogramConfig"]
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.io import DecodingCancelled, FloatArray, os_reason, read_header
-from distill.audio.search import RUN_MARKER, SkippedSound, find_sound_files, path_order
+from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, os_reason, read_header
+from distill.audio.discovery import RUN_MARKER, SkippedSound, find_sound_files, path_order
 from distill.errors import SoundError
 
 if TYPE_CHECKING:
-    from distill.audio.cache import SoundCache
+    from distill.audio.cache.sound_cache import SoundCache
 
 __all__ = [
     "RUN_MARKER", "ScanResult", "SkippedSound", "SoundEntry",

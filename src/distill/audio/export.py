@@ -14,8 +14,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportOptions
-from distill.audio.io import SAMPLE_RATE, FloatArray, peak_of
 from distill.files import write_new
 
 #: Highest level that is written: a step of 16 bits under full scale, so that dither has room.

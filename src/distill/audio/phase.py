@@ -11,7 +11,7 @@ bins go together.  Three facts do:
 - A band that swells and fades within one window holds a click. How its level differs between the windows before and
   after says where in the window it is, and phases that fall linearly with frequency put it there. (For Gaussian
   windows this is the phase gradient of Průša, Balazs and Søndergaard 2017, "A noniterative method for reconstruction
-  of phase from STFT magnitude"; for the Hann window it is worked out in `_click_place`.)
+  of phase from STFT magnitude"; for the Hann window it is worked out in `_click_position`.)
 
 Phases refer to the middle of each window, where those of a partial's lobe are equal.
 """
@@ -54,7 +54,7 @@ class Tones(NamedTuple):
     """
 
     certainty: Tensor
-    place: Tensor
+    position: Tensor
 
 
 class PhaseBuilder:
@@ -92,21 +92,21 @@ class PhaseBuilder:
         """Return the partials that bands ``[B, M, T]`` with these frequencies (bins) share."""
         low, high = frequency[:, :-1], frequency[:, 1:]
         certainty = torch.exp(-((high - low) / (_AGREEMENT * self._gap)).square())
-        place = (low + high) / 2
+        position = (low + high) / 2
         centre, _ = self._bands["cpu"]
         margin = _MARGIN * self._gap
-        between = (place > centre[:-1] - margin) & (place < centre[1:] + margin)
-        return Tones(certainty * between, place)
+        between = (position > centre[:-1] - margin) & (position < centre[1:] + margin)
+        return Tones(certainty * between, position)
 
     def sharpened(self, bands: Tensor, tones: Tones) -> Tensor:
         """Return bin magnitudes ``[B, F, T]`` to begin the inversion of ``bands`` with: partials stand out."""
         weight = self._bank.sum(0)[:, None]
         energy = (bands[:, 1:] + bands[:, :-1]) * tones.certainty * self._gap / (weight[1:] + weight[:-1])
         lobes = torch.zeros(bands.shape[0], self._bank.shape[0], bands.shape[2])
-        nearest = tones.place.round()
+        nearest = tones.position.round()
         for offset in range(-_LOBE_BINS, _LOBE_BINS + 1):
             at = (nearest + offset).clamp(0, self._bank.shape[0] - 1)
-            lobes.scatter_add_(1, at.long(), energy * _hann_lobe(at - tones.place))
+            lobes.scatter_add_(1, at.long(), energy * _hann_lobe(at - tones.position))
         return self.transform.spread(bands) * (1 - _CLEARED * self._tonality(tones)) + _SHARPNESS * lobes
 
     def angles(self, bands: Tensor, frequency: Tensor, magnitude: Tensor, tones: Tones) -> Tensor:
@@ -135,10 +135,10 @@ class PhaseBuilder:
         return torch.matmul(self._share, torch.maximum(sides[:, 1:], sides[:, :-1]))
 
     def _with_clicks(self, angles: Tensor, bands: Tensor, tonality: Tensor) -> Tensor:
-        clicking, place = _click_place(bands, self.transform.config.hop_length / self.transform.config.n_fft)
+        clicking, position = _click_position(bands, self.transform.config.hop_length / self.transform.config.n_fft)
         clicking = torch.matmul(self._share, clicking) * (1 - tonality)
-        place = torch.matmul(self._share, place)
-        impulse = torch.polar(torch.ones_like(place), -2 * math.pi * self._bins * place)
+        position = torch.matmul(self._share, position)
+        impulse = torch.polar(torch.ones_like(position), -2 * math.pi * self._bins * position)
         mixed = torch.lerp(angles, impulse, clicking.to(angles.dtype))
         return mixed / (mixed.abs() + 1e-12)
 
@@ -155,7 +155,7 @@ def _hann_lobe(offset: Tensor) -> Tensor:
     return lobe * (x < _LOBE_BINS)
 
 
-def _click_place(bands: Tensor, hop_share: float) -> tuple[Tensor, Tensor]:
+def _click_position(bands: Tensor, hop_share: float) -> tuple[Tensor, Tensor]:
     """Return whether bands hold a click, 0 to 1, and where in the window (-1/2 to 1/2, 0 is the middle).
 
     An impulse at place p has the level ``2 log cos(pi p)`` in a Hann window.  With ``b = pi * hop / n_fft`` the levels
@@ -176,10 +176,10 @@ def _click_place(bands: Tensor, hop_share: float) -> tuple[Tensor, Tensor]:
     before, after = around[..., :-2], around[..., 2:]
     swelling = (2 * level - before - after) / (-4 * math.log(max(math.cos(angle), 1e-3)))
     clicking = ((swelling - _CLICK_FROM) / (_CLICK_FULL - _CLICK_FROM)).clamp(0, 1)
-    place = torch.atan(torch.tanh((after - before) / 4) / math.tan(angle)) / math.pi
+    position = torch.atan(torch.tanh((after - before) / 4) / math.tan(angle)) / math.pi
     weight = _smoothed(clicking * bands)
-    place = _smoothed(clicking * bands * place) / weight.clamp_min(1e-12)
-    return clicking * (_smoothed(clicking) > _CLICK_SHARE), place
+    position = _smoothed(clicking * bands * position) / weight.clamp_min(1e-12)
+    return clicking * (_smoothed(clicking) > _CLICK_SHARE), position
 
 
 def _smoothed(bands: Tensor) -> Tensor:

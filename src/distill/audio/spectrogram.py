@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
-from distill.audio.geometry import SpectrogramConfig as SpectrogramConfig
+from distill.config.spectrogram import SpectrogramConfig as SpectrogramConfig
 
 #: Decades between full scale and the floor, and the offset that centres them.
 FLOOR_DECADES = 6.0

@@ -3,11 +3,11 @@
 1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt and numpy have been imported, and the
    modules of the window's frame: that is most of the time until the first frame.
 2. The application is made, then the frame of the window, by the preferences.
-3. The first frame is painted.  Then the rest comes, step by step (`distill.gui.assembly`): pyqtgraph, the other panels,
-   and what looks for the sounds of last time on another thread.
-4. When the window is complete, the engine's import begins, in a thread of its own (`distill.gui.engine`): torch takes
-   seconds, and holds the interpreter lock for some tenths of one.  This is why nothing under `distill.gui` may import
-   torch at module level, nor anything that does.
+3. The first frame is painted.  The rest follows in steps (`distill.gui.window.composition`): pyqtgraph, the other
+   panels, and a background thread that looks for the folders of the last session.
+4. When the window is complete, a thread of its own imports the engine (`distill.gui.engine.loader`): torch takes
+   seconds, and holds the interpreter lock for tenths of a second.  This is why nothing under `distill.gui` may import
+   torch at module level, directly or indirectly.
 5. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
    handlers only between two of its own instructions, and Qt's loop has none.
 6. After the window has closed, the import is waited for if it is still under way.
@@ -26,12 +26,12 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
-from distill.gui.garbage import GarbageCollector
-from distill.gui.main_window import MainWindow
-from distill.gui.opening import Opener
-from distill.gui.reports import ReportWatcher
-from distill.interpreter import hand_over_quickly
+from distill.gui.window.crash_reporter import ReportWatcher
+from distill.gui.window.gc_timer import GCTimer
+from distill.gui.window.open_requests import OpenRequests
+from distill.gui.window.window import MainWindow
 from distill.paths import resources_dir
+from distill.runtime import set_switch_interval
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ DESKTOP_ID = "org.distill_audio.Distill"
 
 def run(path: Path | None = None) -> int:
     """Open the window, with a folder of sounds or a model where one is given; return the exit code at its end."""
-    hand_over_quickly()
+    set_switch_interval()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("distill")
@@ -51,11 +51,11 @@ def run(path: Path | None = None) -> int:
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
     MainWindow.comes_in_steps = True
     window = MainWindow()
-    opener = Opener(app, window)
+    opener = OpenRequests(app, window)
     if path is not None:
         opener.open(path)
     watcher = ReportWatcher(window)
-    wakeup, garbage = _Signals(window), GarbageCollector(app)
+    wakeup, garbage = _Signals(window), GCTimer(app)
     window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from distill.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from distill.models.loaded import LoadedModel, LoadedVQModel
+    from distill.models.inference import LoadedModel, LoadedVQModel
     from distill.models.losses import compute_kl_divergence, get_kl_weight, vae_loss
     from distill.models.metadata import ModelMetadata
     from distill.models.persistence import (

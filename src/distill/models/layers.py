@@ -15,7 +15,7 @@ KERNEL, STRIDE = 4, 2
 _FEW_POSITIONS = 16
 
 
-class Halving(nn.Conv2d):
+class Downsample(nn.Conv2d):
     """Convolution that halves an even number of bands and of frames."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -32,7 +32,7 @@ class Halving(nn.Conv2d):
         return rows.view(batch, bands // STRIDE, frames // STRIDE, -1).permute(0, 3, 1, 2)
 
 
-class Doubling(nn.ConvTranspose2d):
+class Upsample(nn.ConvTranspose2d):
     """Transposed convolution that doubles bands and frames."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from distill.config.catalog import config_from_dict
+from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError, ModelFileError
-from distill.models.catalog import config_from_dict
 from distill.models.metadata import ModelMetadata
 from distill.paths import slug
-from distill.training.config import AnyConfig
 
 MODEL_FORMAT_MARKER = "distill_model"
 SAVED_MODEL_VERSION = 1

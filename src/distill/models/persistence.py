@@ -8,20 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.archive import (
-    apply_state,
-    check_network,
-    check_weights,
-    plain_config,
-    read_archive,
-    read_checkpoint,
-    write_archive,
-)
 from distill.audio.spectrogram import SpectrogramConfig
+from distill.config.catalog import config_from_dict, family_info
+from distill.config.training import VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
-from distill.models.catalog import config_from_dict, family_info, make_family
-from distill.models.library import ModelLibrary
-from distill.models.loaded import LoadedModel, LoadedVQModel, OpenModel
+from distill.models.families import make_family
+from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.metadata import ModelMetadata, _now
 from distill.models.model_file import (
     KIND,
@@ -34,12 +26,20 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
-from distill.training.config import VQVAEConfig
+from distill.serialization.archive import (
+    apply_state,
+    check_network,
+    check_weights,
+    plain_config,
+    read_archive,
+    read_checkpoint,
+    write_archive,
+)
 
 __all__ = [
     "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "library_path",
     "load_model", "load_model_v2", "open_model", "read_model_file", "save_model", "save_model_from_checkpoint",
-    "save_model_v2", "save_to_library",
+    "save_model_v2",
 ]  # fmt: skip
 
 
@@ -192,19 +192,6 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
     write_archive(path, contents | family.model_file_fields(data))
     return path
-
-
-def save_to_library(model_file: Path, models_dir: Path | str) -> Path:
-    """Copy a model file into a library and return the copy's path; see `ModelLibrary.add`.
-
-    Raises
-    ------
-    OSError
-        It cannot be copied.
-    ModelFileError
-        It cannot be read.
-    """
-    return ModelLibrary(models_dir).add(model_file).path
 
 
 def read_model_file(path: Path | str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.models.layers import Doubling, Halving
+from distill.models.layers import Downsample, Upsample
 from distill.models.losses import sample_posterior
-from distill.models.principal import PrincipalAxes
+from distill.models.pca import PCAProjection
 
 #: Values that the bottleneck keeps for each latent when it is squeezed before the dense layers.
 _VALUES_PER_LATENT = 48
@@ -43,7 +43,7 @@ def _squeezed_width(latent_dim: int, shape: tuple[int, int, int]) -> int:
 
 
 @torch.no_grad()
-def quiet(layer: nn.Module) -> None:
+def scale_init_(layer: nn.Module) -> None:
     """Bring a layer's start near zero."""
     for parameter in layer.parameters():
         parameter.mul_(0.1)
@@ -80,13 +80,13 @@ class ConvEncoder(nn.Module):
         layers: list[nn.Module] = []
         before = in_channels
         for width in channels:
-            layers += [Halving(before, width), nn.GroupNorm(1, width), nn.SiLU()]
+            layers += [Downsample(before, width), nn.GroupNorm(1, width), nn.SiLU()]
             before = width
         layers += [nn.Conv2d(wide, narrow, 1), nn.SiLU()]
         self.layers = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
         self.posterior = nn.Linear(narrow * bands * frames, 2 * latent_dim)
-        quiet(self.posterior)
+        scale_init_(self.posterior)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(mu, logvar)``, each ``[B, D]``, of standardised features ``[B, C, F, T]``."""
@@ -111,9 +111,9 @@ class ConvDecoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         layers: list[nn.Module] = [nn.Conv2d(narrow, wide, 1), nn.GroupNorm(1, wide), nn.SiLU()]
         for width, after in zip(channels[:0:-1], channels[-2::-1], strict=True):
-            layers += [Doubling(width, after), nn.GroupNorm(1, after), nn.SiLU()]
-        last = Doubling(channels[0], in_channels)
-        quiet(last)
+            layers += [Upsample(width, after), nn.GroupNorm(1, after), nn.SiLU()]
+        last = Upsample(channels[0], in_channels)
+        scale_init_(last)
         layers.append(last)
         self.layers = nn.Sequential(*layers)
 
@@ -166,7 +166,7 @@ class ConvVAE(nn.Module):
         self.input_shape = (input_shape[0], input_shape[1])
         self.encoder = ConvEncoder(latent_dim, dropout, in_channels, channels, self.input_shape)
         self.decoder = ConvDecoder(latent_dim, dropout, in_channels, channels, self.input_shape)
-        self.principal = PrincipalAxes(latent_dim, in_channels * input_shape[0] * input_shape[1])
+        self.principal = PCAProjection(latent_dim, in_channels * input_shape[0] * input_shape[1])
         self.register_buffer("feature_mean", torch.zeros(in_channels, input_shape[0], 1))
         self.register_buffer("feature_std", torch.ones(in_channels, 1, 1))
 
@@ -178,7 +178,7 @@ class ConvVAE(nn.Module):
         features
             Features of training sounds, ``[N, C, F, T]``.
         noise_variance
-            See `PrincipalAxes.fit`.
+            See `PCAProjection.fit`.
         importance
             Spread to which each channel is brought, or all of them: the axes follow the channels that have more.
         """

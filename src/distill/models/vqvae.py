@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
 
 from distill.models.losses import reconstruction_loss
-from distill.models.vae import quiet
+from distill.models.vae import scale_init_
 
 #: Bands and frames that a code stands for: four layers halve four times.
 PATCH = 16
@@ -262,7 +262,7 @@ def _encoder(codebook_dim: int) -> nn.Sequential:
         layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.GroupNorm(1, width), nn.SiLU()]
         before = width
     last = nn.Conv2d(before, codebook_dim, 1)
-    quiet(last)
+    scale_init_(last)
     return nn.Sequential(*layers, last)
 
 
@@ -275,7 +275,7 @@ def _decoder(codebook_dim: int) -> nn.Sequential:
     for width, after in zip(_CHANNELS[:0:-1], _CHANNELS[-2::-1], strict=True):
         layers += [nn.ConvTranspose2d(width, after, 4, stride=2, padding=1), nn.GroupNorm(1, after), nn.SiLU()]
     last = nn.ConvTranspose2d(_CHANNELS[0], 1, 4, stride=2, padding=1)
-    quiet(last)
+    scale_init_(last)
     return nn.Sequential(*layers, last)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
-from distill.interpreter import hand_over_quickly
 from distill.playback.devices import OutputDevice, fresh_portaudio, index_of
+from distill.runtime import set_switch_interval
 
 PREFERRED_RATE = 48_000
 
@@ -68,7 +68,7 @@ class Output:
         PlaybackError
             There is no PortAudio or no device, or the device is busy.
         """
-        hand_over_quickly()
+        set_switch_interval()
         sounddevice = fresh_portaudio()
         number = index_of(sounddevice, device) if device is not None else None
         #: Whether the system's default device stands in for the one that was asked for.

@@ -21,7 +21,7 @@ from distill.playback.devices import OutputDevice, find_outputs
 from distill.playback.output import Fill, Output
 from distill.playback.sound import load_sound
 from distill.playback.status import PlayerState, PlayerStatus
-from distill.playback.tracks import Request, make_tracks
+from distill.playback.tracks import PlayRequest, make_tracks
 from distill.playback.voice import Track, Voice
 
 log = logging.getLogger(__name__)
@@ -78,14 +78,14 @@ class Player:
 
     def play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a file from ``start_seconds`` on, in place of what is heard now."""
-        self._ask(lambda: self._begin(Request((path,), 0, start_seconds)))
+        self._ask(lambda: self._begin(PlayRequest((path,), 0, start_seconds)))
 
     def compare(self, path: Path, other: Path, start_seconds: float | None = None, hears_other: bool = False) -> None:
         """Play a file so that `toggle` can switch to another one and back, both at the same loudness.
 
         Where one of the two is heard already, it goes on from there, unless ``start_seconds`` says otherwise.
         """
-        request = Request((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
+        request = PlayRequest((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
         self._ask(lambda: self._begin(request))
 
     def toggle(self) -> None:
@@ -184,7 +184,7 @@ class Player:
                 command()
             except PlaybackError as exc:
                 state = self._status.state
-                self._tell(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=str(exc)))
+                self._notify(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=str(exc)))
 
     def _next_command(self) -> Callable[[], None] | None:
         """Wait for a command, with an eye on the device while a sound plays."""
@@ -195,7 +195,7 @@ class Player:
                 return self._lose_device
         return self._commands.get()
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: PlayRequest) -> None:
         goes_on = request.goes_on and self._status.state is PlayerState.PLAYING and self._status.path in request.paths
         if not goes_on:
             self._silence()
@@ -216,9 +216,9 @@ class Player:
                 output.start()
         except PlaybackError as exc:
             self._close_output()  # the next one is opened with a fresh look for devices
-            self._tell(replace(status, state=PlayerState.NO_DEVICE, error=str(exc)))
+            self._notify(replace(status, state=PlayerState.NO_DEVICE, error=str(exc)))
             return
-        self._tell(replace(status, peaks=track.peaks, note=self._note(output)))
+        self._notify(replace(status, peaks=track.peaks, note=self._note(output)))
 
     def _note(self, output: Output) -> str | None:
         if not output.is_stand_in or self._device is None:
@@ -237,13 +237,13 @@ class Player:
         other = 1 - status.pair.index(status.path)
         if status.state is PlayerState.PLAYING and voice is not None:
             track = voice.track = self._tracks[other]
-            self._tell(replace(status, path=status.pair[other], peaks=track.peaks))
+            self._notify(replace(status, path=status.pair[other], peaks=track.peaks))
         else:
-            self._begin(Request(status.pair, other))
+            self._begin(PlayRequest(status.pair, other))
 
     def _stop(self) -> None:
         self._silence()
-        self._tell(replace(self._status, state=PlayerState.IDLE, error=None))
+        self._notify(replace(self._status, state=PlayerState.IDLE, error=None))
 
     def _silence(self) -> None:
         self._voice = None
@@ -281,7 +281,7 @@ class Player:
         status, again = self._status, None
         if status.state is PlayerState.PLAYING and status.path is not None:
             paths = status.pair or (status.path,)
-            again = Request(paths, paths.index(status.path), self.position_seconds)
+            again = PlayRequest(paths, paths.index(status.path), self.position_seconds)
         self._close_output()
         yield
         if again is not None:
@@ -289,7 +289,7 @@ class Player:
 
     def _lose_device(self) -> None:
         message = "The sound device is gone. Connect one, and click again."
-        self._tell(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
+        self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
         self._close_output()  # after it is told: a driver that hangs may hang in here, too
 
     def _after_drained(self, voice: Voice) -> None:
@@ -300,7 +300,7 @@ class Player:
         else:
             self._lose_device()
 
-    def _tell(self, status: PlayerStatus) -> None:
+    def _notify(self, status: PlayerStatus) -> None:
         self._status = status
         if self.listener is not None:
             self.listener(status)

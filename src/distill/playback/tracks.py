@@ -20,7 +20,7 @@ PEAKS = 2048
 
 
 @dataclass(frozen=True)
-class Request:
+class PlayRequest:
     """What is to be heard: one sound, or two of which one is heard first.
 
     Attributes

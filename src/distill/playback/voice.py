@@ -90,12 +90,12 @@ class Voice:
         self._heard = track  # by the callback only
         self._gain = volume  # what has been reached on the way to the volume
         self._fade = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
-        self._jump = self._jumped = (self._place(start_seconds),)  # told apart by identity, so that none is lost
+        self._jump = self._jumped = (self._position(start_seconds),)  # told apart by identity, so that none is lost
         self._clock = (self._jump[0], self._jump[0], False)
 
     def jump(self, seconds: float) -> None:
         """Go on elsewhere in the sound, from the next block on."""
-        self._jump = (self._place(seconds),)
+        self._jump = (self._position(seconds),)
 
     @property
     def is_at_end(self) -> bool:
@@ -112,7 +112,7 @@ class Voice:
         heard = heard % length if has_wrapped else max(heard, origin)
         return min(max(heard, 0), length) / self.sample_rate
 
-    def _place(self, seconds: float) -> int:
+    def _position(self, seconds: float) -> int:
         return min(max(round(seconds * self.sample_rate), 0), self.track.end)
 
     # PortAudio's thread.

@@ -5,17 +5,7 @@ from typing import TYPE_CHECKING
 from distill.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from distill.archive import CHECKPOINT_VERSION
-    from distill.training.checkpoint import (
-        get_best_checkpoint,
-        list_checkpoints,
-        load_checkpoint,
-        load_vqvae_checkpoint,
-        manage_checkpoints,
-        save_checkpoint,
-        save_vqvae_checkpoint,
-    )
-    from distill.training.config import (
+    from distill.config.training import (
         ComplexSpectrogramConfig,
         OverfittingPreset,
         RegularizationConfig,
@@ -24,6 +14,28 @@ if TYPE_CHECKING:
         get_adaptive_config,
         get_adaptive_vqvae_config,
         get_effective_preview_interval,
+    )
+    from distill.events import (
+        EpochMetrics,
+        MetricsCallback,
+        PreparationProgress,
+        PreviewEvent,
+        StepMetrics,
+        TrainingCompleteEvent,
+        TrainingNotice,
+        VQEpochMetrics,
+        VQStepMetrics,
+    )
+    from distill.history import MetricsHistory, VQMetricsHistory
+    from distill.serialization.archive import CHECKPOINT_VERSION
+    from distill.training.checkpoint import (
+        get_best_checkpoint,
+        list_checkpoints,
+        load_checkpoint,
+        load_vqvae_checkpoint,
+        manage_checkpoints,
+        save_checkpoint,
+        save_vqvae_checkpoint,
     )
     from distill.training.dataset import AudioTrainingDataset, create_data_loaders
     from distill.training.loop import (
@@ -34,19 +46,6 @@ if TYPE_CHECKING:
         train_vqvae_epoch,
         validate_epoch,
         validate_vqvae_epoch,
-    )
-    from distill.training.metrics import (
-        EpochMetrics,
-        MetricsCallback,
-        MetricsHistory,
-        PreparationProgress,
-        PreviewEvent,
-        StepMetrics,
-        TrainingCompleteEvent,
-        TrainingNotice,
-        VQEpochMetrics,
-        VQMetricsHistory,
-        VQStepMetrics,
     )
     from distill.training.preview import (
         generate_preview,

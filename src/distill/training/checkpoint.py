@@ -10,23 +10,23 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from distill.archive import (
+from distill.errors import CheckpointError
+from distill.files import write_json
+from distill.runs.checkpoints import (
+    checkpoint_path,
+    get_best_checkpoint,
+    list_checkpoints,
+    manage_checkpoints,
+    sidecar_metadata,
+    sidecar_of,
+)
+from distill.serialization.archive import (
     CHECKPOINT_FORMAT,
     CHECKPOINT_VERSION,
     check_state,
     plain_config,
     read_checkpoint,
     write_archive,
-)
-from distill.errors import CheckpointError
-from distill.files import write_json
-from distill.training.checkpoint_folder import (
-    checkpoint_path,
-    facts_of,
-    get_best_checkpoint,
-    list_checkpoints,
-    manage_checkpoints,
-    sidecar_of,
 )
 
 __all__ = [
@@ -106,7 +106,7 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     sidecar_of(path).unlink(missing_ok=True)
     write_archive(path, checkpoint)
-    write_json(sidecar_of(path), facts_of(checkpoint))
+    write_json(sidecar_of(path), sidecar_metadata(checkpoint))
     return path
 
 

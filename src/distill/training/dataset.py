@@ -19,13 +19,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distill.audio.augmentation import AugmentationPipeline
-from distill.audio.cache import CachedSound, SoundCache, read_derived
+from distill.audio.cache.sound_cache import CachedSound, SoundCache, read_derived
 from distill.audio.corpus import SkippedSound
-from distill.audio.io import SAMPLE_RATE, DecodingCancelled
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.config.catalog import family_info
+from distill.config.training import AnyConfig
 from distill.errors import NotEnoughSoundsError, SoundError
-from distill.models.catalog import family_info, make_family
-from distill.training.config import AnyConfig
-from distill.training.split import split_by_file as split_by_file
+from distill.models.families import make_family
+from distill.training.data.split import split_by_file as split_by_file
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
 BLOCK_CHUNKS = 32
@@ -266,7 +267,7 @@ def create_data_loaders(
     variants = config.regularization.augmentation_expansion
     if family_info(config.family).loads_features:
         # Not at the top: FeatureDataset is built on the datasets of this module.
-        from distill.training.features import FeatureDataset
+        from distill.training.data.features import FeatureDataset
 
         family = make_family(config)
         train_features = FeatureDataset(train, family, augmentation_pipeline, variants)

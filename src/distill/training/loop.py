@@ -11,17 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.archive import read_checkpoint
-from distill.audio.io import DecodingCancelled
+from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.config.training import AnyConfig, VQVAEConfig, has_previews
 from distill.errors import CheckpointError, ConfigurationError
-from distill.models.family import EpochFacts
-from distill.training import ending, finishing
-from distill.training.adapters import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
-from distill.training.checkpoint import list_checkpoints
-from distill.training.config import AnyConfig, VQVAEConfig, has_previews
-from distill.training.epoch import Measured, train_steps, validate
-from distill.training.meter import StepMeter
-from distill.training.metrics import (
+from distill.events import (
     OVERFITTING_GAP,
     EpochMetrics,
     Event,
@@ -31,12 +24,19 @@ from distill.training.metrics import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.training.run import Request, Run, Teller, open_run, with_epochs
-from distill.training.run_folder import RunRecord
-from distill.training.saving import append_history, make_previews, report_write_errors, save_progress
-from distill.training.setup import set_up
-from distill.training.speed import computing_threads, pick_device
-from distill.training.step import TrainingStep
+from distill.models.families.family import EpochResult
+from distill.runs.folder import RunRecord
+from distill.serialization.archive import read_checkpoint
+from distill.training import early_finish, finalize
+from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
+from distill.training.checkpoint import list_checkpoints
+from distill.training.compute_plan import computing_threads, pick_device
+from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
+from distill.training.prepare import set_up
+from distill.training.run import EventSink, Run, RunRequest, open_run, with_epochs
+from distill.training.steps.epoch import ValidationResult, train_steps, validate
+from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.step import TrainingStep
 
 __all__ = [
     "resume_run",
@@ -76,7 +76,7 @@ def train(
     callback
         Takes each event, in the calling thread.
     cancel_event
-        Stops the run within one step, with a checkpoint.  A `distill.training.stopping.RunStop` can also ask to
+        Stops the run within one step, with a checkpoint.  A `distill.runs.stop_request.StopRequest` can also ask to
         finish: the run then ends as finished, with the epochs that it has made.
     resume_checkpoint
         Continues exactly where this checkpoint stands.
@@ -96,7 +96,7 @@ def train(
     DistillError
         The run could not be started, resumed or finished; `TrainingCompleteEvent` has then been told as well.
     """
-    request = Request(
+    request = RunRequest(
         config=config,
         file_paths=[Path(p) for p in file_paths],
         output_dir=Path(output_dir),
@@ -107,11 +107,11 @@ def train(
         dataset_name=dataset_name,
         model_name=model_name,
     )
-    tell, began = Teller(callback), time.perf_counter()
+    emit, began = EventSink(callback), time.perf_counter()
     run: Run | None = None
     outcome, error = "failed", None
     try:
-        run = open_run(request, tell)
+        run = open_run(request, emit)
         with computing_threads(config.num_threads):
             set_up(run)
         with computing_threads(run.speed.num_threads):
@@ -120,7 +120,7 @@ def train(
         outcome = "stopped"
     except BaseException as exc:
         error = exc
-    return ending.end(run, request, tell, outcome, error, time.perf_counter() - began)
+    return finalize.end(run, request, emit, outcome, error, time.perf_counter() - began)
 
 
 def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -149,13 +149,13 @@ def run_epochs(run: Run) -> bool:
             if not run.request.wants_finish:
                 return False
             if run.step == 0:
-                return finishing.end_after_last_epoch(run)
-        event = finishing.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
+                return early_finish.end_after_last_epoch(run)
+        event = early_finish.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
         if event is None:
             return False
         run.epoch, run.step = epoch + 1, 0
         run.history.add_epoch(event)  # type: ignore[arg-type]
-        run.tell(event)
+        run.emit(event)
         _warn(run, event)
         append_history(run)
         is_last = run.epoch == run.config.max_epochs
@@ -169,16 +169,16 @@ def run_epochs(run: Run) -> bool:
 
 def _train(run: Run) -> bool:
     """Take the steps of the epoch that are not done yet; False when the user stopped."""
-    assert run.material and run.model and run.optimizer and run.scheduler
-    loader = run.material.train_loader
+    assert run.training_data and run.model and run.optimizer and run.scheduler
+    loader = run.training_data.train_loader
     loader.batch_sampler.start_at(run.epoch, run.step)  # type: ignore[union-attr]
-    meter = StepMeter(
+    meter = LossReader(
         run.family,
         run.epoch,
-        run.material.steps_per_epoch,
+        run.training_data.steps_per_epoch,
         run.family.weights(run.epoch / run.kl_epochs),
         on_step=lambda step: _take_step(run, step),
-        on_notice=run.tell,
+        on_notice=run.emit,
         non_finite_run=run.non_finite_run,
     )
     clip = run.config.regularization.gradient_clip_norm
@@ -199,17 +199,17 @@ def _train(run: Run) -> bool:
 def _take_step(run: Run, step: StepMetrics | VQStepMetrics) -> None:
     run.history.add_step(step)  # type: ignore[arg-type]
     run.pace.add_step(step.step_time_s)
-    run.tell(step)
+    run.emit(step)
 
 
 def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     """Measure held-out and training sounds alike; None when the user stopped."""
-    assert run.material and run.scheduler and run.model
+    assert run.training_data and run.scheduler and run.model
     weights = run.family.weights(1.0)
     size = run.config.batch_size
-    val, probe = run.material.val_set, run.material.probe_items
-    measured: list[Measured] = []
-    for batches in (val.batches(range(len(val)), size), run.material.train_set.batches(probe, size)):
+    val, probe = run.training_data.val_set, run.training_data.probe_items
+    measured: list[ValidationResult] = []
+    for batches in (val.batches(range(len(val)), size), run.training_data.train_set.batches(probe, size)):
         found = validate(
             run.family,
             run.model,
@@ -223,9 +223,9 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             return None
         measured.append(found)
     held_out, trained = measured
-    epoch_seconds = run.pace.end_epoch(run.material.steps_per_epoch)
+    epoch_seconds = run.pace.end_epoch(run.training_data.steps_per_epoch)
     return run.family.epoch_event(
-        EpochFacts(
+        EpochResult(
             epoch=run.epoch,
             total_epochs=run.config.max_epochs,
             train_loss=trained.loss,
@@ -251,7 +251,7 @@ def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
         )
     for topic, notice in found.items():
         if topic not in run.warned:
-            run.tell(notice)
+            run.emit(notice)
     run.warned = set(found)
 
 
@@ -282,7 +282,7 @@ def resume_run(
     record = RunRecord.load(folder)
     checkpoint, notices = _newest_whole(folder / "checkpoints")
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         while notices:
             callback(notices.pop(0))  # type: ignore[misc]
         callback(event)  # type: ignore[misc]
@@ -292,7 +292,7 @@ def resume_run(
         record.file_paths,
         folder,
         _device_of(record),
-        tell if callback is not None else None,
+        emit if callback is not None else None,
         cancel_event,
         checkpoint,
         models_dir,

@@ -1,345 +1,41 @@
-"""What a run tells: events, and the history that collects them.
+"""Public names of events and histories; the classes are in `distill.events` and `distill.history`."""
 
-Events are plain dataclasses of numbers, strings and paths.  No torch here: the window imports this before torch.
-A history keeps steps in columns (one array of doubles for each field), so that a plot of 100 000 steps reads them
-without copying, and turns itself into standard JSON and back without losing a bit.
-"""
-
-import math
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
-
-#: Relative gap between validation and training loss above which a run is said to overfit.
-OVERFITTING_GAP = 0.2
-#: Raw KL (nat, summed over latents) of the validation set under which the posterior is said to have collapsed.
-COLLAPSE_KL = 0.5
-#: KL (nat) above which a latent counts as active.
-ACTIVE_LATENT_KL = 0.01
-
-
-#: Share of a codebook's entries in use under which a level is warned of.
-LOW_UTILIZATION = 0.3
-
-Health = Mapping[str, Mapping[str, float]]
-
-
-def utilization_warnings(health: Health) -> list[str]:
-    """Return a sentence for each level of a codebook that is hardly used."""
-    return [
-        f"Level {name.removeprefix('level_')}: utilization {level['utilization']:.0%} (below 30% threshold)"
-        for name, level in health.items()
-        if level["utilization"] < LOW_UTILIZATION
-    ]
-
-
-@dataclass(frozen=True)
-class StepMetrics:
-    """One training step of a VAE; losses are those of the running objective."""
-
-    epoch: int
-    step: int
-    total_steps: int
-    train_loss: float
-    recon_loss: float
-    kl_loss: float
-    kl_weight: float
-    learning_rate: float
-    step_time_s: float
-
-
-@dataclass(frozen=True)
-class EpochMetrics:
-    """One epoch of a VAE; ``train_loss`` and ``val_loss`` are measured alike, in eval mode with the final KL weight."""
-
-    epoch: int
-    total_epochs: int
-    train_loss: float
-    val_loss: float
-    val_recon_loss: float
-    val_kl_loss: float
-    kl_divergence: float
-    overfitting_gap: float
-    learning_rate: float
-    eta_seconds: float
-    elapsed_seconds: float
-    active_latents: int | None = None
-
-
-@dataclass(frozen=True)
-class VQStepMetrics:
-    """One training step of a VQ-VAE."""
-
-    epoch: int
-    step: int
-    total_steps: int
-    train_loss: float
-    recon_loss: float
-    commit_loss: float
-    commitment_weight: float
-    learning_rate: float
-    step_time_s: float
-    codebook_health: dict[str, dict[str, float]] | None = None
-
-
-@dataclass(frozen=True)
-class VQEpochMetrics:
-    """One epoch of a VQ-VAE."""
-
-    epoch: int
-    total_epochs: int
-    train_loss: float
-    val_loss: float
-    val_recon_loss: float
-    val_commit_loss: float
-    overfitting_gap: float
-    learning_rate: float
-    eta_seconds: float
-    elapsed_seconds: float
-    codebook_health: dict[str, dict[str, float]] | None = None
-    utilization_warnings: list[str] | None = None
-
-
-@dataclass(frozen=True)
-class PreviewEvent:
-    """A new sound: a sample, or a reconstruction (its original lies beside it)."""
-
-    epoch: int
-    audio_path: str
-    sample_rate: int
-
-
-@dataclass(frozen=True)
-class PreparationProgress:
-    """How far the work before the first step is: ``stage`` is a phrase for people."""
-
-    stage: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class TrainingNotice:
-    """Something that the user should know while training goes on.
-
-    ``topic`` is a short fixed word: skipped, resumed, speed, overfitting, collapse, codebook, non-finite,
-    checkpoint, preview, schedule, finished.
-    """
-
-    topic: str
-    message: str
-    level: Literal["info", "warning", "error"] = "warning"
-
-
-@dataclass(frozen=True)
-class TrainingCompleteEvent:
-    """The end of a run; exactly one, on every path, last.  A loss that was never measured is None."""
-
-    total_epochs: int
-    total_time_s: float
-    final_train_loss: float | None
-    final_val_loss: float | None
-    best_val_loss: float | None
-    best_epoch: int | None
-    outcome: Literal["finished", "stopped", "failed"] = "finished"
-    error: str | None = None
-
-
-Event = (
-    StepMetrics
-    | EpochMetrics
-    | VQStepMetrics
-    | VQEpochMetrics
-    | PreviewEvent
-    | PreparationProgress
-    | TrainingNotice
-    | TrainingCompleteEvent
+from distill.events import (
+    COLLAPSE_KL,
+    LOW_UTILIZATION,
+    OVERFITTING_GAP,
+    EpochMetrics,
+    Event,
+    MetricsCallback,
+    PreparationProgress,
+    PreviewEvent,
+    StepMetrics,
+    TrainingCompleteEvent,
+    TrainingNotice,
+    VQEpochMetrics,
+    VQStepMetrics,
+    event_to_dict,
+    utilization_warnings,
 )
-MetricsCallback = Callable[[Event], None]
+from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
 
-
-def to_json_value(value: Any) -> Any:
-    """Return ``value`` in the words of standard JSON; a number that is not finite becomes its name, as text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(k): to_json_value(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, array)):
-        return [to_json_value(v) for v in value]
-    return value
-
-
-def event_to_dict(event: Event) -> dict[str, Any]:
-    """Return ``{"event": class name, field: value, ...}``, ready for JSON."""
-    plain: dict[str, Any] = to_json_value(asdict(event))
-    return {"event": type(event).__name__, **plain}
-
-
-S = TypeVar("S", StepMetrics, VQStepMetrics)
-E = TypeVar("E", EpochMetrics, VQEpochMetrics)
-
-
-class _History(Generic[S, E]):
-    """Everything that a run measured, by step and by epoch."""
-
-    step_type: ClassVar[type[Any]]
-    epoch_type: ClassVar[type[Any]]
-    #: Name of the third loss term in steps (``kl_loss`` or ``commit_loss``) and of its curve.
-    term: ClassVar[tuple[str, str]]
-
-    def __init__(self) -> None:
-        self._columns: dict[str, array[Any] | list[Any]] = {f.name: _column(f.type) for f in fields(self.step_type)}
-        self.epochs: list[E] = []
-
-    def add_step(self, step: S) -> None:
-        """Append a step."""
-        count = self.step_count
-        try:
-            for name, column in self._columns.items():
-                column.append(getattr(step, name))
-        except (TypeError, OverflowError):  # no number: all of a step or nothing of it
-            for column in self._columns.values():
-                del column[count:]
-            raise
-
-    def add_epoch(self, epoch: E) -> None:
-        """Append an epoch."""
-        self.epochs.append(epoch)
-
-    def add_dict(self, data: Mapping[str, Any]) -> None:
-        """Append a step or an epoch from `event_to_dict`'s result; other events are passed over.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            A field is missing or is no number.
-        """
-        if data["event"] == self.step_type.__name__:
-            self.add_step(_rebuilt(self.step_type, data))
-        elif data["event"] == self.epoch_type.__name__:
-            self.add_epoch(_rebuilt(self.epoch_type, data))
-
-    def events(self) -> Iterator[S | E]:
-        """Yield steps and epochs in the order in which they happened."""
-        epochs = iter(self.epochs)
-        coming = next(epochs, None)
-        rows = zip(*self._columns.values(), strict=True)
-        for row in rows:
-            step: S = self.step_type(**dict(zip(self._columns, row, strict=True)))
-            while coming is not None and coming.epoch < step.epoch:
-                yield coming
-                coming = next(epochs, None)
-            yield step
-        while coming is not None:
-            yield coming
-            coming = next(epochs, None)
-
-    @property
-    def step_count(self) -> int:
-        """Number of steps."""
-        return len(self._columns["step"])
-
-    def step_column(self, name: str) -> Sequence[Any]:
-        """Return a field of all steps, in order: an ``array`` where the field is a number."""
-        return self._columns[name]
-
-    def get_loss_curves(self) -> dict[str, list[float]]:
-        """Return ``train_losses`` and ``val_losses`` by epoch, ``recon_losses`` and the third term's by step."""
-        field_name, curve = self.term
-        return {
-            "train_losses": [e.train_loss for e in self.epochs],
-            "val_losses": [e.val_loss for e in self.epochs],
-            "recon_losses": list(self._columns["recon_loss"]),
-            curve: list(self._columns[field_name]),
-        }
-
-    def get_best_epoch(self) -> int | None:
-        """Return the epoch of lowest finite validation loss, or None."""
-        best = min((e for e in self.epochs if math.isfinite(e.val_loss)), key=lambda e: e.val_loss, default=None)
-        return None if best is None else best.epoch
-
-    def compute_eta(
-        self, epoch: int, total_epochs: int, elapsed_seconds: float, epochs_done: int | None = None
-    ) -> float:
-        """Return the seconds left after ``epoch`` (counted from 0), from the mean time of an epoch so far.
-
-        ``epochs_done`` is the number of epochs that ``elapsed_seconds`` covers, where that is not ``epoch + 1``
-        (a resumed run).
-        """
-        done = epoch + 1 if epochs_done is None else epochs_done
-        return max(0.0, elapsed_seconds / max(done, 1) * (total_epochs - epoch - 1))
-
-    def is_overfitting(self) -> bool:
-        """Whether the newest epoch's gap is over `OVERFITTING_GAP`."""
-        return bool(self.epochs) and self.epochs[-1].overfitting_gap > OVERFITTING_GAP
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers; the way through JSON text and `from_dict` is exact."""
-        return {
-            "steps": {name: to_json_value(column) for name, column in self._columns.items()},
-            "epochs": [to_json_value(asdict(e)) for e in self.epochs],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild from `to_dict`'s result.
-
-        Raises
-        ------
-        ValueError
-            ``data`` is not such a result.
-        """
-        history = cls()
-        try:
-            steps, epochs = data["steps"], data["epochs"]
-            for f in fields(cls.step_type):
-                history._columns[f.name].extend(_parsed(f.type, v) for v in steps[f.name])
-            for row in epochs:
-                history.epochs.append(_rebuilt(cls.epoch_type, row))
-        except (KeyError, TypeError, AttributeError, OverflowError) as exc:
-            raise ValueError(f"The history of the run is not readable ({exc!r}).") from exc
-        if len({len(c) for c in history._columns.values()}) != 1:
-            raise ValueError("The history of the run is not readable: its columns differ in length.")
-        return history
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and repr(self.to_dict()) == repr(other.to_dict())
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _rebuilt(kind: type[Any], data: Mapping[str, Any]) -> Any:
-    """Return the dataclass ``kind`` with the fields that ``data`` has."""
-    return kind(**{f.name: _parsed(f.type, data[f.name]) for f in fields(kind) if f.name in data})
-
-
-def _column(annotation: object) -> "array[Any] | list[Any]":
-    return array("d") if annotation is float else array("q") if annotation is int else []
-
-
-def _parsed(annotation: object, value: Any) -> Any:
-    """Undo `to_json_value` for a field: numbers that are not finite come back from their names."""
-    if annotation is float and isinstance(value, (str, int)):
-        return float(value)
-    return _parsed_table(value) if isinstance(value, Mapping) else value
-
-
-def _parsed_table(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo `to_json_value` for nested numbers, in which a text can only be the name of one that is not finite."""
-    return {key: _parsed(float if isinstance(value, str) else None, value) for key, value in table.items()}
-
-
-class MetricsHistory(_History[StepMetrics, EpochMetrics]):
-    """History of a VAE."""
-
-    step_type, epoch_type, term = StepMetrics, EpochMetrics, ("kl_loss", "kl_losses")
-
-
-class VQMetricsHistory(_History[VQStepMetrics, VQEpochMetrics]):
-    """History of a VQ-VAE."""
-
-    step_type, epoch_type, term = VQStepMetrics, VQEpochMetrics, ("commit_loss", "commit_losses")
-
-
-AnyHistory = MetricsHistory | VQMetricsHistory
+__all__ = [
+    "COLLAPSE_KL",
+    "LOW_UTILIZATION",
+    "OVERFITTING_GAP",
+    "AnyHistory",
+    "EpochMetrics",
+    "Event",
+    "MetricsCallback",
+    "MetricsHistory",
+    "PreparationProgress",
+    "PreviewEvent",
+    "StepMetrics",
+    "TrainingCompleteEvent",
+    "TrainingNotice",
+    "VQEpochMetrics",
+    "VQMetricsHistory",
+    "VQStepMetrics",
+    "event_to_dict",
+    "utilization_warnings",
+]

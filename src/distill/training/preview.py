@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soxr
 
-from distill.audio.io import SAMPLE_RATE, write_wav
+from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from distill.audio.complex_spectrogram import ComplexSpectrogram
     from distill.audio.spectrogram import AudioSpectrogram
-    from distill.models.family import ModelFamily
+    from distill.models.families.family import ModelFamily
 
 #: Seed of the latents of all previews.
 PREVIEW_SEED = 0
@@ -128,7 +128,7 @@ def generate_preview(
     OSError
         A file cannot be written.
     """
-    from distill.models.matching import family_of
+    from distill.models.families.infer_family import family_of
 
     family = family_of(model, spectrogram)
     return write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate)
@@ -151,7 +151,7 @@ def generate_reconstruction_preview(
     OSError
         A file cannot be written.
     """
-    from distill.models.matching import family_of
+    from distill.models.families.infer_family import family_of
 
     family = family_of(model, spectrogram)
     chosen = waveforms[:num_samples]

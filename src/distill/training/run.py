@@ -14,16 +14,12 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
-from distill.archive import check_network, read_checkpoint
-from distill.audio.cache import CachedSound
+from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.corpus import RUN_MARKER
+from distill.config.catalog import config_from_dict
+from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
-from distill.models.catalog import config_from_dict, make_family
-from distill.models.family import ModelFamily
-from distill.training.config import AnyConfig
-from distill.training.features import FeatureDataset
-from distill.training.metrics import (
-    AnyHistory,
+from distill.events import (
     EpochMetrics,
     Event,
     MetricsCallback,
@@ -33,12 +29,17 @@ from distill.training.metrics import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.training.pace import Pace
-from distill.training.run_folder import RunFolder, RunRecord
-from distill.training.schedule import CosineFactor
-from distill.training.speed import Speed, pick_device
-from distill.training.stopping import pause_of, wants_finish
-from distill.training.writer import BackgroundWriter
+from distill.history import AnyHistory
+from distill.models.families import make_family
+from distill.models.families.family import ModelFamily
+from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.stop_request import pause_event_of, wants_finish
+from distill.serialization.archive import check_network, read_checkpoint
+from distill.training.background_writer import BackgroundWriter
+from distill.training.compute_plan import ComputePlan, pick_device
+from distill.training.data.features import FeatureDataset
+from distill.training.steps.eta import EtaEstimator
+from distill.training.steps.schedule import CosineFactor
 
 #: Seconds between two reports of how far the preparation is.
 _REPORT_INTERVAL_S = 0.1
@@ -50,7 +51,7 @@ _FREE_ON_RESUME = frozenset(
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What `train` was asked for."""
 
     config: AnyConfig
@@ -66,7 +67,7 @@ class Request:
     @property
     def pause_event(self) -> threading.Event:
         """What interrupts reading and measuring, which the wish to finish needs and must not interrupt."""
-        return pause_of(self.cancel_event)
+        return pause_event_of(self.cancel_event)
 
     @property
     def wants_finish(self) -> bool:
@@ -74,7 +75,7 @@ class Request:
         return wants_finish(self.cancel_event)
 
 
-class Teller:
+class EventSink:
     """Hands events to the callback, and keeps those that go to disk."""
 
     def __init__(self, callback: MetricsCallback | None) -> None:
@@ -101,7 +102,7 @@ class Teller:
 
 
 @dataclass
-class Material:
+class TrainingData:
     """What a run trains and measures on."""
 
     sounds: list[CachedSound]
@@ -131,18 +132,18 @@ class Run:
     ``epoch`` is the epoch in progress, ``step`` the number of its steps that are done.
     """
 
-    request: Request
+    request: RunRequest
     config: AnyConfig
     family: ModelFamily
     device: torch.device
     folder: RunFolder
     record: RunRecord
-    tell: Teller
+    emit: EventSink
     history: AnyHistory
     checkpoint: dict[str, Any] | None
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
-    speed: Speed = field(default_factory=Speed)
-    material: Material | None = None
+    speed: ComputePlan = field(default_factory=ComputePlan)
+    training_data: TrainingData | None = None
     model: nn.Module | None = None
     optimizer: AdamW | None = None
     scheduler: LambdaLR | None = None
@@ -154,7 +155,7 @@ class Run:
     saved_at: tuple[int, int] | None = None
     elapsed_before: float = 0.0
     started: float = field(default_factory=time.perf_counter)
-    pace: Pace = field(default_factory=Pace)
+    pace: EtaEstimator = field(default_factory=EtaEstimator)
     non_finite_run: int = 0
     began: bool = False
     warned: set[str] = field(default_factory=set)
@@ -166,7 +167,7 @@ class Run:
         return self.elapsed_before + time.perf_counter() - self.started
 
 
-def open_run(request: Request, tell: Teller) -> Run:
+def open_run(request: RunRequest, emit: EventSink) -> Run:
     """Claim the run's folder and read what is resumed; nothing is computed yet.
 
     Raises
@@ -197,10 +198,10 @@ def open_run(request: Request, tell: Teller) -> Run:
         folder.close()
         raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
     history = family.history_type()
-    return Run(request, config, family, device, folder, record, tell, history, checkpoint)
+    return Run(request, config, family, device, folder, record, emit, history, checkpoint)
 
 
-def _is_own(request: Request) -> bool:
+def _is_own(request: RunRequest) -> bool:
     """Whether the checkpoint that is resumed is one of the run in the folder."""
     assert request.resume_checkpoint is not None
     return request.resume_checkpoint.resolve().parent == (request.output_dir / "checkpoints").resolve()
@@ -213,7 +214,7 @@ def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
     return RunRecord.load(folder).config == config
 
 
-def _record(request: Request, resuming: bool) -> RunRecord:
+def _record(request: RunRequest, resuming: bool) -> RunRecord:
     sounds = [Path(p).absolute() for p in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
         # The sounds may have moved, and a run that begins again may have been given others.
@@ -226,7 +227,7 @@ def _record(request: Request, resuming: bool) -> RunRecord:
     )
 
 
-def _check_resumable(request: Request, checkpoint: dict[str, Any]) -> None:
+def _check_resumable(request: RunRequest, checkpoint: dict[str, Any]) -> None:
     assert request.resume_checkpoint is not None
     name = request.resume_checkpoint.name
     stored = config_from_dict(checkpoint["training_config"])

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.training.config import AnyConfig, VQVAEConfig
+from distill.config.training import AnyConfig, VQVAEConfig
+from distill.events import MetricsCallback
+from distill.runs.stop_request import StopRequest
 from distill.training.loop import train
-from distill.training.metrics import MetricsCallback
-from distill.training.stopping import RunStop
 
 
 class TrainingRunner:
@@ -20,7 +20,7 @@ class TrainingRunner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._cancel = RunStop()
+        self._cancel = StopRequest()
         self._error: Exception | None = None
         self._result: dict[str, Any] | None = None
 
@@ -81,10 +81,10 @@ class TrainingRunner:
         with self._lock:
             if self.is_running():
                 raise RuntimeError("A training is running already. Cancel it and wait for its end first.")
-            self._cancel = RunStop()
+            self._cancel = StopRequest()
             self._error = self._result = None
 
-            def work(cancel: RunStop = self._cancel) -> None:
+            def work(cancel: StopRequest = self._cancel) -> None:
                 try:
                     self._result = train(config, files, output_dir, device, callback, cancel, checkpoint)
                 except Exception as exc:  # the border of a run: kept for `last_error`

@@ -1,0 +1,1 @@
+"""Caches of decoded sounds, content hashes and waveform overviews."""

@@ -1,0 +1,121 @@
+"""The content hash of a sound file, and a memory of it, so that a file that did not change is not read again.
+
+The memory is a text file to which each process appends one line a file: ``[path, size, mtime_ns, hash]``.  A line
+that cannot be read is no memory of anything; losing all of them costs reading the files once more.  Appending is why
+it does not go through `write_whole`: rewriting the whole list for each of 500 files would cost more than hashing.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
+from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.files import write_whole
+
+_BLOCK_BYTES = 1 << 20
+# A file may be written twice within one tick of its time stamp (2 s on FAT); a younger one is hashed every time.
+_SETTLED_NS = 2_500_000_000
+
+Key = tuple[str, int, int]
+
+
+class HashIndex:
+    """Content hashes by path, size and time of change.
+
+    Parameters
+    ----------
+    file
+        Where they are remembered.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[Key, str] = {}
+        self._lock = threading.Lock()
+        self._loaded = False
+
+    def content_hash(self, path: Path, cancel_event: threading.Event | None = None) -> str:
+        """Return the content hash of a file (blake2b of its bytes, 40 hexadecimal digits).
+
+        Raises
+        ------
+        UnreachableSoundError
+            The file cannot be read; the message is the reason alone.
+        DecodingCancelled
+            ``cancel_event`` was set.
+        """
+        try:
+            key = file_key(path)
+            with self._lock:
+                self._load()
+                known = self._known.get(key)
+            if known is not None and os.access(path, os.R_OK):
+                return known
+            found = _hash_file(path, cancel_event)
+            settled = time.time_ns() - key[2] > _SETTLED_NS
+            if settled and file_key(path) == key:
+                self._remember(key, found)
+        except OSError as exc:
+            raise UnreachableSoundError(os_reason(exc)) from exc
+        return found
+
+    def _load(self) -> None:
+        """Read the memory, once."""
+        if self._loaded:
+            return
+        self._loaded = True
+        try:
+            lines = self._file.read_bytes().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            with suppress(ValueError, TypeError):
+                name, size, mtime_ns, found = json.loads(line)
+                if isinstance(name, str) and isinstance(found, str) and len(found) == 40 and found.isalnum():
+                    self._known[(name, int(size), int(mtime_ns))] = found
+        if len(lines) > 4 * len(self._known) + 1000:
+            self._rewrite()
+
+    def _remember(self, key: Key, found: str) -> None:
+        with self._lock:
+            self._known[key] = found
+            with suppress(OSError):
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                with self._file.open("ab") as file:
+                    file.write(_line(key, found))
+
+    def _rewrite(self) -> None:
+        with suppress(OSError), write_whole(self._file) as file:
+            file.writelines(_line(key, found) for key, found in self._known.items())
+
+
+def _line(key: Key, found: str) -> bytes:
+    # It begins with a line end too: the line before may have been cut by a crash.
+    return f"\n{json.dumps([*key, found])}\n".encode("ascii")
+
+
+def file_key(path: Path) -> Key:
+    """Return what changes when a file's content changes.
+
+    Raises
+    ------
+    OSError
+        The file is not there, or its folder cannot be read.
+    """
+    status = path.stat()
+    return os.path.abspath(path), status.st_size, status.st_mtime_ns  # noqa: PTH100 - Path has no such call
+
+
+def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:
+    digest = hashlib.blake2b(digest_size=20)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if cancel_event is not None and cancel_event.is_set():
+                raise DecodingCancelled
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,164 @@
+"""A folder of files that can be computed again: written whole, kept under a size, shared by threads and processes.
+
+Two processes may compute the same file at once; each renames its own whole copy into place and the last one wins.
+Threads of one process wait for each other instead.  When the folder grows over its limit, what was used longest ago
+goes; what this process uses stays, and so does what any process has used within `LEASE_S`, because a process renews
+the time stamps of what it reads.
+"""
+
+import errno
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.errors import DistillError
+from distill.files import PARTIAL_SUFFIX, write_whole
+
+#: Seconds for which a file that some process has used is safe from the others.
+LEASE_S = 3600.0
+_RENEW_S = LEASE_S / 6
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+# Of the whole process, so that two stores of one folder (the window's and the run's) know of each other.
+_in_use: dict[str, float] = {}  # path -> when its time stamp was renewed (monotonic seconds)
+_busy: set[str] = set()
+_changed = threading.Condition()
+
+
+class DiskCache:
+    """One such folder.
+
+    Parameters
+    ----------
+    folder
+        The folder; it is made when something is written.
+    max_bytes
+        Size over which the least recently used files are deleted.  The limit is never more than half of what the
+        disk would have free without this folder.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self._size = sum(size for _, size, _ in self._files())
+        self.max_bytes = min(max_bytes, (_free_bytes(folder) + self._size) // 2)
+        self._sweep_at = self.max_bytes
+
+    def use(self, path: Path) -> None:
+        """Note that this process uses a file, so that nobody deletes it."""
+        now, name = time.monotonic(), str(path)
+        if now - _in_use.get(name, -_RENEW_S) >= _RENEW_S:
+            with suppress(OSError):  # the disk may be read-only by now
+                os.utime(path)
+            _in_use[name] = now
+
+    @contextmanager
+    def locked(self, path: Path, cancel_event: threading.Event | None = None) -> Iterator[None]:
+        """Hold the other threads of this process off a file while it is checked or made.
+
+        Raises
+        ------
+        DecodingCancelled
+            ``cancel_event`` was set while waiting.
+        """
+        name = str(path)
+        with _changed:
+            while name in _busy:
+                if cancel_event is not None and cancel_event.is_set():
+                    raise DecodingCancelled
+                _changed.wait(0.05 if cancel_event is not None else None)
+            _busy.add(name)
+        try:
+            yield
+        finally:
+            with _changed:
+                _busy.discard(name)
+                _changed.notify_all()
+
+    def write(self, path: Path, fill: Callable[[IO[bytes]], None]) -> None:
+        """Write a file whole, and make room for it where the disk is full.
+
+        Parameters
+        ----------
+        path
+            A file in the store's folder.
+        fill
+            Writes the content into an open file; it is called again when the disk was full and old files could be
+            deleted.
+
+        Raises
+        ------
+        DistillError
+            The disk is full, or the folder cannot be written to.
+        """
+        try:
+            self._write(path, fill)
+        except OSError as exc:
+            if exc.errno not in _FULL or not self._sweep(0):
+                raise self.user_error(exc) from exc
+            try:
+                self._write(path, fill)
+            except OSError as again:
+                raise self.user_error(again) from again
+        self.use(path)
+        with suppress(OSError):
+            self._size += path.stat().st_size
+        if self._size > self._sweep_at:
+            self._sweep(self.max_bytes)
+            # What is left over the limit is in use; look again only when a good deal has been added.
+            self._sweep_at = max(self.max_bytes, self._size + self.max_bytes // 20)
+
+    def _write(self, path: Path, fill: Callable[[IO[bytes]], None]) -> None:
+        with write_whole(path) as file:
+            fill(file)
+
+    def user_error(self, error: OSError) -> DistillError:
+        """Return what to tell the user when the folder cannot be written to."""
+        if error.errno in _FULL:
+            return DistillError(
+                f"The disk that holds the cache folder {self.folder} is full. Free some space on it, or set "
+                "DISTILL_HOME to a folder on a larger disk, and start again."
+            )
+        words = os.strerror(error.errno) if error.errno else str(error)
+        return DistillError(
+            f"The cache folder {self.folder} cannot be written to ({words}). Make it writable, or set DISTILL_HOME "
+            "to another folder, and start again."
+        )
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Return ``(last use, bytes, path)`` of all files."""
+        found = []
+        with suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if entry.is_file(follow_symlinks=False):
+                        status = entry.stat(follow_symlinks=False)
+                        found.append((status.st_mtime, status.st_size, Path(entry.path)))
+        return found
+
+    def _sweep(self, target: int) -> int:
+        """Delete what was used longest ago until the folder holds ``target`` bytes; return the bytes freed."""
+        files = sorted(self._files())
+        total, freed, safe_from = sum(size for _, size, _ in files), 0, time.time() - LEASE_S
+        for used, size, path in files:
+            if total - freed <= target and path.suffix != PARTIAL_SUFFIX:
+                continue
+            if used > safe_from or str(path) in _in_use:
+                continue
+            with suppress(OSError):  # another process was faster
+                path.unlink()
+                freed += size
+        self._size = total - freed
+        return freed
+
+
+def _free_bytes(folder: Path) -> int:
+    for position in (folder, *folder.parents):
+        with suppress(OSError):
+            return shutil.disk_usage(position).free
+    return 0

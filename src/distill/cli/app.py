@@ -1,0 +1,295 @@
+"""``distill train`` and its sisters: what the window does, in a terminal.
+
+The engine is the same, and so are its files: a run that was started here can be resumed in the window, and the other
+way round.  torch is imported inside the commands that need it, so that help and wrong usage answer at once.
+
+Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 failed with one sentence, 2 wrong usage.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from distill import __version__, diagnostics, paths
+from distill.cli import generate, library
+from distill.cli.options import (
+    Device,
+    Epochs,
+    Family,
+    Json,
+    OptionalSounds,
+    Precision,
+    Preset,
+    Seed,
+    Sounds,
+    Threads,
+)
+from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
+from distill.errors import DistillError
+from distill.events import Event
+from distill.runtime import EXIT_STOPPED, stop_on_signal
+
+_STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
+
+app = typer.Typer(
+    name="distill",
+    help="Train a small audio model on your own sounds, and hear it learn.",
+    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds.",
+    add_completion=False,
+    rich_markup_mode=None,  # plain text: what is wrong on one line, for people and for logs
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+generate.register(app)
+library.register(app)
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
+    try:
+        typer.main.get_command(app)(arguments, prog_name="distill")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except DistillError as error:
+        print(f"distill: {printable_lines(error)}", file=sys.stderr)
+        return 1
+    except Exception as error:  # the border: what gets here is a bug
+        diagnostics.start()
+        made = diagnostics.report(error)
+        print(
+            f"distill: something went wrong that should not ({printable(made.summary)}). "
+            f"Please report it with the log: {diagnostics.log_file()}",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+# --- commands ----------------------------------------------------------------------------------------------------
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"distill {__version__}")
+        raise typer.Exit
+
+
+def _test_itself(wanted: bool) -> None:
+    if wanted:
+        from distill import selftest
+
+        raise typer.Exit(selftest.run())
+
+
+@app.callback()
+def _all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    selftest: Annotated[
+        bool,
+        typer.Option("--selftest", callback=_test_itself, is_eager=True, help="Check this installation and leave."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: distill train ~/sounds/bells --epochs 300 --name bells")
+def train(
+    sounds: OptionalSounds = None,
+    family: Family = "vae",
+    epochs: Epochs = None,
+    preset: Preset = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="New folder for the run; without it one is made in your data folder."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the run and its model; without it that of the sounds.")] = "",
+    seed: Seed = 0,
+    demo: Annotated[bool, typer.Option("--demo", help="Train on Distill's own demo sounds.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a new model on sounds.  Ctrl-C stops with a checkpoint; distill resume goes on from there."""
+    given = list(sounds or [])
+    if not given and not demo:
+        raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
+    dataset = _dataset_name(given, demo)
+    run_dir = out if out is not None else paths.new_run_dir(name or dataset)
+    _refuse_inside(run_dir, given)
+
+    from distill.config.factory import make_config
+
+    settings = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
+    make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
+    with _stoppable(_STOPPING) as stop:
+        files, usable = _find_sounds(given, demo, stop)
+        config = make_config(family, max(usable, 1), preset, epochs, **settings)
+        _say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
+
+        from distill.training.loop import train as run_training
+
+        def run(show: Callable[[Event], None]) -> dict[str, Any]:
+            return run_training(
+                config, files, run_dir, device, callback=show, cancel_event=stop,
+                models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset,
+            )  # fmt: skip
+
+        _run(run, make_display(as_json, config.max_epochs), stop, as_json)
+
+
+@app.command(epilog="Example: distill resume ~/runs/bells --epochs 500")
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
+    epochs: Epochs = None,
+    as_json: Json = False,
+) -> None:
+    """Continue a run from its newest whole checkpoint; --epochs extends it."""
+    with _stoppable(_STOPPING) as stop:
+        from distill.training.loop import resume_run
+
+        def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
+            return resume_run(run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir())
+
+        _run(run_on, make_display(as_json, epochs), stop, as_json)
+
+
+@app.command(epilog="Example: distill finish ~/runs/bells")
+def finish(
+    run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Call a stopped run finished, with the epochs that it has made; one that was killed gets its model now."""
+    from distill.runs.actions import mark_finished
+
+    if mark_finished(run):
+        _say(f"Finished. Model: {printable(run / 'model.distill')}", as_json)
+        return
+    with _stoppable(_STOPPING) as stop:
+        from distill.runs.stop_request import StopRequest
+        from distill.training.loop import resume_run
+
+        def end(show: Callable[[Event], None]) -> dict[str, Any]:
+            wish = StopRequest(paused=stop)
+            wish.finish()
+            return resume_run(run, callback=show, cancel_event=wish, models_dir=paths.models_dir())
+
+        _run(end, make_display(as_json, None), stop, as_json)
+
+
+@app.command(epilog="Example: distill inspect ~/sounds/bells")
+def inspect(sounds: Sounds) -> None:
+    """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded."""
+    from distill.audio.cache.sound_cache import SoundCache
+    from distill.audio.corpus import check_sounds, scan_sounds
+
+    with _stoppable("Stopping.") as stop:
+        found = scan_sounds(sounds, cancel_event=stop)
+        reasons: dict[Path, str | None] = {}
+        check_sounds(found.entries, SoundCache(), lambda entry, reason: reasons.update({entry.path: reason}), stop)
+        if stop.is_set():
+            raise typer.Exit(EXIT_STOPPED)
+    usable = [entry for entry in found.entries if reasons[entry.path] is None]
+    skipped = {sound.path: sound.reason for sound in found.skipped}
+    skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
+    for entry in usable:
+        sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
+        print(f"usable   {sound}  {printable(entry.path)}")
+    for path, reason in sorted(skipped.items()):
+        print(f"left out {printable(path)}: {printable(reason)}")
+    total = duration(sum(entry.duration_s for entry in usable))
+    print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
+    if len(usable) < 2:
+        raise DistillError("Training needs at least two usable sounds. Add more sounds, or repair those left out.")
+
+
+# --- what the commands share -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _stoppable(message: str) -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
+    from distill.audio.decoding.sound_file import DecodingCancelled
+
+    with stop_on_signal(message) as stop:
+        try:
+            yield stop
+        except DecodingCancelled:
+            raise typer.Exit(EXIT_STOPPED) from None
+
+
+def _run(
+    run: Callable[[Callable[[Event], None]], dict[str, Any]], display: Display, stop: threading.Event, as_json: bool
+) -> None:
+    """Run the engine under a display, say where its files are, and leave with the exit code of its outcome."""
+    diagnostics.start()
+    with display:
+        result = run(_stop_at_closed_pipe(display, stop))
+    run_dir = Path(result["output_dir"])
+    model_file = run_dir / "model.distill"
+    if model_file.exists():
+        _say(f"Model: {printable(model_file)}", as_json)
+    if result["outcome"] == "stopped":
+        _say(f'Go on with: distill resume "{printable(run_dir)}"', as_json)
+        raise typer.Exit(EXIT_STOPPED)
+
+
+def _stop_at_closed_pipe(display: Display, stop: threading.Event) -> Callable[[Event], None]:
+    """Return a callback that stops the run when nobody reads its output any more (``distill train ... | head``)."""
+
+    def show(event: Event) -> None:
+        try:
+            display(event)
+        except BrokenPipeError:
+            stop.set()
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+    return show
+
+
+def _say(message: str, as_json: bool) -> None:
+    """Print a line for people: beside the events where those are for a program."""
+    print(message, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def _find_sounds(given: list[Path], demo: bool, stop: threading.Event) -> tuple[list[Path], int]:
+    """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
+    from distill.audio.corpus import scan_sounds
+
+    if demo:
+        from distill.audio.demo.sounds import write_demo_sounds
+
+        given = [*given, *write_demo_sounds()]
+    found = scan_sounds(given, cancel_event=stop)
+    files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
+    return files, len(found.entries)
+
+
+def _dataset_name(given: list[Path], demo: bool) -> str:
+    """Return what the sounds are called together."""
+    names = ["Demo sounds"] if demo else []
+    names += [path.resolve().name if path.is_dir() else path.stem for path in given]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _refuse_inside(run_dir: Path, given: list[Path]) -> None:
+    """Refuse a run's folder inside a folder of sounds: its previews would become sounds of the next run."""
+    target = run_dir.resolve()
+    for folder in given:
+        if folder.is_dir() and target.is_relative_to(folder.resolve()):
+            raise typer.BadParameter(
+                f"The run's folder {printable(run_dir)} would lie inside the folder of sounds {printable(folder)}. "
+                "Choose another one with --out."
+            )

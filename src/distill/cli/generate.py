@@ -1,0 +1,243 @@
+"""The commands that make sound with a finished model: sample, transform, reconstruct, remake, encode, decode."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from distill import paths
+from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
+from distill.cli.options import ExportedFormat, ModelFile, Rate, SoundFile, Stereo
+from distill.cli.terminal import printable
+from distill.errors import ConfigurationError, DistillError
+from distill.runtime import EXIT_STOPPED, stop_on_signal
+
+if TYPE_CHECKING:
+    from distill.generation.generated_sound import GeneratedSound
+
+MAX_SAMPLES = 1000
+
+OutFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT", dir_okay=False, help="The sound file to write: .wav, .flac, .ogg or .mp3. None is overwritten."
+    ),
+]
+CodesFile = Annotated[Path, typer.Argument(metavar="CODES", dir_okay=False, help="The file of codes (.npz).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog="Example: distill sample bells.distill --count 8 --seed 1 --out ~/new-bells")(sample)
+    app.command(epilog="Example: distill transform bells.distill rain.wav rain-of-bells.flac --mix 0.7")(transform)
+    app.command(epilog="Example: distill reconstruct bells.distill bell.wav bell-again.wav")(reconstruct)
+    app.command(epilog="Example: distill remake bells_seed1_03.wav again.wav --format wav24")(remake)
+    app.command(epilog="Example: distill encode bells.distill bell.wav bell.npz")(encode)
+    app.command(epilog="Example: distill decode bells.distill bell.npz bell-again.wav")(decode)
+
+
+def sample(
+    model: ModelFile,
+    count: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sounds, one chunk each.")] = 4,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
+    ] = None,
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write to.")] = Path(),
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=4.0, help="How far sounds stray: under 1 more typical, over 1 odder.")
+    ] = 1.0,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Make new sounds from random latents.  The file names hold the seed that brings them back."""
+    options = _options(format or "wav16", rate, stereo)
+    with _stoppable() as stop:
+        from distill.generation.generated_sound import make_new
+        from distill.models.persistence import open_model
+
+        for made in make_new(open_model(model), model, count, seed, temperature, stop):
+            name = f"{paths.slug(model.stem)}_seed{made.recipe.seed}_{made.recipe.number:02d}{options.kind.suffix}"
+            _write(out / name, made, options)
+
+
+def transform(
+    model: ModelFile,
+    source: SoundFile,
+    target: OutFile,
+    mix: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The model's share of the result; the rest is the sound itself.")
+    ] = 1.0,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Send a sound of any length through a model, without seams, and blend it with itself."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop, _reading(source):
+        from distill.generation.generated_sound import transform_file
+        from distill.models.persistence import open_model
+
+        _write(target, transform_file(open_model(model), model, source, mix, cancel_event=stop), options)
+
+
+def reconstruct(
+    model: ModelFile,
+    source: SoundFile,
+    target: OutFile,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Send a sound through a model and back, chunk by chunk: what of it the model has understood."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop, _reading(source):
+        from distill.audio.decoding.sound_file import decode_sound
+
+        decode_sound(source, stop)  # a sound that cannot be used is told before the model is opened
+        from distill.generation.generated_sound import reconstruct_file
+        from distill.models.persistence import open_model
+
+        _write(target, reconstruct_file(open_model(model), model, source, stop), options)
+
+
+def remake(
+    source: SoundFile,
+    target: OutFile,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Make a sound again that Distill made, from the recipe in its file: in another format, or after an edit."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop:
+        from distill.generation.generated_sound import remake as make_again
+        from distill.generation.recipe import read_recipe
+        from distill.library.model_library import ModelLibrary
+
+        recipe = read_recipe(source)
+        if recipe is None:
+            raise DistillError(f"{source} does not say how it was made: it was not made by Distill, or was edited.")
+        _write(target, make_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop), options)
+
+
+def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
+    """Write the codes that a residual-VQ model hears in a sound: a NumPy archive, described in the README."""
+    if target.suffix.lower() != ".npz":
+        raise typer.BadParameter(f"CODES is written as a NumPy archive, so its name must end in .npz: {target}")
+    with _reading(source):
+        from distill.audio.decoding.sound_file import decode_sound
+
+        audio = decode_sound(source)
+    import torch
+
+    from distill.models.codes import save_codes
+    from distill.models.persistence import load_model_v2
+
+    codes = load_model_v2(model).encode(torch.from_numpy(audio)[None, None])
+    with _writing(target):
+        save_codes(target, codes)
+    print(target)
+
+
+def decode(
+    model: ModelFile,
+    source: CodesFile,
+    target: OutFile,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Turn codes back into the sound that their residual-VQ model hears in them."""
+    options = _options_of(target, format, rate, stereo)
+    from distill.audio.export import export_sound
+    from distill.models.codes import load_codes
+    from distill.models.persistence import load_model_v2
+
+    codes = load_codes(source)
+    sound = load_model_v2(model).decode(codes)[0, 0].cpu().numpy()
+    with _writing(target):
+        print(export_sound(target, sound, options).path)
+
+
+# --- what the commands share -------------------------------------------------------------------------------------
+
+
+def _options(format: str, rate: int, stereo: bool) -> ExportOptions:
+    if rate not in RATES:
+        raise typer.BadParameter(f"--rate must be one of {', '.join(map(str, RATES))}, not {rate}.")
+    try:
+        return ExportOptions(format, rate, stereo)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _options_of(target: Path, format: str | None, rate: int, stereo: bool) -> ExportOptions:
+    """Return the options for a file whose name says what it is, unless ``--format`` says it more exactly."""
+    try:
+        options = _options(format or format_of_suffix(target.suffix).key, rate, stereo)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from error
+    if target.suffix.lower() != options.kind.suffix:
+        raise typer.BadParameter(
+            f"OUT is written as {options.kind.label}, so its name must end in {options.kind.suffix}: "
+            f"{printable(target)}"
+        )
+    return options
+
+
+def _refuse_same(target: Path, source: Path) -> None:
+    if target.exists() and target.samefile(source):
+        raise typer.BadParameter("OUT is IN itself. Choose another name.")
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C sets; what is written by then stays."""
+    with stop_on_signal("Stopping.") as stop:
+        from distill.audio.decoding.sound_file import DecodingCancelled
+
+        try:
+            yield stop
+        except DecodingCancelled:
+            raise typer.Exit(EXIT_STOPPED) from None
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    from distill.errors import SoundError
+
+    try:
+        yield
+    except SoundError as error:
+        raise DistillError(f"{source} cannot be used: {error}") from error
+
+
+def _write(target: Path, made: "GeneratedSound", options: ExportOptions) -> None:
+    """Write a made sound with its recipe, remember it in the history, and print its path."""
+    from distill.audio.export import export_sound
+    from distill.generation.history import GeneratedEntry, GeneratedHistory
+
+    with _writing(target):
+        written = export_sound(target, made.audio, options, made.recipe.title(), made.recipe.to_text()).path
+    print(written, flush=True)
+    try:
+        GeneratedHistory().add([GeneratedEntry(written.absolute(), made.recipe)])
+    except OSError as error:
+        print(f"Note: the history of made sounds could not be written ({error.strerror or error}).", file=sys.stderr)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DistillError(f"{target} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,78 @@
+"""Options and arguments of the commands; settings take their help and range from the configuration's fields."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from distill.audio.export_options import FORMATS, RATES
+from distill.config.catalog import FAMILIES
+from distill.config.training import OverfittingPreset, RunConfig
+
+_FIELDS = {item.name: item for item in fields(RunConfig)}
+
+
+def _help_of(name: str) -> str:
+    return str(_FIELDS[name].metadata["help"])
+
+
+def _number(name: str, flag: str) -> Any:
+    """Return an option for a whole-number setting."""
+    meta = _FIELDS[name].metadata
+    return typer.Option(flag, help=meta["help"], min=int(meta["low"]), max=int(meta["high"]), show_default=False)
+
+
+def _choice(flag: str, help_text: str, *choices: str) -> Any:
+    """Return an option that takes one of some words."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}.")
+        return text
+
+    return typer.Option(flag, help=f"{help_text} One of {', '.join(choices)}.", parser=parse, metavar="NAME")
+
+
+def _optional_choice(flag: str, help_text: str, *choices: str) -> Any:
+    """Return an option that takes one of some words, or is left out."""
+    option = _choice(flag, help_text, *choices)
+    option.show_default = False
+    return option
+
+
+def _threads(text: str) -> int | str:
+    meta = _FIELDS["num_threads"].metadata
+    if text == "auto":
+        return text
+    if not text.isdecimal() or not meta["low"] <= int(text) <= meta["high"]:
+        raise typer.BadParameter(f"{text!r} is neither auto nor a whole number from {meta['low']} to {meta['high']}.")
+    return int(text)
+
+
+_SOUNDS = typer.Argument(metavar="SOUNDS", exists=True, readable=False, help="Sound files, and folders of them.")
+Sounds = Annotated[list[Path], _SOUNDS]
+OptionalSounds = Annotated[list[Path] | None, _SOUNDS]
+SoundFile = Annotated[
+    Path, typer.Argument(metavar="IN", exists=True, dir_okay=False, readable=False, help="A sound file.")
+]
+ModelFile = Annotated[
+    Path, typer.Argument(metavar="MODEL", exists=True, dir_okay=False, readable=False, help="A .distill file.")
+]
+
+Family = Annotated[str, _choice("--family", _help_of("family"), *(row.key for row in FAMILIES))]
+Preset = Annotated[
+    str, _choice("--preset", f"{_help_of('preset')} auto goes by the number of sounds.", "auto", *OverfittingPreset)
+]
+Epochs = Annotated[int | None, _number("max_epochs", "--epochs")]
+Seed = Annotated[int, _number("seed", "--seed")]
+Device = Annotated[str, typer.Option("--device", help=_help_of("device"))]
+Precision = Annotated[str, _choice("--precision", _help_of("precision"), *_FIELDS["precision"].metadata["choices"])]
+Threads = Annotated[Any, typer.Option("--threads", help=_help_of("num_threads"), parser=_threads, metavar="N|auto")]
+ExportedFormat = Annotated[
+    str | None,
+    _optional_choice("--format", "Kind of sound file; without it by the name of the file.", *(f.key for f in FORMATS)),
+]
+Rate = Annotated[int, typer.Option("--rate", help=f"Samples a second: {', '.join(map(str, RATES))}.")]
+Stereo = Annotated[bool, typer.Option("--stereo", help="Write two decorrelated channels whose sum is the mono sound.")]
+Json = Annotated[bool, typer.Option("--json", help="Print each event as one JSON object on a line, and nothing else.")]

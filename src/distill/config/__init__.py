@@ -1,0 +1,1 @@
+"""Settings: dataclasses, validation, and the catalogue of model families.  Imports no torch."""

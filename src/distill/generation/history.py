@@ -1,0 +1,119 @@
+"""The history of made sounds: a line for each, so that none is lost and any can be made again.
+
+``history.jsonl`` in the user's folder of made sounds is only ever appended to.  A line is an event (made, starred,
+removed from the list); what a crash cut short is skipped when it is read.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from distill import paths
+from distill.generation.recipe import Recipe
+
+
+def generated_dir() -> Path:
+    """Return the folder that made sounds are kept in, with their history."""
+    return paths.data_dir() / "made"
+
+
+@dataclass(frozen=True)
+class GeneratedEntry:
+    """A made sound: its file, which the user may have moved since, how it was made, and whether it is starred."""
+
+    path: Path
+    recipe: Recipe
+    starred: bool = False
+
+
+class GeneratedHistory:
+    """All that was made on this computer.
+
+    Parameters
+    ----------
+    file
+        The history; by default the user's own.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = generated_dir() / "history.jsonl" if file is None else file
+
+    def list(self) -> tuple[GeneratedEntry, ...]:
+        """Return all made sounds, the newest batch first, and each batch in its own order."""
+        made: dict[str, GeneratedEntry] = {}
+        with suppress(OSError):
+            for line in self.file.read_bytes().splitlines():
+                with suppress(ValueError, KeyError, TypeError, UnicodeDecodeError):
+                    self._apply(json.loads(line), made)
+        return _by_batch(made.values())
+
+    @staticmethod
+    def _apply(event: dict[str, Any], made: dict[str, GeneratedEntry]) -> None:
+        if "made" in event:
+            sound = GeneratedEntry(Path(event["file"]), Recipe.from_dict(event["made"]))
+            made[sound.recipe.id] = sound
+        elif "starred" in event:
+            made[event["id"]] = replace(made[event["id"]], starred=event["starred"] is True)
+        elif "forgotten" in event:
+            made.pop(event["forgotten"], None)
+
+    def add(self, sounds: Iterable[GeneratedEntry]) -> None:
+        """Append made sounds.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written; it is then as it was.
+        """
+        self._append({"made": sound.recipe.to_dict(), "file": str(sound.path)} for sound in sounds)
+
+    def set_star(self, recipe: Recipe, starred: bool) -> None:
+        """Star a sound, or no more.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"id": recipe.id, "starred": starred}])
+
+    def forget(self, recipe: Recipe) -> None:
+        """Take a sound off the list; its file stays.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"forgotten": recipe.id}])
+
+    def _append(self, events: Iterable[dict[str, Any]]) -> None:
+        # A line end first: the line before may have been cut by a crash.
+        text = "".join(f"\n{json.dumps(event, ensure_ascii=True, allow_nan=False)}\n" for event in events)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        left = memoryview(text.encode("ascii"))
+        with self.file.open("ab", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(before)
+                raise
+
+
+def _by_batch(made: Iterable[GeneratedEntry]) -> tuple[GeneratedEntry, ...]:
+    """Return sounds that come in the order in which they were made with the newest batch first."""
+    batches: list[list[GeneratedEntry]] = []
+    for sound in made:
+        if batches and sound.recipe.follows(batches[-1][-1].recipe):
+            batches[-1].append(sound)
+        else:
+            batches.append([sound])
+    return tuple(sound for batch in reversed(batches) for sound in batch)

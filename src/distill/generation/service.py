@@ -1,0 +1,335 @@
+"""Making sounds, keeping them and handing them out, off the window's thread.
+
+Every function here may take as long as it takes: presenters call them in a `BackgroundTask`.  No Qt; torch is imported
+by the first sound that is made.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+
+from distill import paths
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, decode_sound
+from distill.audio.export import export_sound
+from distill.audio.export_options import ExportOptions
+from distill.errors import DistillError, SoundError
+from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
+from distill.generation.recipe import MOST_COUNT, Recipe
+from distill.library.model_library import ModelEntry, ModelLibrary
+from distill.trash import move_to_trash, restore_from_trash
+
+if TYPE_CHECKING:
+    from distill.models.inference import OpenModel
+
+#: How made sounds are kept: nothing of what a model can do is lost, and every other program reads it.
+KEPT_AS = ExportOptions("wav24")
+
+Tell = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """New sounds that are wanted: how many, from which draw, and how far they may stray."""
+
+    count: int
+    seed: int
+    temperature: float
+
+
+@dataclass(frozen=True)
+class TransformRequest:
+    """Sounds that are to be sent through the model, and the model's share of what comes out (0 to 1)."""
+
+    sources: tuple[Path, ...]
+    dry_wet: float
+
+
+AnyRequest = GenerateRequest | TransformRequest
+
+
+@dataclass(frozen=True)
+class ListedSound:
+    """A made sound as the list shows it; ``seconds`` is None where its file is gone."""
+
+    made: GeneratedEntry
+    seconds: float | None
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.made.path
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it was made."""
+        return self.made.recipe
+
+
+@dataclass(frozen=True)
+class SoundReady:
+    """A sound that was made just now."""
+
+    sound: ListedSound
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How much of the work is done, from 0 to 1."""
+
+    done: float
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """Made sounds that are to be written for other programs."""
+
+    sounds: tuple[GeneratedEntry, ...]
+    folder: Path
+    options: ExportOptions
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A sound that went off the list, and where in the trash its file lies now, as far as that is known."""
+
+    sound: GeneratedEntry
+    in_trash: Path | None
+
+
+class GenerationService:
+    """Makes sounds with the model of the page, which it opens once and keeps.
+
+    One thing at a time: it belongs to whichever background task runs.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[Path, int, int] | None = None
+        self._model: OpenModel | None = None
+
+    def forget_model(self) -> None:
+        """Let go of the model that is open."""
+        self._key = self._model = None
+
+    def make(self, wish: AnyRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
+        """Make what is wanted, and tell of each sound once it is kept; what is there when it is cancelled stays.
+
+        Raises
+        ------
+        DistillError
+            The model or a sound cannot be used, or nothing can be written; the message says which and why.
+        """
+        with suppress(DecodingCancelled):
+            if isinstance(wish, GenerateRequest):
+                self._make_new(wish, entry, emit, cancel)
+            else:
+                self._transform(wish, entry, emit, cancel)
+
+    def _open(self, entry: ModelEntry) -> "OpenModel":
+        from distill.models.persistence import open_model
+
+        key = (entry.path, entry.mtime_ns, entry.file_bytes)
+        if self._model is None or key != self._key:
+            self.forget_model()
+            self._model, self._key = open_model(entry.path), key
+        return self._model
+
+    def _make_new(self, wish: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
+        from distill.generation.generated_sound import make_new
+
+        model = self._open(entry)
+        for made in make_new(model, entry.path, wish.count, wish.seed, wish.temperature, cancel):
+            name = f"{paths.slug(entry.name)}_seed{wish.seed}_{made.recipe.number:02d}"
+            _keep(name, made.audio, replace(made.recipe, model_name=entry.name), emit)
+            emit(Progress((made.recipe.number + 1) / wish.count))
+
+    def _transform(self, wish: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
+        from distill.generation.generated_sound import transform_file
+
+        model = self._open(entry)
+        count, kept, problems = len(wish.sources), 0, []
+        for number, source in enumerate(wish.sources):
+
+            def progress(share: float, before: int = number) -> None:
+                emit(Progress((before + share) / count))
+
+            try:
+                made = transform_file(model, entry.path, source, wish.dry_wet, progress, cancel)
+            except SoundError as exc:
+                problems.append(f"{source.name}, {exc}")
+                continue
+            name = f"{paths.slug(source.stem)}_through_{paths.slug(entry.name)}_{round(100 * wish.dry_wet)}"
+            among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
+            recipe = replace(made.recipe, model_name=entry.name, count=among, number=number)
+            _keep(name, made.audio, recipe, emit)
+            kept += 1
+        if len(problems) == 1:
+            raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
+        if problems:
+            raise SoundError(f"{len(problems)} of {count} sounds cannot be used. One of them: {problems[0]}.")
+
+
+def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event) -> None:
+    """Make a sound again from its recipe, exactly; nothing that lies on the disk is overwritten.
+
+    The entry of a sound whose file is gone gets the new file; beside one that is still there comes a second one.
+
+    Raises
+    ------
+    DistillError
+        The model or the sound that went in is gone or another one now, or nothing can be written.
+    """
+    from distill.generation.generated_sound import remake
+
+    def progress(share: float) -> None:
+        emit(Progress(share))
+
+    with suppress(DecodingCancelled):
+        made = remake(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel)
+        recipe = sound.recipe
+        if sound.path.exists():
+            fresh = Recipe(recipe.kind, recipe.model_id)
+            recipe = replace(recipe, id=fresh.id, made=fresh.made, program=fresh.program)
+        _keep(sound.path.stem, made.audio, recipe, emit)
+
+
+def _keep(name: str, audio: FloatArray, recipe: Recipe, emit: Tell) -> None:
+    """Write a made sound, note it in the history, and tell of it."""
+    folder = generated_dir()
+    try:
+        written = export_sound(folder / f"{name}.wav", audio, KEPT_AS, recipe.title(), recipe.to_text()).path
+        sound = GeneratedEntry(written.absolute(), recipe)
+        GeneratedHistory().add([sound])
+    except OSError as exc:
+        raise DistillError(
+            f"What was made cannot be kept in {folder} ({exc.strerror or exc}). Make room there, and make it again."
+        ) from exc
+    emit(SoundReady(ListedSound(sound, len(audio) / SAMPLE_RATE)))
+
+
+# --- the history --------------------------------------------------------------------------------------------------
+
+
+def list_sounds() -> tuple[ListedSound, ...]:
+    """Return all that was ever made here and not removed, the newest batch first."""
+    return tuple(ListedSound(made, seconds_of(made.path)) for made in GeneratedHistory().list())
+
+
+def seconds_of(path: Path) -> float | None:
+    """Return the length of a sound file, or None where it is gone or no sound any more."""
+    try:
+        return float(soundfile.info(path).duration)
+    except (OSError, RuntimeError):
+        return None
+
+
+def set_stars(sounds: Sequence[GeneratedEntry], starred: bool) -> None:
+    """Star sounds, or take their stars away.
+
+    Raises
+    ------
+    DistillError
+        The history cannot be written.
+    """
+    history = GeneratedHistory()
+    try:
+        for sound in sounds:
+            history.set_star(sound.recipe, starred)
+    except OSError as exc:
+        raise DistillError(f"The star cannot be kept ({exc.strerror or exc}).") from exc
+
+
+def remove(sounds: Sequence[GeneratedEntry]) -> tuple[Removed, ...]:
+    """Take sounds off the list and move their files to the trash; return what `bring_back` needs.
+
+    Raises
+    ------
+    DistillError
+        A file cannot be moved; it and those after it stay on the list.
+    """
+    removed = []
+    for sound in sounds:
+        try:
+            in_trash = move_to_trash(sound.path) if sound.path.exists() else None
+            GeneratedHistory().forget(sound.recipe)
+        except OSError as exc:
+            raise DistillError(f"{sound.path.name} cannot be moved to the trash ({exc.strerror or exc}).") from exc
+        removed.append(Removed(sound, in_trash))
+    return tuple(removed)
+
+
+def bring_back(removed: Sequence[Removed]) -> None:
+    """Put removed sounds back on the list, with their stars, and their files back where they were.
+
+    Raises
+    ------
+    DistillError
+        A file is not in the trash any more; its entry is back on the list, from which it can be made again.
+    """
+    lost = []
+    for one in removed:
+        path = one.sound.path
+        if one.in_trash is not None:
+            try:
+                path = restore_from_trash(one.in_trash, path)
+            except OSError:
+                lost.append(path.name)
+        elif not path.exists():
+            lost.append(path.name)
+        try:
+            GeneratedHistory().add([replace(one.sound, path=path)])
+        except OSError as exc:
+            raise DistillError(f"{path.name} cannot be listed again ({exc.strerror or exc}).") from exc
+    set_stars([one.sound for one in removed if one.sound.starred], True)
+    if lost:
+        raise DistillError(f"{lost[0]} could not be taken out of the trash. It is listed, and can be made again.")
+
+
+# --- files for other programs -------------------------------------------------------------------------------------
+
+
+def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Path]:
+    """Write made sounds into a folder and return the new files; no file is overwritten.
+
+    Raises
+    ------
+    DistillError
+        A sound is gone, or the folder cannot be written to; what was written by then stays.
+    """
+    written: list[Path] = []
+    for number, sound in enumerate(wish.sounds):
+        if cancel.is_set():
+            break
+        audio = _audio_of(sound.path, cancel)
+        target = wish.folder / f"{sound.path.stem}{wish.options.kind.suffix}"
+        recipe = sound.recipe
+        try:
+            written.append(export_sound(target, audio, wish.options, recipe.title(), recipe.to_text()).path)
+        except OSError as exc:
+            raise DistillError(
+                f"{target.name} cannot be written to {wish.folder} ({exc.strerror or exc}). Choose another folder."
+            ) from exc
+        emit(Progress((number + 1) / len(wish.sounds)))
+    return written
+
+
+def _audio_of(path: Path, cancel: threading.Event) -> FloatArray:
+    """Return a made sound as it lies on the disk: at its own level, where `decode_sound` would bring it to full scale.
+
+    Raises
+    ------
+    SoundError
+        It is gone, or no sound any more.
+    """
+    try:
+        audio, rate = soundfile.read(path, dtype="float32")
+        if rate == SAMPLE_RATE and audio.ndim == 1:
+            return np.asarray(audio, np.float32)
+        return decode_sound(path, cancel)  # one that the terminal wrote in another format
+    except (OSError, RuntimeError, SoundError) as exc:
+        raise SoundError(f"{path.name} is gone or cannot be read. Make it again, then export it.") from exc

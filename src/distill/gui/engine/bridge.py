@@ -1,0 +1,247 @@
+"""The only bridge between the window and the engine.
+
+A `QThread` runs the loop, which blocks.  Its events go into a queue; a timer at display rate drains the queue into the
+Qt-free history and emits signals, so that the window works in batches whatever the step rate is, and nothing is
+lost.  After `TrainingBridge.stop` the state is STOPPING until the thread has really ended: only then can a run
+start, because until then the old one still writes to its folder.
+"""
+
+import logging
+import time
+from collections import deque
+from enum import Enum
+
+from PySide6.QtCore import QObject, QThread, QTimer, Signal
+
+from distill.config.training import AnyConfig
+from distill.errors import DistillError
+from distill.events import (
+    EpochMetrics,
+    Event,
+    PreparationProgress,
+    PreviewEvent,
+    StepMetrics,
+    TrainingCompleteEvent,
+    TrainingNotice,
+    VQEpochMetrics,
+    VQStepMetrics,
+)
+from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
+from distill.gui.widgets.background import lower_own_priority
+from distill.history import AnyHistory, MetricsHistory
+from distill.runs.stop_request import StopRequest
+
+log = logging.getLogger(__name__)
+
+#: How often the queue is drained.
+DRAIN_MILLISECONDS = 33
+
+#: Longest time that one drain may take; what is left waits for the next one.
+DRAIN_SECONDS = 0.008
+
+
+class RunState(Enum):
+    """What the bridge does."""
+
+    IDLE = "idle"
+    PREPARING = "preparing"
+    TRAINING = "training"
+    STOPPING = "stopping"
+
+
+class TrainingThread(QThread):
+    """Runs one job and queues what it tells; ends with exactly one `TrainingCompleteEvent` in the queue."""
+
+    def __init__(self, engine: EngineSource, job: Job, events: deque[Event | HistoryRead], parent: QObject) -> None:
+        super().__init__(parent)
+        self._engine, self._job, self._events = engine, job, events
+        self._completed = False
+        self.cancel_event = StopRequest()
+
+    def run(self) -> None:
+        """Train; Qt calls this in the new thread.  Threads that the engine starts inherit the low priority."""
+        lower_own_priority()
+        began = time.monotonic()
+        error = None
+        try:
+            self._job.run(self._engine, self._queue, self.cancel_event)
+        except DistillError as exc:
+            error = str(exc)
+        except Exception as exc:  # border of a run: told in the window, and in full in the log
+            log.exception("The training ended with an unexpected error")
+            text = self.tr("The training ended with an unexpected error ({0}). The log file has the details.")
+            error = text.format(repr(exc))
+        if not self._completed:
+            error = error or self.tr("The training ended without telling how. The log file may have the details.")
+            seconds = time.monotonic() - began
+            self._queue(TrainingCompleteEvent(0, seconds, None, None, None, None, "failed", error))
+
+    def _queue(self, event: Event | HistoryRead) -> None:
+        self._completed = self._completed or isinstance(event, TrainingCompleteEvent)
+        self._events.append(event)
+
+
+class TrainingBridge(QObject):
+    """Starts and stops runs, and tells the window about the one that is under way.
+
+    `data_arrived` carries nothing: who draws pulls what it needs from `history`.
+    """
+
+    state_changed = Signal(object)  # RunState
+    history_replaced = Signal()
+    data_arrived = Signal()
+    preparation_progressed = Signal(object)  # PreparationProgress
+    epoch_finished = Signal(object)  # EpochMetrics
+    preview_made = Signal(object)  # PreviewEvent
+    noticed = Signal(object)  # TrainingNotice
+    run_ended = Signal(object)  # TrainingCompleteEvent, after the thread has ended
+
+    def __init__(self, engine: EngineSource, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._events: deque[Event | HistoryRead] = deque()
+        self._thread: TrainingThread | None = None
+        self._ending: TrainingCompleteEvent | None = None
+        self.state = RunState.IDLE
+        self.job: Job | None = None
+        self.config: AnyConfig | None = None
+        self.history: AnyHistory = MetricsHistory()
+        self.last_step: StepMetrics | VQStepMetrics | None = None
+        self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
+        self._timer.timeout.connect(self._on_tick)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a training thread exists."""
+        return self._thread is not None
+
+    @property
+    def total_epochs(self) -> int:
+        """Number of epochs of the newest run, 0 before the first."""
+        wanted = self.job.max_epochs if isinstance(self.job, ResumeJob) else None
+        return wanted or (self.config.max_epochs if self.config is not None else 0)
+
+    def start(self, job: Job, is_to_finish: bool = False) -> None:
+        """Start a run; one that is only to be finished ends where its checkpoint stands.
+
+        Raises
+        ------
+        RuntimeError
+            The thread of the last run has not ended yet.
+        """
+        if self._thread is not None:
+            raise RuntimeError("A run is under way.")
+        self.job, self._ending, self.last_step = job, None, None
+        self._events.clear()
+        self._thread = TrainingThread(self._engine, job, self._events, self)
+        self._thread.finished.connect(self._on_thread_finished)
+        if is_to_finish:
+            self._thread.cancel_event.finish()
+        self._set_state(RunState.PREPARING)
+        self._timer.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the run to end with a checkpoint; returns at once, `run_ended` follows."""
+        if self._thread is not None:
+            self._thread.cancel_event.set()
+            self._set_state(RunState.STOPPING)
+
+    def finish(self) -> None:
+        """Ask the run to end as finished, with the epochs that it has made; returns at once, `run_ended` follows."""
+        if self._thread is not None:
+            self._thread.cancel_event.finish()
+            self._set_state(RunState.STOPPING)
+
+    def stop_and_wait(self) -> None:
+        """End the run and wait for it; for the end of a session, where the event loop may not run any more."""
+        thread = self._thread
+        if thread is not None:
+            self.stop()
+            thread.wait()
+            self._on_thread_finished()
+
+    def _set_state(self, state: RunState) -> None:
+        if state is not self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+    def _on_tick(self) -> None:
+        self._drain(time.monotonic() + DRAIN_SECONDS)
+
+    def _drain(self, deadline: float | None) -> None:
+        arrived = False
+        while self._events:
+            arrived = self._take(self._events.popleft()) or arrived
+            if deadline is not None and time.monotonic() > deadline:
+                break
+        if arrived:
+            self.data_arrived.emit()
+
+    def _take(self, event: Event | HistoryRead) -> bool:
+        """Put an event where it belongs; True when the history has grown."""
+        if isinstance(event, (StepMetrics, VQStepMetrics, EpochMetrics, VQEpochMetrics)):
+            self._extend(event)
+            return True
+        if isinstance(event, HistoryRead):
+            self.config, self.history = event.config, event.history
+            self.history_replaced.emit()
+        elif isinstance(event, PreviewEvent):
+            self.preview_made.emit(event)
+        elif isinstance(event, PreparationProgress):
+            self.preparation_progressed.emit(event)
+        elif isinstance(event, TrainingNotice):
+            self.noticed.emit(event)
+        else:
+            self._ending = event
+        return False
+
+    def _extend(self, event: StepMetrics | VQStepMetrics | EpochMetrics | VQEpochMetrics) -> None:
+        if self.state is RunState.PREPARING:
+            self._set_state(RunState.TRAINING)
+            # A killed run has measured more than its checkpoint holds, and now measures that anew.
+            self.history = history_before(self.history, event)
+            self.history_replaced.emit()
+        if isinstance(event, (StepMetrics, VQStepMetrics)):
+            self.history.add_step(event)  # type: ignore[arg-type]  # the family decides both types
+            self.last_step = event
+        else:
+            self.history.add_epoch(event)  # type: ignore[arg-type]
+            self.epoch_finished.emit(event)
+
+    def _on_thread_finished(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is None:  # `stop_and_wait` has been quicker than the queued signal
+            return
+        thread.wait()
+        thread.deleteLater()
+        self._timer.stop()
+        self._drain(None)
+        self._set_state(RunState.IDLE)
+        self.run_ended.emit(self._ending)
+
+
+def history_before(
+    history: AnyHistory, event: StepMetrics | VQStepMetrics | EpochMetrics | VQEpochMetrics
+) -> AnyHistory:
+    """Return ``history`` without what came at ``event`` or after it: itself, where that is nothing."""
+    position = _position(event)
+    newest = [(e.epoch, float("inf")) for e in history.epochs[-1:]]
+    if history.step_count:
+        newest.append((history.step_column("epoch")[-1], history.step_column("step")[-1]))
+    if all(n < position for n in newest):
+        return history
+    shorter = type(history)()
+    for item in history.events():
+        if _position(item) >= position:
+            continue
+        if isinstance(item, (StepMetrics, VQStepMetrics)):
+            shorter.add_step(item)  # type: ignore[arg-type]
+        else:
+            shorter.add_epoch(item)  # type: ignore[arg-type]
+    return shorter
+
+
+def _position(event: StepMetrics | VQStepMetrics | EpochMetrics | VQEpochMetrics) -> tuple[int, float]:
+    """Return where in a run an event is: an epoch's measurements come after all its steps."""
+    return event.epoch, event.step if isinstance(event, (StepMetrics, VQStepMetrics)) else float("inf")

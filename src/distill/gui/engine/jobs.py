@@ -1,0 +1,95 @@
+"""What the training thread can be asked to do, and what it asks of the engine."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as CancelEvent
+from typing import Any, Protocol
+
+from distill.config.catalog import family_info
+from distill.config.training import AnyConfig
+from distill.events import Event, MetricsCallback
+from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.runs.folder import RunRecord, read_history
+
+
+class Engine(Protocol):
+    """What the window asks of the engine: `distill.training.loop` fulfils it, and so does a fake in the tests."""
+
+    def train(
+        self,
+        config: AnyConfig,
+        file_paths: Sequence[Path],
+        output_dir: Path,
+        device: str,
+        callback: MetricsCallback | None = None,
+        cancel_event: CancelEvent | None = None,
+        *,
+        models_dir: Path | None = None,
+        dataset_name: str = "",
+        model_name: str = "",
+    ) -> dict[str, Any]:
+        """Train; blocks."""
+
+    def resume_run(
+        self,
+        run_dir: Path,
+        callback: MetricsCallback | None = None,
+        cancel_event: CancelEvent | None = None,
+        max_epochs: int | None = None,
+        models_dir: Path | None = None,
+    ) -> dict[str, Any]:
+        """Continue a run; blocks."""
+
+
+#: Returns the engine, and waits for its import where that is still under way.
+EngineSource = Callable[[], Engine]
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """A new run."""
+
+    config: AnyConfig
+    file_paths: tuple[Path, ...]
+    run_dir: Path
+    models_dir: Path
+    name: str
+
+    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> None:
+        """Train; blocks."""
+        callback(HistoryRead(self.config, _new_history(self.config)))
+        engine().train(
+            self.config, list(self.file_paths), self.run_dir, self.config.device, callback, cancel_event,
+            models_dir=self.models_dir, dataset_name=self.name, model_name=self.name,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HistoryRead:
+    """What a run that is continued has measured so far; the bridge's own event, before those of the engine."""
+
+    config: AnyConfig
+    history: AnyHistory
+
+
+@dataclass(frozen=True)
+class ResumeJob:
+    """The continuation of a run, to ``max_epochs`` where that is given."""
+
+    run_dir: Path
+    models_dir: Path
+    max_epochs: int | None = None
+
+    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> None:
+        """Train on; blocks."""
+        callback(HistoryRead(RunRecord.load(self.run_dir).config, read_history(self.run_dir)))
+        engine().resume_run(self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir)
+
+
+Job = TrainJob | ResumeJob
+QueueCallback = Callable[[Event | HistoryRead], None]
+
+
+def _new_history(config: AnyConfig) -> AnyHistory:
+    return MetricsHistory() if family_info(config.family).monitor == "kl" else VQMetricsHistory()

@@ -1,0 +1,1 @@
+"""Generating sounds with a saved model, and the history of generated sounds."""

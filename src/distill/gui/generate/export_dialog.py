@@ -1,0 +1,184 @@
+"""The dialog that asks how made sounds are written for other programs."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QStandardPaths, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from distill.audio.export_options import FORMATS, RATES, ExportOptions, export_format
+from distill.errors import ConfigurationError
+from distill.generation.history import GeneratedEntry
+from distill.generation.service import ExportRequest
+from distill.gui.generate.forms import field_label
+from distill.gui.widgets import theme
+from distill.gui.widgets.elided_label import ElidedLabel
+
+
+class ExportChoices:
+    """What was chosen last, for the next export and the next start of the window."""
+
+    def __init__(self) -> None:
+        self.options = ExportOptions("wav24")
+        music = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
+        self.folder = music if music.is_dir() else Path.home()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        options = self.options
+        return {
+            "format": options.format,
+            "rate": options.sample_rate,
+            "stereo": options.stereo,
+            "folder": str(self.folder),
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Take up `to_dict`'s result; what makes no sense, and a folder that is gone, are left out."""
+        folder = data.get("folder")
+        if isinstance(folder, str) and folder and Path(folder).is_dir():
+            self.folder = Path(folder)
+        name, rate = data.get("format"), data.get("rate")
+        if isinstance(name, str) and isinstance(rate, int):
+            with suppress(ConfigurationError):  # a preference of another version
+                self.options = ExportOptions(name, rate, data.get("stereo") is True)
+
+
+class ExportDialog(QDialog):
+    """Asks for format, rate, channels and folder; it blocks nothing and writes nothing."""
+
+    export_requested = Signal(object)  # ExportWish
+
+    def __init__(self, sounds: Sequence[GeneratedEntry], choices: ExportChoices, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("exportDialog")
+        self._sounds, self._choices, self.folder = tuple(sounds), choices, choices.folder
+        count = len(self._sounds)
+        self.setWindowTitle(self.tr("Export 1 sound") if count == 1 else self.tr("Export {0} sounds").format(count))
+        self.format, self.rate, self.channels = QComboBox(), QComboBox(), QComboBox()
+        self.position, self.name = ElidedLabel(), QLabel()
+        self.browse = QPushButton(self.tr("C&hoose…"))
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.export = self.buttons.addButton(self.tr("E&xport"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self._set_up()
+        self._lay_out()
+        self._on_format()
+        self._show_rate(choices.options.sample_rate)
+        self._show_position()
+
+    @property
+    def options(self) -> ExportOptions:
+        """How the sounds are to be written."""
+        return ExportOptions(self.format.currentData(), self.rate.currentData(), bool(self.channels.currentData()))
+
+    def accept(self) -> None:
+        """Ask for the export, and remember the choices."""
+        self._choices.options, self._choices.folder = self.options, self.folder
+        self.export_requested.emit(ExportRequest(self._sounds, self.folder, self.options))
+        super().accept()
+
+    def set_folder(self, folder: Path) -> None:
+        """Write into this folder."""
+        self.folder = folder
+        self._show_position()
+
+    def _set_up(self) -> None:
+        for row in FORMATS:
+            self.format.addItem(row.label, row.key)
+        self.channels.addItem(self.tr("Mono"), False)
+        self.channels.addItem(self.tr("Two channels, wide"), True)
+        self.format.setCurrentIndex(self.format.findData(self._choices.options.format))
+        self.channels.setCurrentIndex(self.channels.findData(self._choices.options.stereo))
+        for widget, name, spoken, tip in (
+            (self.format, "exportFormat", self.tr("Format"),
+             self.tr("WAV and FLAC keep every sample; OGG and MP3 are small. 16 bits are dithered.")),
+            (self.rate, "exportRate", self.tr("Sample rate"),
+             self.tr("Models work at 48 kHz; another rate is resampled. MP3 knows no 96 kHz.")),
+            (self.channels, "exportChannels", self.tr("Channels"),
+             self.tr("Wide: two decorrelated channels whose sum is the mono sound; nothing is lost in mono.")),
+            (self.browse, "exportFolderButton", self.tr("Choose the folder"), self.tr("Choose where to write to.")),
+        ):  # fmt: skip
+            widget.setObjectName(name)
+            widget.setAccessibleName(spoken)
+            widget.setToolTip(tip)
+        self.position.setObjectName("exportFolder")
+        self.name.setObjectName("muted")
+        self.name.setWordWrap(True)
+        self.export.setObjectName("exportAcceptButton")
+        self.export.setDefault(True)
+        self.format.currentIndexChanged.connect(self._on_format)
+        self.browse.clicked.connect(self._on_browse)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.MARGIN)
+        grid.setVerticalSpacing(theme.GAP)
+        for row, (text, widget) in enumerate(
+            (
+                (self.tr("&Format"), self.format),
+                (self.tr("Sample &rate"), self.rate),
+                (self.tr("Cha&nnels"), self.channels),
+            )
+        ):
+            grid.addWidget(field_label(text, widget), row, 0)
+            grid.addWidget(widget, row, 1, 1, 2)
+        grid.addWidget(field_label(self.tr("F&older"), self.browse), 3, 0)
+        grid.addWidget(self.position, 3, 1)
+        grid.addWidget(self.browse, 3, 2)
+        grid.setColumnStretch(1, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * theme.GAP, 2 * theme.GAP, 2 * theme.GAP, 2 * theme.GAP)
+        column.setSpacing(theme.MARGIN)
+        column.addLayout(grid)
+        column.addWidget(self.name)
+        column.addWidget(self.buttons)
+        self.setMinimumWidth(400)
+
+    def _on_format(self) -> None:
+        """Offer the rates that the format can have; the one that was chosen stays where it can."""
+        wanted = self.rate.currentData() or self._choices.options.sample_rate
+        rates = export_format(self.format.currentData()).rates
+        self.rate.clear()
+        for rate in RATES:
+            if rate in rates:
+                self.rate.addItem(self.tr("{0} kHz").format(f"{rate / 1000:g}"), rate)
+        self._show_rate(wanted)
+        self._show_position()
+
+    def _show_rate(self, rate: int) -> None:
+        found = self.rate.findData(rate)
+        self.rate.setCurrentIndex(found if found >= 0 else self.rate.findData(48_000))
+
+    def _on_browse(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose the folder to write to"), str(self.folder))
+        dialog.setObjectName("exportFolderDialog")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda chosen: self.set_folder(Path(chosen)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _show_position(self) -> None:
+        self.position.setText(str(self.folder))
+        self.position.setToolTip(str(self.folder))
+        suffix = export_format(self.format.currentData()).suffix
+        first = f"{self._sounds[0].path.stem}{suffix}"
+        self.name.setText(
+            self.tr("Written as {0}; a name that is taken gets a number.").format(first)
+            if len(self._sounds) == 1
+            else self.tr("Written as {0} and so on; names that are taken get a number.").format(first)
+        )

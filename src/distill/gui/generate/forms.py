@@ -1,0 +1,285 @@
+"""What is to be made: new sounds by count, seed and temperature; or sounds sent through the model."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from distill.generation.recipe import MOST_COUNT, Recipe
+from distill.generation.service import GenerateRequest, TransformRequest
+from distill.gui.widgets import theme
+from distill.gui.widgets.elided_label import ElidedLabel
+from distill.gui.widgets.icons import icon
+
+#: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
+MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0
+
+#: What a spin box has around its number: frame and arrows.
+_SPIN_FRAME = 36
+
+
+class NewSoundsForm(QWidget):
+    """How many new sounds, from which seed, at which temperature."""
+
+    #: Something is wanted otherwise than before.
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), QDoubleSpinBox()
+        self.dice = self._button("diceButton", self.tr("Another seed"), self.tr("Throw the dice for another seed."))
+        self.lock = self._button(
+            "seedLockButton",
+            self.tr("Keep the seed"),
+            self.tr("Keep this seed: the same sounds come again, as far as nothing else is changed."),
+        )
+        self.lock.setCheckable(True)
+        self._is_used = False  # a seed that sounds were made from already
+        self._set_up()
+        self._lay_out()
+        self.dice.clicked.connect(self.throw)
+        self.lock.toggled.connect(self._draw)
+        self.count.valueChanged.connect(self.changed)
+        self.seed.valueChanged.connect(self._on_seed_changed)
+        self.throw()
+        self._draw()
+
+    def wish(self) -> GenerateRequest:
+        """Return what is wanted.
+
+        The seed that is shown is the one that counts.  One that sounds were made from already makes way for another,
+        unless it is locked.
+        """
+        if self._is_used and not self.lock.isChecked():
+            self.throw()
+        self._is_used = True
+        return GenerateRequest(self.count.value(), self.seed.value(), round(self.temperature.value(), 2))
+
+    def throw(self) -> None:
+        """Choose a seed by chance."""
+        self.seed.setValue(secrets.randbelow(10**6))  # short enough to be told to somebody
+        self._is_used = False
+
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Show the settings of a sound that was made before, ready to make it and its siblings again."""
+        self.count.setValue(recipe.count)
+        self.seed.setValue(min(recipe.seed, MOST_SEED))
+        self.temperature.setValue(recipe.temperature)
+        self.lock.setChecked(True)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of a new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_is_used"):
+            self._draw()
+
+    def _set_up(self) -> None:
+        self.count.setObjectName("makeCountSpin")
+        self.count.setAccessibleName(self.tr("Number of new sounds"))
+        self.count.setToolTip(self.tr("How many new sounds to make at once, each as long as a chunk of the training."))
+        self.count.setRange(1, MOST_COUNT)
+        self.count.setValue(4)
+        self.count.setFixedWidth(self.fontMetrics().horizontalAdvance(str(MOST_COUNT)) + _SPIN_FRAME)
+        self.seed.setObjectName("seedSpin")
+        self.seed.setAccessibleName(self.tr("Seed"))
+        self.seed.setToolTip(self.tr("Where the draw begins. The same seed, count and temperature: the same sounds."))
+        self.seed.setRange(0, MOST_SEED)
+        self.seed.setMinimumWidth(76)
+        self.temperature.setObjectName("temperatureSpin")
+        self.temperature.setAccessibleName(self.tr("Temperature"))
+        self.temperature.setToolTip(
+            self.tr("How far sounds stray: 1 as trained, less for more typical ones, more for odder ones.")
+        )
+        self.temperature.setRange(0.0, MOST_TEMPERATURE)
+        self.temperature.setSingleStep(0.1)
+        self.temperature.setDecimals(2)
+        self.temperature.setValue(1.0)
+        self.temperature.setMinimumWidth(58)
+        for field in (self.count, self.seed, self.temperature):
+            field.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.GAP)
+        grid.setVerticalSpacing(theme.HALF)
+        grid.addWidget(field_label(self.tr("Co&unt"), self.count), 0, 0)
+        grid.addWidget(field_label(self.tr("Se&ed"), self.seed), 0, 1)
+        seed = QHBoxLayout()
+        seed.setSpacing(0)
+        seed.addWidget(self.seed, 1)
+        seed.addWidget(self.dice)
+        seed.addWidget(self.lock)
+        grid.addWidget(self.count, 1, 0)
+        grid.addLayout(seed, 1, 1)
+        temperature = QHBoxLayout()  # a row of its own: the other form is as high
+        temperature.setContentsMargins(0, theme.HALF, 0, 0)
+        temperature.setSpacing(theme.GAP)
+        temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
+        temperature.addWidget(self.temperature, 1)
+        grid.addLayout(temperature, 2, 0, 1, 2)
+        grid.setColumnStretch(1, 1)
+        grid.setRowStretch(3, 1)
+
+    @staticmethod
+    def _button(object_name: str, name: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(object_name)
+        button.setAccessibleName(name)
+        button.setToolTip(tip)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return button
+
+    def _on_seed_changed(self) -> None:
+        self._is_used = False
+        self.changed.emit()
+
+    def _draw(self) -> None:
+        current, is_locked = theme.colors(), self.lock.isChecked()
+        self.dice.setIcon(icon("dice", current.text))
+        self.lock.setIcon(icon("locked" if is_locked else "unlocked", current.accent if is_locked else current.text))
+
+
+class TransformForm(QWidget):
+    """Which sounds are sent through the model, and how much of the result is the model's."""
+
+    choosing_requested = Signal()
+    #: Something is wanted otherwise than before.
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sources: tuple[Path, ...] = ()
+        self._chosen: tuple[Path, ...] = ()  # in the list of made sounds
+        self._selected: tuple[Path, ...] = ()  # on the page of the training
+        self.zone = QFrame()
+        self.zone.setObjectName("sourceZone")
+        self.name = ElidedLabel()
+        self.name.setObjectName("sourceName")
+        self.choose = QPushButton(self.tr("C&hoose…"))
+        self.choose.setObjectName("chooseSourceButton")
+        self.choose.setToolTip(self.tr("Choose sounds of any length from the disk. They can also be dropped here."))
+        self.choose.clicked.connect(self.choosing_requested)
+        self.use = QPushButton(self.tr("Use se&lected"))
+        self.use.setObjectName("useSelectedButton")
+        self.use.clicked.connect(self._on_use)
+        self.mix, self.share = QSlider(Qt.Orientation.Horizontal), QLabel()
+        self._set_up_mix()
+        self._lay_out()
+        self.set_sources(())
+        self._update_offer()
+
+    def set_sources(self, sources: Sequence[Path]) -> None:
+        """Take these sounds in place of those before."""
+        self.sources = tuple(dict.fromkeys(path.absolute() for path in sources))
+        if not self.sources:
+            text = self.tr("Drop a sound of any length here")
+        elif len(self.sources) == 1:
+            text = self.sources[0].name
+        else:
+            text = self.tr("{0} sounds, from {1}").format(len(self.sources), self.sources[0].name)
+        self.name.setText(text)
+        self.name.setAccessibleName(self.tr("Sound to be transformed: {0}").format(text))
+        self.name.setToolTip("\n".join(str(path) for path in self.sources[:20]))
+        self.changed.emit()
+
+    def show_chosen(self, paths: Sequence[Path]) -> None:
+        """Offer what is chosen in the list of made sounds, which is seen, before what another page has."""
+        self._chosen = tuple(paths)
+        self._update_offer()
+
+    def show_selected(self, paths: Sequence[Path]) -> None:
+        """Offer what is selected on the page of the training."""
+        self._selected = tuple(paths)
+        self._update_offer()
+
+    def show_dragging(self, is_over: bool) -> None:
+        """Show that what is being dragged can be dropped."""
+        theme.mark(self.zone, "over", is_over)
+
+    def wish(self) -> TransformRequest:
+        """Return what is wanted."""
+        return TransformRequest(self.sources, self.mix.value() / 100)
+
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Show the settings of a sound that was made before."""
+        self.mix.setValue(round(100 * recipe.dry_wet))
+        if recipe.source:
+            self.set_sources([Path(recipe.source)])
+
+    def _set_up_mix(self) -> None:
+        self.mix.setObjectName("mixSlider")
+        self.mix.setAccessibleName(self.tr("Dry and wet"))
+        self.mix.setToolTip(self.tr("The model's share of the result: 0 % is the sound itself, 100 % the model's."))
+        self.mix.setRange(0, 100)
+        self.mix.setPageStep(10)
+        self.mix.valueChanged.connect(self._on_mix)
+        self.share.setObjectName("muted")
+        self.share.setMinimumWidth(self.fontMetrics().horizontalAdvance(self._percent(100)) + 2)
+        self.mix.setValue(100)
+
+    def _lay_out(self) -> None:
+        inside = QGridLayout(self.zone)
+        inside.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
+        inside.setSpacing(theme.GAP)
+        inside.addWidget(self.name, 0, 0, 1, 2)
+        inside.addWidget(self.choose, 1, 0)
+        inside.addWidget(self.use, 1, 1)
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(field_label(self.tr("&Dry"), self.mix))
+        row.addWidget(self.mix, 1)
+        row.addWidget(field_label(self.tr("Wet"), self.mix))
+        row.addWidget(self.share)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self.zone)
+        column.addLayout(row)
+
+    def _percent(self, value: int) -> str:
+        return self.tr("{0} %").format(value)
+
+    def _on_mix(self, value: int) -> None:
+        self.share.setText(self._percent(value))
+        self.changed.emit()
+
+    def _update_offer(self) -> None:
+        offered = self._chosen or self._selected
+        self.use.setEnabled(bool(offered))
+        if not offered:
+            tip = self.tr("Takes the sounds that are chosen under Made sounds, or else on the Training page; none are.")
+        elif self._chosen:
+            one = self.tr("Take the sound that is chosen under Made sounds: {1}")
+            tip = one if len(offered) == 1 else self.tr("Take the {0} sounds that are chosen under Made sounds.")
+        else:
+            one = self.tr("None is chosen under Made sounds: take the one that is selected on the Training page, {1}")
+            more = self.tr("None is chosen under Made sounds: take the {0} that are selected on the Training page.")
+            tip = one if len(offered) == 1 else more
+        self.use.setToolTip(tip.format(len(offered), offered[0].name if offered else ""))
+
+    def _on_use(self) -> None:
+        if offered := self._chosen or self._selected:
+            self.set_sources(offered)
+
+
+def field_label(text: str, field: QWidget) -> QLabel:
+    """Return the label over a field, whose access key leads to it."""
+    label = QLabel(text)
+    label.setObjectName("fieldLabel")
+    label.setBuddy(field)
+    return label

@@ -1,0 +1,86 @@
+"""How a made sound looks in its list: waveform, name, how it was made, star."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
+from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from distill.generation.service import ListedSound
+from distill.gui.generate.history_model import FACTS_ROLE, GENERATED_ROLE, HEARD_ROLE
+from distill.gui.widgets import icons, theme
+from distill.gui.widgets.row_painting import paint_ground, whole_facts, write_line
+from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+
+#: Width of the waveform, and side of the star and of what takes a click on it, in device-independent pixels.
+_WAVE, _STAR, _STAR_TARGET = 72, 14, 30
+_PLAYING = 12
+
+
+def star_target(row: QRect) -> QRect:
+    """Return where in a row a click means the star."""
+    return QRect(row.right() - _STAR_TARGET + 1, row.top(), _STAR_TARGET, row.height())
+
+
+class HistoryDelegate(QStyledItemDelegate):
+    """Paints a made sound in two lines beside its waveform."""
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+
+    def sizeHint(self, option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
+        """Return the height of two lines."""
+        return QSize(160, 2 * option.fontMetrics.height() + 4 * theme.HALF)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
+        """Paint a row."""
+        sound = index.data(GENERATED_ROLE)
+        if not isinstance(sound, ListedSound):
+            return
+        rect: QRect = option.rect
+        is_playing = bool(index.data(HEARD_ROLE))
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_ground(painter, option, is_playing)
+        inner = rect.adjusted(theme.MARGIN, theme.HALF, 0, -theme.HALF)
+        self._paint_wave(painter, QRect(inner.left(), inner.top(), _WAVE, inner.height()), sound, is_playing)
+        left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
+        self._paint_words(painter, QRect(left, inner.top(), right - left, inner.height()), option, index, is_playing)
+        is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        if sound.made.starred or is_hovered:
+            name, color = ("starred", theme.colors().accent) if sound.made.starred else ("star", theme.colors().muted)
+            position = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
+            self._paint_icon(painter, position, name, color, _STAR)
+        painter.restore()
+
+    def _paint_wave(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
+        colors = theme.colors()
+        peaks = self._thumbnails.peaks(sound.path) if sound.seconds is not None else None
+        if peaks is None:
+            if sound.seconds is not None:
+                self._thumbnails.request(sound.path)
+            painter.fillRect(QRect(position.left(), position.center().y(), position.width(), 1), QColor(colors.border))
+            return
+        draw_waveform(painter, QRectF(position), peaks, QColor(colors.accent if is_playing else colors.muted))
+
+    def _paint_words(
+        self, painter: QPainter, position: QRect, option: QStyleOptionViewItem, index: AnyIndex, is_playing: bool
+    ) -> None:
+        colors, line = theme.colors(), position.height() // 2
+        sound: ListedSound = index.data(GENERATED_ROLE)
+        font = QFont(option.font)
+        font.setBold(True)
+        name = position.adjusted(0, 0, 0, line - position.height())
+        if is_playing:  # a sign of its own beside the colour
+            corner = QPoint(name.left(), name.center().y() - _PLAYING // 2)
+            self._paint_icon(painter, corner, "play", colors.accent, _PLAYING)
+            name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)
+        write_line(painter, font, name, index.data(), colors.muted if sound.seconds is None else colors.text, True)
+        facts = position.adjusted(0, line, 0, 0)
+        text = whole_facts(index.data(FACTS_ROLE), option.fontMetrics, facts.width())
+        write_line(painter, option.font, facts, text, colors.muted)
+
+    @staticmethod
+    def _paint_icon(painter: QPainter, corner: QPoint, name: str, color: str, side: int) -> None:
+        painter.drawPixmap(corner, icons.pixmap(name, color, side, painter.device().devicePixelRatioF()))

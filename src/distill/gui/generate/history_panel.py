@@ -1,0 +1,236 @@
+"""The history of made sounds: to hear, star, find again, drag out, make again and export."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
+
+from distill.generation.service import ListedSound
+from distill.gui.generate.history_model import GENERATED_ROLE, FilteredHistory, HistoryModel
+from distill.gui.generate.history_view import HistoryView
+from distill.gui.previews.model import files_as_mime
+from distill.gui.sounds.panel import FilterField
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import icon
+from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.waveform import Thumbnails
+
+
+class HistoryPanel(Panel):
+    """Lists the made sounds.  It reads no history and writes none."""
+
+    playing_requested = Signal(object)  # Path
+    starring_requested = Signal(object)  # list of ListedSound
+    remaking_requested = Signal(object)  # ListedSound
+    #: The settings that a sound was made with are to be used again.
+    settings_requested = Signal(object)  # ListedSound
+    #: A sound is to be sent through the model.
+    transforming_requested = Signal(object)  # list of Path
+    reveal_requested = Signal(object)  # Path
+    exporting_requested = Signal(object)  # list of ListedSound
+    deleting_requested = Signal(object)  # list of ListedSound
+    undo_requested = Signal()
+    #: Other sounds are chosen than before, or none.
+    chosen_changed = Signal(object)  # list of Path
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Made sounds"))
+        self.setAccessibleName(self.tr("Made sounds"))
+        self.table = HistoryModel(self)
+        self.filtered = FilteredHistory(self.table, self)
+        self.thumbnails = Thumbnails(self)
+        self.thumbnails.ready.connect(self.table.show_peaks)
+        self.view = HistoryView(self.filtered, self.thumbnails)
+        self._model_id = ""
+        self._chosen: list[Path] = []
+        self._is_busy = False
+        self._make_tools()
+        self._lay_out()
+        self.view.playing_requested.connect(self.playing_requested)
+        self.view.starring_requested.connect(self.starring_requested)
+        self.view.undo_requested.connect(self.undo_requested)
+        self.view.deleting_requested.connect(lambda: self._with_chosen(self.deleting_requested))
+        self.view.exporting_requested.connect(lambda: self._with_chosen(self.exporting_requested))
+        self.view.copying_requested.connect(self.copy_chosen)
+        self.view.menu_requested.connect(self._on_menu_requested)
+        self.view.selectionModel().selectionChanged.connect(self._update)
+        for model in (self.table, self.filtered):
+            for signal in (model.modelReset, model.rowsInserted, model.rowsRemoved, model.dataChanged):
+                signal.connect(self._update)
+        self._draw()
+        self._update()
+
+    def show_sounds(self, sounds: Sequence[ListedSound]) -> None:
+        """Show the history; the row under the cursor stays the one."""
+        current = self.view.currentIndex().data(GENERATED_ROLE)
+        self.table.set_sounds(sounds)
+        self.thumbnails.prefetch([s.path for s in sounds[:200] if s.seconds is not None])
+        if isinstance(current, ListedSound) and not self.view.currentIndex().isValid():
+            self.go_to(current.recipe.id)
+
+    def go_to(self, recipe_id: str) -> None:
+        """Choose a sound, where it is shown."""
+        index = self.filtered.mapFromSource(self.table.index(self.table.row_of(recipe_id)))
+        if index.isValid():
+            self.view.setCurrentIndex(index)
+            self.view.scrollTo(index)
+
+    def show_model(self, model_id: str) -> None:
+        """Say which model's sounds *This model* means; empty: there is none."""
+        self._model_id = model_id
+        self.this_model.setEnabled(bool(model_id))
+        self._on_this_model_toggled(self.this_model.isChecked())
+
+    def show_playing(self, path: Path | None) -> None:
+        """Mark the sound that is heard."""
+        self.table.set_playing(path)
+
+    def show_busy(self, is_busy: bool) -> None:
+        """Say whether a sound is being made: another one cannot be made meanwhile."""
+        self._is_busy = is_busy
+
+    def copy_chosen(self) -> None:
+        """Put the chosen files on the clipboard."""
+        data = files_as_mime([sound.path for sound in self.view.chosen_sounds()])
+        if data.hasUrls():
+            data.setText("\n".join(url.toLocalFile() for url in data.urls()))
+            QApplication.clipboard().setMimeData(data)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of a new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "starred_only"):
+            self._draw()
+
+    def _make_tools(self) -> None:
+        self.filter = FilterField()
+        self.filter.setObjectName("madeFilter")
+        self.filter.setAccessibleName(self.tr("Filter made sounds"))
+        self.filter.setPlaceholderText(self.tr("Filter"))
+        self.filter.setToolTip(self.tr("Show the sounds with each of these words: name, model, source, seed."))
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setAcceptDrops(False)
+        self.filter.textChanged.connect(self._on_filter_changed)
+        self.filter.left.connect(self.view.setFocus)
+        self.this_model = QToolButton()
+        self.this_model.setText(self.tr("This model"))
+        self.this_model.setProperty("chip", True)
+        self.this_model.setToolTip(self.tr("Show only sounds of the model that is chosen."))
+        self.this_model.toggled.connect(self._on_this_model_toggled)
+        self.starred_only = QToolButton()
+        self.starred_only.setAccessibleName(self.tr("Starred only"))
+        self.starred_only.setToolTip(self.tr("Show only starred sounds. A star is given by S or a click at the right."))
+        self.starred_only.toggled.connect(self._on_starred_toggled)
+        for button, name in ((self.this_model, "madeThisModelButton"), (self.starred_only, "madeStarredButton")):
+            button.setObjectName(name)
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.export = QPushButton(self.tr("E&xport…"))
+        self.export.setObjectName("exportButton")
+        self.export.setToolTip(self.tr("Write the chosen sounds as WAV, FLAC, OGG or MP3 (Ctrl+E)."))
+        self.export.clicked.connect(lambda: self._with_chosen(self.exporting_requested))
+
+    def _lay_out(self) -> None:
+        tools = QHBoxLayout()
+        tools.setSpacing(theme.HALF)
+        tools.addWidget(self.filter, 1)
+        for widget in (self.this_model, self.starred_only, self.export):
+            tools.addWidget(widget)
+        self._stack = QStackedWidget()
+        self._stack.setMinimumHeight(90)
+        for page in (
+            EmptyState(
+                "drop",
+                self.tr("Nothing made yet"),
+                self.tr("Every sound that you make is kept here, with all that is needed to make it again."),
+            ),
+            EmptyState("drop", self.tr("No such sound"), self.tr("None of the made sounds is shown by this filter.")),
+            self.view,
+        ):
+            self._stack.addWidget(page)
+        self.body.addLayout(tools)
+        self.body.addWidget(self._stack, 1)
+
+    def _with_chosen(self, signal: Any) -> None:
+        if sounds := self.view.chosen_sounds():
+            signal.emit(sounds)
+
+    def _on_filter_changed(self, text: str) -> None:
+        self.filtered.set_words(text)
+        self._update()
+
+    def _on_this_model_toggled(self, is_on: bool) -> None:
+        self.filtered.set_model(self._model_id if is_on else "")
+        self._update()
+
+    def _on_starred_toggled(self, is_on: bool) -> None:
+        self.filtered.set_starred_only(is_on)
+        self._draw()
+        self._update()
+
+    def _on_menu_requested(self, position: QPoint) -> None:
+        if self.view.chosen_sounds():
+            self.make_menu().popup(position)
+
+    def make_menu(self) -> QMenu:
+        """Return what can be done with the chosen sounds."""
+        sounds = self.view.chosen_sounds()
+        first, one = sounds[0], len(sounds) == 1
+        menu = QMenu(self)
+        menu.setObjectName("madeMenu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        all_starred = all(s.made.starred for s in sounds)
+        star = self.tr("Take the star away") if all_starred else self.tr("Star")
+        paths = [s.path for s in sounds if s.seconds is not None]
+        rows: tuple[tuple[str, str, str, bool, Any], ...] = (
+            ("play", self.tr("Play"), "Space", one, partial(self.playing_requested.emit, first.path)),
+            ("star", star, "S", True, partial(self.starring_requested.emit, sounds)),
+            ("", "", "", True, None),
+            ("again", self.tr("Make again, exactly"), "", one and not self._is_busy,
+             partial(self.remaking_requested.emit, first)),
+            ("settings", self.tr("Use its settings"), "", one, partial(self.settings_requested.emit, first)),
+            ("transform", self.tr("Send through the model"), "", bool(paths),
+             partial(self.transforming_requested.emit, paths)),
+            ("", "", "", True, None),
+            ("export", self.tr("Export…"), "Ctrl+E", True, partial(self.exporting_requested.emit, sounds)),
+            ("copy", self.tr("Copy"), "Ctrl+C", bool(paths), self.copy_chosen),
+            ("reveal", self.tr("Show in folder"), "", one, partial(self.reveal_requested.emit, first.path)),
+            ("delete", self.tr("Move to the trash"), "Del", True, partial(self.deleting_requested.emit, sounds)),
+        )  # fmt: skip
+        for name, text, keys, is_on, action in rows:
+            if not name:
+                menu.addSeparator()
+                continue
+            shown = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+            entry = QAction(f"{text}\t{shown}" if keys else text, menu)
+            entry.setObjectName(f"made {name}")
+            entry.setEnabled(is_on)
+            entry.triggered.connect(lambda _checked=False, act=action: act())
+            menu.addAction(entry)
+        return menu
+
+    def _update(self) -> None:
+        count, seen = self.table.rowCount(), self.filtered.rowCount()
+        self._stack.setCurrentIndex(2 if seen else 1 if count else 0)
+        has_chosen = bool(seen and self.view.selectionModel().hasSelection())
+        self.export.setEnabled(has_chosen)
+        chosen = [sound.path for sound in self.view.chosen_sounds()] if has_chosen else []
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.chosen_changed.emit(chosen)
+        self.filter.setEnabled(bool(count))
+        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.sounds))
+        whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
+        shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
+        self.detail.setText(shown if count else "")
+        self.setFocusProxy(self.view if seen else self.filter)
+
+    def _draw(self) -> None:
+        current, is_on = theme.colors(), self.starred_only.isChecked()
+        name, color = ("starred", current.accent) if is_on else ("star", current.text)
+        self.starred_only.setIcon(icon(name, color))

@@ -1,0 +1,158 @@
+"""The list of made sounds as one works with it: click, keys, stars, dragging out."""
+
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
+from PySide6.QtWidgets import QAbstractItemView
+
+from distill.generation.service import ListedSound
+from distill.gui.generate.history_delegate import HistoryDelegate, star_target
+from distill.gui.generate.history_model import GENERATED_ROLE, HEARD_ROLE, FilteredHistory
+from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
+from distill.gui.widgets.dragging import drag_files
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.row_view import PaintedRows
+from distill.gui.widgets.waveform import Thumbnails
+
+_ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
+class HistoryView(PaintedRows):
+    """Rows of made sounds: a click, Space, Enter and walking with the arrow keys play, and rows can be dragged out."""
+
+    playing_requested = Signal(object)  # Path
+    #: Star these; or, where all are starred, take their stars away.
+    starring_requested = Signal(object)  # list of ListedSound
+    deleting_requested = Signal()
+    undo_requested = Signal()
+    copying_requested = Signal()
+    exporting_requested = Signal()
+    menu_requested = Signal(QPoint)
+
+    def __init__(self, model: FilteredHistory, thumbnails: Thumbnails) -> None:
+        super().__init__(model)
+        self.setObjectName("madeList")
+        self.setAccessibleName(self.tr("Made sounds"))
+        self.setToolTip(self.tr("What models have made. Click or press Space to hear one; drag it out to use it."))
+        self.setItemDelegate(HistoryDelegate(thumbnails, self))
+        set_up_sounds(self)
+        self._hearing = Audition(self)
+        self._hearing.asked.connect(self._on_requested)
+
+    def chosen_sounds(self) -> list[ListedSound]:
+        """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
+        chosen = sorted(self.selectedIndexes(), key=lambda index: index.row())
+        return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(GENERATED_ROLE), ListedSound)]
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        entries = (
+            (("Space",), self.tr("Play or stop")),
+            (("Return",), self.tr("Play from the start")),
+            (("S",), self.tr("Star, or take the star away")),
+            (("Ctrl+C",), self.tr("Copy the files")),
+            (("Ctrl+E",), self.tr("Export")),
+            (("Del",), self.tr("Move to the trash")),
+            (("Ctrl+Z",), self.tr("Take back out of the trash")),
+        )
+        return KeyGroup(self.tr("Made sounds"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
+
+    # Keys.
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._action_of(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play, star, copy, export, delete, undo, or walk and play."""
+        asked = self._action_of(event)
+        if asked == "play":
+            self._hearing.take_space(event, bool(self.currentIndex().data(HEARD_ROLE)))
+            return
+        if asked:
+            if not event.isAutoRepeat():
+                self._carry_out(asked)
+            return
+        before = self.currentIndex()
+        super().keyPressEvent(event)
+        if event.key() in _ARROWS:
+            self._hearing.follow_walk(event, before)
+
+    def keyboardSearch(self, _search: str) -> None:
+        """Look for nothing: S stars."""
+
+    def _action_of(self, event: QKeyEvent) -> str:
+        """Return what a key means here, or nothing."""
+        for key, what in ((QKeySequence.StandardKey.Copy, "copy"), (QKeySequence.StandardKey.Undo, "undo")):
+            if event.matches(key):
+                return what
+        is_control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
+        if event.key() == Qt.Key.Key_E and is_control:
+            return "export"
+        if event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            return ""
+        plain = {
+            Qt.Key.Key_Space: "play", Qt.Key.Key_S: "star", Qt.Key.Key_Delete: "delete",
+            Qt.Key.Key_Backspace: "delete",
+        }  # fmt: skip
+        return plain.get(Qt.Key(event.key()), "")
+
+    def _carry_out(self, what: str) -> None:
+        if what == "undo":
+            self.undo_requested.emit()
+        elif sounds := self.chosen_sounds():
+            if what == "star":
+                self.starring_requested.emit(sounds)
+            else:
+                {"copy": self.copying_requested, "export": self.exporting_requested, "delete": self.deleting_requested}[
+                    what
+                ].emit()
+
+    # The mouse.
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take a click on a star for itself: it neither plays nor chooses."""
+        if self._starred_at(event) is None:
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Star, where the star is."""
+        sound = self._starred_at(event)
+        if sound is not None and self.state() == QAbstractItemView.State.NoState:
+            self.starring_requested.emit([sound])
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Let the second of two quick clicks on a star be a click, too."""
+        if self._starred_at(event) is None:
+            super().mouseDoubleClickEvent(event)
+
+    def _starred_at(self, event: QMouseEvent) -> ListedSound | None:
+        position = event.position().toPoint()
+        index = self.indexAt(position)
+        sound = index.data(GENERATED_ROLE)
+        is_plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
+        is_star = is_plain and star_target(self.visualRect(index)).contains(position)
+        return sound if is_star and isinstance(sound, ListedSound) else None
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
+        index, position = menu_target(self, event)
+        if index.isValid():
+            if not self.selectionModel().isSelected(index):
+                self.setCurrentIndex(index)
+            self.menu_requested.emit(position)
+
+    def startDrag(self, _supported: Qt.DropAction) -> None:
+        """Let the chosen sounds be dropped as files."""
+        drag_files(self)
+
+    # Playing.
+
+    def _on_requested(self, index: QModelIndex) -> None:
+        sound = index.data(GENERATED_ROLE)
+        if isinstance(sound, ListedSound):
+            self.playing_requested.emit(sound.path)

@@ -1,0 +1,291 @@
+"""Making sound with the model that is chosen: what to make, how far it is, and all that was made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import (
+    QAction,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QButtonGroup,
+    QLabel,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from distill.audio.decoding.formats import SOUND_SUFFIXES
+from distill.config.catalog import FAMILIES
+from distill.generation.recipe import NEW, Recipe
+from distill.gui.generate.forms import NewSoundsForm, TransformForm
+from distill.gui.generate.generate_button import GenerateButton
+from distill.gui.generate.history_panel import HistoryPanel
+from distill.gui.widgets import theme
+from distill.gui.widgets.key_help import KeyGroup, help_of_actions
+from distill.gui.widgets.panel import Panel
+from distill.library.model_library import ModelEntry
+
+#: From this width on the history lies beside the form, not under it, in device-independent pixels.
+SIDE_BY_SIDE = 720
+_FORM_WIDTH = 350
+_NEW, _TRANSFORM = 0, 1
+
+
+class GeneratePanel(QWidget):
+    """Says what the user wants to be made, and shows what was; it makes nothing by itself."""
+
+    making_requested = Signal(object)  # NewWish or TransformWish
+    cancelling_requested = Signal()
+    choosing_requested = Signal()
+    #: Another model is shown, or none.
+    model_changed = Signal(object)  # ModelEntry or None
+    #: The panel is seen again: the terminal may have made sounds meanwhile.
+    appeared = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("makePanel")
+        self.entry: ModelEntry | None = None
+        self._is_busy = False
+        self.form = _DropPanel(self.tr("Make sound"))
+        self.form.setAccessibleName(self.tr("Make sound"))
+        self.new, self.transform, self.made = NewSoundsForm(), TransformForm(), HistoryPanel()
+        self._make_modes()
+        self._make_foot()
+        self._lay_out()
+        self.make_action = QAction(self.tr("Make"), self)
+        self.make_action.setShortcut(QKeySequence("Ctrl+Shift+Return"))
+        self.make_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.make_action.triggered.connect(self.make.click)
+        self.addAction(self.make_action)
+        self.new.changed.connect(self._update)
+        self.transform.changed.connect(self._update)
+        self.transform.choosing_requested.connect(self.choosing_requested)
+        self.made.transforming_requested.connect(self.take_sources)
+        self.form.dropped.connect(self.take_sources)
+        self.form.dragging.connect(self._on_dragging)
+        self._update()
+
+    def show_model(self, entry: ModelEntry | None) -> None:
+        """Make sound with this model from now on; None, or one that cannot be used: with none."""
+        before = self.entry
+        self.entry = entry if entry is not None and entry.problem is None else None
+        self.made.show_model(self.entry.model_id if self.entry is not None else "")
+        if not self.can_make_new:
+            self.modes[_TRANSFORM].setChecked(True)
+        self._update()
+        if (before.path if before else None) != (self.entry.path if self.entry else None):
+            self.model_changed.emit(self.entry)
+
+    @property
+    def can_make_new(self) -> bool:
+        """Whether the model's family makes new sounds; without a model it is not known that it does not."""
+        if self.entry is None:
+            return True
+        return any(row.makes_new_sounds for row in FAMILIES if row.key == self.entry.family)
+
+    def take_sources(self, files: Sequence[Path]) -> None:
+        """Let these sounds be sent through the model."""
+        self.modes[_TRANSFORM].setChecked(True)
+        self.transform.set_sources(files)
+        self.make.setFocus()
+
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Show the settings that a sound was made with."""
+        if recipe.kind == NEW and self.can_make_new:
+            self.modes[_NEW].setChecked(True)
+            self.new.show_recipe(recipe)
+        elif recipe.kind != NEW:
+            self.modes[_TRANSFORM].setChecked(True)
+            self.transform.show_recipe(recipe)
+
+    def show_busy(self, is_busy: bool, text: str = "") -> None:
+        """Say whether something is being made."""
+        self._is_busy = is_busy
+        self.made.show_busy(is_busy)
+        if is_busy:
+            self.foot.show_busy(text)
+            self._update()
+        else:
+            self._update()
+            self.foot.show_ready()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the next start of the window should find as it is."""
+        return {
+            "count": self.new.count.value(),
+            "temperature": round(self.new.temperature.value(), 2),
+            "mix": self.transform.mix.value(),
+        }
+
+    def restore(self, settings: dict[str, Any]) -> None:
+        """Take up settings of last time; what makes no sense is left out."""
+        if type(count := settings.get("count")) is int:
+            self.new.count.setValue(count)
+        temperature = settings.get("temperature")
+        if isinstance(temperature, (int, float)):
+            self.new.temperature.setValue(temperature)
+        if type(mix := settings.get("mix")) is int:
+            self.transform.mix.setValue(mix)
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(self.tr("Making sound"), help_of_actions(self.actions()))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Say that the panel is seen."""
+        super().showEvent(event)
+        self.appeared.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the history beside the form where there is room, under it where not."""
+        super().resizeEvent(event)
+        is_wide = self.width() >= SIDE_BY_SIDE
+        direction = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
+        if self._box.direction() is not direction:
+            self._box.setDirection(direction)
+        self.form.setMaximumWidth(_FORM_WIDTH if is_wide else 16_777_215)
+
+    def _make_modes(self) -> None:
+        self.modes = [QToolButton(), QToolButton()]
+        group = QButtonGroup(self)
+        names = ("newSoundsMode", "transformMode")
+        texts = (self.tr("New sounds"), self.tr("Transform"))
+        for number, button in enumerate(self.modes):
+            button.setObjectName(names[number])
+            button.setText(texts[number])
+            button.setProperty("chip", True)
+            button.setCheckable(True)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            group.addButton(button, number)
+            self.form.header.insertWidget(1 + number, button)
+        self.modes[_TRANSFORM].setToolTip(self.tr("Send a sound of any length through the model."))
+        self.form.title.hide()  # the two buttons say it
+        self.form.detail.hide()
+        self.modes[_NEW].setChecked(True)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.new)
+        self.stack.addWidget(self.transform)
+        self.stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        group.idToggled.connect(self._on_mode)
+
+    def _make_foot(self) -> None:
+        self.foot = GenerateButton()
+        self.make, self.cancel = self.foot.make, self.foot.cancel
+        self.status = QLabel()
+        self.status.setObjectName("muted")
+        self.status.setWordWrap(True)
+        self.make.clicked.connect(self._on_make)
+        self.cancel.clicked.connect(self.cancelling_requested)
+
+    def _lay_out(self) -> None:
+        self.form.body.addWidget(self.stack)
+        self.form.body.addWidget(self.foot)
+        self.form.body.addWidget(self.status)
+        # Not Maximum: that is the height of a note that stands in one line, and a longer one would squash the rest.
+        self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self.form)
+        left.addStretch(1)
+        self._box = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(theme.GAP)
+        self._box.addLayout(left)
+        self._box.addWidget(self.made, 1)
+
+    def _on_mode(self, _number: int, is_on: bool) -> None:
+        if is_on:
+            self.stack.setCurrentIndex(_NEW if self.modes[_NEW].isChecked() else _TRANSFORM)
+            self._update()
+
+    def _on_dragging(self, is_over: bool) -> None:
+        if is_over:
+            self.modes[_TRANSFORM].setChecked(True)
+        self.transform.show_dragging(is_over)
+
+    def _on_make(self) -> None:
+        is_new = self.modes[_NEW].isChecked()
+        self.making_requested.emit(self.new.wish() if is_new else self.transform.wish())
+
+    def _update(self) -> None:
+        is_new, can_make_new = self.modes[_NEW].isChecked(), self.can_make_new
+        self.modes[_NEW].setEnabled(can_make_new)
+        self.modes[_NEW].setToolTip(
+            self.tr("Let the model invent sounds.")
+            if can_make_new
+            else self.tr("Models of this family make no new sounds; they transform yours.")
+        )
+        can_make = self.entry is not None and not self._is_busy and (is_new or bool(self.transform.sources))
+        self.make.setEnabled(can_make)
+        count = self.new.count.value()
+        if not is_new:
+            text = self.tr("Transform")
+        else:
+            text = self.tr("Make 1 sound") if count == 1 else self.tr("Make {0} sounds").format(count)
+        self.make.setText(text)
+        keys = QKeySequence("Ctrl+Shift+Return").toString(QKeySequence.SequenceFormat.NativeText)
+        lacks_sounds = not is_new and not self.transform.sources
+        tip = (
+            self.tr("Drop a sound above, or choose one, to send it through the model ({0}).")
+            if lacks_sounds
+            else self.tr("Make it with the chosen model; it goes on top of the list ({0}).")
+        )
+        self.make.setToolTip(tip.format(keys))
+        self.status.setText(self._note(can_make_new))
+        self.status.setVisible(bool(self.status.text()))
+
+    def _note(self, can_make_new: bool) -> str:
+        """Return what stands in the way, the same for both forms, so that the list below stays where it is."""
+        if self.entry is None:
+            return self.tr("Choose a model to make sound with.")
+        return "" if can_make_new else self.tr("Models of this family make no new sounds; they transform yours.")
+
+
+class _DropPanel(Panel):
+    """A panel that sounds can be dropped on."""
+
+    dropped = Signal(object)  # list of Path
+    dragging = Signal(bool)
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self.setAcceptDrops(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take sounds, also those that were made here; anything else is for the window."""
+        if sounds_in(event):
+            event.acceptProposedAction()
+            self.dragging.emit(True)
+        else:
+            event.ignore()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Look as before."""
+        self.dragging.emit(False)
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take the sounds."""
+        self.dragging.emit(False)
+        if files := sounds_in(event):
+            event.acceptProposedAction()
+            self.dropped.emit(files)
+
+
+def sounds_in(event: QDropEvent | QDragEnterEvent) -> list[Path]:
+    """Return the sound files that are being dragged."""
+    data = event.mimeData()
+    found = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []
+    return [path for path in found if path.suffix.lower() in SOUND_SUFFIXES]

@@ -1,0 +1,296 @@
+"""Between the panel that makes sound and the models: making, keeping, playing, exporting."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog
+
+from distill.audio.decoding.formats import SOUND_SUFFIXES
+from distill.errors import DistillError
+from distill.generation import service
+from distill.generation.service import (
+    AnyRequest,
+    ExportRequest,
+    GenerateRequest,
+    GenerationService,
+    ListedSound,
+    Progress,
+    Removed,
+    SoundReady,
+)
+from distill.gui.engine.jobs import EngineSource
+from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
+from distill.gui.generate.panel import GeneratePanel
+from distill.gui.player.presenter import PlayerPresenter
+from distill.gui.sounds.panel import SoundsPanel
+from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.show_in_folder import reveal
+from distill.library.model_library import ModelEntry
+from distill.playback.player import PlayerState, PlayerStatus
+
+#: Topics of the notices about making, about the list of what was made, and about exports.
+TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
+
+Work = Callable[[Callable[[Any], None], threading.Event], Any]
+
+
+class GeneratePresenter(QObject):
+    """Carries out what the panel asks for."""
+
+    def __init__(
+        self,
+        engine: EngineSource,
+        panel: GeneratePanel,
+        playing: PlayerPresenter,
+        browser: SoundsPanel,
+        notices: NoticeBar,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
+        self._service = GenerationService()
+        self._making: BackgroundTask | None = None
+        self._keeping: BackgroundTask | None = None
+        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # what is to be done with the list, in order
+        self._removed: list[tuple[Removed, ...]] = []
+        self._wants_first = False  # the first sound of those under way is to be heard
+        self._is_closed = False
+        self.choices = ExportChoices()
+        made = panel.made
+        panel.making_requested.connect(self.make)
+        panel.cancelling_requested.connect(self.cancel)
+        panel.choosing_requested.connect(self._on_choosing_requested)
+        panel.model_changed.connect(self._on_model_changed)
+        panel.appeared.connect(self.refresh)
+        made.playing_requested.connect(self._on_playing_requested)
+        made.starring_requested.connect(self._on_starring_requested)
+        made.remaking_requested.connect(self._on_remaking_requested)
+        made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
+        made.reveal_requested.connect(reveal)
+        made.exporting_requested.connect(self._on_exporting_requested)
+        made.deleting_requested.connect(self._on_deleting_requested)
+        made.undo_requested.connect(self.undo)
+        self._browser = browser
+        browser.view.selectionModel().selectionChanged.connect(self._show_selected)
+        browser.table.modelReset.connect(self._show_selected)
+        made.chosen_changed.connect(panel.transform.show_chosen)
+        playing.playback.status_changed.connect(self._on_status)
+        if panel.isVisible():  # its page was open before there was anybody to hear of it
+            self.refresh()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the next start of the window should find as it is."""
+        return {**self.panel.settings(), **self.choices.to_dict()}
+
+    def restore(self, settings: dict[str, Any]) -> None:
+        """Take up settings of last time."""
+        self.panel.restore(settings)
+        self.choices.restore(settings)
+
+    def close(self) -> None:
+        """End what runs; what was asked of the list is still done."""
+        self._is_closed = True
+        self.panel.made.thumbnails.close()
+        self.cancel()
+        if self._keeping is not None:
+            self._keeping.wait()
+        end_tasks(self)
+        for work, _done in self._waiting:
+            work(lambda _value: None, threading.Event())
+        self._waiting.clear()
+
+    # Making.
+
+    def make(self, wish: AnyRequest) -> None:
+        """Make what is wanted with the model that is shown."""
+        entry = self.panel.entry
+        if entry is None or self._making is not None:
+            return
+        self._wants_first = True
+        text = (
+            self.tr("Making new sounds…")
+            if isinstance(wish, GenerateRequest)
+            else self.tr("Sending it through the model…")
+        )
+        self._start(lambda notify, cancel: self._service.make(wish, entry, notify, cancel), text)
+
+    def cancel(self) -> None:
+        """Stop making; what is ready by now stays."""
+        if self._making is not None:
+            self._making.cancel()
+            self.panel.status.setText(self.tr("Stopping…"))
+
+    def _on_remaking_requested(self, sound: ListedSound) -> None:
+        if self._making is None:
+            self._wants_first = True
+            self._start(partial(service.make_again, sound.made), self.tr("Making it again…"))
+
+    def _start(self, work: Work, text: str) -> None:
+        self._notices.forget(TOPIC)
+        engine = self._engine
+
+        def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> None:
+            engine()  # waits for the import of torch, which then happens once and in one place
+            work(notify, cancel)
+
+        task = BackgroundTask(with_engine, self)
+        task.setObjectName("making")
+        task.progressed.connect(self._on_progress)
+        task.failed.connect(self._on_failed)
+        task.finished.connect(self._on_made)
+        self._making = task
+        self.panel.show_busy(True, text)
+        task.start()
+
+    def _on_progress(self, news: SoundReady | Progress) -> None:
+        if isinstance(news, Progress):
+            self.panel.foot.show_share(news.done)
+            return
+        self.panel.made.table.add(news.sound)
+        if self._wants_first:
+            self._wants_first = False
+            self.panel.made.go_to(news.sound.recipe.id)
+            if self._playing.playback.status.state is not PlayerState.PLAYING:
+                self._playing.play(news.sound.path)
+
+    def _on_made(self) -> None:
+        self._making = None
+        if not self._is_closed:
+            self.panel.show_busy(False)
+            if self.panel.entry is None:
+                self._service.forget_model()
+            self.refresh()  # what was kept after a cancel was not told
+
+    def _on_model_changed(self, _entry: ModelEntry | None) -> None:
+        self._notices.forget(TOPIC)
+        if self._making is None:
+            self._service.forget_model()
+
+    def _on_choosing_requested(self) -> None:
+        panel = self.panel
+        sources = panel.transform.sources
+        start = sources[0].parent if sources and sources[0].parent.is_dir() else Path.home()
+        dialog = QFileDialog(panel.window(), self.tr("Choose sounds to send through the model"), str(start))
+        dialog.setObjectName("chooseSourceDialog")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(SOUND_SUFFIXES))
+        dialog.setNameFilters([self.tr("Sounds ({0})").format(patterns), self.tr("All files (*)")])
+        dialog.filesSelected.connect(lambda files: panel.take_sources([Path(file) for file in files]))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _show_selected(self) -> None:
+        rows = self._browser.view.selected_rows()
+        self.panel.transform.show_selected([row.path for row in rows if row.entry is not None])
+
+    # The list.
+
+    def refresh(self) -> None:
+        """Read the history anew."""
+        self._keep(lambda _notify, _cancel: service.list_sounds(), self._on_listed)
+
+    def undo(self) -> None:
+        """Bring back what was deleted last."""
+        if self._removed:
+            removed = self._removed.pop()
+            self._notices.forget(LIST_TOPIC)
+            self._keep(lambda _notify, _cancel: service.bring_back(removed))
+            self.refresh()
+
+    def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
+        starred = not all(s.made.starred for s in sounds)
+        self._notices.forget(LIST_TOPIC)
+        self.panel.made.table.set_starred([s.recipe.id for s in sounds], starred)
+        self._keep(lambda _notify, _cancel: service.set_stars([s.made for s in sounds], starred))
+
+    def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
+        if self._playing.playback.status.path in [s.path for s in sounds]:
+            self._playing.playback.stop()
+        self.panel.made.table.remove([s.recipe.id for s in sounds])
+        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds]), self._on_removed)
+
+    def _on_removed(self, removed: tuple[Removed, ...]) -> None:
+        self._removed.append(removed)
+        name = removed[0].sound.path.name
+        text = (
+            self.tr("{0} is in the trash now.").format(name)
+            if len(removed) == 1
+            else self.tr("{0} sounds are in the trash now.").format(len(removed))
+        )
+        self._notices.notify(LIST_TOPIC, text, "info", NoticeAction(self.tr("Undo"), self.undo))
+
+    def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
+        if not self._waiting:  # else the list is about to be another one
+            self.panel.made.show_sounds(sounds)
+
+    def _keep(self, work: Work, on_done: Callable[[Any], None] = lambda _result: None) -> None:
+        """Do something with the history, after what was asked before."""
+        self._waiting.append((work, on_done))
+        self._keep_on()
+
+    def _keep_on(self) -> None:
+        if self._keeping is not None or not self._waiting or self._is_closed:
+            return
+        work, on_done = self._waiting.pop(0)
+        task = BackgroundTask(work, self)
+        task.setObjectName("made sounds")
+        task.succeeded.connect(on_done)
+        task.failed.connect(self._on_keeping_failed)
+        task.finished.connect(self._on_kept)
+        self._keeping = task
+        task.start()
+
+    def _on_kept(self) -> None:
+        self._keeping = None
+        self._keep_on()
+
+    def _on_keeping_failed(self, error: Exception) -> None:
+        self._notify(LIST_TOPIC, error)
+        self.refresh()  # the list shows what is so, not what was wished
+
+    # Playing.
+
+    def _on_playing_requested(self, path: Path) -> None:
+        self._playing.play(path)
+
+    def _on_status(self, status: PlayerStatus) -> None:
+        self.panel.made.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+
+    # Export.
+
+    def _on_exporting_requested(self, sounds: list[ListedSound]) -> None:
+        dialog = ExportDialog([s.made for s in sounds], self.choices, self.panel.window())
+        dialog.export_requested.connect(self.export)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def export(self, wish: ExportRequest) -> None:
+        """Write made sounds for other programs."""
+        self._notices.forget(EXPORT_TOPIC)
+        task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
+        task.setObjectName("export")
+        task.succeeded.connect(self._on_exported)
+        task.failed.connect(lambda error: self._notify(EXPORT_TOPIC, error))
+        task.start()
+
+    def _on_exported(self, files: list[Path]) -> None:
+        if files:
+            text = (
+                self.tr("Exported {0} to {1}.").format(files[0].name, files[0].parent)
+                if len(files) == 1
+                else self.tr("Exported {0} sounds to {1}.").format(len(files), files[0].parent)
+            )
+            self._notices.notify(EXPORT_TOPIC, text, "info")
+
+    def _on_failed(self, error: Exception) -> None:
+        self._notify(TOPIC, error)
+
+    def _notify(self, topic: str, error: Exception) -> None:
+        if not isinstance(error, (DistillError, OSError, ImportError)):
+            raise error  # a bug: reported as one
+        self._notices.notify(topic, str(error), "error")

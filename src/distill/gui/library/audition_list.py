@@ -1,0 +1,166 @@
+"""The sounds that tell what a model sounds like: a row for each, heard by a click, dragged out as a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import QColor, QDrag, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from distill.generation.audition import AuditionKind, AuditionSample
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import SIDE, pixmap
+from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+
+#: Least width of a name, so that the waveforms stand in one column, and height of a row.
+_LABEL_WIDTH, _HEIGHT = 92, 34
+
+
+class AuditionRow(QAbstractButton):
+    """A sound: its name and its waveform.  A click, Space or Enter plays it, and a drag takes its file along."""
+
+    def __init__(self, probe: AuditionSample, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.probe, self._thumbnails = probe, thumbnails
+        self.setObjectName("probeSound")
+        self.setText(self._name(probe))
+        self.setAccessibleName(self.tr("Play {0}").format(self.text()))
+        self.setToolTip(self._meaning(probe))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self._pressed_at: QPointF | None = None
+        self._is_playing = False
+
+    def show_playing(self, path: Path | None) -> None:
+        """Show whether this is the sound that is heard."""
+        is_playing = path == self.probe.path
+        if is_playing != self._is_playing:
+            self._is_playing = is_playing
+            self.update()
+
+    def make_drag(self) -> QDrag:
+        """Return what is dragged out: the sound's file."""
+        drag, data = QDrag(self), QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(self.probe.path))])
+        drag.setMimeData(data)
+        drag.setPixmap(self.grab())
+        return drag
+
+    def sizeHint(self) -> QSize:
+        """Return a height that a finger or a shaky hand can hit."""
+        return QSize(160, _HEIGHT)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Note where a drag may begin."""
+        super().mousePressEvent(event)
+        self._pressed_at = event.position() if event.button() is Qt.MouseButton.LeftButton else None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Begin a drag when the mouse has gone far enough with its button down."""
+        super().mouseMoveEvent(event)
+        if self._pressed_at is None:
+            return
+        if (event.position() - self._pressed_at).manhattanLength() >= QApplication.startDragDistance():
+            self._pressed_at = None
+            self.setDown(False)
+            self.make_drag().exec(Qt.DropAction.CopyAction)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the icon, the name and the waveform."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors, area = theme.colors(), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        if self._is_playing or self.underMouse() or self.hasFocus():
+            painter.setPen(QPen(QColor(colors.accent), 1) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.accent_soft if self._is_playing else colors.hover))
+            painter.drawRoundedRect(area, 6, 6)
+        middle = area.center().y()
+        name = "stop" if self._is_playing else "play"
+        image = pixmap(name, colors.accent, SIDE, self.devicePixelRatioF())
+        painter.drawPixmap(QPointF(theme.HALF, middle - SIDE / 2), image)
+        left = 2 * theme.HALF + SIDE
+        painter.setPen(QColor(colors.text))
+        label_width = max(_LABEL_WIDTH, *(self.fontMetrics().horizontalAdvance(name) for name in self._names()))
+        painter.drawText(QRectF(left, 0, label_width, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
+        self._thumbnails.request(self.probe.path)
+        peaks = self._thumbnails.peaks(self.probe.path)
+        if peaks is not None:
+            color = QColor(colors.second if self.probe.kind is AuditionKind.ORIGINAL else colors.accent)
+            wave = area.adjusted(left + label_width + theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
+            draw_waveform(painter, wave, peaks, color)
+
+    def _name(self, probe: AuditionSample) -> str:
+        return self._names(probe.number)[list(AuditionKind).index(probe.kind)]
+
+    def _names(self, number: int = 0) -> tuple[str, ...]:
+        """Return the names of the sounds of each kind that have a number, in the order of `AuditionKind`."""
+        texts = self.tr("New sound {0}"), self.tr("Original {0}"), self.tr("By the model {0}")
+        return tuple(text.format(number + 1) for text in texts)
+
+    def _meaning(self, probe: AuditionSample) -> str:
+        return {
+            AuditionKind.NEW: self.tr("A sound that the model has made up. Click to hear it, drag it out to keep it."),
+            AuditionKind.ORIGINAL: self.tr("One of your sounds that the model was not trained on, as it is."),
+            AuditionKind.MODEL: self.tr("The same sound as the model remembers it. Click to hear it, drag it out."),
+        }[probe.kind]
+
+
+class AuditionList(QWidget):
+    """The sounds of a model, or one line that says why there are none."""
+
+    play_requested = Signal(object)  # path
+    stop_requested = Signal()
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("probeSounds")
+        self._thumbnails = thumbnails
+        self._playing: Path | None = None
+        self.rows: tuple[AuditionRow, ...] = ()
+        self._message = QLabel()
+        self._message.setObjectName("muted")
+        self._message.setWordWrap(True)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self._column.addWidget(self._message)
+        thumbnails.ready.connect(self._on_thumbnail)
+
+    def show_probes(self, probes: Sequence[AuditionSample], message: str = "") -> None:
+        """Show these sounds, or a sentence."""
+        self._message.setText(message)
+        self._message.setVisible(bool(message))
+        if [row.probe for row in self.rows] == list(probes):
+            return
+        for row in self.rows:
+            row.hide()  # at once: it goes for good only in the next turn of the event loop
+            row.deleteLater()
+        self.rows = tuple(AuditionRow(probe, self._thumbnails) for probe in probes)
+        for row in self.rows:
+            self._column.addWidget(row)
+            row.clicked.connect(lambda _checked=False, r=row: self._on_clicked(r))
+            row.show_playing(self._playing)
+
+    def show_playing(self, path: Path | None) -> None:
+        """Show which sound is heard."""
+        self._playing = path
+        for row in self.rows:
+            row.show_playing(path)
+
+    def _on_clicked(self, row: AuditionRow) -> None:
+        if row.probe.path == self._playing:
+            self.stop_requested.emit()
+        else:
+            self.play_requested.emit(row.probe.path)
+
+    def _on_thumbnail(self, path: Path) -> None:
+        for row in self.rows:
+            if row.probe.path == path:
+                row.update()

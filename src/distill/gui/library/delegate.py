@@ -1,0 +1,112 @@
+"""How a model looks in the list of models: star, name, facts, and its small curve."""
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QMouseEvent, QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from distill.gui.library.model import ENTRY_ROLE, NEW_ROLE, ModelTable
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import SIDE, pixmap
+from distill.gui.widgets.row_painting import (
+    StyledText,
+    facts_width,
+    paint_ground,
+    row_size,
+    source_of,
+    two_lines,
+    whole_facts,
+    write_row,
+)
+from distill.library.model_entry import ModelEntry
+
+#: Width of the small curve, in device-independent pixels.
+CURVE_WIDTH = 48
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class ModelDelegate(QStyledItemDelegate):
+    """Paints a model in four lines, its star at the left and its curve at the right; a click on the star turns it."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of four lines."""
+        return row_size(option, 4)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint a row."""
+        entry, table = index.data(ENTRY_ROLE), source_of(index.model(), ModelTable)
+        if not isinstance(entry, ModelEntry):
+            return
+        colors = theme.colors()
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_ground(painter, option)
+        self._paint_star(painter, option, entry)
+        is_new = index.data(NEW_ROLE)
+        side = StyledText(self.tr("New"), colors.accent) if is_new else StyledText(", ".join(entry.tags), colors.muted)
+        head = StyledText(entry.shown_name, colors.muted if entry.problem else colors.text), side
+        facts = [StyledText(text, colors.muted) for text in self.lines(entry, table, option)]
+        if entry.problem is not None:
+            facts[0] = StyledText(facts[0].text, colors.bad)
+        write_row(painter, option, _text_area(option.rect), head, facts, entry.facts.curve, CURVE_WIDTH)
+        painter.restore()
+
+    @staticmethod
+    def lines(entry: ModelEntry, table: ModelTable, option: QStyleOptionViewItem) -> tuple[str, ...]:
+        """Return what stands under the name in a row of this width."""
+        metrics, width = option.fontMetrics, facts_width(_text_area(option.rect), entry.facts.curve, CURVE_WIDTH)
+        facts = table.facts(entry)
+        if entry.problem is not None:
+            return facts[0][0], *two_lines(entry.problem, metrics, width)
+        return tuple(whole_facts(line, metrics, width) for line in facts)
+
+    def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
+        """Turn the star on which the mouse was clicked."""
+        if isinstance(event, QMouseEvent) and event.button() is Qt.MouseButton.LeftButton:
+            rect: QRect = option.rect
+            entry = index.data(ENTRY_ROLE)
+            is_star = _star_area(rect).adjusted(-6, -6, 6, 6).contains(event.position())
+            if is_star and isinstance(entry, ModelEntry) and entry.problem is None:
+                if event.type() is QEvent.Type.MouseButtonRelease:
+                    source_of(model, ModelTable).starred.emit(entry, not entry.starred)
+                return True
+        return super().editorEvent(event, model, option, index)
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        """Lay the field for a name over the name."""
+        area = _text_area(option.rect)
+        editor.setGeometry(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        """Make the field for a name."""
+        editor = super().createEditor(parent, option, index)
+        editor.setObjectName("modelNameEdit")
+        editor.setAccessibleName(self.tr("Name of the model"))
+        return editor
+
+    def _paint_star(self, painter: QPainter, option: QStyleOptionViewItem, entry: ModelEntry) -> None:
+        state: QStyle.StateFlag = option.state
+        is_near = bool(state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_Selected))
+        if entry.problem is not None or not (entry.starred or is_near):
+            return
+        colors, device = theme.colors(), painter.device()
+        scale = device.devicePixelRatioF() if device is not None else 1.0
+        name, color = ("starred", colors.accent) if entry.starred else ("star", colors.border_strong)
+        painter.drawPixmap(_star_area(option.rect).topLeft(), pixmap(name, color, SIDE, scale))
+
+
+def _star_area(row: QRect) -> QRectF:
+    return QRectF(row.left() + theme.GAP, row.top() + theme.HALF + 1, SIDE, SIDE)
+
+
+def _text_area(row: QRect) -> QRect:
+    return row.adjusted(2 * theme.GAP + SIDE, theme.HALF, -theme.GAP, -theme.HALF)

@@ -1,0 +1,365 @@
+"""All that is known of one model, what the user says of it, and what it sounds like."""
+
+from datetime import datetime
+
+from PySide6.QtCore import QDateTime, QEvent, QLocale, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from distill.gui.library.audition_list import AuditionList
+from distill.gui.library.curve import ModelCurve
+from distill.gui.library.model import family_label
+from distill.gui.sounds.row import format_seconds
+from distill.gui.widgets import theme
+from distill.gui.widgets.flow_box import FlowBox
+from distill.gui.widgets.icons import icon
+from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.waveform import Thumbnails
+from distill.library.model_entry import ModelEntry
+
+#: How long after the last letter notes are kept.
+_REST_MILLISECONDS = 1000
+
+#: From the top of a field to its text, where the label beside it begins.
+_FIELD_TOP = 7
+
+
+class Notes(QPlainTextEdit):
+    """The user's notes, kept when the field is left and when the typing rests."""
+
+    written = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MILLISECONDS)
+        self._rest.timeout.connect(self.written)
+        self.textChanged.connect(self._rest.start)
+
+    def settle(self) -> None:
+        """Forget that something was typed."""
+        self._rest.stop()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Tell that the typing has ended."""
+        super().focusOutEvent(event)
+        self.written.emit()
+
+
+class ModelDetail(Panel):
+    """Shows a model; says what the user wants to change of it."""
+
+    renamed = Signal(object, str)  # ModelEntry, name
+    starred = Signal(object, bool)
+    tags_changed = Signal(object, tuple)
+    notes_changed = Signal(object, str)
+    export_requested = Signal(object)
+    reveal_requested = Signal(object)
+    delete_requested = Signal(object)
+    probe_requested = Signal(object)
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.hide()
+        self.detail.hide()
+        self.setAccessibleName(self.tr("The chosen model"))
+        self._entry: ModelEntry | None = None
+        self.name, self.star = self._make_name(), self._make_star()
+        head = QHBoxLayout()
+        head.setSpacing(theme.HALF)
+        head.addWidget(self.star)
+        head.addWidget(self.name, 1)
+        self.problem = QLabel()
+        self.problem.setObjectName("modelProblem")
+        self.problem.setWordWrap(True)
+        self.problem.setTextFormat(Qt.TextFormat.PlainText)
+        self.probes = AuditionList(thumbnails)
+        self.make_probe = QPushButton(self.tr("Make a sound to hear"))
+        self.make_probe.setObjectName("makeProbeButton")
+        self.make_probe.setToolTip(self.tr("Let the model make one new sound, and play it."))
+        self.make_probe.clicked.connect(lambda: self._notify(self.probe_requested))
+        self.curve, self.facts = ModelCurve(), QFormLayout()
+        self.tags, self.notes = self._make_tags(), self._make_notes()
+        self._made = QWidget()  # what a model that cannot be used does not have
+        column = QVBoxLayout(self._made)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        for widget in (self.probes, self.make_probe, self.curve):
+            column.addWidget(widget)
+        self._set_up_facts(column)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(
+            EmptyState("curve", self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it."))
+        )
+        self._pages.addWidget(self._make_page(head))
+        self.body.addWidget(self._pages, 1)
+        self._draw_star()
+
+    @property
+    def entry(self) -> ModelEntry | None:
+        """The model that is shown."""
+        return self._entry
+
+    def show_model(self, entry: ModelEntry | None) -> None:
+        """Show a model, or none; what is being typed for the same model stays."""
+        self.commit()
+        is_same = entry is not None and self._entry is not None and entry.path == self._entry.path
+        self._entry = entry
+        self._pages.setCurrentIndex(0 if entry is None else 1)
+        if entry is None:
+            return
+        if not (is_same and self.name.hasFocus() and self.name.isModified()):
+            self.name.setText(entry.name)
+        self.name.setToolTip(self.tr("{0}\nClick to give it another name; its file keeps its own.").format(entry.name))
+        if not (is_same and self.tags.hasFocus() and self.tags.isModified()):
+            self.tags.setText(", ".join(entry.tags))
+        if self.notes.toPlainText() != entry.notes and not (is_same and self.notes.hasFocus()):
+            self.notes.setPlainText(entry.notes)
+            self.notes.settle()
+        self._show_kind(entry)
+        self.curve.show_model(entry)
+        self._show_facts(entry)
+        if not is_same:
+            self.area.verticalScrollBar().setValue(0)
+
+    def commit(self) -> None:
+        """Tell of what was typed and not told yet."""
+        self._on_named()
+        self._on_tagged()
+        self._on_noted()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the star in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "star"):
+            self._draw_star()
+
+    # Its parts.
+
+    def _make_name(self) -> QLineEdit:
+        field = QLineEdit()
+        field.setObjectName("modelName")
+        field.setAccessibleName(self.tr("Name of the model"))
+        field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its id."))
+        field.setToolTip(self.tr("Another name for the model; its file keeps its own."))
+        field.setMaxLength(200)
+        field.editingFinished.connect(self._on_named)
+        return field
+
+    def _make_star(self) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName("modelStar")
+        button.setCheckable(True)
+        button.setAccessibleName(self.tr("Star"))
+        button.setToolTip(self.tr("Star the model, or take its star away."))
+        button.clicked.connect(lambda is_on: self._notify(self.starred, is_on))
+        button.toggled.connect(self._draw_star)
+        return button
+
+    def _make_tags(self) -> QLineEdit:
+        field = QLineEdit()
+        field.setObjectName("modelTags")
+        field.setAccessibleName(self.tr("Tags"))
+        field.setPlaceholderText(self.tr("metal, soft"))
+        field.setToolTip(self.tr("Words to find the model by, with commas between them."))
+        field.editingFinished.connect(self._on_tagged)
+        return field
+
+    def _make_notes(self) -> Notes:
+        field = Notes()
+        field.setObjectName("modelNotes")
+        field.setAccessibleName(self.tr("Notes"))
+        field.setPlaceholderText(self.tr("What you want to remember"))
+        field.setToolTip(self.tr("Kept as you type. They go along when you export a copy."))
+        field.setTabChangesFocus(True)
+        field.setFixedHeight(3 * field.fontMetrics().lineSpacing() + 16)
+        field.written.connect(self._on_noted)
+        return field
+
+    def _set_up_facts(self, column: QVBoxLayout) -> None:
+        self.facts.setContentsMargins(0, 0, 0, 0)
+        self.facts.setHorizontalSpacing(theme.MARGIN)
+        self.facts.setVerticalSpacing(theme.HALF)
+        self.facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self._values: dict[str, QLabel] = {}
+        labels: list[QLabel] = []
+        words = QFormLayout()
+        words.setContentsMargins(0, 0, 0, 0)
+        words.setHorizontalSpacing(theme.MARGIN)
+        words.setVerticalSpacing(theme.GAP)
+        for text, widget in ((self.tr("Tags"), self.tags), (self.tr("Notes"), self.notes)):
+            labels.append(_field_label(text))
+            labels[-1].setContentsMargins(0, _FIELD_TOP, 0, 0)
+            words.addRow(labels[-1], widget)
+        column.addLayout(words)
+        for key, text in (
+            ("family", self.tr("Family")), ("trained", self.tr("Trained")), ("sounds", self.tr("Sounds")),
+            ("epochs", self.tr("Epochs")), ("loss", self.tr("Loss")), ("codebook", self.tr("Codebooks")),
+            ("file", self.tr("File")),
+        ):  # fmt: skip
+            value = QLabel()
+            value.setObjectName(f"model {key}")
+            value.setTextFormat(Qt.TextFormat.PlainText)
+            value.setWordWrap(True)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._values[key] = value
+            labels.append(_field_label(text))
+            self.facts.addRow(labels[-1], value)
+        column.addLayout(self.facts)
+        width = max(label.sizeHint().width() for label in labels)  # also while a row of the longest is hidden
+        for label in labels:
+            label.setMinimumWidth(width)
+
+    def _make_page(self, head: QHBoxLayout) -> QWidget:
+        """Put all in a column that scrolls, under the name and above what can be done with the whole model."""
+        page, inside = QWidget(), QWidget()
+        inside.setObjectName("settingForm")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, theme.HALF, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self.problem)
+        column.addWidget(self._made)
+        column.addStretch(1)
+        self.area = QScrollArea()
+        self.area.setObjectName("settingArea")
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setWidget(inside)
+        buttons = FlowBox(theme.HALF, theme.HALF)
+        self.export = self._button("exportModelButton", self.tr("Export a copy…"), self.export_requested)
+        self.export.setToolTip(self.tr("Write a copy for somebody else, with your name, tags and notes in it."))
+        self.reveal = self._button("revealModelButton", self.tr("Show in folder"), self.reveal_requested)
+        self.reveal.setToolTip(self.tr("Open the folder that holds the model's file."))
+        self.delete = self._button("deleteModelButton", self.tr("Move to trash"), self.delete_requested)
+        self.delete.setToolTip(self.tr("Move the model's file to the trash. Undo brings it back."))
+        for button in (self.export, self.reveal, self.delete):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.GAP)
+        layout.addLayout(head)
+        layout.addWidget(self.area, 1)
+        layout.addWidget(buttons)
+        return page
+
+    def _button(self, name: str, text: str, signal: object) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setProperty("small", True)
+        button.clicked.connect(lambda: self._notify(signal))
+        return button
+
+    # What it says.
+
+    def _show_kind(self, entry: ModelEntry) -> None:
+        is_good = entry.problem is None
+        self.problem.setText(entry.problem or "")
+        self.problem.setVisible(not is_good)
+        self._made.setVisible(is_good)
+        self.name.setReadOnly(not is_good)
+        self.export.setEnabled(is_good)
+        self.star.setVisible(is_good)
+        self.star.setChecked(entry.starred)
+
+    def _show_facts(self, entry: ModelEntry) -> None:
+        facts = entry.facts
+        losses = []
+        if facts.val_loss is not None:
+            losses.append(self.tr("{0:.4g} on held-out sounds").format(facts.val_loss))
+        if facts.train_loss is not None:
+            losses.append(self.tr("{0:.4g} on the sounds it learnt from").format(facts.train_loss))
+        size = QLocale().formattedDataSize(entry.file_bytes)
+        texts = {
+            "family": family_label(entry),
+            "trained": _long_date(facts.trained or facts.saved),
+            "sounds": self._sounds_text(entry),
+            "epochs": str(facts.epochs) if facts.epochs else "",
+            "loss": "\n".join(losses),
+            "codebook": self._codebook_text(entry),
+            "file": self.tr("{0}, {1}, id {2}").format(entry.path.name, size, entry.model_id[:8] or "–"),
+        }
+        for key, text in texts.items():
+            self._values[key].setText(text)
+            self.facts.setRowVisible(self._values[key], bool(text))
+        self._values["file"].setToolTip(str(entry.path))
+
+    def _sounds_text(self, entry: ModelEntry) -> str:
+        facts = entry.facts
+        if not facts.sounds:
+            return ""
+        count = self.tr("1 sound") if facts.sounds == 1 else self.tr("{0} sounds").format(facts.sounds)
+        named = self.tr("{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
+        return f"{named}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else named
+
+    def _codebook_text(self, entry: ModelEntry) -> str:
+        health = entry.facts.codebook
+        if health is None:
+            return ""
+        return self.tr("{0:.0f} levels, {1:.0%} of the entries used, perplexity {2:.0f}").format(
+            health["levels"], health.get("utilization", 0), health.get("perplexity", 0)
+        )
+
+    def _draw_star(self) -> None:
+        is_on = self.star.isChecked()
+        colors = theme.colors()
+        self.star.setIcon(icon("starred" if is_on else "star", colors.accent if is_on else colors.muted))
+
+    # What the user wants.
+
+    def _notify(self, signal: object, *values: object) -> None:
+        if self._entry is not None:
+            signal.emit(self._entry, *values)  # type: ignore[attr-defined]
+
+    def _on_named(self) -> None:
+        name = " ".join(self.name.text().split())
+        if self._entry is None or not self.name.isModified():
+            return
+        self.name.setModified(False)
+        if not name:
+            self.name.setText(self._entry.name)
+        elif name != self._entry.name:
+            self._notify(self.renamed, name)
+
+    def _on_tagged(self) -> None:
+        if self._entry is None or not self.tags.isModified():
+            return
+        self.tags.setModified(False)
+        tags = tuple(dict.fromkeys(tag for part in self.tags.text().split(",") if (tag := " ".join(part.split()))))
+        if tags != self._entry.tags:
+            self._notify(self.tags_changed, tags)
+
+    def _on_noted(self) -> None:
+        self.notes.settle()
+        if self._entry is not None and self._entry.problem is None and self.notes.document().isModified():
+            self.notes.document().setModified(False)
+            if self.notes.toPlainText() != self._entry.notes:
+                self._notify(self.notes_changed, self.notes.toPlainText())
+
+
+def _field_label(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName("fieldLabel")
+    label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+    return label
+
+
+def _long_date(written: str) -> str:
+    try:
+        seconds = int(datetime.fromisoformat(written).astimezone().timestamp())
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return QLocale().toString(QDateTime.fromSecsSinceEpoch(seconds), QLocale.FormatType.ShortFormat)

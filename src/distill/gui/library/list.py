@@ -1,0 +1,242 @@
+"""The list of models: search, filter, order, and what the user wants with one of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QWidget
+
+from distill.config.catalog import FAMILIES
+from distill.gui.library.delegate import ModelDelegate
+from distill.gui.library.model import ENTRY_ROLE, ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.widgets import theme
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.row_view import RowAction, RowView
+from distill.library.model_entry import ModelEntry
+
+#: Item data of the filter that shows starred models only; the others are keys of families, or empty for all.
+_STARRED = "*"
+
+
+class ModelView(RowView):
+    """The list itself.  Space hears the model, S turns its star, and Delete puts it into the trash."""
+
+    hear_requested = Signal()
+
+    def __init__(self, model: ModelRows) -> None:
+        super().__init__("model", model, ENTRY_ROLE)
+        self.setItemDelegate(ModelDelegate(self))
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(
+            self.tr("List of models"),
+            (
+                KeyHelp(native("Space"), self.tr("Hear the model")),
+                KeyHelp(native("F2"), self.tr("Rename")),
+                KeyHelp(native("S"), self.tr("Star, or take the star away")),
+                KeyHelp(native("Del"), self.tr("Move to trash")),
+            ),
+        )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep Space for hearing: Qt's list would select with it."""
+        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self.hear_requested.emit()
+            return
+        super().keyPressEvent(event)
+
+
+class ModelList(Panel):
+    """Lists models.  It reads no folder and changes none."""
+
+    current_changed = Signal(object)  # ModelEntry or None
+    hear_requested = Signal()
+    renamed = Signal(object, str)  # ModelEntry, name
+    starred = Signal(object, bool)  # ModelEntry, wanted
+    reveal_requested = Signal(object)  # ModelEntry
+    export_requested = Signal(object)
+    delete_requested = Signal(object)
+    import_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Models"))
+        self.setAccessibleName(self.tr("Kept models"))
+        self.table = ModelTable(self)
+        self.rows = ModelRows(self.table, self)
+        self.search, self.only, self.order = self._make_search(), self._make_only(), self._make_order()
+        self.view = self._make_view()
+        self.actions_by_name = self._make_actions()
+        self._pages = QStackedWidget()
+        for page in self._make_empty_pages():
+            self._pages.addWidget(page)
+        self._pages.addWidget(self.view)
+        self.import_button = QPushButton(self.tr("Import…"))
+        self.import_button.setObjectName("importModelButton")
+        self.import_button.setToolTip(
+            self.tr("Copy a .distill file into your models. Nothing in it is run. You can also drop it on the window.")
+        )
+        self.import_button.clicked.connect(self.import_requested)
+        choices = QHBoxLayout()
+        choices.setSpacing(theme.GAP)
+        choices.addWidget(self.only, 1)
+        choices.addWidget(self.order, 1)
+        self.body.addWidget(self.search)
+        self.body.addLayout(choices)
+        self.body.addWidget(self._pages, 1)
+        self.body.addWidget(self.import_button)
+        self.table.renamed.connect(self.renamed)
+        self.table.starred.connect(self.starred)
+        self._entry: ModelEntry | None = None
+        self._is_read = False
+        self._update()
+
+    def show_entries(self, entries: Sequence[ModelEntry]) -> None:
+        """Show what the library holds; the chosen model stays chosen."""
+        row, had_no_row = self.view.currentIndex().row(), not self.table.rowCount()
+        self.table.set_entries(entries)
+        self._is_read = True
+        if not self.view.currentIndex().isValid() and self.rows.rowCount():  # at first, and when it was deleted
+            self._choose(min(max(row, 0), self.rows.rowCount() - 1))
+        self._update()
+        if had_no_row and self.import_button.hasFocus():  # the page was opened before there was a list
+            self.setFocus()
+
+    def show_reading(self, done: int, total: int) -> None:
+        """Say how many of the files that were not in the index have been read."""
+        self.detail.setText(self.tr("Reading {0} of {1}").format(done, total))
+
+    def show_model(self, path: Path) -> bool:
+        """Choose a model, also where the search or the filter hides it; return whether it is there."""
+        row = self.table.row_of(path)
+        if row < 0:
+            return False
+        index = self.rows.mapFromSource(self.table.index(row))
+        if not index.isValid():
+            self.search.clear()
+            self.only.setCurrentIndex(0)
+            index = self.rows.mapFromSource(self.table.index(row))
+        self._choose(index.row())
+        return True
+
+    def current(self) -> ModelEntry | None:
+        """Return the model that is chosen, or None."""
+        entry = self.view.current_item()
+        return entry if isinstance(entry, ModelEntry) else None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape shows all models again; from the search, the arrow down leads into the list."""
+        if event.key() == Qt.Key.Key_Escape and self.search.text():
+            self.search.clear()
+        elif event.key() == Qt.Key.Key_Down and self.search.hasFocus() and self.rows.rowCount():
+            self.view.setFocus()
+        else:
+            super().keyPressEvent(event)
+
+    def _make_empty_pages(self) -> tuple[QWidget, ...]:
+        return (
+            QWidget(),  # while nothing is known yet
+            EmptyState(
+                "curve",
+                self.tr("No models yet"),
+                self.tr("Each training leaves its model here. You can also drop a .distill file on the window."),
+            ),
+            EmptyState("curve", self.tr("No such model"), self.tr("No model matches the search and the filter.")),
+        )
+
+    def _make_search(self) -> QLineEdit:
+        field = QLineEdit()
+        field.setObjectName("modelSearch")
+        field.setAccessibleName(self.tr("Search the models"))
+        field.setToolTip(self.tr("Words in names, tags, notes, sounds, families and ids. Escape shows all."))
+        field.setClearButtonEnabled(True)
+        field.textChanged.connect(self._on_filter_changed)
+        return field
+
+    def _make_only(self) -> QComboBox:
+        combo = QComboBox()
+        combo.setObjectName("modelFilter")
+        combo.setAccessibleName(self.tr("Which models are shown"))
+        combo.setToolTip(self.tr("Which models are shown."))
+        combo.setMinimumContentsLength(6)
+        combo.addItem(self.tr("All models"), "")
+        combo.addItem(self.tr("Starred"), _STARRED)
+        for family in FAMILIES:
+            combo.addItem(family.label, family.key)
+        combo.currentIndexChanged.connect(self._on_filter_changed)
+        return combo
+
+    def _make_order(self) -> QComboBox:
+        combo = QComboBox()
+        combo.setObjectName("modelOrder")
+        combo.setAccessibleName(self.tr("Order of the models"))
+        combo.setToolTip(self.tr("What comes first. Losses compare well within a family only."))
+        combo.setMinimumContentsLength(6)
+        for order, text in (
+            (Order.NEWEST, self.tr("Newest")),
+            (Order.NAME, self.tr("Name")),
+            (Order.LOSS, self.tr("Lowest loss")),
+            (Order.SOUNDS, self.tr("Most sounds")),
+            (Order.EPOCHS, self.tr("Most epochs")),
+        ):
+            combo.addItem(text, order.value)
+        combo.currentIndexChanged.connect(lambda: self.rows.set_order(Order(combo.currentData())))
+        return combo
+
+    def _make_view(self) -> ModelView:
+        view = ModelView(self.rows)
+        view.setAccessibleName(self.tr("Kept models"))
+        view.setToolTip(self.tr("Your models. Space hears the chosen one; its menu has all that can be done with it."))
+        view.selectionModel().currentChanged.connect(self._update)
+        view.hear_requested.connect(self.hear_requested)
+        view.activated.connect(self.hear_requested)
+        for signal in (self.rows.rowsInserted, self.rows.rowsRemoved, self.rows.dataChanged, self.rows.modelReset):
+            signal.connect(self._update)
+        return view
+
+    def _make_actions(self) -> dict[str, QAction]:
+        """Make what the menu of a row offers; the keys work while the list has the focus."""
+        offered: tuple[RowAction, ...] = (
+            ("star", self.tr("Star"), "S", lambda entry: self.starred.emit(entry, not entry.starred)),
+            ("rename", self.tr("Rename…"), "F2", lambda _entry: self.view.edit_current()),
+            ("export", self.tr("Export a copy…"), None, self.export_requested.emit),
+            ("reveal", self.tr("Show in folder"), None, self.reveal_requested.emit),
+            ("delete", self.tr("Move to trash"), "Del", self.delete_requested.emit),
+        )
+        return self.view.offer(offered)
+
+    def _choose(self, row: int) -> None:
+        index = self.rows.index(row, 0)
+        self.view.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self.view.scrollTo(index)
+
+    def _on_filter_changed(self) -> None:
+        chosen = str(self.only.currentData())
+        is_starred = chosen == _STARRED
+        self.rows.set_filter(ModelFilter(self.search.text(), is_starred, "" if is_starred else chosen))
+        if not self.view.currentIndex().isValid() and self.rows.rowCount():
+            self._choose(0)
+        self._update()
+
+    def _update(self) -> None:
+        if not hasattr(self, "_entry"):
+            return  # the panel is still being made
+        entry = self.current()
+        for name, action in self.actions_by_name.items():
+            is_about_file = name in ("reveal", "delete")
+            action.setEnabled(entry is not None and (is_about_file or entry.problem is None))
+        is_starred = entry is not None and entry.starred
+        self.actions_by_name["star"].setText(self.tr("Take the star away") if is_starred else self.tr("Star"))
+        count, seen = self.table.rowCount(), self.rows.rowCount()
+        self.search.setPlaceholderText(self.tr("Search {0} models").format(count) if count > 1 else self.tr("Search"))
+        for widget in (self.search, self.only, self.order):
+            widget.setEnabled(bool(count))
+        self.detail.setText(self.tr("{0} of {1}").format(seen, count) if seen != count else str(count) if count else "")
+        self._pages.setCurrentIndex(3 if seen else 2 if count else 1 if self._is_read else 0)
+        self.setFocusProxy(self.view if seen else self.search if count else self.import_button)
+        if entry != self._entry:
+            self._entry = entry
+            self.current_changed.emit(entry)

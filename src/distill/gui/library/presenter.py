@@ -1,0 +1,302 @@
+"""Between the library of models and the page that shows it: listing, changing, undoing, files in and out, listening."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtWidgets import QFileDialog
+
+from distill.gui.library.audition_presenter import AuditionPresenter, reason_of
+from distill.gui.library.page import ModelsPage
+from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
+from distill.gui.widgets.background import end_tasks
+from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.show_in_folder import reveal
+from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
+from distill.models.model_file import SUFFIX
+from distill.paths import slug
+from distill.playback.player import PlayerState, PlayerStatus
+
+#: Topic of the notices about the library as a whole.
+TOPIC = "models"
+#: Topic of the notice about the model that a run has left.
+NEW_TOPIC = "new model"
+
+
+class ModelsPresenter(QObject):
+    """Carries out what the page asks for, and shows what the library holds."""
+
+    #: A model is to be looked at: the page should come to the front.
+    page_requested = Signal()
+    #: Another model is chosen, or the chosen one has changed: a `ModelEntry` that can be used, or None.
+    model_chosen = Signal(object)
+    play_requested = Signal(object)  # path
+    stop_requested = Signal()
+
+    def __init__(self, page: ModelsPage, notices: NoticeBar, parent: QObject) -> None:
+        super().__init__(parent)
+        self._page, self._notices = page, notices
+        self.worker = LibraryWorker(self)
+        self.undo_stack = QUndoStack(self)
+        self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
+        self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
+        self.listening = AuditionPresenter(page, notices, self)
+        self._dialog: QFileDialog | None = None
+        self.worker.listed.connect(self._on_listed)
+        self.worker.reading.connect(page.list.show_reading)
+        self.worker.failed.connect(self._on_failed)
+        page.list.current_changed.connect(self._on_current_changed)
+        page.list.hear_requested.connect(self.listening.hear)
+        page.list.import_requested.connect(self.choose_imports)
+        page.detail.tags_changed.connect(self._on_tagged)
+        page.detail.notes_changed.connect(self._on_noted)
+        page.detail.probes.play_requested.connect(self.play_requested)
+        self.listening.play_requested.connect(self.play_requested)
+        page.detail.probes.stop_requested.connect(self.stop_requested)
+        for source in (page.list, page.detail):
+            source.renamed.connect(self._on_renamed)
+            source.starred.connect(self._on_starred)
+            source.reveal_requested.connect(lambda entry: reveal(entry.path))
+            source.export_requested.connect(self.choose_export)
+            source.delete_requested.connect(self.delete)
+
+    def refresh(self) -> None:
+        """List the library anew, in the background."""
+        self.worker.refresh()
+
+    def await_model(self, _ending: object = None) -> None:
+        """List the library anew: a run has ended, whose model is told of when it is there."""
+        self._came.clear()
+        self.worker.do(lambda _library: None, lambda _nothing: self._report_come())
+
+    def show_model(self, path: Path) -> None:
+        """Bring a model to the front."""
+        self.page_requested.emit()
+        self._page.list.show_model(path)
+
+    def show_status(self, status: PlayerStatus) -> None:
+        """Show which sound is heard."""
+        self._page.detail.probes.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+
+    def close(self) -> None:
+        """Keep what was typed, and wait for what is under way."""
+        self._page.detail.commit()
+        self.worker.close()
+        end_tasks(self)
+
+    # Changes, each with the way back.
+
+    def _on_renamed(self, entry: ModelEntry, name: str) -> None:
+        self._change(
+            self.tr("Rename {0}").format(entry.name),
+            lambda library: library.rename(entry.path, name), lambda library: library.rename(entry.path, entry.name),
+        )  # fmt: skip
+
+    def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
+        self._change(
+            self.tr("Star {0}").format(entry.name) if wanted else self.tr("Take the Star from {0}").format(entry.name),
+            lambda library: library.set_star(entry.path, wanted),
+            lambda library: library.set_star(entry.path, entry.starred),
+        )
+
+    def _on_tagged(self, entry: ModelEntry, tags: tuple[str, ...]) -> None:
+        self._change(
+            self.tr("Tags of {0}").format(entry.name),
+            lambda library: library.set_tags(entry.path, tags),
+            lambda library: library.set_tags(entry.path, entry.tags),
+        )
+
+    def _on_noted(self, entry: ModelEntry, notes: str) -> None:
+        self._change(
+            self.tr("Notes on {0}").format(entry.name),
+            lambda library: library.set_notes(entry.path, notes),
+            lambda library: library.set_notes(entry.path, entry.notes),
+        )
+
+    def _change(self, text: str, do: Change, undo: Change) -> None:
+        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo))
+
+    def delete(self, entry: ModelEntry) -> None:
+        """Move a model to the trash, with a way back."""
+        moved: list[Deletion] = []
+
+        def do(library: ModelLibrary) -> Deletion:
+            moved.append(library.delete(entry.path))
+            return moved[-1]
+
+        change = _LibraryChange(
+            self.tr("Delete {0}").format(entry.name), self.worker, do, lambda library: library.restore(moved.pop()),
+            lambda deletion: self._report_deleted(deletion, entry, change),
+            lambda restored: self._page.list.show_model(restored.path),
+        )  # fmt: skip
+        self.undo_stack.push(change)
+
+    def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "_LibraryChange") -> None:
+        there = deletion.in_trash
+        is_own = there is not None and there.parent.name == TRASH_NAME
+        message = (
+            self.tr("“{0}” is in the folder “{1}” of your models: there is no trash here.").format(
+                entry.shown_name, TRASH_NAME
+            )
+            if is_own
+            else self.tr("“{0}” is in the trash.").format(entry.shown_name)
+        )
+        self._notices.notify(
+            TOPIC, message, "info", NoticeAction(self.tr("Undo"), lambda: self._undo_if_last(change)) if there else None
+        )
+
+    def _undo_if_last(self, change: "_LibraryChange") -> None:
+        """Undo a deletion; what was changed after it is undone before it, as an undo stack has it."""
+        position = next((n for n in range(self.undo_stack.index()) if self.undo_stack.command(n) is change), None)
+        if position is not None:
+            self.undo_stack.setIndex(position)
+
+    # Files in and out.
+
+    def take_drop(self, paths: Sequence[Path]) -> list[Path]:
+        """Import the model files among dropped files, and return the others."""
+        models = [path for path in paths if path.suffix.lower() == SUFFIX and not path.is_dir()]
+        self.import_files(models)
+        return [path for path in paths if path not in models]
+
+    def refuse_drop(self, paths: Sequence[Path]) -> None:
+        """Say of files that are no models where they belong."""
+        self._notices.notify(
+            TOPIC,
+            self.tr("{0} is no Distill model. To train on sounds, drop them on the Training page.").format(
+                paths[0].name
+            ),
+            "warning",
+        )
+
+    def import_files(self, paths: Sequence[Path]) -> None:
+        """Copy model files into the library and show the last one; a file that cannot be used is told of."""
+        for path in paths:
+            self._import(path)
+
+    def _import(self, path: Path) -> None:
+        def on_done(entry: ModelEntry) -> None:
+            self._notices.notify(f"model {path}", self.tr("“{0}” was added to your models.").format(entry.name), "info")
+            self.show_model(entry.path)
+
+        def on_failed(error: Exception) -> None:
+            self._notices.notify(
+                f"model {path}", self.tr("{0} was not opened: {1}").format(path.name, reason_of(error)), "error"
+            )
+
+        self.worker.do(lambda library: library.import_file(path), on_done, on_failed)
+
+    def choose_imports(self) -> None:
+        """Let the user choose model files to import."""
+        dialog = QFileDialog(self._page, self.tr("Import models"), str(Path.home()))
+        dialog.setObjectName("importModelDialog")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters([self.tr("Distill models (*{0})").format(SUFFIX), self.tr("All files (*)")])
+        dialog.filesSelected.connect(lambda names: self.import_files([Path(name) for name in names]))
+        self._open(dialog)
+
+    def choose_export(self, entry: ModelEntry) -> None:
+        """Let the user choose where a copy of a model goes."""
+        dialog = QFileDialog(self._page, self.tr("Export a copy of “{0}”").format(entry.name), str(Path.home()))
+        dialog.setObjectName("exportModelDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # nothing is overwritten: the copy gets a number
+        dialog.setNameFilter(self.tr("Distill models (*{0})").format(SUFFIX))
+        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
+        dialog.selectFile(f"{slug(entry.name, 'model')}{SUFFIX}")
+        dialog.fileSelected.connect(lambda name: self._export(entry, Path(name)))
+        self._open(dialog)
+
+    def _export(self, entry: ModelEntry, target: Path) -> None:
+        def on_done(path: Path) -> None:
+            self._notices.notify(
+                TOPIC, self.tr("A copy of “{0}” is in {1}.").format(entry.name, path), "info",
+                NoticeAction(self.tr("Show in folder"), lambda: reveal(path)),
+            )  # fmt: skip
+
+        self.worker.do(lambda library: library.export(entry.path, target), on_done)
+
+    def _open(self, dialog: QFileDialog) -> None:
+        if self._dialog is not None:
+            self._dialog.close()
+        self._dialog = dialog
+        dialog.finished.connect(lambda _result: self._on_dialog_finished(dialog))
+        dialog.open()
+
+    def _on_dialog_finished(self, dialog: QFileDialog) -> None:
+        if self._dialog is dialog:
+            self._dialog = None
+        dialog.deleteLater()
+
+    # What the library says, and which model is chosen.
+
+    def _on_current_changed(self, entry: ModelEntry | None) -> None:
+        before = self._page.detail.entry
+        self._page.detail.show_model(entry)
+        usable = entry if entry is not None and entry.problem is None else None
+        self.model_chosen.emit(usable)
+        if entry is not None and self._page.isVisible():
+            self._page.list.table.show_new([entry.path], False)
+        is_same = before is not None and usable is not None and before.path == usable.path
+        if not (is_same and before is not None and usable is not None and before.mtime_ns == usable.mtime_ns):
+            self.listening.look_for_sounds(usable)
+
+    def _on_listed(self, entries: tuple[ModelEntry, ...]) -> None:
+        before, self._stamps = self._stamps, {entry.path: entry.mtime_ns for entry in entries}
+        self._page.list.show_entries(entries)
+        if before != self._stamps:
+            self.listening.tidy(entries)
+        if before is None:
+            return
+        come = [entry for entry in entries if entry.problem is None and before.get(entry.path) != entry.mtime_ns]
+        self._page.list.table.show_new([entry.path for entry in come], True)
+        self._came |= {entry.path: entry for entry in come}
+
+    def note_seen(self) -> None:
+        """Note that the page is looked at: nobody need be led there any more."""
+        self._notices.forget(NEW_TOPIC)
+
+    def _report_come(self) -> None:
+        """Tell of the model that a run has left."""
+        if not self._came:
+            return
+        newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
+        self._notices.notify(
+            NEW_TOPIC, self.tr("The model “{0}” was added to your models.").format(newest.shown_name), "info",
+            NoticeAction(self.tr("Open in Models"), lambda: self.show_model(newest.path)),
+        )  # fmt: skip
+
+    def _on_failed(self, error: Exception) -> None:
+        self._notices.notify(TOPIC, reason_of(error), "error")
+
+
+class _LibraryChange(QUndoCommand):
+    """A change of the library, made in the background, and its way back."""
+
+    def __init__(
+        self,
+        text: str,
+        worker: LibraryWorker,
+        do: Change,
+        undo: Change,
+        on_done: Callable[..., object] | None = None,
+        on_undone: Callable[..., object] | None = None,
+    ) -> None:
+        super().__init__(text)
+        self._worker, self._do, self._undo = worker, do, undo
+        self._on_done, self._on_undone = on_done, on_undone
+
+    def redo(self) -> None:
+        """Do it."""
+        if not self.isObsolete():
+            self._worker.do(self._do, self._on_done, self._on_failed)
+
+    def undo(self) -> None:
+        """Take it back."""
+        if not self.isObsolete():
+            self._worker.do(self._undo, self._on_undone, self._on_failed)
+
+    def _on_failed(self, error: Exception) -> None:
+        self.setObsolete(True)  # there is nothing to undo or to do again; the stack drops it when it comes to it
+        self._worker.failed.emit(error)

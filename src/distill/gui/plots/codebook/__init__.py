@@ -1,0 +1,1 @@
+"""Usage of the codebooks of a residual-VQ model."""

@@ -1,0 +1,212 @@
+"""The health of the codebooks: how much of each level is used, in curves, in words, and code by code."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from distill.events import LOW_UTILIZATION, Health
+from distill.generation.code_usage import CodebookUse
+from distill.gui.plots.codebook.strip import CodebookStrip
+from distill.gui.plots.curve_data import Table
+from distill.gui.plots.legend import CurveStyle
+from distill.gui.plots.plot import Plot
+from distill.gui.widgets import theme
+from distill.history import VQMetricsHistory
+
+#: Share of a codebook's entries in use from which a level is called healthy.
+HEALTHY_UTILIZATION = 0.5
+
+#: Under this many codes for each entry, entries can look unused that are only rare.
+FEW_CODES = 4
+
+#: Colours and signs of the levels, which are four at most: colour alone tells nobody anything.
+_LEVEL_COLORS = ("accent", "second", "third", "muted")
+_LEVELS = tuple(f"level_{n}" for n in range(len(_LEVEL_COLORS)))
+_LEVEL_DOTS = (("o", "●"), ("t1", "▲"), ("s", "■"), ("d", "◆"))
+
+#: How many measurements back the moving averages of the steps look; one in ten steps is measured.
+HEALTH_SPANS = (3.0, 7.0, 25.0)
+
+Floats = NDArray[np.float64]
+
+
+class CodebookView(QWidget):
+    """Draws how the codebooks of a run are used."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plot = self._make_plot()
+        self.words = [_LevelWords(level) for level in range(len(_LEVEL_COLORS))]
+        words = QHBoxLayout()
+        words.setSpacing(theme.MARGIN)
+        for word in self.words:
+            words.addWidget(word, 1)
+        self.caption = QLabel()
+        self.caption.setObjectName("muted")
+        self.caption.setWordWrap(True)
+        self.strip = CodebookStrip()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.HALF)
+        layout.addWidget(self.plot, 1)
+        layout.addLayout(words)
+        layout.addWidget(self.caption)
+        layout.addWidget(self.strip)
+        self._entries = 0
+        self._steps = _StepHealth()
+        self.hide_codes()
+
+    def show_history(self, entries: int) -> None:
+        """Prepare for another run, whose codebooks have this many entries."""
+        self._entries = entries
+        self._steps = _StepHealth()
+        self.plot.clear()
+        for word in self.words:
+            word.show_health(None, entries)
+
+    def redraw(self, history: VQMetricsHistory) -> None:
+        """Draw what a history has measured."""
+        measured = [(e.epoch + 1, e.codebook_health) for e in history.epochs if e.codebook_health]
+        epochs = np.array([epoch for epoch, _ in measured], dtype=np.float64)
+        self._steps.read(history)
+        for level, word in enumerate(self.words):
+            name = f"level_{level}"
+            use = [health.get(name, {}).get("utilization", np.nan) for _, health in measured]
+            self.plot.set_curve(f"steps_{level}", *self._steps.curve(name))
+            self.plot.set_curve(name, epochs, 100 * np.array(use, dtype=np.float64))
+            word.show_health(measured[-1][1].get(name) if measured else None, self._entries)
+        explanation = self.tr(
+            "Codes of the held-out sounds, in each level. With few of them, rare entries look unused."
+        )
+        self.plot.set_note(self._note(measured[-1][1]) if measured else "", explanation)
+
+    def show_counting(self) -> None:
+        """Say that the codes of the model are being counted."""
+        self.caption.setText(self.tr("Counting which codes the held-out sounds use…"))
+        self.caption.show()
+
+    def show_use(self, use: CodebookUse) -> None:
+        """Show how often each code is used."""
+        what = self.tr("held-out sounds") if use.is_whole else self.tr("the originals of the previews")
+        text = self.tr("Stronger colour: used more by {0} ({1} codes). Click one to hear it.")
+        self.caption.setText(text.format(what, use.tokens))
+        self.caption.show()
+        self.strip.show_counts(use.counts)
+        self.strip.show()
+
+    def hide_codes(self) -> None:
+        """Show no codes: there is no finished model to ask."""
+        self.caption.hide()
+        self.strip.hide()
+
+    def _note(self, health: Health) -> str:
+        tokens = int(next(iter(health.values()), {}).get("tokens", 0))
+        if tokens < FEW_CODES * self._entries:
+            return self.tr("measured on only {0} codes").format(tokens)
+        return self.tr("measured on {0} codes").format(tokens)
+
+    def _make_plot(self) -> Plot:
+        explanation = self.tr("Share of this level's codebook entries that held-out sounds use.")
+        by_step = self.tr("The same for the sounds of one training step.")
+        steps = (
+            CurveStyle(f"steps_{n}", "", color, 1.0, by_step, opacity=0.45, in_legend=False, spans=HEALTH_SPANS)
+            for n, color in enumerate(_LEVEL_COLORS)
+        )
+        levels = (
+            CurveStyle(f"level_{n}", self.tr("level {0}").format(n), color, 2.0, explanation, dot=_LEVEL_DOTS[n][0])
+            for n, color in enumerate(_LEVEL_COLORS)
+        )
+        help = self.tr(
+            "Share of each codebook that is used. A starved level wastes its codes: use a smaller codebook, or more "
+            "sounds."
+        )
+        plot = Plot("codebookPlot", self.tr("Codebook use, %"), (*steps, *levels), help=help, has_legend=False)
+        plot.set_limits(0, 105)
+        plot.add_reference(100 * LOW_UTILIZATION, self.tr("starved under {0:.0f} %").format(100 * LOW_UTILIZATION))
+        return plot
+
+
+class _StepHealth:
+    """Utilization in the steps that measured it; reads each step of a growing history once."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._table = Table(("x", *_LEVELS))
+
+    def read(self, history: VQMetricsHistory) -> None:
+        """Take on the steps that are new."""
+        seen, self._seen = self._seen, history.step_count
+        health: list[Health | None] = list(history.step_column("codebook_health")[seen : self._seen])
+        measured = [seen + n for n, table in enumerate(health) if table]
+        if not measured:
+            return
+        epoch, step, total = (history.step_column(name) for name in ("epoch", "step", "total_steps"))
+        rows: dict[str, list[float]] = {"x": [epoch[n] + (step[n] + 1) / max(total[n], 1) for n in measured]}
+        for level in _LEVELS:
+            tables = ((health[n - seen] or {}).get(level, {}) for n in measured)
+            rows[level] = [100 * table.get("utilization", np.nan) for table in tables]
+        self._table.extend(rows)
+
+    def curve(self, level: str) -> tuple[Floats, Floats]:
+        """Return places on the axis of epochs, and percents."""
+        return self._table["x"], self._table[level]
+
+
+class _LevelWords(QLabel):
+    """What the newest epoch says of a level: a plain word, and the numbers behind it.  Hidden without them."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
+        self._health: Mapping[str, float] | None = None
+        self._entries = 0
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.hide()
+
+    def show_health(self, health: Mapping[str, float] | None, entries: int) -> None:
+        """Show a level's health; None hides it."""
+        if health != self._health or entries != self._entries:
+            self._health, self._entries = health, entries
+            self._write()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take on the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._write()
+
+    def _write(self) -> None:
+        health, colors = self._health, theme.colors()
+        self.setVisible(health is not None)
+        if health is None:
+            return
+        use = health["utilization"]
+        word, color = self._verdict(use)
+        level = (
+            f'<span style="color:{getattr(colors, _LEVEL_COLORS[self._level])}">{_LEVEL_DOTS[self._level][1]}</span>'
+        )
+        numbers = self.tr("{0:.0f} % used, perplexity {1:.0f}").format(100 * use, health["perplexity"])
+        self.setText(
+            f'{level} {self.tr("level {0}").format(self._level)} <b style="color:{color}">{word}</b>'
+            f'<br><span style="color:{colors.muted}">{numbers}</span>'
+        )
+        self.setToolTip(
+            self.tr(
+                "{0} of {1} entries are not used. Perplexity: as many entries, used equally, would say as much. "
+                "Healthy from {2:.0%} of the entries in use, starved under {3:.0%}."
+            ).format(int(health["dead_codes"]), self._entries, HEALTHY_UTILIZATION, LOW_UTILIZATION)
+        )
+
+    def _verdict(self, use: float) -> tuple[str, str]:
+        colors = theme.colors()
+        if use < LOW_UTILIZATION:
+            return self.tr("starved"), colors.bad
+        if use < HEALTHY_UTILIZATION:
+            return self.tr("thin"), colors.fair
+        return self.tr("healthy"), colors.good

@@ -1,0 +1,166 @@
+"""Curves as data: tables that grow with a history, thinned out for the screen, and smoothed.  No Qt here.
+
+A plot of 100 000 steps must be drawn within a frame.  So no figure is read twice (a table takes on what is new), and
+what is drawn is what the screen can show: of each fraction of a pixel the lowest and the highest point.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.history import AnyHistory
+
+Floats = NDArray[np.float64]
+
+#: Rows that a table has room for at first; its room doubles when it is full.
+FIRST_ROWS = 1024
+
+
+class Table:
+    """Columns of doubles that grow together."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._columns: dict[str, Floats] = {name: np.empty(FIRST_ROWS) for name in names}
+        self.count = 0
+
+    def extend(self, rows: Mapping[str, Any]) -> None:
+        """Append rows, given as equally long columns under the table's names."""
+        count = self.count + len(next(iter(rows.values())))
+        for name, column in self._columns.items():
+            if count > len(column):
+                self._columns[name] = np.concatenate((column[: self.count], np.empty(max(count, self.count))))
+            self._columns[name][self.count : count] = rows[name]
+        self.count = count
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return a column as a view: appending later neither changes nor moves what it shows."""
+        return self._columns[name][: self.count]
+
+
+class Average:
+    """The exponential moving average of a growing column, which is read once.
+
+    It is corrected for its start (Kingma and Ba 2015, "Adam", section 3): the first value is the first point, not a
+    share of it.  Values that are not finite are passed over and leave a gap.
+
+    Parameters
+    ----------
+    span
+        How many points back the average looks: each new one counts for ``2 / (span + 1)``.
+    """
+
+    def __init__(self, span: float) -> None:
+        self._share = 2 / (span + 1)
+        self._sum = self._weight = 0.0
+        self._means = Table(["mean"])
+
+    def of(self, values: Floats) -> Floats:
+        """Return the average at each of ``values``, which begin with those of the last call."""
+        share, keep = self._share, 1 - self._share
+        total, weight, means = self._sum, self._weight, []
+        for value in values[self._means.count :].tolist():
+            if math.isfinite(value):
+                total = keep * total + share * value
+                weight = keep * weight + share
+                means.append(total / weight)
+            else:
+                means.append(math.nan)
+        self._sum, self._weight = total, weight
+        self._means.extend({"mean": means})
+        return self._means["mean"]
+
+
+def thin(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
+    """Return the part of a curve that lies in ``low <= x <= high``, as few points as draw the same picture.
+
+    Parameters
+    ----------
+    x, y
+        The curve; ``x`` rises.
+    low, high
+        What can be seen; one point more on each side leads the line out of the picture.
+    most
+        Number of points above which each bucket of neighbours is replaced by its lowest and its highest.  Buckets
+        begin at multiples of their size, a power of two, so that the drawn curve does not flicker as it grows.
+    """
+    first = max(0, int(np.searchsorted(x, low)) - 1)
+    last = min(len(x), int(np.searchsorted(x, high, "right")) + 1)
+    size = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, most))))
+    if size <= 2:  # two of two are all of them
+        return x[first:last], y[first:last]
+    first -= first % size
+    starts = np.arange(0, last - first, size)
+    part = y[first:last]
+    ends = np.minimum(starts + size - 1, last - first - 1)
+    points = np.empty((len(starts), 2))
+    points[:, 0], points[:, 1] = np.fmin.reduceat(part, starts), np.fmax.reduceat(part, starts)
+    return np.stack((x[first:last][starts], x[first:last][ends]), axis=1).ravel(), points.ravel()
+
+
+def pick(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
+    """Return every so many points of what lies in ``low <= x <= high``: for a curve that is smooth between them."""
+    first = max(0, int(np.searchsorted(x, low)) - 1)
+    last = min(len(x), int(np.searchsorted(x, high, "right")) + 1)
+    size = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, most))))
+    if size == 1:
+        return x[first:last], y[first:last]
+    positions = np.append(np.arange(first - first % size, last - 1, size), last - 1)
+    return x[positions], y[positions]
+
+
+def nearest(x: Floats, position: float) -> int:
+    """Return the number of the point nearest to ``place``; ``x`` rises and has at least one."""
+    after = int(np.searchsorted(x, position))
+    if after == 0:
+        return 0
+    if after == len(x):
+        return after - 1
+    return after if x[after] - position < position - x[after - 1] else after - 1
+
+
+class HistoryTables:
+    """The figures of a history as tables, over an axis on which epoch 1 ends at 1; each is read once.
+
+    Attributes
+    ----------
+    steps, epochs
+        Under ``"x"`` the place, and under each field's name its figures; None counts as not a number.
+    """
+
+    STEP_FIELDS = ("train_loss", "learning_rate")
+    EPOCH_FIELDS = ("train_loss", "val_loss", "val_recon_loss", "overfitting_gap")
+    #: Fields that one kind of history has and another has not.
+    SOME_STEPS, SOME_EPOCHS = ("kl_weight",), ("kl_divergence", "active_latents")
+
+    def __init__(self, history: AnyHistory) -> None:
+        self._history = history
+        step_fields, epoch_fields = history.step_type.__annotations__, history.epoch_type.__annotations__
+        self._step_names = (*self.STEP_FIELDS, *(n for n in self.SOME_STEPS if n in step_fields))
+        self._epoch_names = (*self.EPOCH_FIELDS, *(n for n in self.SOME_EPOCHS if n in epoch_fields))
+        self.steps, self.epochs = Table(("x", *self._step_names)), Table(("x", *self._epoch_names))
+
+    def read(self) -> None:
+        """Take on what has come since the last time."""
+        first, last = self.steps.count, self._history.step_count
+        if last > first:
+            part = {
+                name: np.array(self._history.step_column(name)[first:last], dtype=np.float64)
+                for name in ("epoch", "step", "total_steps", *self._step_names)
+            }
+            part["x"] = part["epoch"] + (part["step"] + 1) / np.maximum(part["total_steps"], 1)
+            self.steps.extend(part)
+        new = self._history.epochs[self.epochs.count :]
+        if new:
+            rows = {name: np.array([getattr(e, name) for e in new], dtype=np.float64) for name in self._epoch_names}
+            self.epochs.extend({"x": np.array([e.epoch + 1 for e in new], dtype=np.float64), **rows})
+
+    def best(self) -> tuple[float, float] | None:
+        """Return place and loss of the epoch that is best on held-out sounds, or None."""
+        losses = self.epochs["val_loss"]
+        if not np.isfinite(losses).any():
+            return None
+        number = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+        return float(self.epochs["x"][number]), float(losses[number])

@@ -1,0 +1,94 @@
+"""What stands above a plot: title, legend, note, "show all", and a menu."""
+
+from functools import partial
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+
+from distill.gui.plots.legend import CurveStyle, LegendEntry
+from distill.gui.widgets import theme
+from distill.gui.widgets.flow_box import FlowBox
+from distill.gui.widgets.icons import icon
+
+
+class PlotHeader(QWidget):
+    """Shows the legend, which wraps in a narrow window, and says what the user wants of the plot."""
+
+    #: A curve or a kind of mark was shown or hidden: its name, and whether it is shown.
+    toggled = Signal(str, bool)
+    #: All data are to be seen.
+    all_requested = Signal()
+    #: A picture of this plot is to be saved, or a table of the steps or epochs: "picture", "steps", "epochs".
+    export_requested = Signal(str)
+
+    def __init__(self, plot: str, title: str, help: str, styles: tuple[CurveStyle, ...]) -> None:
+        super().__init__()
+        heading = QLabel(title)
+        heading.setObjectName("panelTitle")
+        heading.setToolTip(help)
+        self.entries = {style.name: LegendEntry(style, plot, self) for style in styles}
+        self.note = QLabel()
+        self.note.setObjectName("muted")
+        self.note.hide()
+        self.all_button = QPushButton(self.tr("Show all"))
+        self.all_button.setObjectName(f"{plot}AllButton")
+        self.all_button.setProperty("small", True)
+        self.all_button.setToolTip(self.tr("The plot stands still where you put it. Show all, and follow new data."))
+        self.all_button.clicked.connect(self.all_requested)
+        self.all_button.hide()
+        self.menu_button = self._make_menu(plot, title)
+        flow = FlowBox(theme.GAP, 0)
+        flow.addWidget(heading)
+        for name, entry in self.entries.items():
+            entry.hide()
+            entry.toggled.connect(lambda on, name=name: self.toggled.emit(name, on))
+            flow.addWidget(entry)
+        flow.addWidget(self.note)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.HALF)
+        layout.addWidget(flow, 1)
+        layout.addWidget(self.all_button, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
+        self._paint()
+
+    def set_note(self, text: str, explanation: str) -> None:
+        """Say something beside the legend."""
+        self.note.setText(text)
+        self.note.setToolTip(explanation)
+        self.note.setVisible(bool(text))
+
+    def show_entry(self, name: str, is_shown: bool) -> None:
+        """Show the entry of something that there is, or hide that of something that there is not."""
+        entry = self.entries.get(name)
+        if entry is not None and entry.isHidden() == is_shown:
+            entry.setVisible(is_shown)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take on the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._paint()
+
+    def _make_menu(self, plot: str, title: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(f"{plot}MenuButton")
+        button.setAccessibleName(self.tr("{0}: save").format(title))
+        button.setToolTip(self.tr("Save this plot as a picture, or its figures as a table"))
+        button.setProperty("small", True)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        for kind, text in (
+            ("picture", self.tr("Save picture…")),
+            ("steps", self.tr("Save figures of all steps…")),
+            ("epochs", self.tr("Save figures of all epochs…")),
+        ):
+            menu.addAction(text).triggered.connect(partial(self._on_chosen, kind))
+        button.setMenu(menu)
+        return button
+
+    def _on_chosen(self, kind: str, _is_checked: bool = False) -> None:
+        self.export_requested.emit(kind)
+
+    def _paint(self) -> None:
+        self.menu_button.setIcon(icon("more", theme.colors().muted))

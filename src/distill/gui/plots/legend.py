@@ -1,0 +1,203 @@
+"""The legend of a plot: a button for each curve that shows its line and its newest value, and shows or hides it."""
+
+from dataclasses import dataclass
+
+import pyqtgraph as pg
+from pyqtgraph.graphicsItems.ScatterPlotItem import Symbols
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QEnterEvent, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+
+from distill.gui.widgets import theme
+
+#: Width of the piece of line that an entry shows, and the sides of an entry's frame.
+LINE, PAD = 18, 4
+
+#: A value as long as most are: the room that an entry keeps for its own.
+USUAL_VALUE = "0.000"
+
+
+@dataclass(frozen=True)
+class CurveStyle:
+    """How a curve looks: ``color`` is the name of a field of `theme.Colors`.
+
+    Attributes
+    ----------
+    name, label
+        For the program, and for people.
+    color, width, opacity, is_dashed
+        The line.
+    help
+        What the figure means, and what to do about it.
+    dot
+        pyqtgraph's name of the sign at each point: colour alone tells nobody anything.
+    in_legend
+        Whether the legend has an entry for it.
+    spans
+        How many points back its moving average looks, for each level of `Smoothing`; empty for a curve that is
+        smooth by nature.
+    strong
+        Colour of the moving average, where that of the line is too faint to stand alone.
+    is_right
+        Whether it belongs to the axis on the right.
+    has_value
+        Whether the legend reads a value out.
+    is_smooth
+        Whether it can be drawn from every so many points, as it has no noise.
+    """
+
+    name: str
+    label: str
+    color: str
+    width: float = 2.0
+    help: str = ""
+    dot: str = "o"
+    opacity: float = 1.0
+    in_legend: bool = True
+    spans: tuple[float, ...] = ()
+    strong: str = ""
+    is_dashed: bool = False
+    is_right: bool = False
+    has_value: bool = True
+    is_smooth: bool = False
+
+    def pen(self, color: str, opacity: float = 1.0, width: float | None = None) -> QPen:
+        """Return the pen of this line, in another colour or width where asked."""
+        paint = QColor(color)
+        paint.setAlphaF(opacity)
+        pen: QPen = pg.mkPen(paint, width=self.width if width is None else width)
+        if self.is_dashed:
+            pen.setDashPattern([5.0, 3.0])
+        return pen
+
+
+class LegendEntry(QAbstractButton):
+    """Shows a piece of the line, its name and a value; a click or Space hides or shows the curve.
+
+    It never gets narrower, so that the legend stands still while a run goes on.
+    """
+
+    def __init__(self, style: CurveStyle, plot: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._style = style
+        self._value: float | None = None
+        self._is_averaged = self._is_hovered = False
+        self._value_width = 0.0
+        self.setObjectName(f"legend-{plot}-{style.name}")
+        self.setText(style.label)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.toggled.connect(lambda _on: self._describe())
+        self._describe()
+
+    @property
+    def value(self) -> float | None:
+        """The value that is read out."""
+        return self._value
+
+    def show_value(self, value: float | None) -> None:
+        """Read out a value; None for none."""
+        if value != self._value:
+            self._value = value
+            self._describe()
+            needed = QFontMetricsF(self._bold()).horizontalAdvance(max(USUAL_VALUE, self._value_text(), key=len))
+            if needed > self._value_width:
+                self._value_width = needed
+                self.updateGeometry()
+
+    def show_averaged(self, is_averaged: bool) -> None:
+        """Show the line of the moving average, or that of the curve itself."""
+        self._is_averaged = is_averaged
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return the size with the longest value."""
+        metrics = QFontMetricsF(self.font())
+        width = LINE + 2 * PAD + theme.HALF + metrics.horizontalAdvance(self._style.label)
+        if self._style.has_value:
+            width += theme.HALF + self._value_width
+        return QSize(round(width) + 1, round(metrics.height()) + 2 * PAD)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show that it can be clicked."""
+        super().enterEvent(event)
+        self._is_hovered = True
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Show it no more."""
+        super().leaveEvent(event)
+        self._is_hovered = False
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint line, name and value: pale, and the name struck out, while the curve is hidden."""
+        painter = QPainter(self)
+        self.paint(painter, QRectF(self.rect()))
+        painter.end()
+
+    def paint(self, painter: QPainter, rect: QRectF) -> None:
+        """Paint the entry anywhere: on the screen, or in a picture that is saved."""
+        colors, style = theme.colors(), self._style
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        on_screen = painter.device() is self
+        if on_screen and (self._is_hovered or self.hasFocus()):
+            painter.setPen(QColor(colors.accent) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.hover))
+            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        color = getattr(colors, self._color_name()) if self.isChecked() else colors.disabled
+        self._paint_line(painter, rect.left() + PAD, rect.center().y(), color)
+        font = QFont(self.font())
+        font.setStrikeOut(not self.isChecked())
+        painter.setFont(font)
+        painter.setPen(QColor(colors.text if self.isChecked() else colors.disabled))
+        x = rect.left() + PAD + LINE + theme.HALF
+        flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(QRectF(x, rect.top(), rect.right() - x, rect.height()), flags, style.label)
+        if self._style.has_value and self.isChecked():
+            x += QFontMetricsF(self.font()).horizontalAdvance(style.label) + theme.HALF
+            painter.setFont(self._bold())
+            painter.drawText(QRectF(x, rect.top(), rect.right() - x, rect.height()), flags, self._value_text())
+
+    def _paint_line(self, painter: QPainter, x: float, y: float, color: str) -> None:
+        style = self._style
+        if style.width:
+            pen = style.pen(color, width=max(1.5, style.width))
+            pen.setCosmetic(False)  # as large as the entry, also in a picture
+            painter.setPen(pen)
+            painter.drawLine(QPointF(x, y), QPointF(x + LINE, y))
+        if style.dot:
+            painter.save()
+            painter.translate(x + LINE / 2, y)
+            painter.scale(7, 7)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(color))
+            painter.drawPath(Symbols[style.dot])
+            painter.restore()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take on new colours and fonts."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
+            self.updateGeometry()
+            self.update()
+
+    def _bold(self) -> QFont:
+        font = QFont(self.font())
+        font.setWeight(QFont.Weight.DemiBold)
+        return font
+
+    def _color_name(self) -> str:
+        return self._style.strong if self._is_averaged and self._style.strong else self._style.color
+
+    def _value_text(self) -> str:
+        return "" if self._value is None else f"{self._value:.3g}"
+
+    def _describe(self) -> None:
+        self.setAccessibleName(f"{self._style.label} {self._value_text()}".strip())
+        action = self.tr("Click to hide it.") if self.isChecked() else self.tr("Hidden: click to show it.")
+        self.setToolTip(f"{self._style.help} {action}".strip())
+        self.update()

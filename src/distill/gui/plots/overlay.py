@@ -1,0 +1,225 @@
+"""What lies over the curves of a plot: the place that is read out, the best epoch, checkpoints and previews."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from distill.gui.widgets import theme
+
+#: Height of the strip of marks along the axis, which has a row for checkpoints and one for previews, and the least
+#: distance of two marks that are drawn.
+STRIP, APART = 24, 9
+
+#: How far from a mark a click still means it, in device-independent pixels.
+REACH = 8
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place that is read out: what it is called, and the point of each curve there, in the plot's coordinates."""
+
+    x: float
+    text: str
+    points: tuple[tuple[float, str], ...]  # height, and colour
+
+
+class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
+    """Paints over a view box, in its pixels, and takes clicks on the marks of previews.
+
+    Parameters
+    ----------
+    box
+        The view box.
+    on_clicked
+        Is told the place of a preview that was clicked.
+    """
+
+    def __init__(self, box: Any, on_clicked: Any) -> None:
+        super().__init__()
+        self._box, self._on_clicked = box, on_clicked
+        self._reading: Cursor | None = None
+        self._best: tuple[float, float] | None = None
+        self.previews: dict[float, str] = {}
+        self.checkpoints: dict[float, str] = {}
+        self.shown = {"best": True, "previews": True, "checkpoints": True}
+        self.hint = ""
+        self.setParentItem(box)
+        self.setZValue(100)
+        box.sigResized.connect(self._on_resized)
+        box.sigRangeChanged.connect(self._on_moved)
+
+    # What is shown.
+
+    def read_out(self, reading: Cursor | None) -> None:
+        """Show a place; None for none."""
+        if reading != self._reading:
+            self._reading = reading
+            self.update()
+
+    def show_best(self, position: tuple[float, float] | None) -> None:
+        """Mark the best epoch, at a place in the plot's coordinates."""
+        if position != self._best:
+            self._best = position
+            self.update()
+
+    def show_previews(self, previews: dict[float, str]) -> None:
+        """Mark previews: place on the axis, and what to say of it."""
+        self.previews = dict(sorted(previews.items()))
+        self.update()
+
+    def show_checkpoints(self, checkpoints: dict[float, str]) -> None:
+        """Mark checkpoints: place on the axis, and what to say of it."""
+        self.checkpoints = dict(sorted(checkpoints.items()))
+        self.update()
+
+    def show_kind(self, name: str, is_shown: bool) -> None:
+        """Show or hide a kind of mark: best, previews or checkpoints."""
+        self.shown[name] = is_shown
+        self.update()
+
+    def set_hint(self, text: str) -> None:
+        """Say something in the middle of a plot that is empty."""
+        if text != self.hint:
+            self.hint = text
+            self.update()
+
+    def preview_beside(self, position: float | None, direction: int) -> float | None:
+        """Return the place of the next (1) or previous (-1) preview; of the newest one, beside nothing."""
+        if position is None:
+            return next(reversed(self.previews), None)
+        if direction > 0:
+            return next((p for p in self.previews if p > position), None)
+        return next((p for p in reversed(self.previews) if p < position), None)
+
+    def preview_near(self, position: float | None) -> float | None:
+        """Return the place of the nearest preview; of the newest one, near nothing."""
+        if position is None:
+            return next(reversed(self.previews), None)
+        return min(self.previews, key=lambda p: abs(p - position), default=None)
+
+    # Qt's and pyqtgraph's interface.
+
+    def boundingRect(self) -> QRectF:
+        """Return the whole of the box."""
+        return QRectF(self._box.rect())
+
+    def shape(self) -> QPainterPath:
+        """Return the strip of marks: the rest lets the mouse through to the curves."""
+        rect, path = self.boundingRect(), QPainterPath()
+        path.addRect(QRectF(rect.left(), rect.bottom() - STRIP, rect.width(), STRIP))
+        return path
+
+    def hoverEvent(self, event: Any) -> None:
+        """Say what the mark under the pointer is."""
+        position = None if event.isExit() else event.pos()
+        preview = self._near(self.previews, position) if self.shown["previews"] else None
+        checkpoint = self._near(self.checkpoints, position) if self.shown["checkpoints"] else None
+        texts = [self.previews[preview]] if preview is not None else []
+        texts += [self.checkpoints[checkpoint]] if checkpoint is not None else []
+        self.setToolTip("\n".join(texts))
+        if preview is not None:
+            event.acceptClicks(Qt.MouseButton.LeftButton)
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
+        else:
+            self.unsetCursor()
+
+    def mouseClickEvent(self, event: Any) -> None:
+        """Hear the preview whose mark was clicked."""
+        position = self._near(self.previews, event.pos()) if self.shown["previews"] else None
+        if position is None or event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        event.accept()
+        self._on_clicked(position)
+
+    def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
+        """Paint the marks and the reading."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors, rect = theme.colors(), self.boundingRect()
+        if self.hint:
+            painter.setPen(QColor(colors.muted))
+            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(rect.adjusted(theme.GAP, 0, -theme.GAP, 0), flags, self.hint)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if self.shown["checkpoints"]:
+            painter.setBrush(QColor(colors.muted))
+            for x in self._drawn(self.checkpoints):
+                painter.drawPolygon(_diamond(x, rect.bottom() - 0.75 * STRIP))
+        if self.shown["previews"]:
+            painter.setBrush(QColor(colors.accent))
+            for x in self._drawn(self.previews):
+                painter.drawPolygon(_triangle(x, rect.bottom() - 0.25 * STRIP))
+        if self._best is not None and self.shown["best"]:
+            position = self._box.mapFromView(QPointF(*self._best))
+            painter.setPen(QPen(QColor(colors.good), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(position, 6, 6)
+        if self._reading is not None:
+            self._paint_reading(painter, self._reading)
+
+    def _paint_reading(self, painter: QPainter, reading: Cursor) -> None:
+        colors, rect = theme.colors(), self.boundingRect()
+        x = self._box.mapFromView(QPointF(reading.x, 0)).x()
+        if not rect.left() <= x <= rect.right():
+            return
+        painter.setPen(QPen(QColor(colors.border_strong), 1))
+        painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
+        for height, color in reading.points:
+            position = self._box.mapFromView(QPointF(reading.x, height))
+            if rect.top() <= position.y() <= rect.bottom():
+                painter.setPen(QPen(QColor(colors.surface), 1.5))
+                painter.setBrush(QColor(color))
+                painter.drawEllipse(position, 4, 4)
+        metrics = QFontMetricsF(painter.font())
+        width, height = metrics.horizontalAdvance(reading.text) + 2 * theme.HALF, metrics.height() + 2
+        left = x + theme.HALF if x + theme.HALF + width <= rect.right() else x - theme.HALF - width
+        tag = QRectF(max(rect.left(), left), rect.top() + 1, width, height)
+        painter.setPen(QPen(QColor(colors.border), 1))
+        painter.setBrush(QColor(colors.surface))
+        painter.drawRoundedRect(tag, 3, 3)
+        painter.setPen(QColor(colors.text))
+        painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, reading.text)
+
+    def _near(self, marks: dict[float, str], position: QPointF | None) -> float | None:
+        """Return the mark that a point in the strip means."""
+        if position is None or not marks or position.y() < self.boundingRect().bottom() - STRIP:
+            return None
+        distance, mark = min((abs(self._pixel(m) - position.x()), m) for m in marks)
+        return mark if distance <= REACH else None
+
+    def _drawn(self, marks: dict[float, str]) -> list[float]:
+        """Return the pixels of those marks that are seen, so far apart that each can be told from the next."""
+        rect, found = self.boundingRect(), list[float]()
+        for mark in reversed(marks):  # the newest one is always there
+            x = self._pixel(mark)
+            if rect.left() <= x <= rect.right() + 1 and (not found or found[-1] - x >= APART):
+                found.append(min(x, rect.right() - 4))
+        return found
+
+    def _pixel(self, position: float) -> float:
+        return float(self._box.mapFromView(QPointF(position, 0)).x())
+
+    def _on_resized(self, _box: object) -> None:
+        self.prepareGeometryChange()
+        self.update()
+
+    def _on_moved(self, *_ranges: object) -> None:
+        self.update()
+
+
+def preview_text(epoch: int, file_name: str) -> str:
+    """Return what the mark of a preview says; ``epoch`` counts from 1."""
+    text = QCoreApplication.translate("Plot", "Epoch {0}: click to hear it ({1})")
+    return text.format(epoch, file_name)
+
+
+def _triangle(x: float, y: float) -> QPolygonF:
+    return QPolygonF([QPointF(x - 3.5, y - 4.5), QPointF(x + 4.5, y), QPointF(x - 3.5, y + 4.5)])
+
+
+def _diamond(x: float, y: float) -> QPolygonF:
+    return QPolygonF([QPointF(x, y - 4), QPointF(x + 4, y), QPointF(x, y + 4), QPointF(x - 4, y)])

@@ -1,0 +1,267 @@
+"""The curves of the run that is shown: loss, and beside it what the user chooses of the rest.
+
+`show_history` and `mark_changed` say only that there is something new.  The plots pull from the history at most 30
+times a second, and only while they can be seen.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
+
+from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
+from distill.gui.plots.codebook.panel import CodebookView
+from distill.gui.plots.curve_data import HistoryTables
+from distill.gui.plots.definitions import make_active_plot, make_gap_plot, make_kl_plot, make_loss_plot, make_rate_plot
+from distill.gui.plots.plot import Plot
+from distill.gui.plots.toolbar import PlotToolbar
+from distill.gui.widgets.panel import Panel
+from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+
+#: Shortest time between two redraws.
+REDRAW_MILLISECONDS = 34
+
+#: What is shown beside the loss at first: what the family watches.
+FIRST_CHOICE = ["monitor"]
+
+
+class PlotsPanel(Panel):
+    """Draws a history."""
+
+    #: The first preview of this epoch, which counts from 0, is to be heard.
+    preview_requested = Signal(int)
+    #: Something is to be saved: the plots to save a picture of, or "steps" or "epochs" for a table of all figures.
+    export_requested = Signal(str, object)  # "picture", "steps" or "epochs", and a list of Plot
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.hide()
+        self.detail.hide()
+        self.setAccessibleName(self.tr("Curves"))
+        self.loss, self.kl, self.codebook = make_loss_plot(), make_kl_plot(), CodebookView()
+        self.active, self.rate, self.gap = make_active_plot(), make_rate_plot(), make_gap_plot()
+        self.toolbar = PlotToolbar()
+        self._chosen: set[str] = set(FIRST_CHOICE)
+        self._monitor = "kl"
+        self._history: AnyHistory = MetricsHistory()
+        self._tables = HistoryTables(self._history)
+        self._checkpoints: list[int] = []
+        self._is_stale = False
+        self._build()
+        self._timer = QTimer(self, interval=REDRAW_MILLISECONDS, singleShot=True)
+        self._timer.timeout.connect(self._redraw)
+        self.show_monitor("kl")
+        self._show_hint()
+
+    @property
+    def plots(self) -> dict[str, Plot]:
+        """All plots by name."""
+        return {
+            "loss": self.loss, "kl": self.kl, "codebook": self.codebook.plot,
+            "active": self.active, "rate": self.rate, "gap": self.gap,
+        }  # fmt: skip
+
+    @property
+    def shown_plots(self) -> list[Plot]:
+        """The plots that are shown, from the top."""
+        return [plot for plot in self.plots.values() if plot.isVisibleTo(self)]
+
+    @property
+    def history(self) -> AnyHistory:
+        """The history that is drawn."""
+        return self._history
+
+    def show_monitor(self, monitor: str) -> None:
+        """Offer the plots that fit what a family watches: ``"kl"`` or ``"codebook"``."""
+        self._monitor = monitor
+        button = self.toolbar.buttons["monitor"]
+        button.setText(self.tr("KL") if monitor == "kl" else self.tr("Codebooks"))
+        self.toolbar.buttons["active"].setVisible(monitor == "kl")
+        self._show_chosen()
+
+    def show_history(self, history: AnyHistory, config: AnyConfig | None) -> None:
+        """Draw this history from now on, which is that of a run with these settings."""
+        self._history, self._tables = history, HistoryTables(history)
+        for plot in self.plots.values():
+            plot.clear()
+        self.codebook.show_history(config.codebook_size if isinstance(config, VQVAEConfig) else 0)
+        latents = config.latent_dim if isinstance(config, TrainingConfig) else 0
+        self.active.set_note(self.tr("of {0}").format(latents) if latents else "", self.tr("All latents of the model."))
+        self.mark_changed()
+
+    def mark_changed(self) -> None:
+        """Note that the history has grown."""
+        self._is_stale = True
+        if self._can_be_seen() and not self._timer.isActive():
+            self._timer.start()
+
+    def mark_previews(self, previews: Mapping[int, str]) -> None:
+        """Mark epochs that have previews: number, which counts from 0, and name of the file that a click plays."""
+        self.loss.mark_previews(dict(previews))
+
+    def mark_checkpoints(self, epochs: Sequence[int]) -> None:
+        """Mark the epochs, which count from 0, that checkpoints were written in."""
+        self._checkpoints = list(epochs)
+        self.mark_changed()
+
+    # What the user has chosen, to come back at the next start.
+
+    def state(self) -> dict[str, Any]:
+        """Return what the user has chosen, as JSON has words for it."""
+        hidden = {name: [k for k, e in p.header.entries.items() if not e.isChecked()] for name, p in self.plots.items()}
+        return {
+            "shown": sorted(self._chosen),
+            "log": self.toolbar.log.isChecked(),
+            "smoothing": self.toolbar.smoothing.currentIndex(),
+            "hidden": {name: keys for name, keys in hidden.items() if keys},
+            "heights": bytes(self.splitter.saveState().toBase64().data()).decode(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take on what `state` has returned; what is missing or of a wrong type stays as it is."""
+        shown, hidden = state.get("shown"), state.get("hidden")
+        if isinstance(shown, list):
+            for name, button in self.toolbar.buttons.items():
+                button.setChecked(name in shown)
+        if isinstance(hidden, dict):
+            for name, plot in self.plots.items():
+                keys = hidden.get(name)
+                for key in plot.header.entries:
+                    if isinstance(keys, list) and key in keys:
+                        plot.show_curve(key, False)
+        self.toolbar.log.setChecked(state.get("log") is True)
+        level = state.get("smoothing")
+        if isinstance(level, int) and 0 <= level < self.toolbar.smoothing.count():
+            self.toolbar.smoothing.setCurrentIndex(level)
+        if isinstance(state.get("heights"), str):
+            self.splitter.restoreState(QByteArray.fromBase64(state["heights"].encode()))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what came while nobody could see it."""
+        super().showEvent(event)
+        if self._is_stale:
+            self._timer.start()
+
+    # Building.
+
+    def _build(self) -> None:
+        self.toolbar.add_plot("monitor", self.tr("KL"), self.tr("Show what tells early that a run goes wrong"))
+        self.toolbar.add_plot("active", self.tr("Latents"), self.tr("Show how many latents are in use"))
+        self.toolbar.add_plot("rate", self.tr("Rate"), self.tr("Show how big the training steps are"))
+        self.toolbar.add_plot("gap", self.tr("Gap"), self.tr("Show whether the model learns its sounds by heart"))
+        self.toolbar.finish()
+        self.toolbar.plot_toggled.connect(self._on_plot_toggled)
+        self.toolbar.log_toggled.connect(self._on_log_toggled)
+        self.toolbar.smoothing_chosen.connect(self._on_smoothing_chosen)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.setChildrenCollapsible(False)
+        stack: tuple[QWidget, ...] = (self.loss, self.kl, self.codebook, self.active, self.rate, self.gap)
+        for widget in stack:
+            self.splitter.addWidget(widget)
+        self.splitter.setSizes([300, 200, 260, 160, 160, 160])
+        self.splitter.setMinimumWidth(1)  # legends wrap instead
+        area = QScrollArea(widgetResizable=True)  # for low windows, and for many plots
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(self.splitter)
+        for widget in (area.viewport(), self.splitter):
+            widget.setAutoFillBackground(False)
+        self._area = area
+        self.body.addWidget(self.toolbar)
+        self.body.addWidget(area, 1)
+        for plot in self.plots.values():
+            plot.pointed.connect(self._on_pointed)
+            plot.preview_requested.connect(self.preview_requested)
+            plot.header.export_requested.connect(lambda kind, plot=plot: self.export_requested.emit(kind, [plot]))
+
+    def _show_chosen(self) -> None:
+        for name, button in self.toolbar.buttons.items():
+            button.setChecked(name in self._chosen)
+        is_kl = self._monitor == "kl"
+        self.kl.setVisible(is_kl and "monitor" in self._chosen)
+        self.codebook.setVisible(not is_kl and "monitor" in self._chosen)
+        self.active.setVisible(is_kl and "active" in self._chosen)
+        self.rate.setVisible("rate" in self._chosen)
+        self.gap.setVisible("gap" in self._chosen)
+
+    # Drawing.
+
+    def _can_be_seen(self) -> bool:
+        return self.isVisible() and not self.window().isMinimized()
+
+    def _redraw(self) -> None:
+        if not self._is_stale or not self._can_be_seen():
+            return
+        self._is_stale = False
+        tables = self._tables
+        tables.read()
+        steps, epochs = tables.steps, tables.epochs
+        self.loss.set_curve("steps", steps["x"], steps["train_loss"])
+        self.loss.set_curve("train", epochs["x"], epochs["train_loss"])
+        self.loss.set_curve("validation", epochs["x"], epochs["val_loss"])
+        self.loss.set_curve("reconstruction", epochs["x"], epochs["val_recon_loss"])
+        self.loss.mark_best(tables.best())
+        self.loss.mark_checkpoints(self._checkpoint_marks())
+        if not self.rate.isHidden():
+            self.rate.set_curve("rate", steps["x"], steps["learning_rate"])
+        if not self.gap.isHidden():
+            self.gap.set_curve("gap", epochs["x"], 100 * epochs["overfitting_gap"])
+        self._redraw_monitor()
+        self._show_hint()
+
+    def _redraw_monitor(self) -> None:
+        steps, epochs = self._tables.steps, self._tables.epochs
+        if isinstance(self._history, VQMetricsHistory):
+            if not self.codebook.isHidden():
+                self.codebook.redraw(self._history)
+            return
+        if not self.kl.isHidden():
+            self.kl.set_curve("weight", steps["x"], steps["kl_weight"])
+            self.kl.set_curve("kl", epochs["x"], epochs["kl_divergence"])
+        if not self.active.isHidden():
+            self.active.set_curve("active", epochs["x"], epochs["active_latents"])
+
+    def _checkpoint_marks(self) -> dict[float, str]:
+        """Return where checkpoints are: at the end of their epoch, or where an unfinished one stood."""
+        steps, epochs = self._tables.steps, self._tables.epochs
+        finished = epochs["x"][-1] if epochs.count else 0.0
+        newest = max(finished, steps["x"][-1] if steps.count else 0.0)
+        text = self.tr("Epoch {0}: a checkpoint, from which the run can go on (checkpoint_epoch{1:04d}.pt)")
+        return {
+            float(e + 1 if e + 1 <= finished else min(newest, e + 1)): text.format(e + 1, e) for e in self._checkpoints
+        }
+
+    def _show_hint(self) -> None:
+        is_empty = not self._tables.steps.count and not self._tables.epochs.count
+        self.loss.overlay.set_hint(self.tr("Curves appear here while a model learns.") if is_empty else "")
+
+    # What the user does.
+
+    def _on_plot_toggled(self, name: str, is_shown: bool) -> None:
+        if is_shown == (name in self._chosen):
+            return
+        self._chosen ^= {name}
+        self._show_chosen()
+        self.mark_changed()
+        if is_shown:
+            widgets = {"active": self.active, "rate": self.rate, "gap": self.gap}
+            shown = widgets.get(name, self.kl if self._monitor == "kl" else self.codebook)
+            QTimer.singleShot(0, shown, lambda: self._area.ensureWidgetVisible(shown))
+
+    def _on_log_toggled(self, is_log: bool) -> None:
+        for plot in self.plots.values():
+            plot.set_log(is_log)
+
+    def _on_smoothing_chosen(self, level: int) -> None:
+        for plot in self.plots.values():
+            plot.set_smoothing(level)
+
+    def _on_pointed(self, position: float | None) -> None:
+        """Read out the same place in all plots."""
+        for plot in self.shown_plots:
+            if plot.position != position and (position is None or math.isfinite(position)):
+                plot.show_position(position)

@@ -1,0 +1,318 @@
+"""The drawing area of a plot: what the mouse and the keyboard do in it, and its axes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
+from PySide6.QtWidgets import QScrollArea, QWidget
+
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.theme import Colors
+
+#: Share of the visible range that an arrow key moves by.
+KEY_MOVE = 0.1
+
+#: Width of an axis of values, in device-independent pixels: the same in all plots, so that their epochs are in line.
+AXIS_WIDTH = 44
+
+#: How many ticks there are on an axis of values, of pyqtgraph's usual number: plots can be low.
+TICK_DENSITY = 0.45
+
+#: Least distance of two ticks on an axis of logarithms, in device-independent pixels.
+TICK_APART = 22
+
+#: By how much the number at the end of an axis of values goes beyond it, in device-independent pixels.
+HALF_NUMBER = 8
+
+#: Least height of a plot with its axes, in device-independent pixels: low windows scroll instead.
+LOWEST = 120
+
+#: Numbers under this are written with an exponent.
+SMALL = 0.01
+
+#: Factors of one zoom by key, in and out.
+ZOOM_IN, ZOOM_OUT = 0.8, 1.25
+
+
+class DirectAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """An axis that is painted at once.
+
+    pyqtgraph records an axis and plays the record, which looks up the font anew for each number: half of the time that
+    a plot took to paint.  Here what is to be drawn is kept instead, where pyqtgraph keeps (and drops) the record.
+    """
+
+    picture: Any
+
+    def paint(self, painter: QPainter, _option: object, _widget: object) -> None:
+        """Paint line, ticks and numbers."""
+        if self.picture is None:
+            self.picture = self.generateDrawSpecs(painter) or ()
+        if self.picture:
+            painter.save()
+            self.drawPicture(painter, *self.picture)
+            painter.restore()
+
+
+class ValueAxis(DirectAxis):
+    """An axis whose logarithmic ticks stay readable also within one decade."""
+
+    def boundingRect(self) -> QRectF:
+        """Return the place of the axis with room for the halves of its outermost numbers."""
+        return QRectF(super().boundingRect()).adjusted(0, -HALF_NUMBER, 0, HALF_NUMBER)
+
+    def logTickValues(self, low: float, high: float, size: float, steps: Any) -> list[tuple[float | None, list[float]]]:
+        """Return ticks at 1, 2 and 5 of each decade, fewer where they would not fit, or round values within one."""
+        most = max(2.0, size / TICK_APART)
+        if high - low <= 1:
+            return [(None, [math.log10(v) for v in self._round_values(10**low, 10**high, size) if v > 0])]
+        wanted = next((w for w in ((1.0, 2.0, 5.0), (1.0, 3.0)) if len(w) * (high - low) <= most), (1.0,))
+        every = max(1, math.ceil((high - low) / most))
+        first = math.floor(low / every) * every
+        values = [n + math.log10(v) for n in range(first, math.ceil(high) + 1, every) for v in wanted]
+        return [(None, [v for v in values if low <= v <= high])]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """Return numbers that fit beside the axis; pyqtgraph leaves out what does not."""
+        if max((abs(v * scale) for v in values), default=1.0) >= SMALL:
+            return list(super().tickStrings(values, scale, spacing))
+        parts = [f"{v * scale:.2e}".split("e") for v in values]
+        return [f"{float(mantissa):g}e{int(exponent)}" if float(mantissa) else "0" for mantissa, exponent in parts]
+
+    def logTickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
+        """Return plain numbers."""
+        return [f"{10**v:.3g}" for v in values]
+
+    def _round_values(self, low: float, high: float, size: float) -> list[float]:
+        spacing = self.tickSpacing(low, high, size)[0][0]
+        return [float(n * spacing) for n in range(math.ceil(low / spacing), math.floor(high / spacing) + 1)]
+
+
+class PlotBox(pg.ViewBox):  # type: ignore[misc]
+    """The area inside the axes.
+
+    The wheel zooms along the epochs only: the values fit themselves to what is seen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(enableMenu=False)
+        self._free = 0
+
+    def keep_free(self, height: int) -> None:
+        """Fit the values so that so many pixels at the bottom stay free of curves."""
+        if height != self._free:
+            self._free = height
+            self.queueUpdateAutoRange()
+
+    def childrenBounds(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the ranges that show all curves."""
+        x_range, y_range = super().childrenBounds(*args, **kwargs)
+        if self._free and y_range is not None:
+            share = min(0.3, self._free / max(1.0, self.height()))
+            y_range = [y_range[0] - (y_range[1] - y_range[0]) * share / (1 - share), y_range[1]]
+        return [x_range, y_range]
+
+    def wheelEvent(self, event: Any, axis: int | None = None) -> None:
+        """Zoom around the pointer."""
+        super().wheelEvent(event, axis=0 if axis is None else axis)
+
+
+class PlotView(pg.PlotWidget):  # type: ignore[misc]
+    """A plot that the mouse or the keyboard moves and zooms, with a place in it that is read out."""
+
+    #: The user has moved or zoomed.
+    moved = Signal()
+    #: Everything is to be seen again.
+    all_requested = Signal()
+    #: A place on the axis of epochs, under the pointer.
+    pointed = Signal(float)
+    #: The pointer has left.
+    left = Signal()
+    #: The next (1) or previous (-1) epoch is to be read out.
+    step_requested = Signal(int)
+    #: The next (1) or previous (-1) preview is to be read out.
+    mark_step_requested = Signal(int)
+    #: The preview of the place that is read out is to be heard.
+    mark_requested = Signal()
+
+    def __init__(self, object_name: str, title: str) -> None:
+        super().__init__(
+            viewBox=PlotBox(),
+            axisItems={"left": ValueAxis("left"), "bottom": DirectAxis("bottom"), "right": ValueAxis("right")},
+        )
+        self.setObjectName(object_name)
+        self.setAccessibleName(title)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumHeight(LOWEST)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        # pyqtgraph's own menu has no parent and is never shown; it would live on until Python's garbage collection.
+        self.getPlotItem().ctrlMenu.deleteLater()
+        self.getPlotItem().ctrlMenu = None
+        self.box = self.getPlotItem().getViewBox()
+        self._set_axes()
+        self.box.sigRangeChangedManually.connect(lambda _axes: self.moved.emit())
+
+    def paint(self, colors: Colors) -> None:
+        """Take on these colours."""
+        self.setBackground(colors.surface)
+        for side in ("left", "bottom", "right"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pg.mkPen(colors.border_strong))
+            axis.setTextPen(pg.mkPen(colors.muted))
+        self.getPlotItem().getAxis("left").setTickPen(pg.mkPen(colors.grid))
+
+    def _set_axes(self) -> None:
+        item = self.getPlotItem()
+        item.setContentsMargins(0, HALF_NUMBER, 8, 0)
+        item.showGrid(y=True)
+        item.setLabel("bottom", self.tr("epoch"))
+        item.getAxis("left").setStyle(tickAlpha=255)  # a translucent line takes twenty times as long to paint
+        item.getAxis("left").setZValue(item.getViewBox().zValue() - 1)  # lines across lie behind the curves
+        item.getAxis("left").setWidth(AXIS_WIDTH)
+        item.getAxis("bottom").setHeight(34)
+        for side in ("left", "bottom"):
+            item.getAxis(side).enableAutoSIPrefix(False)  # no "epoch (x0.001)"
+            item.getAxis(side).setStyle(maxTickLevel=int(side == "bottom"))  # few lines: each is painted at each redraw
+        item.getAxis("left").setTickDensity(TICK_DENSITY)
+        item.hideAxis("right")
+        item.layout.setContentsMargins(0, 0, AXIS_WIDTH, 0)  # room of the axis that other plots have there
+        item.setLimits(xMin=0)
+        self.box.setAutoVisible(y=True)
+        self.box.enableAutoRange(x=False, y=True)
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(
+            self.tr("Curves"),
+            (
+                KeyHelp(native("Shift+Left", "Shift+Right"), self.tr("Read out another epoch")),
+                KeyHelp(native("Left", "Right", "Up", "Down"), self.tr("Move what is seen")),
+                KeyHelp(native("+", "-"), self.tr("Zoom in, zoom out")),
+                KeyHelp(native("Home"), self.tr("Show all")),
+                KeyHelp(native("PgUp", "PgDown"), self.tr("Go to another preview")),
+                KeyHelp(native("Space", "Return"), self.tr("Hear the preview at the cursor")),
+            ),
+        )
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that the plot knows from shortcuts of the window, such as Space for the player."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._action(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move, zoom, read out, hear, or show all."""
+        action = self._action(event)
+        if action is None:
+            super().keyPressEvent(event)
+            return
+        kind, x, y = action
+        if kind == "move":
+            rect = self.box.viewRect()
+            self.box.translateBy(x=x * rect.width() or None, y=y * rect.height() or None)
+            self.moved.emit()
+        elif kind == "zoom":
+            self.box.scaleBy((x, y))
+            self.moved.emit()
+        elif kind == "step":
+            self.step_requested.emit(int(x))
+        elif kind == "mark":
+            self.mark_step_requested.emit(int(x))
+        elif kind == "hear":
+            self.mark_requested.emit()
+        else:
+            self.all_requested.emit()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Say where the pointer is."""
+        super().mouseMoveEvent(event)
+        position = self.mapToScene(event.position().toPoint())
+        if self.box.sceneBoundingRect().contains(position) and not event.buttons():
+            self.pointed.emit(self.box.mapSceneToView(QPointF(position)).x())
+        else:
+            self.left.emit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Say that the pointer has left."""
+        super().leaveEvent(event)
+        self.left.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom; but where the plots scroll, a wheel that only passes by scrolls on."""
+        is_meant = self.hasFocus() or event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if is_meant or not _scrolls(self):
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Keep the help of the plot beside the curves: over them one reads values."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            position = self.mapToScene(event.pos())
+            if self.box.sceneBoundingRect().contains(position) and not any(
+                i.toolTip() for i in self.items(event.pos())
+            ):
+                return True
+        return bool(super().viewportEvent(event))
+
+    @staticmethod
+    def _action(event: QKeyEvent) -> tuple[str, float, float] | None:
+        key = Qt.Key(event.key())
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if modifiers == Qt.KeyboardModifier.ShiftModifier:
+            shifted: dict[Qt.Key, tuple[str, float, float]] = {
+                Qt.Key.Key_Left: ("step", -1, 0), Qt.Key.Key_Right: ("step", 1, 0),
+                Qt.Key.Key_Plus: ("zoom", ZOOM_IN, ZOOM_IN), Qt.Key.Key_Equal: ("zoom", ZOOM_IN, ZOOM_IN),
+            }  # fmt: skip
+            return shifted.get(key)
+        if modifiers:
+            return None
+        plain: dict[Qt.Key, tuple[str, float, float]] = {
+            Qt.Key.Key_Left: ("move", -KEY_MOVE, 0), Qt.Key.Key_Right: ("move", KEY_MOVE, 0),
+            Qt.Key.Key_Down: ("move", 0, -KEY_MOVE), Qt.Key.Key_Up: ("move", 0, KEY_MOVE),
+            Qt.Key.Key_Plus: ("zoom", ZOOM_IN, ZOOM_IN), Qt.Key.Key_Equal: ("zoom", ZOOM_IN, ZOOM_IN),
+            Qt.Key.Key_Minus: ("zoom", ZOOM_OUT, ZOOM_OUT), Qt.Key.Key_Home: ("all", 0, 0),
+            Qt.Key.Key_PageUp: ("mark", -1, 0), Qt.Key.Key_PageDown: ("mark", 1, 0),
+            Qt.Key.Key_Space: ("hear", 0, 0), Qt.Key.Key_Return: ("hear", 0, 0), Qt.Key.Key_Enter: ("hear", 0, 0),
+        }  # fmt: skip
+        return plain.get(key)
+
+
+def make_right_axis(view: PlotView) -> Any:
+    """Return a view box for curves that are read on an axis on the right, over the same epochs."""
+    item, box = view.getPlotItem(), pg.ViewBox(enableMenu=False, enableMouse=False)
+    axis = item.getAxis("right")
+    axis.setWidth(AXIS_WIDTH)
+    axis.enableAutoSIPrefix(False)
+    axis.setTickDensity(TICK_DENSITY)
+    axis.setStyle(maxTickLevel=1)
+    axis.setGrid(False)  # lines across are the left axis's
+    item.showAxis("right")
+    item.layout.setContentsMargins(0, 0, 0, 0)
+    box.setZValue(-5)
+    item.scene().addItem(box)
+    axis.linkToView(box)
+    box.setXLink(view.box)
+    box.enableAutoRange(x=False, y=False)
+
+    def follow() -> None:
+        box.setGeometry(view.box.sceneBoundingRect())
+        box.linkedViewChanged(view.box, box.XAxis)
+
+    view.box.sigResized.connect(follow)
+    follow()
+    return box
+
+
+def _scrolls(widget: QWidget) -> bool:
+    """Whether a widget lies in an area that has more below than it shows."""
+    parent = widget.parentWidget()
+    while parent is not None:
+        if isinstance(parent, QScrollArea):
+            return parent.verticalScrollBar().maximum() > 0
+        parent = parent.parentWidget()
+    return False

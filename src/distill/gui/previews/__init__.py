@@ -1,0 +1,1 @@
+"""Previews of the model, epoch by epoch."""

@@ -1,0 +1,294 @@
+"""The previews behind the grid: one row an epoch, one column a sound that is made anew at every epoch.
+
+Rows are put where their epoch belongs, the first one on top, and never moved: reading down is hearing the model
+learn, and selection and scroll position stay where the user left them while new previews come in below.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    QUrl,
+)
+
+from distill.gui.previews.sources import PreviewSources
+from distill.runs.preview_sound import PreviewKind, PreviewSound, Slot
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+#: Role under which a cell gives its `PreviewSound`; None where an epoch has none.
+SOUND_ROLE = Qt.ItemDataRole.UserRole + 1
+#: Roles under which a cell says whether it is starred, and whether it is heard now.
+STARRED_ROLE, PLAYING_ROLE = Qt.ItemDataRole.UserRole + 2, Qt.ItemDataRole.UserRole + 3
+
+
+class PreviewModel(QAbstractTableModel):
+    """Epochs by sounds."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._epochs: list[int] = []
+        self._slots: list[Slot] = []
+        self._sounds: dict[int, dict[Slot, PreviewSound]] = {}
+        self._originals: dict[Slot, PreviewSound] = {}
+        self._starred: frozenset[Path] = frozenset()
+        self._playing: Path | None = None
+        #: Says what a column's reconstructions were made from.
+        self.sources = PreviewSources(self)
+        self.sources.changed.connect(self._on_sources_changed)
+
+    @property
+    def sound_count(self) -> int:
+        """Number of sounds that the model has made; the originals are not of its making."""
+        return sum(len(sounds) for sounds in self._sounds.values())
+
+    @property
+    def columns(self) -> tuple[Slot, ...]:
+        """What the columns stand for."""
+        return tuple(self._slots)
+
+    @property
+    def starred(self) -> frozenset[Path]:
+        """The sounds that are starred."""
+        return self._starred
+
+    @property
+    def playing(self) -> Path | None:
+        """The sound that is heard."""
+        return self._playing
+
+    def original_of(self, slot: Slot) -> PreviewSound | None:
+        """Return the sound that a column's reconstructions were made from; the same at every epoch."""
+        return self._originals.get(slot)
+
+    def index_of(self, sound: PreviewSound) -> QModelIndex:
+        """Return the cell of a sound, or an invalid index."""
+        if self._sounds.get(sound.epoch, {}).get(sound.slot) != sound:
+            return QModelIndex()
+        return self.index(bisect_left(self._epochs, sound.epoch), bisect_left(self._slots, sound.slot))
+
+    def set_previews(self, previews: Iterable[PreviewSound]) -> None:
+        """Show these previews and no others."""
+        self.beginResetModel()
+        self._sounds, self._originals = {}, {}
+        for sound in previews:
+            if sound.kind is PreviewKind.ORIGINAL:
+                self._note_original(sound)
+            else:
+                self._sounds.setdefault(sound.epoch, {})[sound.slot] = sound
+        self._epochs = sorted(self._sounds)
+        self._slots = sorted({slot for sounds in self._sounds.values() for slot in sounds})
+        self.endResetModel()
+
+    def add(self, sound: PreviewSound) -> None:
+        """Add a preview, and with a reconstruction its original; one that is there already stays as it is."""
+        original = sound if sound.kind is PreviewKind.ORIGINAL else sound.original()
+        if original is not None:
+            self._note_original(original)
+        if sound.kind is PreviewKind.ORIGINAL or self.index_of(sound).isValid():
+            return
+        if sound.slot not in self._slots:
+            column = bisect_left(self._slots, sound.slot)
+            self.beginInsertColumns(QModelIndex(), column, column)
+            self._slots.insert(column, sound.slot)
+            self.endInsertColumns()
+        row = bisect_left(self._epochs, sound.epoch)
+        if sound.epoch not in self._sounds:
+            self.beginInsertRows(QModelIndex(), row, row)
+            self._epochs.insert(row, sound.epoch)
+            self._sounds[sound.epoch] = {sound.slot: sound}
+            self.endInsertRows()
+            return
+        self._sounds[sound.epoch][sound.slot] = sound
+        cell = self.index_of(sound)
+        self.dataChanged.emit(cell, cell)
+
+    def _note_original(self, original: PreviewSound) -> None:
+        known = self._originals.get(original.slot)
+        if known is None or original.epoch < known.epoch:  # all are alike; the first one's picture is drawn once
+            self._originals[original.slot] = original
+
+    def set_starred(self, starred: frozenset[Path]) -> None:
+        """Mark the sounds that are starred."""
+        changed, self._starred = self._starred ^ starred, starred
+        self._report_changed(changed)
+
+    def set_playing(self, path: Path | None) -> None:
+        """Mark the sound that is heard."""
+        changed, self._playing = {self._playing, path} - {None}, path
+        self._report_changed(changed)
+
+    def _on_sources_changed(self) -> None:
+        if self._slots:
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._slots) - 1)
+
+    def _report_changed(self, paths: Iterable[Path | None]) -> None:
+        for path in paths:
+            sound = PreviewSound.from_path(path) if path is not None else None
+            cell = self.index_of(sound) if sound is not None else QModelIndex()
+            if cell.isValid():
+                self.dataChanged.emit(cell, cell)
+
+    def show_peaks(self, path: Path) -> None:
+        """Let the cell of a sound be drawn anew, whose picture has come."""
+        self._report_changed([path])
+
+    # Qt's interface.
+
+    def rowCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Number of epochs."""
+        return 0 if parent.isValid() else len(self._epochs)
+
+    def columnCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Number of sounds that are made at every epoch."""
+        return 0 if parent.isValid() else len(self._slots)
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        """Make what can be heard something to choose and to drag; the cursor steps over a gap."""
+        if self.sound_at(index) is None:
+            return Qt.ItemFlag.NoItemFlags
+        flag = Qt.ItemFlag
+        return flag.ItemIsEnabled | flag.ItemIsSelectable | flag.ItemIsDragEnabled | flag.ItemNeverHasChildren
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the heading of an epoch or of a sound."""
+        if orientation is Qt.Orientation.Vertical:
+            if not 0 <= section < len(self._epochs):
+                return None
+            return _epoch_heading(self, self._epochs[section], role)
+        return column_heading(self, self._slots[section], role) if 0 <= section < len(self._slots) else None
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell's content for a role."""
+        sound = self.sound_at(index)
+        if sound is None:
+            return None
+        if role == SOUND_ROLE:
+            return sound
+        if role == STARRED_ROLE:
+            return sound.path in self._starred
+        if role == PLAYING_ROLE:
+            return sound.path == self._playing
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._name(sound)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return self._spoken(sound)
+        return self._tip(sound) if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def sound_at(self, index: AnyIndex) -> PreviewSound | None:
+        """Return the sound of a cell."""
+        if not index.isValid():
+            return None
+        return self._sounds[self._epochs[index.row()]].get(self._slots[index.column()])
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Return that a sound can be copied out; it stays with its run."""
+        return Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:
+        """Return what a file manager and a DAW take."""
+        return ["text/uri-list"]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """Return the files of cells, as a file manager hands them out."""
+        return files_as_mime([sound.path for index in indexes if (sound := self.sound_at(index)) is not None])
+
+    def _name(self, sound: PreviewSound) -> str:
+        words = self.tr("Sound {0}, epoch {1}") if sound.slot.is_pair else self.tr("New sound {0}, epoch {1}")
+        return words.format(sound.number + 1, sound.epoch + 1)
+
+    def _spoken(self, sound: PreviewSound) -> str:
+        parts = [self._name(sound)]
+        if sound.path in self._starred:
+            parts.append(self.tr("starred"))
+        if sound.path == self._playing:
+            parts.append(self.tr("playing"))
+        return ", ".join(parts)
+
+    def _tip(self, sound: PreviewSound) -> str:
+        words = self.tr("New sound {0} after epoch {1}, from the same starting point at every epoch.")
+        number = str(sound.number + 1)
+        if sound.slot.is_pair:
+            words = self.tr("What the model makes of held-out sound {0} after epoch {1}.")
+            source = self.sources.name_of(sound)
+            number = number if source is None else f"{number} ({source})"
+        return f"{words.format(number, sound.epoch + 1)}\n{sound.path.name}"
+
+
+def files_as_mime(paths: Iterable[Path]) -> QMimeData:
+    """Return those of some files that are there, as the list of addresses that other programs take."""
+    data = QMimeData()
+    urls = [QUrl.fromLocalFile(str(path.absolute())) for path in paths if path.is_file()]
+    if urls:
+        data.setUrls(urls)
+    return data
+
+
+def _epoch_heading(model: QObject, epoch: int, role: int) -> Any:
+    if role == Qt.ItemDataRole.DisplayRole:
+        return str(epoch + 1)
+    if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+        return model.tr("Epoch {0}").format(epoch + 1)
+    if role == Qt.ItemDataRole.TextAlignmentRole:
+        return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return None
+
+
+def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
+    """Return what heads a column, for a role."""
+    source = grid.sources.name_at(slot)
+    if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+        text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
+        return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
+    if role == Qt.ItemDataRole.ToolTipRole:
+        if slot.is_pair:
+            text = grid.tr(
+                "One of your sounds that the model is not trained on. On top as it is, below as the model remembers "
+                "it after each epoch."
+            )
+            return text if source is None else f"{source}\n{text}"
+        return grid.tr(
+            "A sound that did not exist before. It is made from the same random starting point at every epoch, so "
+            "that one hears the model improve and nothing else."
+        )
+    return None
+
+
+class StarredRows(QSortFilterProxyModel):
+    """The grid, or of it only the epochs that have a starred sound.
+
+    A row that loses its star stays until the filter is chosen anew: nothing goes away under the user's hand.
+    """
+
+    def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._grid = grid
+        self._is_on = False
+        self.setDynamicSortFilter(False)
+        self.setSourceModel(grid)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether only epochs with a star are shown."""
+        return self._is_on
+
+    def set_on(self, is_on: bool) -> None:
+        """Show only the epochs with a star, or all."""
+        self._is_on = is_on
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, _parent: AnyIndex) -> bool:
+        """Return whether an epoch is shown."""
+        return not self._is_on or any(
+            self._grid.index(row, column).data(STARRED_ROLE) for column in range(self._grid.columnCount())
+        )

@@ -1,0 +1,127 @@
+"""The originals behind the strip on top of the grid: one row, and the grid's columns."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from distill.gui.previews.model import (
+    PLAYING_ROLE,
+    SOUND_ROLE,
+    STARRED_ROLE,
+    PreviewModel,
+    column_heading,
+    files_as_mime,
+)
+from distill.runs.preview_sound import PreviewSound
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class OriginalsModel(QAbstractTableModel):
+    """What the reconstructions of each column were made from; a column of new sounds has no original.
+
+    It is a view on the grid's columns and keeps nothing itself.
+    """
+
+    def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._grid = grid
+        self._is_narrow = False
+        grid.modelAboutToBeReset.connect(self.beginResetModel)
+        grid.modelReset.connect(self.endResetModel)
+        grid.columnsAboutToBeInserted.connect(self._on_columns_about_to_be_inserted)
+        grid.columnsInserted.connect(self.endInsertColumns)
+        grid.headerDataChanged.connect(self.headerDataChanged)
+
+    def _on_columns_about_to_be_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
+        self.beginInsertColumns(QModelIndex(), first, last)
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """Put the number of a column under its word, in all columns alike."""
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            if self.columnCount():
+                self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
+
+    def refresh(self) -> None:
+        """Let all be drawn anew: what is heard or what a picture shows has changed."""
+        if self.columnCount():
+            self.dataChanged.emit(self.index(0, 0), self.index(0, self.columnCount() - 1))
+
+    def sound_at(self, index: AnyIndex) -> PreviewSound | None:
+        """Return the original of a column."""
+        return self._grid.original_of(self._grid.columns[index.column()]) if index.isValid() else None
+
+    # Qt's interface.
+
+    def rowCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Return the one row."""
+        return 0 if parent.isValid() else 1
+
+    def columnCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Number of columns of the grid."""
+        return 0 if parent.isValid() else self._grid.columnCount()
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        """Make an original something to choose and to drag."""
+        if self.sound_at(index) is None:
+            return Qt.ItemFlag.NoItemFlags
+        flag = Qt.ItemFlag
+        return flag.ItemIsEnabled | flag.ItemIsSelectable | flag.ItemIsDragEnabled | flag.ItemNeverHasChildren
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the heading of a column, or what the row is."""
+        if orientation is Qt.Orientation.Horizontal:
+            columns = self._grid.columns
+            heading = column_heading(self._grid, columns[section], role) if 0 <= section < len(columns) else None
+            breaks = self._is_narrow and role == Qt.ItemDataRole.DisplayRole
+            return str(heading).replace(" ", "\n") if breaks and heading else heading
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self.tr("Original")
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.tr("Your own sounds, which the reconstructions below are to be compared with.")
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell's content for a role."""
+        sound = self.sound_at(index)
+        if sound is None:
+            return None
+        if role == SOUND_ROLE:
+            return sound
+        if role == STARRED_ROLE:
+            return False
+        if role == PLAYING_ROLE:
+            return self._is_heard(sound.path)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.tr("Original of sound {0}").format(sound.number + 1)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            text = self.tr("Original of sound {0}").format(sound.number + 1)
+            return self.tr("{0}, playing").format(text) if self._is_heard(sound.path) else text
+        if role == Qt.ItemDataRole.ToolTipRole:
+            name = self._grid.sources.name_of(sound) or self.tr("Sound {0}").format(sound.number + 1)
+            text = self.tr("{0} as it is: the model is not trained on it.").format(name)
+            return f"{text}\n{sound.path.name}"
+        return None
+
+    def _is_heard(self, path: Path) -> bool:
+        """Whether this original is heard, from whichever epoch's copy of it."""
+        heard = PreviewSound.from_path(self._grid.playing) if self._grid.playing is not None else None
+        mine = PreviewSound.from_path(path)
+        return heard is not None and mine is not None and (heard.slot, heard.kind) == (mine.slot, mine.kind)
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Return that a sound can be copied out."""
+        return Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:
+        """Return what a file manager and a DAW take."""
+        return ["text/uri-list"]
+
+    def mimeData(self, indexes: list[QModelIndex]) -> QMimeData:  # type: ignore[override]
+        """Return the files of cells."""
+        return files_as_mime([sound.path for index in indexes if (sound := self.sound_at(index)) is not None])

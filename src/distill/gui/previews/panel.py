@@ -1,0 +1,156 @@
+"""The panel of previews: how the model sounds, epoch by epoch, beside the originals."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+
+from distill.config.catalog import FamilyInfo
+from distill.gui.previews.model import PreviewModel
+from distill.gui.previews.table import PreviewTable
+from distill.gui.previews.tools import PreviewMenu, PreviewTools
+from distill.gui.widgets import theme
+from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.waveform import Thumbnails
+from distill.runs.preview_sound import PreviewKind, PreviewSound
+
+
+class PreviewPanel(Panel):
+    """Shows the previews of the run that is shown."""
+
+    playing_requested = Signal(object)  # PreviewSound
+    current_changed = Signal(object)  # PreviewSound
+    #: A reconstruction and its original: hear the other one of the two.
+    comparing_requested = Signal(object, object)  # PreviewSound, PreviewSound
+    #: Star these; or, where all are starred, take their stars away.
+    starring_requested = Signal(object)  # list of PreviewSound
+    reveal_requested = Signal(object)  # Path
+    saving_requested = Signal(object)  # PreviewSound
+    #: The previews of another folder are shown; None when there are none.
+    folder_changed = Signal(object)  # Path or None
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Previews"))
+        self.setAccessibleName(self.tr("Previews"))
+        self.grid = PreviewModel(self)
+        self.thumbnails = Thumbnails(self)
+        self.tools = PreviewTools()
+        self.table = PreviewTable(self.grid, self.thumbnails)
+        self.view = self.table.view
+        self.empty = EmptyState("play", self.tr("Nothing to hear yet"), "")
+        self.note = QLabel(
+            self.tr("Sounds that it is not trained on, and its copies of them. It makes no new sounds yet.")
+        )
+        self.note.setObjectName("muted")
+        self.note.setWordWrap(True)
+        self.note.hide()
+        self._folder: Path | None = None
+        self._makes_new_sounds = True
+        self._lay_out()
+        self.tools.compare_clicked.connect(self._on_comparing_requested)
+        self.tools.starred_only_toggled.connect(self.table.show_starred_only)
+        self.tools.newest_clicked.connect(self.view.show_newest)
+        self.table.playing_requested.connect(self.playing_requested)
+        self.table.starring_requested.connect(self.starring_requested)
+        self.table.comparing_requested.connect(self._on_comparing_requested)
+        self.table.menu_requested.connect(self._on_menu_requested)
+        self.table.chosen_changed.connect(self._on_chosen_changed)
+        for signal in (self.grid.modelReset, self.grid.rowsInserted, self.grid.columnsInserted, self.grid.dataChanged):
+            signal.connect(self._on_count_changed)
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.HALF)
+        column.addWidget(self.tools)
+        column.addWidget(self.table, 1)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(content)
+        self.body.addWidget(self.note)
+        self.body.addWidget(self._stack, 1)
+
+    def show_previews(self, previews: Sequence[PreviewSound]) -> None:
+        """Show the previews of another run, from its newest epoch on."""
+        self._show_folder(previews[0].path.parent if previews else None)
+        self.tools.starred_only.setChecked(False)
+        self.grid.set_previews(previews)
+        self.thumbnails.prefetch([sound.path for sound in previews])
+        self.view.show_newest()
+        self._update_comparing()
+
+    def show_family(self, info: FamilyInfo) -> None:
+        """Say what the models of a family can be heard with."""
+        self._makes_new_sounds = info.makes_new_sounds
+        self.empty.text.setText(
+            self.tr("While the model learns, it plays here what it can do: new sounds, and yours as it remembers them.")
+            if info.makes_new_sounds
+            else self.tr(
+                "While the model learns, it plays here sounds that it is not trained on, and its copies of them. "
+                "This family makes no new sounds yet."
+            )
+        )
+        self._on_count_changed()
+
+    def add(self, path: Path) -> None:
+        """Add a preview that was made just now."""
+        sound = PreviewSound.from_path(path)
+        if sound is not None:
+            self._show_folder(path.parent)
+            self.grid.add(sound)
+            self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
+
+    def show_playing(self, path: Path | None, pair: tuple[Path, Path] | None = None) -> None:
+        """Mark the sound that is heard; ``pair`` are the two that are compared."""
+        self.grid.set_playing(path)
+        for cells in (self.view, self.table.strip):
+            cells.show_heard(() if path is None else (path, *(pair or ())))
+        self.table.show_playing()
+        heard = PreviewSound.from_path(path) if path is not None else None
+        self.tools.show_hears_original(heard is not None and heard.kind is PreviewKind.ORIGINAL)
+
+    def show_starred(self, paths: frozenset[Path]) -> None:
+        """Mark the sounds that are starred."""
+        self.grid.set_starred(paths)
+        self.tools.show_has_stars(bool(paths))
+
+    def _show_folder(self, folder: Path | None) -> None:
+        if folder != self._folder:
+            self._folder = folder
+            self.folder_changed.emit(folder)
+
+    def _on_chosen_changed(self, sound: PreviewSound) -> None:
+        self._update_comparing()
+        self.current_changed.emit(sound)
+
+    def _on_comparing_requested(self) -> None:
+        pair = self.table.pair()
+        if pair is not None:
+            self.comparing_requested.emit(*pair)
+
+    def _update_comparing(self) -> None:
+        self.tools.show_comparable(self.table.chosen, self.table.pair() is not None)
+
+    def _on_menu_requested(self, position: QPoint) -> None:
+        sound = self.table.chosen
+        if sound is None:
+            return
+        chosen = self.table.chosen_sounds()
+        menu = PreviewMenu(chosen, self.grid.starred, self.table.pair() is not None, self)
+        menu.play.triggered.connect(lambda: self.playing_requested.emit(sound))
+        menu.compare.triggered.connect(self._on_comparing_requested)
+        menu.star.triggered.connect(lambda: self.starring_requested.emit(chosen))
+        menu.reveal.triggered.connect(lambda: self.reveal_requested.emit(sound.path))
+        menu.copy.triggered.connect(self.table.copy_chosen)
+        menu.save.triggered.connect(lambda: self.saving_requested.emit(sound))
+        menu.popup(position)
+
+    def _on_count_changed(self) -> None:
+        count = self.grid.sound_count
+        self._stack.setCurrentIndex(1 if count else 0)
+        self.note.setVisible(count > 0 and not self._makes_new_sounds)
+        self._update_comparing()
+        self.detail.setText(self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count) if count else "")

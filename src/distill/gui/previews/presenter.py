@@ -1,0 +1,91 @@
+"""Between the previews and their files: stars, showing them in their folder, saving copies."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QStandardPaths
+from PySide6.QtWidgets import QFileDialog
+
+from distill.files import write_whole
+from distill.gui.previews.panel import PreviewPanel
+from distill.gui.previews.stars import Stars
+from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.show_in_folder import RevealNotices, reveal
+from distill.runs.preview_sound import PreviewSound
+
+#: Topics of the notices about stars and about copies.
+STARS_TOPIC, COPIES_TOPIC = "stars", "copies"
+
+
+class PreviewsPresenter(QObject):
+    """Carries out what the panel of previews asks for, apart from playing."""
+
+    def __init__(self, previews: PreviewPanel, notices: NoticeBar, parent: QObject) -> None:
+        super().__init__(parent)
+        self._previews, self._notices = previews, notices
+        self._save_folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
+        self._reveal_notices = RevealNotices(notices, self)  # also for the other lists
+        self.stars = Stars(self)
+        self.stars.changed.connect(self._on_stars_changed)
+        self.stars.failed.connect(self._on_stars_failed)
+        previews.folder_changed.connect(self.stars.open)
+        previews.folder_changed.connect(previews.grid.sources.open)
+        previews.starring_requested.connect(self._on_starring_requested)
+        previews.reveal_requested.connect(reveal)
+        previews.saving_requested.connect(self._on_saving_requested)
+
+    def close(self) -> None:
+        """Keep what is not kept yet, and end what runs in the background."""
+        self.stars.close()
+        self._previews.thumbnails.close()
+
+    def _on_starring_requested(self, sounds: list[PreviewSound]) -> None:
+        self._notices.forget(STARS_TOPIC)
+        paths = [sound.path for sound in sounds]
+        self.stars.set_starred(paths, not self.stars.paths.issuperset(paths))
+
+    def _on_stars_changed(self) -> None:
+        self._previews.show_starred(self.stars.paths)
+
+    def _on_stars_failed(self, text: str) -> None:
+        self._notices.notify(STARS_TOPIC, text, "warning")
+
+    def _on_saving_requested(self, sound: PreviewSound) -> None:
+        run = sound.path.parent.parent.name
+        kind = self.tr("sound {0}") if sound.slot.is_pair else self.tr("new {0}")
+        source = self._previews.grid.sources.name_of(sound)
+        what = kind.format(sound.number + 1) if source is None else Path(source).stem
+        name = self.tr("{0} {1} epoch {2}").format(run, what, sound.epoch + 1)
+        start = self._save_folder if self._save_folder.is_dir() else Path.home()
+        dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
+        dialog.setObjectName("saveCopyDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+        dialog.setNameFilter(self.tr("WAV sounds (*.wav)"))
+        dialog.setDefaultSuffix("wav")
+        dialog.fileSelected.connect(lambda target: self._save(sound.path, Path(target)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _save(self, source: Path, target: Path) -> None:
+        self._save_folder = target.parent
+
+        def work(_notify: Callable[[Any], None], _cancelled: threading.Event) -> None:
+            with source.open("rb") as original, write_whole(target) as copy:
+                shutil.copyfileobj(original, copy)
+
+        def on_failed(exc: Exception) -> None:
+            if not isinstance(exc, OSError):
+                raise exc
+            text = self.tr("{0} cannot be copied to {1} ({2}). Choose another place.")
+            self._notices.notify(COPIES_TOPIC, text.format(source.name, target, exc.strerror or exc), "error")
+
+        task = BackgroundTask(work, self)
+        task.setObjectName("saveCopy")
+        task.succeeded.connect(lambda _done: self._notices.forget(COPIES_TOPIC))
+        task.failed.connect(on_failed)
+        task.start()

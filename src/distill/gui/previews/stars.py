@@ -1,0 +1,185 @@
+"""The stars of a run's previews: which ones its user wants to find again.
+
+They lie in the run's ``previews`` folder, by file name, so that they travel with it.  Reading and writing happen off
+the window's thread, one after the other; each writing reads first, so that nothing that was starred meanwhile is lost.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import QObject, Signal
+
+from distill.errors import DistillError
+from distill.files import read_json, write_json
+from distill.gui.widgets.background import BackgroundTask
+
+log = logging.getLogger(__name__)
+
+#: Name of the file beside the previews, and of one that could not be understood.
+STARS_FILE, DAMAGED_FILE = "starred.json", "starred.damaged.json"
+_VERSION = 1
+
+
+class StarChange(NamedTuple):
+    """Files that got a star, or lost it."""
+
+    names: frozenset[str]
+    starred: bool
+
+
+class _Update(NamedTuple):
+    folder: Path
+    names: frozenset[str]
+    was_damaged: bool
+
+
+def read_stars(folder: Path) -> frozenset[str]:
+    """Return the names of the starred files of a folder; none where no star was ever given.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is not what `update_stars` writes.
+    """
+    try:
+        data = read_json(folder / STARS_FILE)
+    except FileNotFoundError:
+        return frozenset()
+    names = data.get("starred") if isinstance(data, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("it does not list any names")
+    return frozenset(names)
+
+
+def update_stars(folder: Path, changes: list[StarChange]) -> _Update:
+    """Apply changes to the stars of a folder; a file that makes no sense is put aside, not written over.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read or written.
+    """
+    was_damaged = False
+    try:
+        names = read_stars(folder)
+    except ValueError as exc:
+        log.warning("The stars of %s are damaged: %s", folder, exc)
+        (folder / STARS_FILE).replace(folder / DAMAGED_FILE)
+        names, was_damaged = frozenset(), True
+    if changes:
+        names = _applied(names, changes)
+        write_json(folder / STARS_FILE, {"version": _VERSION, "starred": sorted(names)})
+    return _Update(folder, names, was_damaged)
+
+
+def _applied(names: frozenset[str], changes: list[StarChange]) -> frozenset[str]:
+    for those, starred in changes:
+        names = names | those if starred else names - those
+    return names
+
+
+class Stars(QObject):
+    """The stars of the run that is shown."""
+
+    #: Other sounds are starred now.
+    changed = Signal()
+    #: They cannot be read or kept: a sentence for the user.
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._folder: Path | None = None
+        self._names: frozenset[str] = frozenset()
+        self._is_read = self._is_closed = False
+        self._waiting: dict[Path, list[StarChange]] = {}
+        self._refused: dict[Path, list[StarChange]] = {}  # could not be written; the next star tries again
+        self._task: BackgroundTask | None = None
+
+    @property
+    def paths(self) -> frozenset[Path]:
+        """The sounds that are starred."""
+        folder = self._folder
+        return frozenset(folder / name for name in self._names) if folder is not None else frozenset()
+
+    def open(self, folder: Path | None) -> None:
+        """Go to the previews of a run; None when none is shown."""
+        if folder == self._folder:
+            return
+        self._folder, self._names, self._is_read = folder, frozenset(), False
+        self.changed.emit()
+        self._go_on()
+
+    def set_starred(self, paths: list[Path], starred: bool) -> None:
+        """Star sounds of this run, or take their stars away."""
+        folder = self._folder
+        names = frozenset(path.name for path in paths if path.parent == folder)
+        if folder is None or not names:
+            return
+        change = StarChange(names, starred)
+        self._names = _applied(self._names, [change])
+        earlier = self._refused.pop(folder, []) + self._waiting.pop(folder, [])
+        self._waiting[folder] = [*earlier, change]
+        self.changed.emit()
+        self._go_on()
+
+    def close(self) -> None:
+        """Write what is not written yet, and wait for it; nothing is begun any more."""
+        self._is_closed = True
+        task, self._task = self._task, None
+        if task is not None:
+            task.wait()
+        for folder in [*self._refused, *self._waiting]:
+            try:
+                update_stars(folder, self._refused.pop(folder, []) + self._waiting.pop(folder, []))
+            except OSError as exc:
+                log.warning("The stars of %s cannot be kept: %s", folder, exc)
+
+    def _go_on(self) -> None:
+        """Start what is next, one thing at a time."""
+        if self._task is not None or self._is_closed:  # the end of the last task is told after `close`
+            return
+        if self._waiting:
+            folder = next(iter(self._waiting))
+            self._start(folder, self._waiting.pop(folder))
+        elif self._folder is not None and not self._is_read:
+            self._start(self._folder, [])
+
+    def _start(self, folder: Path, changes: list[StarChange]) -> None:
+        def work(_notify: Callable[[Any], None], _cancelled: threading.Event) -> _Update:
+            return update_stars(folder, changes)
+
+        def on_failed(exc: Exception) -> None:
+            if not isinstance(exc, (OSError, DistillError)):
+                raise exc
+            reason = getattr(exc, "strerror", None) or exc
+            if changes:
+                self._refused[folder] = changes
+                self.failed.emit(self.tr("Your star cannot be kept ({0}). The next one tries again.").format(reason))
+            else:
+                self.failed.emit(self.tr("The stars of this run cannot be read ({0}).").format(reason))
+            self._is_read = self._is_read or folder == self._folder
+
+        self._task = BackgroundTask(work, self)
+        self._task.setObjectName("stars")
+        self._task.succeeded.connect(self._on_updated)
+        self._task.failed.connect(on_failed)
+        self._task.finished.connect(self._on_finished)
+        self._task.start()
+
+    def _on_updated(self, update: _Update) -> None:
+        if update.was_damaged:
+            text = self.tr("The stars of this run could not be understood and start afresh. The old ones are in {0}.")
+            self.failed.emit(text.format(update.folder / DAMAGED_FILE))
+        if update.folder == self._folder:
+            self._names = _applied(update.names, self._waiting.get(update.folder, []))
+            self._is_read = True
+            self.changed.emit()
+
+    def _on_finished(self) -> None:
+        self._task = None
+        self._go_on()

@@ -1,0 +1,284 @@
+"""The two tables of the preview panel: the grid of epochs by sounds, and the strip of originals on top of it."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
+from distill.gui.previews.model import SOUND_ROLE
+from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
+from distill.gui.widgets.dragging import drag_files
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.runs.preview_sound import PreviewKind, PreviewSound
+
+_ARROWS = (
+    Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down,
+    Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+)  # fmt: skip
+#: Keys that mean something here before they may mean something to the window.
+_OWN_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
+
+
+class PreviewCells(QTableView):
+    """Cells with sounds: a click, Space, Enter and walking with the arrow keys play, and a cell can be dragged out.
+
+    Space on what is heard stops it.
+    """
+
+    playing_requested = Signal(object)  # PreviewSound
+    #: The sound under the cursor is to be compared with its other half.
+    comparing_requested = Signal()
+    #: The chosen sounds are to be starred, or to lose their stars.
+    starring_requested = Signal(object)  # list of PreviewSound
+    #: The chosen sounds are to be put on the clipboard.
+    copying_requested = Signal()
+    #: What can be done with the chosen sounds is asked for, at a place on the screen.
+    menu_requested = Signal(QPoint)
+    #: The user has gone to a cell, also to the one that was this table's current one already.
+    entered_by_user = Signal(QModelIndex)
+
+    def __init__(self) -> None:
+        super().__init__()
+        set_up_sounds(self)
+        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
+        self.setShowGrid(False)
+        self.setCornerButtonEnabled(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        for header in (self.horizontalHeader(), self.verticalHeader()):
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+            header.setHighlightSections(False)
+            header.setSectionsClickable(False)
+        self.horizontalHeader().setMinimumSectionSize(NARROWEST)
+        self.verticalHeader().setDefaultSectionSize(CELL_HEIGHT)
+        self.clicked.connect(self.entered_by_user)  # before it is heard
+        self._heard: Collection[Path] = ()
+        self._hearing = Audition(self)
+        self._hearing.asked.connect(self._on_requested)
+
+    def current_sound(self) -> PreviewSound | None:
+        """Return the sound under the cursor."""
+        return _sound(self.currentIndex())
+
+    def show_heard(self, paths: Collection[Path]) -> None:
+        """Note which sounds Space stops: the one that is heard, and the one that it is compared with."""
+        self._heard = paths
+
+    def chosen_sounds(self) -> list[PreviewSound]:
+        """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
+        chosen = sorted(self.selectedIndexes(), key=lambda index: (index.row(), index.column()))
+        return [s for i in chosen or [self.currentIndex()] if (s := _sound(i)) is not None]
+
+    # Keys.
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(
+            self.tr("Previews"),
+            (
+                KeyHelp(native("Left", "Right"), self.tr("Walk to another sound of the epoch and hear it")),
+                KeyHelp(native("Up", "Down"), self.tr("Walk to another epoch of the sound and hear it")),
+                KeyHelp(native("Space"), self.tr("Play or stop")),
+                KeyHelp(native("Return"), self.tr("Play from the start")),
+                KeyHelp(native("B"), self.tr("Switch between the original and the model's copy")),
+                KeyHelp(native("S"), self.tr("Star, or take the star away")),
+                KeyHelp(native("Ctrl+C"), self.tr("Copy the file, for a file manager or a DAW")),
+            ),
+        )
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        is_override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if is_override and event.key() in _OWN_KEYS and not event.modifiers():  # type: ignore[attr-defined]
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play, compare, star, copy, or walk and play."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copying_requested.emit()
+        elif event.key() == Qt.Key.Key_Space and not event.modifiers():
+            sound = self.current_sound()
+            self._hearing.take_space(event, sound is not None and sound.path in self._heard)
+        elif event.key() in _OWN_KEYS and not event.modifiers():
+            if not event.isAutoRepeat():
+                self._on_own_key(event.key())
+        elif event.key() in _ARROWS:
+            before = self.currentIndex()
+            self._walk(event)
+            self._hearing.follow_walk(event, before)
+        else:
+            super().keyPressEvent(event)
+
+    def keyboardSearch(self, _search: str) -> None:
+        """Look for nothing: the cells have no text that one would type."""
+
+    def _on_own_key(self, key: int) -> None:
+        if key == Qt.Key.Key_B:
+            self.comparing_requested.emit()
+        elif sounds := [s for s in self.chosen_sounds() if s.kind is not PreviewKind.ORIGINAL]:
+            self.starring_requested.emit(sounds)
+
+    def _walk(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Take the cursor over when the focus comes by a key."""
+        super().focusInEvent(event)
+        if event.reason() != Qt.FocusReason.MouseFocusReason and self.currentIndex().isValid():
+            self.entered_by_user.emit(self.currentIndex())
+
+    # The mouse.
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take a click on a star for itself: it neither plays nor chooses."""
+        if not self._is_star(event):
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Star, where the star is."""
+        sound = _sound(self.indexAt(event.position().toPoint()))
+        if self._is_star(event) and sound is not None and self.state() == QAbstractItemView.State.NoState:
+            self.starring_requested.emit([sound])
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Let the second of two quick clicks on a star be a click, too."""
+        if not self._is_star(event):
+            super().mouseDoubleClickEvent(event)
+
+    def _is_star(self, event: QMouseEvent) -> bool:
+        position = event.position().toPoint()
+        index = self.indexAt(position)
+        sound = _sound(index)
+        is_left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
+        can_have_one = sound is not None and sound.kind is not PreviewKind.ORIGINAL
+        return is_left and can_have_one and star_target(self.visualRect(index)).contains(position)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
+        index, position = menu_target(self, event)
+        if _sound(index) is not None:
+            self.entered_by_user.emit(index)
+            self.menu_requested.emit(position)
+
+    def startDrag(self, _supported: Qt.DropAction) -> None:
+        """Let the chosen sounds be dropped as files."""
+        drag_files(self)
+
+    # Playing.
+
+    def _on_requested(self, index: QModelIndex) -> None:
+        """Play a cell; for one that is empty, its row's first sound."""
+        row = [index, *(index.siblingAtColumn(n) for n in range(self.model().columnCount()))]
+        sound = next((s for i in row if (s := _sound(i)) is not None), None)
+        if sound is not None:
+            self.playing_requested.emit(sound)
+
+
+class PreviewView(PreviewCells):
+    """The grid.
+
+    It follows the newest epoch like a log does: as long as its end is in sight, and never so far that the cell under
+    the cursor goes out of sight.
+    """
+
+    #: The cursor goes up from the first row.
+    left_upwards = Signal(int)  # column
+    #: Widths of the cells or of the scroll bar are others now.
+    layout_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.horizontalHeader().hide()
+        self._narrowest = NARROWEST
+        self._follows = True
+        bar = self.verticalScrollBar()
+        bar.valueChanged.connect(self._on_scrolled)
+        bar.rangeChanged.connect(self._on_range_changed)
+
+    def show_newest(self) -> None:
+        """Go to the newest epoch, and follow the next ones."""
+        self.scrollToBottom()
+        self._follows = True
+
+    def fit_columns(self, narrowest: int | None = None) -> None:
+        """Share the width among the columns, down to a narrowest one: there the view begins to scroll."""
+        self._narrowest = narrowest or self._narrowest
+        count = self.model().columnCount() if self.model() is not None else 0
+        if count:
+            width = max(self._narrowest, min(WIDEST, self.viewport().width() // count))
+            if width != self.horizontalHeader().defaultSectionSize():
+                self.horizontalHeader().setDefaultSectionSize(width)
+
+    def updateGeometries(self) -> None:
+        """Tell the strip on top, which has to stay aligned."""
+        super().updateGeometries()
+        self.layout_changed.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.fit_columns()
+        self.layout_changed.emit()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Put the cursor on the newest epoch, where it is nowhere yet; Qt would take the oldest."""
+        if not self.currentIndex().isValid() and self.model().rowCount():
+            row = self.model().rowCount() - 1
+            cells = (self.model().index(row, column) for column in range(self.model().columnCount()))
+            first = next((cell for cell in cells if _sound(cell) is not None), None)
+            if first is not None:
+                has_scrolling, was_following = self.hasAutoScroll(), self._follows
+                self.setAutoScroll(False)
+                self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+                self.setAutoScroll(has_scrolling)
+                self._follows = was_following
+        super().focusInEvent(event)
+
+    def _walk(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Up and not event.modifiers() and self.currentIndex().row() == 0:
+            self.left_upwards.emit(self.currentIndex().column())
+        else:
+            super()._walk(event)
+
+    def _on_scrolled(self, value: int) -> None:
+        self._follows = value == self.verticalScrollBar().maximum()
+
+    def _on_range_changed(self, _lowest: int, highest: int) -> None:
+        if not self._follows:
+            return
+        bar = self.verticalScrollBar()
+        if self.currentIndex().isValid():
+            top = self.rowViewportPosition(self.currentIndex().row())
+            is_in_sight = 0 <= top < self.viewport().height()
+            if is_in_sight and top - (highest - bar.value()) < 0:
+                return
+        bar.setValue(highest)
+
+
+class OriginalsView(PreviewCells):
+    """The strip of originals."""
+
+    #: The cursor goes down, into the grid.
+    left_downwards = Signal(int)  # column
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def _walk(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down and not event.modifiers():
+            self.left_downwards.emit(self.currentIndex().column())
+        else:
+            super()._walk(event)
+
+
+def _sound(index: QModelIndex) -> PreviewSound | None:
+    sound = index.data(SOUND_ROLE)
+    return sound if isinstance(sound, PreviewSound) else None

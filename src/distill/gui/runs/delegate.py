@@ -1,0 +1,58 @@
+"""How a run looks in the list of runs: name, status, facts, and its small curve."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from distill.gui.runs.model import RUN_ROLE, SHOWN_ROLE, RunModel
+from distill.gui.widgets import theme
+from distill.gui.widgets.row_painting import StyledText, paint_ground, row_size, source_of, write_row
+from distill.runs.summary import RunSummary
+
+#: Width of the small curve, in device-independent pixels.
+CURVE_WIDTH = 56
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class RunDelegate(QStyledItemDelegate):
+    """Paints a run in three lines with its curve at the right."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of three lines."""
+        return row_size(option, 3)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint a row."""
+        run, table = index.data(RUN_ROLE), source_of(index.model(), RunModel)
+        if not isinstance(run, RunSummary):
+            return
+        colors = theme.colors()
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_ground(painter, option, bool(index.data(SHOWN_ROLE)))
+        position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
+        head = StyledText(run.name, colors.text), StyledText(table.status_text(run), _status_color(run.status))
+        facts = StyledText(table.facts(run), colors.muted), StyledText(table.progress_text(run), colors.muted)
+        write_row(painter, option, position, head, facts, run.progress.curve, CURVE_WIDTH)
+        painter.restore()
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
+        """Lay the field for a name over the name."""
+        rect: QRect = option.rect
+        editor.setGeometry(rect.left() + theme.GAP, rect.top() + 1, rect.width() - 2 * theme.GAP, 28)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        """Make the field for a name."""
+        editor = super().createEditor(parent, option, index)
+        editor.setObjectName("runNameEdit")
+        editor.setAccessibleName(self.tr("Name of the run"))
+        return editor
+
+
+def _status_color(status: str) -> str:
+    colors = theme.colors()
+    return {
+        "finished": colors.good, "paused": colors.muted, "interrupted": colors.fair, "failed": colors.bad,
+        "running": colors.accent, "unreadable": colors.bad,
+    }[status]  # fmt: skip

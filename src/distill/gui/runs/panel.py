@@ -1,0 +1,190 @@
+"""The earlier runs: a list that shows each one's curve and where it stands, and says what the user wants of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QWidget
+
+from distill.gui.runs.delegate import RunDelegate
+from distill.gui.runs.model import RUN_ROLE, RunModel
+from distill.gui.widgets import theme
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
+from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.row_view import RowAction, RowView
+from distill.runs.summary import RunSummary
+
+
+class RunView(RowView):
+    """The list; a click, Enter or Space on a run asks to see it."""
+
+    show_requested = Signal(object)  # RunSummary
+    delete_key_pressed = Signal()
+
+    def __init__(self, model: QAbstractItemModel) -> None:
+        super().__init__("run", model, RUN_ROLE)
+        self.setItemDelegate(RunDelegate(self))
+        self.clicked.connect(self._on_index)
+        self.activated.connect(self._on_index)
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        return KeyGroup(
+            self.tr("List of runs"),
+            (
+                KeyHelp(native("Space", "Return"), self.tr("Show the run")),
+                *help_of_actions(self.actions()),
+            ),
+        )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space shows, as Enter does, and Delete asks to delete."""
+        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self._on_index(self.currentIndex())
+            return
+        if event.key() == Qt.Key.Key_Delete:
+            self.delete_key_pressed.emit()
+            return
+        super().keyPressEvent(event)
+
+    def _on_index(self, index: QModelIndex) -> None:
+        run = index.data(RUN_ROLE)
+        if isinstance(run, RunSummary):
+            self.show_requested.emit(run)
+
+
+class RunsPanel(Panel):
+    """Lists the runs.  It reads no folder and changes none."""
+
+    show_requested = Signal(object)  # folder
+    resume_requested = Signal(object)
+    reveal_requested = Signal(object)
+    delete_requested = Signal(object)  # RunSummary
+    open_other_requested = Signal()
+    renamed = Signal(object, str)  # folder, name
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Runs"))
+        self.setAccessibleName(self.tr("Earlier runs"))
+        self.detail.hide()
+        self.table = RunModel(self)
+        self.table.renamed.connect(self.renamed)
+        self._filtered = QSortFilterProxyModel(self)
+        self._filtered.setSourceModel(self.table)
+        self._filtered.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.filter = QLineEdit()
+        self.filter.setObjectName("runFilter")
+        self.filter.setAccessibleName(self.tr("Filter the runs by name"))
+        self.filter.setToolTip(self.tr("Show only runs whose name has these letters. Escape shows all."))
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._on_filter_changed)
+        self.view = self._make_view()
+        self.actions_by_name = self._make_actions()
+        self._stack = QStackedWidget()
+        for page in (
+            EmptyState(
+                "curve",
+                self.tr("No runs yet"),
+                self.tr("Each training is kept here, with curves, previews and model, to look at and to go on with."),
+            ),
+            EmptyState("curve", self.tr("No such run"), self.tr("No run has these letters in its name.")),
+            self.view,
+        ):
+            self._stack.addWidget(page)
+        self.resume = QPushButton(self.tr("Resume"))
+        self.resume.setObjectName("runResumeButton")
+        self.resume.clicked.connect(self.actions_by_name["resume"].trigger)
+        self.other = QPushButton(self.tr("Open other…"))
+        self.other.setObjectName("openRunButton")
+        self.other.setToolTip(self.tr("Show a run that lies in another folder."))
+        self.other.clicked.connect(self.open_other_requested)
+        self.body.addWidget(self.filter)
+        self.body.addWidget(self._stack, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.GAP)
+        buttons.addWidget(self.resume, 1)
+        buttons.addWidget(self.other, 1)
+        self.body.addLayout(buttons)
+        self._is_training = False
+        for signal in (self._filtered.rowsInserted, self._filtered.rowsRemoved, self._filtered.modelReset):
+            signal.connect(self._update)
+        self.table.dataChanged.connect(self._update)
+        self._update()
+
+    def show_runs(self, runs: Sequence[RunSummary]) -> None:
+        """Show these runs."""
+        self.table.set_runs(runs)
+        self._update()
+
+    def show_shown(self, folder: Path | None) -> None:
+        """Mark the run that the window shows."""
+        self.table.show_shown(folder)
+
+    def show_training(self, is_training: bool) -> None:
+        """Say whether a run is under way in this window: no other can be continued then."""
+        self._is_training = is_training
+        self._update()
+
+    def current(self) -> RunSummary | None:
+        """Return the run that the user has chosen, or None."""
+        run = self.view.current_item()
+        return run if isinstance(run, RunSummary) else None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape shows all runs again."""
+        if event.key() == Qt.Key.Key_Escape and self.filter.text():
+            self.filter.clear()
+            return
+        super().keyPressEvent(event)
+
+    def _make_view(self) -> RunView:
+        view = RunView(self._filtered)
+        view.setAccessibleName(self.tr("Earlier runs"))
+        view.setToolTip(self.tr("Click a run to see its curves and hear its previews."))
+        view.selectionModel().currentChanged.connect(self._update)
+        view.show_requested.connect(lambda run: self.show_requested.emit(run.folder))
+        return view
+
+    def _make_actions(self) -> dict[str, QAction]:
+        """Make what the menu of a row offers; the keys work while the list has the focus."""
+        offered: tuple[RowAction, ...] = (
+            ("show", self.tr("Show"), None, lambda run: self.show_requested.emit(run.folder)),
+            ("resume", self.tr("Resume"), None, lambda run: self.resume_requested.emit(run.folder)),
+            ("reveal", self.tr("Show in folder"), None, lambda run: self.reveal_requested.emit(run.folder)),
+            ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
+            ("delete", self.tr("Move to trash…"), "Del", self.delete_requested.emit),
+        )
+        made = self.view.offer(offered)
+        self.view.delete_key_pressed.connect(made["delete"].trigger)  # does nothing where that is disabled
+        return made
+
+    def _on_filter_changed(self, text: str) -> None:
+        self._filtered.setFilterFixedString(text)
+        self._update()
+
+    def _update(self) -> None:
+        run = self.current()
+        can_change = run is not None and run.status != "running"
+        can_resume = run is not None and run.can_resume and not self._is_training
+        self.resume.setEnabled(can_resume)
+        self.resume.setToolTip(
+            self.tr("Show the chosen run, and go on with it from where it stopped.")
+            if can_resume or run is None or run.status != "finished"
+            else self.tr("It is finished. Show it, ask for more epochs, and resume it there.")
+        )
+        actions = self.actions_by_name if hasattr(self, "actions_by_name") else {}
+        for name, is_on in (
+            ("show", run is not None), ("resume", can_resume), ("reveal", run is not None),
+            ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_change),
+        ):  # fmt: skip
+            if name in actions:
+                actions[name].setEnabled(is_on)
+        count, seen = self.table.rowCount(), self._filtered.rowCount()
+        self.filter.setPlaceholderText(
+            self.tr("Filter {0} runs by name").format(count) if count > 1 else self.tr("Filter by name")
+        )
+        self.filter.setEnabled(bool(count))
+        self._stack.setCurrentIndex(2 if seen else 1 if count else 0)
+        self.setFocusProxy(self.view if seen else self.filter if count else self.other)

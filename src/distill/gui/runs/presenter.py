@@ -1,0 +1,168 @@
+"""Between the runs on disk and the list of them: reading, following, renaming, deleting."""
+
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QFile, QObject
+from PySide6.QtWidgets import QMessageBox
+
+from distill.errors import RunFolderError
+from distill.gui.engine.bridge import RunState
+from distill.gui.runs.panel import RunsPanel
+from distill.gui.training.presenter import TrainingPresenter
+from distill.gui.widgets.background import BackgroundTask, Work
+from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.show_in_folder import reveal
+from distill.runs.actions import rename_run
+from distill.runs.folder import is_locked
+from distill.runs.loaded_run import LoadedRun
+from distill.runs.summary import RunSummary, list_runs, with_progress
+
+#: Topic of the notices about the list of runs.
+TOPIC = "runs"
+
+#: How often the row of a run under way follows it.
+FOLLOW_SECONDS = 1.0
+
+
+class RunsPresenter(QObject):
+    """Shows what is in the folder of runs, and carries out what the list asks for."""
+
+    def __init__(self, view: RunsPanel, runs: TrainingPresenter, notices: NoticeBar, parent: QObject) -> None:
+        super().__init__(parent)
+        self._view, self._runs, self._notices = view, runs, notices
+        self._reading: BackgroundTask | None = None
+        self._is_stale = False
+        self._followed_at = 0.0
+        self._resume_next: Path | None = None
+        self._question: QMessageBox | None = None
+        self._to_delete: RunSummary | None = None
+        view.show_requested.connect(self.show)
+        view.resume_requested.connect(self.resume)
+        view.reveal_requested.connect(reveal)
+        view.renamed.connect(self._on_renamed)
+        view.delete_requested.connect(self._on_delete_requested)
+        view.open_other_requested.connect(runs.choose_run)
+        runs.run_changed.connect(self._on_run_changed)
+        runs.runs.run_opened.connect(self._on_run_opened)
+        runs.runs.marked_finished.connect(self.refresh)
+        runs.bridge.state_changed.connect(self._on_state_changed)
+        runs.bridge.epoch_finished.connect(self._on_epoch)
+
+    def refresh(self) -> None:
+        """Read the folder of runs anew, in the background."""
+        if self._reading is not None:
+            self._is_stale = True
+            return
+        self._is_stale = False
+        self._reading = BackgroundTask(lambda _progress, _cancel: list_runs(), self)
+        self._reading.succeeded.connect(self._on_read)
+        self._reading.failed.connect(self._on_read_failed)
+        self._reading.start()
+
+    def show(self, folder: Path) -> None:
+        """Show a run, where it is not the one that is shown already."""
+        if folder != self._runs.runs.folder:
+            self._runs.runs.open(folder)
+
+    def resume(self, folder: Path) -> None:
+        """Show a run and continue it."""
+        if folder == self._runs.runs.folder:
+            self._runs.resume()
+        else:
+            self._resume_next = folder
+            self._runs.runs.open(folder)
+
+    def _on_read(self, runs: list[RunSummary]) -> None:
+        self._reading = None
+        self._view.show_runs(runs)
+        self._view.show_shown(self._runs.runs.folder)
+        if self._is_stale:
+            self.refresh()
+
+    def _on_read_failed(self, error: Exception) -> None:
+        self._reading = None
+        self._notices.notify(TOPIC, self.tr("The runs could not be listed: {0}").format(error), "error")
+
+    def _on_run_changed(self) -> None:
+        self._view.show_shown(self._runs.runs.folder)
+
+    def _on_run_opened(self, run: LoadedRun) -> None:
+        wanted, self._resume_next = self._resume_next, None
+        if wanted == run.folder:
+            self._runs.resume()
+
+    def _on_state_changed(self, state: RunState) -> None:
+        self._resume_next = None
+        self._view.show_training(state is not RunState.IDLE)
+        if state in (RunState.TRAINING, RunState.IDLE):  # there is a new run, or one has ended
+            self.refresh()
+
+    def _on_epoch(self, _epoch: object) -> None:
+        now, folder = time.monotonic(), self._runs.runs.folder
+        if folder is None or not self._view.isVisible() or now - self._followed_at < FOLLOW_SECONDS:
+            return
+        self._followed_at = now
+        row = self._view.table.row_of(folder)
+        if row >= 0:
+            losses = [epoch.val_loss for epoch in self._runs.bridge.history.epochs]
+            self._view.table.update_run(with_progress(self._view.table.runs[row], losses))
+
+    def _on_renamed(self, folder: Path, name: str) -> None:
+        self._change(lambda _progress, _cancel: rename_run(folder, name))
+
+    def _on_delete_requested(self, run: RunSummary) -> None:
+        if self._question is not None:
+            return
+        self._to_delete = run
+        self._question = QMessageBox(
+            QMessageBox.Icon.NoIcon,
+            self.tr("Move the run to the trash?"),
+            self.tr("The run “{0}” goes to the trash, with its curves, previews and checkpoints.").format(run.name),
+            parent=self._view.window(),
+        )
+        self._question.setInformativeText(self.tr("Models in your library stay. The sounds are not touched."))
+        self._question.setObjectName("deleteRunDialog")
+        delete = self._question.addButton(self.tr("Move to &trash"), QMessageBox.ButtonRole.AcceptRole)
+        keep = self._question.addButton(self.tr("&Keep"), QMessageBox.ButtonRole.RejectRole)
+        delete.setObjectName("deleteRunButton")
+        self._question.setDefaultButton(keep)
+        self._question.setEscapeButton(keep)
+        self._question.finished.connect(self._on_delete_answered)
+        self._question.open()
+
+    def _on_delete_answered(self, _result: int) -> None:
+        question, self._question = self._question, None
+        run, self._to_delete = self._to_delete, None
+        if question is None or run is None:
+            return
+        role = question.buttonRole(question.clickedButton())
+        question.deleteLater()
+        if role is QMessageBox.ButtonRole.AcceptRole:
+            if self._runs.runs.folder == run.folder:
+                self._runs.close_run()
+            self._change(lambda _progress, _cancel: move_to_trash(run.folder))
+
+    def _change(self, work: Work) -> None:
+        task = BackgroundTask(work, self)
+        task.succeeded.connect(lambda _result: self.refresh())
+        task.failed.connect(self._on_change_failed)
+        task.start()
+
+    def _on_change_failed(self, error: Exception) -> None:
+        self._notices.notify(TOPIC, str(error), "error")
+        self.refresh()
+
+
+def move_to_trash(folder: Path) -> None:
+    """Move a run to the system's trash, from which the user can take it back.
+
+    Raises
+    ------
+    RunFolderError
+        A process trains in it, or there is no trash; the run is then still where it was.
+    """
+    if is_locked(folder):
+        raise RunFolderError(f"Another Distill is training in {folder} right now. Stop it there before you delete it.")
+    if not QFile.moveToTrash(str(folder)):
+        raise RunFolderError(f"{folder} cannot be moved to a trash here. Delete the folder yourself to make room.")

@@ -1,0 +1,120 @@
+"""Which columns of the list of sounds are shown: those that the user wants, as far as there is room for them."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
+
+from distill.gui.sounds.model import Column
+
+#: Widths in device-independent pixels at the usual font; the name takes what is left, and at least this much.
+WIDTHS = {
+    Column.NAME: 140, Column.WAVEFORM: 72, Column.DURATION: 58, Column.LEVEL: 56, Column.RATE: 44,
+    Column.CHANNELS: 36, Column.STATUS: 78,
+}  # fmt: skip
+#: From left to right.
+ORDER = tuple(WIDTHS)
+#: What is shown first where there is not room for all; the name is always shown.
+_IMPORTANCE = (Column.STATUS, Column.WAVEFORM, Column.DURATION, Column.LEVEL, Column.RATE, Column.CHANNELS)
+
+
+class SoundColumns(QObject):
+    """Shows and hides the columns of a table as its width allows, and lets the user choose in the header's menu.
+
+    A column that the user asks for comes before all others, so that it is there even in a narrow list.
+    """
+
+    def __init__(self, view: QTableView) -> None:
+        super().__init__(view)
+        self._view = view
+        #: Columns that are wanted, the most important one first.
+        self.wanted: tuple[Column, ...] = _IMPORTANCE
+        header = view.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(30)
+        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        for position, column in enumerate(ORDER):
+            header.moveSection(header.visualIndex(column), position)
+            if column is not Column.NAME:
+                header.resizeSection(column, WIDTHS[column])
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._on_menu_requested)
+        view.installEventFilter(self)
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Want the columns of these names (as in `names`), the most important one first; what is unknown is left."""
+        known = {column.name.lower(): column for column in _IMPORTANCE}
+        self.wanted = tuple(known[name] for name in dict.fromkeys(names) if name in known)
+        self.fit()
+
+    def names(self) -> list[str]:
+        """Return the columns that are wanted, for the preferences; never empty, as the name is always shown."""
+        return [column.name.lower() for column in (Column.NAME, *self.wanted)]
+
+    def set_wanted(self, column: Column, is_wanted: bool) -> None:
+        """Show a column before all others, or no more."""
+        others = tuple(other for other in self.wanted if other is not column)
+        self.wanted = (column, *others) if is_wanted else others
+        self.fit()
+
+    def fit(self) -> None:
+        """Show as many of the wanted columns as there is room for."""
+        header, view = self._view.horizontalHeader(), self._view
+        # With a scroll bar, whether there is one or not: it must not make a column come and go.
+        room = view.width() - view.verticalScrollBar().sizeHint().width() - WIDTHS[Column.NAME]
+        for column in self.wanted:
+            room -= header.sectionSize(column) if not header.isSectionHidden(column) else WIDTHS[column]
+            header.setSectionHidden(column, room < 0)
+        for column in set(_IMPORTANCE) - set(self.wanted):
+            header.setSectionHidden(column, True)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the list's width."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+            self.fit()
+        return super().eventFilter(watched, event)
+
+    def make_menu(self, parent: QWidget) -> QMenu:
+        """Return a menu in which columns are chosen."""
+        menu = QMenu(self.tr("Columns"), parent)
+        menu.setObjectName("columnsMenu")
+        menu.setToolTipsVisible(True)
+        for column in ORDER[1:]:
+            text = self._heading(column)
+            is_wanted = column in self.wanted
+            if is_wanted and self._view.isColumnHidden(column):
+                text = self.tr("{0} (no room)").format(text)
+            action = QAction(text, menu, checkable=True, checked=is_wanted)
+            action.setToolTip(self._heading(column, Qt.ItemDataRole.ToolTipRole))
+            action.toggled.connect(lambda checked, column=column: self.set_wanted(column, checked))
+            menu.addAction(action)
+        return menu
+
+    def make_sort_menu(self, parent: QWidget) -> QMenu:
+        """Return a menu that does what a click on a heading does: sort by a column, or the other way round."""
+        menu = QMenu(self.tr("Sort by"), parent)
+        menu.setObjectName("sortMenu")
+        header = self._view.horizontalHeader()
+        for column in ORDER:
+            is_sorted = header.sortIndicatorSection() == column
+            action = QAction(self._heading(column), menu, checkable=True, checked=is_sorted)
+            action.triggered.connect(lambda _checked=False, column=column: self.sort_by(column))
+            menu.addAction(action)
+        return menu
+
+    def sort_by(self, column: Column) -> None:
+        """Sort by a column, in the other direction where it is sorted by that already."""
+        header, order = self._view.horizontalHeader(), Qt.SortOrder.AscendingOrder
+        if header.sortIndicatorSection() == column and header.sortIndicatorOrder() is order:
+            order = Qt.SortOrder.DescendingOrder
+        self._view.sortByColumn(column, order)
+
+    def _heading(self, column: Column, role: Qt.ItemDataRole = Qt.ItemDataRole.DisplayRole) -> str:
+        return str(self._view.model().headerData(column, Qt.Orientation.Horizontal, role))
+
+    def _on_menu_requested(self, at: QPoint) -> None:
+        header = self._view.horizontalHeader()
+        menu = self.make_menu(header)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(header.mapToGlobal(at))

@@ -1,0 +1,347 @@
+"""The table of sounds behind the browser: one row a file, and the order and filter that the user has chosen."""
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QColor
+
+from distill.audio.cache.waveform_overview import Overview
+from distill.audio.corpus import SkippedSound, SoundEntry
+from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus, format_level, format_seconds
+from distill.gui.widgets import theme
+
+__all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus", "format_seconds"]
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+#: Role under which every cell of a row gives its `SoundRow`.
+ROW_ROLE = Qt.ItemDataRole.UserRole + 2
+#: Role under which a cell gives text, colour and alignment: one question in place of three, for each cell painted.
+CELL_ROLE = Qt.ItemDataRole.UserRole + 3
+#: So few changed rows are told one by one.
+_FEW_ROWS = 4
+
+
+class Column(IntEnum):
+    """Columns of the model; the view has an order of its own."""
+
+    NAME = 0
+    DURATION = 1
+    RATE = 2
+    CHANNELS = 3
+    STATUS = 4
+    LEVEL = 5
+    WAVEFORM = 6
+
+
+class SoundModel(QAbstractTableModel):
+    """Rows of sounds."""
+
+    #: A row's box was ticked or cleared; it stays as it is until `set_excluded` says otherwise.
+    exclusion_requested = Signal(object, bool)  # list of Path, whether to exclude them
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: list[SoundRow] = []
+        self._number: dict[Path, int] = {}
+        self._order: list[int] = []  # numbers of the rows from top to bottom, and where each row is
+        self._position: list[int] = []
+        self._sorting: tuple[int, Qt.SortOrder] = (Column.NAME, Qt.SortOrder.AscendingOrder)
+        self._headings = (
+            self.tr("Name"), self.tr("Length"), self.tr("kHz"), self.tr("Ch."), self.tr("Status"), self.tr("Peak"),
+            self.tr("Waveform"),
+        )  # fmt: skip
+        self._heading_tips = (
+            self.tr("Name of the file. A ticked sound is trained on; clear the box to exclude it."),
+            self.tr("How long the sound is."),
+            self.tr("Sample rate in kHz. Whatever it is, the sound is trained on at 48 kHz."),
+            self.tr("Channels. Whatever their number, the sound is trained on in mono."),
+            self.tr("What a training would do with the sound, and why."),
+            self.tr(
+                "Level of the loudest sample, in dB of full scale (0 is the loudest that fits). Every sound is brought "
+                "to full scale before training, so a quiet one is learned from as well as a loud one."
+            ),
+            self.tr("Shape of the sound, drawn as high as the row whatever its level."),
+        )
+
+    @property
+    def rows(self) -> tuple[SoundRow, ...]:
+        """All rows, as they came: in whatever order they are shown, a training takes them in this one."""
+        return tuple(self._rows)
+
+    def shown_row(self, position: int) -> SoundRow:
+        """Return the row at a place, counted from the top."""
+        return self._rows[self._order[position]]
+
+    def set_sounds(self, entries: Iterable[SoundEntry], skipped: Iterable[SkippedSound]) -> None:
+        """Show these sounds and no others; what was known of one whose file has not changed stays known."""
+        before = {row.entry: row for row in self._rows if row.entry is not None}
+        self.beginResetModel()
+        self._rows = [before.get(entry) or SoundRow(entry.path, entry) for entry in entries]
+        self._rows += [SoundRow(s.path, None, SoundStatus.SKIPPED, s.reason) for s in skipped]
+        self._number = {row.path: n for n, row in enumerate(self._rows)}
+        self._set_order(self._sorted())
+        self.endResetModel()
+
+    def set_checked(self, results: Iterable[CheckedSound]) -> None:
+        """Note what decoding has shown."""
+        found = {result.path: result for result in results}
+
+        def checked(row: SoundRow) -> SoundRow:
+            result = found[row.path]
+            if result.reason is None:
+                return replace(row, status=SoundStatus.READY, reason="", content_hash=result.content_hash)
+            return replace(row, status=SoundStatus.SKIPPED, reason=result.reason, content_hash="", is_held_out=None)
+
+        is_any_bad = any(result.reason is not None for result in found.values())  # all of its row is pale then
+        self._change(found, checked, *(() if is_any_bad else (Column.STATUS, Column.STATUS)))
+
+    def set_overviews(self, overviews: Mapping[Path, Overview]) -> None:
+        """Note how loud sounds are; their waveforms are drawn anew."""
+
+        def measured(row: SoundRow) -> SoundRow:
+            overview = overviews[row.path]
+            return replace(row, peak_dbfs=overview.peak_dbfs, rms_dbfs=overview.rms_dbfs)
+
+        self._change(overviews, measured, Column.LEVEL, Column.WAVEFORM)
+
+    def set_excluded(self, excluded: Container[Path]) -> None:
+        """Note which sounds the user does not want."""
+        changing = [row.path for row in self._rows if (row.path in excluded) is not row.is_excluded]
+        self._change(changing, lambda row: replace(row, is_excluded=not row.is_excluded))
+
+    def set_held_out(self, held_out: Container[Path] | None) -> None:
+        """Note which sounds the next training will hold out; None while that is not certain."""
+
+        def split(row: SoundRow) -> bool | None:
+            return row.path in held_out if held_out is not None and row.is_usable else None
+
+        changing = [row.path for row in self._rows if split(row) is not row.is_held_out]
+        self._change(changing, lambda row: replace(row, is_held_out=split(row)), Column.STATUS, Column.STATUS)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Put the rows in order; equal ones stay as they came.
+
+        A proxy model of Qt would come back to Python for each of the thousands of comparisons, and wait for the
+        interpreter each time while sounds are being decoded: a third of a second for 500 sounds.
+        """
+        self._sorting = (column, order)
+        wanted = self._sorted()
+        if wanted == self._order:
+            return
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        numbers = [self._order[index.row()] for index in before]
+        self._set_order(wanted)
+        after = [self.index(self._position[n], index.column()) for n, index in zip(numbers, before, strict=True)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def _sorted(self) -> list[int]:
+        column, order = self._sorting
+        keys = [_sort_key(row, column) for row in self._rows]
+        return sorted(range(len(keys)), key=keys.__getitem__, reverse=order is Qt.SortOrder.DescendingOrder)
+
+    def _set_order(self, order: list[int]) -> None:
+        self._order, self._position = order, [0] * len(order)
+        for position, number in enumerate(order):
+            self._position[number] = position
+
+    def _change(
+        self,
+        paths: Iterable[Path],
+        change: Callable[[SoundRow], SoundRow],
+        first: Column = Column.NAME,
+        last: Column = Column.WAVEFORM,
+    ) -> None:
+        """Change the rows of some sounds, as far as these columns show it."""
+        positions = []
+        for path in paths:
+            number = self._number.get(path)
+            if number is not None and (changed := change(self._rows[number])) != self._rows[number]:
+                self._rows[number] = changed
+                positions.append(self._position[number])
+        # One signal for a batch: a signal a row makes the view work again and again.  But one for all rows between two
+        # that are far apart would make it look at all of these.
+        parts = [positions] if len(positions) > _FEW_ROWS else [[position] for position in positions]
+        for part in parts:
+            if part:
+                self.dataChanged.emit(self.index(min(part), first), self.index(max(part), last))
+        if positions and first <= self._sorting[0] <= last:
+            self.sort(*self._sorting)
+
+    # Qt's interface.
+
+    def rowCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Number of sounds."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Number of columns."""
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a column's heading."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._headings[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        return self._heading_tips[section] if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        """Say that the name has a box, which is dead where the file cannot be used anyway."""
+        flags = super().flags(index)
+        is_name = index.isValid() and index.column() == Column.NAME
+        if is_name and self.shown_row(index.row()).status is not SoundStatus.SKIPPED:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def setData(self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Ask for a sound to be excluded, or to be trained on again; the box follows the answer."""
+        if role != Qt.ItemDataRole.CheckStateRole or not self.flags(index) & Qt.ItemFlag.ItemIsUserCheckable:
+            return False
+        exclude = Qt.CheckState(value) is Qt.CheckState.Unchecked
+        self.exclusion_requested.emit([self.shown_row(index.row()).path], exclude)
+        return True
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell's content for a role."""
+        if not index.isValid():
+            return None
+        row, column = self.shown_row(index.row()), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return _color(row, column)
+        if role == ROW_ROLE:
+            return row
+        if role == CELL_ROLE:
+            return self._text(row, column), _color(row, column), _alignment(column)
+        return self._more(row, column, role)
+
+    def _more(self, row: SoundRow, column: int, role: int) -> Any:
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == Qt.ItemDataRole.CheckStateRole and column == Column.NAME:
+            return Qt.CheckState.Checked if row.is_usable else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == Column.NAME:
+            return f"{row.name}, {self._status(row)}"
+        return None
+
+    def _text(self, row: SoundRow, column: int) -> str:
+        entry = row.entry
+        if column == Column.NAME:
+            return row.name
+        if column == Column.STATUS:
+            return self._status(row)
+        if column == Column.LEVEL:
+            return format_level(row.peak_dbfs) if row.peak_dbfs is not None else ""
+        if entry is None or column == Column.WAVEFORM:
+            return ""
+        if column == Column.DURATION:
+            return format_seconds(entry.duration_s)
+        return f"{entry.sample_rate / 1000:g}" if column == Column.RATE else str(entry.channels)
+
+    def _status(self, row: SoundRow) -> str:
+        if row.status is SoundStatus.SKIPPED:
+            return self.tr("Left out: {0}").format(row.reason)
+        if row.is_excluded:
+            return self.tr("Excluded")
+        if row.is_held_out:
+            return self.tr("Held out")
+        return self.tr("Ready") if row.status is SoundStatus.READY else self.tr("Listed")
+
+    def _tip(self, row: SoundRow, column: int) -> str:
+        if column == Column.LEVEL and row.peak_dbfs is not None and row.rms_dbfs is not None:
+            return self.tr("Loudest sample {0} dBFS, mean level {1} dBFS.").format(
+                format_level(row.peak_dbfs), format_level(row.rms_dbfs)
+            )
+        if column == Column.STATUS:
+            return self._explanation(row)
+        return f"{row.path}\n{row.reason}" if row.reason else str(row.path)
+
+    def _explanation(self, row: SoundRow) -> str:
+        if row.status is SoundStatus.SKIPPED:
+            return self.tr("Left out: {0}. Mend or replace the file, and show the folder again.").format(row.reason)
+        if row.is_excluded:
+            return self.tr("Excluded by you. Tick its box, or press Insert, to train on it again.")
+        if row.is_held_out:
+            return self.tr(
+                "Held out: the next training does not learn from this sound. It measures with it whether the model "
+                "has learned what your sounds have in common, or only knows them by heart. Which sounds are held out "
+                "follows from their content; exclude or add sounds, and others may be."
+            )
+        if row.status is SoundStatus.READY:
+            return self.tr("Decoded and fit to be trained on.")
+        return self.tr("Found; not yet decoded.")
+
+
+def _alignment(column: int) -> int:
+    left = column in (Column.NAME, Column.STATUS, Column.WAVEFORM)
+    side = Qt.AlignmentFlag.AlignLeft if left else Qt.AlignmentFlag.AlignRight
+    return int(side | Qt.AlignmentFlag.AlignVCenter)
+
+
+def _color(row: SoundRow, column: int) -> QColor | None:
+    current = theme.colors()
+    if row.is_excluded and row.status is not SoundStatus.SKIPPED:
+        return QColor(current.disabled)
+    if row.status is SoundStatus.SKIPPED:
+        return QColor(current.muted)
+    if column == Column.STATUS:
+        if row.is_held_out:
+            return QColor(current.second)
+        return QColor(current.good if row.status is SoundStatus.READY else current.muted)
+    return None if column == Column.NAME else QColor(current.muted)
+
+
+def _sort_key(row: SoundRow, column: int) -> Any:
+    entry = row.entry
+    if column in (Column.NAME, Column.WAVEFORM):
+        return row.name.casefold()
+    if column == Column.STATUS:
+        order = 3 if row.status is SoundStatus.SKIPPED else 2 if row.is_excluded else 1 if row.is_held_out else 0
+        return f"{order} {int(row.status)} {row.reason}"
+    if column == Column.LEVEL:
+        return row.peak_dbfs if row.peak_dbfs is not None else -1000.0
+    if entry is None:
+        return -1.0
+    return float((entry.duration_s, entry.sample_rate, entry.channels)[column - Column.DURATION])
+
+
+class FilteredSounds(QSortFilterProxyModel):
+    """The rows of the table that hold every word of the filter, in the table's order."""
+
+    def __init__(self, table: SoundModel) -> None:
+        super().__init__()
+        self._words: tuple[str, ...] = ()
+        self._table = table
+        self.setSourceModel(table)
+
+    def set_filter(self, text: str) -> None:
+        """Show the sounds whose name, or the name of whose folder, holds each of these words."""
+        words = tuple(text.casefold().split())
+        if words != self._words:
+            self._words = words
+            self.setFilterFixedString(text)  # in all versions of Qt what makes it look again, at nothing but the filter
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Have the table put its rows in order."""
+        self._table.sort(column, order)
+
+    def filterAcceptsRow(self, source_row: int, _source_parent: AnyIndex) -> bool:
+        """Say whether a row holds every word."""
+        if not self._words:
+            return True
+        row = self._table.shown_row(source_row)
+        text = f"{row.path.parent.name} {row.name}".casefold()
+        return all(word in text for word in self._words)

@@ -1,0 +1,360 @@
+"""The dataset browser: the sounds that are trained on, those that are not, and why."""
+
+from collections.abc import Container
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QStackedWidget, QToolButton, QWidget
+
+from distill.audio.cache.waveform_overview import Overview
+from distill.audio.corpus import ScanResult
+from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel
+from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus, format_seconds
+from distill.gui.sounds.view import SoundView
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import icon
+from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.waveform import Thumbnails
+
+#: Levels and waveforms reach the table in batches of this many milliseconds.
+BATCH_MILLISECONDS = 100
+
+#: Height of the words that stand in for the list, in device-independent pixels; and what Qt calls no limit.
+EMPTY_HEIGHT, QWIDGETSIZE_MAX = 150, (1 << 24) - 1
+
+
+class FilterField(QLineEdit):
+    """Where one types what to look for.  Esc clears it, and leaves it when it is empty."""
+
+    left = Signal()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Let what is typed take the place of what is there, unless the mouse has chosen a place in it."""
+        super().focusInEvent(event)
+        if event.reason() is not Qt.FocusReason.MouseFocusReason:
+            self.selectAll()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Clear, or go on to the list."""
+        if event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        elif event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class SoundsPanel(Panel):
+    """Lists the sounds.  It says what the user wants and what there is; it never scans by itself.
+
+    Parameters
+    ----------
+    thumbnails
+        Where waveforms and levels come from.
+    """
+
+    folder_wanted = Signal()
+    demo_wanted = Signal()
+    audition_requested = Signal(object)  # Path
+    stop_requested = Signal()
+    current_changed = Signal(object)  # Path
+    exclusion_requested = Signal(object, bool)  # list of Path, whether to exclude them
+    reveal_requested = Signal(object)  # Path
+    copy_requested = Signal(object)  # list of Path
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent=parent, title="")
+        self.title.setText(self.tr("Sounds"))
+        self.setAccessibleName(self.tr("Sounds"))
+        self.header.removeWidget(self.detail)
+        self.header.insertWidget(1, self.detail)  # at the left, where the line below it begins
+        self._thumbnails = thumbnails
+        self.table = SoundModel()
+        self._filtered = FilteredSounds(self.table)
+        self.view = self._make_view()
+        self._summary = self._make_muted("soundSummary")
+        self._reason = self._make_muted("soundReason")
+        empty = EmptyState(
+            "drop",
+            self.tr("Drop a folder of sounds here"),
+            self.tr("5 to 500 files, short or long, in any usual format."),
+        )
+        self._stack = QStackedWidget()
+        for page in (empty, self.view, QWidget()):  # the last one while it is not known yet whether there are any
+            self._stack.addWidget(page)
+        self._search = self._make_search()
+        self.body.addWidget(self._summary)
+        self.body.addWidget(self._search)
+        self.body.addStretch(0)
+        self.body.addWidget(self._stack, 1)
+        self.body.addWidget(self._reason)
+        self._buttons = self._make_buttons()
+        self.body.addLayout(self._buttons)
+        self.body.addStretch(0)
+        self._checking, self._busy = "", ""
+        self._trained_on: frozenset[Path] | None = None  # what was wanted when the training under way began
+        self._overviews: dict[Path, Overview] = {}
+        self._batch = QTimer(self, interval=BATCH_MILLISECONDS, singleShot=True)
+        self._batch.timeout.connect(self._on_batch_due)
+        thumbnails.ready.connect(self._on_thumbnail_ready)
+        self.table.exclusion_requested.connect(self.exclusion_requested)
+        self.table.modelReset.connect(self._on_rows_changed)
+        self.table.dataChanged.connect(self._on_rows_changed)
+        self._on_rows_changed()
+        self._draw_icons()
+
+    def _make_view(self) -> SoundView:
+        view = SoundView(self._filtered, self._thumbnails)
+        view.setObjectName("datasetBrowser")
+        view.setAccessibleName(self.tr("Sounds to train on"))
+        view.setToolTip(self.tr("Click a sound to hear it, or press Space. Delete excludes it from training."))
+        view.setAccessibleDescription(
+            self.tr(
+                "Space plays and stops. Delete excludes the selected sounds from training, Insert includes them again."
+            )
+        )
+        view.audition_requested.connect(self.audition_requested)
+        view.stop_requested.connect(self.stop_requested)
+        view.exclusion_requested.connect(self.exclusion_requested)
+        view.reveal_requested.connect(self.reveal_requested)
+        view.copy_requested.connect(self.copy_requested)
+        view.selectionModel().currentChanged.connect(self._on_current_changed)
+        return view
+
+    def _make_muted(self, accessible_id: str) -> QLabel:
+        label = QLabel()
+        label.setObjectName("muted")
+        label.setAccessibleIdentifier(accessible_id)
+        label.setWordWrap(True)
+        label.hide()
+        return label
+
+    def _make_search(self) -> QWidget:
+        self.filter = FilterField()
+        self.filter.setObjectName("soundFilter")
+        self.filter.setAccessibleName(self.tr("Filter sounds"))
+        self.filter.setPlaceholderText(self.tr("Filter by name or folder"))
+        self.filter.setToolTip(
+            self.tr("Show the sounds whose name or folder holds each of these words (Ctrl+F). Esc shows all again.")
+        )
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setAcceptDrops(False)  # files that are dropped here are for the window, as everywhere
+        self.filter.textChanged.connect(self._on_filter_changed)
+        self.filter.left.connect(self._on_filter_left)
+        self.walking = QToolButton()
+        self.walking.setObjectName("hearWalkingButton")
+        self.walking.setAccessibleName(self.tr("Play while walking"))
+        self.walking.setToolTip(self.tr("Play each sound that the arrow keys walk to. A click and Space always play."))
+        self.walking.setCheckable(True)
+        self.walking.setChecked(True)
+        self.walking.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.walking.setIconSize(QSize(18, 18))
+        self.walking.toggled.connect(self._on_walking_toggled)
+        search = QWidget()
+        row = QHBoxLayout(search)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.HALF)
+        row.addWidget(self.filter, 1)
+        row.addWidget(self.walking)
+        return search
+
+    def _make_buttons(self) -> QHBoxLayout:
+        self.folder_button = QPushButton(self.tr("Choose f&older…"))
+        self.folder_button.setObjectName("folderButton")
+        self.folder_button.setToolTip(self.tr("Show the sounds of a folder and of the folders in it."))
+        self.folder_button.clicked.connect(self.folder_wanted)
+        self.demo_button = QPushButton(self.tr("Use &demo sounds"))
+        self.demo_button.setObjectName("demoButton")
+        self.demo_button.setToolTip(self.tr("A dozen plucks, bells, pads and noises, made on this computer."))
+        self.demo_button.clicked.connect(self.demo_wanted)
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addStretch(0)
+        row.addWidget(self.folder_button)
+        row.addWidget(self.demo_button)
+        row.addStretch(1)
+        return row
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw_icons()
+
+    # What there is to show.
+
+    def show_scanning(self) -> None:
+        """Say that the sounds are being looked for."""
+        self.show_busy(self.tr("Looking for sounds…"))
+
+    def show_busy(self, text: str) -> None:
+        """Say what is being done; nothing, when empty."""
+        self._busy = text
+        self._on_rows_changed()
+
+    def show_scan(self, result: ScanResult, excluded: Container[Path] = ()) -> None:
+        """List what was found; the row under the cursor stays the one."""
+        self._checking = self._busy = ""
+        current = self.view.currentIndex().data(ROW_ROLE)
+        self.table.set_sounds(result.entries, result.skipped)
+        self.table.set_excluded(excluded)
+        known = {entry.path: self._thumbnails.overview(entry.path) for entry in result.entries}
+        self.table.set_overviews({path: overview for path, overview in known.items() if overview is not None})
+        self._thumbnails.prefetch(known)
+        if current is not None:
+            self._go_to(current.path)
+
+    def show_checked(self, results: list[CheckedSound]) -> None:
+        """Note what decoding has shown."""
+        self.table.set_checked(results)
+
+    def show_excluded(self, excluded: Container[Path]) -> None:
+        """Note which sounds the user does not want."""
+        self.table.set_excluded(excluded)
+
+    def show_held_out(self, held_out: Container[Path] | None) -> None:
+        """Note which sounds the next training will hold out; None while that is not certain."""
+        self.table.set_held_out(held_out)
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Say how far the checking is."""
+        self._checking = self.tr("checking {0} of {1}").format(done, total) if done < total else ""
+        self._on_rows_changed()
+
+    def show_training(self, is_training: bool) -> None:
+        """Note whether a training is under way: what is changed meanwhile counts for the next one only."""
+        if is_training is not (self._trained_on is not None):
+            self._trained_on = self._wanted() if is_training else None
+            self._show_totals()
+
+    def show_hears_walking(self, hears: bool) -> None:
+        """Say whether walking with the arrow keys plays."""
+        self.walking.setChecked(hears)
+
+    # What the user has chosen.
+
+    def usable_paths(self) -> tuple[Path, ...]:
+        """The sounds to train on: all that are wanted and not known to be bad."""
+        return tuple(row.path for row in self.table.rows if row.is_usable)
+
+    def summary(self) -> str:
+        """The line that says what becomes of the sounds."""
+        return self._summary.text()
+
+    def skipped(self) -> list[SoundRow]:
+        """The sounds that cannot be used."""
+        return [row for row in self.table.rows if row.status is SoundStatus.SKIPPED]
+
+    def _wanted(self) -> frozenset[Path]:
+        return frozenset(row.path for row in self.table.rows if not row.is_excluded)
+
+    # Reactions.
+
+    def _go_to(self, path: Path) -> None:
+        for row in range(self._filtered.rowCount()):
+            index = self._filtered.index(row, 0)
+            if index.data(ROW_ROLE).path == path:
+                self.view.setCurrentIndex(index)
+                return
+
+    def _on_current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        row = current.data(ROW_ROLE)
+        self._show_reason(row)
+        if row is not None and row.entry is not None:
+            self.current_changed.emit(row.path)
+
+    def _show_reason(self, row: SoundRow | None) -> None:
+        """Say in full why the sound under the cursor is left out: the column is narrow."""
+        reason = row.reason if row is not None else ""
+        self._reason.setText(self.tr("Left out: {0}").format(reason) if reason else "")
+        if self._reason.isHidden() and reason:  # the table gets lower by it
+            QTimer.singleShot(0, self, lambda: self.view.scrollTo(self.view.currentIndex()))
+        self._reason.setVisible(bool(reason))
+
+    def _on_filter_changed(self, text: str) -> None:
+        self._filtered.set_filter(text)
+        self.view.scrollTo(self.view.currentIndex())
+        self._show_totals()
+
+    def _on_filter_left(self) -> None:
+        self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        if not self.view.currentIndex().isValid() and self._filtered.rowCount():
+            self.view.setCurrentIndex(self._filtered.index(0, 0))
+
+    def _on_walking_toggled(self, hears: bool) -> None:
+        self.view.hears_walking = hears
+        self._draw_icons()
+
+    def _on_thumbnail_ready(self, path: Path) -> None:
+        overview = self._thumbnails.overview(path)
+        if overview is not None:
+            self._overviews[path] = overview
+            if not self._batch.isActive():
+                self._batch.start()
+
+    def _on_batch_due(self) -> None:
+        batch, self._overviews = self._overviews, {}
+        self.table.set_overviews(batch)
+        self.view.viewport().update()
+
+    def _on_rows_changed(self) -> None:
+        rows = self.table.rows
+        self._show_reason(self.view.currentIndex().data(ROW_ROLE))
+        is_empty = not rows and not self._busy
+        self._stack.setCurrentIndex(1 if rows else 0 if is_empty else 2)
+        self._search.setVisible(bool(rows))
+        self._place_buttons(is_empty)
+        self.view.refresh_actions()
+        self._show_totals()
+
+    def _place_buttons(self, is_empty: bool) -> None:
+        """Put the buttons under the words that tell a newcomer to press one, later under the list."""
+        self.body.setStretchFactor(self._stack, 0 if is_empty else 1)
+        first, last = self.body.indexOf(self._stack) - 1, self.body.count() - 1
+        self.body.setStretch(first, 2 if is_empty else 0)
+        self.body.setStretch(last, 3 if is_empty else 0)
+        self._stack.setMaximumHeight(EMPTY_HEIGHT if is_empty else QWIDGETSIZE_MAX)
+        self._buttons.setStretch(0, 1 if is_empty else 0)
+        theme.mark(self.folder_button, "primary", is_empty)
+
+    def _show_totals(self) -> None:
+        rows = self.table.rows
+        usable = [row for row in rows if row.is_usable]
+        count = self.tr("1 file") if len(usable) == 1 else self.tr("{0} files").format(len(usable))
+        seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
+        self.detail.setText(self._busy or (f"{count} · {format_seconds(seconds)}" if rows else ""))
+        parts = self._split_parts(usable)
+        skipped = sum(row.status is SoundStatus.SKIPPED for row in rows)
+        shown = self._filtered.rowCount()
+        for number, text in (
+            (len(rows) - len(usable) - skipped, self.tr("{0} excluded")),
+            (skipped, self.tr("{0} left out")),
+        ):
+            if number:
+                parts.append(text.format(number))
+        if shown < len(rows):
+            parts.append(self.tr("{0} of {1} shown").format(shown, len(rows)))
+        if self._checking:
+            parts.append(self._checking)
+        if self._trained_on is not None and self._trained_on != self._wanted():
+            parts.append(self.tr("from the next training on"))
+        self._summary.setText(" · ".join(parts))
+        self._summary.setVisible(bool(parts))
+
+    def _split_parts(self, usable: list[SoundRow]) -> list[str]:
+        held_out = sum(row.is_held_out is True for row in usable)
+        if not held_out:
+            self._summary.setToolTip("")
+            return []
+        self._summary.setToolTip(
+            self.tr(
+                "A training learns from the first and measures with those held out, which it never learns from. "
+                "The status column says which they are; sort by it to see them together."
+            )
+        )
+        return [self.tr("{0} training, {1} held out").format(len(usable) - held_out, held_out)]
+
+    def _draw_icons(self) -> None:
+        current = theme.colors()
+        self.walking.setIcon(icon("volume", current.accent if self.walking.isChecked() else current.disabled))

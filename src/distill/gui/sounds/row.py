@@ -1,0 +1,81 @@
+"""What is known of a sound in the list, and what a person reads of it."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from distill.audio.corpus import SoundEntry
+
+
+class SoundStatus(IntEnum):
+    """What is known about a file."""
+
+    LISTED = 0
+    READY = 1
+    SKIPPED = 2
+
+
+@dataclass(frozen=True)
+class CheckedSound:
+    """What decoding has shown: ``reason`` is None, or why the sound is left out; then it has no ``content_hash``."""
+
+    path: Path
+    reason: str | None
+    content_hash: str = ""
+
+
+@dataclass(frozen=True)
+class SoundRow:
+    """A row of the list.
+
+    Attributes
+    ----------
+    path, entry
+        The file, and what its header says; ``entry`` is None where not even that could be read.
+    status, reason
+        Whether it can be used; ``reason`` says why it is left out.
+    content_hash
+        Of the file, once it is decoded: what the split goes by.
+    is_excluded
+        The user does not want it.
+    is_held_out
+        The next training will measure with it and not learn from it; None while that is not certain.
+    peak_dbfs, rms_dbfs
+        How loud it is, in dB of full scale; None while that is not known.
+    """
+
+    path: Path
+    entry: SoundEntry | None
+    status: SoundStatus = SoundStatus.LISTED
+    reason: str = ""
+    content_hash: str = ""
+    is_excluded: bool = False
+    is_held_out: bool | None = None
+    peak_dbfs: float | None = None
+    rms_dbfs: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.entry.name if self.entry else self.path.name
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the next training gets it: it is not known to be bad, and the user wants it."""
+        return self.status is not SoundStatus.SKIPPED and not self.is_excluded
+
+
+def format_level(decibels: float) -> str:
+    """Return a level as a person reads it: one digit, a real minus sign, and no minus zero."""
+    return f"{round(decibels, 1) + 0.0:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as a person reads it: ``0.35 s``, ``12.0 s``, ``3:07``, ``1:02:05``."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

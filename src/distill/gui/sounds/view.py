@@ -1,0 +1,295 @@
+"""The list of sounds as one works with it: hearing, walking, ticking boxes, the menu, the waveforms."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QCursor,
+    QHideEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QSinglePointEvent,
+)
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
+
+from distill.gui.sounds.columns import SoundColumns
+from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDelegate
+from distill.gui.sounds.model import ROW_ROLE, Column, FilteredSounds
+from distill.gui.sounds.row import SoundRow, SoundStatus
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
+from distill.gui.widgets.waveform import Thumbnails
+
+#: While an arrow key is held down, a sound is heard once the list has stood still for this long.
+REST_MILLISECONDS = 120
+
+_WALKING = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,
+)  # fmt: skip
+
+
+class SoundView(QTableView):
+    """The table.  A click, Enter or Space on a row asks to hear it, and so does walking to it with the arrow keys.
+
+    Space on the row that is heard asks for silence.
+    """
+
+    audition_requested = Signal(object)  # Path
+    stop_requested = Signal()
+    exclusion_requested = Signal(object, bool)  # list of Path, whether to exclude them
+    reveal_requested = Signal(object)  # Path
+    copy_requested = Signal(object)  # list of Path
+
+    def __init__(self, model: FilteredSounds, thumbnails: Thumbnails) -> None:
+        super().__init__()
+        self.setModel(model)
+        #: Whether walking with the arrow keys plays.
+        self.hears_walking = True
+        self._rest = QTimer(self, interval=REST_MILLISECONDS, singleShot=True)
+        self._rest.timeout.connect(self._hear_current)
+        self._is_on_box = self._is_selecting = False
+        self._heard: Path | None = None
+        #: The row under the mouse, or -1.
+        self.hovered_row = -1
+        self._set_up()
+        self.columns = SoundColumns(self)
+        self.setItemDelegate(PlainDelegate(self))
+        self._names = NameDelegate(self)
+        self.setItemDelegateForColumn(Column.NAME, self._names)
+        self.setItemDelegateForColumn(Column.WAVEFORM, WaveformDelegate(thumbnails, self))
+        self.actions_of_rows = self._make_actions()
+        self.clicked.connect(self._on_clicked)
+        self.activated.connect(self._on_activated)
+        self.selectionModel().selectionChanged.connect(self._update_actions)
+        self._update_actions()
+
+    def selected_rows(self) -> list[SoundRow]:
+        """Return what is selected, from top to bottom."""
+        indexes = sorted(self.selectionModel().selectedRows(), key=QModelIndex.row)
+        return [row for index in indexes if (row := index.data(ROW_ROLE)) is not None]
+
+    def layout_state(self) -> str:
+        """Return widths and sorting, for the preferences."""
+        return bytes(self.horizontalHeader().saveState().toBase64().data()).decode()
+
+    def restore_layout(self, columns: Sequence[str], state: str) -> None:
+        """Take columns, widths and sorting from the preferences; what is empty or not understood is left as it is."""
+        header = self.horizontalHeader()
+        if state and header.restoreState(QByteArray.fromBase64(state.encode())):
+            self.sortByColumn(header.sortIndicatorSection(), header.sortIndicatorOrder())
+        if columns:
+            self.columns.choose(columns)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Play nothing any more that the arrow keys were about to play."""
+        super().hideEvent(event)
+        self._rest.stop()
+
+    def _set_up(self) -> None:
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSortingEnabled(True)
+        self.sortByColumn(Column.NAME, Qt.SortOrder.AscendingOrder)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(max(28, self.fontMetrics().height() + 12))
+        self.setCornerButtonEnabled(False)
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
+
+    # The row under the mouse.
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Follow the mouse."""
+        kind = event.type()
+        if kind in (QEvent.Type.HoverEnter, QEvent.Type.HoverMove) and isinstance(event, QSinglePointEvent):
+            self._hover(self.rowAt(round(event.position().y())))
+        elif kind in (QEvent.Type.HoverLeave, QEvent.Type.Leave):
+            self._hover(-1)
+        return super().viewportEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Follow the rows that go by under the mouse."""
+        super().scrollContentsBy(dx, dy)
+        if self.hovered_row >= 0:
+            self._hover(self.rowAt(self.viewport().mapFromGlobal(QCursor.pos()).y()))
+
+    def _hover(self, row: int) -> None:
+        before, self.hovered_row = self.hovered_row, row
+        if row != before:
+            for changed in (before, row):
+                top, height = self.rowViewportPosition(changed), self.rowHeight(changed)
+                self.viewport().update(0, top, self.viewport().width(), height)
+
+    # What one can do with rows.
+
+    def _make_actions(self) -> dict[str, QAction]:
+        made: dict[str, QAction] = {}
+        for name, text, keys, slot in (
+            ("play", self.tr("Play"), "Space", self._play_or_stop),
+            ("exclude", self.tr("Exclude from training"), "Del", lambda: self._ask_exclusion(True)),
+            ("include", self.tr("Include in training"), "Ins", lambda: self._ask_exclusion(False)),
+            ("reveal", self.tr("Show in folder"), "Ctrl+Shift+F", self._ask_reveal),
+            ("copy", self.tr("Copy path"), QKeySequence.StandardKey.Copy, self._ask_copy),
+        ):
+            action = QAction(text, self)
+            action.setObjectName(f"{name}SoundAction")
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.triggered.connect(lambda _checked=False, slot=slot: slot())
+            self.addAction(action)
+            made[name] = action
+        made["exclude"].setShortcuts([QKeySequence("Del"), QKeySequence("Backspace")])
+        return made
+
+    def _update_actions(self) -> None:
+        rows = self.selected_rows()
+        choosable = [row for row in rows if row.status is not SoundStatus.SKIPPED]
+        current = self._current_row()
+        play = self.actions_of_rows["play"]
+        play.setEnabled(current is not None and current.entry is not None)
+        play.setText(self.tr("Stop") if self._is_current_heard() else self.tr("Play"))
+        self.actions_of_rows["exclude"].setEnabled(any(not row.is_excluded for row in choosable))
+        self.actions_of_rows["include"].setEnabled(any(row.is_excluded for row in choosable))
+        self.actions_of_rows["reveal"].setEnabled(current is not None)
+        self.actions_of_rows["copy"].setEnabled(bool(rows))
+
+    def refresh_actions(self) -> None:
+        """Follow a change of the rows."""
+        self._update_actions()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Show the menu of the selected rows: at the mouse, or under the row when a key asked for it."""
+        menu = QMenu(self)
+        menu.setObjectName("soundMenu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions(list(self.actions_of_rows.values()))
+        menu.insertSeparator(self.actions_of_rows["exclude"])
+        menu.insertSeparator(self.actions_of_rows["reveal"])
+        menu.addSeparator()
+        menu.addMenu(self.columns.make_sort_menu(menu))  # what the headings do for the mouse
+        menu.addMenu(self.columns.make_menu(menu))
+        at = event.globalPos()
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            at = self.viewport().mapToGlobal(self.visualRect(self.currentIndex()).bottomLeft())
+        menu.popup(at)
+
+    def _ask_exclusion(self, exclude: bool) -> None:
+        paths = [row.path for row in self.selected_rows() if row.status is not SoundStatus.SKIPPED]
+        if paths:
+            self.exclusion_requested.emit(paths, exclude)
+
+    def _ask_reveal(self) -> None:
+        if (row := self._current_row()) is not None:
+            self.reveal_requested.emit(row.path)
+
+    def _ask_copy(self) -> None:
+        if rows := self.selected_rows():
+            self.copy_requested.emit([row.path for row in rows])
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        others = [action for name, action in self.actions_of_rows.items() if name != "play"]
+        hearing = (
+            KeyHelp(native("Up", "Down"), self.tr("Walk to another sound and hear it")),
+            KeyHelp(native("Space"), self.tr("Play or stop")),
+            KeyHelp(native("Return"), self.tr("Play from the start")),
+        )
+        return KeyGroup(self.tr("List of sounds"), (*hearing, *help_of_actions(others)))
+
+    # Hearing.
+
+    def show_heard(self, path: Path | None) -> None:
+        """Note which sound is heard: Space on it means to stop."""
+        self._heard = path
+        self._update_actions()
+
+    def _is_current_heard(self) -> bool:
+        row = self._current_row()
+        return row is not None and row.path == self._heard
+
+    def _play_or_stop(self) -> None:
+        if self._is_current_heard():
+            self.stop_requested.emit()
+        else:
+            self._hear_current()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk, and play what was walked to."""
+        before = self.currentIndex()
+        super().keyPressEvent(event)
+        walked = event.key() in _WALKING and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if not walked or not self.hears_walking or self.currentIndex() == before:
+            return
+        if event.isAutoRepeat():  # the key is held down: not a scrap of each sound on the way
+            self._rest.start()
+        else:
+            self._hear_current()
+
+    def _current_row(self) -> SoundRow | None:
+        row: SoundRow | None = self.currentIndex().data(ROW_ROLE)
+        return row
+
+    def _hear_current(self) -> None:
+        self._hear(self.currentIndex())
+
+    def _hear(self, index: QModelIndex) -> None:
+        self._rest.stop()
+        row = index.data(ROW_ROLE)
+        if row is not None and row.entry is not None:
+            self.audition_requested.emit(row.path)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        if not self._is_selecting:
+            self._hear(index)
+
+    def _on_activated(self, index: QModelIndex) -> None:
+        self._hear(index)
+
+    # The boxes.  Qt's own handling would first make the row under the mouse the only selected one, and then play it.
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Tick or clear a box; of all selected rows, where it is the box of one of these."""
+        selecting = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        self._is_selecting = bool(event.modifiers() & selecting)  # such a click does not play
+        row = self._row_of_box(event.position().toPoint()) if event.button() is Qt.MouseButton.LeftButton else None
+        self._is_on_box = row is not None
+        if row is None:
+            super().mousePressEvent(event)
+            return
+        rows = self.selected_rows()
+        paths = [r.path for r in rows if r.status is not SoundStatus.SKIPPED] if row in rows else [row.path]
+        self.exclusion_requested.emit(paths, not row.is_excluded)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Take the second of two quick clicks on a box as a click."""
+        if self._row_of_box(event.position().toPoint()) is not None:
+            self.mousePressEvent(event)
+        else:
+            super().mouseDoubleClickEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Select nothing by a drag that began on a box."""
+        if not self._is_on_box:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End a click; one on a box has done its work."""
+        if not self._is_on_box:
+            super().mouseReleaseEvent(event)
+        self._is_on_box = False
+
+    def _row_of_box(self, at: QPoint) -> SoundRow | None:
+        index = self.indexAt(at)
+        if not index.isValid() or not index.flags() & Qt.ItemFlag.ItemIsUserCheckable:
+            return None
+        option = QStyleOptionViewItem()
+        self.initViewItemOption(option)
+        option.rect = self.visualRect(index)
+        row: SoundRow = index.data(ROW_ROLE)
+        return row if at.x() <= self._names.box(option, index).right() + 3 else None

@@ -1,0 +1,164 @@
+"""Editors for single settings: the right one for each kind of value.
+
+An editor takes what is typed as soon as it can be, and says at once why something cannot be.  It never holds a wrong
+value: what is left unfinished goes back to the last one that could be taken.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QWheelEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QWidget
+
+from distill.config.introspect import SettingField
+from distill.errors import ConfigurationError
+
+#: How much the arrow keys change a number that is not whole.
+STEP_FACTOR = 1.1
+
+#: Narrowest that a control gets, in device-independent pixels.
+_MINIMUM_WIDTH = 76
+
+
+class SettingEditor(QWidget):
+    """Shows and edits the value of one setting."""
+
+    value_changed = Signal(object)
+    #: Why what is typed cannot be taken; empty when it can.
+    refused = Signal(str)
+
+    def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field = field
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def take(self, control: QWidget, read: Callable[[], Any], show: Callable[[Any], None]) -> None:
+        """Hold the widget that does the work, and how its value is read and shown."""
+        control.setObjectName(f"setting {self.field.name}")
+        control.setAccessibleName(self.field.label)
+        control.setMinimumWidth(_MINIMUM_WIDTH)
+        self._layout.addWidget(control)
+        self.setFocusProxy(control)
+        self.control, self._read, self._show = control, read, show
+
+    def value(self) -> Any:
+        """Return the value: of what is typed, the last that could be taken."""
+        return self._read()
+
+    def show_value(self, value: Any) -> None:
+        """Show a value, without telling that it has changed."""
+        self._show(value)
+
+    def set_read_only(self, is_read_only: bool) -> None:
+        """Let the value be read but not changed."""
+        self.control.setEnabled(not is_read_only)
+
+
+class SwitchEditor(SettingEditor):
+    """A check box."""
+
+    def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._box = QCheckBox()
+        self.take(self._box, self._box.isChecked, lambda value: self._box.setChecked(bool(value)))
+        self._box.clicked.connect(lambda is_on: self.value_changed.emit(is_on))
+
+
+class ChoiceEditor(SettingEditor):
+    """A menu of words."""
+
+    def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._combo = _QuietCombo()
+        self._combo.addItems(field.choices)
+        self.take(self._combo, self._combo.currentText, lambda value: self._combo.setCurrentText(str(value)))
+        self._combo.activated.connect(lambda _row: self.value_changed.emit(self.value()))
+
+
+class TypedEditor(SettingEditor):
+    """A line of text: a number, a text, or a word in place of a number."""
+
+    def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
+        super().__init__(field, parent)
+        self._value: Any = field.default
+        self._line = _Line(self._on_left, self._on_step)
+        self._line.setAlignment(Qt.AlignmentFlag.AlignRight if field.low is not None else Qt.AlignmentFlag.AlignLeft)
+        self.take(self._line, lambda: self._value, self._show_value)
+        self._line.textEdited.connect(self._on_edited)
+        self._line.returnPressed.connect(self._on_left)
+
+    def _show_value(self, value: Any) -> None:
+        """Show a value; what is being typed is left alone where it means the same."""
+        self._value = value
+        try:
+            is_same = bool(self._line.text()) and self.field.parse(self._line.text()) == value
+        except ConfigurationError:
+            is_same = False
+        if not is_same:
+            self._line.setText(self.field.text(value))
+
+    def set_read_only(self, is_read_only: bool) -> None:
+        """Let the value be read, and copied, but not changed."""
+        self._line.setReadOnly(is_read_only)
+
+    def _on_edited(self, text: str) -> None:
+        try:
+            value = self.field.parse(text)
+        except ConfigurationError as exc:
+            self.refused.emit(str(exc))
+            return
+        self.refused.emit("")
+        if value != self._value:
+            self._value = value
+            self.value_changed.emit(value)
+
+    def _on_left(self) -> None:
+        self._line.setText(self.field.text(self._value))
+
+    def _on_step(self, direction: int) -> None:
+        value, field = self._value, self.field
+        if field.low is None or field.high is None or isinstance(value, str):
+            return
+        stepped: float = value + direction if field.whole else float(f"{value * STEP_FACTOR**direction:.3g}")
+        stepped = min(max(stepped, field.low), field.high)
+        self._line.setText(field.text(int(stepped) if field.whole else float(stepped)))
+        self._on_edited(self._line.text())
+
+
+class _Line(QLineEdit):
+    """Tells when it is left, and of the up and down keys."""
+
+    def __init__(self, on_left: Callable[[], None], on_step: Callable[[int], None]) -> None:
+        super().__init__()
+        self._on_left, self._on_step = on_left, on_step
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Show the value that counts, in place of one that could not be taken."""
+        super().focusOutEvent(event)
+        self._on_left()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Step with the up and down keys."""
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and not self.isReadOnly():
+            self._on_step(1 if event.key() == Qt.Key.Key_Up else -1)
+            return
+        super().keyPressEvent(event)
+
+
+class _QuietCombo(QComboBox):
+    """Leaves the wheel to the list that it lies in: scrolling past it must not change it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Pass on."""
+        event.ignore()
+
+
+def make_editor(field: SettingField) -> SettingEditor:
+    """Return the editor for a setting."""
+    if isinstance(field.default, bool):
+        return SwitchEditor(field)
+    if field.choices and field.low is None:
+        return ChoiceEditor(field)
+    return TypedEditor(field)

@@ -1,0 +1,117 @@
+"""Between the advanced settings and the rest of the window: what the next run differs in from its preset."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from distill.config.catalog import FAMILIES, family_info
+from distill.config.factory import make_config
+from distill.config.introspect import setting_fields, setting_value, with_settings
+from distill.config.training import AnyConfig
+from distill.errors import ConfigurationError
+from distill.gui.training.controls import TrainingControls
+from distill.gui.training.settings_panel import MAIN_SETTINGS, SettingsPanel
+from distill.runs.loaded_run import LoadedRun
+
+#: Changes by family: each has settings of its own, and what suits one need not suit another.
+Changes = dict[str, dict[str, Any]]
+
+
+class SettingsPresenter(QObject):
+    """Holds the changes, and keeps the panel's idea of the preset up to date."""
+
+    changed = Signal()
+
+    def __init__(self, controls: TrainingControls, panel: SettingsPanel, parent: QObject) -> None:
+        super().__init__(parent)
+        self._controls, self._panel = controls, panel
+        self._changes: Changes = {}
+        self._sound_count = 0
+        self._run: AnyConfig | None = None
+        controls.family_chosen.connect(self._update)
+        controls.preset.currentIndexChanged.connect(self._update)
+        controls.epochs.valueChanged.connect(self._update)
+        panel.changes_made.connect(self._on_changes_made)
+        panel.reuse_requested.connect(self._on_reuse_requested)
+        self._update()
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What the next run differs in from its preset, by name."""
+        return dict(self._changes.get(self._controls.family_key, {}))
+
+    def to_save(self) -> Changes:
+        """Return the changes of all families, for the next start."""
+        return {family: dict(changes) for family, changes in self._changes.items() if changes}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take up what `to_save` gave; what does not fit any more (an older or newer version's) is left out."""
+        for row in FAMILIES:
+            found = saved.get(row.key)
+            if isinstance(found, dict):
+                self._changes[row.key] = _fitting(row.config_type(family=row.key), found)
+        self._update()
+
+    def show_sound_count(self, count: int) -> None:
+        """Take on the number of sounds, which the preset goes by."""
+        if count != self._sound_count:
+            self._sound_count = count
+            self._update()
+
+    def show_run(self, run: LoadedRun, is_wanted: bool) -> None:
+        """Take on what a run was trained with, and show it where the user has asked for that run."""
+        record = run.record
+        asked = replace(record.config, max_epochs=record.epochs_asked)  # what is used again is what was asked for
+        self.show_config(asked, len(record.file_paths) - len(record.skipped), is_wanted)
+
+    def show_config(self, config: AnyConfig | None, sounds: int = 1, is_wanted: bool = True) -> None:
+        """Take on what the run that is shown is trained with; None when there is none."""
+        self._run = config
+        if config is None:
+            self._panel.show_run(None)
+            return
+        base = make_config(config.family, max(1, sounds), config.preset.value, config.max_epochs)
+        self._panel.show_run(config, base)
+        if not is_wanted:
+            self._panel.show_next_again()
+
+    def _base(self) -> AnyConfig:
+        controls = self._controls
+        return make_config(controls.family_key, max(1, self._sound_count), controls.preset_key, controls.epochs.value())
+
+    def _update(self) -> None:
+        self._panel.show_next(self._base(), self.changes)
+        self._controls.show_changed(len(self._panel.changed_names))
+
+    def _on_changes_made(self, changes: dict[str, Any]) -> None:
+        self._changes[self._controls.family_key] = dict(changes)
+        self._controls.show_changed(len(self._panel.changed_names))
+        self.changed.emit()
+
+    def _on_reuse_requested(self) -> None:
+        config = self._run
+        if config is None:
+            return
+        self._controls.choose(config.family, config.preset.value, config.max_epochs)
+        base = self._base()
+        values = {f.name: setting_value(config, f.name) for f in setting_fields(config) if f.name not in MAIN_SETTINGS}
+        self._changes[config.family] = {n: v for n, v in values.items() if v != setting_value(base, n)}
+        self._panel.show_next_again()
+        self._update()
+        self.changed.emit()
+
+
+def _fitting(config: AnyConfig, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the changes that the family's configuration takes."""
+    known = {field.name for field in setting_fields(config)} - MAIN_SETTINGS
+    taken: dict[str, Any] = {}
+    for name, value in changes.items():
+        try:
+            with_settings(family_info(config.family).config_type(family=config.family), {**taken, name: value})
+        except (ConfigurationError, TypeError):
+            continue
+        if name in known:
+            taken[name] = value
+    return taken

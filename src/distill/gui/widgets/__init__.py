@@ -1,0 +1,1 @@
+"""Widgets, painting and helpers that several rooms of the window use."""

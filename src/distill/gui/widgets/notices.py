@@ -1,0 +1,176 @@
+"""The notice bar: what the user should know, one sentence at a time, and never in the way."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import icon
+
+#: How long a notice that is only information is shown.
+INFO_SECONDS = 10.0
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class NoticeAction:
+    """What a notice offers to do, as a button; the notice goes when it is done."""
+
+    text: str
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence for the user.  A newer one on the same topic takes its place."""
+
+    topic: str
+    message: str
+    level: Level
+    action: NoticeAction | None = None
+
+
+class NoticeBar(QFrame):
+    """Shows the newest notice; the others are a click away.  Hidden while there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("noticeBar")
+        policy = self.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # nothing in the window moves when there is a notice
+        self.setSizePolicy(policy)
+        self._notices: list[Notice] = []
+        self._until: dict[str, float] = {}  # topic of what needs no answer, to the monotonic time at which it goes
+        self._clock = QTimer(self, interval=1000)
+        self._clock.timeout.connect(self._on_tick)
+        self._shown = 0
+        self._text = QLabel()
+        self._text.setObjectName("noticeText")
+        self._text.setWordWrap(True)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._count = QLabel()
+        self._count.setObjectName("muted")
+        self._action = QPushButton()
+        self._action.setObjectName("noticeAction")
+        self._action.setProperty("small", True)
+        self._action.clicked.connect(self._on_action)
+        self._buttons = {
+            "previous": self._button("previousNotice", self.tr("Previous notice"), lambda: self._go(-1)),
+            "next": self._button("nextNotice", self.tr("Next notice"), lambda: self._go(1)),
+            "close": self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss),
+        }
+        layout = self._row = QHBoxLayout(self)
+        layout.setContentsMargins(theme.MARGIN, 0, theme.HALF, 0)
+        layout.setSpacing(theme.HALF)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._action)
+        layout.addWidget(self._count)
+        for button in self._buttons.values():
+            layout.addWidget(button)
+        self._render()
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What has been told and not been dismissed, oldest first."""
+        return tuple(self._notices)
+
+    def text(self) -> str:
+        """The sentence that is shown."""
+        return self._notices[self._shown].message if self._notices else ""
+
+    def notify(self, topic: str, message: str, level: Level = "warning", action: NoticeAction | None = None) -> None:
+        """Show a notice in place of an older one on the same topic.
+
+        What is only information goes by itself, unless it offers to do something: that must be there when it is
+        looked for.
+        """
+        self._until.pop(topic, None)
+        if level == "info" and action is None:
+            self._until[topic] = time.monotonic() + INFO_SECONDS
+            self._clock.start()
+        self._notices = [n for n in self._notices if n.topic != topic]
+        self._notices.append(Notice(topic, message, level, action))
+        self._shown = len(self._notices) - 1
+        self._render()
+
+    def forget(self, topic: str) -> None:
+        """Take back the notice on a topic, if there is one."""
+        shown = self._notices[self._shown] if self._notices else None
+        self._notices = [n for n in self._notices if n.topic != topic]
+        self._shown = self._notices.index(shown) if shown in self._notices else max(0, len(self._notices) - 1)
+        self._render()
+
+    def forget_all(self) -> None:
+        """Take all notices back."""
+        self._notices = []
+        self._until.clear()
+        self._clock.stop()
+        self._render()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw_icons()
+
+    def _button(self, object_name: str, name: str, action: Callable[[], None]) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName(object_name)
+        button.setAccessibleName(name)
+        button.setToolTip(name)
+        button.clicked.connect(action)
+        return button
+
+    def _go(self, by: int) -> None:
+        self._shown = (self._shown + by) % len(self._notices)
+        self._render()
+
+    def _dismiss(self) -> None:
+        self.forget(self._notices[self._shown].topic)
+
+    def _on_action(self) -> None:
+        notice = self._notices[self._shown]
+        self.forget(notice.topic)
+        if notice.action is not None:
+            notice.action.do()
+
+    def _on_tick(self) -> None:
+        now = time.monotonic()
+        for topic in [t for t, end in self._until.items() if end <= now]:
+            del self._until[topic]
+            self.forget(topic)
+        if not self._until:
+            self._clock.stop()
+
+    def _render(self) -> None:
+        if not self._notices:
+            self._text.clear()  # a long one would keep the room of two lines
+            self._row.activate()  # while it is seen: what is hidden does not tell that it needs less
+        self.setVisible(bool(self._notices))
+        if not self._notices:
+            return
+        self._shown = min(self._shown, len(self._notices) - 1)
+        notice = self._notices[self._shown]
+        self._text.setText(notice.message)
+        self._action.setVisible(notice.action is not None)
+        self._action.setText(notice.action.text if notice.action is not None else "")
+        self._action.setAccessibleName(self._action.text())
+        self._action.setToolTip(notice.message if notice.action is not None else "")
+        self.setAccessibleName(self.tr("Notice"))
+        self.setAccessibleDescription(notice.message)
+        several = len(self._notices) > 1
+        self._count.setVisible(several)
+        self._count.setText(self.tr("{0} of {1}").format(self._shown + 1, len(self._notices)))
+        self._buttons["previous"].setVisible(several)
+        self._buttons["next"].setVisible(several)
+        theme.mark(self, "level", notice.level)
+        self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        for name, button in self._buttons.items():
+            button.setIcon(icon(name, theme.colors().text))

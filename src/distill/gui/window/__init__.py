@@ -1,0 +1,1 @@
+"""The main window: composition, menus, pages, dialogs."""

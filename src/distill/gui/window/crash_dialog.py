@@ -1,0 +1,119 @@
+"""What the user sees of an error that nobody expected: what happened, what to do, and what to send to somebody."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from distill.diagnostics import Report, log_file
+from distill.gui.widgets import theme
+from distill.gui.window.about import versions
+
+#: How much of the log's end goes along.
+EXCERPT_LINES, EXCERPT_BYTES = 60, 32_000
+
+
+def log_excerpt(path: Path) -> str:
+    """Return the last lines of a log, or nothing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - EXCERPT_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-EXCERPT_LINES:])
+
+
+class CrashDialog(QDialog):
+    """Tells of one error; others that come while it is open are counted and go along in what is copied."""
+
+    quit_requested = Signal()
+    log_folder_requested = Signal()
+
+    def __init__(self, report: Report, is_training: bool, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("crashDialog")
+        self.setWindowTitle(self.tr("Something went wrong"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._reports = [report]
+        title = QLabel(self.tr("Something went wrong that should not have."))
+        title.setObjectName("dialogTitle")
+        self._sentence = self._make_words(report.summary)
+        self._sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        advice = self.tr(
+            "You can go on; if something now behaves oddly, quit and start Distill again. "
+            "Your sounds are never changed."
+        )
+        if is_training:
+            advice += " " + self.tr("The training goes on; quitting stops it with a checkpoint.")
+        self.details = QPlainTextEdit()
+        self.details.setObjectName("crashDetails")
+        self.details.setReadOnly(True)
+        self.details.setTabChangesFocus(True)
+        self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.details.setAccessibleName(self.tr("Details"))
+        self.details.setToolTip(self.tr("What a developer needs to find the cause: the error, and the end of the log."))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2 * theme.GAP, 2 * theme.GAP, 2 * theme.GAP, theme.MARGIN)
+        layout.setSpacing(theme.MARGIN)
+        for widget in (title, self._sentence, self._make_words(advice)):
+            layout.addWidget(widget)
+        layout.addWidget(self.details, 1)
+        layout.addWidget(self._make_buttons())
+        self.resize(640, 440)
+        self._render()
+
+    def add(self, report: Report) -> None:
+        """Take one more error along."""
+        self._reports.append(report)
+        self._render()
+
+    def text(self) -> str:
+        """Return what "Copy details" copies."""
+        return f"{versions()}\n\n{self.details.toPlainText()}\n"
+
+    def _make_words(self, text: str) -> QLabel:
+        label = QLabel(text)
+        label.setTextFormat(Qt.TextFormat.PlainText)  # an error's text is nobody's markup
+        label.setWordWrap(True)
+        return label
+
+    def _make_buttons(self) -> QDialogButtonBox:
+        buttons = QDialogButtonBox()
+        role = QDialogButtonBox.ButtonRole
+        made: dict[str, QPushButton] = {}
+        for name, text, where, tip in (
+            ("goOnButton", self.tr("&Go on"), role.AcceptRole, self.tr("Close this and go on working (Esc).")),
+            ("quitButton", self.tr("&Quit"), role.DestructiveRole,
+             self.tr("Close Distill; a training is stopped with a checkpoint first.")),
+            ("copyDetailsButton", self.tr("&Copy details"), role.ActionRole,
+             self.tr("Put the error, the end of the log and the versions on the clipboard, for a report.")),
+            ("logFolderButton", self.tr("Open &log folder"), role.ActionRole,
+             self.tr("Show the folder that the whole log lies in.")),
+        ):  # fmt: skip
+            button = buttons.addButton(text, where)
+            button.setObjectName(name)
+            button.setToolTip(tip)
+            made[name] = button
+        made["goOnButton"].setDefault(True)
+        made["goOnButton"].clicked.connect(self.accept)
+        made["quitButton"].clicked.connect(self._on_quit_clicked)
+        made["copyDetailsButton"].clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text()))
+        made["logFolderButton"].clicked.connect(self.log_folder_requested)
+        return buttons
+
+    def _on_quit_clicked(self) -> None:
+        self.accept()
+        self.quit_requested.emit()
+
+    def _render(self) -> None:
+        more = len(self._reports) - 1
+        first = self._reports[0].summary
+        self._sentence.setText(first if not more else self.tr("{0} (and {1} more)").format(first, more))
+        parts = [f"{report.origin}: {report.details}" for report in self._reports[-10:]]
+        if excerpt := log_excerpt(log_file()):
+            parts.append(f"{self.tr('The end of the log:')}\n{excerpt}")
+        self.details.setPlainText("\n".join(parts))

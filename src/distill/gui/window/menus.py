@@ -1,0 +1,156 @@
+"""The menu bar: every action with its key."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QApplication, QMenu, QTabWidget, QWidget
+
+from distill import diagnostics
+from distill.gui.sounds.recent_folders import RecentMenu
+from distill.gui.widgets import theme
+from distill.gui.widgets.key_help import key_groups
+from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.window.about import AboutDialog
+from distill.gui.window.pages import MODELS, TRAINING, Pages
+from distill.gui.window.shortcuts_dialog import ShortcutsDialog
+
+if TYPE_CHECKING:
+    from distill.gui.window.window import MainWindow
+
+Keys = QKeySequence.StandardKey | str | None
+
+
+def make_menus(window: "MainWindow") -> None:
+    """Fill the window's menu bar."""
+    bar, controls = window.menuBar(), window.controls
+    bar.clear()  # of what kept the place
+    file = bar.addMenu(window.tr("&File"))
+    _add(file, window.tr("Choose folder of sounds…"), QKeySequence.StandardKey.Open, window.sounds.choose_folder)
+    file.addMenu(RecentMenu(window.recent, window.open_folder, file))
+    _add(file, window.tr("Use demo sounds"), None, window.sounds.use_demo_sounds)
+    file.addSeparator()
+    _add(file, window.tr("Open run…"), "Ctrl+Shift+O", window.runs.choose_run)
+    _add(file, window.tr("Import models…"), "Ctrl+I", window.models.choose_imports)
+    file.addSeparator()
+    curves = file.addMenu(window.tr("Save curves"))
+    _add(curves, window.tr("Picture of the plots shown…"), "Ctrl+Shift+S", window.curves.save_picture)
+    _add(curves, window.tr("Figures of all steps…"), None, lambda: window.curves.save_table("steps"))
+    _add(curves, window.tr("Figures of all epochs…"), None, lambda: window.curves.save_table("epochs"))
+    file.addSeparator()
+    quit_action = _add(file, window.tr("Quit"), QKeySequence.StandardKey.Quit, window.close)
+    quit_action.setMenuRole(QAction.MenuRole.QuitRole)
+
+    _add_edit(window, bar.addMenu(window.tr("&Edit")))
+
+    training = bar.addMenu(window.tr("Trai&ning"))
+    for button, text, keys in (
+        (controls.start, window.tr("Start"), "Ctrl+R"),
+        (controls.stop, window.tr("Pause"), "Ctrl+."),
+        (controls.finish, window.tr("Finish now"), "Ctrl+Shift+."),
+        (controls.resume, window.tr("Resume"), "Ctrl+Shift+R"),
+    ):
+        _add(training, text, keys, button.click)  # a disabled button does nothing when clicked
+
+    training.addSeparator()
+    _add(training, window.tr("Advanced settings"), "Ctrl+,", controls.advanced.toggle)
+
+    playback = bar.addMenu(window.tr("Play&back"))
+    # The text after the tab is only shown: the two keys are caught where nothing else uses them (PlaybackKeys).
+    _add(playback, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", window.playing.play_or_stop)
+    window.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
+    playback.addSeparator()
+    playback.addAction(window.transport.loop_action)
+    _add(playback, window.tr("Switch between original and model") + "\tB", None, window.playing.playback.toggle_compare)
+    playback.addSeparator()
+    playback.addMenu(window.transport.device_menu)
+
+    view = bar.addMenu(window.tr("&View"))
+    _add(view, window.tr("Training page"), "Ctrl+Shift+T", lambda: window.pages.open_page(TRAINING))
+    _add(view, window.tr("Models page"), "Ctrl+Shift+M", lambda: window.pages.open_page(MODELS))
+    view.addSeparator()
+    for text, keys, widget in (
+        (window.tr("Go to sounds"), "Ctrl+1", window.browser.view),
+        (window.tr("Go to training"), "Ctrl+2", controls.family),
+        (window.tr("Go to previews"), "Ctrl+3", window.previews.view),
+        (window.tr("Go to codes"), "Ctrl+4", window.plots.codebook.strip),
+        (window.tr("Go to runs"), "Ctrl+5", window.run_list),
+    ):
+        _add(view, text, keys, _focuser(widget))
+
+    view.addSeparator()
+    _add_appearances(window, view.addMenu(window.tr("Appearance")))
+
+    _add_help(window, bar.addMenu(window.tr("&Help")))
+
+
+def _add_edit(window: "MainWindow", menu: QMenu) -> None:
+    stack = window.undo_group
+    undo, redo = stack.createUndoAction(menu, window.tr("Undo")), stack.createRedoAction(menu, window.tr("Redo"))
+    undo.setShortcuts(QKeySequence.StandardKey.Undo)
+    redo.setShortcuts(QKeySequence.StandardKey.Redo)
+    menu.addActions([undo, redo])
+    menu.addSeparator()
+    for name in ("exclude", "include", "copy"):  # those of the list, which has their keys while it has the focus
+        menu.addAction(window.browser.view.actions_of_rows[name])
+    _add(menu, window.tr("Select all sounds"), None, window.browser.view.selectAll)
+    menu.addSeparator()
+    _add(menu, window.tr("Find sound"), QKeySequence.StandardKey.Find, _focuser(window.browser.filter))
+
+
+def _add_appearances(window: QWidget, menu: QMenu) -> None:
+    group = QActionGroup(menu)
+    names = {
+        theme.Appearance.SYSTEM: window.tr("As the system"),
+        theme.Appearance.LIGHT: window.tr("Light"),
+        theme.Appearance.DARK: window.tr("Dark"),
+    }
+    for appearance, name in names.items():
+        action = _add(menu, name, None, partial(_choose_appearance, appearance))
+        action.setCheckable(True)
+        action.setChecked(appearance is theme.appearance())
+        group.addAction(action)
+
+
+def _choose_appearance(appearance: theme.Appearance) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    theme.install(app, appearance)
+
+
+def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QAction:
+    made = QAction(text, menu)
+    if keys is not None:
+        made.setShortcut(QKeySequence(keys))
+    made.triggered.connect(lambda _checked=False: action())
+    menu.addAction(made)
+    return made
+
+
+def _focuser(widget: QWidget) -> Callable[[], object]:
+    def focus() -> None:
+        behind: QWidget | None = widget
+        while behind is not None:  # bring the tab that it is on to the front
+            parent = behind.parentWidget()
+            tabs = parent.parentWidget() if parent is not None else None
+            if isinstance(tabs, QTabWidget):
+                tabs.setCurrentWidget(behind)
+            elif isinstance(parent, Pages):
+                parent.setCurrentWidget(behind)
+            behind = parent
+        widget.setFocus()
+
+    return focus
+
+
+def _add_help(window: "MainWindow", menu: QMenu) -> None:
+    def show_shortcuts() -> None:
+        ShortcutsDialog(key_groups(window.menuBar(), window), window).open()
+
+    keys = QKeySequence.StandardKey.HelpContents
+    _add(menu, window.tr("Keyboard shortcuts…"), keys, show_shortcuts)
+    _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file()))
+    menu.addSeparator()
+    about = _add(menu, window.tr("About Distill"), None, lambda: AboutDialog(window).open())
+    about.setMenuRole(QAction.MenuRole.AboutRole)

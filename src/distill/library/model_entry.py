@@ -1,0 +1,269 @@
+"""A model of the library as a row: all that is shown of it, read from its file without torch and without its weights.
+
+Facts come from the model file and are remembered in the library's index; words come from the user (see `words`).
+"""
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from distill.errors import ModelFileError
+from distill.library.user_metadata import UserMetadata
+from distill.models.metadata import ModelMetadata
+from distill.models.model_file import KIND, check_format, read_settings
+from distill.serialization.reading import read_stored
+
+#: Points of the loss curve that is shown small.
+CURVE_POINTS = 48
+# What a stranger's file may put into the index and onto the screen.
+_LONGEST_WORD, _LONGEST_NOTES, _MOST_TAGS = 200, 20_000, 100
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model file says.
+
+    Attributes
+    ----------
+    model_id, name, description, tags
+        As stored in the file.
+    family
+        Key in `distill.config.catalog`.
+    trained, saved
+        ISO 8601.
+    dataset, sounds, sounds_s
+        What it was trained on: name, number of files, seconds.
+    epochs, train_loss, val_loss
+        Of the epoch that the weights are from.
+    codebook
+        Means over the levels of ``utilization`` and ``perplexity``, the sum of ``dead_codes``, and ``levels``; None
+        for a family without codebooks.
+    curve
+        Held-out loss by epoch (training loss where there is none), thinned to `CURVE_POINTS`.
+    """
+
+    model_id: str
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    family: str = ""
+    trained: str = ""
+    saved: str = ""
+    dataset: str = ""
+    sounds: int = 0
+    sounds_s: float = 0.0
+    epochs: int = 0
+    train_loss: float | None = None
+    val_loss: float | None = None
+    codebook: dict[str, float] | None = None
+    curve: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for the index."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`'s result by way of JSON.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            It is not such a result.
+        """
+        texts = ("model_id", "name", "description", "family", "trained", "saved", "dataset")
+        if not all(isinstance(data[key], str) for key in texts):
+            raise TypeError("a text of the index is no text")
+        numbers = (data["sounds"], data["sounds_s"], data["epochs"], *data["curve"], *(data["codebook"] or {}).values())
+        losses = (value for value in (data["train_loss"], data["val_loss"]) if value is not None)
+        if not all(_finite(value) for value in (*numbers, *losses)):
+            raise TypeError("a number of the index is no number")
+        values = {item.name: data[item.name] for item in fields(cls)}
+        return cls(**{**values, "tags": tuple(map(str, data["tags"])), "curve": tuple(data["curve"])})
+
+
+def read_facts(path: Path) -> ModelFacts:
+    """Return what a model file says, every byte of it checked, its weights neither loaded nor tried.
+
+    Raises
+    ------
+    ModelFileError
+        The file cannot be used; the message says why in one sentence.
+    """
+    data = read_stored(path, KIND, ModelFileError)
+    check_format(data, path)
+    config, metadata = read_settings(data, path)
+    return ModelFacts(
+        model_id=metadata.model_id[:_LONGEST_WORD],
+        name=" ".join(metadata.name.split())[:_LONGEST_WORD] or path.stem,
+        description=metadata.description[:_LONGEST_NOTES],
+        tags=tuple(tag[:_LONGEST_WORD] for tag in metadata.tags[:_MOST_TAGS]),
+        family=config.family,
+        trained=metadata.training_date[:_LONGEST_WORD],
+        saved=metadata.save_date[:_LONGEST_WORD],
+        dataset=metadata.dataset_name[:_LONGEST_WORD],
+        **_numbers(metadata),
+        codebook=_codebook(data.get("codebook_health_snapshot")),
+        curve=_curve(data.get("loss_curve_history")),
+    )
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _numbers(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return the numbers of the metadata; JSON has no word for those that are not finite."""
+    train, val = metadata.final_train_loss, metadata.final_val_loss
+    seconds, sounds = metadata.dataset_total_duration_s, metadata.dataset_file_count
+    return {
+        "sounds": int(sounds) if _finite(sounds) else 0,
+        "sounds_s": float(seconds) if _finite(seconds) else 0.0,
+        "epochs": int(metadata.training_epochs) if _finite(metadata.training_epochs) else 0,
+        "train_loss": float(train) if train is not None and _finite(train) else None,
+        "val_loss": float(val) if val is not None and _finite(val) else None,
+    }
+
+
+def _codebook(health: Any) -> dict[str, float] | None:
+    levels = [row for row in health.values() if isinstance(row, dict)] if isinstance(health, dict) else []
+    if not levels:
+        return None
+
+    def of(key: str) -> list[float]:
+        return [float(row[key]) for row in levels if _finite(row.get(key))]
+
+    summary = {key: sum(of(key)) / len(of(key)) for key in ("utilization", "perplexity") if of(key)}
+    return {**summary, "dead_codes": sum(of("dead_codes")), "levels": float(len(levels))}
+
+
+def _curve(history: Any) -> tuple[float, ...]:
+    if not isinstance(history, dict):
+        return ()
+    for key in ("val_losses", "train_losses"):
+        values = history.get(key)
+        points = [float(v) for v in values if _finite(v)] if isinstance(values, list) else []
+        if points:
+            return tuple(_thinned(points))
+    return ()
+
+
+def _thinned(points: Sequence[float]) -> list[float]:
+    """Return at most `CURVE_POINTS` of the points, the first and the last among them."""
+    if len(points) <= CURVE_POINTS:
+        return list(points)
+    step = (len(points) - 1) / (CURVE_POINTS - 1)
+    return [points[round(n * step)] for n in range(CURVE_POINTS)]
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model of the library.
+
+    Attributes
+    ----------
+    path
+        Its file; nothing else tells entries apart for sure.
+    facts
+        What the file says; of a file that cannot be used only the name is known.
+    name, tags, notes, starred
+        The user's words.
+    shown_name
+        The name, with a part of the id where another model has the same.
+    file_bytes, mtime_ns
+        Size of the file, and when it was changed.
+    problem
+        Why it cannot be used, in one sentence, or None.
+    """
+
+    path: Path
+    facts: ModelFacts
+    name: str
+    tags: tuple[str, ...]
+    notes: str
+    starred: bool
+    file_bytes: int
+    mtime_ns: int
+    shown_name: str
+    problem: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        facts: ModelFacts | None,
+        problem: str | None,
+        status: tuple[int, int],
+        words: UserMetadata | None,
+    ) -> Self:
+        """Return the entry of a file; the user's words go before what the file says."""
+        known = facts or ModelFacts("", path.stem)
+        fits = words is not None and (facts is None or words.model_id == known.model_id)
+        said = words if words is not None and fits else UserMetadata()
+        name = said.name if said.name is not None else known.name
+        return cls(
+            path=path,
+            facts=known,
+            name=name,
+            tags=known.tags if said.tags is None else said.tags,
+            notes=known.description if said.notes is None else said.notes,
+            starred=said.starred,
+            file_bytes=status[0],
+            mtime_ns=status[1],
+            shown_name=name,
+            problem=problem,
+        )
+
+    @property
+    def model_id(self) -> str:
+        """The model's id."""
+        return self.facts.model_id
+
+    @property
+    def family(self) -> str:
+        """The family's key."""
+        return self.facts.family
+
+    def matches(self, text: str) -> bool:
+        """Whether every word of ``text`` occurs in what is known of the model, whatever its case and accents."""
+        facts = self.facts
+        about = (self.name, *self.tags, self.notes, facts.dataset, facts.family, facts.model_id, self.path.name)
+        haystack = fold(" ".join(about))
+        return all(word in haystack for word in fold(text).split())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for another program."""
+        facts = self.facts.to_dict()
+        del facts["description"]
+        return {
+            **facts,
+            "path": str(self.path),
+            "name": self.name,
+            "tags": list(self.tags),
+            "notes": self.notes,
+            "starred": self.starred,
+            "file_bytes": self.file_bytes,
+            "problem": self.problem,
+        }
+
+
+def fold(text: str) -> str:
+    """Return text for comparing: lower case, without accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+def disambiguate(entries: Sequence[ModelEntry]) -> list[ModelEntry]:
+    """Return the entries with names shown that no two of them share."""
+    names = [fold(entry.name) for entry in entries]
+    with_ids = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
+    told = []
+    for entry, name, with_id in zip(entries, names, with_ids, strict=True):
+        if names.count(name) == 1:
+            shown = entry.name
+        else:
+            shown = with_id if with_ids.count(with_id) == 1 else f"{entry.name} ({entry.path.stem})"
+        told.append(replace(entry, shown_name=shown))
+    return told

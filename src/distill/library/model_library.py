@@ -1,0 +1,347 @@
+"""The library of kept models: a folder of `.distill` files, an index of them, and what the user says of each.
+
+Listing and searching open no model file: an index holds what was read from them, and is brought up to date by the
+files' sizes and times.  Without an index everything is read again.  A file that cannot be used is listed with the
+reason, and never deleted, overwritten or renamed by anything but the user.  No torch here.
+
+Every call reads the state of the folder and leaves it whole, so that the window and the terminal can share a library;
+what changes it holds a lock.  Calls may take as long as reading new files takes: none belongs into a window's thread.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distill.errors import LibraryError, ModelFileError
+from distill.files import write_new, write_whole
+from distill.library.index import INDEX_NAME, Deletion, Index, LibraryLock, Row, index_folder, read_row, stamp_of
+from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
+from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
+from distill.models.metadata import ModelMetadata
+from distill.models.model_file import KIND, SUFFIX, library_path
+from distill.paths import slug
+from distill.trash import move_to_trash, restore_from_trash
+
+__all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
+
+_LONGEST_NAME = 200
+_PATIENCE_SECONDS = 2.0
+Progress = Callable[[int, int], None]
+
+
+class ModelLibrary:
+    """A folder of models.
+
+    Parameters
+    ----------
+    models_dir
+        The folder; made when the first model is put into it.
+    trash
+        Moves a file to the system's trash and returns where it lies there, or None where that is not known.
+    """
+
+    def __init__(self, models_dir: Path | str, trash: Callable[[Path], Path | None] = move_to_trash) -> None:
+        self.folder = Path(models_dir)
+        self._trash = trash
+        self._home = index_folder(self.folder)
+        self._locked = LibraryLock(self._home)
+
+    @property
+    def index_file(self) -> Path:
+        """Where the index is remembered; it may be deleted at any time."""
+        return self._home / INDEX_NAME
+
+    # --- finding ----------------------------------------------------------------------------------------------
+
+    def list(
+        self, progress: Progress | None = None, cancel_event: threading.Event | None = None
+    ) -> tuple[ModelEntry, ...]:
+        """Return all models, the newest first.
+
+        Parameters
+        ----------
+        progress
+            Called with the number of files read so far and in all, where there are any to be read.
+        cancel_event
+            Ends the reading; what was read until then is returned and remembered.
+        """
+        index = Index.load(self._home)
+        if self._refresh(index, progress, cancel_event):
+            self._remember(index)
+        entries = [self._entry(name, row) for name, row in index.rows.items()]
+        newest = sorted(entries, key=lambda e: (e.facts.saved or "", e.mtime_ns, e.path.name), reverse=True)
+        return tuple(disambiguate(newest))
+
+    def search(self, text: str) -> tuple[ModelEntry, ...]:
+        """Return the models in which every word of ``text`` occurs: name, tags, notes, sounds, family, id."""
+        return tuple(entry for entry in self.list() if entry.matches(text))
+
+    def find(self, what: str) -> ModelEntry:
+        """Return the one model that is meant by a path, a file's name, the beginning of an id, a name, or a part of it.
+
+        Raises
+        ------
+        LibraryError
+            There is none, or several; the message says how to tell them apart.
+        """
+        entries = self.list()
+        path = Path(what).expanduser()
+        by_file = [e for e in entries if e.path.name == what or (path.exists() and e.path.samefile(path))]
+        by_id = [e for e in entries if len(what) >= 4 and e.model_id.startswith(what)]
+        by_name = [e for e in entries if fold(what) in (fold(e.name), fold(e.shown_name))]
+        by_part = [e for e in entries if what and fold(what) in fold(e.name)]
+        found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
+        if not found:
+            raise LibraryError(f"There is no model {what!r} in the library. See: distill models list")
+        if len(found) > 1:
+            files = ", ".join(entry.path.name for entry in found)
+            raise LibraryError(f"{len(found)} models are called {what!r}: name one by its file ({files}).")
+        return found[0]
+
+    def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
+        """Bring an index up to date with the files; return whether anything changed."""
+        stamps = {}
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.suffix.lower() == SUFFIX and not path.name.startswith("."):
+                    with suppress(OSError):  # gone in this moment, or a link to nothing
+                        stamps[path.name] = stamp_of(path)
+        gone = index.rows.keys() - stamps.keys()
+        for name in gone:
+            del index.rows[name]
+        new = [
+            name for name, stamp in sorted(stamps.items()) if name not in index.rows or index.rows[name].stamp != stamp
+        ]
+        for done, name in enumerate(new):
+            if cancel_event is not None and cancel_event.is_set():
+                break
+            index.rows[name] = read_row(self.folder / name, stamps[name])
+            if progress is not None:
+                progress(done + 1, len(new))
+        return bool(gone or new)
+
+    def _remember(self, index: Index) -> None:
+        with suppress(LibraryError), self._locked(_PATIENCE_SECONDS):  # else it is read once more next time
+            index.deletions = Index.load(self._home).deletions  # another process may have added to them
+            index.save(self._home)
+
+    def _entry(self, name: str, row: Row) -> ModelEntry:
+        path = self.folder / name
+        return ModelEntry.of(path, row.facts, row.problem, row.stamp[:2], read_user_metadata(path))
+
+    def _entry_of(self, path: Path) -> ModelEntry:
+        """Return the entry of one file, read anew.
+
+        Raises
+        ------
+        LibraryError
+            It is not there.
+        """
+        for entry in self.list():
+            if entry.path == path:
+                return entry
+        raise LibraryError(f"There is no model file at {path}.")
+
+    # --- the user's words -------------------------------------------------------------------------------------
+
+    def rename(self, which: ModelEntry | Path, name: str) -> ModelEntry:
+        """Give a model another name; its file keeps its own.
+
+        Raises
+        ------
+        LibraryError
+            The name is empty, or the model is not there or not to be used.
+        """
+        plain = " ".join(name.split())
+        if not plain:
+            raise LibraryError("A model needs a name of at least one letter.")
+        return self._update_metadata(which, name=plain[:_LONGEST_NAME])
+
+    def set_tags(self, which: ModelEntry | Path, tags: Sequence[str]) -> ModelEntry:
+        """Replace a model's tags; empty ones and repetitions are left out."""
+        plain = dict.fromkeys(" ".join(tag.split()) for tag in tags)
+        return self._update_metadata(which, tags=tuple(tag for tag in plain if tag))
+
+    def set_notes(self, which: ModelEntry | Path, notes: str) -> ModelEntry:
+        """Replace a model's notes."""
+        return self._update_metadata(which, notes=notes)
+
+    def set_star(self, which: ModelEntry | Path, starred: bool) -> ModelEntry:
+        """Mark a model as a favourite, or no more."""
+        return self._update_metadata(which, starred=starred)
+
+    def _update_metadata(self, which: ModelEntry | Path, **changes: Any) -> ModelEntry:
+        path = which.path if isinstance(which, ModelEntry) else which
+        with self._locked():
+            entry = self._entry_of(path)
+            if entry.problem is not None:
+                raise LibraryError(entry.problem)
+            known = read_user_metadata(path)
+            words = known if known is not None and known.model_id == entry.model_id else UserMetadata(entry.model_id)
+            try:
+                write_user_metadata(path, replace(words, **changes))
+            except OSError as exc:
+                raise LibraryError(f"{path.name} could not be changed ({exc.strerror or exc}).") from exc
+            return self._entry_of(path)
+
+    # --- files in and out -------------------------------------------------------------------------------------
+
+    def add(self, source: Path | str) -> ModelEntry:
+        """Copy the model file of a run into the library; a model of the same id takes the place of its older self.
+
+        What the user said of it stays.
+
+        Raises
+        ------
+        ModelFileError
+            The file cannot be used.
+        OSError
+            It cannot be copied.
+        """
+        source = Path(source)
+        target = self._position_of(source)
+        with self._locked():
+            target = self._slot(target, read_facts(source).model_id)
+            with source.open("rb") as original, write_whole(target) as copy:
+                shutil.copyfileobj(original, copy)
+            return self._entry_of(target)
+
+    def import_file(self, source: Path | str) -> ModelEntry:
+        """Copy a stranger's model file into the library; one that is there already is not copied again.
+
+        Raises
+        ------
+        ModelFileError
+            The file cannot be used; nothing was copied.
+        OSError
+            It cannot be copied.
+        """
+        source = Path(source)
+        target = self._position_of(source)
+        with self._locked():
+            for entry in self.list():
+                if entry.problem is None and _same_content(entry.path, source):
+                    return entry
+            with source.open("rb") as original, write_new(target) as (copy, target):
+                shutil.copyfileobj(original, copy)
+            return self._entry_of(target)
+
+    def export(self, which: ModelEntry | Path, target: Path | str) -> Path:
+        """Write a copy of a model for somebody else, with the user's words in it, and return its path.
+
+        Parameters
+        ----------
+        which
+            The model.
+        target
+            A folder, or a file that ends in ``.distill``; a name that is taken is not overwritten but numbered.
+
+        Raises
+        ------
+        ModelFileError
+            The model cannot be used.
+        LibraryError
+            It is not there, or cannot be written.
+        """
+        entry = self._entry_of(which.path if isinstance(which, ModelEntry) else which)
+        if entry.problem is not None:
+            raise LibraryError(entry.problem)
+        target = Path(target)
+        if target.suffix != SUFFIX:
+            target = target / f"{slug(entry.name)}{SUFFIX}"
+        changed = {"name": entry.name, "description": entry.notes, "tags": list(entry.tags)}
+        try:
+            with write_new(target) as (copy, target):
+                if read_user_metadata(entry.path) is None:
+                    with entry.path.open("rb") as original:
+                        shutil.copyfileobj(original, copy)
+                else:
+                    _write_renamed(entry.path, copy, changed)
+        except OSError as exc:
+            raise LibraryError(f"{target} cannot be written ({exc.strerror or exc}).") from exc
+        return target
+
+    def _position_of(self, source: Path) -> Path:
+        facts = read_facts(source)
+        return library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
+
+    def _slot(self, path: Path, model_id: str) -> Path:
+        """Return the first of ``path`` and names like it that is free, or holds a whole model of the same id."""
+        slot, number = path, 2
+        while slot.exists():
+            facts = read_row(slot, stamp_of(slot)).facts
+            if facts is not None and facts.model_id == model_id:
+                break
+            slot, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+        return slot
+
+    # --- the trash --------------------------------------------------------------------------------------------
+
+    def delete(self, which: ModelEntry | Path) -> Deletion:
+        """Move a model to the system's trash and return what `restore` needs.  What the user said of it stays.
+
+        Raises
+        ------
+        LibraryError
+            It is not there, or cannot be moved.
+        """
+        path = which.path if isinstance(which, ModelEntry) else which
+        with self._locked():
+            entry = self._entry_of(path)
+            try:
+                deletion = Deletion(path, self._trash(path), entry.name)
+            except OSError as exc:
+                raise LibraryError(f"{path.name} cannot be moved to the trash ({exc.strerror or exc}).") from exc
+            index = Index.load(self._home)
+            index.rows.pop(path.name, None)
+            index.deletions.append(deletion)
+            index.save(self._home)
+            return deletion
+
+    def deletions(self) -> tuple[Deletion, ...]:
+        """Return what was deleted and may be restored, the newest last."""
+        return tuple(Index.load(self._home).deletions)
+
+    def restore(self, deletion: Deletion) -> ModelEntry:
+        """Take a model back out of the trash.
+
+        Raises
+        ------
+        LibraryError
+            It is not in the trash any more, or only the system can take it out.
+        """
+        if deletion.in_trash is None:
+            raise LibraryError(f"Take {deletion.original.name} out of the trash with the system's own file manager.")
+        with self._locked():
+            try:
+                path = restore_from_trash(deletion.in_trash, deletion.original)
+            except OSError as exc:
+                raise LibraryError(
+                    f"{deletion.original.name} cannot be taken out of the trash ({exc.strerror or exc})."
+                ) from exc
+            index = Index.load(self._home)
+            index.deletions = [d for d in index.deletions if d != deletion]
+            index.save(self._home)
+            return self._entry_of(path)
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as a, other.open("rb") as b:
+        while block := a.read(1 << 20):
+            if block != b.read(1 << 20):
+                return False
+    return True
+
+
+def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:
+    """Write a model file's contents with other words in its metadata.  Imports torch."""
+    from distill.serialization.archive import read_archive, save_archive
+
+    data = read_archive(path, KIND, ModelFileError)
+    save_archive(file, data | {"metadata": data["metadata"] | changes}, path.name)

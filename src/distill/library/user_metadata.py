@@ -1,0 +1,68 @@
+"""What a musician says of a model: name, tags, notes and star, in a small file beside the model's own.
+
+They do not go into the model file, because a model is what somebody waited hours for and is never rewritten for the
+sake of a star; nor into the library's index alone, because the index may be lost.  ``bells_1a2b3c4d.words.json`` lies
+beside ``bells_1a2b3c4d.distill``; exporting a model writes the words into the copy, so that they travel with it.
+"""
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.files import free_path, read_json, write_json
+
+SUFFIX = ".words.json"
+
+
+@dataclass(frozen=True)
+class UserMetadata:
+    """The user's words; None where nothing was changed and the model file's own hold.
+
+    Attributes
+    ----------
+    model_id
+        The model that they belong to: another file may take the place of its file.
+    """
+
+    model_id: str = ""
+    name: str | None = None
+    tags: tuple[str, ...] | None = None
+    notes: str | None = None
+    starred: bool = False
+
+
+def user_metadata_path(model_file: Path) -> Path:
+    """Return the path of the words of a model file."""
+    return model_file.with_suffix(SUFFIX)
+
+
+def read_user_metadata(model_file: Path) -> UserMetadata | None:
+    """Return the words of a model file; None where there are none, or none that can be read."""
+    try:
+        return _parsed(read_json(user_metadata_path(model_file)))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def write_user_metadata(model_file: Path, words: UserMetadata) -> None:
+    """Write the words of a model file; unreadable ones that lie there are kept under another name.
+
+    Raises
+    ------
+    OSError
+        They cannot be written.
+    """
+    path = user_metadata_path(model_file)
+    if path.exists() and read_user_metadata(model_file) is None:
+        with suppress(OSError):
+            path.rename(free_path(path.with_suffix(".damaged")))
+    write_json(path, asdict(words))
+
+
+def _parsed(data: Any) -> UserMetadata:
+    tags, name, notes = data["tags"], data["name"], data["notes"]
+    texts = (data["model_id"], *(tags or ()), *(value for value in (name, notes) if value is not None))
+    if not all(isinstance(text, str) for text in texts) or not isinstance(tags, (list, type(None))):
+        raise ValueError("words that are no text")
+    return UserMetadata(data["model_id"], name, None if tags is None else tuple(tags), notes, data["starred"] is True)

@@ -1,0 +1,149 @@
+"""The seam that lets one loop train every model family.
+
+The loop knows nothing of mel bands, latents or codebooks.  It asks a family for a network, for features, for *named*
+loss terms and their weights, and for the events that tell what happened.  A new family is a class like this, a row in
+`distill.config.catalog`, and no edit anywhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from distill.audio.spectrogram import SpectrogramConfig
+from distill.config.training import AnyConfig
+from distill.events import (
+    EpochMetrics,
+    StepMetrics,
+    TrainingNotice,
+    VQEpochMetrics,
+    VQStepMetrics,
+)
+from distill.history import AnyHistory
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a family says of a batch.
+
+    Attributes
+    ----------
+    terms
+        Named loss terms (scalars); the loop sums them with the family's weights.
+    detail
+        Tensors that the family wants back in `ModelFamily.step_event` or `ModelFamily.validation_figures`, or None.
+    """
+
+    terms: Mapping[str, Tensor]
+    detail: Any = None
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What the loop knows of a step."""
+
+    epoch: int
+    step: int
+    total_steps: int
+    loss: float
+    terms: Mapping[str, float]
+    weights: Mapping[str, float]
+    learning_rate: float
+    step_time_s: float
+    detail: Any
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What the loop knows of an epoch; losses are measured in eval mode with the final weights."""
+
+    epoch: int
+    total_epochs: int
+    train_loss: float
+    val_loss: float
+    val_terms: Mapping[str, float]
+    figures: Mapping[str, Any]
+    overfitting_gap: float
+    learning_rate: float
+    eta_seconds: float
+    elapsed_seconds: float
+
+
+class ModelFamily(Protocol):
+    """What the loop, the previews and the model files need of a family."""
+
+    @property
+    def key(self) -> str:
+        """Key in `distill.config.catalog`."""
+
+    @property
+    def config(self) -> AnyConfig:
+        """Settings of the run."""
+
+    @property
+    def history_type(self) -> type[AnyHistory]:
+        """Type that collects the family's events."""
+
+    @property
+    def spectrogram_config(self) -> SpectrogramConfig:
+        """Geometry of the features."""
+
+    @property
+    def spectrogram(self) -> Any:
+        """Representation: an object with a ``config``."""
+
+    def build(self) -> nn.Module:
+        """Return a new network, ready to use: every size known, no layer made in a forward pass."""
+
+    def fit_statistics(self, model: nn.Module, features: Tensor) -> None:
+        """Tell a new network what training features ``[N, C, F, T]`` look like: a sample of them, N is bounded."""
+
+    def feature_key(self) -> str:
+        """Return a text that differs whenever `features` would give something else for the same sound."""
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """Return features ``[B, C, F, T]`` of waveforms ``[B, 1, N]``, on their device."""
+
+    def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
+        """Return the loss terms of a batch.
+
+        ``step`` is the number of the step in its epoch while training, None in validation, where the network is in
+        eval mode and nothing is drawn at random.
+        """
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """Return the weight of each term when ``progress`` (0 to 1) of the epochs is done; 1 gives the final ones."""
+
+    def validation_figures(self, details: Sequence[Any]) -> dict[str, Any]:
+        """Return what is watched over the whole validation set, from the details of its batches."""
+
+    def step_event(self, facts: StepResult) -> StepMetrics | VQStepMetrics:
+        """Return the event of a step."""
+
+    def epoch_event(self, facts: EpochResult) -> EpochMetrics | VQEpochMetrics:
+        """Return the event of an epoch."""
+
+    def warnings(self, event: EpochMetrics | VQEpochMetrics) -> list[TrainingNotice]:
+        """Return what the user should be warned of after an epoch, beside overfitting."""
+
+    def checkpoint_fields(self, progress: float, event: EpochMetrics | VQEpochMetrics | None) -> dict[str, Any]:
+        """Return what a checkpoint of this family holds beside the common keys.
+
+        ``event`` is the epoch that was just completed, or None for one in progress.
+        """
+
+    def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a model file of this family holds beside the common keys, from its checkpoint."""
+
+    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
+        """Return features of ``count`` new sounds, the same for the same seed, or None where the model cannot.
+
+        ``temperature`` (1: as trained) says how far the draw strays: less gives more typical sounds, more odder ones.
+        """
+
+    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return features that went through the latent or the codes, and nothing else of the input."""
+
+    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
+        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``."""

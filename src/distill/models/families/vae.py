@@ -1,0 +1,158 @@
+"""The variational autoencoders as families: network, loss terms, what is watched, sounds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.audio.spectrogram import AudioSpectrogram
+from distill.config.training import TrainingConfig
+from distill.events import (
+    ACTIVE_LATENT_KL,
+    COLLAPSE_KL,
+    EpochMetrics,
+    StepMetrics,
+    TrainingNotice,
+    VQEpochMetrics,
+)
+from distill.history import MetricsHistory
+from distill.models.families.family import EpochResult, Objective, StepResult
+from distill.models.families.mel import MelFeatures
+from distill.models.losses import get_kl_weight, kl_per_latent, vae_loss
+from distill.models.vae import ConvVAE
+
+
+class VariationalFamily:
+    """What the families of a `ConvVAE` have in common: everything but features and reconstruction terms."""
+
+    history_type = MetricsHistory
+    config: TrainingConfig
+
+    def reconstruction_weights(self) -> dict[str, float]:
+        """Return the terms of the reconstruction and their weights."""
+        return {"recon_loss": 1.0}
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """Return the weights of the reconstruction terms, and of the KL, which warms up."""
+        kl = get_kl_weight(progress, 1.0, self.config.kl_warmup_fraction, self.config.kl_weight_max)
+        return self.reconstruction_weights() | {"kl_loss": kl}
+
+    def reconstruction(self, terms: Mapping[str, float]) -> float:
+        """Return the weighted reconstruction terms as the one number that events have."""
+        return sum(weight * terms[name] for name, weight in self.reconstruction_weights().items())
+
+    def validation_figures(self, details: Sequence[Any]) -> dict[str, Any]:
+        """Return the raw KL of the set and the number of active latents."""
+        mu = torch.cat([mu for mu, _ in details])
+        logvar = torch.cat([logvar for _, logvar in details])
+        per_latent = kl_per_latent(mu, logvar)
+        return {
+            "kl_divergence": float(per_latent.sum()),
+            "active_latents": int((per_latent > ACTIVE_LATENT_KL).sum()),
+        }
+
+    def step_event(self, facts: StepResult) -> StepMetrics:
+        """Return the event of a step."""
+        return StepMetrics(
+            epoch=facts.epoch,
+            step=facts.step,
+            total_steps=facts.total_steps,
+            train_loss=facts.loss,
+            recon_loss=self.reconstruction(facts.terms),
+            kl_loss=facts.terms["kl_loss"],
+            kl_weight=facts.weights["kl_loss"],
+            learning_rate=facts.learning_rate,
+            step_time_s=facts.step_time_s,
+        )
+
+    def epoch_event(self, facts: EpochResult) -> EpochMetrics:
+        """Return the event of an epoch."""
+        return EpochMetrics(
+            epoch=facts.epoch,
+            total_epochs=facts.total_epochs,
+            train_loss=facts.train_loss,
+            val_loss=facts.val_loss,
+            val_recon_loss=self.reconstruction(facts.val_terms),
+            val_kl_loss=facts.val_terms["kl_loss"],
+            kl_divergence=facts.figures["kl_divergence"],
+            overfitting_gap=facts.overfitting_gap,
+            learning_rate=facts.learning_rate,
+            eta_seconds=facts.eta_seconds,
+            elapsed_seconds=facts.elapsed_seconds,
+            active_latents=facts.figures["active_latents"],
+        )
+
+    def warnings(self, event: EpochMetrics | VQEpochMetrics) -> list[TrainingNotice]:
+        """Warn of a collapsed posterior."""
+        assert isinstance(event, EpochMetrics)
+        if not event.kl_divergence < COLLAPSE_KL:
+            return []
+        return [
+            TrainingNotice(
+                "collapse",
+                f"Posterior collapse: the KL of the held-out sounds is {event.kl_divergence:.2f}, under {COLLAPSE_KL}. "
+                "The model ignores its latents and new sounds will all be alike; lower the KL weight or raise the free "
+                "bits.",
+            )
+        ]
+
+    def checkpoint_fields(self, progress: float, event: EpochMetrics | VQEpochMetrics | None) -> dict[str, Any]:
+        """Return the KL weight."""
+        return {"kl_weight": self.weights(progress)["kl_loss"]}
+
+    def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Return nothing: version 1 has the common keys."""
+        return {}
+
+    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
+        """Return features of sounds from latents of the standard normal, spread by the temperature."""
+        assert isinstance(model, ConvVAE)
+        generator = torch.Generator().manual_seed(seed)
+        return model.sample(count, model.feature_mean.device, generator, temperature)
+
+    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the features decoded from the posterior's mean."""
+        assert isinstance(model, ConvVAE)
+        mu, _ = model.encode(features)
+        return model.decode(mu)
+
+
+class MelVAEFamily(MelFeatures, VariationalFamily):
+    """Log-mel features, `ConvVAE`, reconstruction and KL.
+
+    Parameters
+    ----------
+    config
+        Settings of the run.
+    spectrogram
+        Representation; by default the one of the contract.
+    """
+
+    key = "vae"
+
+    def __init__(self, config: TrainingConfig, spectrogram: AudioSpectrogram | None = None) -> None:
+        super().__init__(spectrogram)
+        self.config = config
+
+    def build(self) -> ConvVAE:
+        """Return a new network for chunks of the configured length."""
+        shape = self.feature_shape(self.config.chunk_duration_s)
+        return ConvVAE(self.config.latent_dim, self.config.regularization.dropout, input_shape=shape)
+
+    def fit_statistics(self, model: nn.Module, features: Tensor) -> None:
+        """Set the model's feature mean, spread and principal axes.
+
+        The loss is a mean over the numbers of a chunk plus ``kl_weight`` times the KL in nat, so a Gaussian
+        likelihood with the same optimum has the noise variance ``kl_weight`` times that number.
+        """
+        assert isinstance(model, ConvVAE)
+        model.fit_statistics(features, self.config.kl_weight_max * features[0].numel())
+
+    def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
+        """Return ``recon_loss`` and ``kl_loss``, measured on standardised features, and the posterior."""
+        assert isinstance(model, ConvVAE)
+        recon, mu, logvar = model(features)
+        target = model.standardize(features)
+        _, recon_loss, kl_loss = vae_loss(model.standardize(recon), target, mu, logvar, 0.0, self.config.free_bits)
+        return Objective({"recon_loss": recon_loss, "kl_loss": kl_loss}, None if step is not None else (mu, logvar))

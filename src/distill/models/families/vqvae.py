@@ -1,0 +1,159 @@
+"""The residual-VQ autoencoder as a family: network, loss terms, codebook health, sounds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.audio.spectrogram import AudioSpectrogram
+from distill.config.training import VQVAEConfig
+from distill.events import (
+    LOW_UTILIZATION,
+    EpochMetrics,
+    TrainingNotice,
+    VQEpochMetrics,
+    VQStepMetrics,
+    utilization_warnings,
+)
+from distill.history import VQMetricsHistory
+from distill.models.families.family import EpochResult, Objective, StepResult
+from distill.models.families.mel import MelFeatures
+from distill.models.vqvae import ConvVQVAE, vqvae_loss
+
+#: Training steps between two measurements of codebook health.
+HEALTH_INTERVAL = 10
+
+
+class VQVAEFamily(MelFeatures):
+    """Log-mel features, `ConvVQVAE`, reconstruction and commitment.
+
+    Parameters
+    ----------
+    config
+        Settings of the run.
+    spectrogram
+        Representation; by default the one of the contract.
+    """
+
+    key = "vqvae"
+    history_type = VQMetricsHistory
+
+    def __init__(self, config: VQVAEConfig, spectrogram: AudioSpectrogram | None = None) -> None:
+        super().__init__(spectrogram)
+        self.config = config
+
+    def build(self) -> ConvVQVAE:
+        """Return a new network for chunks of the configured length."""
+        c = self.config
+        return ConvVQVAE(
+            codebook_dim=c.codebook_dim,
+            codebook_size=c.codebook_size,
+            num_quantizers=c.num_quantizers,
+            decay=c.decay,
+            commitment_weight=c.commitment_weight,
+            threshold_ema_dead_code=c.threshold_ema_dead_code,
+            kmeans_init=c.kmeans_init,
+            kmeans_iters=c.kmeans_iters,
+            dropout=c.dropout,
+            input_shape=self.feature_shape(c.chunk_duration_s),
+        )
+
+    def fit_statistics(self, model: nn.Module, features: Tensor) -> None:
+        """Set the model's feature mean, spread, patch axes and first codebooks."""
+        assert isinstance(model, ConvVQVAE)
+        model.fit_statistics(features)
+
+    def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
+        """Return ``recon_loss`` and ``commit_loss``, measured on standardised features; health where it is due."""
+        assert isinstance(model, ConvVQVAE)
+        recon, indices, commit_loss = model(features)
+        _, recon_loss, _ = vqvae_loss(model.standardize(recon), model.standardize(features), commit_loss, 0.0)
+        wanted = step is None or step % HEALTH_INTERVAL == 0
+        return Objective({"recon_loss": recon_loss, "commit_loss": commit_loss}, (model, indices) if wanted else None)
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """Return the weight of the reconstruction (1) and of the commitment."""
+        return {"recon_loss": 1.0, "commit_loss": self.config.commitment_weight}
+
+    def validation_figures(self, details: Sequence[Any]) -> dict[str, Any]:
+        """Return codebook health over the whole set."""
+        model = details[0][0]
+        return {"codebook_health": _health(model, torch.cat([indices for _, indices in details]))}
+
+    def step_event(self, facts: StepResult) -> VQStepMetrics:
+        """Return the event of a step; the first step of a run has no health, its codebooks being new."""
+        measured = facts.detail is not None and (facts.epoch, facts.step) != (0, 0)
+        return VQStepMetrics(
+            epoch=facts.epoch,
+            step=facts.step,
+            total_steps=facts.total_steps,
+            train_loss=facts.loss,
+            recon_loss=facts.terms["recon_loss"],
+            commit_loss=facts.terms["commit_loss"],
+            commitment_weight=facts.weights["commit_loss"],
+            learning_rate=facts.learning_rate,
+            step_time_s=facts.step_time_s,
+            codebook_health=_health(*facts.detail) if measured else None,
+        )
+
+    def epoch_event(self, facts: EpochResult) -> VQEpochMetrics:
+        """Return the event of an epoch."""
+        health = facts.figures["codebook_health"]
+        return VQEpochMetrics(
+            epoch=facts.epoch,
+            total_epochs=facts.total_epochs,
+            train_loss=facts.train_loss,
+            val_loss=facts.val_loss,
+            val_recon_loss=facts.val_terms["recon_loss"],
+            val_commit_loss=facts.val_terms["commit_loss"],
+            overfitting_gap=facts.overfitting_gap,
+            learning_rate=facts.learning_rate,
+            eta_seconds=facts.eta_seconds,
+            elapsed_seconds=facts.elapsed_seconds,
+            codebook_health=health,
+            utilization_warnings=utilization_warnings(health) if facts.epoch > 0 else [],
+        )
+
+    def warnings(self, event: EpochMetrics | VQEpochMetrics) -> list[TrainingNotice]:
+        """Warn of codebooks that are hardly used."""
+        assert isinstance(event, VQEpochMetrics)
+        if not event.utilization_warnings:
+            return []
+        tokens = int(next(iter((event.codebook_health or {}).values()), {}).get("tokens", 0))
+        return [
+            TrainingNotice(
+                "codebook",
+                f"{'; '.join(event.utilization_warnings)}. Measured on {tokens} codes of the held-out sounds. "
+                f"A smaller codebook would do, or more and more varied sounds would fill it (the aim is over "
+                f"{LOW_UTILIZATION:.0%}).",
+            )
+        ]
+
+    def checkpoint_fields(self, progress: float, event: EpochMetrics | VQEpochMetrics | None) -> dict[str, Any]:
+        """Return the commitment weight and the codebook health of the epoch."""
+        health = event.codebook_health if isinstance(event, VQEpochMetrics) else None
+        return {"commitment_weight": self.config.commitment_weight, "codebook_health": health}
+
+    def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings under their version 2 name, and the codebook health."""
+        return {
+            "vqvae_config": checkpoint["training_config"],
+            "codebook_health_snapshot": checkpoint.get("codebook_health"),
+        }
+
+    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
+        """Return None: new sounds need a prior over the codes."""
+        return None
+
+    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the features decoded from the codes."""
+        assert isinstance(model, ConvVQVAE)
+        return model.decode(model.encode(features))
+
+
+def _health(model: ConvVQVAE, indices: Tensor) -> dict[str, dict[str, float]]:
+    """Return each level's health, with the number of codes that it was measured on: few codes look like dead ones."""
+    tokens = indices.shape[0] * indices.shape[1]
+    health = model.quantizer.get_codebook_utilization(indices)
+    return {level: {**figures, "tokens": tokens} for level, figures in health.items()}

@@ -1,0 +1,189 @@
+"""Models that were opened from a file and can make sound."""
+
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill.audio.spectrogram import AudioSpectrogram, check_waveform
+from distill.config.training import VQVAEConfig
+from distill.errors import ModelFileError
+from distill.models.codes import SoundCodes
+from distill.models.families.family import ModelFamily
+from distill.models.metadata import ModelMetadata
+from distill.models.vqvae import ConvVQVAE
+
+#: Chunks that go through a model at once when a sound is reconstructed.
+_BATCH = 16
+#: Highest temperature of new sounds: beyond it a decoder gives noise.
+MOST_TEMPERATURE = 4.0
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A model of any family.
+
+    Attributes
+    ----------
+    model
+        The network, in eval mode.
+    spectrogram
+        Its representation.
+    metadata
+        What the file says of it.
+    device
+        Where it computes.
+    family
+        What it is.
+    """
+
+    model: nn.Module
+    spectrogram: AudioSpectrogram
+    metadata: ModelMetadata
+    device: torch.device
+    family: ModelFamily
+
+    @torch.no_grad()
+    def reconstruct(self, waveform: Tensor) -> Tensor:
+        """Return waveforms ``[B, 1, N]`` that went through the latent and nothing else; level in is level out.
+
+        Each sound is brought to full scale, cut into chunks of the model's length, and given its level back.
+
+        Raises
+        ------
+        ValueError
+            The shape is not ``[B, 1, N]``.
+        """
+        chunks, peak = self._chunks(waveform)
+        made = [self._through_latent(batch) for batch in torch.split(chunks, _BATCH)]
+        return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
+
+    @property
+    def chunk_samples(self) -> int:
+        """Samples that the model describes at once."""
+        return round(self.family.config.chunk_duration_s * self.family.spectrogram_config.sample_rate)
+
+    def _chunks(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sounds at full scale, cut into chunks ``[B * n, 1, chunk]``, and their peaks ``[B, 1, 1]``."""
+        check_waveform(waveform)
+        sounds = waveform.detach().to("cpu", torch.float32)
+        peak = sounds.abs().amax(-1, keepdim=True)
+        padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
+        return padded.reshape(-1, 1, self.chunk_samples), peak
+
+    def _through_latent(self, chunks: Tensor) -> Tensor:
+        features = self.family.features(chunks.to(self.device))
+        return self.family.to_waveform(self.family.reconstruct(self.model, features), chunks.shape[-1])
+
+    @torch.no_grad()
+    def sample(self, num_samples: int, seed: int | None = None, temperature: float = 1.0) -> Tensor:
+        """Return new sounds ``[num_samples, 1, N]``, peak 1, from latents of the standard normal.
+
+        The same seed gives the same sounds; without one they differ from call to call.
+
+        Raises
+        ------
+        ValueError
+            ``num_samples`` is under 1, or the model cannot make new sounds.
+        """
+        chosen = secrets.randbits(31) if seed is None else seed
+        return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature)])
+
+    @torch.no_grad()
+    def draw(self, num_samples: int, seed: int, temperature: float = 1.0) -> tuple[Tensor, ...]:
+        """Return the features of new sounds in batches, in order, each ready for `to_sounds`.
+
+        Raises
+        ------
+        ValueError
+            A number is out of range, or the model cannot make new sounds.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, not {num_samples!r}.")
+        if not 0.0 <= temperature <= MOST_TEMPERATURE:
+            raise ValueError(f"temperature must be a number from 0 to {MOST_TEMPERATURE:g}, not {temperature!r}.")
+        features = self.family.sample(self.model, num_samples, seed, temperature)
+        if features is None:
+            raise ModelFileError(f"The model {self.metadata.name!r} cannot make new sounds yet; it can reconstruct.")
+        return torch.split(features, _BATCH)
+
+    @torch.no_grad()
+    def to_sounds(self, features: Tensor) -> Tensor:
+        """Return the sounds ``[B, 1, N]``, peak 1, of features that `draw` gave."""
+        waves = self.family.to_waveform(features, self.chunk_samples)
+        return waves / waves.abs().amax(-1, keepdim=True).clamp_min(1e-9)
+
+
+@dataclass(frozen=True)
+class LoadedModel(OpenModel):
+    """A VAE; ``analysis`` is what was stored of its latents, or None."""
+
+    analysis: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class LoadedVQModel(OpenModel):
+    """A VQ-VAE.
+
+    Attributes
+    ----------
+    vqvae_config
+        Settings that it was trained with.
+    codebook_health
+        Health of each level when it was saved, or None.
+    """
+
+    vqvae_config: VQVAEConfig
+    codebook_health: dict[str, dict[str, float]] | None = None
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor) -> SoundCodes:
+        """Return the codes of a sound ``[1, 1, N]``.
+
+        Raises
+        ------
+        ValueError
+            The shape is another.
+        """
+        if waveform.shape[0] != 1:
+            raise ValueError(f"encode takes one sound [1, 1, N] at a time, not {list(waveform.shape)}.")
+        chunks, peak = self._chunks(waveform)
+        network = self._network
+        grids = [
+            network.encode(self.family.features(batch.to(self.device))).cpu() for batch in torch.split(chunks, _BATCH)
+        ]
+        return SoundCodes(
+            codes=torch.cat(grids).numpy().astype(np.uint16),
+            samples=waveform.shape[-1],
+            peak=float(peak),
+            model_id=self.metadata.model_id,
+        )
+
+    @torch.no_grad()
+    def decode(self, codes: SoundCodes) -> Tensor:
+        """Return the sound ``[1, 1, N]`` of codes: what `reconstruct` makes of the sound that they were made from.
+
+        Raises
+        ------
+        ModelFileError
+            The codes are of another model, or do not fit this one.
+        """
+        network, config = self._network, self.vqvae_config
+        codes.check(self.metadata.model_id, math.prod(network.grid), config.num_quantizers, config.codebook_size)
+        if len(codes.codes) != -(-codes.samples // self.chunk_samples):
+            raise ModelFileError("The codes do not fit the length of the sound that they claim to be of.")
+        grids = torch.from_numpy(codes.codes.astype(np.int64))
+        made = [
+            self.family.to_waveform(network.decode(batch.to(self.device)), self.chunk_samples)
+            for batch in torch.split(grids, _BATCH)
+        ]
+        return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak
+
+    @property
+    def _network(self) -> ConvVQVAE:
+        assert isinstance(self.model, ConvVQVAE)
+        return self.model

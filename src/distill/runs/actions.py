@@ -1,0 +1,78 @@
+"""What can be done to a run at rest: a new name, and an end.  No torch here.
+
+Each takes the run's lock for the moment that it needs, so that nothing is written beside a training.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from distill.errors import RunFolderError
+from distill.runs.folder import HISTORY, MODEL, RunFolder, RunRecord
+from distill.runs.summary import read_losses
+
+
+@contextmanager
+def _changing(run_dir: Path) -> Iterator[RunRecord]:
+    """Give the record of a run, and write it when the block ends without an error.
+
+    Raises
+    ------
+    RunFolderError
+        The folder is no run, is in use, or cannot be written to.
+    """
+    RunRecord.load(run_dir)  # what is no run is refused before anything is made in it
+    folder = RunFolder(run_dir, resuming=True)
+    try:
+        record = RunRecord.load(run_dir)
+        yield record
+        record.save(run_dir)
+    except OSError as exc:
+        reason = exc.strerror or exc
+        raise RunFolderError(f"The record of the run in {run_dir} could not be written ({reason}).") from exc
+    finally:
+        folder.close()
+
+
+def rename_run(run_dir: Path, name: str) -> None:
+    """Give a run another name; its folder keeps the one it has, which others may know it by.
+
+    Raises
+    ------
+    RunFolderError
+        As above, or the name is empty.
+    """
+    if not name.strip():
+        raise RunFolderError("A run needs a name. Type one, or press Escape to keep the one it has.")
+    with _changing(run_dir) as record:
+        record.model_name = name.strip()
+
+
+def mark_finished(run_dir: Path) -> bool:
+    """Call a paused run finished, with the epochs that it has made; nothing is computed, and its sounds are not needed.
+
+    Returns
+    -------
+    bool
+        False where there is more to do than that, because the run has no model yet: it was killed, and the engine
+        must end it (`resume_run` with a `StopRequest` that asks to finish).
+
+    Raises
+    ------
+    RunFolderError
+        The folder is no run, is in use, cannot be written to, or not one epoch is made.
+    """
+    made = sum(1 for _ in read_losses(run_dir / HISTORY))
+    if not made:
+        raise RunFolderError("This run has not completed an epoch: there is nothing to finish. Resume it instead.")
+    if not (run_dir / MODEL).is_file():
+        return False
+    with _changing(run_dir) as record:
+        if record.status == "stopped":
+            planned = record.config.max_epochs
+            record.notes.append(f"Finished early: {made} of {planned} epochs are made.")
+            record.planned_epochs = planned if made < planned else None
+            record.config = replace(record.config, max_epochs=min(made, planned))
+            record.status, record.error = "finished", None
+        return record.status == "finished"

@@ -1,0 +1,114 @@
+"""A folder of checkpoints: which there are, which is the best, which are kept.
+
+Beside each ``checkpoint_epoch0007.pt`` lies ``checkpoint_epoch0007.meta.json`` with its epoch and losses, so that
+listing opens no checkpoint.  The sidecar is removed before its checkpoint is replaced and written after it: one that
+is there belongs to the checkpoint beside it, and one that is missing or damaged is made again from the checkpoint.
+"""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from distill.errors import CheckpointError
+from distill.files import read_json, write_json
+from distill.serialization.archive import read_checkpoint
+
+
+def checkpoint_path(folder: Path, epoch: int) -> Path:
+    """Return the path of an epoch's checkpoint."""
+    return folder / f"checkpoint_epoch{epoch:04d}.pt"
+
+
+def sidecar_of(path: Path) -> Path:
+    """Return the path of a checkpoint's sidecar."""
+    return path.with_suffix(".meta.json")
+
+
+def sidecar_metadata(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sidecar of a checkpoint; a loss that is no finite number is null."""
+
+    def finite(value: Any) -> float | None:
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+    return {
+        "epoch": int(checkpoint["epoch"]),
+        "train_loss": finite(checkpoint["train_loss"]),
+        "val_loss": finite(checkpoint["val_loss"]),
+    }
+
+
+def list_checkpoints(folder: Path | str) -> list[dict[str, Any]]:
+    """Return ``path``, ``epoch``, ``train_loss`` and ``val_loss`` of each whole checkpoint of a folder, by epoch.
+
+    Sidecars alone are read.  One that is missing or damaged is made again from its checkpoint; a checkpoint that is
+    then found to be damaged itself is left out.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("checkpoint_epoch*.pt")):
+        facts = _read_sidecar(path) or _rebuild_sidecar(path)
+        if facts is not None:
+            found.append({"path": path, **facts})
+    return sorted(found, key=lambda f: (f["epoch"], f["path"].name))
+
+
+def _read_sidecar(path: Path) -> dict[str, Any] | None:
+    try:
+        facts = read_json(sidecar_of(path))
+        epoch, losses = facts["epoch"], (facts["train_loss"], facts["val_loss"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    numbers = all(v is None or (isinstance(v, (int, float)) and math.isfinite(v)) for v in losses)
+    if not isinstance(epoch, int) or isinstance(epoch, bool) or not numbers:
+        return None
+    return {"epoch": epoch, "train_loss": losses[0], "val_loss": losses[1]}
+
+
+def _rebuild_sidecar(path: Path) -> dict[str, Any] | None:
+    try:
+        facts = sidecar_metadata(read_checkpoint(path))
+    except (CheckpointError, TypeError, ValueError):
+        return None
+    with suppress(OSError):
+        write_json(sidecar_of(path), facts)
+    return facts
+
+
+def get_best_checkpoint(folder: Path | str) -> Path | None:
+    """Return the checkpoint of lowest validation loss, or None; one of an epoch in progress is never the best."""
+    measured = [f for f in list_checkpoints(folder) if f["val_loss"] is not None]
+    best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
+    return None if best is None else Path(best["path"])
+
+
+def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:
+    """Delete the checkpoints of later epochs than ``epoch``, from which a run goes on; return the deleted ones.
+
+    Those epochs are trained again.  Left where they are, their checkpoints would pass for the newest of the run: what
+    it writes from now on would be deleted as older, and a resume would take them up.
+    """
+    later = [Path(f["path"]) for f in list_checkpoints(folder) if f["epoch"] > epoch]
+    for path in later:
+        path.unlink(missing_ok=True)
+        sidecar_of(path).unlink(missing_ok=True)
+    return later
+
+
+def manage_checkpoints(folder: Path | str, max_recent: int = 3) -> list[Path]:
+    """Delete all checkpoints but the newest ``max_recent`` and the best; return the deleted ones.
+
+    Raises
+    ------
+    ValueError
+        ``max_recent`` is under 1.
+    """
+    if max_recent < 1:
+        raise ValueError(f"max_recent must be at least 1, not {max_recent!r}.")
+    listed = [Path(f["path"]) for f in list_checkpoints(folder)]
+    keep = {*listed[-max_recent:], get_best_checkpoint(folder)}
+    deleted = [path for path in listed if path not in keep]
+    for path in deleted:
+        path.unlink(missing_ok=True)
+        sidecar_of(path).unlink(missing_ok=True)
+    return deleted

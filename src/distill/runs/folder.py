@@ -1,0 +1,256 @@
+"""The folder of a run: who owns it, and a record of it that a person and the window can read.  No torch here.
+
+::
+
+    run.json            what was trained on what, how, and how it ended (this record)
+    history.jsonl       every step and epoch, one event a line, as ``distill train --json`` prints them
+    checkpoints/ previews/ model.distill
+    run.lock            held by the process that trains here; the system lets go of it when that process dies
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import filelock
+
+from distill.audio.corpus import RUN_MARKER, SkippedSound
+from distill.config.catalog import config_from_dict
+from distill.config.training import AnyConfig
+from distill.errors import RunFolderError
+from distill.events import Event, event_to_dict
+from distill.files import clear_partial_files, read_json, write_json
+from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+
+RECORD_VERSION = 1
+HISTORY, MODEL, _LOCK = "history.jsonl", "model.distill", "run.lock"
+
+#: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
+_LOCK_PATIENCE_SECONDS = 0.25
+
+
+@dataclass
+class RunRecord:
+    """What ``run.json`` says.
+
+    Attributes
+    ----------
+    config
+        Settings of the run.
+    file_paths
+        Sounds that were given.
+    skipped
+        Sounds that were left out, with the reason.
+    dataset_name, model_name
+        For people.
+    status
+        ``"running"`` (or killed while it was), ``"finished"``, ``"stopped"`` or ``"failed"``.
+    error
+        Why it failed.
+    speed
+        Precision, memory layout and threads, and why they were chosen.
+    created
+        When the run began, ISO 8601.
+    notes
+        What the user was told: messages in order.
+    planned_epochs
+        Number of epochs that a run was made for which was finished with fewer; None where its settings say it.
+    preview_sounds
+        Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
+    """
+
+    config: AnyConfig
+    file_paths: list[Path]
+    skipped: list[SkippedSound] = field(default_factory=list)
+    dataset_name: str = ""
+    model_name: str = ""
+    status: str = "running"
+    error: str | None = None
+    speed: dict[str, Any] = field(default_factory=dict)
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    notes: list[str] = field(default_factory=list)
+    planned_epochs: int | None = None
+    preview_sounds: list[Path] = field(default_factory=list)
+
+    @property
+    def epochs_asked(self) -> int:
+        """Number of epochs that the user asked for, also where the run was finished with fewer."""
+        return self.planned_epochs or self.config.max_epochs
+
+    @classmethod
+    def load(cls, run_dir: Path | str) -> Self:
+        """Read the record of a run.
+
+        Raises
+        ------
+        RunFolderError
+            The folder is missing, is no run, or its record is damaged or from a newer version.
+        """
+        folder = Path(run_dir)
+        path = folder / RUN_MARKER
+        if not path.is_file():
+            raise RunFolderError(f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder.")
+        try:
+            data = read_json(path)
+            if data["version"] > RECORD_VERSION:
+                raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
+            return cls(
+                config=config_from_dict(data["config"]),
+                file_paths=[Path(p) for p in data["sounds"]],
+                skipped=[SkippedSound(Path(s["path"]), s["reason"]) for s in data["skipped"]],
+                **{key: data[key] for key in ("dataset_name", "model_name", "status", "error", "speed", "created")},
+                notes=list(data["notes"]),
+                planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
+                preview_sounds=[Path(p) for p in data.get("preview_sounds", ())],
+            )
+        except RunFolderError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise RunFolderError(f"The record of the run, {path}, cannot be read ({exc}).") from exc
+
+    def save(self, run_dir: Path) -> None:
+        """Write the record, whole or not at all.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        write_json(
+            run_dir / RUN_MARKER,
+            {
+                "version": RECORD_VERSION,
+                "dataset_name": self.dataset_name,
+                "model_name": self.model_name,
+                "created": self.created,
+                "status": self.status,
+                "error": self.error,
+                "config": self.config.to_dict(),
+                "speed": self.speed,
+                "sounds": [str(p) for p in self.file_paths],
+                "skipped": [{"path": str(s.path), "reason": s.reason} for s in self.skipped],
+                "notes": self.notes,
+                "planned_epochs": self.planned_epochs,
+                "preview_sounds": [str(p) for p in self.preview_sounds],
+            },
+        )
+
+
+class RunFolder:
+    """The folder of a run, held by this process from `open` to `close`.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    resuming
+        Whether a run that lies there is to be continued; otherwise the folder must not hold one.
+
+    Raises
+    ------
+    RunFolderError
+        The folder holds another run, is in use by another process, or cannot be made.
+    """
+
+    def __init__(self, path: Path, resuming: bool) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.previews = path / "previews"
+        self.model_file = path / MODEL
+        taken = (path / RUN_MARKER).exists() or any(self.checkpoints.glob("checkpoint_epoch*.pt"))
+        if taken and not resuming:
+            raise RunFolderError(f"{path} holds another run. Choose an empty folder, or resume that run.")
+        try:
+            for folder in (path, self.checkpoints, self.previews):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(path / _LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
+            self._lock.acquire(poll_interval=0.02)
+        except filelock.Timeout as exc:
+            raise RunFolderError(
+                f"Another Distill is training in {path} right now. Stop it there, or choose another folder."
+            ) from exc
+        except OSError as exc:
+            raise RunFolderError(f"The folder {path} cannot be used for a run ({exc.strerror or exc}).") from exc
+        for folder in (path, self.checkpoints, self.previews):
+            clear_partial_files(folder)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._lock.release()
+
+    def write_history(self, history: AnyHistory) -> None:
+        """Replace the history on disk: a resumed run goes back to where its checkpoint stands.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        (self.path / HISTORY).unlink(missing_ok=True)
+        self.append_history(history.events())
+
+    def append_history(self, events: Iterable[Event]) -> None:
+        """Append events to the history on disk, all or none.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        lines = "".join(json.dumps(event_to_dict(e), allow_nan=False) + "\n" for e in events)
+        if not lines:
+            return
+        left = memoryview(lines.encode())
+        with (self.path / HISTORY).open("ab", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            try:
+                while left:
+                    left = left[file.write(left) :]
+            except OSError:
+                with suppress(OSError):  # what was written comes again with the next try
+                    file.truncate(before)
+                raise
+
+
+def is_locked(run_dir: Path) -> bool:
+    """Whether a process trains in a run's folder right now, this one or another."""
+    path = run_dir / _LOCK
+    if not path.is_file():
+        return False
+    lock = filelock.FileLock(path, blocking=False, thread_local=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        return True
+    except OSError:  # a folder that may only be read: nobody trains in it from here
+        return False
+    lock.release()
+    return False
+
+
+def read_history(run_dir: Path | str) -> AnyHistory:
+    """Return the steps and epochs of a run as far as they are on disk; a line that a crash cut short is left out.
+
+    Raises
+    ------
+    RunFolderError
+        The folder is no run.
+    """
+    folder = Path(run_dir)
+    record = RunRecord.load(folder)
+    history: AnyHistory = VQMetricsHistory() if record.config.family == "vqvae" else MetricsHistory()
+    try:
+        text = (folder / HISTORY).read_text(encoding="utf-8")
+    except OSError:
+        return history
+    for line in text.splitlines():
+        try:
+            history.add_dict(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return history

@@ -1,0 +1,35 @@
+"""A run as the window shows it: read from its folder, without the engine and without Qt."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.history import AnyHistory
+from distill.runs.folder import RunRecord, read_history
+from distill.runs.preview_sound import PreviewSound, find_previews
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run that lies on disk."""
+
+    folder: Path
+    record: RunRecord
+    history: AnyHistory
+    previews: list[PreviewSound]
+
+    @classmethod
+    def read(cls, folder: Path) -> "LoadedRun":
+        """Read a run's record, curves and list of previews.
+
+        Raises
+        ------
+        RunFolderError
+            The folder is no run, or its record is damaged.
+        """
+        record = RunRecord.load(folder)
+        return cls(folder, record, read_history(folder), find_previews(folder / "previews"))
+
+    @property
+    def share_done(self) -> float:
+        """How much of the run is done, from 0 to 1."""
+        return min(1.0, len(self.history.epochs) / max(1, self.record.config.max_epochs))

@@ -1,0 +1,49 @@
+"""The ways to end a run early.  No torch here: the window and the terminal ask through this."""
+
+import threading
+
+
+class StopRequest(threading.Event):
+    """A ``cancel_event`` that also knows a second wish: to finish the run now, as if it had been made this long.
+
+    A plain `threading.Event` means pause: stop within a step, with a checkpoint, to be resumed.  `set` means the same
+    here.  After `finish`, the loop ends the epoch under way where it stands, measures it, writes its checkpoint and
+    previews, and calls the run finished.  Both take effect within a step, so both make `is_set` true; whoever may not
+    be interrupted by the wish to finish (reading sounds, measuring) watches `paused` instead.  Pausing wins over
+    finishing, whichever came first: the device is wanted back at once.
+
+    Parameters
+    ----------
+    paused
+        An event that already means pause, as that of Ctrl-C; by default one of its own.
+    """
+
+    def __init__(self, paused: threading.Event | None = None) -> None:
+        super().__init__()
+        self.paused = threading.Event() if paused is None else paused
+        self._finish = threading.Event()
+
+    def set(self) -> None:
+        """Ask the run to stop with a checkpoint; it can be resumed."""
+        self.paused.set()
+        super().set()
+
+    def finish(self) -> None:
+        """Ask the run to end as finished, with the epochs that are made by then."""
+        self._finish.set()
+        super().set()
+
+    @property
+    def wants_finish(self) -> bool:
+        """Whether the run is to end as finished, and not to pause."""
+        return self._finish.is_set() and not self.paused.is_set()
+
+
+def wants_finish(cancel_event: threading.Event) -> bool:
+    """Whether this event asks to finish the run; a plain one never does."""
+    return isinstance(cancel_event, StopRequest) and cancel_event.wants_finish
+
+
+def pause_event_of(cancel_event: threading.Event) -> threading.Event:
+    """Return the event that interrupts even what finishing needs."""
+    return cancel_event.paused if isinstance(cancel_event, StopRequest) else cancel_event

@@ -1,0 +1,230 @@
+"""What a list of runs shows of each: read from its record and, once, from its history.  No torch here.
+
+A history of a long run has hundreds of megabytes of steps.  Of those only the lines of epochs are parsed, and what
+they say is kept in the cache folder until the history changes, so that the list is read in a moment from then on.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from distill import paths
+from distill.audio.corpus import RUN_MARKER
+from distill.config.catalog import family_info
+from distill.errors import DistillError
+from distill.files import read_json, write_json
+from distill.runs.folder import HISTORY, MODEL, RunRecord, is_locked
+
+log = logging.getLogger(__name__)
+
+#: Most points of a run's small curve.
+CURVE_POINTS = 96
+
+_CACHE_VERSION = 1
+_CHUNK_BYTES = 1 << 20
+#: How the line of an epoch begins, whatever the family; the lines of steps begin otherwise.
+_EPOCH_STARTS = (b'{"event": "EpochMetrics"', b'{"event": "VQEpochMetrics"')
+
+
+@dataclass(frozen=True)
+class EpochSummary:
+    """What a history says in short.
+
+    Attributes
+    ----------
+    epochs
+        Number of epochs that were measured.
+    best_loss
+        Lowest loss on held-out sounds.
+    curve
+        Losses on held-out sounds, evenly thinned out to `CURVE_POINTS`.
+    """
+
+    epochs: int = 0
+    best_loss: float | None = None
+    curve: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, losses: list[float]) -> "EpochSummary":
+        """Summarise the losses of all epochs."""
+        finite = [loss for loss in losses if math.isfinite(loss)]
+        return cls(len(losses), min(finite, default=None), _thinned(finite))
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run as a row of a list.
+
+    Attributes
+    ----------
+    folder
+        Its folder.
+    status
+        ``"finished"``, ``"paused"``, ``"interrupted"`` (its process was killed), ``"failed"``, ``"running"`` (in this
+        process or another), or ``"unreadable"``.
+    name
+        The user's name for it.
+    created
+        When it began, ISO 8601, in the time zone it was written in.
+    family
+        Label of the family.
+    sounds
+        Number of sounds that were trained on.
+    epochs_asked
+        Number of epochs that it was made for.
+    progress
+        How far it has come.
+    has_model
+        Whether its model file is there.
+    problem
+        Why it failed, or why it cannot be read.
+    """
+
+    folder: Path
+    status: str
+    name: str
+    created: str = ""
+    family: str = ""
+    sounds: int = 0
+    epochs_asked: int = 0
+    progress: EpochSummary = field(default_factory=EpochSummary)
+    has_model: bool = False
+    problem: str = ""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it can go on without being made longer."""
+        return self.status in ("paused", "interrupted", "failed")
+
+
+def list_runs(folder: Path | None = None) -> list[RunSummary]:
+    """Return the runs in a folder of runs, the newest first; what is no run is passed over.
+
+    One that cannot be read is listed with the reason: nothing that a training has cost is hidden.
+    """
+    root = paths.runs_dir() if folder is None else folder
+    try:
+        found = [path for path in root.iterdir() if (path / RUN_MARKER).is_file()]
+    except OSError:
+        return []
+    cache = _Cache.load()
+    runs = [summarise(path, cache) for path in found]
+    cache.save()
+    return sorted(runs, key=lambda run: (run.created, run.folder.name), reverse=True)
+
+
+def summarise(folder: Path, cache: "_Cache | None" = None) -> RunSummary:
+    """Return the summary of one run."""
+    try:
+        record = RunRecord.load(folder)
+    except DistillError as exc:
+        return RunSummary(folder, "unreadable", folder.name, problem=str(exc))
+    progress = (cache or _Cache({})).progress(folder)
+    return RunSummary(
+        folder=folder,
+        status=_status(record, folder),
+        name=record.model_name or record.dataset_name or folder.name,
+        created=record.created,
+        family=family_info(record.config.family).label,
+        sounds=max(0, len(record.file_paths) - len(record.skipped)),
+        epochs_asked=record.epochs_asked,
+        progress=progress,
+        has_model=(folder / MODEL).is_file(),
+        problem=record.error or "",
+    )
+
+
+def _status(record: RunRecord, folder: Path) -> str:
+    if is_locked(folder):
+        return "running"
+    return {"running": "interrupted", "stopped": "paused"}.get(record.status, record.status)
+
+
+class _Cache:
+    """Summaries of histories by folder, each valid while the history has the same size and time."""
+
+    def __init__(self, entries: dict[str, Any]) -> None:
+        self._entries = entries
+        self._used: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls) -> "_Cache":
+        """Read what is kept; what is damaged is read anew from the histories."""
+        try:
+            data = read_json(_cache_file())
+            entries = data["runs"] if data["version"] == _CACHE_VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            entries = {}
+        return cls(entries if isinstance(entries, dict) else {})
+
+    def progress(self, folder: Path) -> EpochSummary:
+        """Return the summary of a run's history."""
+        path = folder / HISTORY
+        try:
+            facts = path.stat()
+        except OSError:
+            return EpochSummary()
+        key, stamp = str(folder), [facts.st_size, facts.st_mtime_ns]
+        entry = self._entries.get(key)
+        summary = _summary_of(entry, stamp)
+        if summary is None:
+            summary = EpochSummary.of(list(read_losses(path)))
+            entry = {"stamp": stamp, "epochs": summary.epochs, "best": summary.best_loss, "curve": list(summary.curve)}
+        self._used[key] = entry
+        return summary
+
+    def save(self) -> None:
+        """Keep what was asked for, and nothing of runs that are gone."""
+        if self._used == self._entries:
+            return
+        try:
+            write_json(_cache_file(), {"version": _CACHE_VERSION, "runs": self._used})
+        except OSError as exc:
+            log.info("The summaries of runs cannot be kept: %s", exc)
+
+
+def _summary_of(entry: Any, stamp: list[int]) -> EpochSummary | None:
+    try:
+        if entry["stamp"] != stamp:
+            return None
+        best = entry["best"]
+        return EpochSummary(
+            int(entry["epochs"]), None if best is None else float(best), tuple(float(v) for v in entry["curve"])
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _cache_file() -> Path:
+    return paths.cache_dir() / "runs.json"
+
+
+def read_losses(history: Path) -> Iterator[float]:
+    """Yield the held-out loss of each epoch in a history; what a crash cut short is left out."""
+    try:
+        with history.open("rb", buffering=_CHUNK_BYTES) as file:
+            for line in file:
+                if line.startswith(_EPOCH_STARTS):
+                    try:
+                        yield float(json.loads(line)["val_loss"])
+                    except (ValueError, KeyError, TypeError):
+                        continue
+    except OSError as exc:
+        log.info("A history cannot be read: %s", exc)
+
+
+def _thinned(values: list[float]) -> tuple[float, ...]:
+    """Return at most `CURVE_POINTS` of the values, the first and the last among them."""
+    if len(values) <= CURVE_POINTS:
+        return tuple(values)
+    step = (len(values) - 1) / (CURVE_POINTS - 1)
+    return tuple(values[round(n * step)] for n in range(CURVE_POINTS))
+
+
+def with_progress(run: RunSummary, losses: list[float]) -> RunSummary:
+    """Return a run's summary, brought up to date by what it has measured since."""
+    return replace(run, progress=EpochSummary.of(losses))

@@ -1,0 +1,75 @@
+"""What a model file or checkpoint says, with its tensors described instead of loaded."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from distill.errors import DistillError
+from distill.serialization.restricted_unpickler import (
+    ITEM_BYTES,
+    DamagedError,
+    ForbiddenError,
+    StoredTensor,
+    read_pickle,
+)
+from distill.serialization.zip_container import open_directory
+
+#: Tensors that may lie on the same numbers: tied weights are two or three.
+_MOST_SHARING = 8
+
+
+def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, Any]:
+    """Return the dict that a file holds, every byte of it checked; tensors come as `StoredTensor`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be, for the message: "checkpoint", "model file".
+    error
+        Type of the error for a file that cannot be used.
+
+    Raises
+    ------
+    DistillError
+        Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
+    """
+    with open_directory(path, kind, error) as directory:
+        pickled, storages = directory.pickle(), directory.storages
+    try:
+        data, tensors = read_pickle(pickled)
+    except ForbiddenError as exc:
+        raise error(
+            f"{path.name} is not a {kind} of Distill: it holds program code or objects that Distill never writes, "
+            "and was not opened."
+        ) from exc
+    except DamagedError as exc:
+        raise error(f"{path.name} is damaged and cannot be read. Use another {kind}.") from exc
+    if not isinstance(data, dict):
+        raise error(f"{path.name} is not a {kind} of Distill.")
+    reason = tensor_reason(tensors, storages)
+    if reason is not None:
+        raise error(f"{path.name} is damaged: {reason}. Use another {kind}.")
+    return data
+
+
+def tensor_reason(tensors: list[StoredTensor], storages: dict[str, int]) -> str | None:
+    """Return in what the tensors contradict the numbers that are there (bytes by key), or None."""
+    sharing: Counter[str] = Counter()
+    kinds: dict[str, str] = {}
+    for tensor in tensors:
+        storage = tensor.storage
+        present = storages.get(storage.key)
+        if present is None:
+            return "the numbers of a tensor are missing"
+        if present != storage.count * ITEM_BYTES[storage.kind]:
+            return f"a tensor claims {storage.count} numbers, for which it holds {present} bytes"
+        if tensor.end > storage.count or tensor.count > storage.count:
+            return "a tensor is of another size and does not fit the numbers that the file holds for it"
+        if kinds.setdefault(storage.key, storage.kind) != storage.kind:
+            return "a tensor is of two kinds at once"
+        sharing[storage.key] += 1
+    if sharing and max(sharing.values()) > _MOST_SHARING:
+        return "too many tensors lie on the same numbers"
+    return None

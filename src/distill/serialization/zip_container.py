@@ -1,0 +1,169 @@
+"""The container of a model file or checkpoint: a zip archive of uncompressed parts, checked before any is used.
+
+torch writes a folder with one pickle (``data.pkl``), the numbers of its tensors (``data/0``, ``data/1``, ...) and some
+notes of its own, one after the other and uncompressed.  Whatever is packed in another way was not written by Distill:
+it could name more data than there is (a bomb), the same data twice, or files outside the archive.
+"""
+
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distill.errors import DistillError
+
+_ZIP_MAGIC = b"PK\x03\x04"
+_LOCAL_HEADER_BYTES = 30
+_ENCRYPTED = 1
+#: Parts of an archive: torch writes one for each tensor, and a network has hundreds.
+_MOST_PARTS = 20_000
+#: Bytes that the end of a zip archive takes: its end record (22), and those of large archives (76).
+_END_BYTES = 98
+_BLOCK_BYTES = 1 << 20
+
+# Names of parts inside the archive's folder.  A TorchScript archive, which holds a program, has others.
+_PART = re.compile(r"(?P<folder>[^/\\\0]+)/(?P<name>data\.pkl|byteorder|version|data/\d+|\.[\w./-]*)")
+
+
+class ZipContainer:
+    """The parts of a container that was checked.
+
+    Attributes
+    ----------
+    storages
+        Size in bytes of the numbers of each tensor storage, by its key.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
+        self._archive, self._folder = archive, folder
+        prefix = f"{folder}/data/"
+        self.storages = {
+            info.filename.removeprefix(prefix): info.file_size
+            for info in archive.infolist()
+            if info.filename.startswith(prefix)
+        }
+
+    def pickle(self) -> bytes:
+        """Return the part that says what the tensors are."""
+        return self._archive.read(f"{self._folder}/data.pkl")
+
+
+@contextmanager
+def open_directory(path: Path, kind: str, error: type[DistillError]) -> Iterator[ZipContainer]:
+    """Open a container, every byte of it checked.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it should be, for the message: "checkpoint", "model file".
+    error
+        Type of the error for a file that cannot be used.
+
+    Raises
+    ------
+    DistillError
+        Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
+    """
+    size = _check_start(path, kind, error)
+    another = f"Use another {kind}."
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            reason = foreign_reason(parts, archive.comment) or dishonest_reason(parts, size)
+            if reason is not None:
+                raise error(f"{path.name} is not a {kind} of Distill{reason}.")
+            bad = _damaged_part(archive)
+            if bad is not None:
+                raise error(f"{path.name} is damaged: the checksum of its part {bad!r} is wrong. {another}")
+            yield ZipContainer(archive, parts[0].filename.partition("/")[0])
+    except zipfile.BadZipFile as exc:
+        raise error(f"{path.name} is truncated or damaged at its end. {another}") from exc
+    except DistillError:
+        raise
+    except (OSError, EOFError, NotImplementedError, RuntimeError, zlib.error, ValueError) as exc:
+        raise error(f"{path.name} is damaged and cannot be read. {another}") from exc
+
+
+def _check_start(path: Path, kind: str, error: type[DistillError]) -> int:
+    """Return a file's size, after refusing what can be told from its first and last bytes."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise error(f"{path.name} cannot be opened: it is a folder, not a {kind}.")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise error(f"{path.name} cannot be opened: it is not a regular file.")
+        with path.open("rb") as file:
+            magic = file.read(4)
+            file.seek(max(0, status.st_size - (_END_BYTES + 0xFFFF)))
+            end = file.read()
+    except FileNotFoundError as exc:
+        raise error(f"There is no {kind} at {path}.") from exc
+    except OSError as exc:
+        raise error(f"{path.name} cannot be opened ({exc.strerror or exc}).") from exc
+    if not magic:
+        raise error(f"{path.name} is empty: its {kind} was never written to the end. Use another {kind}.")
+    if magic != _ZIP_MAGIC:
+        raise error(f"{path.name} is not a {kind} of Distill.")
+    if _parts_claimed(end) > _MOST_PARTS:  # before zipfile makes an object of each
+        raise error(f"{path.name} is not a {kind} of Distill: it holds too many parts.")
+    return status.st_size
+
+
+def _parts_claimed(end: bytes) -> int:
+    """Return how many entries the directory can have at most, from the records at the end of the archive."""
+    at = end.rfind(b"PK\x05\x06")
+    if at < 0 or len(end) < at + 20:
+        return 0  # zipfile will say that the end is missing
+    large = end.rfind(b"PK\x06\x06")
+    directory_bytes = int.from_bytes(end[at + 12 : at + 16], "little")
+    if directory_bytes == 0xFFFF_FFFF and large >= 0:
+        directory_bytes = int.from_bytes(end[large + 40 : large + 48], "little")
+    return directory_bytes // 46  # an entry takes 46 bytes and its name; zipfile reads as many as there is room for
+
+
+def foreign_reason(parts: list[zipfile.ZipInfo], comment: bytes = b"") -> str | None:
+    """Return why an archive was not written by torch for Distill, to follow "is not a ...", or None."""
+    matches = [_PART.fullmatch(info.filename) for info in parts]
+    names = [match["name"] for match in matches if match is not None]
+    if names.count("data.pkl") == 0:
+        return ": it is an archive of something else"
+    if any(".." in Path(info.filename).parts or info.filename.startswith("/") for info in parts):
+        return ": it names files outside itself"
+    if None in matches or len({match["folder"] for match in matches if match}) != 1:
+        return ": it holds parts that Distill never writes"
+    if len(set(names)) != len(names):
+        return ": it holds the same part twice"
+    if any(info.compress_type != zipfile.ZIP_STORED or info.flag_bits & _ENCRYPTED for info in parts):
+        return ": it holds compressed or encrypted data"
+    return ": it carries a comment" if comment else None
+
+
+def dishonest_reason(parts: list[zipfile.ZipInfo], size: int) -> str | None:
+    """Return in what the sizes of an archive's parts contradict its own size, or None."""
+    end = 0
+    for info in sorted(parts, key=lambda part: part.header_offset):
+        if info.file_size != info.compress_size:
+            return ": it claims parts of other sizes than it holds"
+        if info.header_offset < end:
+            return ": its parts overlap"
+        end = info.header_offset + _LOCAL_HEADER_BYTES + info.file_size
+    return f": it claims {end / 1e9:.1f} GB of data in a file of {size / 1e9:.3f} GB" if end > size else None
+
+
+def _damaged_part(archive: zipfile.ZipFile) -> str | None:
+    """Return the name of the first part whose checksum is wrong; torch itself does not check them."""
+    for info in archive.infolist():
+        try:
+            with archive.open(info) as part:
+                while part.read(_BLOCK_BYTES):
+                    pass
+        except zipfile.BadZipFile as exc:
+            if "CRC" in str(exc):
+                return info.filename
+            raise
+    return None

@@ -1,0 +1,246 @@
+"""Number format, memory layout and threads: chosen by a short measured trial on this machine.
+
+bfloat16 autocast halves the memory traffic and uses matrix units where a processor has them; on one without, it is
+slower than float32.  No table of processors says which is which as surely as a few timed steps do.  Plain float32 in
+the usual layout is the baseline, and is left only for something that is measurably faster.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from distill import paths
+from distill.config.training import AnyConfig
+from distill.errors import ConfigurationError
+from distill.files import read_json, write_json
+
+#: An alternative must take at most this share of the baseline's time to be chosen.
+_WORTH_IT = 0.95
+_TIMED_STEPS = 4
+#: Days after which a remembered choice is measured again.
+_MEMORY_DAYS = 30
+#: Threads under which fewer are not tried.
+_MANY_THREADS = 4
+
+
+@dataclass(frozen=True)
+class ComputePlan:
+    """How a run computes.
+
+    Attributes
+    ----------
+    precision
+        ``"float32"`` or ``"bfloat16"`` (autocast; weights stay float32).
+    channels_last
+        Memory layout of convolutions.
+    num_threads
+        Processor threads.
+    why
+        One sentence for the run's record.
+    trials
+        Milliseconds a step of what was measured.
+    """
+
+    precision: str = "float32"
+    channels_last: bool = False
+    num_threads: int = 1
+    why: str = "plain float32"
+    trials: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """A short name for people."""
+        layout = ", channels last" if self.channels_last else ""
+        return f"{self.precision}{layout}, {self.num_threads} thread{'s' if self.num_threads != 1 else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        data = asdict(self)
+        data["trials"] = [list(t) for t in self.trials]
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "ComputePlan":
+        """Rebuild from `to_dict`'s result; trials are not needed to compute and left out."""
+        return cls(
+            precision=str(data["precision"]),
+            channels_last=bool(data["channels_last"]),
+            num_threads=int(data["num_threads"]),
+            why=str(data["why"]),
+        )
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """Return the context of a forward pass."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def layout(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return a batch ``[B, C, F, T]`` in the chosen layout."""
+        return tensor.contiguous(memory_format=torch.channels_last) if self.channels_last else tensor
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        """Return the network with its convolutions in the chosen layout."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        prepared: nn.Module = model.to(memory_format=layout)  # type: ignore[call-overload]
+        return prepared
+
+
+@contextmanager
+def computing_threads(count: int | str) -> Iterator[None]:
+    """Compute with a number of threads inside the block, as before after it; ``"auto"`` is torch's own number.
+
+    That number is set explicitly as well: until somebody sets it, the matrix library chooses its own from call to
+    call, and sums come out in another order.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if isinstance(count, str) else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return a device: what ``name`` says, or for ``"auto"`` the best that is there.
+
+    Raises
+    ------
+    ConfigurationError
+        The device is unknown or not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as exc:
+        raise ConfigurationError(f"The device {name!r} cannot be used here. Choose auto or cpu.") from exc
+    return device
+
+
+def _candidates(config: AnyConfig, device: torch.device) -> list[ComputePlan]:
+    """Return what may be chosen under the user's wishes, the baseline first.
+
+    A precision that the user fixed comes in one layout, so that it also fixes the result to the last bit.
+    """
+    threads = config.num_threads if isinstance(config.num_threads, int) else torch.get_num_threads()
+    plain = ComputePlan(num_threads=threads)
+    half = replace(plain, precision="bfloat16", channels_last=True)
+    if config.precision == "bfloat16":
+        return [half]
+    can_half = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+    if config.precision == "float32" or not can_half:
+        return [plain]
+    return [plain, replace(plain, channels_last=True), half]
+
+
+def _step_ms(
+    speeds: list[ComputePlan], step: Callable[[ComputePlan], None], device: torch.device
+) -> list[tuple[ComputePlan, float]]:
+    """Return the milliseconds of a step in each way.
+
+    The ways take turns, and the quickest step of each counts: whatever else the computer does meanwhile only ever
+    makes a step slower, and must not decide.
+    """
+    times: dict[ComputePlan, list[float]] = {speed: [] for speed in speeds}
+    for _ in range(1 + _TIMED_STEPS):
+        for speed in speeds:
+            with computing_threads(speed.num_threads):
+                start = time.perf_counter()
+                step(speed)
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                times[speed].append(time.perf_counter() - start)
+    return [(speed, 1000 * min(taken[1:])) for speed, taken in times.items()]
+
+
+def choose_plan(
+    config: AnyConfig, device: torch.device, step: Callable[[ComputePlan], None], subject: str
+) -> ComputePlan:
+    """Return how a run should compute, measured on real steps of a throw-away copy of the network.
+
+    The answer is remembered on this machine, so that the same run started twice computes in the same way and gives
+    the same result.
+
+    Parameters
+    ----------
+    config
+        What the user fixed: precision and threads, or "auto".
+    device
+        Where the run computes.
+    step
+        Takes one training step in the way that it is given.
+    subject
+        A text that differs for networks and batches that differ in size.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, where the GPU has it
+    candidates = _candidates(config, device)
+    fixed = len(candidates) == 1 and (config.num_threads != "auto" or device.type != "cpu")
+    if fixed:
+        return replace(candidates[0], why=f"{candidates[0].name}: as the settings say")
+    key = _memory_key(config, device, subject)
+    remembered = _remembered(key)
+    if remembered is not None:
+        return remembered
+    timed = _step_ms(candidates, step, device)
+    best = _fastest(timed)
+    if config.num_threads == "auto" and device.type == "cpu" and best.num_threads >= _MANY_THREADS:
+        fewer = replace(best, num_threads=best.num_threads // 2)
+        halved = _step_ms([best, fewer], step, device)
+        timed += halved[1:]
+        best = _fastest(halved)
+    best = replace(best, why=_reason(best, timed), trials=tuple((s.name, round(t, 3)) for s, t in timed))
+    _remember(key, best)
+    return best
+
+
+def _memory_file() -> Path:
+    return paths.cache_dir() / "speed.json"
+
+
+def _memory_key(config: AnyConfig, device: torch.device, subject: str) -> str:
+    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {os.cpu_count()}"
+    parts = (subject, config.batch_size, config.precision, config.num_threads, torch.get_num_threads(), machine)
+    return " | ".join(map(str, (*parts, torch.__version__)))
+
+
+def _remembered(key: str) -> ComputePlan | None:
+    """Return an earlier answer, unless it is old: machines and drivers change."""
+    try:
+        entry = read_json(_memory_file())[key]
+        fresh = time.time() - float(entry["at"]) < _MEMORY_DAYS * 86_400
+        return ComputePlan.from_dict(entry["speed"]) if fresh else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(key: str, speed: ComputePlan) -> None:
+    try:
+        memory = read_json(_memory_file())
+    except (OSError, ValueError):
+        memory = {}
+    known = memory if isinstance(memory, dict) else {}
+    with suppress(OSError):
+        write_json(_memory_file(), {**known, key: {"at": time.time(), "speed": speed.to_dict()}})
+
+
+def _fastest(timed: list[tuple[ComputePlan, float]]) -> ComputePlan:
+    """Return the fastest, or the first where none is worth leaving it for."""
+    baseline, baseline_ms = timed[0]
+    speed, best_ms = min(timed, key=lambda item: item[1])
+    return speed if best_ms <= _WORTH_IT * baseline_ms else baseline
+
+
+def _reason(best: ComputePlan, timed: list[tuple[ComputePlan, float]]) -> str:
+    took = dict(timed)
+    others = ", ".join(f"{s.name} {t:.0f} ms" for s, t in timed if s != best)
+    return f"{best.name}: {took[best]:.0f} ms a step" + (f" (measured beside it: {others})" if others else "")

@@ -1,0 +1,1 @@
+"""Training data: the split into training and held-out sounds, and cached features."""

@@ -1,0 +1,172 @@
+"""The epoch functions for people who bring their own loop: thin adapters over `distill.training.steps.epoch`."""
+
+import math
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from distill.audio.complex_spectrogram import ComplexSpectrogram
+from distill.audio.spectrogram import AudioSpectrogram
+from distill.events import MetricsCallback
+from distill.models.families.complex_vae import ComplexVAEFamily
+from distill.models.families.family import ModelFamily
+from distill.models.families.infer_family import family_of
+from distill.models.families.vae import MelVAEFamily
+from distill.training.compute_plan import ComputePlan
+from distill.training.steps.epoch import train_steps, validate
+from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.step import TrainingStep
+
+VAEFamily = MelVAEFamily | ComplexVAEFamily
+
+
+def run_adapter_epoch(
+    family: ModelFamily,
+    weights: Mapping[str, float],
+    model: nn.Module,
+    loader: Iterable[Tensor],
+    optimizer: Optimizer,
+    device: torch.device | str,
+    clip_norm: float,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+) -> dict[str, float]:
+    """Train for one epoch outside a run; return the mean total and terms of its steps."""
+    target = torch.device(device)
+    batches = list(loader) if not hasattr(loader, "__len__") else loader
+    emit = callback or (lambda event: None)
+    meter = LossReader(family, 0, len(batches), weights, emit, emit)  # type: ignore[arg-type]
+    step = TrainingStep(family, model, optimizer, clip_norm, ComputePlan())
+    # Drawn from torch's own stream: the same after the same `torch.manual_seed`, and another for each epoch.
+    seed = int(torch.randint(2**62, ()))
+    train_steps(step, batches, meter, target, seed, cancel_event=cancel_event)
+    return meter.means()
+
+
+def train_epoch(
+    model: nn.Module,
+    train_loader: Iterable[Tensor],
+    optimizer: Optimizer,
+    spectrogram: AudioSpectrogram | ComplexSpectrogram,
+    kl_weight: float,
+    device: torch.device | str,
+    gradient_clip_norm: float,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+) -> dict[str, float]:
+    """Train a VAE for one epoch with a loop of one's own; return ``train_loss``, ``recon_loss`` and ``kl_loss``.
+
+    Parameters
+    ----------
+    model, optimizer
+        What is trained.
+    train_loader
+        Batches of waveforms ``[B, 1, N]`` or of features ``[B, C, F, T]``.
+    spectrogram
+        Representation of the family that the model belongs to.
+    kl_weight
+        Weight of the KL term in this epoch.
+    device
+        Where the model is.
+    gradient_clip_norm
+        Longest gradient that is followed.
+    callback
+        Takes each step's `StepMetrics`.
+    cancel_event
+        Ends the epoch before the next step.
+
+    Raises
+    ------
+    TrainingError
+        Fifty steps in a row had no finite loss.
+    """
+    family = _variational(model, spectrogram)
+    weights = family.weights(1.0) | {"kl_loss": kl_weight}
+    means = run_adapter_epoch(
+        family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
+    )
+    return {"train_loss": means["train_loss"], **_terms(family, means)}
+
+
+def validate_epoch(
+    model: nn.Module,
+    val_loader: Iterable[Tensor],
+    spectrogram: AudioSpectrogram | ComplexSpectrogram,
+    kl_weight: float,
+    device: torch.device | str,
+) -> dict[str, float]:
+    """Validate a VAE; return ``val_loss``, ``val_recon_loss``, ``val_kl_loss`` and the raw ``kl_divergence``."""
+    family = _variational(model, spectrogram)
+    weights = family.weights(1.0) | {"kl_loss": kl_weight}
+    found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
+    assert found is not None
+    return {
+        "val_loss": found.loss,
+        **{f"val_{name}": value for name, value in _terms(family, found.terms).items()},
+        "kl_divergence": float(found.figures.get("kl_divergence", math.nan)),
+    }
+
+
+def _variational(model: nn.Module, spectrogram: AudioSpectrogram | ComplexSpectrogram) -> VAEFamily:
+    family = family_of(model, spectrogram)
+    if not isinstance(family, MelVAEFamily | ComplexVAEFamily):
+        raise ValueError(f"{type(model).__name__} has no KL: use train_vqvae_epoch and validate_vqvae_epoch.")
+    return family
+
+
+def _terms(family: VAEFamily, terms: Mapping[str, float]) -> dict[str, float]:
+    """Return ``recon_loss`` and ``kl_loss``, not a number where no step was taken."""
+    if "kl_loss" not in terms:
+        return {"recon_loss": math.nan, "kl_loss": math.nan}
+    return {"recon_loss": family.reconstruction(terms), "kl_loss": terms["kl_loss"]}
+
+
+def train_vqvae_epoch(
+    model: nn.Module,
+    train_loader: Iterable[Tensor],
+    optimizer: Optimizer,
+    spectrogram: AudioSpectrogram,
+    commitment_weight: float,
+    device: torch.device | str,
+    gradient_clip_norm: float,
+    callback: MetricsCallback | None = None,
+    cancel_event: threading.Event | None = None,
+) -> dict[str, float]:
+    """Train a VQ-VAE for one epoch; return ``train_loss``, ``recon_loss`` and ``commit_loss``.
+
+    Parameters are those of `train_epoch`, with the weight of the commitment term in place of the KL weight.
+
+    Raises
+    ------
+    TrainingError
+        Fifty steps in a row had no finite loss.
+    """
+    family = family_of(model, spectrogram)
+    weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
+    return run_adapter_epoch(
+        family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
+    )
+
+
+def validate_vqvae_epoch(
+    model: nn.Module,
+    val_loader: Iterable[Tensor],
+    spectrogram: AudioSpectrogram,
+    commitment_weight: float,
+    device: torch.device | str,
+) -> dict[str, Any]:
+    """Validate a VQ-VAE; return ``val_loss``, ``val_recon_loss``, ``val_commit_loss`` and ``codebook_health``."""
+    weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
+    family = family_of(model, spectrogram)
+    found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
+    assert found is not None
+    return {
+        "val_loss": found.loss,
+        "val_recon_loss": found.terms.get("recon_loss", math.nan),
+        "val_commit_loss": found.terms.get("commit_loss", math.nan),
+        "codebook_health": found.figures.get("codebook_health", {}),
+    }

@@ -1,0 +1,1 @@
+"""One epoch of training: step, learning-rate schedule, loss reading, time estimate."""

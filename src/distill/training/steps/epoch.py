@@ -1,0 +1,108 @@
+"""One epoch: training steps and validation, for every family."""
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.models.families.family import ModelFamily
+from distill.training.compute_plan import ComputePlan
+from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.step import TrainingStep, features_of, step_randomness
+
+
+def train_steps(
+    step: TrainingStep,
+    batches: Iterable[Tensor],
+    meter: LossReader,
+    device: torch.device,
+    seed: int = 0,
+    first_step: int = 0,
+    after_step: Callable[[], None] | None = None,
+    cancel_event: threading.Event | None = None,
+) -> int:
+    """Train on batches; return how many steps of the epoch are done.
+
+    Parameters
+    ----------
+    step
+        Takes the steps.
+    batches
+        Waveforms ``[B, 1, N]`` or features ``[B, C, F, T]``.
+    meter
+        Takes the losses.
+    device
+        Where the network is.
+    seed, first_step
+        Seed of the random draws, and the number of the first step within the epoch.
+    after_step
+        Called after each step: moves the schedule on.
+    cancel_event
+        Ends the epoch before the next step.
+    """
+    step.model.train()
+    done = first_step
+    for number, batch in enumerate(batches, first_step):
+        if cancel_event is not None and cancel_event.is_set():
+            break
+        rate = float(step.optimizer.param_groups[0]["lr"])
+        with step_randomness(seed, meter.epoch, number, device):
+            features = features_of(step.family, batch, step.speed, device)
+            objective, total, skipped = step(features, meter.weights, number)
+        if after_step is not None:
+            after_step()
+        done = number + 1
+        meter.add(number, objective, total, skipped, rate)
+    meter.read()
+    return done
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What `validate` found: the total, each term, and what the family watches."""
+
+    loss: float
+    terms: dict[str, float]
+    figures: dict[str, Any]
+
+
+@torch.no_grad()
+def validate(
+    family: ModelFamily,
+    model: nn.Module,
+    batches: Iterable[Tensor],
+    weights: Mapping[str, float],
+    device: torch.device,
+    speed: ComputePlan,
+    cancel_event: threading.Event | None = None,
+) -> ValidationResult | None:
+    """Measure the objective in eval mode, each chunk counting the same; None when cancelled.
+
+    The network is left in the mode in which it was.
+    """
+    was_training = model.training
+    model.eval()
+    sums: list[Tensor] = []
+    details: list[Any] = []
+    names: tuple[str, ...] = ()
+    chunks = 0
+    try:
+        for batch in batches:
+            if cancel_event is not None and cancel_event.is_set():
+                return None
+            features = features_of(family, batch, speed, device)
+            with speed.autocast(device):
+                objective = family.objective(model, features, None)
+            names = tuple(objective.terms)
+            sums.append(torch.stack([t.detach().float() for t in objective.terms.values()]).cpu().double() * len(batch))
+            details.append(objective.detail)
+            chunks += len(batch)
+        terms = dict(zip(names, (torch.stack(sums).sum(0) / max(chunks, 1)).tolist(), strict=True)) if sums else {}
+        loss = sum(weights[name] * value for name, value in terms.items()) if terms else math.nan
+        return ValidationResult(loss, terms, family.validation_figures(details) if details else {})
+    finally:
+        model.train(was_training)

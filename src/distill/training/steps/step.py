@@ -1,0 +1,90 @@
+"""One training step: features, loss terms and weights, and the rule that a step which is not finite changes nothing."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from distill.models.families.family import ModelFamily, Objective
+from distill.training.compute_plan import ComputePlan
+
+
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """Return the total loss: the one place where terms and weights meet."""
+    parts = [weights[name] * term for name, term in terms.items()]
+    return torch.stack([part.float() for part in parts]).sum()
+
+
+def features_of(family: ModelFamily, batch: Tensor, speed: ComputePlan, device: torch.device) -> Tensor:
+    """Return a batch's features on the device: a waveform batch ``[B, 1, N]`` is turned into them."""
+    moved = batch.to(device, non_blocking=True)
+    return speed.layout(family.features(moved) if moved.ndim == 3 else moved)
+
+
+@contextmanager
+def step_randomness(seed: int, epoch: int, step: int, device: torch.device) -> Iterator[None]:
+    """Make all random draws inside the block a pure function of seed, epoch and step.
+
+    A resumed run then needs no random stream restored, and nobody else's draws can disturb a run.
+    """
+    state = np.random.SeedSequence([seed, epoch, step]).generate_state(2, np.uint32)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(int(state[0]) << 32 | int(state[1]))
+        yield
+
+
+class TrainingStep:
+    """A network, its optimizer, and the rule that a step which is not finite changes nothing.
+
+    Parameters
+    ----------
+    family, model, optimizer
+        What is trained.
+    clip_norm
+        Longest gradient (L2 norm) that is followed.
+    speed
+        Number format and layout.
+    """
+
+    def __init__(
+        self, family: ModelFamily, model: nn.Module, optimizer: Optimizer, clip_norm: float, speed: ComputePlan
+    ) -> None:
+        self.family, self.model, self.optimizer, self.speed = family, model, optimizer, speed
+        self._clip_norm = clip_norm
+        self._trained = [p for group in optimizer.param_groups for p in group["params"]]
+        self._fused = all(group.get("fused") for group in optimizer.param_groups)
+
+    def __call__(self, features: Tensor, weights: Mapping[str, float], step: int) -> tuple[Objective, Tensor, Tensor]:
+        """Take a step; return the objective, the total loss, and whether the step was left out (a device bool)."""
+        running = list(self.model.buffers())
+        before = [b.clone() for b in running]
+        with self.speed.autocast(features.device):
+            objective = self.family.objective(self.model, features, step)
+        total = weighted_sum(objective.terms, weights)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self._trained, self._clip_norm)
+        skipped = ~(torch.isfinite(total.detach()) & torch.isfinite(norm))
+        self._update(skipped)
+        with torch.no_grad():
+            for now, then in zip(running, before, strict=True):
+                now.copy_(torch.where(skipped, then, now))
+        return objective, total.detach(), skipped
+
+    def _update(self, skipped: Tensor) -> None:
+        """Update the weights unless the step is left out.
+
+        A fused optimizer takes that word as a tensor, as a gradient scaler gives it, so that a GPU is not waited
+        for at each step; for any other the answer is read.
+        """
+        if self._fused:
+            self.optimizer.grad_scale = None  # type: ignore[attr-defined]
+            self.optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+            del self.optimizer.grad_scale, self.optimizer.found_inf  # type: ignore[attr-defined]
+        elif not bool(skipped):
+            self.optimizer.step()

@@ -1,0 +1,104 @@
+"""``distill models ...`` and the commands that make sound, as a musician types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from distill import paths
+from distill.cli.app import main
+from distill.generation.history import GeneratedHistory
+from distill.generation.recipe import read_recipe
+from tests.models.test_fuzz import write_whole_files
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {path.name: path for path in write_whole_files(tmp_path_factory.mktemp("files"))}
+
+
+@pytest.fixture(autouse=True)
+def _own_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    """Run a command and return what it printed: on standard output, or as its one line of error."""
+    assert main(list(words)) == code
+    printed = capsys.readouterr()
+    if code:
+        assert len(printed.err.splitlines()) == 1
+        return printed.err
+    assert printed.err == ""
+    return printed.out
+
+
+def test_a_library_from_the_terminal(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "0 models" in said(capsys, "models", "list")
+    said(capsys, "models", "import", str(files["vae.distill"]), str(files["vqvae.distill"]))
+    (paths.models_dir() / "odd.distill").write_bytes(b"no model")
+    listed = said(capsys, "models", "list")
+    assert "3 models" in listed
+    assert "odd.distill  cannot be used: odd.distill is not a model file of Distill." in listed
+    rows = [json.loads(line) for line in said(capsys, "models", "list", "--json").splitlines()]
+    by_family = {row["family"]: row for row in rows}
+    assert set(by_family) == {"vae", "vqvae", ""}
+    one = by_family["vae"]["model_id"]
+    assert "2 models are called" in said(capsys, "models", "rename", "Bells", "Gongs", code=1)
+    said(capsys, "models", "rename", one, "Gongs")
+    assert "Name:     Gongs" in said(capsys, "models", "info", "gongs")
+    assert "restore" in said(capsys, "models", "delete", "Gongs")
+    assert "no model 'Gongs'" in said(capsys, "models", "info", "Gongs", code=1)
+    assert "no model" in said(capsys, "models", "restore", "Horns", code=1).lower()
+    said(capsys, "models", "restore", "Gongs")
+    copy = Path(said(capsys, "models", "export", "Gongs", str(tmp_path / "out")).strip())
+    assert copy.name == "Gongs.distill"
+    said(capsys, "models", "export", "odd.distill", str(tmp_path / "out"), code=1)
+    assert (paths.models_dir() / "odd.distill").read_bytes() == b"no model"
+
+
+def test_sounds_made_in_the_terminal_can_be_made_again(
+    files: dict[str, Path], sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out, source = str(files["vae.distill"]), str(tmp_path / "new"), str(sounds / "bell 1.wav")
+    new = said(capsys, "sample", model, "--count", "2", "--seed", "3", "--out", out, "--temperature", "0.5")
+    again = said(capsys, "sample", model, "--count", "2", "--seed", "3", "--out", out, "--format", "flac24", "--stereo")
+    assert [Path(line).name for line in new.splitlines()] == ["vae_seed3_00.wav", "vae_seed3_01.wav"]
+    assert soundfile.info(again.splitlines()[1]).channels == 2
+    second = Path(new.splitlines()[1])
+    remade = Path(said(capsys, "remake", str(second), str(tmp_path / "again.wav")).strip())
+    assert soundfile.read(remade)[0].tolist() == soundfile.read(second)[0].tolist()
+    changed = said(capsys, "transform", model, source, str(tmp_path / "t.ogg"), "--mix", "0.5", "--rate", "44100")
+    assert soundfile.info(changed.strip()).samplerate == 44_100
+    told = read_recipe(tmp_path / "t.ogg")
+    assert told is not None
+    assert (told.kind, told.dry_wet, told.source) == ("transformed", 0.5, source)
+    for name in ("r.wav", "r (2).wav"):
+        assert Path(said(capsys, "reconstruct", model, source, str(tmp_path / "r.wav")).strip()).name == name
+    assert [made.path.name for made in GeneratedHistory().list()][:3] == ["r (2).wav", "r.wav", "t.ogg"]
+    assert "does not say how it was made" in said(capsys, "remake", source, str(tmp_path / "x.wav"), code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["transform", "{model}", "{sound}", "out.aac"], ".wav, .flac, .ogg, .mp3"),
+        (["transform", "{model}", "{sound}", "out.wav", "--format", "mp3"], "must end in .mp3"),
+        (["transform", "{model}", "{sound}", "out.mp3", "--rate", "96000"], "44100, 48000 Hz"),
+        (["transform", "{model}", "{sound}", "out.wav", "--rate", "8000"], "--rate must be one of"),
+        (["transform", "{model}", "{sound}", "{sound}"], "OUT is IN"),
+        (["transform", "{model}", "{sound}", "out.wav", "--mix", "2"], "--mix"),
+        (["sample", "{model}", "--temperature", "9"], "--temperature"),
+        (["models", "shred", "x"], "shred"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_is_done(
+    words: list[str], complaint: str, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "any.distill"
+    model.touch()
+    assert main([word.format(model=model, sound=sounds / "bell 1.wav") for word in words]) == 2
+    assert complaint in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,311 @@
+import json
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from distill import __main__, __version__, diagnostics, paths
+from distill.cli.app import app, main
+from distill.config.training import RunConfig
+from distill.errors import NotEnoughSoundsError
+from distill.events import (
+    EpochMetrics,
+    Event,
+    PreparationProgress,
+    PreviewEvent,
+    StepMetrics,
+    TrainingCompleteEvent,
+    TrainingNotice,
+)
+
+STEP = StepMetrics(
+    epoch=0, step=1, total_steps=2, train_loss=0.5, recon_loss=0.4, kl_loss=12.5, kl_weight=0.001, learning_rate=1e-3,
+    step_time_s=0.01,
+)  # fmt: skip
+EPOCH = EpochMetrics(
+    epoch=0, total_epochs=3, train_loss=0.5, val_loss=0.625, val_recon_loss=0.6, val_kl_loss=0.1, kl_divergence=14.25,
+    overfitting_gap=0.25, learning_rate=1e-3, eta_seconds=200.0, elapsed_seconds=1.0, active_latents=41,
+)  # fmt: skip
+END = TrainingCompleteEvent(
+    total_epochs=3, total_time_s=61.0, final_train_loss=0.5, final_val_loss=0.625, best_val_loss=0.6, best_epoch=1
+)
+EVENTS: list[Event] = [
+    PreparationProgress("Decoding sounds", 1, 2),
+    PreparationProgress("Decoding sounds", 2, 2),
+    STEP,
+    TrainingNotice("overfitting", "The model begins to learn its sounds by heart."),
+    EPOCH,
+    PreviewEvent(epoch=0, audio_path="previews/preview_epoch0000_00.wav", sample_rate=48_000),
+    END,
+]
+
+
+class FakeEngine:
+    """Replays events in place of `distill.training.loop`, and remembers what it was asked for."""
+
+    def __init__(self, outcome: str = "finished", error: Exception | None = None) -> None:
+        self.outcome, self.error = outcome, error
+        self.asked: dict[str, Any] = {}
+        self.during: Callable[[threading.Event], None] = lambda cancel_event: None
+
+    def train(self, config: RunConfig, file_paths: list[Path], output_dir: Path, device: str, **rest: Any) -> Any:
+        self.asked = {"config": config, "files": file_paths, "device": device, **rest}
+        return self._replay(output_dir, rest["callback"], rest["cancel_event"])
+
+    def resume_run(self, run_dir: Path, **rest: Any) -> Any:
+        self.asked = {"run": run_dir, **rest}
+        return self._replay(run_dir, rest["callback"], rest["cancel_event"])
+
+    def _replay(self, output_dir: Path, callback: Callable[[Event], None], cancel_event: threading.Event) -> Any:
+        assert threading.current_thread() is threading.main_thread()  # signals arrive only there
+        for event in EVENTS:
+            callback(event)
+        self.during(cancel_event)
+        if self.error is not None:
+            raise self.error
+        outcome = "stopped" if cancel_event.is_set() else self.outcome
+        return {"outcome": outcome, "output_dir": output_dir}
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    fake = FakeEngine()
+    module = types.ModuleType("distill.training.loop")
+    module.train, module.resume_run = fake.train, fake.resume_run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "distill.training.loop", module)
+    return fake
+
+
+# --- the command line itself -------------------------------------------------------------------------------------
+
+
+def test_commands_are_those_that_the_entry_knows() -> None:
+    import typer
+
+    command: Any = typer.main.get_command(app)
+    assert set(command.commands) == __main__.COMMANDS
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"distill {__version__}\n"
+
+
+@pytest.mark.parametrize("command", sorted(__main__.COMMANDS))
+def test_each_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main([command, "--help"]) == 0
+    assert f"Example: distill {command} " in capsys.readouterr().out
+
+
+def test_help_of_settings_is_that_of_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in ("max_epochs", "device", "precision", "num_threads", "seed"):
+        assert RunConfig.__dataclass_fields__[name].metadata["help"] in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["train"], "--demo"),
+        (["train", "no-such-folder"], "no-such-folder"),
+        (["train", ".", "--epochs", "0"], "--epochs"),
+        (["train", ".", "--epochs", "many"], "--epochs"),
+        (["train", ".", "--family", "gan"], "one of vae"),
+        (["train", ".", "--preset", "wild"], "auto, conservative, balanced, aggressive"),
+        (["train", ".", "--precision", "float8"], "auto, float32, bfloat16"),
+        (["train", ".", "--threads", "0"], "from 1 to"),
+        (["train", ".", "--seed", "-1"], "--seed"),
+        (["resume", "no-such-run"], "no-such-run"),
+        (["sample", "no-such-model"], "no-such-model"),
+        (["strain", "."], "strain"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_code_2(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert __main__.main(arguments) == 2
+    printed = capsys.readouterr()
+    assert complaint in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_without_a_screen_the_window_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert __main__.main([]) == 1
+    assert "distill train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("with_folder", [True, False])
+def test_no_command_opens_the_window(with_folder: bool, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path | None] = []
+    module = types.ModuleType("distill.gui.app")
+
+    def run(folder: Path | None) -> int:
+        opened.append(folder)
+        return 7
+
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "distill.gui.app", module)
+    assert __main__.main([str(sounds)] if with_folder else []) == 7
+    assert opened == [sounds if with_folder else None]
+
+
+# --- train and resume, with an engine that replays events --------------------------------------------------------
+
+
+def test_train_gives_the_engine_what_was_asked_for(engine: FakeEngine, sounds: Path, tmp_path: Path) -> None:
+    options = ["--epochs", "3", "--preset", "aggressive", "--threads", "2", "--precision", "float32", "--seed", "5"]
+    out = tmp_path / "out"
+    assert main(["train", str(sounds), *options, "--name", "Glocken", "--device", "cpu", "--out", str(out)]) == 0
+    config = engine.asked["config"]
+    assert (config.family, config.max_epochs, config.preset, config.num_threads) == ("vae", 3, "aggressive", 2)
+    assert (config.precision, config.seed, config.device) == ("float32", 5, "cpu")
+    assert engine.asked["files"] == sorted(sounds.iterdir())
+    assert engine.asked["models_dir"] == paths.models_dir()
+    assert (engine.asked["dataset_name"], engine.asked["model_name"]) == ("bells", "Glocken")
+
+
+def test_bad_files_go_to_the_engine_too_and_do_not_count(engine: FakeEngine, sounds: Path) -> None:
+    (sounds / "broken.wav").write_bytes(b"RIFF, but no more")
+    assert main(["train", str(sounds)]) == 0
+    assert sounds / "broken.wav" in engine.asked["files"]
+    assert engine.asked["config"].preset == "conservative"
+
+
+def test_run_folder_is_made_in_the_data_folder_and_printed(
+    engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(sounds)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if str(paths.runs_dir()) in line]
+    assert line.startswith("4 sounds.")
+    assert line.endswith("bells")
+
+
+def test_demo_sounds(engine: FakeEngine) -> None:
+    assert main(["train", "--demo"]) == 0
+    assert len(engine.asked["files"]) >= 12
+    assert all(path.is_relative_to(paths.demo_dir()) for path in engine.asked["files"])
+    assert engine.asked["dataset_name"] == "Demo sounds"
+
+
+@pytest.mark.parametrize("where", ["", "runs/first"])
+def test_run_inside_the_folder_of_sounds_is_refused(
+    where: str, engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(sounds), "--out", str(sounds / where)]) == 2
+    assert "--out" in capsys.readouterr().err
+    assert engine.asked == {}
+
+
+def test_plain_lines(engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(sounds), "--epochs", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert lines == [
+        "Decoding sounds (2)",
+        "Warning: The model begins to learn its sounds by heart.",
+        "epoch 1/3  loss 0.5000, held out 0.6250  KL 14.2 (41 latents active)  3 min 20 s left",
+        "New sound: previews/preview_epoch0000_00.wav",
+        "Finished after 1 min 01 s; best held-out loss 0.6000 in epoch 2.",
+    ]
+
+
+def test_json_is_events_and_nothing_else(engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(sounds), "--json"]) == 0
+    printed = capsys.readouterr()
+    events = [json.loads(line) for line in printed.out.splitlines()]
+    assert [event["event"] for event in events] == [type(event).__name__ for event in EVENTS]
+    assert events[2] == {"event": "StepMetrics", **vars(STEP)}
+    assert str(paths.runs_dir()) in printed.err
+
+
+def test_stopped_run_says_how_to_go_on(
+    engine: FakeEngine, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.outcome = "stopped"
+    assert main(["train", str(sounds), "--out", str(tmp_path / "out")]) == 130
+    assert f'distill resume "{tmp_path / "out"}"' in capsys.readouterr().out
+
+
+def test_error_of_the_user_is_told_without_traceback(
+    engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.error = NotEnoughSoundsError("Two sounds are needed.\na.wav: empty")
+    assert main(["train", str(sounds)]) == 1
+    assert capsys.readouterr().err == "distill: Two sounds are needed.\na.wav: empty\n"
+
+
+def test_bug_goes_to_the_log(engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine.error = ZeroDivisionError("oops")
+    assert main(["train", str(sounds)]) == 1
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError: oops" in error
+    assert str(diagnostics.log_file()) in error
+    assert "Traceback" not in error
+    assert "Traceback" in diagnostics.log_file().read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_cancels(name: str, engine: FakeEngine, sounds: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(getattr(signal, name))
+
+    def interrupt(cancel_event: threading.Event) -> None:
+        os.kill(os.getpid(), getattr(signal, name))
+        assert cancel_event.wait(5)
+
+    engine.during = interrupt
+    assert main(["train", str(sounds)]) == 130
+    assert "Stopping" in capfd.readouterr().err
+    assert signal.getsignal(getattr(signal, name)) is before
+
+
+def test_resume_passes_the_new_length_on(engine: FakeEngine, tmp_path: Path) -> None:
+    assert main(["resume", str(tmp_path), "--epochs", "7"]) == 0
+    assert (engine.asked["run"], engine.asked["max_epochs"]) == (tmp_path, 7)
+    assert engine.asked["models_dir"] == paths.models_dir()
+
+
+# --- inspect, on real files --------------------------------------------------------------------------------------
+
+
+def test_inspect_lists_every_file_with_its_reason(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(sounds / "silent.wav", np.zeros(48_000), 48_000)
+    (sounds / "empty.wav").touch()
+    assert main(["inspect", str(sounds)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert lines[0].startswith("usable")
+    assert lines[0].endswith("bell 1.wav")
+    assert lines[4].startswith(f"left out {sounds / 'empty.wav'}: ")
+    assert lines[5].startswith(f"left out {sounds / 'silent.wav'}: ")
+    assert "silent" in lines[5].partition(": ")[2]
+    assert lines[6] == "4 usable sounds, 2 s together; 2 left out."
+
+
+def test_inspect_prints_one_line_a_file_whatever_its_name(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (sounds / "bell 1.wav").rename(sounds / "bell\nand \x1b[31mwhistle.wav")
+    assert main(["inspect", str(sounds)]) == 0
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == 5
+    assert r"bell\nand \x1b[31mwhistle.wav" in printed
+
+
+def test_inspect_says_when_there_is_too_little(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert "0 usable sounds" in printed.out
+    assert "at least two" in printed.err

@@ -1,0 +1,304 @@
+"""Making sound in the window: new sounds, transformed sounds, the list of what was made, and exports."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox
+from pytestqt.qtbot import QtBot
+
+from distill import paths
+from distill.audio.decoding.sound_file import write_wav
+from distill.generation.history import GeneratedHistory, generated_dir
+from distill.generation.recipe import read_recipe
+from distill.gui.generate.panel import GeneratePanel
+from distill.gui.widgets.dragging import file_drag
+from distill.gui.window.pages import MODELS
+from distill.gui.window.window import MainWindow
+from distill.library.model_library import ModelLibrary
+from distill.models import ModelMetadata, save_model_v2
+from distill.models.families.vqvae import VQVAEFamily
+from distill.playback.player import PlayerState
+from distill.training import VQVAEConfig
+from tests.gui.fakes import FakeDevice
+from tests.support.models import write_tone_model
+from tests.training.conftest import tone
+
+PATIENCE = 30_000
+
+
+@pytest.fixture(autouse=True)
+def _trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tone_model(tmp_path_factory.mktemp("model"), latent_dim=8, tones=4)
+
+
+@pytest.fixture
+def panel(window: MainWindow, model_file: Path, qtbot: QtBot) -> GeneratePanel:
+    """The panel of the window, with a model that was chosen on the page of models."""
+    ModelLibrary(paths.models_dir()).import_file(model_file)
+    window.pages.open_page(MODELS)
+    panel = window.making.panel
+    window.models.refresh()
+    qtbot.waitUntil(lambda: window.models_page.list.table.rowCount() == 1, timeout=PATIENCE)
+    window.models_page.list.show_model(ModelLibrary(paths.models_dir()).list()[0].path)
+    qtbot.waitUntil(lambda: panel.entry is not None, timeout=PATIENCE)
+    return panel
+
+
+def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
+    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
+    await_sounds(panel, qtbot, expected)
+
+
+def await_sounds(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
+    qtbot.waitUntil(lambda: panel.made.table.rowCount() == expected and panel.make.isEnabled(), timeout=PATIENCE)
+
+
+def files(panel: GeneratePanel) -> list[Path]:
+    return [sound.path for sound in panel.made.table.sounds]
+
+
+def drop(panel: GeneratePanel, paths: list[Path]) -> bool:
+    """Drop files on the form, as another program does; return whether they were taken."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    arguments = data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(panel.form.rect().center(), Qt.DropAction.CopyAction, *arguments)
+    panel.form.dragEnterEvent(enter)  # not sendEvent: what is not taken here goes on to the page and the window
+    if not enter.isAccepted():
+        return False
+    panel.form.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, *arguments))
+    return True
+
+
+def test_new_sounds_are_kept_heard_dragged_and_made_again(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    panel.new.count.setValue(3)
+    panel.new.seed.setValue(7)
+    make(panel, qtbot, 3)
+    made = files(panel)
+    assert [path.name for path in made] == ["Tones_seed7_00.wav", "Tones_seed7_01.wav", "Tones_seed7_02.wav"]
+    recipe = read_recipe(made[2])
+    assert recipe is not None
+    assert (recipe.seed, recipe.number, recipe.count) == (7, 2, 3)
+    assert [sound.path for sound in GeneratedHistory().list()] == made
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == made[0], timeout=PATIENCE)  # the first one, at once
+    assert panel.made.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("playing")
+
+    panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
+    drag = file_drag(panel.made.view)
+    assert drag is not None
+    assert [url.toLocalFile() for url in drag.mimeData().urls()] == [str(made[0])]
+    drag.deleteLater()
+
+    before = soundfile.read(made[0])[0]
+    made[0].unlink()
+    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    qtbot.waitUntil(made[0].exists, timeout=PATIENCE)
+    await_sounds(panel, qtbot, 3)
+    assert np.array_equal(soundfile.read(made[0])[0], before)
+    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    await_sounds(panel, qtbot, 4)  # beside one that is there comes a second one
+    assert files(panel)[0].name == "Tones_seed7_00 (2).wav"
+    assert files(panel)[0].read_bytes() != b""
+    assert np.array_equal(soundfile.read(files(panel)[0])[0], before)
+
+
+def test_everything_by_keyboard(window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot) -> None:
+    panel.new.count.setValue(2)
+    window.activateWindow()
+    panel.new.count.setFocus()
+    qtbot.waitUntil(panel.new.count.hasFocus)
+    modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    QTest.keyClick(panel.new.count, Qt.Key.Key_Return, modifiers)
+    await_sounds(panel, qtbot, 2)
+    view, playback, (first, second) = panel.made.view, window.playing.playback, files(panel)
+    qtbot.waitUntil(lambda: playback.status.path == first, timeout=PATIENCE)
+    view.setFocus()
+    QTest.keyClick(view, Qt.Key.Key_Down)  # walking plays
+    qtbot.waitUntil(lambda: playback.status.path == second, timeout=PATIENCE)
+    for state in (PlayerState.IDLE, PlayerState.PLAYING):  # Space stops what is heard, and plays what is not
+        QTest.keyClick(view, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda state=state: playback.status.state is state)  # type: ignore[misc]
+        assert playback.status.path == second
+    QTest.keyClick(view, Qt.Key.Key_S)
+    qtbot.waitUntil(lambda: [s.starred for s in GeneratedHistory().list()] == [False, True], timeout=PATIENCE)
+    QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
+    assert panel.made.filtered.rowCount() == 1
+    QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
+    panel.made.go_to(panel.made.table.sounds[1].recipe.id)
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: not second.exists() and "in the trash" in window.notices.text(), timeout=PATIENCE)
+    assert files(panel) == [first]
+    QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    await_sounds(panel, qtbot, 2)
+    assert second.exists()
+    assert files(panel) == [first, second]
+    assert [s.starred for s in GeneratedHistory().list() if s.path == second] == [True]
+
+
+def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot, tmp_path: Path
+) -> None:
+    source = tmp_path / "ten seconds.wav"
+    sound = np.concatenate([tone(n, 1.0) for n in range(10)])
+    write_wav(source, sound)
+    assert not drop(panel, [tmp_path / "a model.distill"])  # that is for the page
+    assert drop(panel, [source])
+    assert panel.make.text() == "Transform"
+    make(panel, qtbot, 1)
+    assert files(panel)[0].name == "ten-seconds_through_Tones_100.wav"
+    target = tmp_path / "out"
+    target.mkdir()
+    panel.made.go_to(panel.made.table.sounds[0].recipe.id)
+    for name in ("ten-seconds_through_Tones_100.flac", "ten-seconds_through_Tones_100 (2).flac"):
+        QTest.mouseClick(panel.made.export, Qt.MouseButton.LeftButton)
+        dialog = window.findChild(QDialog, "exportDialog")
+        assert dialog is not None
+        for combo, value in (("exportFormat", "flac24"), ("exportRate", 48_000), ("exportChannels", False)):
+            box = dialog.findChild(QComboBox, combo)
+            assert box is not None
+            box.setCurrentIndex(box.findData(value))
+        dialog.set_folder(target)  # type: ignore[attr-defined]
+        QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
+        qtbot.waitUntil(lambda name=name: f"Exported {name}" in window.notices.text(), timeout=PATIENCE)  # type: ignore[misc]
+        qtbot.waitUntil(lambda: window.findChild(QDialog, "exportDialog") is None, timeout=PATIENCE)
+    audio, rate = soundfile.read(target / name)
+    assert (rate, len(audio)) == (48_000, len(sound))
+    assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()
+    assert read_recipe(target / name) == panel.made.table.sounds[0].recipe
+    assert window.making.choices.options.format == "flac24"
+
+
+def test_sounds_that_are_sent_through_together_stay_in_their_order(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot, tmp_path: Path
+) -> None:
+    sources = [tmp_path / f"{name}.wav" for name in "zab"]
+    for number, source in enumerate(sources):
+        write_wav(source, tone(number, 0.2))
+    sources[1].write_bytes(b"RIFF no sound")
+    assert drop(panel, sources)
+    make(panel, qtbot, 2)
+    expected = ["z_through_Tones_100.wav", "b_through_Tones_100.wav"]
+    assert [path.name for path in files(panel)] == expected
+    assert [sound.path.name for sound in GeneratedHistory().list()] == expected
+    told = [sound.recipe for sound in panel.made.table.sounds]
+    assert [(one.number, one.count) for one in told] == [(0, 3), (1, 3)]
+    assert [read_recipe(path) for path in files(panel)] == told
+
+
+def test_mp3_has_no_96_khz(window: MainWindow, panel: GeneratePanel, qtbot: QtBot, device: FakeDevice) -> None:
+    panel.new.count.setValue(1)
+    make(panel, qtbot, 1)
+    panel.made.exporting_requested.emit(list(panel.made.table.sounds))
+    dialog = window.findChild(QDialog, "exportDialog")
+    assert dialog is not None
+    kind, rate = dialog.format, dialog.rate  # type: ignore[attr-defined]
+    rate.setCurrentIndex(rate.findData(96_000))
+    kind.setCurrentIndex(kind.findData("mp3"))
+    assert [rate.itemData(row) for row in range(rate.count())] == [44_100, 48_000]
+    assert rate.currentData() == 48_000
+    buttons = dialog.findChild(QDialogButtonBox)
+    assert buttons is not None
+    buttons.button(QDialogButtonBox.StandardButton.Cancel).click()
+    qtbot.waitUntil(lambda: window.findChild(QDialog, "exportDialog") is None, timeout=PATIENCE)
+
+
+def test_cancelling_keeps_what_is_ready(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    panel.new.count.setValue(64)
+    panel.make.setFocus()
+    QTest.keyClick(panel.make, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: panel.made.table.rowCount() > 0, timeout=PATIENCE)
+    assert window.focusWidget() is panel.cancel
+    assert not panel.make.isEnabled()
+    assert panel.foot.progress.isVisible()
+    assert panel.foot.doing.text() != ""
+    QTest.keyClick(panel.cancel, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: panel.make.isEnabled(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
+    assert 0 < panel.made.table.rowCount() < 64
+    assert not panel.foot.progress.isVisible()
+    assert window.focusWidget() is panel.make
+
+
+def test_what_cannot_be_made_is_told_in_a_sentence(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot, tmp_path: Path
+) -> None:
+    bad, good = tmp_path / "bad.wav", tmp_path / "good.wav"
+    bad.write_bytes(b"RIFF no sound")
+    write_wav(good, tone(1, 0.5))
+    assert drop(panel, [bad, good])
+    make(panel, qtbot, 1)  # the one that can be used
+    qtbot.waitUntil(lambda: window.notices.text().startswith("One sound cannot be used: bad.wav"), timeout=PATIENCE)
+    good.unlink()
+    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    qtbot.waitUntil(lambda: "cannot be used again" in window.notices.text(), timeout=PATIENCE)
+    qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
+    assert panel.entry is not None
+    panel.entry.path.write_bytes(b"no model")
+    panel.modes[0].click()
+    panel.show_model(panel.entry)
+    window.making.panel.model_changed.emit(panel.entry)
+    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
+    assert panel.made.table.rowCount() == 1
+
+
+def test_a_family_that_makes_no_new_sounds_only_transforms(
+    window: MainWindow, panel: GeneratePanel, tmp_path: Path
+) -> None:
+    assert panel.modes[0].isEnabled()
+    config = VQVAEConfig(codebook_size=16)
+    family = VQVAEFamily(config)
+    network = family.build().eval()
+    folder = tmp_path / "vq"
+    save_model_v2(network, family.spectrogram_config, config, None, ModelMetadata(name="Codes"), folder)
+    entry = ModelLibrary(folder).list()[0]
+    panel.show_model(entry)
+    assert not panel.modes[0].isEnabled()
+    assert panel.modes[1].isChecked()
+    assert "transform" in panel.status.text()
+    assert not panel.make.isEnabled()
+    panel.take_sources([tmp_path / "x.wav"])
+    assert panel.make.isEnabled()
+
+
+def test_the_seed_that_is_shown_is_the_one_that_counts(window: MainWindow) -> None:
+    form = window.making.panel.new
+    shown = form.seed.value()
+    assert form.wish().seed == shown
+    second = form.wish().seed
+    assert second == form.seed.value() != shown  # not the same sounds again
+    form.seed.setValue(5)
+    assert form.wish().seed == 5
+    form.lock.setChecked(True)
+    assert form.wish().seed == 5
+    form.lock.setChecked(False)
+    form.dice.click()
+    thrown = form.seed.value()
+    assert form.wish().seed == thrown
+
+
+def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:
+    making = window.making
+    making.restore({"count": 9, "temperature": 0.7, "mix": 40, "format": "ogg", "rate": 44_100, "stereo": True,
+                    "folder": str(tmp_path)})  # fmt: skip
+    assert making.settings() == {
+        "count": 9, "temperature": 0.7, "mix": 40, "format": "ogg", "rate": 44_100, "stereo": True,
+        "folder": str(tmp_path),
+    }  # fmt: skip
+    making.restore({"count": "x", "format": "mp3", "rate": 96_000, "folder": 3, "mix": None})
+    assert making.settings()["count"] == 9
+    assert making.choices.options.format == "ogg"

@@ -1,0 +1,166 @@
+"""The list of made sounds beside the form: after a restart, in its order, as a source, and on the disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from distill.audio.decoding.sound_file import write_wav
+from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
+from distill.generation.recipe import NEW, TRANSFORMED, Recipe
+from distill.generation.service import ListedSound
+from distill.gui.generate.panel import GeneratePanel
+from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.window import SMALLEST_SIZE, MainWindow
+from distill.library.model_library import ModelLibrary
+from distill.playback.player import Player
+from distill.settings import WindowSettings
+from tests.gui.conftest import FileManager, close
+from tests.gui.fakes import FakeDevice, FakeEngine
+from tests.support.models import write_tone_model
+from tests.training.conftest import tone
+
+Rows = QItemSelectionModel.SelectionFlag
+
+
+def recipe(number: int, seed: int = 7, count: int = 3, kind: str = NEW) -> Recipe:
+    return Recipe(kind, "ab" * 16, "Tones", seed=seed if kind == NEW else 0, count=count, number=number)
+
+
+def keep(recipes: list[Recipe]) -> list[Path]:
+    """Write made sounds as the program keeps them, and return their files."""
+    made = []
+    for n, one in enumerate(recipes):
+        path = generated_dir() / f"{one.kind}_seed{one.seed}_{one.number:02d} {n}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_wav(path, tone(n, 0.1))
+        made.append(GeneratedEntry(path, one))
+    GeneratedHistory().add(made)
+    return [sound.path for sound in made]
+
+
+def names(panel: GeneratePanel) -> list[str]:
+    return [sound.path.name for sound in panel.made.table.sounds]
+
+
+@pytest.fixture
+def made(window: MainWindow, qtbot: QtBot) -> tuple[GeneratePanel, list[Path]]:
+    """The panel with a batch of three sounds, none of which is chosen."""
+    files = keep([recipe(n) for n in range(3)])
+    window.pages.open_page(MODELS)
+    panel = window.making.panel
+    qtbot.waitUntil(lambda: panel.made.table.rowCount() == 3, timeout=10_000)
+    panel.made.view.clearSelection()
+    return panel, files
+
+
+@pytest.fixture
+def restarted(
+    qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MainWindow]:
+    """The window as the program starts it: its frame first, on the page on which it was closed."""
+    keep([recipe(n) for n in range(3)])
+    WindowSettings(page=MODELS).save()
+    monkeypatch.setattr(MainWindow, "comes_in_steps", True)
+    window = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
+    with qtbot.waitSignal(window.ready, timeout=20_000):
+        window.show()
+    yield window
+    close(qtbot, window)
+
+
+def test_made_sounds_are_there_after_a_restart_on_their_page(restarted: MainWindow, qtbot: QtBot) -> None:
+    assert restarted.pages.currentWidget() is restarted.models_page
+    qtbot.waitUntil(lambda: restarted.making.panel.made.filtered.rowCount() == 3, timeout=10_000)
+    assert restarted.making.panel.made.view.isVisible()
+
+
+def test_use_selected_takes_what_is_seen_to_be_chosen(
+    loaded: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot
+) -> None:
+    panel, files = made
+    transform, view = panel.transform, panel.made.view
+    QTest.mouseClick(panel.modes[1], Qt.MouseButton.LeftButton)
+    assert not transform.use.isEnabled()
+    assert "none are" in transform.use.toolTip()
+
+    loaded.pages.open_page(TRAINING)
+    loaded.browser.view.selectAll()
+    trained_on = [row.path for row in loaded.browser.view.selected_rows() if row.entry is not None]
+    assert len(trained_on) > 1
+    loaded.pages.open_page(MODELS)
+    assert "Training page" in transform.use.toolTip()
+    QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
+    assert list(transform.sources) == trained_on
+
+    view.setCurrentIndex(panel.made.filtered.index(1, 0))
+    assert transform.use.toolTip().startswith("Take the sound that is chosen under Made sounds")
+    assert files[1].name in transform.use.toolTip()
+    QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
+    assert list(transform.sources) == files[1:2]
+    view.selectionModel().select(panel.made.filtered.index(2, 0), Rows.Select)
+    assert "2 sounds" in transform.use.toolTip()
+    QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
+    assert list(transform.sources) == files[1:]
+
+    panel.made.filter.setText("no such sound")  # what is hidden is not what is meant
+    QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
+    assert list(transform.sources) == trained_on
+
+
+def test_a_batch_is_listed_in_its_own_order_under_newer_ones(window: MainWindow, qtbot: QtBot) -> None:
+    recipes = [
+        *[recipe(n) for n in range(3)],
+        *[recipe(n, kind=TRANSFORMED) for n in range(2)],
+        recipe(0, count=1, kind=TRANSFORMED),
+        *[recipe(n) for n in range(2)],  # the same again, and cancelled
+        recipe(1),  # made again
+    ]
+    files = keep(recipes)
+    expected = [path.name for path in (files[8], *files[6:8], files[5], *files[3:5], *files[:3])]
+    assert [sound.path.name for sound in GeneratedHistory().list()] == expected
+    window.pages.open_page(MODELS)
+    panel = window.making.panel
+    qtbot.waitUntil(lambda: names(panel) == expected, timeout=10_000)
+
+    panel.made.table.set_sounds([])
+    for path, one in zip(files, recipes, strict=True):  # as they come while they are made
+        panel.made.table.add(ListedSound(GeneratedEntry(path, one), 0.1))
+    assert names(panel) == expected
+
+
+@pytest.mark.parametrize("size", [SMALLEST_SIZE, (1280, 800)])
+def test_the_list_stays_where_it_is_when_the_form_changes(
+    window: MainWindow, size: tuple[int, int], qapp: QApplication, tmp_path: Path
+) -> None:
+    write_tone_model(tmp_path, latent_dim=8, tones=4)
+    window.pages.open_page(MODELS)
+    window.resize(*size)
+    panel, positions = window.making.panel, set()
+    panel.show_model(ModelLibrary(tmp_path).list()[0])
+    assert panel.entry is not None
+    for sources in ((), (Path("a.wav"),), (Path("a.wav"), Path("b.wav"))):
+        panel.transform.set_sources(sources)
+        for mode in panel.modes:
+            QTest.mouseClick(mode, Qt.MouseButton.LeftButton)
+            for _ in range(3):  # a layout asks for the next one
+                qapp.processEvents()
+            positions.add((panel.made.export.mapTo(window, panel.made.export.rect().topLeft()), panel.made.height()))
+    assert len(positions) == 1
+
+
+def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]], file_manager: FileManager) -> None:
+    panel, files = made
+    index = panel.made.filtered.index(1, 0)
+    assert str(files[1]) in index.data(Qt.ItemDataRole.ToolTipRole).splitlines()
+    panel.made.view.setCurrentIndex(index)
+    show = panel.made.make_menu().findChild(QAction, "made reveal")
+    assert show is not None
+    assert (show.text(), show.isEnabled()) == ("Show in folder", True)
+    show.trigger()
+    assert file_manager.shown == [str(generated_dir())]

@@ -1,0 +1,91 @@
+"""The sounds that models made to be heard by: they go with their models, and never fill the disk."""
+
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from distill import paths
+from distill.audio.decoding.sound_file import write_wav
+from distill.generation import audition
+from distill.generation.audition import find_probes, tidy_probes
+from distill.gui.window.window import MainWindow
+from distill.library.model_entry import ModelEntry
+from distill.library.model_library import ModelLibrary
+from tests.gui.fakes import tone
+from tests.library.test_model_library import bells, write_model
+
+HOUR_NS = 3_600 * 10**9
+
+
+@pytest.fixture
+def models() -> tuple[ModelEntry, ...]:
+    """Four models, of which each has made a sound."""
+    library = ModelLibrary(paths.models_dir())
+    for n in range(4):
+        write_model(library.folder / f"model {n}.distill", bells(name=f"Model {n}", model_id=f"{n}" * 32))
+    listed = tuple(sorted(library.list(), key=lambda entry: entry.path.name))
+    for entry in listed:
+        write_wav(sound_of(entry), tone(0.1))
+    return listed
+
+
+def sound_of(entry: ModelEntry) -> Path:
+    return paths.cache_dir() / "probes" / f"{entry.path.stem.replace(' ', '-')} {entry.mtime_ns:x}.wav"
+
+
+def kept(models: Iterable[ModelEntry]) -> list[bool]:
+    return [sound_of(entry).is_file() for entry in models]
+
+
+def test_sounds_go_with_their_models_and_when_these_change(models: tuple[ModelEntry, ...]) -> None:
+    other = sound_of(models[0]).with_suffix(".txt")
+    other.write_text("not ours")
+    tidy_probes([models[0], models[1], replace(models[2], mtime_ns=models[2].mtime_ns + 1)])
+    assert kept(models) == [True, True, False, False]
+    assert other.exists()
+    tidy_probes([])
+    assert kept(models) == [False] * 4
+    other.unlink()
+    other.parent.rmdir()
+    tidy_probes(models)  # nothing was ever made
+
+
+def test_what_was_used_longest_ago_goes_first(models: tuple[ModelEntry, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    written = sound_of(models[0]).stat().st_mtime_ns - 10 * HOUR_NS
+    for age, entry in enumerate(models):
+        os.utime(sound_of(entry), ns=(written - age * HOUR_NS, written))
+    assert find_probes(models[3]).sounds[0].path == sound_of(models[3])  # it is looked at: used now
+    assert sound_of(models[3]).stat().st_mtime_ns == written  # its picture need not be drawn anew
+    monkeypatch.setattr(audition, "MOST_KEPT", 2)
+    tidy_probes(models)
+    assert kept(models) == [True, False, False, True]
+
+
+def test_the_window_tidies_up_off_its_thread(
+    models: tuple[ModelEntry, ...], window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(entries: Iterable[ModelEntry]) -> None:
+        tidy_probes(entries)
+        threads.append(threading.current_thread())
+
+    monkeypatch.setattr("distill.gui.library.audition_presenter.tidy_probes", noted)
+    stale = sound_of(models[0]).with_name("a-model-of-long-ago 1.wav")
+    write_wav(stale, tone(0.1))
+    window.models.refresh()
+    qtbot.waitUntil(lambda: bool(threads), timeout=10_000)
+    assert not stale.exists()
+    assert kept(models) == [True] * 4
+    window.models.refresh()
+    qtbot.waitUntil(lambda: not window.models.worker.is_busy, timeout=10_000)
+    models[1].path.unlink()
+    window.models.refresh()
+    qtbot.waitUntil(lambda: len(threads) == 2, timeout=10_000)  # not for the list in between, which brought nothing new
+    assert kept(models) == [True, False, True, True]
+    assert threading.main_thread() not in threads

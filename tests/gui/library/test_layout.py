@@ -1,0 +1,130 @@
+"""The page of the models in the smallest screen that Distill is made for: nothing on it is cut off."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import (
+    QApplication,
+    QStyleOptionViewItem,
+)
+from pytestqt.qtbot import QtBot
+
+from distill import paths
+from distill.generation.recipe import MOST_COUNT
+from distill.gui.library.delegate import CURVE_WIDTH, ModelDelegate
+from distill.gui.library.model import ENTRY_ROLE
+from distill.gui.widgets import theme
+from distill.gui.widgets.icons import SIDE
+from distill.gui.widgets.row_painting import two_lines, whole_facts
+from distill.gui.window.pages import MODELS
+from distill.gui.window.window import SMALLEST_SIZE, MainWindow
+from distill.library.model_entry import ModelEntry
+from tests.gui.cut_off import cut_off
+from tests.library.test_model_library import bells, write_model
+
+SMALL = SMALLEST_SIZE
+
+
+@pytest.fixture
+def page(window: MainWindow, qtbot: QtBot) -> MainWindow:
+    """The page in a small window, with more models than fit, so that the list has a scroll bar."""
+    folder = paths.models_dir()
+    for n in range(8):
+        metadata = bells(
+            name=f"Glass bells {n}", model_id=f"{n}" * 32, final_val_loss=0.1234 + n, dataset_file_count=312,
+            training_epochs=1200, save_date="2026-09-27T12:34:00+00:00", training_date="2026-09-27T12:04:00+00:00",
+        )  # fmt: skip
+        write_model(folder / f"model {n}.distill", metadata)
+    (folder / "broken.distill").write_bytes(b"no model")
+    window.pages.open_page(MODELS)
+    window.resize(*SMALL)
+    qtbot.waitUntil(lambda: not window.models.worker.is_busy and window.models_page.list.table.rowCount() == 9)
+    assert (window.width(), window.height()) == SMALL
+    return window
+
+
+def entries(window: MainWindow) -> dict[str, ModelEntry]:
+    """Return a model of each family, and one that cannot be used."""
+    listed = window.models_page.list.table.entries
+    good = next(entry for entry in listed if entry.problem is None)
+    without_codes = replace(good, facts=replace(good.facts, family="vae", codebook=None))
+    broken = next(entry for entry in listed if entry.problem is not None)
+    return {"vae": without_codes, "vqvae": good, "broken": broken}
+
+
+def states(window: MainWindow) -> Iterator[str]:
+    """Show the panel that makes sound in all that it can look like."""
+    panel = window.making.panel
+    panel.new.count.setValue(MOST_COUNT)
+    panel.new.seed.setValue(999_999)
+    for name, entry in {**entries(window), "none": None}.items():
+        window.models_page.detail.show_model(entry)
+        panel.show_model(entry)
+        for mode in reversed(panel.modes):  # last the new sounds, from which the next model may lead away
+            if mode.isEnabled():
+                mode.click()
+            for sources in ((), (Path("a recording with a long name.wav"), Path("b.wav"))):
+                panel.transform.set_sources(sources)
+                for is_busy in (False, True):
+                    panel.show_busy(is_busy, "Sending a recording with a long name.wav through the model, 2 of 12")
+                    yield f"{name}, {mode.text()}, {len(sources)} sounds, busy: {is_busy}"
+                panel.show_busy(False)
+
+
+def test_nothing_is_cut_off_in_a_small_window(page: MainWindow, qapp: QApplication) -> None:
+    found: dict[str, list[str]] = {}
+    lists: dict[str, int] = {}
+    for state in states(page):
+        for _ in range(3):  # a layout asks for the next one
+            qapp.processEvents()
+        if problems := cut_off(page.models_page):
+            found[state] = problems
+        top = page.models_page.list.mapTo(page, page.models_page.list.rect().topLeft()).y()
+        form = page.making.panel.form
+        assert form.mapTo(page, form.rect().topLeft()).y() == top, state  # the columns begin on one line
+        below = page.making.panel.made.y()
+        assert lists.setdefault(state.split(",")[0], below) == below, state  # the list stays where it is
+    assert found == {}
+
+
+def option_of(window: MainWindow, row: int) -> QStyleOptionViewItem:
+    view = window.models_page.list.view
+    option = QStyleOptionViewItem()
+    view.initViewItemOption(option)
+    option.rect = view.visualRect(view.model().index(row, 0))
+    return option
+
+
+def test_rows_say_all_facts_in_whole_words(page: MainWindow) -> None:
+    models = page.models_page.list
+    assert models.view.verticalScrollBar().isVisible()
+    for row in range(models.rows.rowCount()):
+        entry, option = models.rows.index(row, 0).data(ENTRY_ROLE), option_of(page, row)
+        lines = ModelDelegate.lines(entry, models.table, option)
+        facts = [fact for line in models.table.facts(entry) for fact in line]
+        if entry.problem is None:
+            assert len(facts) == 6
+            assert lines == tuple(" · ".join(line) for line in models.table.facts(entry))
+        else:
+            assert " ".join(lines).split() == " ".join(facts).split()
+        room = option.rect.width() - 2 * theme.GAP - SIDE - theme.GAP  # star and margins
+        room -= CURVE_WIDTH + theme.GAP if entry.problem is None else 0
+        assert [line for line in lines if option.fontMetrics.horizontalAdvance(line) > room] == []
+
+
+def test_what_does_not_fit_goes_whole_and_last_first(qapp: QApplication) -> None:
+    metrics = QFontMetrics(qapp.font())
+    facts = ["best 0.1", "", "codes 62% used", "more"]
+    whole = "best 0.1 · codes 62% used · more"
+    assert whole_facts(facts, metrics, metrics.horizontalAdvance(whole)) == whole
+    assert whole_facts(facts, metrics, metrics.horizontalAdvance(whole) - 1) == "best 0.1 · codes 62% used"
+    assert whole_facts(facts, metrics, 1) == "best 0.1"
+    assert whole_facts([], metrics, 100) == ""
+    sentence = "It was made by a newer version of Distill"
+    assert two_lines(sentence, metrics, metrics.horizontalAdvance("It was made by a")) == (
+        "It was made by a", "newer version of Distill",
+    )  # fmt: skip
+    assert two_lines("word", metrics, 1) == ("word", "")

@@ -1,0 +1,141 @@
+"""What a run has written, marked on its curves, and curves saved to files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog
+from pytestqt.qtbot import QtBot
+
+from distill.events import PreviewEvent
+from distill.gui.engine.session import Session
+from distill.gui.plots.panel import PlotsPanel
+from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews, free_name
+from distill.gui.widgets import theme
+from distill.gui.widgets.background import end_tasks
+from distill.gui.widgets.notices import NoticeBar
+from distill.history import MetricsHistory
+from tests.gui.fakes import FakeEngine, epoch_end, step
+
+
+@dataclass
+class Desk:
+    """The presenter and what it stands between."""
+
+    owner: QObject
+    plots: PlotsPanel
+    runs: Session
+    notices: NoticeBar
+    played: list[Path] = field(default_factory=list)
+    presenter: PlotsPresenter = None  # type: ignore[assignment]
+
+
+@pytest.fixture
+def desk(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    theme.install(qapp)
+    plots, owner = PlotsPanel(), QObject()
+    qtbot.addWidget(plots)
+    notices = NoticeBar()
+    qtbot.addWidget(notices)
+    made = Desk(owner, plots, Session(FakeEngine(), owner), notices)
+    made.presenter = PlotsPresenter(plots, made.runs, made.played.append, notices, owner)
+    made.runs.folder = tmp_path / "run"
+    (made.runs.folder / "checkpoints").mkdir(parents=True)
+    history = MetricsHistory()
+    for epoch in range(3):
+        history.add_step(step(epoch, 0))
+        history.add_epoch(epoch_end(epoch, 3))
+    with qtbot.waitExposed(plots):
+        plots.show()
+    plots.show_history(history, None)
+    yield made
+    made.presenter.close()
+    end_tasks(owner)
+    notices.forget_all()
+    owner.deleteLater()
+
+
+def test_previews_are_marked_as_they_come_and_a_click_plays_the_first(desk: Desk, tmp_path: Path) -> None:
+    for name in ("recon_epoch0001_recon_00.wav", "preview_epoch0001_00.wav", "preview_epoch0001_01.wav"):
+        desk.runs.bridge.preview_made.emit(PreviewEvent(1, str(tmp_path / name), 48_000))
+    assert list(desk.plots.loss.overlay.previews) == [2.0]
+    assert "preview_epoch0001_00.wav" in desk.plots.loss.overlay.previews[2.0]
+    desk.plots.preview_requested.emit(1)
+    desk.plots.preview_requested.emit(2)
+    assert desk.played == [tmp_path / "preview_epoch0001_00.wav"]
+    desk.runs.new_run_began.emit()
+    assert desk.plots.loss.overlay.previews == {}
+
+
+def test_a_family_without_new_sounds_plays_its_reconstruction(tmp_path: Path) -> None:
+    names = ("recon_epoch0003_orig_00.wav", "recon_epoch0003_recon_01.wav", "recon_epoch0003_recon_00.wav")
+    assert first_previews((3, tmp_path / name) for name in names) == {3: tmp_path / "recon_epoch0003_recon_00.wav"}
+
+
+def test_checkpoints_are_those_that_lie_in_the_folder(desk: Desk, qtbot: QtBot) -> None:
+    folder = desk.runs.folder
+    assert folder is not None
+    for name in ("checkpoint_epoch0000.pt", "checkpoint_epoch0002.pt", ".checkpoint_epoch0001.pt.x.part", "notes.pt"):
+        (folder / "checkpoints" / name).touch()
+    assert checkpoint_epochs(folder) == [0, 2]
+    assert checkpoint_epochs(folder / "nowhere") == []
+    desk.runs.bridge.epoch_finished.emit(epoch_end(2, 3))
+    qtbot.waitUntil(lambda: list(desk.plots.loss.overlay.checkpoints) == [1.0, 3.0])
+    (folder / "checkpoints" / "checkpoint_epoch0000.pt").unlink()
+    desk.runs.bridge.epoch_finished.emit(epoch_end(2, 3))
+    qtbot.waitUntil(lambda: list(desk.plots.loss.overlay.checkpoints) == [3.0])
+
+
+def test_the_menu_of_a_plot_saves_a_picture_under_a_free_name(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "run Loss.png").write_text("mine")
+    desk.presenter._folder = tmp_path
+    action, *_ = desk.plots.loss.header.menu_button.menu().actions()
+    action.trigger()
+    dialog = desk.plots.findChild(QFileDialog, "saveCurvesDialog")
+    assert dialog is not None
+    assert not dialog.testOption(QFileDialog.Option.DontConfirmOverwrite)
+    assert [Path(name).name for name in dialog.selectedFiles()] == ["run Loss 2.png"]
+    dialog.accept()
+    qtbot.waitUntil(lambda: (tmp_path / "run Loss 2.png").exists())
+    assert QImage(str(tmp_path / "run Loss 2.png")).width() >= 1600
+    assert (tmp_path / "run Loss.png").read_text() == "mine"
+    qtbot.waitUntil(lambda: "run Loss 2.png" in desk.notices.text())
+    QTest.qWait(0)
+    assert desk.plots.findChild(QFileDialog, "saveCurvesDialog") is None
+
+
+def test_the_ending_of_the_name_decides_between_image_and_drawing(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
+    path = tmp_path / "curves.svg"
+    desk.presenter.save(path, "picture", desk.plots.shown_plots)
+    qtbot.waitUntil(path.exists)
+    assert b"<svg" in path.read_bytes()[:400]
+
+
+def test_tables_are_saved_from_the_file_menu(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
+    desk.presenter._folder = tmp_path
+    desk.presenter.save_table("epochs")
+    dialog = desk.plots.findChild(QFileDialog, "saveCurvesDialog")
+    assert dialog is not None
+    dialog.accept()
+    path = tmp_path / "run epochs.csv"
+    qtbot.waitUntil(path.exists)
+    assert path.read_text(encoding="utf-8").startswith("epoch,total_epochs,train_loss,val_loss")
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_a_file_that_cannot_be_written_is_told(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "file").touch()
+    desk.presenter.save(tmp_path / "file" / "curves.csv", "steps", [])
+    qtbot.waitUntil(lambda: "cannot be written" in desk.notices.text())
+    assert "curves.csv" in desk.notices.text()
+
+
+def test_names_that_are_taken_are_not_proposed(tmp_path: Path) -> None:
+    assert free_name(tmp_path, "a", ".csv") == "a.csv"
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "a 2.csv").touch()
+    assert free_name(tmp_path, "a", ".csv") == "a 3.csv"

@@ -1,0 +1,85 @@
+"""Work on other threads, and its end."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from distill.gui.previews import stars
+from distill.gui.widgets import background
+from distill.gui.widgets.background import BackgroundTask, end_tasks
+
+
+def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtBot) -> None:
+    window, begun = QObject(), threading.Event()
+    presenter = QObject(window)
+
+    def begin(notify: object, cancelled: threading.Event) -> None:
+        begun.set()
+
+    end_tasks(window)
+    task = BackgroundTask(begin, presenter)
+    with qtbot.waitSignal(task.destroyed):
+        task.start()
+    assert not begun.wait(0.2)
+    window.deleteLater()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the whole process would step back")
+def test_a_task_steps_back_for_the_window(qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "BACKGROUND_NICENESS", 7)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    owner, found = QObject(), list[int]()
+
+    def look(_notify: object, _cancelled: object) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    task = BackgroundTask(look, owner)
+    task.succeeded.connect(found.append)
+    task.start()
+    qtbot.waitUntil(lambda: found == [max(7, before)])
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+    end_tasks(owner)
+    owner.deleteLater()
+
+
+def test_a_task_goes_before_what_it_works_for(qapp: QApplication) -> None:
+    owner, gone = QObject(), list[str]()
+    owner.destroyed.connect(lambda: gone.append("owner"))
+
+    def hold(_notify: object, _cancelled: object) -> QObject:
+        return owner
+
+    task = BackgroundTask(hold, owner)
+    task.destroyed.connect(lambda: gone.append("task"))
+    task.start()
+    end_tasks(owner)
+    assert gone == ["task"]
+    assert not shiboken6.isValid(task)
+    owner.deleteLater()
+
+
+def test_closed_stars_read_nothing_more(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def note(folder: Path, changes: list[stars.StarChange]) -> stars._Update:
+        read.append(folder)
+        return stars._Update(folder, frozenset(), False)
+
+    monkeypatch.setattr(stars, "update_stars", note)
+    window = QObject()
+    starred = stars.Stars(window)
+    starred.open(tmp_path)
+    starred.open(tmp_path / "other")  # waits for the first
+    starred.close()
+    qtbot.wait(100)  # the end of the first is told
+    assert read == [tmp_path]
+    window.deleteLater()

@@ -1,0 +1,64 @@
+"""A window that comes in steps: its frame first, the rest when that is on the screen or when somebody needs it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.window.window import MainWindow
+from distill.playback.player import Player
+from distill.settings import WindowSettings
+from tests.gui.conftest import close
+from tests.gui.fakes import FakeDevice, FakeEngine
+
+
+@pytest.fixture
+def frame(
+    qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MainWindow]:
+    WindowSettings(side_tab=1, page=1, epochs=7).save()
+    monkeypatch.setattr(MainWindow, "comes_in_steps", True)
+    made = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
+    yield made
+    close(qtbot, made)
+
+
+def test_the_rest_comes_once_the_frame_has_been_painted(frame: MainWindow, qtbot: QtBot) -> None:
+    assert frame.findChild(QWidget, "lossPlot") is None
+    with qtbot.waitSignals([frame.painted, frame.ready], order="strict", timeout=20_000):
+        frame.show()
+    assert frame.is_ready
+    assert frame.findChild(QWidget, "lossPlot") is not None
+    assert frame.tabs.currentWidget() is frame.run_list
+    assert frame.pages.currentWidget() is frame.models_page
+    assert frame.controls.epochs.value() == 7
+
+
+def test_the_first_click_is_not_lost(frame: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame.pages.show_page(0)
+    frame.tabs.setCurrentIndex(0)
+    asked: list[bool] = []
+    monkeypatch.setattr(SoundsPresenter, "use_demo_sounds", lambda _self: asked.append(True))
+    frame.show()
+    QTest.mouseClick(frame.browser.demo_button, Qt.MouseButton.LeftButton)
+    assert asked == [True]
+    assert frame.findChild(QWidget, "lossPlot") is not None
+
+
+def test_a_folder_does_not_wait_for_the_first_frame(frame: MainWindow, sounds: Path, qtbot: QtBot) -> None:
+    frame.open_folder(sounds)
+    frame.show()
+    qtbot.waitUntil(lambda: len(frame.browser.usable_paths()) == 4, timeout=10_000)
+
+
+def test_closing_at_once_loses_no_preferences(frame: MainWindow, qtbot: QtBot) -> None:
+    frame.show()
+    frame.quit_now()
+    qtbot.waitUntil(lambda: not frame.isVisible())
+    saved = WindowSettings.load()
+    assert (saved.side_tab, saved.page, saved.epochs) == (1, 1, 7)

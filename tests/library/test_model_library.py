@@ -1,0 +1,321 @@
+"""The library: found again, told apart, never lost."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from distill import trash
+from distill.config.training import VQVAEConfig
+from distill.errors import LibraryError, ModelFileError
+from distill.library import index
+from distill.library.model_entry import CURVE_POINTS, read_facts
+from distill.library.model_library import ModelLibrary
+from distill.models import ModelMetadata, open_model
+from distill.serialization.archive import write_archive
+
+CONFIG = VQVAEConfig(codebook_dim=8, codebook_size=16, num_quantizers=2, chunk_duration_s=0.25)
+
+
+def write_model(path: Path, metadata: ModelMetadata, version: int = 2, **more: Any) -> Path:
+    """Write a model file that has all that a library looks at, and small weights."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "format": "distill_model",
+        "version": version,
+        "model_type": "vqvae",
+        "model_state_dict": {"weight": torch.arange(5000.0)},
+        "spectrogram_config": {},
+        "training_config": CONFIG.to_dict(),
+        "loss_curve_history": {"val_losses": [1.0 / n for n in range(1, 200)]},
+        "metadata": metadata.to_dict(),
+        "codebook_health_snapshot": {
+            f"level_{n}": {"utilization": 0.5 + 0.25 * n, "perplexity": 8.0, "dead_codes": n} for n in range(2)
+        },
+    }
+    write_archive(path, content | more)
+    return path
+
+
+def bells(**changes: Any) -> ModelMetadata:
+    made = ModelMetadata(
+        name="Glöckchen", description="All of them", dataset_name="bells", dataset_file_count=12, training_epochs=7,
+        final_val_loss=0.5, tags=("metal",),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+@pytest.fixture(autouse=True)
+def _own_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> ModelLibrary:
+    return ModelLibrary(tmp_path / "models")
+
+
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Count the model files that are opened from now on."""
+    opened: list[Path] = []
+    original = read_facts
+
+    def counted(path: Path) -> Any:
+        opened.append(path)
+        return original(path)
+
+    monkeypatch.setattr(index, "read_facts", counted)
+    return opened
+
+
+def test_an_empty_library_leaves_no_trace(library: ModelLibrary) -> None:
+    assert library.list() == ()
+    assert not library.folder.exists()
+
+
+def test_what_an_entry_says(library: ModelLibrary, tmp_path: Path) -> None:
+    entry = library.add(write_model(tmp_path / "run" / "model.distill", bells()))
+    facts = entry.facts
+    assert (entry.name, entry.tags, entry.notes, entry.starred) == ("Glöckchen", ("metal",), "All of them", False)
+    assert (facts.dataset, facts.sounds, facts.epochs, facts.val_loss) == ("bells", 12, 7, 0.5)
+    assert facts.codebook == {"utilization": 0.625, "perplexity": 8.0, "dead_codes": 1.0, "levels": 2.0}
+    assert len(facts.curve) == CURVE_POINTS
+    assert (facts.curve[0], facts.curve[-1]) == (1.0, 1.0 / 199)
+    assert entry.file_bytes == entry.path.stat().st_size
+    assert entry.problem is None
+    json.dumps(entry.to_dict(), allow_nan=False)
+
+
+def test_fifty_models_are_listed_without_opening_one(library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(50):
+        write_model(
+            library.folder / f"m{n:02d}.distill", bells(name="Röhre" if n == 7 else f"Model {n}", model_id=f"{n:032x}")
+        )
+    seen: list[tuple[int, int]] = []
+    assert len(library.list(progress=lambda done, total: seen.append((done, total)))) == 50
+    assert seen[-1] == (50, 50)
+    opened = reads(monkeypatch)
+    again = ModelLibrary(library.folder)
+    assert len(again.list()) == 50
+    assert [e.name for e in again.search("rohre METAL")] == ["Röhre"]
+    assert opened == []
+    (library.folder / "m07.distill").unlink()
+    write_model(library.folder / "new.distill", bells(name="New"))
+    assert {e.name for e in again.list()} >= {"New", "Model 8"}
+    assert [path.name for path in opened] == ["new.distill"]
+
+
+def test_without_its_index_all_is_read_again_and_bad_files_are_told(library: ModelLibrary) -> None:
+    good = write_model(library.folder / "good.distill", bells())
+    library.rename(good, "Glass bells")
+    library.set_tags(good, ["ice", " ice ", "", "north"])
+    library.set_notes(good, "Play softly")
+    library.set_star(good, True)
+    damaged = write_model(library.folder / "damaged.distill", bells(name="Damaged"))
+    data = bytearray(damaged.read_bytes())
+    data[data.index(torch.arange(5000.0).numpy().tobytes()) + 999] ^= 4
+    damaged.write_bytes(data)
+    write_model(library.folder / "newer.distill", bells(name="Newer"), version=9)
+    before = {path.name: path.read_bytes() for path in library.folder.glob("*.distill")}
+    for content in (
+        None,
+        b"{}",
+        b"\xff\xfe",
+        b'{"version": 1, "program": "0", "models": {"good.distill": 3}, "deleted": 1}',
+    ):
+        file = library.index_file
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        entries = {entry.path.name: entry for entry in ModelLibrary(library.folder).list()}
+        assert "checksum" in str(entries["damaged.distill"].problem)
+        assert "newer version" in str(entries["newer.distill"].problem)
+        entry = entries["good.distill"]
+        assert entry.problem is None
+        assert (entry.name, entry.tags, entry.notes, entry.starred) == (
+            "Glass bells",
+            ("ice", "north"),
+            "Play softly",
+            True,
+        )
+    assert {path.name: path.read_bytes() for path in library.folder.glob("*.distill")} == before
+    with pytest.raises(LibraryError, match="checksum"):
+        library.rename(damaged, "Whole")
+
+
+def test_a_problem_that_another_version_saw_is_looked_at_again(
+    library: ModelLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_model(library.folder / "newer.distill", bells(), version=9)
+    write_model(library.folder / "good.distill", bells())
+    library.list()
+    opened = reads(monkeypatch)
+    monkeypatch.setattr(index, "__version__", "99.0")
+    library.list()
+    assert opened == [path]
+
+
+def test_namesakes_are_told_apart(library: ModelLibrary) -> None:
+    for n in range(3):
+        write_model(library.folder / f"{n}.distill", bells(model_id=f"{max(n, 1)}234567890"))
+    assert {e.shown_name for e in library.list()} == {
+        "Glöckchen (22345678)", "Glöckchen (0)", "Glöckchen (1)"
+    }  # fmt: skip
+    with pytest.raises(LibraryError, match=r"3 models are called 'glockchen'.*0\.distill"):
+        library.find("glockchen")
+    assert library.find("2234").path.name == "2.distill"
+    assert library.find("0.distill").path.name == "0.distill"
+    with pytest.raises(LibraryError, match="no model 'gong'"):
+        library.find("gong")
+
+
+def test_a_run_that_goes_on_replaces_its_model_and_keeps_the_users_words(library: ModelLibrary, tmp_path: Path) -> None:
+    run = tmp_path / "run" / "model.distill"
+    metadata = bells()
+    kept = ModelLibrary(library.folder).add(write_model(run, metadata)).path
+    library.rename(kept, "Mine")
+    assert ModelLibrary(library.folder).add(write_model(run, replace(metadata, training_epochs=99))).path == kept
+    (entry,) = library.list()
+    assert (entry.name, entry.facts.epochs) == ("Mine", 99)
+
+
+def test_what_cannot_be_read_is_never_overwritten(library: ModelLibrary, tmp_path: Path) -> None:
+    run = write_model(tmp_path / "run" / "model.distill", bells())
+    kept = ModelLibrary(library.folder).add(run).path
+    kept.write_bytes(b"what may yet be saved by somebody")
+    other = ModelLibrary(library.folder).add(run).path
+    assert other != kept
+    assert kept.read_bytes() == b"what may yet be saved by somebody"
+    assert ModelLibrary(library.folder).add(run).path == other
+    library.rename(other, "Words")
+    words = other.with_suffix(".words.json")
+    words.write_text("{ broken")
+    library.set_star(other, True)
+    assert [p.read_text() for p in library.folder.glob("*.damaged")] == ["{ broken"]
+
+
+def test_importing_and_exporting(library: ModelLibrary, tmp_path: Path) -> None:
+    given = write_model(tmp_path / "given.distill", bells())
+    first = library.import_file(given)
+    assert library.import_file(given).path == first.path
+    changed = write_model(tmp_path / "given.distill", replace(bells(model_id=first.model_id), training_epochs=8))
+    second = library.import_file(changed)
+    assert second.path != first.path
+    assert len(library.list()) == 2
+    plain = library.export(first, tmp_path / "out")
+    assert plain.read_bytes() == first.path.read_bytes()
+    library.rename(first, "Glass & ice")
+    library.set_notes(first, "for you")
+    copy = library.export(first, tmp_path / "out")
+    again = library.export(first, tmp_path / "out")
+    assert (copy.name, again.name) == ("Glass-ice.distill", "Glass-ice (2).distill")
+    there = ModelLibrary(tmp_path / "theirs").import_file(copy)
+    assert (there.name, there.notes, there.model_id) == ("Glass & ice", "for you", first.model_id)
+    bad = tmp_path / "bad.distill"
+    bad.write_bytes(b"no model")
+    with pytest.raises(ModelFileError, match="not a model file"):
+        library.import_file(bad)
+    assert len(library.list()) == 2
+
+
+def test_deleting_and_bringing_back(library: ModelLibrary, tmp_path: Path) -> None:
+    path = write_model(library.folder / "a b.distill", bells())
+    library.rename(path, "Mine")
+    deletion = library.delete(path)
+    assert library.list() == ()
+    assert deletion.in_trash is not None
+    note = tmp_path / "xdg" / "Trash" / "info" / "a b.distill.trashinfo"
+    assert f"Path={path.parent}/a%20b.distill" in note.read_text()
+    assert ModelLibrary(library.folder).deletions() == (deletion,)
+    entry = ModelLibrary(library.folder).restore(deletion)
+    assert (entry.path, entry.name) == (path, "Mine")
+    assert not note.exists()
+    assert library.deletions() == ()
+    with pytest.raises(LibraryError, match="cannot be taken out of the trash"):
+        library.restore(deletion)
+    first = library.delete(path)
+    write_model(path, bells(name="Another"))
+    second = library.delete(path)
+    assert first.in_trash != second.in_trash
+    write_model(path, bells(name="Third"))
+    assert library.restore(first).path.name == "a b (2).distill"
+    assert len(library.list()) == 2
+
+
+def test_a_model_that_cannot_be_moved_stays(library: ModelLibrary) -> None:
+    def full(path: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    path = write_model(library.folder / "a.distill", bells())
+    with pytest.raises(LibraryError, match="No space left"):
+        ModelLibrary(library.folder, trash=full).delete(path)
+    assert [e.path for e in library.list()] == [path]
+
+
+def test_the_trash_of_another_disk_falls_back_to_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    original = trash._trash_folders
+    monkeypatch.setattr(trash, "_trash_folders", lambda path: [(nowhere / "x", tmp_path), *original(path)])
+    path = tmp_path / "a.distill"
+    path.write_text("x")
+    there = trash.move_to_trash(path)
+    assert there is not None
+    assert there.is_relative_to(tmp_path / "xdg")
+
+
+def test_cancelled_reading_goes_on_next_time(library: ModelLibrary) -> None:
+    for n in range(4):
+        write_model(library.folder / f"{n}.distill", bells())
+    stop = threading.Event()
+    assert len(library.list(lambda done, total: stop.set() if done == 2 else None, stop)) == 2
+    assert len(library.list()) == 4
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="needs a folder that cannot be written to")
+def test_a_library_that_cannot_be_written_to_is_listed(library: ModelLibrary) -> None:
+    write_model(library.folder / "a.distill", bells())
+    library.folder.chmod(0o500)
+    try:
+        assert len(library.list()) == 1
+    finally:
+        library.folder.chmod(0o700)
+
+
+_IMPORT_AND_STAR = """
+import sys
+from pathlib import Path
+from distill.library.model_library import ModelLibrary
+for source in sys.argv[2:]:
+    ModelLibrary(sys.argv[1]).set_star(ModelLibrary(sys.argv[1]).import_file(Path(source)), True)
+assert "torch" not in sys.modules
+"""
+
+
+def test_two_processes_at_once(library: ModelLibrary, tmp_path: Path) -> None:
+    sources = [write_model(tmp_path / f"{n}.distill", bells(name=f"Model {n}")) for n in range(10)]
+    jobs = [
+        subprocess.Popen([sys.executable, "-c", _IMPORT_AND_STAR, str(library.folder), *map(str, some)])
+        for some in (sources[:5], sources[5:])
+    ]
+    assert [job.wait(120) for job in jobs] == [0, 0]
+    entries = library.list()
+    assert len(entries) == 10
+    assert all(entry.starred and entry.problem is None for entry in entries)
+
+
+def test_a_listed_model_opens(library: ModelLibrary, tmp_path: Path) -> None:
+    """What the library finds good the engine can open."""
+    from tests.models.test_fuzz import write_whole_files
+
+    for path in write_whole_files(tmp_path):
+        if path.suffix == ".distill":
+            assert open_model(library.import_file(path).path).metadata.name == "Bells"
+    assert {entry.family for entry in library.list()} == {"vae", "vqvae"}

@@ -1,0 +1,212 @@
+"""The folder of a run: its lock, its record, its history."""
+
+import errno
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.audio.corpus import SkippedSound
+from distill.errors import RunFolderError
+from distill.runs.folder import RunFolder, RunRecord, read_history
+from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
+from distill.training.background_writer import BackgroundWriter
+from distill.training.steps.schedule import CosineFactor
+from tests.test_history import filled
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from distill.runs.folder import RunFolder
+folder = RunFolder(Path(sys.argv[1]), resuming=False)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_process_is_kept_out_and_let_in_when_the_first_dies(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "run")], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RunFolderError, match="Another Distill is training in"):
+            RunFolder(tmp_path / "run", resuming=True)
+    finally:
+        holder.kill()
+        holder.communicate()
+    RunFolder(tmp_path / "run", resuming=True).close()
+
+
+def test_a_second_run_of_this_process_is_kept_out_too(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", resuming=False)
+    with pytest.raises(RunFolderError, match="Another Distill"):
+        RunFolder(tmp_path / "run", resuming=False)
+    folder.close()
+    RunFolder(tmp_path / "run", resuming=False).close()
+
+
+@pytest.mark.parametrize("trace", ["run.json", "checkpoints/checkpoint_epoch0003.pt"])
+def test_a_folder_that_holds_a_run_is_refused_unless_it_is_resumed(tmp_path: Path, trace: str) -> None:
+    (tmp_path / trace).parent.mkdir(exist_ok=True)
+    (tmp_path / trace).write_text("{}")
+    with pytest.raises(RunFolderError, match="holds another run"):
+        RunFolder(tmp_path, resuming=False)
+    RunFolder(tmp_path, resuming=True).close()
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RunFolderError, match="cannot be used for a run"):
+            RunFolder(path, resuming=False)
+
+
+def test_what_a_crash_left_half_written_is_cleared(tmp_path: Path) -> None:
+    RunFolder(tmp_path, resuming=False).close()
+    part = tmp_path / "checkpoints" / ".checkpoint_epoch0001.pt.abc.part"
+    part.write_bytes(b"half")
+    RunFolder(tmp_path, resuming=True).close()
+    assert not part.exists()
+
+
+class TestRecord:
+    RECORD = RunRecord(
+        config=TrainingConfig(max_epochs=9),
+        file_paths=[Path("/sounds/ä.wav")],
+        skipped=[SkippedSound(Path("/sounds/b.wav"), "it is silent")],
+        dataset_name="bells",
+        model_name="Bells",
+        status="failed",
+        error="no room",
+        speed={"precision": "float32"},
+        notes=["Computing in float32."],
+    )
+
+    def test_the_way_there_and_back(self, tmp_path: Path) -> None:
+        self.RECORD.save(tmp_path)
+        assert RunRecord.load(tmp_path) == self.RECORD
+        assert json.loads((tmp_path / "run.json").read_text())["skipped"][0]["reason"] == "it is silent"
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "{", "[]", "3", "{}", '{"version": "x"}', '{"version": 1, "config": {}}', '{"version": 1, "config": 3}'],
+    )
+    def test_a_damaged_one_is_refused(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(RunFolderError, match="cannot be read"):
+            RunRecord.load(tmp_path)
+
+    def test_others(self, tmp_path: Path) -> None:
+        with pytest.raises(RunFolderError, match="not the folder of a run"):
+            RunRecord.load(tmp_path)
+        (tmp_path / "run.json").write_text('{"version": 99}')
+        with pytest.raises(RunFolderError, match="newer version"):
+            RunRecord.load(tmp_path)
+
+
+class TestHistory:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Any:
+        folder = RunFolder(tmp_path, resuming=False)
+        TestRecord.RECORD.save(tmp_path)
+        yield folder
+        folder.close()
+
+    def test_the_way_there_and_back(self, folder: RunFolder) -> None:
+        history = filled(MetricsHistory, StepMetrics, EpochMetrics)
+        folder.append_history(history.events())
+        assert read_history(folder.path) == history
+        folder.write_history(history)  # a resumed run goes back
+        assert read_history(folder.path) == history
+        folder.write_history(MetricsHistory())
+        assert read_history(folder.path).step_count == 0
+
+    def test_damaged_lines_are_left_out_whole(self, folder: RunFolder) -> None:
+        history = filled(MetricsHistory, StepMetrics, EpochMetrics, epochs=1, steps=2)
+        folder.append_history(history.events())
+        path = folder.path / "history.jsonl"
+        whole = path.read_text()
+        odd = '{"event": "StepMetrics", "epoch": 1, "step": "x"}\n[]\n3\n"text"\n{"event": 5}\n'
+        path.write_text(odd + whole + whole.splitlines()[0][:40])
+        assert read_history(folder.path) == history
+
+    def test_a_full_disk_leaves_no_half_of_it(self, folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+        history = filled(MetricsHistory, StepMetrics, EpochMetrics)
+        folder.append_history(history.events())
+        before = (folder.path / "history.jsonl").read_bytes()
+        opened = Path.open
+
+        class Full:
+            """A file with room for a hundred bytes."""
+
+            def __init__(self, file: Any) -> None:
+                self.file, self.room = file, 100
+
+            def __enter__(self) -> "Full":
+                return self
+
+            def __exit__(self, *exc: Any) -> None:
+                self.file.close()
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.file, name)
+
+            def write(self, data: Any) -> int:
+                if not self.room:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                count = self.file.write(data[: self.room])
+                self.room -= count
+                return int(count)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", lambda self, *a, **k: Full(opened(self, *a, **k)))
+            with pytest.raises(OSError, match="No space"):
+                folder.append_history(history.events())
+        assert (folder.path / "history.jsonl").read_bytes() == before
+
+
+class TestSchedule:
+    def test_warm_up_and_cosine(self) -> None:
+        factor = CosineFactor.of_run(1000)
+        rates = [factor(step) for step in range(1000)]
+        assert rates[0] == pytest.approx(1 / 50, rel=0.01)
+        assert max(rates) == rates[49] > 0.99
+        assert all(a <= b for a, b in pairwise(rates[:50]))
+        assert all(a > b for a, b in pairwise(rates[50:]))
+        assert rates[500] == pytest.approx(0.5, abs=0.01)
+        assert rates[-1] < 1e-5
+        assert factor(1000) == factor(2000) == 0.0
+
+    def test_a_run_of_one_step(self) -> None:
+        assert CosineFactor.of_run(1)(0) == 1.0
+
+    def test_an_extended_run_has_no_jump(self) -> None:
+        short = CosineFactor.of_run(100)
+        longer = short.extended(90, 400)
+        assert longer(90) == pytest.approx(short(90), abs=0.05)
+        assert longer(90 + longer.warmup_steps) == pytest.approx(CosineFactor.of_run(400)(90 + longer.warmup_steps))
+        steps = [longer(step) for step in range(90, 400)]
+        assert max(abs(a - b) for a, b in pairwise(steps)) < 0.06
+        assert CosineFactor(**longer.to_dict()) == longer
+
+
+class TestWriter:
+    def test_jobs_run_in_order_and_errors_are_kept(self) -> None:
+        writer, done = BackgroundWriter(), []
+
+        def fail() -> None:
+            raise OSError(errno.ENOSPC, "full")
+
+        writer.submit("a", lambda: done.append(1))
+        writer.submit("b", fail)
+        writer.submit("c", lambda: done.append(2))
+        writer.flush()
+        assert done == [1, 2]
+        assert [(what, str(error)) for what, error in writer.take_errors()] == [("b", "[Errno 28] full")]
+        assert writer.take_errors() == []
+        writer.close()
+        writer.close()

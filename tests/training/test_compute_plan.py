@@ -1,0 +1,126 @@
+"""The choice of number format, layout and threads."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from distill.errors import ConfigurationError
+from distill.files import read_json, write_json
+from distill.training import TrainingConfig
+from distill.training import compute_plan as speed_module
+from distill.training.compute_plan import ComputePlan, choose_plan, computing_threads, pick_device
+
+CPU = torch.device("cpu")
+
+
+class Machine:
+    """Takes steps that last as long as a table says, in milliseconds."""
+
+    def __init__(self, **table: float) -> None:
+        self.table = {"plain": 20.0, "last": 20.0, "half": 20.0} | table
+        self.steps: list[str] = []
+
+    def __call__(self, speed: ComputePlan) -> None:
+        name = "half" if speed.precision == "bfloat16" else "last" if speed.channels_last else "plain"
+        self.steps.append(name)
+        time.sleep(self.table[name] / 1000)
+
+
+def chosen(machine: Machine, subject: str = "a", **settings: Any) -> ComputePlan:
+    return choose_plan(replace(TrainingConfig(num_threads=1), **settings), CPU, machine, subject)
+
+
+def test_the_fastest_is_chosen_and_says_why() -> None:
+    speed = chosen(Machine(half=4.0))
+    assert (speed.precision, speed.channels_last) == ("bfloat16", True)
+    assert "ms a step" in speed.why
+    assert "float32" in speed.why  # what it was measured against
+    assert len(speed.trials) == 3
+    assert chosen(Machine(last=4.0), "b").channels_last
+    assert chosen(Machine(half=60.0, last=60.0), "c").precision == "float32"
+
+
+def test_what_is_hardly_faster_is_not_worth_it() -> None:
+    assert chosen(Machine(half=19.8, last=19.8, plain=20.0)).name.startswith("float32,")
+
+
+def test_the_answer_is_remembered_for_the_same_work() -> None:
+    machine = Machine(half=4.0)
+    first = chosen(machine)
+    taken = len(machine.steps)
+    assert chosen(machine).precision == first.precision
+    assert len(machine.steps) == taken
+    for change in ({"subject": "another network"}, {"batch_size": 99}, {"num_threads": 2}):
+        before = len(machine.steps)
+        chosen(machine, **change)
+        assert len(machine.steps) > before
+
+
+def test_a_damaged_or_old_memory_is_measured_anew(distill_home: Path) -> None:
+    machine = Machine(half=4.0)
+    chosen(machine)
+    file = distill_home / "cache" / "speed.json"
+    stored = read_json(file)
+    for content in ("", "[]", '{"a": 1}'):
+        file.write_text(content)
+        before = len(machine.steps)
+        assert chosen(machine).precision == "bfloat16"
+        assert len(machine.steps) > before
+    write_json(file, {key: value | {"at": time.time() - 40 * 86_400} for key, value in stored.items()})
+    before = len(machine.steps)
+    chosen(machine)
+    assert len(machine.steps) > before
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_the_user_fixes_is_not_measured(precision: str) -> None:
+    machine = Machine(half=4.0)
+    speed = chosen(machine, precision=precision, num_threads=2)
+    assert (speed.precision, speed.num_threads) == (precision, 2)
+    assert "as the settings say" in speed.why
+    assert machine.steps == []
+
+
+def test_the_way_through_a_dict() -> None:
+    speed = ComputePlan("bfloat16", True, 3, "because", (("x", 1.0),))
+    assert ComputePlan.from_dict(speed.to_dict()) == replace(speed, trials=())
+
+
+def test_threads_are_set_and_given_back() -> None:
+    before = torch.get_num_threads()
+    with computing_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(ZeroDivisionError), computing_threads(before + 1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
+    with computing_threads("auto"):
+        assert torch.get_num_threads() == before
+
+
+def test_layout_and_autocast() -> None:
+    half = ComputePlan("bfloat16", True)
+    x = torch.randn(2, 3, 4, 4)
+    assert half.layout(x).is_contiguous(memory_format=torch.channels_last)
+    layer = nn.Conv2d(3, 5, 3)
+    half.prepare_model(layer)
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+    assert layer.weight.dtype == torch.float32
+    with half.autocast(CPU):
+        assert layer(x).dtype == torch.bfloat16
+    with ComputePlan().autocast(CPU):
+        assert layer(x).dtype == torch.float32
+
+
+def test_devices() -> None:
+    assert pick_device("cpu") == CPU
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+    for wrong in ("cuda:99", "toaster", ""):
+        with pytest.raises(ConfigurationError, match="cannot be used here"):
+            pick_device(wrong)
+    assert speed_module.pick_device("cpu").index is None

@@ -1,0 +1,255 @@
+"""Every way in which a run can end, and what is left of it then."""
+
+import math
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from distill.errors import (
+    CheckpointError,
+    ConfigurationError,
+    NotEnoughSoundsError,
+    RunFolderError,
+    TrainingError,
+)
+from distill.events import Event
+from distill.models import open_model
+from distill.models.families.vae import MelVAEFamily
+from distill.runs.folder import RunRecord, read_history
+from distill.training import (
+    EpochMetrics,
+    PreparationProgress,
+    PreviewEvent,
+    RegularizationConfig,
+    StepMetrics,
+    list_checkpoints,
+    load_checkpoint,
+    resume_run,
+    train,
+)
+from tests.training.conftest import QUICK, RUN, Finished, ended, failing, topics, write_sounds
+
+
+class TestEveryEnd:
+    def test_too_few_sounds(self, tmp_path: Path) -> None:
+        events: list[Event] = []
+        sounds = write_sounds(tmp_path / "sounds", 1)
+        error = failing(events, QUICK, sounds, tmp_path / "run", "cpu")
+        assert isinstance(error, NotEnoughSoundsError)
+        record = RunRecord.load(tmp_path / "run")
+        assert (record.status, record.error) == ("failed", str(error))
+        # The same folder may be used again, with the sounds that were missing.
+        more = write_sounds(tmp_path / "sounds", 3)
+        train(replace(QUICK, max_epochs=1), more, tmp_path / "other", "cpu")
+        assert train(QUICK, more, tmp_path / "run", "cpu")["outcome"] == "finished"
+        assert RunRecord.load(tmp_path / "run").file_paths == more
+
+    def test_a_device_that_is_not_there(self, tmp_path: Path) -> None:
+        events: list[Event] = []
+        error = failing(events, QUICK, [], tmp_path / "run", "cuda:99")
+        assert isinstance(error, ConfigurationError)
+        assert not (tmp_path / "run").exists()
+
+    def test_a_folder_that_is_taken(self, done: Finished) -> None:
+        events: list[Event] = []
+        before = (done.folder / "run.json").read_bytes()
+        assert isinstance(failing(events, QUICK, done.sounds, done.folder, "cpu"), RunFolderError)
+        assert (done.folder / "run.json").read_bytes() == before
+
+    def test_the_checkpoint_of_one_run_does_not_go_into_the_folder_of_another(
+        self, done: Finished, tmp_path: Path
+    ) -> None:
+        train(replace(QUICK, max_epochs=1), done.sounds, tmp_path / "other", "cpu")
+        checkpoint = list_checkpoints(done.folder / "checkpoints")[-1]["path"]
+        events: list[Event] = []
+        longer = replace(RUN, max_epochs=9)
+        error = failing(events, longer, done.sounds, tmp_path / "other", "cpu", resume_checkpoint=checkpoint)
+        assert isinstance(error, RunFolderError)
+
+    def test_a_resume_that_is_refused_leaves_the_run_as_it_was(self, done: Finished) -> None:
+        def contents() -> dict[str, bytes]:
+            return {str(p): p.read_bytes() for p in done.folder.rglob("*") if p.is_file()}
+
+        before, events = contents(), []  # type: ignore[var-annotated]
+        checkpoint = list_checkpoints(done.folder / "checkpoints")[-1]["path"]
+        for config, sounds in (
+            (RUN, done.sounds),
+            (replace(RUN, max_epochs=9, latent_dim=8), done.sounds),
+            (replace(RUN, max_epochs=9), done.sounds[:-1]),
+            (replace(RUN, max_epochs=9), done.sounds[:1]),
+        ):
+            events = []
+            error = failing(events, config, sounds, done.folder, "cpu", resume_checkpoint=checkpoint)
+            assert isinstance(error, (CheckpointError, NotEnoughSoundsError))
+            assert contents() == before
+
+    @pytest.mark.parametrize("kind", [PreparationProgress, StepMetrics, EpochMetrics, PreviewEvent])
+    def test_a_callback_that_raises(self, tmp_path: Path, kind: Any) -> None:
+        events: list[Event] = []
+
+        def emit(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, kind):
+                raise ZeroDivisionError("a bug of the caller")
+
+        with pytest.raises(ZeroDivisionError, match="a bug of the caller"):
+            train(QUICK, write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", emit)
+        end = ended(events)
+        assert (end.outcome, end.error) == ("failed", "a bug of the caller")
+        assert RunRecord.load(tmp_path / "run").status == "failed"
+        assert all(
+            load_checkpoint(f["path"], MelVAEFamily(QUICK).build())
+            for f in list_checkpoints(tmp_path / "run/checkpoints")
+        )
+
+    def test_cancelled_before_the_first_sound_is_read(self, tmp_path: Path) -> None:
+        events: list[Event] = []
+        cancel = threading.Event()
+        cancel.set()
+        sounds = write_sounds(tmp_path / "sounds", 4)
+        result = train(QUICK, sounds, tmp_path / "run", "cpu", events.append, cancel)
+        assert result["outcome"] == "stopped"
+        end = ended(events)
+        assert (end.outcome, end.total_epochs, end.final_val_loss, end.best_epoch) == ("stopped", 0, None, None)
+        assert RunRecord.load(tmp_path / "run").status == "stopped"
+        assert resume_run(tmp_path / "run")["outcome"] == "finished"  # nothing was lost
+
+    def test_cancelling_takes_effect_within_one_step(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        cancel, computed = threading.Event(), 0
+        objective = MelVAEFamily.objective
+
+        def counting(self: Any, model: Any, features: Any, step: int | None = None) -> Any:
+            nonlocal computed
+            computed += 1
+            if computed == 3:
+                cancel.set()
+            return objective(self, model, features, step)
+
+        monkeypatch.setattr(MelVAEFamily, "objective", counting)
+        events: list[Event] = []
+        train(QUICK, write_sounds(tmp_path / "sounds", 10), tmp_path / "run", "cpu", events.append, cancel)
+        assert computed == 3
+        assert ended(events).outcome == "stopped"
+        assert len([e for e in events if isinstance(e, StepMetrics)]) == 3
+        (found,) = list_checkpoints(tmp_path / "run" / "checkpoints")
+        data = torch.load(found["path"], weights_only=True)
+        assert (found["epoch"], found["val_loss"]) == (0, None)
+        assert (data["training_state"]["step_in_epoch"], data["step"]) == (3, 3)
+        assert (tmp_path / "run" / "model.distill").exists()  # also when the user stopped it
+
+
+class TestNonFinite:
+    def poisoned(self, monkeypatch: pytest.MonkeyPatch, when: Any) -> None:
+        """Put a NaN into the training batches whose running number ``when`` picks."""
+        number = 0
+        objective = MelVAEFamily.objective
+
+        def poisonous(self: Any, model: Any, features: Any, step: int | None = None) -> Any:
+            nonlocal number
+            if step is not None:
+                number += 1
+                if when(number):
+                    features = features.clone()
+                    features[0, 0, 5, 7] = math.nan
+            return objective(self, model, features, step)
+
+        monkeypatch.setattr(MelVAEFamily, "objective", poisonous)
+
+    def test_a_nan_in_a_batch_is_left_out_and_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.poisoned(monkeypatch, lambda n: n in (2, 6))
+        events: list[Event] = []
+        result = train(QUICK, write_sounds(tmp_path / "sounds", 10), tmp_path / "run", "cpu", events.append)
+        steps = [e for e in events if isinstance(e, StepMetrics)]
+        assert [n for n, e in enumerate(steps, 1) if not math.isfinite(e.train_loss)] == [2, 6]
+        assert topics(events).count("non-finite") == 2
+        assert ended(events).outcome == "finished"
+        assert all(torch.isfinite(v).all() for v in result["model"].state_dict().values())
+        assert all(math.isfinite(e.val_loss) for e in events if isinstance(e, EpochMetrics))
+        assert read_history(tmp_path / "run") == result["metrics_history"]
+
+    def test_fifty_in_a_row_end_the_run_and_keep_what_was_good(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = replace(QUICK, batch_size=1, max_epochs=8, checkpoint_interval=100)
+        sounds = write_sounds(tmp_path / "sounds", 10)
+        with monkeypatch.context() as patch:
+            self.poisoned(patch, lambda n: n > 25)
+            events: list[Event] = []
+            error = failing(events, config, sounds, tmp_path / "run", "cpu")
+        assert isinstance(error, TrainingError)
+        assert "50 steps in a row" in str(error)
+        assert "last good checkpoint is kept" in str(error)
+        steps = [e for e in events if isinstance(e, StepMetrics)]
+        assert 75 <= len(steps) < 100  # they are read a few at a time
+        assert topics(events).count("non-finite") == 1
+        assert RunRecord.load(tmp_path / "run").status == "failed"
+        kept = list_checkpoints(tmp_path / "run" / "checkpoints")
+        assert kept
+        for found in kept:
+            data = torch.load(found["path"], weights_only=True)
+            assert all(torch.isfinite(v).all() for v in data["model_state_dict"].values())
+            assert data["step"] == len(data["metrics_history"]["steps"]["step"])
+        assert open_model(tmp_path / "run" / "model.distill")
+        # And it goes on from there: no step is lost, none is taken twice.
+        result = resume_run(tmp_path / "run")
+        numbers = list(zip(*(result["metrics_history"].step_column(n) for n in ("epoch", "step")), strict=True))
+        per_epoch = steps[0].total_steps
+        assert numbers == [(e, s) for e in range(8) for s in range(per_epoch)]
+
+
+class TestTheNextBestCheckpoint:
+    def test_resuming_an_older_one_leaves_nothing_of_the_time_after_it(self, tmp_path: Path) -> None:
+        """A checkpoint of the epochs that are trained again must not pass for the newest."""
+        sounds = write_sounds(tmp_path / "sounds", 6)
+        config = replace(QUICK, max_epochs=4)
+        whole = train(config, sounds, tmp_path / "run", "cpu")
+        older = list_checkpoints(tmp_path / "run" / "checkpoints")[-3]
+        assert older["epoch"] == 1
+        cancel = threading.Event()
+
+        def stop(event: Event) -> None:
+            if isinstance(event, StepMetrics):
+                cancel.set()
+
+        train(config, sounds, tmp_path / "run", "cpu", stop, cancel, older["path"])
+        assert list_checkpoints(tmp_path / "run" / "checkpoints")[-1]["epoch"] == 2
+        again = resume_run(tmp_path / "run")
+        for key, value in whole["model"].state_dict().items():
+            assert torch.equal(again["model"].state_dict()[key], value)
+
+
+def test_the_pipeline_of_a_run_makes_the_variants_that_it_says(tmp_path: Path) -> None:
+    """As many steps as variants times chunks ask for."""
+    sounds = write_sounds(tmp_path / "sounds", 6)
+    counts = []
+    for expansion in (1, 3):
+        regularization = RegularizationConfig(augmentation_expansion=expansion)
+        config = replace(QUICK, max_epochs=1, batch_size=1, regularization=regularization)
+        events: list[Event] = []
+        train(config, sounds, tmp_path / f"run {expansion}", "cpu", events.append)
+        counts.append(len([e for e in events if isinstance(e, StepMetrics)]))
+    assert counts[1] == 3 * counts[0]
+
+
+def test_the_model_file_has_the_loss_of_the_epoch_that_it_is_from(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=5, checkpoint_interval=2)
+    result = train(config, sounds, tmp_path / "run", "cpu")
+    facts = open_model(tmp_path / "run" / "model.distill").metadata
+    measured = [epoch.val_loss for epoch in result["metrics_history"].epochs]
+    assert facts.final_val_loss == measured[facts.training_epochs - 1] == min(measured[1], measured[3], measured[4])
+
+
+def test_a_resumed_run_replaces_its_model_in_the_library(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=1)
+    library = tmp_path / "library"
+    train(config, sounds, tmp_path / "run", "cpu", models_dir=library, model_name="Bells")
+    before = [path.name for path in library.iterdir()]
+    resume_run(tmp_path / "run", max_epochs=2, models_dir=library)
+    assert [path.name for path in library.iterdir()] == before
+    assert open_model(library / before[0]).metadata.training_epochs == 2
