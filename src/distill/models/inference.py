@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,25 @@ from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
 from distill.models.metadata import ModelMetadata
+from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.vqvae import ConvVQVAE
 
 #: Chunks that go through a model at once when a sound is reconstructed.
 _BATCH = 16
 #: Highest temperature of new sounds: beyond it a decoder gives noise.
 MOST_TEMPERATURE = 4.0
+
+
+def check_amount(name: str, value: float) -> None:
+    """Refuse an amount that is not from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} must be a number from 0 to 1, not {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -46,9 +59,10 @@ class OpenModel:
     metadata: ModelMetadata
     device: torch.device
     family: ModelFamily
+    parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
 
     @torch.no_grad()
-    def reconstruct(self, waveform: Tensor) -> Tensor:
+    def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:
         """Return waveforms ``[B, 1, N]`` that went through the latent and nothing else; level in is level out.
 
         Each sound is brought to full scale, cut into chunks of the model's length, and given its level back.
@@ -59,7 +73,8 @@ class OpenModel:
             The shape is not ``[B, 1, N]``.
         """
         chunks, peak = self._chunks(waveform)
-        made = [self._through_latent(batch) for batch in torch.split(chunks, _BATCH)]
+        check_amount("detail", detail)
+        made = [self._through_latent(batch, detail) for batch in torch.split(chunks, _BATCH)]
         return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
     @property
@@ -75,13 +90,27 @@ class OpenModel:
         padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
         return padded.reshape(-1, 1, self.chunk_samples), peak
 
-    def _through_latent(self, chunks: Tensor) -> Tensor:
+    def _through_latent(self, chunks: Tensor, detail: float) -> Tensor:
         features = self.family.features(chunks.to(self.device))
-        return self.family.to_waveform(self.family.reconstruct(self.model, features), chunks.shape[-1])
+        copies = self.family.reconstruct(self.model, features)
+        return self.family.to_waveform(self.with_detail(copies, detail), chunks.shape[-1])
 
     @torch.no_grad()
-    def sample(self, num_samples: int, seed: int | None = None, temperature: float = 1.0) -> Tensor:
-        """Return new sounds ``[num_samples, 1, N]``, peak 1, from latents of the standard normal.
+    def with_detail(self, features: Tensor, amount: float = 1.0) -> Tensor:
+        """Return decoded features ``[B, C, F, T]`` with the detail that the decoder averages away.
+
+        A copy of a training sound gets none of that sound's own detail: it stays a copy through the latents.
+        """
+        store = self.parts.detail
+        if store is None or amount == 0:
+            return features
+        return store.add(features, amount, store.owners_of(features))
+
+    @torch.no_grad()
+    def sample(
+        self, num_samples: int, seed: int | None = None, temperature: float = 1.0, detail: float = 1.0
+    ) -> Tensor:
+        """Return new sounds ``[num_samples, 1, N]``, peak 1, from points that the prior draws.
 
         The same seed gives the same sounds; without one they differ from call to call.
 
@@ -91,11 +120,22 @@ class OpenModel:
             ``num_samples`` is under 1, or the model cannot make new sounds.
         """
         chosen = secrets.randbits(31) if seed is None else seed
-        return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature)])
+        return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature, detail)])
 
     @torch.no_grad()
-    def draw(self, num_samples: int, seed: int, temperature: float = 1.0) -> tuple[Tensor, ...]:
+    def draw(self, num_samples: int, seed: int, temperature: float = 1.0, detail: float = 1.0) -> tuple[Tensor, ...]:
         """Return the features of new sounds in batches, in order, each ready for `to_sounds`.
+
+        Parameters
+        ----------
+        num_samples
+            How many sounds.
+        seed
+            The same seed gives the same sounds.
+        temperature
+            How far the draw strays: under 1 more typical sounds, over 1 odder ones.
+        detail
+            Share of the detail that is put back, 0 to 1; 0 gives the smooth spectra of the decoder alone.
 
         Raises
         ------
@@ -106,10 +146,12 @@ class OpenModel:
             raise ValueError(f"num_samples must be at least 1, not {num_samples!r}.")
         if not 0.0 <= temperature <= MOST_TEMPERATURE:
             raise ValueError(f"temperature must be a number from 0 to {MOST_TEMPERATURE:g}, not {temperature!r}.")
-        features = self.family.sample(self.model, num_samples, seed, temperature)
-        if features is None:
+        check_amount("detail", detail)
+        points = draw_points(self.family, self.model, self.parts.prior, num_samples, seed, temperature)
+        if points is None:
             raise ModelFileError(f"The model {self.metadata.name!r} cannot make new sounds yet; it can reconstruct.")
-        return torch.split(features, _BATCH)
+        decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, _BATCH))
+        return tuple(self.with_detail(features, detail) for features in decoded)
 
     @torch.no_grad()
     def to_sounds(self, features: Tensor) -> Tensor:
@@ -178,7 +220,7 @@ class LoadedVQModel(OpenModel):
             raise ModelFileError("The codes do not fit the length of the sound that they claim to be of.")
         grids = torch.from_numpy(codes.codes.astype(np.int64))
         made = [
-            self.family.to_waveform(network.decode(batch.to(self.device)), self.chunk_samples)
+            self.family.to_waveform(self.with_detail(network.decode(batch.to(self.device))), self.chunk_samples)
             for batch in torch.split(grids, _BATCH)
         ]
         return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak

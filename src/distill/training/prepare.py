@@ -2,6 +2,7 @@
 
 import copy
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.features import FeatureDataset
 from distill.training.dataset import make_loader, prepare_sounds, split_by_file
 from distill.training.preview import PAIRS
+from distill.training.prior_training import LatentTable, PriorTraining
 from distill.training.run import Run, TrainingData
 from distill.training.steps.eta import STEPS
 from distill.training.steps.schedule import CosineFactor, make_scheduler
@@ -53,6 +55,7 @@ def set_up(run: Run) -> None:
     run.optimizer = AdamW(
         trained, lr=run.config.learning_rate, weight_decay=run.config.regularization.weight_decay, fused=True
     )
+    run.prior = _prior(run, model)
     total = run.config.max_epochs * run.training_data.steps_per_epoch
     run.schedule = CosineFactor.of_run(total)
     run.scheduler = make_scheduler(run.optimizer, run.schedule)
@@ -60,6 +63,18 @@ def set_up(run: Run) -> None:
         _restore_checkpoint(run, run.checkpoint)
     _begin(run)
     run.started = time.perf_counter()
+
+
+def _prior(run: Run, model: nn.Module) -> PriorTraining | None:
+    """Return the training of a prior; None where the family has none."""
+    assert run.training_data is not None
+    dim = run.family.point_dim(model)
+    if not dim:
+        return None
+    table = LatentTable(torch.from_numpy(run.training_data.train_set.layout.owner), dim, device=run.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.config.seed)
+        return PriorTraining(table, run.config.prior_steps, run.device)
 
 
 def _begin(run: Run) -> None:
@@ -104,7 +119,7 @@ def _training_data(run: Run) -> TrainingData:
         sounds=prepared.sounds,
         train_set=train_set,
         val_set=val_set,
-        train_loader=make_loader(train_set, len(train_set), config.batch_size, config.seed),
+        train_loader=make_loader(train_set, len(train_set), config.batch_size, config.seed, train_set.layout.owner),
         probe_items=_spread(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(val_set),
     )
@@ -175,9 +190,21 @@ def _restore_checkpoint(run: Run, checkpoint: dict[str, Any]) -> None:
     run.step = 0 if completed else position
     run.unfinished_checkpoint = None if completed else run.epoch
     run.saved_at = (run.epoch, run.step)
+    _restore_prior(run, state, path)
     _set_schedule(run, stored)
     reached = f"epoch {run.epoch + 1}" + (f", step {run.step + 1}" if run.step else "")  # from 1, for people
     run.emit(TrainingNotice("resumed", f"Resumed from {path.name} at {reached} of {run.config.max_epochs}.", "info"))
+
+
+def _restore_prior(run: Run, state: dict[str, Any], path: Path) -> None:
+    """Continue the prior where a checkpoint stood; one of an older version has none, and it then begins here."""
+    stored = state.get("prior")
+    if run.prior is None or stored is None:
+        return
+    try:
+        run.prior.load_state_dict(stored)
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as exc:
+        raise CheckpointError(f"{path.name} holds a prior that does not fit this run. Use another checkpoint.") from exc
 
 
 def _set_schedule(run: Run, stored: CosineFactor) -> None:

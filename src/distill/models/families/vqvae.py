@@ -95,6 +95,7 @@ class VQVAEFamily(MelFeatures):
             learning_rate=facts.learning_rate,
             step_time_s=facts.step_time_s,
             codebook_health=_health(*facts.detail) if measured else None,
+            prior_loss=facts.terms.get("prior_loss"),
         )
 
     def epoch_event(self, facts: EpochResult) -> VQEpochMetrics:
@@ -142,9 +143,17 @@ class VQVAEFamily(MelFeatures):
             "codebook_health_snapshot": checkpoint.get("codebook_health"),
         }
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return None: new sounds need a prior over the codes."""
-        return None
+    def point_dim(self, model: nn.Module) -> int:
+        """Return 0: there is no prior over the codes."""
+        return 0
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Refuse: there is no prior over the codes."""
+        raise NotImplementedError
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Refuse: there is no prior over the codes."""
+        raise NotImplementedError
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the features decoded from the codes."""
