@@ -14,6 +14,7 @@ from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
+from distill.models.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
 from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.vqvae import ConvVQVAE
@@ -52,6 +53,8 @@ class OpenModel:
         Where it computes.
     family
         What it is.
+    map
+        Two-dimensional map of the sounds that it was trained on, or None.
     """
 
     model: nn.Module
@@ -60,6 +63,7 @@ class OpenModel:
     device: torch.device
     family: ModelFamily
     parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
+    map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
     def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.models.families.family import ModelFamily
+from distill.models.feature_descriptors import DESCRIPTORS, describe
 from distill.models.projection import lay_out, principal_scores, trustworthiness
 
 #: Principal axes of the decoded features that are compared.
@@ -46,7 +47,7 @@ class LatentMap:
     starts, seconds
         ``[N]``, where a chunk begins in its sound, and how much of it is sound, in seconds.
     brightness, loudness
-        ``[N]``, of the decoded chunk: mean band, 0 to 1, weighted by energy; mean level in decibels.
+        ``[N]``, of the decoded chunk; see `distill.models.feature_descriptors.describe`.
     fingerprints
         Hash of each sound's content, by its number; empty where it is not known.
     trustworthiness
@@ -153,13 +154,16 @@ def fit_map(
         One for each sound.
     """
     device = next(network.parameters()).device
-    points, magnitudes = [], []
+    points, magnitudes, described = [], [], []
     for batch in features.split(_BATCH):
         points.append(family.points(network, batch.to(device)))
-        magnitudes.append(family.from_points(network, points[-1])[:, 0].float().cpu())
+        decoded = family.from_points(network, points[-1])
+        magnitudes.append(decoded[:, 0].float().cpu())
+        described.append(describe(decoded).cpu())
     point, magnitude = torch.cat(points).float().cpu(), torch.cat(magnitudes)
+    names = list(DESCRIPTORS)
+    brightness, loudness = torch.cat(described)[:, [names.index("brightness"), names.index("loudness")]].unbind(1)
     compared = principal_scores(magnitude.flatten(1), _COMPARED_AXES)
-    brightness, loudness = _brightness(magnitude), 20 * magnitude.mean((1, 2))
     positions = _oriented(lay_out(compared), brightness, loudness)
     scores, origin, axes = _compact(point)
     return LatentMap(
@@ -169,15 +173,8 @@ def fit_map(
     )  # fmt: skip
 
 
-def _brightness(magnitude: Tensor) -> Tensor:
-    """Return the mean band (0 to 1) of log10 magnitudes ``[N, F, T]``, weighted by energy."""
-    power = torch.pow(10.0, 2 * (magnitude - magnitude.amax((1, 2), keepdim=True))).sum(2)
-    bands = torch.linspace(0, 1, power.shape[1])
-    return (power @ bands) / power.sum(1)
-
-
 def _oriented(positions: Tensor, brightness: Tensor, loudness: Tensor) -> Tensor:
-    """Return positions within 0 and 1, turned so that brightness grows with x, and mirrored so that loudness does with y."""
+    """Return positions within 0 and 1, turned so that brightness grows with x and mirrored so that loudness does with y."""
     centred = positions - positions.mean(0)
     slope = centred.T @ (brightness - brightness.mean()).double()
     angle = math.atan2(float(slope[1]), float(slope[0]))

@@ -13,7 +13,9 @@ from distill.config.catalog import config_from_dict, family_info
 from distill.config.training import VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
+from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
+from distill.models.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, _now
 from distill.models.model_file import (
     KIND,
@@ -246,10 +248,27 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
     apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
     parts = SoundParts.of_file(data, path, ModelFileError).to(target)
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts)
+    sound_map = _read_map(data.get("map"), family, model, path)
+    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map)
     if isinstance(config, VQVAEConfig):
         return LoadedVQModel(**vars(opened), vqvae_config=config, codebook_health=data.get("codebook_health_snapshot"))
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
+
+
+def _read_map(entry: Any, family: ModelFamily, model: nn.Module, path: Path) -> LatentMap | None:
+    """Return the map of a model file, or None where it has none.
+
+    Raises
+    ------
+    ModelFileError
+        It is damaged, or belongs to another network.
+    """
+    if entry is None:
+        return None
+    try:
+        return LatentMap.of_file(entry, family.point_dim(model))
+    except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as exc:
+        raise ModelFileError(f"{path.name} is damaged: its map is not readable. Use another model file.") from exc
 
 
 def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 #: Points that are laid out; time and memory grow with the square of them.
-LANDMARKS = 1200
+LANDMARKS = 800
 #: Effective number of neighbours of a point.
 _PERPLEXITY = 15.0
 #: Steps with and without exaggerated attraction.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from distill.errors import DistillError, TrainingError
 from distill.events import TrainingCompleteEvent, TrainingNotice
@@ -21,6 +22,7 @@ from distill.training.artifacts import append_history, report_write_errors, save
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
 from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, Run, RunRequest
+from distill.training.sound_map import map_entries
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +106,7 @@ def _export(run: Run) -> Path | None:
     )
     target = run.folder.model_file
     try:
-        path = save_model_from_checkpoint(best, metadata, target, lambda checkpoint: _detail(run, checkpoint))
+        path = save_model_from_checkpoint(best, metadata, target, lambda checkpoint: _parts(run, checkpoint))
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
         return path
@@ -120,12 +122,18 @@ def _export(run: Run) -> Path | None:
         return target if target.exists() else None
 
 
-def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the detail of the training sounds for the network of a checkpoint, as an entry of the model file."""
+def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return further entries of the model file, for the network of a checkpoint: detail, map and sliders."""
     assert run.training_data is not None
-    dataset = run.training_data.train_set
     network = run.family.build().to(run.device)
     network.load_state_dict(checkpoint["model_state_dict"])
+    return _detail(run, network) | map_entries(run.family, network.eval(), run.training_data)
+
+
+def _detail(run: Run, network: nn.Module) -> dict[str, Any]:
+    """Return the detail of the training sounds for a network, as an entry of the model file."""
+    assert run.training_data is not None
+    dataset = run.training_data.train_set
     layout = dataset.layout
     shape = dataset[0].shape
     most = max(1, MOST_BYTES // bytes_per_chunk(*shape))
