@@ -1,0 +1,259 @@
+"""The prior of a corpus: how long its sounds are, what their windows are like, and what follows what.
+
+A sound is described by windows that overlap by half, each by the point that its family gives it (the latents of a
+VAE, the grid vectors of a VQ-VAE).  The flow draws the point of a window under a condition: the point of the window
+before it, the length of the whole sound, and how much of the sound is left in this window.  New sounds of any length
+are drawn window by window.
+
+Points with thousands of numbers are first projected onto their principal components.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.models.priors.flow import STEPS, FlowPrior
+
+#: Numbers of a condition beside the previous point: whether there is one, the length, and two for what is left.
+_CONDITION_EXTRA = 4
+#: Spread of the logarithm of the length that training adds: a length must not give away which file it is of.
+_LENGTH_JITTER = 0.15
+#: Share of the training rows whose previous point is hidden, so that a window can also be drawn without one.
+_PREVIOUS_DROPOUT = 0.1
+#: Share of a longer sound's weight that its first window has.
+_FIRST_SHARE = 0.5
+#: Quantiles of the lengths that are stored.
+_QUANTILES = 129
+#: Lengths in the upper half of the corpus are drawn this much lower in rank.  Each second of a long sound is heard as
+#: much as a whole short one; drawn at their own lengths, the longest files fill most of what is heard.
+_RANK_SHIFT = 0.10
+#: Shortest sound that is described, seconds.
+_SHORTEST_S = 0.02
+
+
+@dataclass(frozen=True)
+class WindowTable:
+    """The windows of a corpus as training material of a prior.
+
+    Attributes
+    ----------
+    points
+        ``[N, K]``: latents (means of the posterior), or principal components.
+    variance
+        ``[N, K]``, variance of the posterior; None for points without one.
+    sounds
+        ``[N]``, the number of the sound that each is of; variants of a sound have its number.
+    previous
+        ``[N]``, the row of the window half a window earlier; -1 for the first of a sound.
+    total, offset
+        ``[N]``, length of the sound and start of the window, in windows.
+    """
+
+    points: Tensor
+    variance: Tensor | None
+    sounds: Tensor
+    previous: Tensor
+    total: Tensor
+    offset: Tensor
+
+    def weights(self) -> Tensor:
+        """Return how much each row counts ``[N]``, double precision: each sound the same in all."""
+        first = self.previous < 0
+        count = int(self.sounds.max()) + 1
+        firsts = torch.bincount(self.sounds[first], minlength=count)[self.sounds].double()
+        later = torch.bincount(self.sounds[~first], minlength=count)[self.sounds].double()
+        share = torch.where(later > 0, _FIRST_SHARE, 1.0)
+        return torch.where(first, share / firsts.clamp_min(1), (1 - share) / later.clamp_min(1))
+
+
+def window_count(total: float) -> int:
+    """Return how many windows, half a window apart, cover a sound of ``total`` windows."""
+    return 1 + max(0, math.ceil((total - 1.0) * 2 - 1e-6))
+
+
+def half_windows(chunks: Tensor, total: float, silence: float) -> Tensor:
+    """Return the features of windows half a chunk apart ``[K, C, F, T]`` from those of a sound's chunks.
+
+    Parameters
+    ----------
+    chunks
+        ``[n, C, F, T]``, one after the other.
+    total
+        Length of the sound in chunks.
+    silence
+        Value of silent features, which follow the last chunk.
+    """
+    frames = chunks.shape[-1]
+    half = frames // 2
+    tail = torch.full_like(chunks[:1, ..., :half], silence)
+    following = torch.cat([chunks[1:, ..., :half], tail])
+    between = torch.cat([chunks[..., half:], following], -1)[..., :frames]
+    woven = torch.stack([chunks, between], 1).flatten(0, 1)
+    return woven[: window_count(total)]
+
+
+class WindowPrior(nn.Module):
+    """Draws the windows of new sounds, and their lengths.
+
+    Parameters
+    ----------
+    points
+        P, numbers in a point.
+    components
+        K, principal components that the flow describes; None for the points themselves.
+    width, blocks
+        Size of the flow's network.
+    """
+
+    origin: Tensor
+    axes: Tensor
+    lengths: Tensor
+
+    def __init__(self, points: int, components: int | None = None, width: int = 384, blocks: int = 3) -> None:
+        super().__init__()
+        self.is_projecting = components is not None
+        dim = points if components is None else components
+        self.register_buffer("origin", torch.zeros(points if self.is_projecting else 0))
+        self.register_buffer("axes", torch.zeros(points if self.is_projecting else 0, dim))
+        self.register_buffer("lengths", torch.ones(_QUANTILES))
+        self.flow = FlowPrior(dim, dim + _CONDITION_EXTRA, width, blocks)
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> "WindowPrior":
+        """Return a prior with the sizes and the contents of a state dict.
+
+        Raises
+        ------
+        KeyError, RuntimeError, ValueError
+            The state is not one of a prior.
+        """
+        points, dim = state["axes"].shape
+        width = state["flow.enter.weight"].shape[0]
+        blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
+        prior = cls(points, dim, width, blocks) if points else cls(dim, None, width, blocks)
+        prior.load_state_dict(dict(state))
+        return prior
+
+    @property
+    def dim(self) -> int:
+        """K, numbers that the flow describes a window by."""
+        return self.flow.dim
+
+    @torch.no_grad()
+    def fit_projection(self, points: Tensor, weights: Tensor) -> None:
+        """Find the principal components of points ``[N, P]`` by their weights ``[N]``; N is bounded by the caller."""
+        share = (weights / weights.sum()).to(points)
+        self.origin.copy_(share @ points)
+        rows = (points - self.origin.to(points)) * share.sqrt()[:, None]
+        eigenvalues, vectors = torch.linalg.eigh((rows @ rows.T).cpu().double())
+        count = min(self.dim, len(rows))
+        kept = vectors.flip(1)[:, :count] / eigenvalues.flip(0)[:count].clamp_min(1e-12).sqrt()
+        self.axes.zero_()
+        self.axes[:, :count] = (rows.T @ kept.to(rows)).to(self.axes)
+
+    def project(self, points: Tensor) -> Tensor:
+        """Return what the flow describes ``[B, K]`` of points ``[B, P]``."""
+        return (points - self.origin) @ self.axes if self.is_projecting else points
+
+    def restore(self, components: Tensor, missed: Tensor | None = None) -> Tensor:
+        """Return points ``[B, P]``; ``missed`` is added to them: what the components do not hold, see `missing`."""
+        if not self.is_projecting:
+            return components
+        points = components @ self.axes.T + self.origin
+        return points if missed is None else points + missed
+
+    def missing(self, points: Tensor) -> Tensor:
+        """Return what the components miss of points ``[B, P]``; zero without a projection."""
+        return points - self.restore(self.project(points))
+
+    @torch.no_grad()
+    def fit(self, table: WindowTable) -> None:
+        """Take mean, covariance and lengths from a table; the network is left as it is."""
+        weights = table.weights()
+        self.flow.fit(table.points, table.variance, weights)
+        first = table.previous < 0
+        totals = torch.stack([table.total[first & (table.sounds == s)].median() for s in table.sounds.unique()])
+        at = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
+        self.lengths.copy_(totals.double().quantile(at).float())
+
+    def loss(self, table: WindowTable, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the flow-matching loss of rows of a table (scalar); ``generator`` is on the CPU."""
+
+        def noise(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator).to(table.points)
+
+        def drawn(at: Tensor) -> Tensor:
+            found = table.points[at]
+            return found if table.variance is None else found + table.variance[at].sqrt() * noise(*found.shape)
+
+        before = table.previous[rows]
+        shown = torch.rand(len(rows), generator=generator).to(table.points) >= _PREVIOUS_DROPOUT
+        has = (before >= 0) & shown
+        total = table.total[rows] * torch.exp(_LENGTH_JITTER * noise(len(rows)))
+        offset = table.offset[rows]
+        condition = self._condition(drawn(before.clamp_min(0)), has, torch.maximum(total, offset + _SHORTEST_S), offset)
+        return self.flow.loss(drawn(rows), condition, generator)
+
+    def _condition(self, previous: Tensor, has_previous: Tensor, total: Tensor, offset: Tensor) -> Tensor:
+        """Return conditions ``[B, K + 4]``; lengths ``[B]`` are in windows."""
+        has = has_previous.to(previous)[:, None]
+        left = (total - offset)[:, None]
+        size = total.clamp(_SHORTEST_S, 32.0).log()[:, None]
+        return torch.cat([self.flow.whiten(previous) * has, has, size, left.clamp(0, 1), (left - 1).clamp(0, 1)], 1)
+
+    def condition(self, previous: Tensor | None, total: Tensor, offset: float) -> Tensor:
+        """Return the condition ``[B, K + 4]`` of windows.
+
+        Parameters
+        ----------
+        previous
+            What the flow described the windows before by ``[B, K]``; None for the beginning of a sound.
+        total
+            Lengths of the sounds, in windows, ``[B]``.
+        offset
+            Start of the window in its sound, in windows.
+        """
+        before = total.new_zeros(len(total), self.dim) if previous is None else previous
+        has = torch.full_like(total, 0.0 if previous is None else 1.0)
+        return self._condition(before, has, total, torch.full_like(total, offset))
+
+    def draw(
+        self,
+        previous: Tensor | None,
+        total: Tensor,
+        offset: float,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+        steps: int = STEPS,
+    ) -> Tensor:
+        """Return new windows ``[B, K]``; parameters as in `condition` and `FlowPrior.sample`."""
+        condition = self.condition(previous, total, offset)
+        return self.flow.sample(len(total), generator, temperature, condition, steps)
+
+    def renew(
+        self,
+        components: Tensor,
+        strength: float,
+        previous: Tensor | None,
+        total: Tensor,
+        offset: float,
+        generator: torch.Generator,
+        steps: int = STEPS,
+    ) -> Tensor:
+        """Return windows ``[B, K]`` near given ones; see `condition` and `FlowPrior.renew`."""
+        condition = self.condition(previous, total, offset)
+        return self.flow.renew(components, strength, generator, condition, steps)
+
+    def draw_lengths(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return lengths ``[count]``, in windows, spread evenly over those of the corpus, in random order."""
+        rank = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
+        lower = torch.where(rank < 0.5, rank, (rank - _RANK_SHIFT).clamp_min(0.5))
+        place = lower * (_QUANTILES - 1)
+        below = place.long().clamp(0, _QUANTILES - 2)
+        lengths = self.lengths.cpu()
+        drawn: Tensor = torch.lerp(lengths[below], lengths[below + 1], place - below)
+        return drawn.clamp_min(_SHORTEST_S)
