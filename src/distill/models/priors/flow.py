@@ -55,8 +55,8 @@ class FlowPrior(nn.Module):
     """
 
     mean: Tensor
-    basis: Tensor
-    scale: Tensor
+    root: Tensor
+    inverse_root: Tensor
     is_fitted: Tensor
 
     def __init__(self, dim: int, condition_dim: int = 0, width: int = 384, blocks: int = 3) -> None:
@@ -65,8 +65,8 @@ class FlowPrior(nn.Module):
             raise ValueError(f"Sizes of a prior must be positive, not {(dim, condition_dim, width, blocks)!r}.")
         self.dim, self.condition_dim = dim, condition_dim
         self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("basis", torch.eye(dim))
-        self.register_buffer("scale", torch.ones(dim))
+        self.register_buffer("root", torch.eye(dim))
+        self.register_buffer("inverse_root", torch.eye(dim))
         self.register_buffer("is_fitted", torch.zeros((), dtype=torch.bool))
         self.enter = nn.Linear(dim + _TIME_FEATURES + condition_dim, width)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
@@ -94,6 +94,9 @@ class FlowPrior(nn.Module):
     def fit(self, mean: Tensor, variance: Tensor | None = None, weights: Tensor | None = None) -> None:
         """Take mean and covariance from latents: in closed form, and as often as wanted.
 
+        The whitening is the symmetric root of the covariance, so that it changes smoothly when latents do: what the
+        network has learned stays valid when the prior is fitted again in the course of a training.
+
         Parameters
         ----------
         mean
@@ -113,18 +116,19 @@ class FlowPrior(nn.Module):
             covariance += torch.diag(share @ variance.detach().double().cpu())
         eigenvalues, vectors = torch.linalg.eigh(covariance)
         floor = _LEAST_VARIANCE * float(eigenvalues.mean().clamp_min(1e-12))
+        spreads = eigenvalues.clamp_min(floor).sqrt()
         self.mean.copy_(centre.float())
-        self.basis.copy_(vectors.float())
-        self.scale.copy_(eigenvalues.clamp_min(floor).sqrt().float())
+        self.root.copy_(((vectors * spreads) @ vectors.T).float())
+        self.inverse_root.copy_(((vectors / spreads) @ vectors.T).float())
         self.is_fitted.fill_(True)
 
     def whiten(self, latents: Tensor) -> Tensor:
         """Return latents ``[B, D]`` in the basis in which the corpus's Gaussian is the standard normal."""
-        return (latents - self.mean) @ self.basis / self.scale
+        return (latents - self.mean) @ self.inverse_root
 
     def unwhiten(self, points: Tensor) -> Tensor:
         """Undo `whiten`."""
-        return (points * self.scale) @ self.basis.T + self.mean
+        return points @ self.root + self.mean
 
     def velocity(self, points: Tensor, time: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the velocity ``[B, D]`` of whitened points ``[B, D]`` at times ``[B]``."""
