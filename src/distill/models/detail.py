@@ -152,7 +152,7 @@ class DetailStore(nn.Module):
         if scores.shape[1:] != self.keys.shape[1:] or not len(self):
             return found
         spread = self.key_step * (_LEVELS / 4)
-        limit = (_LEVELS * self.key_step)
+        limit = _LEVELS * self.key_step
         mine = (scores.clamp(-limit, limit) / spread).flatten(1)
         theirs = (self.keys.float() * (self.key_step / spread)).flatten(1)
         distance, nearest = (torch.cdist(mine, theirs) / mine.shape[1] ** 0.5).min(1)

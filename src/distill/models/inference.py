@@ -2,7 +2,8 @@
 
 import math
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,22 @@ from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
 from distill.models.metadata import ModelMetadata
+from distill.models.priors.window_prior import WindowPrior
+from distill.models.synthesis import continuation, variations
+from distill.models.synthesis.synthesizer import (
+    LONGEST_S,
+    MOST_TEMPERATURE,
+    SHORTEST_S,
+    Detail,
+    Synthesizer,
+    check_number,
+    no_prior,
+)
+from distill.models.vae import ConvVAE
 from distill.models.vqvae import ConvVQVAE
 
 #: Chunks that go through a model at once when a sound is reconstructed.
 _BATCH = 16
-#: Highest temperature of new sounds: beyond it a decoder gives noise.
-MOST_TEMPERATURE = 4.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,10 @@ class OpenModel:
         Where it computes.
     family
         What it is.
+    prior
+        Prior of the sounds that it was trained on, or None.
+    detail
+        What puts their detail back, or None.
     """
 
     model: nn.Module
@@ -46,6 +61,8 @@ class OpenModel:
     metadata: ModelMetadata
     device: torch.device
     family: ModelFamily
+    prior: WindowPrior | None = field(default=None, kw_only=True)
+    detail: Detail | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
     def reconstruct(self, waveform: Tensor) -> Tensor:
@@ -79,9 +96,25 @@ class OpenModel:
         features = self.family.features(chunks.to(self.device))
         return self.family.to_waveform(self.family.reconstruct(self.model, features), chunks.shape[-1])
 
+    @property
+    def synthesizer(self) -> Synthesizer:
+        """What makes new sounds and variations."""
+        prior = self.prior
+        if prior is None and isinstance(self.model, ConvVAE):
+            # A file of an older version: its latents were held to the standard normal, and nothing else is known.
+            prior = WindowPrior.standard(self.model.latent_dim)
+        return Synthesizer(
+            self.model,
+            self.family,
+            self.device,
+            None if prior is None else prior.to(self.device).eval(),
+            self.detail,
+            self.metadata.name,
+        )
+
     @torch.no_grad()
     def sample(self, num_samples: int, seed: int | None = None, temperature: float = 1.0) -> Tensor:
-        """Return new sounds ``[num_samples, 1, N]``, peak 1, from latents of the standard normal.
+        """Return the beginnings of new sounds ``[num_samples, 1, N]``, one chunk each, peak 1.
 
         The same seed gives the same sounds; without one they differ from call to call.
 
@@ -91,24 +124,97 @@ class OpenModel:
             ``num_samples`` is under 1, or the model cannot make new sounds.
         """
         chosen = secrets.randbits(31) if seed is None else seed
-        return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature)])
+        if self.prior is None:
+            return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature)])
+        _check_draw(num_samples, temperature)
+        return torch.cat(list(self.synthesizer.beginnings(num_samples, chosen, temperature)))
 
-    @torch.no_grad()
-    def draw(self, num_samples: int, seed: int, temperature: float = 1.0) -> tuple[Tensor, ...]:
-        """Return the features of new sounds in batches, in order, each ready for `to_sounds`.
+    def generate(
+        self,
+        count: int,
+        seed: int | None = None,
+        *,
+        seconds: float | None = None,
+        temperature: float = 1.0,
+        freedom: float | None = None,
+        detail: float | None = None,
+    ) -> list[Tensor]:
+        """Return new sounds ``[1, N_i]``, peak 1, each with its own length.
+
+        Parameters
+        ----------
+        count
+            How many.
+        seed
+            Start of the draw; by chance where None.
+        seconds
+            Length of each, 0.1 to 30; None for lengths like those of the corpus.
+        temperature
+            Spread of the draw: under 1 more typical, over 1 odder.
+        freedom
+            From 0, closer to the sounds of the corpus, to 1, freer; None for the prior as it was trained.
+        detail
+            Share of the corpus's detail that is put back, 0 to 1; None for the model's default.
 
         Raises
         ------
         ValueError
             A number is out of range, or the model cannot make new sounds.
         """
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, not {num_samples!r}.")
-        if not 0.0 <= temperature <= MOST_TEMPERATURE:
-            raise ValueError(f"temperature must be a number from 0 to {MOST_TEMPERATURE:g}, not {temperature!r}.")
+        batches = self.generate_batches(
+            count, seed, seconds=seconds, temperature=temperature, freedom=freedom, detail=detail
+        )
+        return [sound for batch in batches for sound in batch]
+
+    def generate_batches(
+        self,
+        count: int,
+        seed: int | None = None,
+        *,
+        seconds: float | None = None,
+        temperature: float = 1.0,
+        freedom: float | None = None,
+        detail: float | None = None,
+    ) -> Iterator[list[Tensor]]:
+        """Yield the sounds of `generate` in batches, in order."""
+        _check_draw(count, temperature)
+        if seconds is not None:
+            check_number("seconds", seconds, SHORTEST_S, LONGEST_S)
+        for name, value in (("freedom", freedom), ("detail", detail)):
+            if value is not None:
+                check_number(name, value, 0.0, 1.0)
+        chosen = secrets.randbits(31) if seed is None else seed
+        return self.synthesizer.new_sounds(count, chosen, seconds, temperature, freedom, detail)
+
+    def vary(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> list[Tensor]:
+        """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`."""
+        return variations.vary(self.synthesizer, waveform, count, strength, _seed(seed))
+
+    def morph(self, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
+        """Return sounds on the way from one sound to another, evenly spaced; see `variations.morph`."""
+        return variations.morph(self.synthesizer, first, second, steps)
+
+    def extend(self, waveform: Tensor, seconds: float, seed: int | None = None) -> Tensor:
+        """Return a sound ``[1, N]`` that goes on for ``seconds`` more; see `continuation.extend`."""
+        return continuation.extend(self.synthesizer, waveform, seconds, _seed(seed))
+
+    def repaint(self, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int | None = None) -> Tensor:
+        """Return a sound ``[1, N]`` of which the part between two times is new; see `continuation.repaint`."""
+        return continuation.repaint(self.synthesizer, waveform, start_seconds, end_seconds, _seed(seed))
+
+    @torch.no_grad()
+    def draw(self, num_samples: int, seed: int, temperature: float = 1.0) -> tuple[Tensor, ...]:
+        """Return the features of new sounds in batches, in order, each ready for `to_sounds`, without a prior.
+
+        Raises
+        ------
+        ValueError
+            A number is out of range, or the model cannot make new sounds.
+        """
+        _check_draw(num_samples, temperature)
         features = self.family.sample(self.model, num_samples, seed, temperature)
         if features is None:
-            raise ModelFileError(f"The model {self.metadata.name!r} cannot make new sounds yet; it can reconstruct.")
+            raise no_prior(self.metadata.name, "make new sounds")
         return torch.split(features, _BATCH)
 
     @torch.no_grad()
@@ -116,6 +222,16 @@ class OpenModel:
         """Return the sounds ``[B, 1, N]``, peak 1, of features that `draw` gave."""
         waves = self.family.to_waveform(features, self.chunk_samples)
         return waves / waves.abs().amax(-1, keepdim=True).clamp_min(1e-9)
+
+
+def _check_draw(count: int, temperature: float) -> None:
+    if count < 1:
+        raise ValueError(f"num_samples must be at least 1, not {count!r}.")
+    check_number("temperature", temperature, 0.0, MOST_TEMPERATURE)
+
+
+def _seed(seed: int | None) -> int:
+    return secrets.randbits(31) if seed is None else seed
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
+from distill.models.priors.window_prior import WindowPrior
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -232,10 +233,32 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
     model = family.build()
     apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family)
+    prior = _read_prior(data.get("prior"), family.point_size(model), path)
+    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, prior=prior)
     if isinstance(config, VQVAEConfig):
         return LoadedVQModel(**vars(opened), vqvae_config=config, codebook_health=data.get("codebook_health_snapshot"))
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
+
+
+def _read_prior(state: Any, point_size: int, path: Path) -> WindowPrior | None:
+    """Return the prior of a model file, or None where it has none.
+
+    Raises
+    ------
+    ModelFileError
+        It is not one for points of this size.
+    """
+    if state is None:
+        return None
+    try:
+        check_weights(state, path, KIND, ModelFileError)
+        prior = WindowPrior.of_state(state)
+        fits = prior.point_size == point_size
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as exc:
+        raise ModelFileError(f"{path.name} is damaged: its prior cannot be read.") from exc
+    if not fits:
+        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network.")
+    return prior.eval()
 
 
 def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import SpectrogramConfig
+from distill.audio.spectrogram import KnownSamples, SpectrogramConfig
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,
@@ -145,5 +145,21 @@ class ModelFamily(Protocol):
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return features that went through the latent or the codes, and nothing else of the input."""
 
-    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
-        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``."""
+    @property
+    def prior_components(self) -> int | None:
+        """Principal components of the points that a prior describes; None for the points themselves."""
+
+    def point_size(self, model: nn.Module) -> int:
+        """Return P, numbers in a point."""
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return what the decoder needs to know of features ``[B, C, F, T]``, as points ``[B, P]`` of a plain space."""
+
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return `points`, and how uncertain each number of them is (a variance ``[B, P]``) where the network says."""
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return features ``[B, C, F, T]`` of points; those of `points` give what `reconstruct` gives."""
+
+    def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
+        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``; they have the ``known`` samples."""

@@ -28,6 +28,7 @@ class VariationalFamily:
 
     history_type = MetricsHistory
     config: TrainingConfig
+    prior_components: int | None = None
 
     def reconstruction_weights(self) -> dict[str, float]:
         """Return the terms of the reconstruction and their weights."""
@@ -116,6 +117,27 @@ class VariationalFamily:
         assert isinstance(model, ConvVAE)
         mu, _ = model.encode(features)
         return model.decode(mu)
+
+    def point_size(self, model: nn.Module) -> int:
+        """Return the number of latents."""
+        assert isinstance(model, ConvVAE)
+        return model.latent_dim
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the posterior's mean."""
+        assert isinstance(model, ConvVAE)
+        return model.encode(features)[0]
+
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return mean and variance of the posterior."""
+        assert isinstance(model, ConvVAE)
+        mu, logvar = model.encode(features)
+        return mu, logvar.exp()
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the decoded latents."""
+        assert isinstance(model, ConvVAE)
+        return model.decode(points)
 
 
 class MelVAEFamily(MelFeatures, VariationalFamily):

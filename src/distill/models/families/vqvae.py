@@ -1,5 +1,6 @@
 """The residual-VQ autoencoder as a family: network, loss terms, codebook health, sounds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from distill.models.vqvae import ConvVQVAE, vqvae_loss
 
 #: Training steps between two measurements of codebook health.
 HEALTH_INTERVAL = 10
+#: Principal components of the grid that the prior describes.
+_COMPONENTS = 96
 
 
 class VQVAEFamily(MelFeatures):
@@ -38,6 +41,7 @@ class VQVAEFamily(MelFeatures):
 
     key = "vqvae"
     history_type = VQMetricsHistory
+    prior_components: int | None = _COMPONENTS
 
     def __init__(self, config: VQVAEConfig, spectrogram: AudioSpectrogram | None = None) -> None:
         super().__init__(spectrogram)
@@ -150,6 +154,25 @@ class VQVAEFamily(MelFeatures):
         """Return the features decoded from the codes."""
         assert isinstance(model, ConvVQVAE)
         return model.decode(model.encode(features))
+
+    def point_size(self, model: nn.Module) -> int:
+        """Return the numbers of the grid."""
+        assert isinstance(model, ConvVQVAE)
+        return math.prod(model.grid) * model.codebook_dim
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the vectors of the encoder's grid, before they are quantized, in one row."""
+        assert isinstance(model, ConvVQVAE)
+        return model.tokens(features).flatten(1)
+
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the points; a quantizer has no variance."""
+        return self.points(model, features), None
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the features decoded from the codes nearest to the grid's vectors."""
+        assert isinstance(model, ConvVQVAE)
+        return model.decode(model.quantize(points.view(len(points), -1, model.codebook_dim)))
 
 
 def _health(model: ConvVQVAE, indices: Tensor) -> dict[str, dict[str, float]]:

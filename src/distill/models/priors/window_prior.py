@@ -31,8 +31,12 @@ _QUANTILES = 129
 #: Lengths in the upper half of the corpus are drawn this much lower in rank.  Each second of a long sound is heard as
 #: much as a whole short one; drawn at their own lengths, the longest files fill most of what is heard.
 _RANK_SHIFT = 0.10
-#: Shortest sound that is described, seconds.
-_SHORTEST_S = 0.02
+#: Shortest sound that is described, in windows.
+_SHORTEST = 0.02
+#: Most sounds of the corpus that are kept as beginnings for new sounds close to them.
+_MOST_ANCHORS = 512
+#: Freedom that is the prior as it was trained, the strength of freedom 0, and the added temperature of freedom 1.
+_TRAINED_FREEDOM, _LEAST_STRENGTH, _MOST_HEAT = 0.5, 0.3, 0.4
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class WindowTable:
     sounds
         ``[N]``, the number of the sound that each is of; variants of a sound have its number.
     previous
-        ``[N]``, the row of the window half a window earlier; -1 for the first of a sound.
+        ``[N]``, the row of the window half a window earlier; -1 where the table does not have it.
     total, offset
         ``[N]``, length of the sound and start of the window, in windows.
     """
@@ -62,7 +66,7 @@ class WindowTable:
 
     def weights(self) -> Tensor:
         """Return how much each row counts ``[N]``, double precision: each sound the same in all."""
-        first = self.previous < 0
+        first = self.offset == 0
         count = int(self.sounds.max()) + 1
         firsts = torch.bincount(self.sounds[first], minlength=count)[self.sounds].double()
         later = torch.bincount(self.sounds[~first], minlength=count)[self.sounds].double()
@@ -73,27 +77,6 @@ class WindowTable:
 def window_count(total: float) -> int:
     """Return how many windows, half a window apart, cover a sound of ``total`` windows."""
     return 1 + max(0, math.ceil((total - 1.0) * 2 - 1e-6))
-
-
-def half_windows(chunks: Tensor, total: float, silence: float) -> Tensor:
-    """Return the features of windows half a chunk apart ``[K, C, F, T]`` from those of a sound's chunks.
-
-    Parameters
-    ----------
-    chunks
-        ``[n, C, F, T]``, one after the other.
-    total
-        Length of the sound in chunks.
-    silence
-        Value of silent features, which follow the last chunk.
-    """
-    frames = chunks.shape[-1]
-    half = frames // 2
-    tail = torch.full_like(chunks[:1, ..., :half], silence)
-    following = torch.cat([chunks[1:, ..., :half], tail])
-    between = torch.cat([chunks[..., half:], following], -1)[..., :frames]
-    woven = torch.stack([chunks, between], 1).flatten(0, 1)
-    return woven[: window_count(total)]
 
 
 class WindowPrior(nn.Module):
@@ -107,19 +90,27 @@ class WindowPrior(nn.Module):
         K, principal components that the flow describes; None for the points themselves.
     width, blocks
         Size of the flow's network.
+    anchors
+        Number of sounds whose first windows are kept; `fit` sets it.
     """
 
     origin: Tensor
     axes: Tensor
     lengths: Tensor
+    anchors: Tensor
+    anchor_totals: Tensor
 
-    def __init__(self, points: int, components: int | None = None, width: int = 384, blocks: int = 3) -> None:
+    def __init__(
+        self, points: int, components: int | None = None, width: int = 384, blocks: int = 3, anchors: int = 0
+    ) -> None:
         super().__init__()
         self.is_projecting = components is not None
         dim = points if components is None else components
         self.register_buffer("origin", torch.zeros(points if self.is_projecting else 0))
         self.register_buffer("axes", torch.zeros(points if self.is_projecting else 0, dim))
         self.register_buffer("lengths", torch.ones(_QUANTILES))
+        self.register_buffer("anchors", torch.zeros(anchors, dim))
+        self.register_buffer("anchor_totals", torch.ones(anchors))
         self.flow = FlowPrior(dim, dim + _CONDITION_EXTRA, width, blocks)
 
     @classmethod
@@ -134,8 +125,16 @@ class WindowPrior(nn.Module):
         points, dim = state["axes"].shape
         width = state["flow.enter.weight"].shape[0]
         blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
-        prior = cls(points, dim, width, blocks) if points else cls(dim, None, width, blocks)
+        sizes = (points, dim) if points else (dim, None)
+        prior = cls(*sizes, width, blocks, len(state["anchors"]))
         prior.load_state_dict(dict(state))
+        return prior
+
+    @classmethod
+    def standard(cls, dim: int) -> "WindowPrior":
+        """Return the standard normal of ``dim`` numbers, for sounds of one window: for models that have no prior."""
+        prior = cls(dim, width=1, blocks=1)
+        prior.flow.fit(torch.zeros(1, dim), torch.ones(1, dim))
         return prior
 
     @property
@@ -155,6 +154,11 @@ class WindowPrior(nn.Module):
         self.axes.zero_()
         self.axes[:, :count] = (rows.T @ kept.to(rows)).to(self.axes)
 
+    @property
+    def point_size(self) -> int:
+        """P, numbers in a point."""
+        return len(self.origin) if self.is_projecting else self.dim
+
     def project(self, points: Tensor) -> Tensor:
         """Return what the flow describes ``[B, K]`` of points ``[B, P]``."""
         return (points - self.origin) @ self.axes if self.is_projecting else points
@@ -172,13 +176,19 @@ class WindowPrior(nn.Module):
 
     @torch.no_grad()
     def fit(self, table: WindowTable) -> None:
-        """Take mean, covariance and lengths from a table; the network is left as it is."""
-        weights = table.weights()
-        self.flow.fit(table.points, table.variance, weights)
-        first = table.previous < 0
-        totals = torch.stack([table.total[first & (table.sounds == s)].median() for s in table.sounds.unique()])
-        at = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
-        self.lengths.copy_(totals.double().quantile(at).float())
+        """Take mean, covariance, lengths and anchors from a table; the network is left as it is.
+
+        The first row of each sound must be of the sound itself, not of a variant.
+        """
+        self.flow.fit(table.points, table.variance, table.weights())
+        _, at = torch.unique(table.sounds, return_inverse=True)
+        beginnings = torch.full((int(at.max()) + 1,), len(at), dtype=torch.long, device=at.device)
+        beginnings.scatter_reduce_(0, at, torch.arange(len(at), device=at.device), "amin")
+        totals = table.total[beginnings]
+        ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
+        self.lengths.copy_(totals.double().cpu().quantile(ranks).float())
+        kept = beginnings[torch.linspace(0, len(beginnings) - 1, min(_MOST_ANCHORS, len(beginnings))).round().long()]
+        self.anchors, self.anchor_totals = table.points[kept].to(self.lengths), table.total[kept].to(self.lengths)
 
     def loss(self, table: WindowTable, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the flow-matching loss of rows of a table (scalar); ``generator`` is on the CPU."""
@@ -195,14 +205,14 @@ class WindowPrior(nn.Module):
         has = (before >= 0) & shown
         total = table.total[rows] * torch.exp(_LENGTH_JITTER * noise(len(rows)))
         offset = table.offset[rows]
-        condition = self._condition(drawn(before.clamp_min(0)), has, torch.maximum(total, offset + _SHORTEST_S), offset)
+        condition = self._condition(drawn(before.clamp_min(0)), has, torch.maximum(total, offset + _SHORTEST), offset)
         return self.flow.loss(drawn(rows), condition, generator)
 
     def _condition(self, previous: Tensor, has_previous: Tensor, total: Tensor, offset: Tensor) -> Tensor:
         """Return conditions ``[B, K + 4]``; lengths ``[B]`` are in windows."""
         has = has_previous.to(previous)[:, None]
         left = (total - offset)[:, None]
-        size = total.clamp(_SHORTEST_S, 32.0).log()[:, None]
+        size = total.clamp(_SHORTEST, 32.0).log()[:, None]
         return torch.cat([self.flow.whiten(previous) * has, has, size, left.clamp(0, 1), (left - 1).clamp(0, 1)], 1)
 
     def condition(self, previous: Tensor | None, total: Tensor, offset: float) -> Tensor:
@@ -248,12 +258,39 @@ class WindowPrior(nn.Module):
         condition = self.condition(previous, total, offset)
         return self.flow.renew(components, strength, generator, condition, steps)
 
-    def draw_lengths(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return lengths ``[count]``, in windows, spread evenly over those of the corpus, in random order."""
+    def draw_sounds(
+        self, count: int, generator: torch.Generator, freedom: float | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return lengths ``[count]``, in windows, and what new sounds begin near ``[count, K]``, or None.
+
+        Lengths are spread evenly over those of the corpus, in random order.  Under `_TRAINED_FREEDOM` each sound
+        begins near one of the corpus and has its length.
+        """
+        if freedom is None or freedom >= _TRAINED_FREEDOM or not len(self.anchors):
+            return self._draw_lengths(count, generator), None
+        order = [torch.randperm(len(self.anchors), generator=generator) for _ in range(-(-count // len(self.anchors)))]
+        chosen = torch.cat(order)[:count]
+        return self.anchor_totals.cpu()[chosen], self.anchors[chosen.to(self.anchors.device)]
+
+    def near(
+        self, anchors: Tensor, total: Tensor, generator: torch.Generator, temperature: float, freedom: float | None
+    ) -> Tensor:
+        """Return first windows ``[B, K]`` near anchors ``[B, K]``, the nearer the lower the freedom."""
+        share = min(1.0, (freedom or 0.0) / _TRAINED_FREEDOM)
+        strength = min(1.0, (_LEAST_STRENGTH + (1 - _LEAST_STRENGTH) * share) * min(1.0, temperature))
+        return self.renew(anchors, strength, None, total, 0.0, generator)
+
+    @staticmethod
+    def heat(temperature: float, freedom: float | None) -> float:
+        """Return the temperature of the flow: over `_TRAINED_FREEDOM` the freedom raises it."""
+        above = max(0.0, (_TRAINED_FREEDOM if freedom is None else freedom) - _TRAINED_FREEDOM)
+        return temperature * (1 + _MOST_HEAT * above / (1 - _TRAINED_FREEDOM))
+
+    def _draw_lengths(self, count: int, generator: torch.Generator) -> Tensor:
         rank = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
         lower = torch.where(rank < 0.5, rank, (rank - _RANK_SHIFT).clamp_min(0.5))
-        place = lower * (_QUANTILES - 1)
-        below = place.long().clamp(0, _QUANTILES - 2)
+        position = lower * (_QUANTILES - 1)
+        below = position.long().clamp(0, _QUANTILES - 2)
         lengths = self.lengths.cpu()
-        drawn: Tensor = torch.lerp(lengths[below], lengths[below + 1], place - below)
-        return drawn.clamp_min(_SHORTEST_S)
+        drawn: Tensor = torch.lerp(lengths[below], lengths[below + 1], position - below)
+        return drawn.clamp_min(_SHORTEST)
