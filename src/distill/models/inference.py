@@ -14,6 +14,7 @@ from distill.audio.spectrogram import AudioSpectrogram, check_waveform
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
+from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.metadata import ModelMetadata
 from distill.models.priors.window_prior import WindowPrior
@@ -22,7 +23,6 @@ from distill.models.synthesis.synthesizer import (
     LONGEST_S,
     MOST_TEMPERATURE,
     SHORTEST_S,
-    Detail,
     Synthesizer,
     check_number,
     no_prior,
@@ -62,7 +62,7 @@ class OpenModel:
     device: torch.device
     family: ModelFamily
     prior: WindowPrior | None = field(default=None, kw_only=True)
-    detail: Detail | None = field(default=None, kw_only=True)
+    detail: DetailStore | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
     def reconstruct(self, waveform: Tensor) -> Tensor:

@@ -1,13 +1,14 @@
 """The sound side of an opened model: sounds to points and back, and new sounds of any length."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from distill.errors import ModelFileError
+from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.priors.window_prior import WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
@@ -30,9 +31,6 @@ _FADE_SHARE = 0.1
 #: Decades under the loudest band below which differences of features are not heard.
 _AUDIBLE_DECADES = 4.0
 
-#: Puts back what a decoder averages away: features ``[1, C, F, T]`` and an amount or None, to features.
-Detail = Callable[[Tensor, float | None], Tensor]
-
 
 @dataclass(frozen=True)
 class Synthesizer:
@@ -54,7 +52,7 @@ class Synthesizer:
     family: ModelFamily
     device: torch.device
     prior: WindowPrior | None
-    detail: Detail | None
+    detail: DetailStore | None
     name: str
 
     @property
@@ -108,8 +106,10 @@ class Synthesizer:
         return torch.cat(parts).float().cpu()
 
     def detailed(self, features: Tensor, amount: float | None = None) -> Tensor:
-        """Return features ``[C, F, T]`` with the detail that the decoder lost."""
-        return features if self.detail is None else self.detail(features[None], amount)[0]
+        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it."""
+        if self.detail is None:
+            return features
+        return self.detail.add(features[None], 1.0 if amount is None else amount)[0]
 
     def frames_of(self, samples: int) -> int:
         """Return the frames of a sound."""
