@@ -137,13 +137,7 @@ class Recipe:
         """Return whether it may be the next sound of the batch that another one belongs to."""
         if self.number != other.number + 1:
             return False
-        draw, others = (
-            [
-                getattr(recipe, name)
-                for name in ("kind", "model_id", "count", "seed", "temperature", "dry_wet", *_SETTINGS)
-            ]
-            for recipe in (self, other)
-        )
+        draw, others = ([getattr(recipe, name) for name in _OF_A_BATCH] for recipe in (self, other))
         return draw == others
 
     def to_text(self) -> str:
