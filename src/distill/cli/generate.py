@@ -108,8 +108,8 @@ def vary(
     with _stoppable() as stop:
         from distill.generation.recipe import VARIED
 
-        settings = {"strength": strength, "count": count, "seed": _chosen(seed)}
-        for made in _from_sound(model, VARIED, source, stop, **settings):
+        chosen = _chosen(seed)
+        for made in _from_sound(model, VARIED, source, stop, strength=strength, count=count, seed=chosen):
             name = f"{paths.slug(source.stem)}_varied_seed{made.recipe.seed}_{made.recipe.number:02d}"
             _write(out / f"{name}{options.kind.suffix}", made, options)
 

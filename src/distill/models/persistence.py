@@ -1,6 +1,6 @@
 """`.distill` files: a trained model, whole, in one file that is safe to open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
-from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -152,7 +152,12 @@ def _contents(
     }
 
 
-def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetadata, target: Path | str) -> Path:
+def save_model_from_checkpoint(
+    checkpoint_path: Path | str,
+    metadata: ModelMetadata,
+    target: Path | str,
+    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> Path:
     """Write the model file of a checkpoint's weights and return its path.
 
     Parameters
@@ -163,6 +168,8 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
         Epochs and losses are filled in from the checkpoint.
     target
         A file that ends in ``.distill``, or the folder of a library.
+    add_parts
+        Returns further entries of the model file, from the checkpoint.
 
     Raises
     ------
@@ -191,6 +198,11 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
     path = target if target.suffix == SUFFIX else library_path(target, facts)
     configs = data["spectrogram_config"], config.to_dict()
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
+    prior = ((data.get("training_state") or {}).get("prior") or {}).get("averaged")
+    if prior is not None:
+        contents[PRIOR] = prior_entry(prior)
+    if add_parts is not None:
+        contents |= add_parts(data)
     write_archive(path, contents | family.model_file_fields(data))
     return path
 
@@ -233,32 +245,13 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
     model = family.build()
     apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
-    prior = _read_prior(data.get("prior"), family.point_size(model), path)
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, prior=prior)
+    parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+    if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
+        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
+    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts)
     if isinstance(config, VQVAEConfig):
         return LoadedVQModel(**vars(opened), vqvae_config=config, codebook_health=data.get("codebook_health_snapshot"))
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
-
-
-def _read_prior(state: Any, point_size: int, path: Path) -> WindowPrior | None:
-    """Return the prior of a model file, or None where it has none.
-
-    Raises
-    ------
-    ModelFileError
-        It is not one for points of this size.
-    """
-    if state is None:
-        return None
-    try:
-        check_weights(state, path, KIND, ModelFileError)
-        prior = WindowPrior.of_state(state)
-        fits = prior.point_size == point_size
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as exc:
-        raise ModelFileError(f"{path.name} is damaged: its prior cannot be read.") from exc
-    if not fits:
-        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network.")
-    return prior.eval()
 
 
 def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:

@@ -264,8 +264,11 @@ class ConvVQVAE(nn.Module):
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return ``(recon, indices, commit_loss)`` of features ``[B, 1, F, T]``."""
-        self._check(mel)
-        quantized, indices, commit_loss = self.quantizer(self._tokens(self.standardize(mel)))
+        return self.through_codes(self.tokens(mel))
+
+    def through_codes(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(recon, indices, commit_loss)`` of the encoder's grid ``[B, positions, D]``."""
+        quantized, indices, commit_loss = self.quantizer(tokens)
         return self._features(quantized), indices, commit_loss
 
 

@@ -43,6 +43,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),
+            **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
@@ -96,7 +97,8 @@ def make_previews(run: Run, epoch: int) -> None:
     waveforms = run.training_data.preview_waveforms[:PAIRS]
 
     def samples() -> list[Path]:
-        return write_samples(family, model, folder, epoch, SAMPLES)
+        prior = None if run.prior is None else run.prior.averaged
+        return write_samples(family, model, folder, epoch, SAMPLES, prior=prior)
 
     def pairs() -> list[Path]:
         return write_reconstructions(family, model, waveforms, folder, epoch, run.device)

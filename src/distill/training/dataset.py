@@ -174,6 +174,12 @@ class AudioTrainingDataset(Dataset[Tensor]):
         """Number of chunks, variants not counted."""
         return int(self._first[-1])
 
+    @property
+    def owner(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        """Number of the sound that each item is of, ``[items]``."""
+        counts = np.diff(self._first)
+        return np.tile(np.repeat(np.arange(len(self.sounds)), counts), self.variants)
+
     def locate(self, item: int) -> tuple[CachedSound, int, int]:
         """Return the sound, the chunk within it and the variant of an item.
 
@@ -214,11 +220,21 @@ class EpochBatches(Sampler[list[int]]):
         Largest batch.
     seed
         Start of the order, or None for the items' own order in each epoch.
+    owner
+        Number of the file that each item is of, ``[items]``: an epoch then draws as many items as there are, and each
+        file counts the same in it.  None: each item comes once.
     """
 
-    def __init__(self, items: int, batch_size: int, seed: int | None) -> None:
+    def __init__(
+        self,
+        items: int,
+        batch_size: int,
+        seed: int | None,
+        owner: "np.ndarray[tuple[int], np.dtype[np.int64]] | None" = None,
+    ) -> None:
         self.items = items
         self.seed = seed
+        self._by_file = None if owner is None else [np.flatnonzero(owner == file) for file in np.unique(owner)]
         self.batches = max(1, -(-items // batch_size))
         self._epoch = 0
         self._first_batch = 0
@@ -233,17 +249,39 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         epoch, first_batch = self._epoch, self._first_batch
         self.start_at(epoch + 1)  # who does not choose gets one epoch after the other
+        yield from self.batches_of(epoch)[first_batch:]
+
+    def batches_of(self, epoch: int) -> list[list[int]]:
+        """Return the item numbers of all batches of an epoch."""
         order = np.arange(self.items)
         if self.seed is not None:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.items)
+            rng = np.random.default_rng([self.seed, epoch])
+            order = rng.permutation(self.items if self._by_file is None else self._balanced(rng))
         edges = np.linspace(0, self.items, self.batches + 1).round().astype(int)
-        for low, high in list(pairwise(edges))[first_batch:]:
-            yield order[low:high].tolist()
+        return [order[low:high].tolist() for low, high in pairwise(edges)]
+
+    def _balanced(self, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        """Return as many items as there are, from each file as many as from any other, or one more."""
+        assert self._by_file is not None
+        share, rest = divmod(self.items, len(self._by_file))
+        counts = np.full(len(self._by_file), share)
+        counts[rng.permutation(len(counts))[:rest]] += 1
+        drawn = []
+        for own, count in zip(self._by_file, counts, strict=True):
+            rounds = -(-count // len(own))  # each item of a file comes once before any comes twice
+            drawn.append(np.concatenate([rng.permutation(own) for _ in range(rounds)])[:count])
+        return np.concatenate(drawn)
 
 
-def make_loader(dataset: Dataset[Tensor], items: int, batch_size: int, seed: int | None) -> DataLoader[Tensor]:
+def make_loader(
+    dataset: Dataset[Tensor],
+    items: int,
+    batch_size: int,
+    seed: int | None,
+    owner: "np.ndarray[tuple[int], np.dtype[np.int64]] | None" = None,
+) -> DataLoader[Tensor]:
     """Return a loader over `EpochBatches` that draws nothing from torch's global random stream."""
-    batches = EpochBatches(items, batch_size, seed)
+    batches = EpochBatches(items, batch_size, seed, owner)
     return DataLoader(dataset, batch_sampler=batches, generator=torch.Generator())
 
 

@@ -2,18 +2,24 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from distill.errors import DistillError, TrainingError
 from distill.events import TrainingCompleteEvent, TrainingNotice
 from distill.library.model_library import ModelLibrary
+from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.persistence import save_model_from_checkpoint
+from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, Run, RunRequest
 
 log = logging.getLogger(__name__)
@@ -98,7 +104,7 @@ def _export(run: Run) -> Path | None:
     )
     target = run.folder.model_file
     try:
-        path = save_model_from_checkpoint(best, metadata, target)
+        path = save_model_from_checkpoint(best, metadata, target, lambda checkpoint: _detail(run, checkpoint))
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
         return path
@@ -112,6 +118,21 @@ def _export(run: Run) -> Path | None:
             )
         )
         return target if target.exists() else None
+
+
+def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the detail of the training sounds for the network of a checkpoint, as an entry of the model file."""
+    assert run.training_data is not None
+    dataset = run.training_data.train_set
+    network = run.family.build().to(run.device)
+    network.load_state_dict(checkpoint["model_state_dict"])
+    layout = dataset.layout
+    shape = dataset[0].shape
+    most = max(1, MOST_BYTES // bytes_per_chunk(*shape))
+    owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])
+    items = spread_by_file(owner, most)
+    features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
+    return SoundParts(detail=build_detail(run.family, network, features, owner[items], run.device)).to_file()
 
 
 def _complete_event(

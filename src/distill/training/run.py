@@ -38,6 +38,7 @@ from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.background_writer import BackgroundWriter
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.data.features import FeatureDataset
+from distill.training.prior_training import PriorTraining
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.schedule import CosineFactor
 
@@ -146,6 +147,7 @@ class Run:
     training_data: TrainingData | None = None
     model: nn.Module | None = None
     optimizer: AdamW | None = None
+    prior: PriorTraining | None = None
     scheduler: LambdaLR | None = None
     schedule: CosineFactor | None = None
     epoch: int = 0

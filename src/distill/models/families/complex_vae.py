@@ -81,7 +81,7 @@ class ComplexVAEFamily(VariationalFamily):
         that a listener does not hear cancel out in it, and energy that is lost by averaging logarithms does not.
         """
         assert isinstance(model, ConvVAE)
-        recon, mu, logvar = model(features)
+        (recon, mu, logvar), clean = model.forward_with_posterior(features)
         made, target = model.standardize(recon), model.standardize(features)
         level = features[:, 0].float() - CENTRE
         terms = {
@@ -90,4 +90,4 @@ class ComplexVAEFamily(VariationalFamily):
             "spectral_loss": spectral_distance(recon[:, 0].float() - CENTRE, level),
             "kl_loss": kl_loss(mu, logvar, self.config.free_bits),
         }
-        return Objective(terms, None if step is not None else (mu, logvar))
+        return self.with_posterior(terms, mu, logvar, clean, step)

@@ -43,6 +43,15 @@ class VariationalFamily:
         """Return the weighted reconstruction terms as the one number that events have."""
         return sum(weight * terms[name] for name, weight in self.reconstruction_weights().items())
 
+    @staticmethod
+    def with_posterior(
+        terms: Mapping[str, Tensor], mu: Tensor, logvar: Tensor, clean: tuple[Tensor, Tensor], step: int | None
+    ) -> Objective:
+        """Return the objective of a batch: in training with the data of the prior, in validation with the posterior."""
+        if step is None:
+            return Objective(terms, (mu, logvar))
+        return Objective(terms, None, (clean[0].detach(), clean[1].detach().exp()))
+
     def validation_figures(self, details: Sequence[Any]) -> dict[str, Any]:
         """Return the raw KL of the set and the number of active latents."""
         mu = torch.cat([mu for mu, _ in details])
@@ -65,6 +74,7 @@ class VariationalFamily:
             kl_weight=facts.weights["kl_loss"],
             learning_rate=facts.learning_rate,
             step_time_s=facts.step_time_s,
+            prior_loss=facts.terms.get("prior_loss"),
         )
 
     def epoch_event(self, facts: EpochResult) -> EpochMetrics:
@@ -106,19 +116,7 @@ class VariationalFamily:
         """Return nothing: version 1 has the common keys."""
         return {}
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return features of sounds from latents of the standard normal, spread by the temperature."""
-        assert isinstance(model, ConvVAE)
-        generator = torch.Generator().manual_seed(seed)
-        return model.sample(count, model.feature_mean.device, generator, temperature)
-
-    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
-        """Return the features decoded from the posterior's mean."""
-        assert isinstance(model, ConvVAE)
-        mu, _ = model.encode(features)
-        return model.decode(mu)
-
-    def point_size(self, model: nn.Module) -> int:
+    def point_dim(self, model: nn.Module) -> int:
         """Return the number of latents."""
         assert isinstance(model, ConvVAE)
         return model.latent_dim
@@ -128,16 +126,14 @@ class VariationalFamily:
         assert isinstance(model, ConvVAE)
         return model.encode(features)[0]
 
-    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return mean and variance of the posterior."""
-        assert isinstance(model, ConvVAE)
-        mu, logvar = model.encode(features)
-        return mu, logvar.exp()
-
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the decoded latents."""
         assert isinstance(model, ConvVAE)
         return model.decode(points)
+
+    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the features decoded from the posterior's mean."""
+        return self.from_points(model, self.points(model, features))
 
 
 class MelVAEFamily(MelFeatures, VariationalFamily):
@@ -174,7 +170,7 @@ class MelVAEFamily(MelFeatures, VariationalFamily):
     def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
         """Return ``recon_loss`` and ``kl_loss``, measured on standardised features, and the posterior."""
         assert isinstance(model, ConvVAE)
-        recon, mu, logvar = model(features)
+        (recon, mu, logvar), clean = model.forward_with_posterior(features)
         target = model.standardize(features)
         _, recon_loss, kl_loss = vae_loss(model.standardize(recon), target, mu, logvar, 0.0, self.config.free_bits)
-        return Objective({"recon_loss": recon_loss, "kl_loss": kl_loss}, None if step is not None else (mu, logvar))
+        return self.with_posterior({"recon_loss": recon_loss, "kl_loss": kl_loss}, mu, logvar, clean, step)

@@ -71,10 +71,15 @@ class VQVAEFamily(MelFeatures):
     def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
         """Return ``recon_loss`` and ``commit_loss``, measured on standardised features; health where it is due."""
         assert isinstance(model, ConvVQVAE)
-        recon, indices, commit_loss = model(features)
+        tokens = model.tokens(features)
+        recon, indices, commit_loss = model.through_codes(tokens)
         _, recon_loss, _ = vqvae_loss(model.standardize(recon), model.standardize(features), commit_loss, 0.0)
         wanted = step is None or step % HEALTH_INTERVAL == 0
-        return Objective({"recon_loss": recon_loss, "commit_loss": commit_loss}, (model, indices) if wanted else None)
+        return Objective(
+            {"recon_loss": recon_loss, "commit_loss": commit_loss},
+            (model, indices) if wanted else None,
+            None if step is None else (tokens.detach().flatten(1), None),
+        )
 
     def weights(self, progress: float) -> dict[str, float]:
         """Return the weight of the reconstruction (1) and of the commitment."""
@@ -99,6 +104,7 @@ class VQVAEFamily(MelFeatures):
             learning_rate=facts.learning_rate,
             step_time_s=facts.step_time_s,
             codebook_health=_health(*facts.detail) if measured else None,
+            prior_loss=facts.terms.get("prior_loss"),
         )
 
     def epoch_event(self, facts: EpochResult) -> VQEpochMetrics:
@@ -146,16 +152,7 @@ class VQVAEFamily(MelFeatures):
             "codebook_health_snapshot": checkpoint.get("codebook_health"),
         }
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return None: new sounds need a prior over the codes."""
-        return None
-
-    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
-        """Return the features decoded from the codes."""
-        assert isinstance(model, ConvVQVAE)
-        return model.decode(model.encode(features))
-
-    def point_size(self, model: nn.Module) -> int:
+    def point_dim(self, model: nn.Module) -> int:
         """Return the numbers of the grid."""
         assert isinstance(model, ConvVQVAE)
         return math.prod(model.grid) * model.codebook_dim
@@ -165,14 +162,15 @@ class VQVAEFamily(MelFeatures):
         assert isinstance(model, ConvVQVAE)
         return model.tokens(features).flatten(1)
 
-    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the points; a quantizer has no variance."""
-        return self.points(model, features), None
-
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the features decoded from the codes nearest to the grid's vectors."""
         assert isinstance(model, ConvVQVAE)
         return model.decode(model.quantize(points.view(len(points), -1, model.codebook_dim)))
+
+    def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the features decoded from the codes."""
+        assert isinstance(model, ConvVQVAE)
+        return model.decode(model.encode(features))
 
 
 def _health(model: ConvVQVAE, indices: Tensor) -> dict[str, dict[str, float]]:

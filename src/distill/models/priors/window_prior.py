@@ -64,14 +64,35 @@ class WindowTable:
     total: Tensor
     offset: Tensor
 
-    def weights(self) -> Tensor:
-        """Return how much each row counts ``[N]``, double precision: each sound the same in all."""
-        first = self.offset == 0
-        count = int(self.sounds.max()) + 1
-        firsts = torch.bincount(self.sounds[first], minlength=count)[self.sounds].double()
-        later = torch.bincount(self.sounds[~first], minlength=count)[self.sounds].double()
-        share = torch.where(later > 0, _FIRST_SHARE, 1.0)
-        return torch.where(first, share / firsts.clamp_min(1), (1 - share) / later.clamp_min(1))
+    def weights(self, used: Tensor | None = None) -> Tensor:
+        """Return how likely each row is drawn ``[N]``, double precision, on the CPU: each sound is as likely.
+
+        ``used`` ``[N]`` says which rows there are to draw.
+        """
+        sounds, first = self.sounds.cpu(), self.offset.cpu() == 0
+        there = torch.ones_like(first) if used is None else used
+        count = int(sounds.max()) + 1
+        firsts, later = (torch.bincount(sounds[kind & there], minlength=count)[sounds] for kind in (first, ~first))
+        share = torch.where(firsts == 0, 0.0, torch.where(later == 0, 1.0, _FIRST_SHARE)).double()
+        weight = torch.where(first, share / firsts.clamp_min(1), (1 - share) / later.clamp_min(1))
+        return torch.where(there, weight, 0.0)
+
+    def only(self, used: Tensor) -> "WindowTable":
+        """Return the rows that ``used`` ``[N]`` names, without what lies before them."""
+        at = used.nonzero().flatten().to(self.points.device)
+        return WindowTable(
+            points=self.points[at],
+            variance=None if self.variance is None else self.variance[at],
+            sounds=self.sounds[at],
+            previous=torch.full_like(at, -1),
+            total=self.total[at],
+            offset=self.offset[at],
+        )
+
+
+def anchor_count(sounds: int) -> int:
+    """Return how many anchors a prior of so many sounds has."""
+    return min(_MOST_ANCHORS, sounds)
 
 
 def window_count(total: float) -> int:
@@ -91,7 +112,7 @@ class WindowPrior(nn.Module):
     width, blocks
         Size of the flow's network.
     anchors
-        Number of sounds whose first windows are kept; `fit` sets it.
+        Number of sounds whose first windows are kept; see `anchor_count`.
     """
 
     origin: Tensor
@@ -125,8 +146,7 @@ class WindowPrior(nn.Module):
         points, dim = state["axes"].shape
         width = state["flow.enter.weight"].shape[0]
         blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
-        sizes = (points, dim) if points else (dim, None)
-        prior = cls(*sizes, width, blocks, len(state["anchors"]))
+        prior = cls(points or dim, dim if points else None, width, blocks, len(state["anchors"]))
         prior.load_state_dict(dict(state))
         return prior
 
@@ -145,9 +165,10 @@ class WindowPrior(nn.Module):
     @torch.no_grad()
     def fit_projection(self, points: Tensor, weights: Tensor) -> None:
         """Find the principal components of points ``[N, P]`` by their weights ``[N]``; N is bounded by the caller."""
-        share = (weights / weights.sum()).to(points)
-        self.origin.copy_(share @ points)
-        rows = (points - self.origin.to(points)) * share.sqrt()[:, None]
+        share = (weights / weights.sum()).to(points.device, points.dtype)
+        centre = share @ points
+        self.origin.copy_(centre)
+        rows = (points - centre) * share.sqrt()[:, None]
         eigenvalues, vectors = torch.linalg.eigh((rows @ rows.T).cpu().double())
         count = min(self.dim, len(rows))
         kept = vectors.flip(1)[:, :count] / eigenvalues.flip(0)[:count].clamp_min(1e-12).sqrt()
@@ -155,7 +176,7 @@ class WindowPrior(nn.Module):
         self.axes[:, :count] = (rows.T @ kept.to(rows)).to(self.axes)
 
     @property
-    def point_size(self) -> int:
+    def point_dim(self) -> int:
         """P, numbers in a point."""
         return len(self.origin) if self.is_projecting else self.dim
 
@@ -187,8 +208,9 @@ class WindowPrior(nn.Module):
         totals = table.total[beginnings]
         ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
         self.lengths.copy_(totals.double().cpu().quantile(ranks).float())
-        kept = beginnings[torch.linspace(0, len(beginnings) - 1, min(_MOST_ANCHORS, len(beginnings))).round().long()]
-        self.anchors, self.anchor_totals = table.points[kept].to(self.lengths), table.total[kept].to(self.lengths)
+        kept = beginnings[torch.linspace(0, len(beginnings) - 1, len(self.anchors)).round().long()]
+        self.anchors.copy_(table.points[kept])
+        self.anchor_totals.copy_(table.total[kept])
 
     def loss(self, table: WindowTable, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the flow-matching loss of rows of a table (scalar); ``generator`` is on the CPU."""
@@ -200,6 +222,7 @@ class WindowPrior(nn.Module):
             found = table.points[at]
             return found if table.variance is None else found + table.variance[at].sqrt() * noise(*found.shape)
 
+        rows = rows.to(table.points.device)
         before = table.previous[rows]
         shown = torch.rand(len(rows), generator=generator).to(table.points) >= _PREVIOUS_DROPOUT
         has = (before >= 0) & shown

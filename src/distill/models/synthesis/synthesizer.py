@@ -23,7 +23,6 @@ _WINDOWS_AT_ONCE = 32
 #: New sounds that are drawn at once, and frames that become sound at once.
 _SOUNDS_AT_ONCE = 64
 _FRAMES_AT_ONCE = 1600
-_CHUNKS_AT_ONCE = 16
 #: Sounds begin and end with a fade, so that no cut is heard: seconds.
 _FADE_IN_S, _FADE_OUT_S = 0.001, 0.02
 #: Share of a short sound that a fade takes at most.
@@ -92,24 +91,38 @@ class Synthesizer:
     def windows_of(self, sound: Tensor) -> Tensor:
         """Return the features ``[K, C, F, frames]`` of a sound ``[1, N]``, in windows half a window apart."""
         windows = cut_windows(sound, self.hop, self.chunk, self.frames)
-        parts = [self.family.features(batch.to(self.device)) for batch in windows.split(_WINDOWS_AT_ONCE)]
+        parts = [self.family.features(batch.to(self.device)) for batch in torch.split(windows, _WINDOWS_AT_ONCE)]
         return torch.cat(parts)
 
     def points_of(self, windows: Tensor) -> Tensor:
         """Return the points ``[K, P]`` of windows ``[K, C, F, frames]``."""
-        parts = [self.family.points(self.network, batch.to(self.device)) for batch in windows.split(_WINDOWS_AT_ONCE)]
+        parts = [
+            self.family.points(self.network, batch.to(self.device)) for batch in torch.split(windows, _WINDOWS_AT_ONCE)
+        ]
         return torch.cat(parts)
 
     def decoded(self, points: Tensor) -> Tensor:
         """Return the features ``[K, C, F, frames]`` of points ``[K, P]``, on the CPU."""
-        parts = [self.family.from_points(self.network, batch) for batch in points.split(_WINDOWS_AT_ONCE)]
+        parts = [self.family.from_points(self.network, batch) for batch in torch.split(points, _WINDOWS_AT_ONCE)]
         return torch.cat(parts).float().cpu()
 
-    def detailed(self, features: Tensor, amount: float | None = None) -> Tensor:
-        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it."""
+    def detailed(self, features: Tensor, amount: float | None = None, source: int = -1) -> Tensor:
+        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it.
+
+        ``source`` is the training sound that they are a version of: its own detail is not used.
+        """
         if self.detail is None:
             return features
-        return self.detail.add(features[None], 1.0 if amount is None else amount)[0]
+        exclude = torch.tensor([source], device=features.device)
+        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
+
+    def training_sound_of(self, windows: Tensor) -> int:
+        """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
+        if self.detail is None:
+            return -1
+        owners = self.detail.owners_of(windows)
+        found = owners[owners >= 0]
+        return int(found.mode().values) if len(found) else -1
 
     def frames_of(self, samples: int) -> int:
         """Return the frames of a sound."""
@@ -191,19 +204,6 @@ class Synthesizer:
             sounds = self.to_sounds(features, samples)
             yield [self.faded(sound / sound.abs().max().clamp_min(1e-9)) for sound in sounds]
 
-    @torch.no_grad()
-    def beginnings(self, count: int, seed: int, temperature: float = 1.0) -> Iterator[Tensor]:
-        """Yield the first windows ``[B, 1, N]`` of new sounds with lengths like those of the corpus, peak 1."""
-        prior = self.need_prior("make new sounds")
-        generator = torch.Generator().manual_seed(seed)
-        totals, _ = prior.draw_sounds(count, generator)
-        for lengths in totals.split(_SOUNDS_AT_ONCE):
-            drawn = prior.draw(None, lengths.to(self.device), 0.0, generator, temperature)
-            features = torch.stack([self.detailed(rows) for rows in self.decoded(prior.restore(drawn))])
-            parts = [self.family.to_waveform(batch, self.chunk) for batch in features.split(_CHUNKS_AT_ONCE)]
-            for sounds in parts:
-                yield sounds / sounds.abs().amax(-1, keepdim=True).clamp_min(1e-9)
-
     def _draw(
         self,
         totals: Tensor,
@@ -231,7 +231,7 @@ class Synthesizer:
     def _features(self, drawn: list[Tensor], samples: list[int], detail: float | None) -> list[Tensor]:
         """Return the features ``[C, F, T]`` of sounds whose windows were drawn."""
         prior = self.need_prior("make new sounds")
-        windows = self.decoded(prior.restore(torch.cat(drawn))).split([len(rows) for rows in drawn])
+        windows = torch.split(self.decoded(prior.restore(torch.cat(drawn))), [len(rows) for rows in drawn])
         return [
             self.detailed(blend(rows, self.frames_of(count)), detail)
             for rows, count in zip(windows, samples, strict=True)

@@ -61,9 +61,11 @@ def _source(synth: Synthesizer, waveform: Tensor) -> Source:
     return Source(sound, peak, windows.float().cpu(), synth.points_of(windows))
 
 
-def _finished(synth: Synthesizer, windows: Tensor, samples: int, peak: float, detail: float | None = None) -> Tensor:
-    """Return the sound ``[1, N]`` of decoded windows ``[K, C, F, frames]``, with a given peak."""
-    features = synth.detailed(blend(windows, synth.frames_of(samples)), detail)
+def _finished(
+    synth: Synthesizer, windows: Tensor, samples: int, peak: float, detail: float | None = None, owner: int = -1
+) -> Tensor:
+    """Return the sound ``[1, N]`` of decoded windows ``[K, C, F, frames]``, with a given peak; see `detailed`."""
+    features = synth.detailed(blend(windows, synth.frames_of(samples)), detail, owner)
     sound = synth.to_sound(features, samples)
     return sound * (peak / sound.abs().max().clamp_min(1e-9))
 
@@ -104,11 +106,12 @@ def vary(
     prior = synth.need_prior("vary a sound")
     source = _source(synth, waveform)
     generator = torch.Generator().manual_seed(seed)
+    owner = synth.training_sound_of(synth.decoded(source.points))
     noise = _noise_level(synth, prior, source, strength, seed)
     varied = []
     for _ in range(count):
         points = _renewed(synth, prior, source, noise, int(torch.randint(2**31, (1,), generator=generator)))
-        varied.append(_finished(synth, synth.decoded(points), source.samples, source.peak, detail))
+        varied.append(_finished(synth, synth.decoded(points), source.samples, source.peak, detail, owner))
     return varied
 
 
