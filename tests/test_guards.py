@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "distill"
 
 #: What each part may import beside itself, in the order of the data flow.
-BASE = {"", "errors", "files", "paths", "lazy", "trash", "runtime"}
+BASE = {"", "errors", "files", "paths", "trash", "runtime"}
 KNOWS: dict[str, set[str]] = {
     "config": BASE,
     "events": set(),
@@ -34,7 +34,7 @@ KNOWS: dict[str, set[str]] = {
 
 #: Modules that the window or a quick answer in the terminal needs; they import no torch.
 TORCH_FREE = [
-    "__init__", "errors", "files", "paths", "lazy", "runtime", "settings", "diagnostics", "__main__", "trash",
+    "__init__", "errors", "files", "paths", "runtime", "settings", "diagnostics", "__main__", "trash",
     "events", "history",
     "cli.app", "cli.library", "cli.generate", "cli.options", "cli.terminal",
     "audio.corpus", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.sounds",
