@@ -31,7 +31,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
     helpers = ModuleType("PyInstaller.utils.hooks")
     for name in ("collect_dynamic_libs", "collect_submodules"):
         setattr(helpers, name, lambda *arguments, **options: [])
-    helpers.collect_data_files = lambda package, includes=(): [(package, includes)]  # type: ignore[attr-defined]
+    helpers.collect_data_files = lambda package, includes=(), **options: [(package, includes)]  # type: ignore[attr-defined]
     for name in ("PyInstaller", "PyInstaller.utils"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", helpers)
