@@ -134,7 +134,7 @@ def test_the_resources_are_in_a_wheel(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for name in ("src", "resources"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     code = "from setuptools import setup; setup()"
     command = [sys.executable, "-c", code, "--quiet", "build_py", "--build-lib", str(tmp_path / "lib")]

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 
 def now_iso() -> str:
+    """Return the time, in UTC, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
