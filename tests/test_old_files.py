@@ -13,9 +13,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from pytestqt.qtbot import QtBot
-
-from distill.audio.cache import SoundCache
 from distill.audio.io import decode_sound
 from distill.gui.preview_stars import read_stars
 from distill.making.history import MadeHistory
@@ -24,6 +21,11 @@ from distill.making.sounds import remake
 from distill.models.library import ModelLibrary
 from distill.models.library_index import Index, stamp_of
 from distill.models.loaded import LoadedModel, LoadedVQModel
+from distill.training.run_folder import RunRecord, read_history
+from distill.training.run_summary import summarise
+from pytestqt.qtbot import QtBot
+
+from distill.audio.cache import SoundCache
 from distill.models.persistence import open_model
 from distill.settings import WindowSettings
 from distill.training import (
@@ -33,8 +35,6 @@ from distill.training import (
     list_reconstructions,
     resume_run,
 )
-from distill.training.run_folder import RunRecord, read_history
-from distill.training.run_summary import summarise
 from tests.data.make_fixtures import DATA, fixed_values
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
@@ -244,7 +244,7 @@ def test_preferences_are_read(old: OldFiles) -> None:
     settings = WindowSettings.load(path)
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     assert {name: getattr(settings, name) for name in kept} == kept
-    assert settings.existing_sounds() == [old.folder / "sounds"]
+    assert settings.sounds == [str(old.folder / "sounds")]
     assert (settings.family, settings.epochs, settings.appearance) == ("vqvae", 77, "dark")
 
 

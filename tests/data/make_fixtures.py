@@ -26,16 +26,16 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-
-from distill import __version__
 from distill.archive import read_checkpoint, write_archive
-from distill.audio.cache import SoundCache
-from distill.audio.export import export_sound
-from distill.audio.export_options import ExportOptions
 from distill.gui.preview_stars import StarChange, update_stars
 from distill.making.history import MadeHistory, MadeSound
 from distill.making.sounds import Made, make_new, transform_file
 from distill.models.library import ModelLibrary
+
+from distill import __version__
+from distill.audio.cache import SoundCache
+from distill.audio.export import export_sound
+from distill.audio.export_options import ExportOptions
 from distill.models.persistence import open_model
 from distill.settings import WindowSettings
 from distill.training import EpochMetrics, RegularizationConfig, TrainingConfig, VQEpochMetrics, VQVAEConfig, train
