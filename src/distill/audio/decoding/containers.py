@@ -8,6 +8,7 @@ the size.  Decoders differ in what they make of it; here such a file is read to 
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO
 
 # Placeholders for "not known": zero, and several numbers near 2 or 4 GB.
@@ -46,8 +47,8 @@ class Container:
     stop
         End of the container as its header states it; None where that cannot be trusted.
     correct
-        Returns the positions and new bytes of the fields that state sizes, for a number of bytes of sound and the size of the
-        whole file.
+        Returns the positions and new bytes of the fields that state sizes, for a number of bytes of sound and the
+        size of the whole file.
     patches
         What has to be corrected in any case.
     """
@@ -126,24 +127,22 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
         at = offset - 4
         if is_64 and sizes_at is not None and (length >= _UNKNOWN_FROM_32 or length == 0):
             known = size_64 if size_64 and size_64 < _UNKNOWN_FROM_32 << 20 else None
-            fields = sizes_at
-
-            def correct_64(sound: int, whole: int) -> list[tuple[int, bytes]]:
-                return [(fields, struct.pack("<QQ", whole - 8, sound)), (at, b"\xff" * 4)]
-
-            return Container(offset, known, None, correct_64, patches)
+            return Container(offset, known, None, partial(_riff_64_sizes, sizes_at, at), patches)
         is_known = 0 < length < _UNKNOWN_FROM_32
         if length == 0 and _is_closed(file, offset, size, f"{order}4sI"):
             return Container(offset, None, None, patches=patches)
         stop = 8 + total + total % 2
         trusted = stop if is_known and offset + length <= stop < size and not is_64 else None
-
-        def correct(sound: int, whole: int) -> list[tuple[int, bytes]]:
-            sizes = [min(value, _MOST_32) for value in (whole - 8, sound)]
-            return [(place, struct.pack(f"{order}I", value)) for place, value in zip((4, at), sizes, strict=True)]
-
-        return Container(offset, length if is_known else None, trusted, correct, patches)
+        return Container(offset, length if is_known else None, trusted, partial(_riff_sizes, order, at), patches)
     return None
+
+
+def _riff_sizes(order: str, at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(place, struct.pack(f"{order}I", min(size, _MOST_32))) for place, size in ((4, whole - 8), (at, sound))]
+
+
+def _riff_64_sizes(sizes_at: int, at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(sizes_at, struct.pack("<QQ", whole - 8, sound)), (at, b"\xff" * 4)]
 
 
 def _rifx(file: IO[bytes], size: int) -> Container | None:
@@ -163,15 +162,14 @@ def _wave64(file: IO[bytes], size: int) -> Container | None:
             end = (at + length + 7) // 8 * 8
             file.seek(16)
             total = int.from_bytes(file.read(8), "little")
-            place = at + 16
-
-            def correct(sound: int, whole: int) -> list[tuple[int, bytes]]:
-                return [(16, struct.pack("<Q", whole)), (place, struct.pack("<Q", sound + 24))]
-
             stop = total if is_known and end <= total < size else None
-            return Container(offset, length - 24 if is_known else None, stop, correct)
+            return Container(offset, length - 24 if is_known else None, stop, partial(_wave64_sizes, at + 16))
         at += max(length, 24) + (-length) % 8  # a chunk's size counts its own head
     return None
+
+
+def _wave64_sizes(at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(16, struct.pack("<Q", whole)), (at, struct.pack("<Q", sound + 24))]
 
 
 def _form(file: IO[bytes], size: int) -> Container | None:
@@ -189,19 +187,19 @@ def _form(file: IO[bytes], size: int) -> Container | None:
             return Container(offset + extra, None)
         stop = 8 + total + total % 2
         trusted = stop if is_known and offset + length <= stop < size else None
-        place, frames = offset - 4, common
-
-        def correct(sound: int, whole: int) -> list[tuple[int, bytes]]:
-            sizes = [(4, min(whole - 8, _MOST_32)), (place, min(sound + extra, _MOST_32))]
-            if frames is not None:
-                sizes.append((frames[0], sound // frames[1]))
-            return [(at, struct.pack(">I", value)) for at, value in sizes]
-
         patches: tuple[tuple[int, bytes], ...] = ()
-        if is_known and frames is not None and _frames_unknown(file, frames[0]):
-            patches = ((frames[0], struct.pack(">I", min(length - extra, size - offset - extra) // frames[1])),)
+        if is_known and common is not None and _frames_unknown(file, common[0]):
+            patches = ((common[0], struct.pack(">I", min(length - extra, size - offset - extra) // common[1])),)
+        correct = partial(_form_sizes, offset - 4, extra, common)
         return Container(offset + extra, length - extra if is_known else None, trusted, correct, patches)
     return None
+
+
+def _form_sizes(at: int, extra: int, common: tuple[int, int] | None, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    sizes = [(4, min(whole - 8, _MOST_32)), (at, min(sound + extra, _MOST_32))]
+    if common is not None:
+        sizes.append((common[0], sound // common[1]))
+    return [(place, struct.pack(">I", size)) for place, size in sizes]
 
 
 def _frames_unknown(file: IO[bytes], at: int) -> bool:
@@ -229,12 +227,12 @@ def _caf(file: IO[bytes], size: int) -> Container | None:
     for name, offset, length in _chunks(file, 8, ">4sq", padding=1):
         if name == b"data":  # the first four bytes count edits; a size of -1 means "to the end"
             is_known = 4 < length < _UNKNOWN_FROM_64
-
-            def correct(sound: int, whole: int, place: int = offset - 8) -> list[tuple[int, bytes]]:
-                return [(place, struct.pack(">q", sound + 4))]
-
-            return Container(offset + 4, length - 4 if is_known else None, None, correct)
+            return Container(offset + 4, length - 4 if is_known else None, None, partial(_caf_sizes, offset - 8))
     return None
+
+
+def _caf_sizes(at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(at, struct.pack(">q", sound + 4))]
 
 
 def _au(file: IO[bytes], size: int, order: str = ">") -> Container | None:
@@ -243,11 +241,11 @@ def _au(file: IO[bytes], size: int, order: str = ">") -> Container | None:
     if len(raw) < 8:
         return None
     offset, length = struct.unpack(f"{order}II", raw)
+    return Container(offset, length if 0 < length < _UNKNOWN_FROM_32 else None, None, partial(_au_sizes, order))
 
-    def correct(sound: int, whole: int) -> list[tuple[int, bytes]]:
-        return [(8, struct.pack(f"{order}I", min(sound, _MOST_32)))]
 
-    return Container(offset, length if 0 < length < _UNKNOWN_FROM_32 else None, None, correct)
+def _au_sizes(order: str, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(8, struct.pack(f"{order}I", min(sound, _MOST_32)))]
 
 
 def _au_little(file: IO[bytes], size: int) -> Container | None:

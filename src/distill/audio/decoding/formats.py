@@ -42,7 +42,7 @@ UNREADABLE_SUFFIXES: frozenset[str] = frozenset(
     {
         ".m4a", ".m4b", ".m4p", ".m4r", ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".aac", ".adts", ".ac3", ".eac3",
         ".wma", ".asf", ".wmv", ".ape", ".wv", ".tta", ".mpc", ".mp+", ".ofr", ".shn", ".amr", ".awb", ".dsf", ".dff",
-        ".dts", ".spx", ".webm", ".weba", ".mka", ".mkv", ".ogv", ".ogm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",
+        ".dts", ".spx", ".webm", ".weba", ".mka", ".mkv", ".ogv", ".ogm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts",
         ".flv", ".f4a", ".f4v", ".ra", ".rm", ".rmvb", ".mlp", ".thd", ".gsm", ".oma", ".aa3", ".at3", ".caff", ".vob",
     }
 )  # fmt: skip

@@ -4,13 +4,14 @@ A converter's DC offset and the rumble of a stage or a ventilator are inaudible,
 with them, and a model that learns them draws new sounds that consist of little else.  So they are removed before levels
 are measured.
 
-The filter subtracts a low-passed copy made by a symmetric FIR filter (Kaiser window, 80 dB).  It is flat to 0.01 dB from
-25 Hz on (the lowest A of a piano has 27.5 Hz), at -6 dB at 20 Hz, the limit of hearing, and at -80 dB under 15 Hz.  A symmetric
-filter has no phase: transients keep their shape, where an IIR filter of the same slope would smear a kick drum.
+The filter subtracts a low-passed copy made by a symmetric FIR filter (Kaiser window, 80 dB).  It is flat to 0.01 dB
+from 25 Hz on (the lowest A of a piano has 27.5 Hz), at -6 dB at 20 Hz, the limit of hearing, and at -80 dB under 15 Hz.
+A symmetric filter has no phase: transients keep their shape, where an IIR filter of the same slope would smear a kick
+drum.
 
 At its ends a sound is continued by its mean, so that an offset is removed to the first and the last sample, and what is
-subtracted beyond the mean is faded in and out, so that no sound begins or ends with a click that it did not have.  (Mirror
-images were tried: a sine of 100 Hz that begins at zero then starts with a step of 13 %.)
+subtracted beyond the mean is faded in and out, so that no sound begins or ends with a click that it did not have.
+(Mirror images were tried: a sine of 100 Hz that begins at zero then starts with a step of 13 %.)
 """
 
 from collections.abc import Iterable, Iterator

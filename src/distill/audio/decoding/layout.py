@@ -86,7 +86,7 @@ def find_layout(path: Path, size: int) -> Layout:
         return _flac(file)
     if file.head.startswith(_OTHER_MARKS):
         return _container(file)
-    if path.suffix.lower() in _MPEG_SUFFIXES or file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0":
+    if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
         return _mpeg(file)
     return file.layout()
 
@@ -155,4 +155,3 @@ def _mpeg(file: _File) -> Layout:
     missing = found.missing_at_end(file.end)
     parts = [tuple(view_of_part(file.path, part)) for part in found.parts] if found.needs_view else [file.whole()]
     return Layout(tuple(parts), file.start, file.end, missing_samples=missing)
-

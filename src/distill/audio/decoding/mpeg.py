@@ -158,7 +158,7 @@ def _walk(data: mmap.mmap, start: int, end: int) -> MpegLayout | None:
         header = known.get(raw)
         if header is None:
             header = known.setdefault(raw, _parse(raw))
-        if header is None or (part is None or header.kind != part.kind) and not _goes_on(data, at, end, header.kind):
+        if header is None or ((part is None or header.kind != part.kind) and not _goes_on(data, at, end, header.kind)):
             found = _resync(data, at + 1, end)
             if found is None:
                 break

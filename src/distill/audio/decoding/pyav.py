@@ -4,6 +4,8 @@ PyAV brings the decoders of FFmpeg: AAC, ALAC, WMA, AC-3, and the sound of video
 35 MB to an installation.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,7 @@ FloatArray = npt.NDArray[np.float32]
 
 def av_is_available() -> bool:
     """Whether PyAV can be imported."""
-    try:
-        import av  # noqa: F401 - only whether it is there
-    except ImportError:
-        return False
-    return True
+    return find_spec("av") is not None
 
 
 class AvSource:
@@ -40,8 +38,7 @@ class AvSource:
     """
 
     def __init__(self, path: Path) -> None:
-        import av
-
+        av: Any = import_module("av")
         self._errors: tuple[type[Exception], ...] = (av.FFmpegError, ValueError)
         try:
             self._container: Any = av.open(str(path))

@@ -34,8 +34,19 @@ from distill.errors import SoundError
 from distill.files import write_whole
 
 __all__ = [
-    "SAMPLE_RATE", "SOUND_SUFFIXES", "DecodingCancelled", "SoundHeader", "UnreachableSoundError",
-    "PREPARATION", "decode_sound", "os_reason", "read_header", "stream_prepared", "stream_sound", "with_mono", "write_wav",
+    "PREPARATION",
+    "SAMPLE_RATE",
+    "SOUND_SUFFIXES",
+    "DecodingCancelled",
+    "SoundHeader",
+    "UnreachableSoundError",
+    "decode_sound",
+    "os_reason",
+    "read_header",
+    "stream_prepared",
+    "stream_sound",
+    "with_mono",
+    "write_wav",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float32]
@@ -236,9 +247,7 @@ def with_mono(path: Path, use: Callable[[int | None], T]) -> tuple[T, str]:
         return use(lost.channel), note
 
 
-def decode_sound(
-    path: Path, cancel_event: threading.Event | None = None, *, normalize: bool = True
-) -> FloatArray:
+def decode_sound(path: Path, cancel_event: threading.Event | None = None, *, normalize: bool = True) -> FloatArray:
     """Decode a whole sound to mono at 48 kHz.
 
     Parameters
