@@ -17,7 +17,6 @@ __getattr__ = lazy_names(
     {
         "augmentation": ("AugmentationPipeline",),
         "complex_spectrogram": ("ComplexSpectrogram",),
-        "geometry": ("SpectrogramConfig",),
-        "spectrogram": ("AudioSpectrogram",),
+        "spectrogram": ("AudioSpectrogram", "SpectrogramConfig"),
     },
 )

@@ -52,7 +52,7 @@ __getattr__ = lazy_names(
     {
         "losses": ("compute_kl_divergence", "get_kl_weight", "vae_loss"),
         "metadata": ("ModelMetadata",),
-        "loaded": ("LoadedModel", "LoadedVQModel"),
+        "inference": ("LoadedModel", "LoadedVQModel"),
         "persistence": (
             "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "load_model",
             "load_model_v2", "open_model", "save_model", "save_model_from_checkpoint", "save_model_v2",
