@@ -1,6 +1,5 @@
 """New sounds and transformed sounds, each with the recipe that makes it again."""
 
-import hashlib
 import secrets
 import threading
 import uuid
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, os_reason
 from distill.errors import LibraryError, ModelFileError, SoundError
+from distill.files import content_hash
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
 from distill.generation.transform import GenerationCancelled, Progress, transform
 from distill.generation.variations import VARIATIONS, varied_again, varied_sounds
@@ -210,8 +210,7 @@ def _content_hash(path: Path) -> str:
         It cannot be read; the message is the reason alone.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+        return content_hash(path)
     except OSError as exc:
         raise UnreachableSoundError(os_reason(exc)) from exc
 

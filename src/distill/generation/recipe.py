@@ -5,13 +5,13 @@ import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import soundfile
 
 from distill import __version__
+from distill.models.metadata import now_iso
 
 #: How the kinds of making are called in recipes.
 NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
@@ -38,10 +38,6 @@ _OF_A_BATCH = (
 _COMMON = ("kind", "model_id", "model_name", "model_file", "made", "program", "id")
 #: Value of ``freedom`` that stands for the prior as it was trained.
 TRAINED = -1.0
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Recipe:
     source_hash: str = ""
     second_source: str = ""
     second_hash: str = ""
-    made: str = field(default_factory=_now)
+    made: str = field(default_factory=now_iso)
     program: str = __version__
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 

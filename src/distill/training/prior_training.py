@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from distill.models.priors.window_prior import WindowPrior, WindowTable
-from distill.training.data.features import FeatureDataset
+from distill.training.dataset import FeatureDataset
 from distill.training.steps.step import update_unless
 
 #: Latents that are drawn for a step of the prior.
