@@ -141,7 +141,8 @@ def _step(
     damped = response + _DAMPING * own * torch.eye(len(spread), device=points.device)
     wanted = torch.zeros(len(points), len(spread), 1, device=points.device)
     wanted[:, which] = 1.0
-    return (along.transpose(1, 2) @ torch.linalg.solve(damped, wanted))[..., 0]
+    change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped, wanted))[..., 0]
+    return change
 
 
 def fit_analysis(family: ModelFamily, network: nn.Module, features: Tensor) -> LatentAnalysis | None:
@@ -156,7 +157,7 @@ def fit_analysis(family: ModelFamily, network: nn.Module, features: Tensor) -> L
     """
     device = next(network.parameters()).device
     with torch.no_grad():
-        parts = [family.points(network, batch.to(device)) for batch in features.split(_BATCH)]
+        parts = [family.points(network, batch.to(device)) for batch in torch.split(features, _BATCH)]
         described = [describe(family.from_points(network, part)) for part in parts]
     points = torch.cat(parts).float()
     probe = points[:1].clone().requires_grad_(True)
@@ -182,7 +183,8 @@ def _gaussian(centred: Tensor) -> Tensor:
     """Return points ``[_MEASURED, P]`` with the covariance of centred ones, the same each time."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(_MEASURED, len(centred), generator=generator).to(centred)
-    return weights @ centred / len(centred) ** 0.5
+    drawn: Tensor = weights @ centred / math.sqrt(len(centred))
+    return drawn
 
 
 def _path(

@@ -155,7 +155,7 @@ def fit_map(
     """
     device = next(network.parameters()).device
     points, magnitudes, described = [], [], []
-    for batch in features.split(_BATCH):
+    for batch in torch.split(features, _BATCH):
         points.append(family.points(network, batch.to(device)))
         decoded = family.from_points(network, points[-1])
         magnitudes.append(decoded[:, 0].float().cpu())
@@ -174,7 +174,7 @@ def fit_map(
 
 
 def _oriented(positions: Tensor, brightness: Tensor, loudness: Tensor) -> Tensor:
-    """Return positions within 0 and 1, turned so that brightness grows with x and mirrored so that loudness does with y."""
+    """Return positions within 0 and 1, turned so that brightness grows with x, and loudness with y."""
     centred = positions - positions.mean(0)
     slope = centred.T @ (brightness - brightness.mean()).double()
     angle = math.atan2(float(slope[1]), float(slope[0]))

@@ -16,7 +16,7 @@ from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_map import LatentMap
-from distill.models.metadata import ModelMetadata, _now
+from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
     MODEL_FORMAT_MARKER,
@@ -191,7 +191,7 @@ def save_model_from_checkpoint(
             raise CheckpointError(f"{Path(checkpoint_path).name} is damaged: {exc}") from exc
     facts = replace(
         metadata,
-        save_date=_now(),
+        save_date=now_iso(),
         training_epochs=len(history.epochs) or data["epoch"] + 1,
         final_train_loss=data["train_loss"],
         final_val_loss=data["val_loss"],
@@ -248,8 +248,12 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
     apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
     parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+    if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
+        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
     sound_map = _read_map(data.get("map"), family, model, path)
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map)
+    opened = OpenModel(
+        model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
+    )
     if isinstance(config, VQVAEConfig):
         return LoadedVQModel(**vars(opened), vqvae_config=config, codebook_health=data.get("codebook_health_snapshot"))
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from distill.errors import DistillError
 from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
-from distill.models.priors.flow import FlowPrior
+from distill.models.priors.window_prior import WindowPrior
 
 #: Names of the entries of a model file, and what each is read into.
 PRIOR, DETAIL = "prior", "detail"
@@ -29,7 +29,7 @@ class SoundParts:
         What decoded features get back.
     """
 
-    prior: FlowPrior | None = None
+    prior: WindowPrior | None = None
     detail: DetailStore | None = None
 
     def to(self, device: torch.device) -> "SoundParts":
@@ -59,13 +59,14 @@ class SoundParts:
             Of type ``error``: an entry is damaged.
         """
         return cls(
-            _read(FlowPrior.of_state, data, PRIOR, path, error), _read(DetailStore.of_state, data, DETAIL, path, error)
+            _read(WindowPrior.of_state, data, PRIOR, path, error),
+            _read(DetailStore.of_state, data, DETAIL, path, error),
         )
 
 
 def prior_entry(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a prior's state as a model file holds it: weights in half precision, statistics in full."""
-    weights = ("enter.", "blocks.", "leave.")
+    weights = ("flow.enter.", "flow.blocks.", "flow.leave.", "axes")
     return {key: value.half() if key.startswith(weights) else value for key, value in _on_cpu(state).items()}
 
 
@@ -91,20 +92,21 @@ def _read(
 
 @torch.no_grad()
 def draw_points(
-    family: ModelFamily, model: nn.Module, prior: FlowPrior | None, count: int, seed: int, temperature: float = 1.0
+    family: ModelFamily, model: nn.Module, prior: WindowPrior | None, count: int, seed: int, temperature: float = 1.0
 ) -> Tensor | None:
-    """Return the points ``[count, P]`` of new sounds, the same for the same seed; None where the family has no prior.
+    """Return the points ``[count, P]`` of new sounds, the same for the same seed; None where they need a prior.
 
-    A model without a prior (of an older version, or one that the caller built) gets points of the standard normal:
-    nothing better is known of it.
+    They are the beginnings of sounds that are as long as those of the corpus.  A VAE without a prior (of an older
+    version, or one that the caller built) gets points of the standard normal, to which its latents were held.
     """
-    dim = family.point_dim(model)
-    if not dim:
-        return None
     generator = torch.Generator().manual_seed(seed)
     if prior is not None:
-        return prior.sample(count, generator, temperature)
-    return torch.randn(count, dim, generator=generator).to(next(model.parameters())) * temperature
+        totals, _ = prior.draw_sounds(count, generator)
+        totals = totals.to(next(model.parameters()).device)
+        return prior.restore(prior.draw(None, totals, 0.0, generator, temperature))
+    if family.prior_components is not None:
+        return None
+    return torch.randn(count, family.point_dim(model), generator=generator).to(next(model.parameters())) * temperature
 
 
 @torch.no_grad()

@@ -1,8 +1,8 @@
-"""Trains a model's prior beside its network, on the latents that the training batches have anyway.
+"""Trains a model's prior beside its network, on the points that the training batches have anyway.
 
-A table keeps the latents of each training chunk as the encoder last gave them.  After each step of the network the
-prior takes some steps on draws from the table, in which each file counts the same, however long it is.  A run that is
-ended at any moment therefore has a prior that fits its network.
+A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
+network the prior takes some steps on draws from the table, in which each file counts the same, however long it is.  A
+run that is ended at any moment therefore has a prior that fits its network.
 """
 
 import copy
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from distill.models.priors.flow import FlowPrior
+from distill.models.priors.window_prior import WindowPrior, WindowTable
+from distill.training.dataset import FeatureDataset
 from distill.training.steps.step import update_unless
 
 #: Latents that are drawn for a step of the prior.
@@ -24,53 +25,49 @@ LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 1.5e-3, 1e-2, 1.0
 MEAN_DECAY = 0.999
 #: Most chunks whose latents are kept.
 MOST_CHUNKS = 16_384
-#: Share of the draws whose condition lacks the latent before.
-PREVIOUS_DROPPED = 0.15
-#: Spread of the noise on the logarithm of a length.
-LENGTH_NOISE = 0.15
 
 
 class LatentTable:
-    """Latents of the training chunks.
+    """What the prior learns from: the points of the items of a training set, and how they lie in their sounds.
 
     Parameters
     ----------
-    owner
-        Number of the file that each item of the training set is of, ``[items]``.
+    dataset
+        The training set.
     dim
-        D, numbers in a latent.
-    previous
-        Item that lies before each in its sound, or -1, ``[items]``; None where the prior has no conditions.
-    extras
-        What else is known of each item, ``[items, A]``; the first column is the logarithm of the sound's length.
+        K, numbers that the prior describes an item by.
     device
-        Where the latents are kept.
+        Where the points are kept.
     """
 
-    def __init__(
-        self,
-        owner: Tensor,
-        dim: int,
-        previous: Tensor | None = None,
-        extras: Tensor | None = None,
-        device: torch.device | str = "cpu",
-    ) -> None:
+    def __init__(self, dataset: FeatureDataset, dim: int, device: torch.device | str = "cpu") -> None:
+        owner, previous = torch.from_numpy(dataset.owner), torch.from_numpy(dataset.previous)
         kept = spread_by_file(owner, MOST_CHUNKS)
         self._slot = torch.full((len(owner),), -1)
         self._slot[kept] = torch.arange(len(kept))
+        before = previous[kept]
         self._owner = owner[kept]
-        before = torch.full((len(kept),), -1) if previous is None else previous[kept]
-        self._previous = torch.where(before >= 0, self._slot[before.clamp_min(0)], -1)
-        self._extras = None if extras is None or previous is None else extras[kept].float().to(device)
+        self._previous = torch.where(before >= 0, self._slot[before.clamp_min(0)], -1).to(device)
+        self._total = torch.from_numpy(dataset.total)[kept].float().to(device)
+        self._offset = torch.from_numpy(dataset.offset)[kept].float().to(device)
         self.mean = torch.zeros(len(kept), dim, device=device)
         self.variance = torch.ones(len(kept), dim, device=device)
         self.known = torch.zeros(len(kept), dtype=torch.bool, device=device)
         self._weight: Tensor | None = None
 
     @property
-    def condition_dim(self) -> int:
-        """Numbers in a condition; see `draw`."""
-        return 0 if self._extras is None else self.mean.shape[1] + 1 + self._extras.shape[1]
+    def windows(self) -> WindowTable:
+        """All entries; a window before that is not known yet does not count as one."""
+        before = self._previous
+        there = (before >= 0) & self.known[before.clamp_min(0)]
+        return WindowTable(
+            points=self.mean,
+            variance=self.variance,
+            sounds=self._owner.to(self.mean.device),
+            previous=torch.where(there, before, -1),
+            total=self._total,
+            offset=self._offset,
+        )
 
     def put(self, items: Tensor, mean: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
         """Keep the latents ``[B, D]`` of items, unless the step was skipped or they are not numbers."""
@@ -84,44 +81,17 @@ class LatentTable:
         self.variance[slots] = torch.where(good, spread.float(), self.variance[slots])
         self.known[slots] |= good[:, 0]
 
-    def weights(self) -> Tensor:
-        """Return how likely each entry is drawn, ``[N]``, on the CPU: files alike, and the chunks within a file."""
+    def fit(self, prior: WindowPrior) -> None:
+        """Give a prior what is known of the corpus, and go by it in the draws that follow."""
         known = self.known.cpu()
-        counts = torch.bincount(self._owner[known], minlength=int(self._owner.max()) + 1)
-        return torch.where(known, 1.0 / counts.clamp_min(1)[self._owner].double(), 0.0)
-
-    def fit(self, prior: FlowPrior) -> None:
-        """Give a prior the mean and the covariance of what is known."""
-        self._weight = self.weights()
-        known = self._weight > 0
+        self._weight = self.windows.weights(known)
         if bool(known.any()):
-            where = known.to(self.mean.device)
-            prior.fit(self.mean[where], self.variance[where], self._weight[known])
+            prior.fit(self.windows.only(known))
 
-    def draw(self, count: int, prior: FlowPrior) -> tuple[Tensor, Tensor | None]:
-        """Return latents ``[count, D]`` from the posteriors, and their conditions; from torch's generator.
-
-        A condition is the latent before in the whitened basis of ``prior`` (zeros where there is none), whether
-        there is one, and the extras.
-        """
-        if self._weight is None:
-            self._weight = self.weights()
-        rows = torch.multinomial(self._weight, count, replacement=True)
-        latents = self._posterior(rows)
-        if self._extras is None:
-            return latents, None
-        before = self._previous[rows]
-        told = (before >= 0) & (torch.rand(count) >= PREVIOUS_DROPPED)
-        there = told.to(latents.device) & self.known[before.clamp_min(0).to(latents.device)]
-        previous = prior.whiten(self._posterior(before.clamp_min(0))) * there[:, None]
-        extras = self._extras[rows.to(latents.device)].clone()
-        extras[:, 0] += LENGTH_NOISE * torch.randn(count).to(extras)
-        return latents, torch.cat([previous, there[:, None].to(previous), extras], 1)
-
-    def _posterior(self, rows: Tensor) -> Tensor:
-        rows = rows.to(self.mean.device)
-        noise = torch.randn(len(rows), self.mean.shape[1]).to(self.mean)
-        return self.mean[rows] + self.variance[rows].sqrt() * noise
+    def draw(self, count: int) -> Tensor:
+        """Return which entries a step of the prior learns from, ``[count]``; from torch's generator."""
+        assert self._weight is not None
+        return torch.multinomial(self._weight, count, replacement=True)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the latents and how they are drawn."""
@@ -169,21 +139,32 @@ class PriorTraining:
 
     Parameters
     ----------
+    prior
+        The prior, not trained yet.
     table
-        Latents of the training chunks.
+        What it learns from.
     steps
         Steps of the prior for each one of the network.
     device
         Where it computes.
     """
 
-    def __init__(self, table: LatentTable, steps: int, device: torch.device) -> None:
+    def __init__(self, prior: WindowPrior, table: LatentTable, steps: int, device: torch.device) -> None:
         self.table, self.steps = table, steps
-        self.prior = FlowPrior(table.mean.shape[1], table.condition_dim).to(device)
+        self.prior = prior.to(device)
         self.averaged = copy.deepcopy(self.prior).requires_grad_(False).eval()
         self._averaged_over = 0
         self._trained: list[Tensor] = list(self.prior.parameters())
         self.optimizer = AdamW(self._trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+
+    def put(self, items: Tensor, points: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
+        """Take the points ``[B, P]`` of items of the training set; see `LatentTable.put`."""
+        self.table.put(items, self.prior.project(points.float()), variance, skipped)
+
+    def fit_projection(self, points: Tensor, weights: Tensor) -> None:
+        """Find the components of points; see `WindowPrior.fit_projection`."""
+        for prior in (self.prior, self.averaged):
+            prior.fit_projection(points, weights)
 
     def fit(self) -> None:
         """Bring the Gaussian of the prior up to date with the table."""
@@ -209,9 +190,9 @@ class PriorTraining:
         return torch.stack(losses).mean()
 
     def _step(self, autocast: Callable[[], Any]) -> Tensor:
-        latents, condition = self.table.draw(BATCH, self.prior)
+        rows = self.table.draw(BATCH)
         with autocast():
-            loss = self.prior.loss(latents, condition)
+            loss = self.prior.loss(self.table.windows, rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)

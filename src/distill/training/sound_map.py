@@ -10,7 +10,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.models.families.family import ModelFamily
 from distill.models.latent_analysis import fit_analysis
 from distill.models.latent_map import fit_map
-from distill.training.data.features import FeatureDataset
+from distill.training.dataset import FeatureDataset
 from distill.training.prior_training import spread_by_file
 from distill.training.run import TrainingData
 
@@ -77,4 +77,4 @@ def _chunks(data: TrainingData) -> tuple[Tensor, list[int], list[float], list[fl
 
 def _share(dataset: FeatureDataset, total: int) -> int:
     """Return how many chunks of a set are on the map."""
-    return max(1, dataset.layout.chunks * min(_MOST_CHUNKS, total) // total)
+    return max(1, int(dataset.layout.chunks) * min(_MOST_CHUNKS, total) // total)
