@@ -34,3 +34,17 @@ def test_a_kit_from_the_terminal(model: Path, tmp_path: Path, capsys: pytest.Cap
     assert main(again) == 0
     for first, second in zip(files, sorted((tmp_path / "again" / "Samples").iterdir()), strict=True):
         assert (first.name, soundfile.read(first)[0].tolist()) == (second.name, soundfile.read(second)[0].tolist())
+
+
+def test_a_model_without_a_map_says_so(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", str(model), "--json"]) == 1
+    assert "has no map" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--at", "0.5"], ["--at", "0.5,0.5"], ["--at", "2,0", "--out", "x.wav"], ["--at", "1,1", "--out", "x.aac"]],
+)
+def test_wrong_positions_are_refused(words: list[str], model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", str(model), *words]) == 2
+    assert capsys.readouterr().err

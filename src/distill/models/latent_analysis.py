@@ -160,9 +160,8 @@ def fit_analysis(family: ModelFamily, network: nn.Module, features: Tensor) -> L
         parts = [family.points(network, batch.to(device)) for batch in torch.split(features, _BATCH)]
         described = [describe(family.from_points(network, part)) for part in parts]
     points = torch.cat(parts).float()
-    probe = points[:1].clone().requires_grad_(True)
-    if len(points) < 3 or not family.from_points(network, probe).requires_grad:
-        return None  # a quantizer's output does not follow small changes of its input
+    if len(points) < 3 or not _is_smooth(family, network, points[:1]):
+        return None
     spread = torch.cat(described).std(0).clamp_min(1e-6)
     centred = points - points.mean(0)
     covariance = centred.T @ centred / (len(points) - 1)
@@ -177,6 +176,13 @@ def fit_analysis(family: ModelFamily, network: nn.Module, features: Tensor) -> L
     if not found:
         return None
     return LatentAnalysis(tuple(found), spread.cpu(), covariance.cpu(), torch.stack(means).cpu())
+
+
+def _is_smooth(family: ModelFamily, network: nn.Module, points: Tensor) -> bool:
+    """Return whether decoded features follow small changes of points; a quantizer's do not."""
+    probe = points.clone().requires_grad_(True)
+    decoded = family.from_points(network, probe)
+    return decoded.requires_grad and torch.autograd.grad(decoded.sum(), probe, allow_unused=True)[0] is not None
 
 
 def _gaussian(centred: Tensor) -> Tensor:
