@@ -94,7 +94,8 @@ def test_sliders_change_the_sound(trained: tuple[LoadedModel, Path]) -> None:
 def test_a_path_is_a_morph_or_one_long_sound(trained: tuple[LoadedModel, Path]) -> None:
     model, _ = trained
     path = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
-    assert along(path, 5) == pytest.approx([(0.1, 0.1), (0.5, 0.1), (0.9, 0.1), (0.9, 0.5), (0.9, 0.9)])
+    even = [(0.1, 0.1), (0.5, 0.1), (0.9, 0.1), (0.9, 0.5), (0.9, 0.9)]
+    assert [tuple(round(value, 9) for value in position) for position in along(path, 5)] == even
     assert along([(0.3, 0.4)], 2) == [(0.3, 0.4)] * 2
     assert len(sounds_along(model, path, 3)) == 3
     long = long_sound_along(model, path, 2.5)

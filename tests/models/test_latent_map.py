@@ -1,6 +1,7 @@
 """The map of a model's sounds and its sliders: what they hold, and what is refused."""
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_positions_between_dots_give_other_sounds_and_change_smoothly() -> None:
     shown = made("vae")
     first, second = shown.positions[0], shown.positions[20]
     points = [shown.point_at(*(first + share * (second - first)).tolist())[0] for share in torch.linspace(0, 1, 41)]
-    steps = torch.stack([(b - a).norm() for a, b in zip(points[:-1], points[1:], strict=True)])
+    steps = torch.stack([(b - a).norm() for a, b in pairwise(points)])
     whole = (points[-1] - points[0]).norm()
     assert float(steps.max()) < float(whole), "no step is as far as the whole way"
     middle = points[20]
@@ -160,7 +161,7 @@ def test_the_sliders_survive_a_file_and_damage_is_refused() -> None:
     family, network, features = model("vae")
     with pytest.raises(ValueError, match="no direction 'colour'"):
         sliders().move(family, network, features.new_zeros(size), "colour", 1.0)
-    with pytest.raises(ValueError, match="from -1.5 to 1.5"):
+    with pytest.raises(ValueError, match=r"from -1\.5 to 1\.5"):
         sliders().move(family, network, features.new_zeros(size), "loudness", 2.0)
 
 

@@ -30,6 +30,12 @@ def kit(
         int | None,
         typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same kit; else by chance."),
     ] = None,
+    round_robins: Annotated[
+        int, typer.Option(min=1, max=8, help="Variations of each sound that are played in turn.")
+    ] = 2,
+    layers: Annotated[
+        int, typer.Option(min=1, max=4, help="Ranges of velocity with variations of their own, darker for soft notes.")
+    ] = 2,
     name: Annotated[str, typer.Option(help="Name of the kit; without it that of the model.")] = "",
 ) -> None:
     """Generate sounds and write them as a kit: trimmed WAV files, and presets for SFZ players and DecentSampler."""
@@ -39,13 +45,14 @@ def kit(
     with stop_on_signal("Stopping.") as stop:
         from distill.audio.decoding.sound_file import DecodingCancelled
         from distill.generation.kit import write_kit
-        from distill.generation.kit_sounds import kit_sounds
+        from distill.generation.kit_sounds import KitPlan, kit_sounds
         from distill.models.persistence import open_model
 
         opened = open_model(model)
         title = name.strip() or opened.metadata.name
+        plan = KitPlan(count, round_robins, layers)
         try:
-            written = write_kit(out, title, kit_sounds(opened, model, count, seed, stop), cancel_event=stop)
+            written = write_kit(out, title, kit_sounds(opened, model, plan, seed, stop), cancel_event=stop)
         except DecodingCancelled:
             raise typer.Exit(EXIT_STOPPED) from None
         except OSError as error:

@@ -60,7 +60,8 @@ def sound_at(model: OpenModel, position: Position, moves: Mapping[str, float] | 
     samples = max(1, min(model.chunk_samples, round(seconds * synthesizer.rate)))
     features = synthesizer.detailed(synthesizer.decoded(point[None])[0])
     sound = synthesizer.to_sound(features, samples)
-    return synthesizer.faded(sound / sound.abs().max().clamp_min(1e-9))
+    faded = synthesizer.faded(sound)
+    return faded / faded.abs().max().clamp_min(1e-9)
 
 
 def sounds_along(model: OpenModel, path: Sequence[Position], steps: int) -> list[Tensor]:
@@ -98,7 +99,8 @@ def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float)
     points = torch.stack([_point(model, position, {})[0] for position in along(path, count)])
     features = synthesizer.detailed(blend(synthesizer.decoded(points), frames))
     sound = synthesizer.to_sound(features, samples)
-    return synthesizer.faded(sound / sound.abs().max().clamp_min(1e-9))
+    faded = synthesizer.faded(sound)
+    return faded / faded.abs().max().clamp_min(1e-9)
 
 
 def along(path: Sequence[Position], steps: int) -> list[Position]:
