@@ -17,13 +17,14 @@ def lazy_names(package: str, names: Mapping[str, tuple[str, ...]]) -> Callable[[
     package
         The package's ``__name__``.
     names
-        Module name, relative to the package, to the names which it holds.
+        Module name, relative to the package or absolute (``distill. ...``), to the names which it holds.
     """
     home = {name: module for module, group in names.items() for name in group}
 
     def __getattr__(name: str) -> object:  # noqa: N807
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{home[name]}"), name)
+        module = home[name] if home[name].startswith("distill.") else f"{package}.{home[name]}"
+        return getattr(importlib.import_module(module), name)
 
     return __getattr__

@@ -17,6 +17,7 @@ __getattr__ = lazy_names(
     {
         "augmentation": ("AugmentationPipeline",),
         "complex_spectrogram": ("ComplexSpectrogram",),
-        "spectrogram": ("AudioSpectrogram", "SpectrogramConfig"),
+        "distill.config.spectrogram": ("SpectrogramConfig",),
+        "spectrogram": ("AudioSpectrogram",),
     },
 )

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from distill.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from distill.library.model_library import ModelEntry, ModelLibrary
     from distill.models.inference import LoadedModel, LoadedVQModel
-    from distill.models.losses import compute_kl_divergence, get_kl_weight, vae_loss
+    from distill.models.losses import compute_kl_divergence, get_kl_weight, vae_loss, vqvae_loss
     from distill.models.metadata import ModelMetadata
     from distill.models.persistence import (
         MODEL_FORMAT_MARKER,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         save_model_v2,
     )
     from distill.models.vae import ConvDecoder, ConvEncoder, ConvVAE
-    from distill.models.vqvae import ConvVQVAE, vqvae_loss
+    from distill.models.vqvae import ConvVQVAE
 
 __all__ = [
     "MODEL_FORMAT_MARKER",
@@ -33,6 +34,8 @@ __all__ = [
     "ConvVQVAE",
     "LoadedModel",
     "LoadedVQModel",
+    "ModelEntry",
+    "ModelLibrary",
     "ModelMetadata",
     "compute_kl_divergence",
     "delete_model",
@@ -50,7 +53,8 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "losses": ("compute_kl_divergence", "get_kl_weight", "vae_loss"),
+        "losses": ("compute_kl_divergence", "get_kl_weight", "vae_loss", "vqvae_loss"),
+        "distill.library.model_library": ("ModelEntry", "ModelLibrary"),
         "metadata": ("ModelMetadata",),
         "inference": ("LoadedModel", "LoadedVQModel"),
         "persistence": (
@@ -58,6 +62,6 @@ __getattr__ = lazy_names(
             "load_model_v2", "open_model", "save_model", "save_model_from_checkpoint", "save_model_v2",
         ),
         "vae": ("ConvDecoder", "ConvEncoder", "ConvVAE"),
-        "vqvae": ("ConvVQVAE", "vqvae_loss"),
+        "vqvae": ("ConvVQVAE",),
     },
 )  # fmt: skip

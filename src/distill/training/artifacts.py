@@ -93,7 +93,7 @@ def append_history(run: Run) -> None:
 
 
 def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
-    """Write the previews of an epoch, until ``cancel_event`` is set; one that fails is reported and the rest written."""
+    """Write the previews of an epoch, until ``cancel_event`` is set; one that fails is reported and skipped."""
     folder, model, family = run.folder.previews, run.model, run.family
     waveforms = run.training_data.preview_waveforms
     for previews in (
