@@ -273,6 +273,31 @@ def parse_json(text: bytes | str) -> Any:
     raise ValueError("JSON that is nested too deep")
 
 
+def read_json_lines(path: Path, apply: Callable[[Any], object]) -> int:
+    """Call ``apply`` with the value of each line of a file; return how many lines were skipped.
+
+    A line is skipped that is no JSON or longer than a megabyte, or for which ``apply`` raises what bad values raise.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read, or is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    skipped, is_rest = 0, False
+    with path.open("rb") as file:
+        while line := file.readline(_BLOCK_BYTES):
+            was_rest, is_rest = is_rest, not line.endswith(b"\n")
+            if was_rest or not line.strip():
+                continue
+            try:
+                apply(parse_json(line))
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+                skipped += 1
+    return skipped
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
