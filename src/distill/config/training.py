@@ -49,7 +49,7 @@ class RunConfig(Validated):
     """Settings that every family has."""
 
     family: str = setting("", "Family", "Kind of model that is trained.")
-    max_epochs: int = setting(200, "Epochs", "How often the training goes through all sounds.", low=1, high=100_000)
+    max_epochs: int = setting(200, "Epochs", "Passes over your sounds.", low=1, high=100_000)
     batch_size: int = setting(
         16, "Batch size", "Seconds of sound that are learned from at once.", low=1, high=4096, unit="s"
     )
@@ -127,7 +127,7 @@ class TrainingConfig(RunConfig):
     )
     kl_weight_max: float = setting(
         3e-4, "KL weight",
-        "Pull of the latents towards the standard normal: more gives better new sounds, less gives closer copies.",
+        "How closely sounds are packed together: more gives better new sounds, less gives closer copies.",
         low=0.0, high=100.0,
     )  # fmt: skip
     free_bits: float = setting(
