@@ -63,6 +63,8 @@ def clear_partial_files(folder: Path) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write standard JSON (no NaN, no Infinity), readable by a person.
 
+    File names that are not valid UTF-8 are kept: their bytes are written as escapes of lone surrogates.
+
     Raises
     ------
     ValueError
@@ -70,11 +72,11 @@ def write_json(path: Path, data: Any) -> None:
     """
     text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False)
     with write_whole(path) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file, with or without a byte order mark.
 
     Raises
     ------
@@ -83,7 +85,7 @@ def read_json(path: Path) -> Any:
     ValueError
         It is not JSON in UTF-8.
     """
-    return json.loads(path.read_bytes().decode("utf-8"))
+    return json.loads(path.read_bytes().decode("utf-8-sig"))
 
 
 def free_path(path: Path) -> Path:
