@@ -57,6 +57,12 @@ class RunConfig(Validated):
         1.5e-3, "Learning rate", "Highest step size of the optimizer (AdamW); it warms up and then follows a cosine.",
         low=1e-7, high=1.0,
     )  # fmt: skip
+    prior_steps: int = setting(
+        4, "Prior steps",
+        "How many steps the prior, from which new sounds are drawn, learns for each step of the network; 0 leaves it "
+        "at a Gaussian that is fitted to the corpus.",
+        low=0, high=64,
+    )  # fmt: skip
     val_fraction: float = setting(
         0.1, "Held out", "Share of the files that is never trained on, to measure what the model has really learned.",
         low=0.01, high=0.5,
