@@ -296,3 +296,12 @@ def sample_count(config: SpectrogramConfig, features: Tensor, channels: int, sam
     if config.frames(count) != frames:
         raise ValueError(f"{count} samples give {config.frames(count)} frames; the features have {frames}.")
     return count
+
+
+def __getattr__(name: str) -> object:
+    """Offer `ComplexSpectrogram` here too, which is built on this module."""
+    if name != "ComplexSpectrogram":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from distill.audio.complex_spectrogram import ComplexSpectrogram
+
+    return ComplexSpectrogram

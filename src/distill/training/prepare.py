@@ -241,7 +241,7 @@ def _choose_by_trial(opened: OpenedRun, data: TrainingData, model: nn.Module) ->
         with step_randomness(config.seed, 0, 0, opened.device):
             step_of(plan)(plan.layout(batch[:chunks]), weights, 0)
 
-    opened.emit(PreparationProgress("Finding the fastest way to compute", 0, 1))
+    opened.emit(PreparationProgress("Measuring your computer", 0, 1))
     subject = f"{family.feature_key()} {type(model).__name__} {batch.shape}"
     return choose_plan(config, opened.device, step, len(batch), subject)
 
