@@ -23,8 +23,6 @@ from distill.gui.widgets.waveform import Thumbnails
 class HistoryPanel(Panel):
     """Lists the made sounds.  It reads no history and writes none."""
 
-    playing_requested = Signal(object)  # Path
-    starring_requested = Signal(object)  # list of ListedSound
     remaking_requested = Signal(object)  # ListedSound
     #: The settings that a sound was made with are to be used again.
     settings_requested = Signal(object)  # ListedSound
@@ -33,7 +31,6 @@ class HistoryPanel(Panel):
     reveal_requested = Signal(object)  # Path
     exporting_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal(object)  # list of ListedSound
-    undo_requested = Signal()
     #: Other sounds are chosen than before, or none.
     chosen_changed = Signal(object)  # list of Path
 
@@ -51,9 +48,6 @@ class HistoryPanel(Panel):
         self._is_busy = False
         self._make_tools()
         self._lay_out()
-        self.view.playing_requested.connect(self.playing_requested)
-        self.view.starring_requested.connect(self.starring_requested)
-        self.view.undo_requested.connect(self.undo_requested)
         self.view.deleting_requested.connect(lambda: self._with_chosen(self.deleting_requested))
         self.view.exporting_requested.connect(lambda: self._with_chosen(self.exporting_requested))
         self.view.copying_requested.connect(self.copy_chosen)
@@ -188,8 +182,8 @@ class HistoryPanel(Panel):
         star = self.tr("Take the star away") if all_starred else self.tr("Star")
         paths = [s.path for s in sounds if s.seconds is not None]
         rows: tuple[tuple[str, str, str, bool, Any], ...] = (
-            ("play", self.tr("Play"), "Space", one, partial(self.playing_requested.emit, first.path)),
-            ("star", star, "S", True, partial(self.starring_requested.emit, sounds)),
+            ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
+            ("star", star, "S", True, partial(self.view.starring_requested.emit, sounds)),
             ("", "", "", True, None),
             ("again", self.tr("Make again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),

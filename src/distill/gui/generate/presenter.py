@@ -67,14 +67,14 @@ class GeneratePresenter(QObject):
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.refresh)
-        made.playing_requested.connect(self._on_playing_requested)
-        made.starring_requested.connect(self._on_starring_requested)
+        made.view.playing_requested.connect(playing.play)
+        made.view.starring_requested.connect(self._on_starring_requested)
         made.remaking_requested.connect(self._on_remaking_requested)
         made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         made.reveal_requested.connect(reveal)
         made.exporting_requested.connect(self._on_exporting_requested)
         made.deleting_requested.connect(self._on_deleting_requested)
-        made.undo_requested.connect(self.undo)
+        made.view.undo_requested.connect(self.undo)
         self._browser = browser
         browser.view.selectionModel().selectionChanged.connect(self._show_selected)
         browser.table.modelReset.connect(self._show_selected)
@@ -254,9 +254,6 @@ class GeneratePresenter(QObject):
         self.refresh()  # the list shows what is so, not what was wished
 
     # Playing.
-
-    def _on_playing_requested(self, path: Path) -> None:
-        self._playing.play(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
         self.panel.made.show_playing(status.path if status.state is PlayerState.PLAYING else None)

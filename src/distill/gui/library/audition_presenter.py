@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
 from distill.errors import DistillError
 from distill.generation.audition import (
@@ -28,11 +28,9 @@ TOPIC = "model sound"
 class AuditionPresenter(QObject):
     """Fills the chosen model's list of sounds, and plays from it."""
 
-    play_requested = Signal(object)  # path
-
-    def __init__(self, page: ModelsPage, notices: NoticeBar, parent: QObject) -> None:
+    def __init__(self, page: ModelsPage, play: Callable[[Path], None], notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
-        self._page, self._notices = page, notices
+        self._page, self._play, self._notices = page, play, notices
         self._probing: BackgroundTask | None = None
         self._making: BackgroundTask | None = None
         self._hears_next: Path | None = None  # the model that is to be heard when its sounds are known
@@ -105,7 +103,7 @@ class AuditionPresenter(QObject):
         self._making = None
         if self._is_chosen(entry):
             self._on_probes(AuditionSamples(entry, (AuditionSample(AuditionKind.NEW, 0, path),), can_make=True))
-            self.play_requested.emit(path)
+            self._play(path)
         else:
             self._page.detail.make_probe.setEnabled(True)
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 from distill.gui.library.audition_presenter import AuditionPresenter, reason_of
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
+from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import end_tasks
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.show_in_folder import reveal
@@ -31,17 +32,15 @@ class ModelsPresenter(QObject):
     page_requested = Signal()
     #: Another model is chosen, or the chosen one has changed: a `ModelEntry` that can be used, or None.
     model_chosen = Signal(object)
-    play_requested = Signal(object)  # path
-    stop_requested = Signal()
 
-    def __init__(self, page: ModelsPage, notices: NoticeBar, parent: QObject) -> None:
+    def __init__(self, page: ModelsPage, playing: PlayerPresenter, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._page, self._notices = page, notices
         self.worker = LibraryWorker(self)
         self.undo_stack = QUndoStack(self)
         self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
-        self.listening = AuditionPresenter(page, notices, self)
+        self.listening = AuditionPresenter(page, playing.play, notices, self)
         self._dialog: QFileDialog | None = None
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
@@ -51,9 +50,9 @@ class ModelsPresenter(QObject):
         page.list.import_requested.connect(self.choose_imports)
         page.detail.tags_changed.connect(self._on_tagged)
         page.detail.notes_changed.connect(self._on_noted)
-        page.detail.probes.play_requested.connect(self.play_requested)
-        self.listening.play_requested.connect(self.play_requested)
-        page.detail.probes.stop_requested.connect(self.stop_requested)
+        page.detail.probes.play_requested.connect(playing.play)
+        page.detail.probes.stop_requested.connect(playing.playback.stop)
+        playing.playback.status_changed.connect(self._on_status)
         for source in (page.list, page.detail):
             source.renamed.connect(self._on_renamed)
             source.starred.connect(self._on_starred)
@@ -75,8 +74,7 @@ class ModelsPresenter(QObject):
         self.page_requested.emit()
         self._page.list.show_model(path)
 
-    def show_status(self, status: PlayerStatus) -> None:
-        """Show which sound is heard."""
+    def _on_status(self, status: PlayerStatus) -> None:
         self._page.detail.probes.show_playing(status.path if status.state is PlayerState.PLAYING else None)
 
     def close(self) -> None:

@@ -34,7 +34,8 @@ class PreviewsPresenter(QObject):
         self.stars.failed.connect(self._on_stars_failed)
         previews.folder_changed.connect(self.stars.open)
         previews.folder_changed.connect(previews.grid.sources.open)
-        previews.starring_requested.connect(self._on_starring_requested)
+        for cells in previews.table.cells:
+            cells.starring_requested.connect(self._on_starring_requested)
         previews.reveal_requested.connect(reveal)
         previews.saving_requested.connect(self._on_saving_requested)
 

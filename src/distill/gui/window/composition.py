@@ -33,7 +33,7 @@ from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.widgets import theme
 from distill.gui.window.menus import make_menus
 from distill.gui.window.pages import MODELS, TRAINING, replace_page
-from distill.playback.devices import OutputDevice
+from distill.playback.output import OutputDevice
 from distill.settings import WindowSettings
 
 if TYPE_CHECKING:
@@ -166,11 +166,8 @@ def _replace_tab(window: "MainWindow", number: int, panel: RunsPanel) -> None:
 def _add_models(window: "MainWindow", engine: EngineSource) -> None:
     """Connect the page of the models: runs that end, the player, making sound."""
     playing, page = window.playing, window.models_page
-    window.models = models = ModelsPresenter(page, window.notices, window)
+    window.models = models = ModelsPresenter(page, playing, window.notices, window)
     models.page_requested.connect(lambda: window.pages.open_page(MODELS))
-    models.play_requested.connect(playing.play)
-    models.stop_requested.connect(playing.playback.stop)
-    playing.playback.status_changed.connect(models.show_status)
     window.runs.bridge.run_ended.connect(models.await_model)
     window.runs.runs.marked_finished.connect(models.await_model)
     panel = GeneratePanel()
