@@ -21,8 +21,8 @@ from PySide6.QtCore import (
 
 from distill.generation.recipe import NEW, TRANSFORMED, Recipe
 from distill.generation.service import ListedSound
-from distill.gui.previews.model import files_as_mime
-from distill.gui.sounds.row import format_seconds
+from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.text import format_seconds
 from distill.library.model_entry import fold
 
 AnyIndex = QModelIndex | QPersistentModelIndex

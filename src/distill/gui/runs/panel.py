@@ -5,14 +5,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from distill.gui.runs.delegate import RunDelegate
-from distill.gui.runs.model import RUN_ROLE, RunModel
+from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.row_view import RowAction, RowView
+from distill.gui.widgets.rows import RowAction, RowView
+from distill.gui.widgets.search_field import SearchField
 from distill.runs.summary import RunSummary
 
 
@@ -23,7 +25,7 @@ class RunView(RowView):
     delete_key_pressed = Signal()
 
     def __init__(self, model: QAbstractItemModel) -> None:
-        super().__init__("run", model, RUN_ROLE)
+        super().__init__("run", model, ITEM_ROLE)
         self.setItemDelegate(RunDelegate(self))
         self.clicked.connect(self._on_index)
         self.activated.connect(self._on_index)
@@ -49,7 +51,7 @@ class RunView(RowView):
         super().keyPressEvent(event)
 
     def _on_index(self, index: QModelIndex) -> None:
-        run = index.data(RUN_ROLE)
+        run = index.data(ITEM_ROLE)
         if isinstance(run, RunSummary):
             self.show_requested.emit(run)
 
@@ -74,13 +76,14 @@ class RunsPanel(Panel):
         self._filtered = QSortFilterProxyModel(self)
         self._filtered.setSourceModel(self.table)
         self._filtered.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.filter = QLineEdit()
-        self.filter.setObjectName("runFilter")
-        self.filter.setAccessibleName(self.tr("Filter the runs by name"))
-        self.filter.setToolTip(self.tr("Show only runs whose name has these letters. Escape shows all."))
-        self.filter.setClearButtonEnabled(True)
+        self.filter = SearchField(
+            "runFilter",
+            self.tr("Filter the runs by name"),
+            self.tr("Show only runs whose name has these letters. Escape shows all."),
+        )
         self.filter.textChanged.connect(self._on_filter_changed)
         self.view = self._make_view()
+        self.filter.left.connect(self.view.setFocus)
         self.actions_by_name = self._make_actions()
         self._stack = QStackedWidget()
         for page in (
@@ -115,7 +118,7 @@ class RunsPanel(Panel):
 
     def show_runs(self, runs: Sequence[RunSummary]) -> None:
         """Show these runs."""
-        self.table.set_runs(runs)
+        self.table.set_items(runs)
         self._update()
 
     def show_shown(self, folder: Path | None) -> None:

@@ -106,7 +106,7 @@ class RunsPresenter(QObject):
         row = self._view.table.row_of(folder)
         if row >= 0:
             losses = [epoch.val_loss for epoch in self._runs.bridge.history.epochs]
-            self._view.table.update_run(with_progress(self._view.table.runs[row], losses))
+            self._view.table.update_items([with_progress(self._view.table.item(row), losses)])
 
     def _on_renamed(self, folder: Path, name: str) -> None:
         self._change(lambda _progress, _cancel: rename_run(folder, name))

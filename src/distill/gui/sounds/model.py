@@ -11,10 +11,11 @@ from PySide6.QtGui import QColor
 
 from distill.audio.cache.waveform_overview import Overview
 from distill.audio.corpus import SkippedSound, SoundEntry
-from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus, format_level, format_seconds
+from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
+from distill.gui.widgets.text import format_level, format_seconds
 
-__all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus", "format_seconds"]
+__all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus"]
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()

@@ -4,17 +4,18 @@ from collections.abc import Container
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QStackedWidget, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from distill.audio.cache.waveform_overview import Overview
 from distill.audio.corpus import ScanResult
 from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel
-from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus, format_seconds
+from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.search_field import SearchField
+from distill.gui.widgets.text import format_seconds
 from distill.gui.widgets.waveform import Thumbnails
 
 #: Levels and waveforms reach the table in batches of this many milliseconds.
@@ -22,27 +23,6 @@ BATCH_MILLISECONDS = 100
 
 #: Height of the words that stand in for the list, in device-independent pixels; and what Qt calls no limit.
 EMPTY_HEIGHT, QWIDGETSIZE_MAX = 150, (1 << 24) - 1
-
-
-class FilterField(QLineEdit):
-    """Where one types what to look for.  Esc clears it, and leaves it when it is empty."""
-
-    left = Signal()
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Let what is typed take the place of what is there, unless the mouse has chosen a place in it."""
-        super().focusInEvent(event)
-        if event.reason() is not Qt.FocusReason.MouseFocusReason:
-            self.selectAll()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Clear, or go on to the list."""
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-        elif event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 class SoundsPanel(Panel):
@@ -131,15 +111,12 @@ class SoundsPanel(Panel):
         return label
 
     def _make_search(self) -> QWidget:
-        self.filter = FilterField()
-        self.filter.setObjectName("soundFilter")
-        self.filter.setAccessibleName(self.tr("Filter sounds"))
-        self.filter.setPlaceholderText(self.tr("Filter by name or folder"))
-        self.filter.setToolTip(
-            self.tr("Show the sounds whose name or folder holds each of these words (Ctrl+F). Esc shows all again.")
+        self.filter = SearchField(
+            "soundFilter",
+            self.tr("Filter sounds"),
+            self.tr("Show the sounds whose name or folder holds each of these words (Ctrl+F). Esc shows all again."),
+            self.tr("Filter by name or folder"),
         )
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setAcceptDrops(False)  # files that are dropped here are for the window, as everywhere
         self.filter.textChanged.connect(self._on_filter_changed)
         self.filter.left.connect(self._on_filter_left)
         self.walking = QToolButton()
