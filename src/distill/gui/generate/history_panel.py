@@ -10,11 +10,12 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from distill.generation.service import ListedSound
-from distill.gui.generate.history_model import GENERATED_ROLE, FilteredHistory, HistoryModel
+from distill.gui.generate.history_model import FilteredHistory, HistoryModel
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.search_field import SearchField
 from distill.gui.widgets.waveform import Thumbnails
@@ -61,8 +62,8 @@ class HistoryPanel(Panel):
 
     def show_sounds(self, sounds: Sequence[ListedSound]) -> None:
         """Show the history; the row under the cursor stays the one."""
-        current = self.view.currentIndex().data(GENERATED_ROLE)
-        self.table.set_sounds(sounds)
+        current = self.view.currentIndex().data(ITEM_ROLE)
+        self.table.set_items(sounds)
         self.thumbnails.prefetch([s.path for s in sounds[:200] if s.seconds is not None])
         if isinstance(current, ListedSound) and not self.view.currentIndex().isValid():
             self.go_to(current.recipe.id)
@@ -217,7 +218,7 @@ class HistoryPanel(Panel):
             self._chosen = chosen
             self.chosen_changed.emit(chosen)
         self.filter.setEnabled(bool(count))
-        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.sounds))
+        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.items))
         whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
         shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
         self.detail.setText(shown if count else "")

@@ -1,5 +1,6 @@
-"""Between the panel that makes sound and the models: making, keeping, playing, exporting."""
+"""Carries out what the panel of generated sounds requests: generating, storing, playing, exporting."""
 
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -28,19 +29,26 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
-from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.errors import show_error
+from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 
 #: Topics of the notices about making, about the list of what was made, and about exports.
 TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
 
+#: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
+TRASH_NAME = "Deleted sounds"
+
+log = logging.getLogger(__name__)
+
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 
 class GeneratePresenter(QObject):
-    """Carries out what the panel asks for."""
+    """Carries out what the panel requests."""
 
     def __init__(
         self,
@@ -58,6 +66,7 @@ class GeneratePresenter(QObject):
         self._keeping: BackgroundTask | None = None
         self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # what is to be done with the list, in order
         self._removed: list[tuple[Removed, ...]] = []
+        self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
         self._wants_first = False  # the first sound of those under way is to be heard
         self._is_closed = False
         self.choices = ExportChoices()
@@ -93,16 +102,19 @@ class GeneratePresenter(QObject):
         self.choices.restore(settings)
 
     def close(self) -> None:
-        """End what runs; what was asked of the list is still done."""
+        """End what runs, and carry out the pending changes of the list.  Never raises: a failure is logged."""
         self._is_closed = True
         self.panel.made.thumbnails.close()
         self.cancel()
         if self._keeping is not None:
             self._keeping.wait()
         end_tasks(self)
-        for work, _done in self._waiting:
-            work(lambda _value: None, threading.Event())
-        self._waiting.clear()
+        while self._waiting:
+            work, _done = self._waiting.pop(0)
+            try:
+                work(lambda _value: None, threading.Event())
+            except Exception:  # border: the other changes are still carried out, and the window still closes
+                log.exception("The list of generated sounds was not changed while closing")
 
     # Making.
 
@@ -195,8 +207,10 @@ class GeneratePresenter(QObject):
         self._keep(lambda _notify, _cancel: service.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
-        """Bring back what was deleted last."""
-        if self._removed:
+        """Bring back what was deleted last, also if the deletion is still under way."""
+        if self._removing > self._undoing:
+            self._undoing += 1
+        elif self._removed:
             removed = self._removed.pop()
             self._notices.forget(LIST_TOPIC)
             self._keep(lambda _notify, _cancel: service.bring_back(removed))
@@ -211,10 +225,17 @@ class GeneratePresenter(QObject):
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
+        self._removing += 1
         self.panel.made.table.remove([s.recipe.id for s in sounds])
-        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds]), self._on_removed)
+        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds], _to_trash), self._on_removed)
 
-    def _on_removed(self, removed: tuple[Removed, ...]) -> None:
+    def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
+        removed, error = outcome
+        self._removing -= 1
+        if error is not None:
+            self._on_keeping_failed(error)
+        if not removed:
+            return
         self._removed.append(removed)
         name = removed[0].sound.path.name
         text = (
@@ -222,7 +243,13 @@ class GeneratePresenter(QObject):
             if len(removed) == 1
             else self.tr("{0} sounds are in the trash now.").format(len(removed))
         )
-        self._notices.notify(LIST_TOPIC, text, "info", NoticeAction(self.tr("Undo"), self.undo))
+        level: Level = "info"
+        if error is not None:
+            text, level = f"{error} {text}", "error"
+        self._notices.notify(LIST_TOPIC, text, level, NoticeAction(self.tr("Undo"), self.undo))
+        if self._undoing > self._removing:
+            self._undoing -= 1
+            self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
         if not self._waiting:  # else the list is about to be another one
@@ -250,8 +277,8 @@ class GeneratePresenter(QObject):
         self._keep_on()
 
     def _on_keeping_failed(self, error: Exception) -> None:
-        self._notify(LIST_TOPIC, error)
-        self.refresh()  # the list shows what is so, not what was wished
+        show_error(self._notices, LIST_TOPIC, error)
+        self.refresh()  # the list shows the stored state again
 
     # Playing.
 
@@ -272,7 +299,7 @@ class GeneratePresenter(QObject):
         task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
-        task.failed.connect(lambda error: self._notify(EXPORT_TOPIC, error))
+        task.failed.connect(lambda error: show_error(self._notices, EXPORT_TOPIC, error))
         task.start()
 
     def _on_exported(self, files: list[Path]) -> None:
@@ -285,9 +312,8 @@ class GeneratePresenter(QObject):
             self._notices.notify(EXPORT_TOPIC, text, "info")
 
     def _on_failed(self, error: Exception) -> None:
-        self._notify(TOPIC, error)
+        show_error(self._notices, TOPIC, error)
 
-    def _notify(self, topic: str, error: Exception) -> None:
-        if not isinstance(error, (DistillError, OSError, ImportError)):
-            raise error  # a bug: reported as one
-        self._notices.notify(topic, str(error), "error")
+
+def _to_trash(path: Path) -> Path | None:
+    return move_to_trash(path, path.parent / TRASH_NAME)

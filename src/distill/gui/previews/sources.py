@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from distill import diagnostics
 from distill.errors import RunFolderError
 from distill.gui.widgets.background import BackgroundTask
 from distill.runs.folder import RunRecord
@@ -52,13 +53,14 @@ class PreviewSources(QObject):
         def work(_notify: Callable[[Any], None], _cancelled: threading.Event) -> tuple[str, ...]:
             try:
                 return tuple(path.name for path in RunRecord.load(folder.parent).preview_sounds)
-            except RunFolderError as exc:  # the previews are there all the same
+            except (RunFolderError, OSError) as exc:  # the previews can be played all the same
                 log.info("The names of the sounds behind the previews are not known: %s", exc)
                 return ()
 
         self._task = BackgroundTask(work, self)
         self._task.setObjectName("previewSources")
         self._task.succeeded.connect(self._show)
+        self._task.failed.connect(diagnostics.report)
         self._task.start()
 
     def _show(self, names: tuple[str, ...]) -> None:
