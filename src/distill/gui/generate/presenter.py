@@ -235,6 +235,7 @@ class GeneratePresenter(QObject):
         if error is not None:
             self._on_keeping_failed(error)
         if not removed:
+            self._undoing = min(self._undoing, self._removing)
             return
         self._removed.append(removed)
         name = removed[0].sound.path.name

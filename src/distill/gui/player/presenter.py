@@ -153,6 +153,7 @@ class PlayerPresenter(QObject):
         transport.loop_chosen.connect(self.playback.set_looping)
         transport.compare_requested.connect(self.playback.toggle_compare)
         transport.volume_chosen.connect(self.playback.set_volume)
+        self.playback.set_volume(transport.gain)  # the slider was set before there was a player
         transport.device_menu.device_chosen.connect(self._on_device_chosen)
         transport.device_menu.look_requested.connect(self.playback.look_for_devices)
         self.playback.devices_found.connect(transport.device_menu.show_devices)

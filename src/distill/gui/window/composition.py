@@ -124,7 +124,7 @@ def current_settings(window: "MainWindow") -> WindowSettings:
         making=window.making.settings(),
         appearance=theme.appearance().value,
         plots=window.plots.state(),
-        volume=window.playing.playback.player.volume,
+        volume=window.transport.gain,
         output_device=device.name if device is not None else "",
         output_host_api=device.host_api if device is not None else "",
         geometry=bytes(window.saveGeometry().toBase64().data()).decode(),
