@@ -81,6 +81,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(window: MainWindow, finished_run: Path, qtbot: QtBot) -> MainWindow:
+    window.plots.toolbar.details.setChecked(True)
     window.runs.runs.open(finished_run)
     qtbot.waitUntil(lambda: window.plots.codebook.strip.isVisible(), timeout=PATIENCE)
     return window
@@ -260,6 +261,7 @@ def test_a_new_run_hides_the_codes(opened: MainWindow, sounds: Path, qtbot: QtBo
 def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
     window: MainWindow, finished_run: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
+    window.plots.toolbar.details.setChecked(True)
     without = shutil.copytree(finished_run, tmp_path / "without")
     (without / "model.distill").unlink()
     window.runs.runs.open(without)
