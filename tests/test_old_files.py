@@ -15,16 +15,18 @@ import soundfile
 import torch
 from pytestqt.qtbot import QtBot
 
-from distill.audio.cache import SoundCache
-from distill.audio.io import decode_sound
-from distill.gui.preview_stars import read_stars
-from distill.making.history import MadeHistory
-from distill.making.recipe import NEW, TRANSFORMED, read_recipe
-from distill.making.sounds import remake
-from distill.models.library import ModelLibrary
-from distill.models.library_index import Index, stamp_of
-from distill.models.loaded import LoadedModel, LoadedVQModel
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import decode_sound
+from distill.generation.generated_sound import remake
+from distill.generation.history import GeneratedHistory
+from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
+from distill.gui.previews.stars import read_stars
+from distill.library.index import Index, stamp_of
+from distill.library.model_library import ModelLibrary
+from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.persistence import open_model
+from distill.runs.folder import RunRecord, read_history
+from distill.runs.summary import summarise
 from distill.settings import WindowSettings
 from distill.training import (
     get_best_checkpoint,
@@ -33,8 +35,6 @@ from distill.training import (
     list_reconstructions,
     resume_run,
 )
-from distill.training.run_folder import RunRecord, read_history
-from distill.training.run_summary import summarise
 from tests.data.make_fixtures import DATA, fixed_values
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
@@ -200,7 +200,7 @@ def test_checkpoints_are_listed_without_their_sidecars(old: OldFiles) -> None:
 
 
 def test_made_sounds_are_listed_and_can_be_made_again(old: OldFiles) -> None:
-    made = MadeHistory(old.folder / "made" / "history.jsonl").list()
+    made = GeneratedHistory(old.folder / "made" / "history.jsonl").list()
     assert [(sound.path.name, sound.recipe.kind, sound.starred) for sound in made] == [
         ("sound 2.wav", TRANSFORMED, False),
         ("sound 0.wav", NEW, True),
@@ -218,7 +218,7 @@ def test_a_made_sound_holds_its_recipe(old: OldFiles) -> None:
     recipes = [read_recipe(path) for path in sorted(folder.glob("*.wav"))]
     facts = [(r.kind, r.seed, r.number, r.count, r.temperature, r.dry_wet) for r in recipes if r is not None]
     assert facts == [(NEW, 5, 0, 2, 0.8, 1.0), (NEW, 5, 1, 2, 0.8, 1.0), (TRANSFORMED, 0, 0, 1, 1.0, 0.75)]
-    listed = {sound.recipe.id for sound in MadeHistory(folder / "history.jsonl").list()}
+    listed = {sound.recipe.id for sound in GeneratedHistory(folder / "history.jsonl").list()}
     assert listed == {recipes[0].id, recipes[2].id}  # type: ignore[union-attr]
 
 

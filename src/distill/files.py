@@ -5,15 +5,17 @@ renamed over the target, and the folder's entry flushed too.  A crash leaves at 
 ignore and `clear_partial_files` removes.
 """
 
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 PARTIAL_SUFFIX = ".part"
+_BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -84,6 +86,30 @@ def read_json(path: Path) -> Any:
         It is not JSON in UTF-8.
     """
     return json.loads(path.read_bytes().decode("utf-8"))
+
+
+def content_hash(path: Path, check: Callable[[], None] | None = None) -> str:
+    """Return the hash of a file's content (blake2b, 40 hexadecimal digits).
+
+    Parameters
+    ----------
+    path
+        The file.
+    check
+        Called before each block; what it raises ends the reading.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if check is not None:
+                check()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def free_path(path: Path) -> Path:

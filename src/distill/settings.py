@@ -1,7 +1,6 @@
 """What the window remembers from one start to the next.  No Qt here: the file is plain JSON."""
 
 import logging
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -104,15 +103,6 @@ class WindowSettings:
             write_json(path or settings_file(), asdict(self))
         except OSError as exc:
             log.warning("The window's preferences cannot be kept: %s", exc)
-
-    def existing_sounds(self) -> list[Path]:
-        """Return those of ``sounds`` that are still there."""
-        found = []
-        for text in self.sounds:
-            with suppress(OSError, ValueError):  # an unreadable mount, or a name from another system
-                if Path(text).exists():
-                    found.append(Path(text))
-        return found
 
 
 def _fits(name: str, value: Any, default: Any) -> bool:

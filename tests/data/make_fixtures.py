@@ -28,15 +28,15 @@ import soundfile
 import torch
 
 from distill import __version__
-from distill.archive import read_checkpoint, write_archive
-from distill.audio.cache import SoundCache
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
-from distill.gui.preview_stars import StarChange, update_stars
-from distill.making.history import MadeHistory, MadeSound
-from distill.making.sounds import Made, make_new, transform_file
-from distill.models.library import ModelLibrary
+from distill.generation.generated_sound import GeneratedSound, make_new, transform_file
+from distill.generation.history import GeneratedEntry, GeneratedHistory
+from distill.gui.previews.stars import StarChange, update_stars
+from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
+from distill.serialization.archive import read_checkpoint, write_archive
 from distill.settings import WindowSettings
 from distill.training import EpochMetrics, RegularizationConfig, TrainingConfig, VQEpochMetrics, VQVAEConfig, train
 
@@ -135,7 +135,7 @@ def write_library(folder: Path, runs: Path, trash: Path) -> None:
 
 def write_made(folder: Path, library: Path, sounds: list[Path]) -> None:
     """Make two new sounds and a transformed one; star the first, take the second off the list."""
-    history = MadeHistory(folder / "history.jsonl")
+    history = GeneratedHistory(folder / "history.jsonl")
     file = next(library.glob("complex_vae_*.distill"))
     model = open_model(file)
     made = [*make_new(model, file, 2, seed=5, temperature=0.8), transform_file(model, file, sounds[0], 0.75)]
@@ -143,23 +143,25 @@ def write_made(folder: Path, library: Path, sounds: list[Path]) -> None:
         kept = placed(sound)
         target = folder / f"sound {number}.wav"
         export_sound(target, sound.audio, ExportOptions("wav24"), kept.recipe.title(), kept.recipe.to_text())
-        history.add([MadeSound(target, kept.recipe)])
+        history.add([GeneratedEntry(target, kept.recipe)])
     history.set_star(placed(made[0]).recipe, True)
     history.forget(placed(made[1]).recipe)
 
 
-def placed(made: Made) -> Made:
+def placed(made: GeneratedSound) -> GeneratedSound:
     """Return a made sound whose recipe names no folder of this computer."""
     recipe = made.recipe
     source = f"SOUNDS/{Path(recipe.source).name}" if recipe.source else ""
-    return Made(made.audio, replace(recipe, model_file=f"LIBRARY/{Path(recipe.model_file).name}", source=source))
+    return GeneratedSound(
+        made.audio, replace(recipe, model_file=f"LIBRARY/{Path(recipe.model_file).name}", source=source)
+    )
 
 
 def write_settings(runs: Path, sounds: Path, made: Path) -> None:
     """Open the window with preferences that are none of the defaults, and let it save them."""
     from PySide6.QtWidgets import QApplication
 
-    from distill.gui.main_window import MainWindow
+    from distill.gui.window.window import MainWindow
 
     making = {
         "count": 7, "temperature": 0.7, "mix": 40, "format": "flac24", "rate": 44_100, "stereo": True,
@@ -202,7 +204,7 @@ def fixed_values(path: Path) -> list[float]:
     return [float(value) for value in flat[torch.linspace(0, len(flat) - 1, 32).long()]]
 
 
-def store(source: Path, target: Path, places: dict[str, Path]) -> None:
+def store(source: Path, target: Path, positions: dict[str, Path]) -> None:
     """Copy a tree: folders replaced by their names in JSON, large binaries compressed."""
     for path in sorted(source.rglob("*")):
         is_further_preview = path.parent.name == "previews" and path.stem.endswith(("_01", "_02"))
@@ -212,7 +214,7 @@ def store(source: Path, target: Path, places: dict[str, Path]) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in (".json", ".jsonl"):
             text = path.read_text(encoding="utf-8")
-            for name, folder in places.items():
+            for name, folder in positions.items():
                 text = text.replace(folder.as_posix(), name)
             copy.write_text(text, encoding="utf-8", newline="\n")
         elif path.suffix in (".pt", ".distill", ".f32"):

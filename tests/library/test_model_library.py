@@ -130,7 +130,7 @@ def test_without_its_index_all_is_read_again_and_bad_files_are_told(library: Mod
         b"\xff\xfe",
         b'{"version": 1, "program": "0", "models": {"good.distill": 3}, "deleted": 1}',
     ):
-        file = library.index_file
+        file = index.index_folder(library.folder) / index.INDEX_NAME
         file.unlink(missing_ok=True)
         if content is not None:
             file.write_bytes(content)

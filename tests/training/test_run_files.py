@@ -25,7 +25,8 @@ from distill.training import (
     list_reconstructions,
     load_checkpoint,
 )
-from distill.training.dataset import prepare_sounds, split_by_file
+from distill.training.data.split import split_by_file
+from distill.training.dataset import prepare_sounds
 from tests.training.conftest import RUN, Finished, ended
 
 

@@ -1,6 +1,5 @@
 """New sounds and transformed sounds, each with the recipe that makes it again."""
 
-import hashlib
 import secrets
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import torch
 
 from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, os_reason
 from distill.errors import LibraryError, ModelFileError, SoundError
+from distill.files import content_hash
 from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
 from distill.generation.transform import GenerationCancelled, Progress, transform
 from distill.library.model_entry import read_facts
@@ -134,8 +134,7 @@ def _content_hash(path: Path) -> str:
         It cannot be read; the message is the reason alone.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+        return content_hash(path)
     except OSError as exc:
         raise UnreachableSoundError(os_reason(exc)) from exc
 

@@ -5,13 +5,13 @@ import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import soundfile
 
 from distill import __version__
+from distill.models.metadata import now_iso
 
 #: How the kinds of making are called in recipes.
 NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
@@ -19,10 +19,6 @@ _KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
 #: Most sounds of one draw, and the highest seed: a stranger's recipe must not ask for more than the terminal may.
 MOST_COUNT, MOST_SEED = 1000, 2**31
 _MARK = "distill recipe "
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ class Recipe:
     dry_wet: float = 1.0
     source: str = ""
     source_hash: str = ""
-    made: str = field(default_factory=_now)
+    made: str = field(default_factory=now_iso)
     program: str = __version__
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 

@@ -49,8 +49,7 @@ def run(path: Path | None = None) -> int:
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(DESKTOP_ID)
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
-    MainWindow.comes_in_steps = True
-    window = MainWindow()
+    window = MainWindow(in_steps=True)
     opener = OpenRequests(app, window)
     if path is not None:
         opener.open(path)

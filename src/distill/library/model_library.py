@@ -18,7 +18,7 @@ from typing import Any
 
 from distill.errors import LibraryError, ModelFileError
 from distill.files import write_new, write_whole
-from distill.library.index import INDEX_NAME, Deletion, Index, LibraryLock, Row, index_folder, read_row, stamp_of
+from distill.library.index import Deletion, Index, LibraryLock, Row, index_folder, read_row, stamp_of
 from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.metadata import ModelMetadata
@@ -49,11 +49,6 @@ class ModelLibrary:
         self._trash = trash
         self._home = index_folder(self.folder)
         self._locked = LibraryLock(self._home)
-
-    @property
-    def index_file(self) -> Path:
-        """Where the index is remembered; it may be deleted at any time."""
-        return self._home / INDEX_NAME
 
     # --- finding ----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 
-def _now() -> str:
+def now_iso() -> str:
+    """Return the time, in UTC, in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -34,8 +35,8 @@ class ModelMetadata:
     dataset_name: str = ""
     dataset_file_count: int = 0
     dataset_total_duration_s: float = 0.0
-    training_date: str = field(default_factory=_now)
-    save_date: str = field(default_factory=_now)
+    training_date: str = field(default_factory=now_iso)
+    save_date: str = field(default_factory=now_iso)
     training_epochs: int = 0
     final_train_loss: float | None = None
     final_val_loss: float | None = None

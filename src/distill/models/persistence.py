@@ -14,7 +14,7 @@ from distill.config.training import VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
-from distill.models.metadata import ModelMetadata, _now
+from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
     MODEL_FORMAT_MARKER,
@@ -181,7 +181,7 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
             raise CheckpointError(f"{Path(checkpoint_path).name} is damaged: {exc}") from exc
     facts = replace(
         metadata,
-        save_date=_now(),
+        save_date=now_iso(),
         training_epochs=len(history.epochs) or data["epoch"] + 1,
         final_train_loss=data["train_loss"],
         final_val_loss=data["val_loss"],

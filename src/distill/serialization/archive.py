@@ -1,7 +1,7 @@
 """Opening files that `torch.save` wrote, without trusting them.
 
-`distill.stored` checks what a file says before torch sees it; then nothing in it is executed (``weights_only``), and
-no tensor is larger than the file.  A file that cannot be used ends in one sentence that says whether it is truncated,
+`reading` checks what a file says before torch sees it; then nothing in it is executed (``weights_only``), and no tensor
+is larger than the file.  A file that cannot be used is refused in one sentence that says whether it is truncated,
 damaged, foreign or from a newer version.
 """
 
@@ -98,7 +98,7 @@ def apply_state(target: Any, state: Any, name: str, path: Path, error: type[Dist
         Of type ``error``: keys, shapes or types differ; the network is then as it was.
     """
     check_state(target, state, name, path, error)
-    target.load_state_dict(state)
+    target.load_state_dict(dict(state))  # without attributes such as versions of layers, which nothing checked
 
 
 def check_state(target: Any, state: Any, name: str, path: Path, error: type[DistillError]) -> None:

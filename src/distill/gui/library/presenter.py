@@ -14,6 +14,7 @@ from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import end_tasks
 from distill.gui.widgets.errors import show_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.model_file import SUFFIX
@@ -26,7 +27,7 @@ TOPIC = "models"
 NEW_TOPIC = "new model"
 
 
-class ModelsPresenter(QObject):
+class ModelsPresenter(QObject, WindowPart):
     """Carries out what the page asks for, and shows what the library holds."""
 
     #: A model is to be looked at: the page should come to the front.

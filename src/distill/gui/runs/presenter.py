@@ -60,6 +60,11 @@ class RunsPresenter(QObject):
         self._reading.failed.connect(self._on_read_failed)
         self._reading.start()
 
+    def refresh_if_seen(self) -> None:
+        """Read the folder of runs again if the list is visible: the terminal may have added runs."""
+        if self._view.isVisible():
+            self.refresh()
+
     def show(self, folder: Path) -> None:
         """Show a run, where it is not the one that is shown already."""
         if folder != self._runs.runs.folder:

@@ -1,6 +1,6 @@
 """Between the sounds on disk and the browser: choosing, dropping, scanning, checking, excluding."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,17 @@ from PySide6.QtCore import QMimeData, QObject, QTimer, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from distill import paths
-from distill.audio.corpus import ScanResult
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.exclusions import Exclusions
-from distill.gui.sounds.loader import SoundLoader
+from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundStatus
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
+from distill.settings import WindowSettings
 from distill.training.data.split import split_by_file
 
 #: Topic of the notices about the list of sounds.
@@ -35,7 +36,7 @@ class _Sound:
     content_hash: str
 
 
-class SoundsPresenter(QObject):
+class SoundsPresenter(QObject, WindowPart):
     """Carries out what the browser asks for, and shows it what the loader finds."""
 
     #: There are other sounds to train on than before.
@@ -52,6 +53,7 @@ class SoundsPresenter(QObject):
         self.exclusions = Exclusions(self)
         #: Files and folders that are shown, in the order they came.
         self.roots: tuple[Path, ...] = ()
+        self._folders: frozenset[Path] = frozenset()  # those of them that are folders
         self._held_out_share = TrainingConfig().val_fraction
         self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
         self._settling.timeout.connect(self.exclusions_settled)
@@ -71,26 +73,44 @@ class SoundsPresenter(QObject):
     def name(self) -> str:
         """What a run on these sounds is called: the name of the folder."""
         if len(self.roots) == 1:
-            return self.roots[0].stem if self.roots[0].is_file() else self.roots[0].name
+            root = self.roots[0]
+            return root.name if root in self._folders else root.stem
         return self.tr("sounds")
 
     def usable(self) -> tuple[Path, ...]:
         """The sounds to train on."""
         return self._browser.usable_paths()
 
-    def restore_excluded(self, excluded: Iterable[Path]) -> None:
-        """Begin with the excluded sounds of last time."""
-        self.exclusions.restore(excluded)
-        self._settling.stop()  # nothing that would be worth saving again
+    def restore(self, settings: WindowSettings) -> None:
+        """List the sounds of the last session, with its exclusions and the layout of the list."""
+        self.exclusions.restore(Path(text) for text in settings.excluded)
+        self._settling.stop()  # nothing has changed
+        self._browser.show_hears_walking(settings.hears_walking)
+        self._browser.view.restore_layout(settings.sound_columns, settings.sound_list)
+        if settings.sounds:
+            self._load([Path(text) for text in settings.sounds], is_restored=True)
+        else:
+            self._browser.show_busy("")
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep the sounds, the exclusions and the layout of the list."""
+        view = self._browser.view
+        settings.sounds = [str(path) for path in self.roots]
+        settings.excluded = sorted(str(path) for path in self.exclusions.paths)
+        settings.sound_columns, settings.sound_list = view.columns.names(), view.layout_state()
+        settings.hears_walking = view.hears_walking
 
     def show(self, roots: Sequence[Path]) -> None:
         """Show the sounds of these files and folders, in place of those that are shown."""
         new = tuple(dict.fromkeys(path.absolute() for path in roots))
         if not set(self.roots) <= set(new):  # to take back what one does not see any more would be a surprise
             self.exclusions.undo_stack.clear()
-        self.roots = new
+        self._load(new)
+
+    def _load(self, roots: Sequence[Path], is_restored: bool = False) -> None:
+        self.roots = tuple(roots)
         self._notices.forget(TOPIC)
-        self.loader.load(self.roots)
+        self.loader.load(self.roots, drops_missing=is_restored)
 
     def add(self, roots: Sequence[Path]) -> None:
         """Show these files and folders too."""
@@ -109,6 +129,7 @@ class SoundsPresenter(QObject):
         task = BackgroundTask(lambda _progress, _cancel: write_demo_sounds(), self)
         task.succeeded.connect(self._on_demo_made)
         task.failed.connect(self._on_failed)
+        task.ended.connect(lambda: self._browser.show_busy(""))
         task.start()
 
     def show_changes(self, changes: Mapping[str, Any]) -> None:
@@ -127,9 +148,11 @@ class SoundsPresenter(QObject):
 
     def _on_failed(self, error: Exception) -> None:
         self._browser.show_busy("")
-        self._notices.notify(TOPIC, self.tr("The sounds could not be read: {0}").format(error), "error")
+        self._notices.notify_error(TOPIC, error, self.tr("The sounds could not be read: {0}"))
 
-    def _on_scanned(self, result: ScanResult) -> None:
+    def _on_scanned(self, found: Scan) -> None:
+        result, self._folders = found.result, frozenset(found.folders)
+        self.roots = found.roots
         self._browser.show_scan(result, self.exclusions.paths)
         self._update_split()
         self._report_skipped()
@@ -137,8 +160,8 @@ class SoundsPresenter(QObject):
             self._notices.notify(
                 TOPIC, self.tr("There are no sounds in there. Choose a folder that holds audio files.")
             )
-        elif folders := [root for root in self.roots if root.is_dir()]:
-            self.folders_shown.emit(folders)
+        elif found.folders:
+            self.folders_shown.emit(list(found.folders))
         self.sounds_changed.emit()
 
     def _on_checked(self, results: list[CheckedSound]) -> None:

@@ -27,8 +27,10 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.widgets.notices import Level, NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.history import MetricsHistory
 from distill.runs.loaded_run import LoadedRun
+from distill.settings import WindowSettings
 
 #: Seconds of steps after which the time that is left is guessed: the first steps are slow.
 GUESS_SECONDS = 10.0
@@ -37,7 +39,7 @@ GUESS_SECONDS = 10.0
 GUESS_STEPS = 100
 
 
-class TrainingPresenter(QObject):
+class TrainingPresenter(QObject, WindowPart):
     """Carries out what the controls ask for, and shows the run that is shown."""
 
     #: Another run is shown: its folder is worth remembering.
@@ -83,6 +85,20 @@ class TrainingPresenter(QObject):
         self.bridge.preview_made.connect(self._on_preview)
         self.bridge.run_ended.connect(self._on_run_ended)
         self._on_family_chosen(controls.family_key)
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Set the controls as they were, and show the run that was shown."""
+        self.settings.restore(settings.advanced)
+        self._controls.choose(settings.family, settings.preset, settings.epochs)
+        if settings.run:
+            self.runs.open(Path(settings.run), is_asked=False)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep the controls and the run that is shown."""
+        settings.family, settings.preset = self._controls.family_key, self._controls.preset_key
+        settings.epochs = self._controls.epochs.value()
+        settings.advanced = self.settings.to_save()
+        settings.run = str(self.runs.folder) if self.runs.folder is not None else ""
 
     def start(self) -> None:
         """Start a new run on the sounds that are listed."""

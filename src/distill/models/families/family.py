@@ -5,9 +5,9 @@ loss terms and their weights, and for the events that tell what happened.  A new
 `distill.config.catalog`, and no edit anywhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
@@ -21,6 +21,8 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.history import AnyHistory
+
+E = TypeVar("E", StepMetrics, VQStepMetrics, EpochMetrics, VQEpochMetrics)
 
 
 @dataclass(frozen=True)
@@ -41,33 +43,45 @@ class Objective:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What the loop knows of a step."""
+    """A training step as the loop knows it; the fields that all families share are named as in their events."""
 
     epoch: int
     step: int
     total_steps: int
-    loss: float
-    terms: Mapping[str, float]
-    weights: Mapping[str, float]
+    train_loss: float
     learning_rate: float
     step_time_s: float
+    terms: Mapping[str, float]
+    weights: Mapping[str, float]
     detail: Any
+
+    def event(self, kind: Callable[..., E], **own: Any) -> E:
+        """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
+        return _event(self, ("terms", "weights", "detail"), kind, own)
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What the loop knows of an epoch; losses are measured in eval mode with the final weights."""
+    """An epoch as the loop knows it; losses are measured in eval mode with the final weights."""
 
     epoch: int
     total_epochs: int
     train_loss: float
     val_loss: float
-    val_terms: Mapping[str, float]
-    figures: Mapping[str, Any]
     overfitting_gap: float
     learning_rate: float
     eta_seconds: float
     elapsed_seconds: float
+    val_terms: Mapping[str, float]
+    figures: Mapping[str, Any]
+
+    def event(self, kind: Callable[..., E], **own: Any) -> E:
+        """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
+        return _event(self, ("val_terms", "figures"), kind, own)
+
+
+def _event(result: object, inner: Sequence[str], kind: Callable[..., E], own: Mapping[str, Any]) -> E:
+    return kind(**{name: value for name, value in vars(result).items() if name not in inner}, **own)
 
 
 class ModelFamily(Protocol):

@@ -54,32 +54,20 @@ class VariationalFamily:
 
     def step_event(self, facts: StepResult) -> StepMetrics:
         """Return the event of a step."""
-        return StepMetrics(
-            epoch=facts.epoch,
-            step=facts.step,
-            total_steps=facts.total_steps,
-            train_loss=facts.loss,
+        return facts.event(
+            StepMetrics,
             recon_loss=self.reconstruction(facts.terms),
             kl_loss=facts.terms["kl_loss"],
             kl_weight=facts.weights["kl_loss"],
-            learning_rate=facts.learning_rate,
-            step_time_s=facts.step_time_s,
         )
 
     def epoch_event(self, facts: EpochResult) -> EpochMetrics:
         """Return the event of an epoch."""
-        return EpochMetrics(
-            epoch=facts.epoch,
-            total_epochs=facts.total_epochs,
-            train_loss=facts.train_loss,
-            val_loss=facts.val_loss,
+        return facts.event(
+            EpochMetrics,
             val_recon_loss=self.reconstruction(facts.val_terms),
             val_kl_loss=facts.val_terms["kl_loss"],
             kl_divergence=facts.figures["kl_divergence"],
-            overfitting_gap=facts.overfitting_gap,
-            learning_rate=facts.learning_rate,
-            eta_seconds=facts.eta_seconds,
-            elapsed_seconds=facts.elapsed_seconds,
             active_latents=facts.figures["active_latents"],
         )
 

@@ -84,33 +84,21 @@ class VQVAEFamily(MelFeatures):
     def step_event(self, facts: StepResult) -> VQStepMetrics:
         """Return the event of a step; the first step of a run has no health, its codebooks being new."""
         measured = facts.detail is not None and (facts.epoch, facts.step) != (0, 0)
-        return VQStepMetrics(
-            epoch=facts.epoch,
-            step=facts.step,
-            total_steps=facts.total_steps,
-            train_loss=facts.loss,
+        return facts.event(
+            VQStepMetrics,
             recon_loss=facts.terms["recon_loss"],
             commit_loss=facts.terms["commit_loss"],
             commitment_weight=facts.weights["commit_loss"],
-            learning_rate=facts.learning_rate,
-            step_time_s=facts.step_time_s,
             codebook_health=_health(*facts.detail) if measured else None,
         )
 
     def epoch_event(self, facts: EpochResult) -> VQEpochMetrics:
         """Return the event of an epoch."""
         health = facts.figures["codebook_health"]
-        return VQEpochMetrics(
-            epoch=facts.epoch,
-            total_epochs=facts.total_epochs,
-            train_loss=facts.train_loss,
-            val_loss=facts.val_loss,
+        return facts.event(
+            VQEpochMetrics,
             val_recon_loss=facts.val_terms["recon_loss"],
             val_commit_loss=facts.val_terms["commit_loss"],
-            overfitting_gap=facts.overfitting_gap,
-            learning_rate=facts.learning_rate,
-            eta_seconds=facts.eta_seconds,
-            elapsed_seconds=facts.elapsed_seconds,
             codebook_health=health,
             utilization_warnings=utilization_warnings(health) if facts.epoch > 0 else [],
         )

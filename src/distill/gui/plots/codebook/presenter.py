@@ -12,12 +12,13 @@ from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.background import BackgroundTask, end_tasks
 from distill.gui.widgets.errors import show_error
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
 
 #: Topic of the notices about codes.
 TOPIC = "codes"
 
 
-class CodebookPresenter(QObject):
+class CodebookPresenter(QObject, WindowPart):
     """Shows the code strip of a finished run, and plays its codes."""
 
     def __init__(
