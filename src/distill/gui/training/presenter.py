@@ -74,7 +74,7 @@ class TrainingPresenter(QObject, WindowPart):
         controls.epochs.valueChanged.connect(self._on_epochs_changed)
         sounds.sounds_changed.connect(self._on_sounds_changed)
         self.runs.run_opened.connect(self._on_run_opened)
-        self.runs.told.connect(self._on_told)
+        self.runs.noticed.connect(self._on_told)
         self.runs.marked_finished.connect(self._on_marked_finished)
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
@@ -91,7 +91,7 @@ class TrainingPresenter(QObject, WindowPart):
         self.settings.restore(settings.advanced)
         self._controls.choose(settings.family, settings.preset, settings.epochs)
         if settings.run:
-            self.runs.open(Path(settings.run), is_asked=False)
+            self.runs.open(Path(settings.run), is_requested=False)
 
     def save(self, settings: WindowSettings) -> None:
         """Keep the controls and the run that is shown."""
@@ -165,12 +165,12 @@ class TrainingPresenter(QObject, WindowPart):
     def _on_run_opened(self, run: LoadedRun) -> None:
         config = run.record.config
         asked = run.record.epochs_asked
-        if self.runs.was_asked:  # the last run, which comes back at the start, does not change what is set
+        if self.runs.was_requested:  # the last run, which comes back at the start, does not change what is set
             self._controls.choose(config.family, "", asked)
         self._has_set_epochs = False
         self._update_resume()
         self._controls.show_progress(run.share_done)
-        self.settings.show_run(run, is_wanted=self.runs.was_asked)
+        self.settings.show_run(run, is_wanted=self.runs.was_requested)
         info = family_info(config.family)
         self._plots.show_monitor(info.monitor)
         self._plots.show_history(run.history, config)
@@ -251,7 +251,7 @@ class TrainingPresenter(QObject, WindowPart):
 
     def _wanted_epochs(self) -> int:
         """Return how many epochs the shown run is to have by the user's word, 0 where nothing was said of it."""
-        return self._controls.epochs.value() if self._has_set_epochs else 0
+        return self._controls.epochs.value() if self._has_set_epochs else self.runs.planned_epochs
 
     def _on_epochs_changed(self) -> None:
         self._has_set_epochs = True

@@ -16,8 +16,8 @@ from distill.settings import WindowSettings
 #: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels.
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
 
-#: Number of the tab with the runs, and of the column with the previews.
-RUNS_TAB, PREVIEWS_COLUMN = 1, 2
+#: Number of the tab with the runs, and of the column with the plots.
+RUNS_TAB, PLOTS_COLUMN = 1, 2
 
 
 class Frame(QWidget):
