@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
+from distill.errors import LibraryError
 from distill.gui.library import worker
 from distill.gui.widgets import trash
 from distill.gui.window.pages import MODELS, TRAINING
@@ -181,14 +182,17 @@ def test_notes_that_the_disk_refuses_are_not_lost(
     with monkeypatch.context() as full:
         full.setattr(ModelLibrary, "set_notes", refuse)
         QTest.keyClicks(field, "last words ")
-        assert "Glöckchen" in page.models.unsaved()
+        with pytest.raises(LibraryError, match="Glöckchen"):
+            page.models.flush()
         assert says(page, "No space left")
         choose(page, names(page)[-1] if names(page)[-1] != "Glöckchen" else names(page)[0])
         assert "last words" not in field.toPlainText()
         choose(page, "Glöckchen")
         assert field.toPlainText().startswith("last words ")
-        assert page.models.unsaved()
-    assert page.models.unsaved() == ""
+        page.close()
+        assert page.isVisible(), "the window stays open, once"
+        assert says(page, "Close the window again")
+    page.models.flush()
     assert [e.notes for e in library.list() if e.name == "Glöckchen"] == ["last words All of them"]
 
 
@@ -209,7 +213,7 @@ def test_a_bug_in_background_work_is_reported_and_not_shown_as_the_users_error(
     page: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[BaseException] = []
-    monkeypatch.setattr("distill.diagnostics.report", reports.append)
+    monkeypatch.setattr("distill.diagnostics.report", lambda error, *_origin, **_kind: reports.append(error))
 
     def break_down(_library: ModelLibrary, _path: Path, _name: str) -> None:
         raise KeyError("bug")

@@ -29,7 +29,6 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
-from distill.gui.widgets.errors import show_error
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
@@ -280,7 +279,7 @@ class GeneratePresenter(QObject, WindowPart):
         self._keep_on()
 
     def _on_keeping_failed(self, error: Exception) -> None:
-        show_error(self._notices, LIST_TOPIC, error)
+        self._notices.notify_error(LIST_TOPIC, error)
         self.refresh()  # the list shows the stored state again
 
     # Playing.
@@ -302,7 +301,7 @@ class GeneratePresenter(QObject, WindowPart):
         task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
-        task.failed.connect(lambda error: show_error(self._notices, EXPORT_TOPIC, error))
+        task.failed.connect(lambda error: self._notices.notify_error(EXPORT_TOPIC, error))
         task.start()
 
     def _on_exported(self, files: list[Path]) -> None:
@@ -315,7 +314,7 @@ class GeneratePresenter(QObject, WindowPart):
             self._notices.notify(EXPORT_TOPIC, text, "info")
 
     def _on_failed(self, error: Exception) -> None:
-        show_error(self._notices, TOPIC, error)
+        self._notices.notify_error(TOPIC, error)
 
 
 def _to_trash(path: Path) -> Path | None:

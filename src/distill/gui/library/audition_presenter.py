@@ -17,7 +17,6 @@ from distill.generation.audition import (
 )
 from distill.gui.library.page import ModelsPage
 from distill.gui.widgets.background import BackgroundTask
-from distill.gui.widgets.errors import show_error
 from distill.gui.widgets.notices import NoticeBar
 from distill.library.model_entry import ModelEntry
 
@@ -61,18 +60,19 @@ class AuditionPresenter(QObject):
             return
         self._probing = BackgroundTask(lambda _notify, _cancel: find_probes(entry), self)
         self._probing.succeeded.connect(self._on_probes)
-        self._probing.failed.connect(lambda error: self._on_probes_failed(entry, error))
+        self._probing.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        self._probing.ended.connect(lambda: self._on_probing_ended(entry))
         self._probing.start()
 
     def tidy(self, models: Sequence[ModelEntry]) -> None:
         """Delete, in the background, the generated sounds of models that are not among these."""
         task = BackgroundTask(lambda _notify, _cancel: tidy_probes(models), self)
-        task.failed.connect(lambda error: show_error(self._notices, TOPIC, error))
+        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
         task.start()
 
-    def _on_probes_failed(self, entry: ModelEntry, error: Exception) -> None:
-        self._on_probes(AuditionSamples(entry, (), False))
-        show_error(self._notices, TOPIC, error)
+    def _on_probing_ended(self, entry: ModelEntry) -> None:
+        if self._probing is not None:  # it has failed
+            self._on_probes(AuditionSamples(entry, (), False))
 
     def _on_probes(self, found: AuditionSamples) -> None:
         self._probing = None
@@ -102,7 +102,8 @@ class AuditionPresenter(QObject):
 
         self._making = BackgroundTask(work, self)
         self._making.succeeded.connect(lambda path: self._on_probe_made(entry, path))
-        self._making.failed.connect(lambda error: self._on_probe_failed(entry, error))
+        self._making.failed.connect(self._on_probe_failed)
+        self._making.ended.connect(lambda: self._on_making_ended(entry))
         self._making.start()
 
     def _on_probe_made(self, entry: ModelEntry, path: Path) -> None:
@@ -113,12 +114,16 @@ class AuditionPresenter(QObject):
         else:
             self._page.detail.make_probe.setEnabled(True)
 
-    def _on_probe_failed(self, entry: ModelEntry, error: Exception) -> None:
-        self._making = None
+    def _on_probe_failed(self, error: Exception) -> None:
+        self._notices.notify_error(TOPIC, error, self.tr("The model generated no sound: {0}"))
+
+    def _on_making_ended(self, entry: ModelEntry) -> None:
+        if self._making is None:
+            return
+        self._making = None  # it has failed
         self._page.detail.make_probe.setEnabled(True)
         if self._is_chosen(entry):
             self._page.detail.probes.show_probes(())
-        show_error(self._notices, TOPIC, error, self.tr("The model generated no sound: {0}").format)
 
     def _is_chosen(self, entry: ModelEntry) -> bool:
         current = self._page.list.current()

@@ -7,12 +7,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QFileDialog
 
+from distill.errors import LibraryError
 from distill.gui.library.audition_presenter import AuditionPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import end_tasks
-from distill.gui.widgets.errors import show_error
+from distill.gui.widgets.background import end_tasks, error_text, is_user_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
@@ -86,16 +86,20 @@ class ModelsPresenter(QObject, WindowPart):
         self.worker.close()
         end_tasks(self)
 
-    def unsaved(self) -> str:
-        """Store what was typed; return what could not be stored as a sentence, or nothing."""
+    def flush(self) -> None:
+        """Store what was typed, and wait until it is stored.
+
+        Raises
+        ------
+        LibraryError
+            Notes cannot be stored.
+        """
         self._retry_notes()
         self.worker.finish_requests()
-        if not self._unsaved_notes:
-            return ""
         names = [entry.shown_name for entry in self._page.list.table.items if entry.path in self._unsaved_notes]
-        return self.tr("The notes on “{0}” are not saved: the disk refuses them. Make room, or quit again.").format(
-            "”, “".join(names)
-        )
+        if names:
+            text = self.tr("The disk refuses the notes on “{0}”.")
+            raise LibraryError(text.format("”, “".join(names)))
 
     def _retry_notes(self) -> None:
         self._page.detail.commit()
@@ -208,8 +212,11 @@ class ModelsPresenter(QObject, WindowPart):
             self.show_model(entry.path)
 
         def on_failed(error: Exception) -> None:
-            text = self.tr("{0} was not opened: {1}")
-            show_error(self._notices, f"model {path}", error, lambda reason: text.format(path.name, reason))
+            if not is_user_error(error):
+                self.worker.report(error)
+                return
+            text = self.tr("{0} was not opened: {1}").format(path.name, error_text(error))
+            self._notices.notify(f"model {path}", text, "error")
 
         self.worker.do(lambda library: library.import_file(path), on_done, on_failed)
 
@@ -297,7 +304,7 @@ class ModelsPresenter(QObject, WindowPart):
         )  # fmt: skip
 
     def _on_failed(self, error: Exception) -> None:
-        show_error(self._notices, TOPIC, error)
+        self._notices.notify_error(TOPIC, error)
 
 
 class _LibraryChange(QUndoCommand):
@@ -331,4 +338,4 @@ class _LibraryChange(QUndoCommand):
         self.setObsolete(True)  # nothing to undo or redo; the stack drops the command when it reaches it
         if self._on_refused is not None:
             self._on_refused()
-        self._worker.failed.emit(error)
+        self._worker.report(error)

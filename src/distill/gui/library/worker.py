@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from distill import paths
-from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill import diagnostics, paths
+from distill.gui.widgets.background import BackgroundTask, end_tasks, is_user_error
 from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
 
@@ -92,6 +92,13 @@ class LibraryWorker(QObject):
             self._task.wait()
             QCoreApplication.sendPostedEvents(self._task)
 
+    def report(self, error: Exception) -> None:
+        """Emit `failed` for an error of the user; report a bug."""
+        if is_user_error(error):
+            self.failed.emit(error)
+        else:
+            diagnostics.report(error, "model library")
+
     def _add(self, job: _Job) -> None:
         self._jobs.append(job)
         self._go_on()
@@ -114,21 +121,19 @@ class LibraryWorker(QObject):
         self._task = BackgroundTask(work, self)
         self._task.progressed.connect(lambda counts: self.reading.emit(*counts))
         self._task.succeeded.connect(lambda outcome: self._on_done(job, outcome))
-        self._task.failed.connect(self._on_list_failed)
+        self._task.failed.connect(self.failed)
+        self._task.ended.connect(self._on_ended)
         self._task.start()
 
     def _on_done(self, job: _Job, outcome: _Outcome) -> None:
-        self._task = None
         self.listed.emit(outcome.entries)
         if outcome.error is not None:
-            (job.on_failed or self.failed.emit)(outcome.error)
+            (job.on_failed or self.report)(outcome.error)
         elif job.on_done is not None:
             job.on_done(outcome.value)
-        self._go_on()
 
-    def _on_list_failed(self, error: Exception) -> None:
+    def _on_ended(self) -> None:
         self._task = None
-        self.failed.emit(error)
         self._go_on()
 
 

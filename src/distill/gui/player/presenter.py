@@ -10,8 +10,8 @@ from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import NoticeBar
-from distill.playback.output import OutputDevice
 from distill.gui.widgets.panel import WindowPart
+from distill.playback.output import OutputDevice
 from distill.playback.player import Player, PlayerState, PlayerStatus
 from distill.runs.preview_sound import PreviewSound
 from distill.settings import WindowSettings

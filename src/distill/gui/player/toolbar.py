@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from distill.gui.player.compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.position_slider import PositionSlider
+from distill.gui.previews.model import epoch_text
 from distill.gui.previews.sources import PreviewSources
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon, pixmap
@@ -229,7 +230,7 @@ class PlayerToolbar(QFrame):
         name = source or (self.tr("Sound {0}") if sound.slot.is_pair else self.tr("New {0}")).format(sound.number + 1)
         if sound.kind is PreviewKind.ORIGINAL:
             return self.tr("{0}, original").format(name)
-        return self.tr("{0}, epoch {1}").format(name, sound.epoch + 1)
+        return f"{name}, {epoch_text(sound.epoch)}"
 
     def _show_range(self, status: PlayerStatus) -> None:
         steps = max(1, round(status.seconds * STEPS_PER_SECOND))

@@ -14,8 +14,7 @@ from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
-from distill.gui.widgets.background import BackgroundTask
-from distill.gui.widgets.errors import show_error
+from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.loaded_run import LoadedRun
@@ -112,7 +111,7 @@ class PlotsPresenter(QObject, WindowPart):
         self._looks_at = folder
         self._looking = BackgroundTask(lambda _progress, _cancel: checkpoint_epochs(folder), self)
         self._looking.succeeded.connect(self._on_looked)
-        self._looking.failed.connect(lambda error: show_error(self._notices, TOPIC, error))
+        self._looking.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
         self._looking.start()
 
     def _on_looked(self, epochs: list[int]) -> None:
@@ -182,7 +181,7 @@ class PlotsPresenter(QObject, WindowPart):
 
     def _on_save_failed(self, path: Path, error: Exception) -> None:
         text = self.tr("{0} cannot be written ({1}). Choose another folder.")
-        show_error(self._notices, TOPIC, error, lambda reason: text.format(path, reason))
+        self._notices.notify(TOPIC, text.format(path, error_text(error)), "error")
 
     def _on_dialog_finished(self, _result: int) -> None:
         if self._dialog is not None:

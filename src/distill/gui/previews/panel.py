@@ -70,7 +70,7 @@ class PreviewPanel(Panel):
 
     def show_previews(self, previews: Sequence[PreviewSound]) -> None:
         """Show the previews of another run, from its newest epoch on."""
-        self._show_folder(previews[0].path.parent if previews else None)
+        self._show_folder(previews[0].folder if previews else None)
         self.tools.starred_only.setChecked(False)
         self.grid.set_previews(previews)
         self.thumbnails.prefetch([sound.path for sound in previews])
@@ -94,7 +94,7 @@ class PreviewPanel(Panel):
         """Add a preview that was made just now."""
         sound = PreviewSound.from_path(path)
         if sound is not None:
-            self._show_folder(path.parent)
+            self._show_folder(sound.folder)
             self.grid.add(sound)
             self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
 

@@ -10,7 +10,6 @@ from distill.generation.code_usage import Code, CodebookUse, model_file, read_us
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.background import BackgroundTask, end_tasks
-from distill.gui.widgets.errors import show_error
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 
@@ -81,16 +80,21 @@ class CodebookPresenter(QObject, WindowPart):
         self._counting = BackgroundTask(work, self)
         self._counting.succeeded.connect(self._on_counted)
         self._counting.failed.connect(self._on_count_failed)
+        self._counting.ended.connect(self._on_counting_ended)
         self._counting.start()
 
     def _on_counted(self, use: CodebookUse) -> None:
-        self._counting, self._use = None, use
+        self._use = use
         self._view.show_use(use)
 
     def _on_count_failed(self, error: Exception) -> None:
-        self._counting = self._run = None
-        self._view.hide_codes()
-        show_error(self._notices, TOPIC, error, self.tr("The codes of this run cannot be shown: {0}").format, "warning")
+        self._notices.notify_error(TOPIC, error, self.tr("The codes of this run cannot be shown: {0}"))
+
+    def _on_counting_ended(self) -> None:
+        self._counting = None
+        if self._use is None:  # it has failed
+            self._run = None
+            self._view.hide_codes()
 
     def _on_code_requested(self, code: Code) -> None:
         self._requested = code
@@ -109,14 +113,16 @@ class CodebookPresenter(QObject, WindowPart):
         self._making = BackgroundTask(lambda _progress, _cancel: write_code(use, code, folder), self)
         self._making.succeeded.connect(self._on_made)
         self._making.failed.connect(self._on_make_failed)
+        self._making.ended.connect(self._on_making_ended)
         self._making.start()
 
     def _on_made(self, path: Path) -> None:
-        self._making = None
         if self._requested is None:
             self._play(path)
-        self._make()
 
     def _on_make_failed(self, error: Exception) -> None:
+        self._notices.notify_error(TOPIC, error, self.tr("The code cannot be played: {0}"))
+
+    def _on_making_ended(self) -> None:
         self._making = None
-        show_error(self._notices, TOPIC, error, self.tr("The code cannot be played: {0}").format, "warning")
+        self._make()
