@@ -88,7 +88,7 @@ def test_use_selected_takes_what_is_seen_to_be_chosen(
     transform, view = panel.transform, panel.made.view
     QTest.mouseClick(panel.modes[1], Qt.MouseButton.LeftButton)
     assert not transform.use.isEnabled()
-    assert "none are" in transform.use.toolTip()
+    assert "first" in transform.use.toolTip()
 
     loaded.pages.open_page(TRAINING)
     loaded.browser.view.selectAll()
@@ -100,7 +100,7 @@ def test_use_selected_takes_what_is_seen_to_be_chosen(
     assert list(transform.sources) == trained_on
 
     view.setCurrentIndex(panel.made.filtered.index(1, 0))
-    assert transform.use.toolTip().startswith("Take the sound that is chosen under Made sounds")
+    assert transform.use.toolTip().__contains__("Uses the selected generated sound")
     assert files[1].name in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:2]

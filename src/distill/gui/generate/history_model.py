@@ -85,7 +85,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         how = {
             NEW: self.tr("new, seed {0}").format(recipe.seed),
             TRANSFORMED: self.tr("transformed, {0} % wet").format(round(100 * recipe.dry_wet)),
-        }.get(recipe.kind, self.tr("reconstructed"))
+        }.get(recipe.kind, self.tr("copy"))
         length = self.tr("file is gone") if sound.seconds is None else format_seconds(sound.seconds)
         return [length, how, recipe.model_name or recipe.model_id[:8], format_date(recipe.made)]
 
