@@ -177,7 +177,9 @@ class GeneratePresenter(QObject, WindowPart):
                 self._playing.play(news.sound.path)
 
     def _on_made(self, task: BackgroundTask) -> None:
-        if task is not self._making:  # it was cancelled
+        if task is not self._making:  # it was cancelled, and may have stored one more sound
+            if not self._is_closed:
+                self.refresh()
             return
         self._making = None
         if not self._is_closed:
