@@ -47,6 +47,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),
+            **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
@@ -94,7 +95,7 @@ def append_history(run: Run) -> None:
 
 
 def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
-    """Write the previews of an epoch, until ``cancel_event`` is set.  One that fails is reported, the rest written."""
+    """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
     for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}", cancel_event):
         run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
 
@@ -118,8 +119,9 @@ def _write_previews(
 ) -> Iterator[Path]:
     """Write previews into a folder and yield the new files, until ``cancel_event`` is set."""
     model, family, waveforms = run.model, run.family, run.training_data.preview_waveforms
+    prior = None if run.prior is None else run.prior.averaged
     for previews in (
-        write_samples(family, model, folder, epoch, SAMPLES),
+        write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
         write_reconstructions(family, model, waveforms, folder, epoch, run.device),
     ):
         while cancel_event is None or not cancel_event.is_set():

@@ -112,6 +112,7 @@ def compose(
         codes, models, making, QUndoGroup(window),
         (runs, making, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
+    runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
@@ -132,6 +133,7 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
         controls.advanced.setChecked(False)
         controls.advanced.setFocus()
 
+    controls.status_changed.connect(frame.show_status)
     frame.transport.name_previews(parts.previews.grid.sources)
     sounds.folders_shown.connect(parts.recent.note)
     runs.settings.changed.connect(show_split)
