@@ -18,6 +18,7 @@ from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
+from distill.models.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import SoundParts, draw_points
@@ -57,6 +58,8 @@ class OpenModel:
         Prior of the sounds that it was trained on, or None.
     detail
         What puts their detail back, or None.
+    map
+        Two-dimensional map of the sounds that it was trained on, or None.
     """
 
     model: nn.Module
@@ -65,6 +68,7 @@ class OpenModel:
     device: torch.device
     family: ModelFamily
     parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
+    map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
     def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:
