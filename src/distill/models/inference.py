@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import AudioSpectrogram, check_waveform
+from distill.audio.spectrogram import AudioSpectrogram
+from distill.audio.transforms import (
+    check_waveform,
+)
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
