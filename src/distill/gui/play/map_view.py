@@ -99,30 +99,35 @@ class MapView(QWidget):
 
     # Positions and pixels.
 
-    def _scale(self) -> float:
-        return min(self.width(), self.height()) * self._zoom
+    def _scale(self) -> QPointF:
+        """Return the pixels of the map's whole width and height: it fills the widget."""
+        return QPointF(max(self.width(), 1) * self._zoom, max(self.height(), 1) * self._zoom)
+
+    def _pixels_between(self, first: Position, second: Position) -> float:
+        between = self.pixel_of(first) - self.pixel_of(second)
+        return math.hypot(between.x(), between.y())
 
     def pixel_of(self, position: Position) -> QPointF:
         """Return the point of the widget at a position of the map; y grows upwards on the map."""
         scale = self._scale()
-        x = self.width() / 2 + (position[0] - self._center.x()) * scale
-        return QPointF(x, self.height() / 2 - (position[1] - self._center.y()) * scale)
+        x = self.width() / 2 + (position[0] - self._center.x()) * scale.x()
+        return QPointF(x, self.height() / 2 - (position[1] - self._center.y()) * scale.y())
 
     def position_of(self, pixel: QPointF) -> Position:
         """Return the position of the map at a point of the widget."""
-        scale = max(self._scale(), 1.0)
-        x = self._center.x() + (pixel.x() - self.width() / 2) / scale
-        return x, self._center.y() - (pixel.y() - self.height() / 2) / scale
+        scale = self._scale()
+        x = self._center.x() + (pixel.x() - self.width() / 2) / scale.x()
+        return x, self._center.y() - (pixel.y() - self.height() / 2) / scale.y()
 
     def dot_at(self, pixel: QPointF) -> int:
         """Return the number of the chunk whose dot is at a point of the widget, or -1."""
         if self.shown is None:
             return -1
         x, y = self.position_of(pixel)
-        reach = (_REACH / max(self._scale(), 1.0)) ** 2
-        best, found = reach, -1
+        scale = self._scale()
+        best, found = float(_REACH**2), -1
         for row, (u, v) in enumerate(self.shown.positions):
-            distance = (u - x) ** 2 + (v - y) ** 2
+            distance = ((u - x) * scale.x()) ** 2 + ((v - y) * scale.y()) ** 2
             if distance < best:
                 best, found = distance, row
         return found
@@ -154,7 +159,7 @@ class MapView(QWidget):
         here = event.position()
         if self._panned is not None:
             moved, self._panned = here - self._panned, here
-            self._move_view(-moved.x() / self._scale(), moved.y() / self._scale())
+            self._move_view(-moved.x() / self._scale().x(), moved.y() / self._scale().y())
         elif self._pressed is not None:
             self._draw_path(here)
         else:
@@ -204,7 +209,7 @@ class MapView(QWidget):
                 return
             self._is_drawing, self.path = True, [self._clamped(self._pressed)]
         position = self._clamped(here)
-        if math.dist(position, self.path[-1]) * self._scale() >= 3:
+        if self._pixels_between(position, self.path[-1]) >= 3:
             self.path.append(position)
             self.update()
 

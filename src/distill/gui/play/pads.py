@@ -25,8 +25,7 @@ class Pad(QToolButton):
         self.key = KEYS[number]
         self.setObjectName(f"pad{number + 1}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(44, 40)
-        self.setProperty("pad", True)
+        self.setMinimumSize(44, 30)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.sound: Path | None = None
         self.hold(None)
@@ -35,7 +34,10 @@ class Pad(QToolButton):
         """Hold a sound, or none."""
         self.sound = sound
         name = sound.stem if sound is not None else self.tr("empty")
-        self.setText(self.key if sound is not None else f"{self.key} ·")
+        self.setText(self.key)
+        self.setProperty("pad", "empty" if sound is None else "held")
+        self.style().unpolish(self)  # the style sheet looks at the property
+        self.style().polish(self)
         self.setAccessibleName(self.tr("Pad {0}: {1}").format(self.key, name))
         tip = (
             self.tr("Plays {0}. Key {1}. The Delete key empties the pad.")

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QSlider,
     QSplitter,
     QStackedWidget,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -140,8 +141,15 @@ class PlayPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
         column.addWidget(self._sound_panel())
-        column.addWidget(self._near_panel(), 1)
-        column.addWidget(self._pad_panel(), 2)
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("playTabs")
+        self.tabs.tabBar().setAccessibleName(self.tr("Pads and near sounds"))
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
+        self.tabs.addTab(self._near_panel(), self.tr("Near the cursor"))
+        self.tabs.setTabToolTip(0, self.tr("Sounds that you play with a click or a key."))
+        self.tabs.setTabToolTip(1, self.tr("Your own sounds around the cursor of the map."))
+        column.addWidget(self.tabs, 1)
         return side
 
     def _sound_panel(self) -> QWidget:
@@ -190,6 +198,7 @@ class PlayPage(QWidget):
 
     def _near_panel(self) -> QWidget:
         panel = Panel(self.tr("Near the cursor"))
+        panel.title.hide()  # the tab has the same text
         self.near = QListWidget()
         self.near.setObjectName("nearList")
         self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
@@ -201,6 +210,7 @@ class PlayPage(QWidget):
 
     def _pad_panel(self) -> QWidget:
         panel = Panel(self.tr("Pads"))
+        panel.title.hide()  # the tab has the same text
         self.fill = QPushButton(self.tr("Fill from the map"))
         self.fill.setObjectName("fillPadsButton")
         self.fill.setToolTip(self.tr("Put 16 generated sounds from all over the map on the pads."))

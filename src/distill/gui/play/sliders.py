@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFormLayout, QSlider, QWidget
+from PySide6.QtWidgets import QFormLayout, QSizePolicy, QSlider, QWidget
 
 from distill.generation.map_session import Slider
 from distill.gui.widgets import theme
@@ -34,6 +34,7 @@ class SoundSliders(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("soundSliders")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(theme.HALF)
