@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QListWidget, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill.errors import DistillError
-from distill.generation.map_session import MapSession, Position, ShownMap, Slider
+from distill.generation.map.session import MapSession, Position, ShownMap, Slider
 from distill.gui.play import presenter
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import PadGrid

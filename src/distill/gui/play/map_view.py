@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from distill.generation.map_session import Position, ShownMap
+from distill.generation.map.session import Position, ShownMap
 from distill.gui.widgets import theme
 
 #: Diameter of a dot, and distance within which the pointer is on it, in device-independent pixels.

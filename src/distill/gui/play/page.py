@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.generation.map_session import ShownMap
+from distill.generation.map.session import ShownMap
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import PadGrid
 from distill.gui.play.sliders import SoundSliders
@@ -202,7 +202,7 @@ class PlayPage(QWidget):
         self.near = QListWidget()
         self.near.setObjectName("nearList")
         self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
-        self.near.setMinimumHeight(60)
+        self.near.setToolTip(self.tr("Your own sounds around the cursor, the nearest first. Click one to hear it."))
         self.near.itemActivated.connect(self._on_near_activated)
         self.near.itemClicked.connect(self._on_near_activated)
         panel.body.addWidget(self.near)

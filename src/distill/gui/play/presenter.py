@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
-from distill.generation.kit import Kit
-from distill.generation.map_session import MapSession, Position, ShownMap
+from distill.generation.kits.export import Kit
+from distill.generation.map.session import MapSession, Position, ShownMap
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage

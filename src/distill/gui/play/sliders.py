@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFormLayout, QSizePolicy, QSlider, QWidget
 
-from distill.generation.map_session import Slider
+from distill.generation.map.session import Slider
 from distill.gui.widgets import theme
 
 #: Steps of a slider on each side of the middle.

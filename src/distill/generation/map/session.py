@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
 from distill.errors import DistillError
-from distill.generation.kit import Kit, single, write_kit
+from distill.generation.kits.export import Kit, single, write_kit
 
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
@@ -111,10 +111,10 @@ class MapSession:
         DistillError
             The model cannot be opened, or has no map.
         """
-        from distill.generation.map_export import sound_name
-        from distill.generation.map_sounds import map_of, sliders_of
-        from distill.generation.sound_names import find_sounds, sounds_of_runs
-        from distill.models.latent_analysis import MOST_AMOUNT
+        from distill.generation.map.export import sound_name
+        from distill.generation.map.names import find_sounds, sounds_of_runs
+        from distill.generation.map.sounds import map_of, sliders_of
+        from distill.models.latent_space.sliders import MOST_AMOUNT
         from distill.models.persistence import open_model
 
         with self._lock:
@@ -146,7 +146,7 @@ class MapSession:
         DistillError
             No model is open, or the file cannot be written.
         """
-        from distill.generation.map_sounds import sound_at
+        from distill.generation.map.sounds import sound_at
 
         used = {name: amount for name, amount in moves.items() if amount}
         name = f"Map {position[0]:.3f} {position[1]:.3f}"
@@ -162,7 +162,7 @@ class MapSession:
         DistillError
             No model is open, or the file cannot be written.
         """
-        from distill.generation.map_sounds import long_sound_along
+        from distill.generation.map.sounds import long_sound_along
 
         corners = tuple(path)
         return self._made(
