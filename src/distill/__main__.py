@@ -25,24 +25,9 @@ from distill import runtime
 
 #: Commands of `distill.cli.app`, named here so that the window need not import it; a test holds the two together.
 COMMANDS = frozenset(
-    (
-        "train",
-        "resume",
-        "finish",
-        "inspect",
-        "sample",
-        "vary",
-        "morph",
-        "extend",
-        "repaint",
-        "transform",
-        "reconstruct",
-        "remake",
-        "encode",
-        "decode",
-        "models",
-    )
-)
+    ("train", "resume", "finish", "inspect", "sample", "vary", "morph", "extend", "repaint", "transform",
+     "reconstruct", "remake", "encode", "decode", "models", "kit", "map")
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
