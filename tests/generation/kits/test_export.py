@@ -160,9 +160,25 @@ def player() -> Any:
     return pytest.importorskip("pysfizz").Synth(sample_rate=RATE)
 
 
+def load(player: Any, preset: Path) -> None:
+    """Load a preset with all samples in memory: the player otherwise streams them, and a busy computer is late."""
+    copy = preset.with_name("in memory.sfz")
+    copy.write_text("<control> hint_ram_based=1\n" + preset.read_text(encoding="utf-8"), encoding="utf-8")
+    loaded = player.load_sfz_file(copy)
+    copy.unlink()
+    assert loaded
+
+
 def rendered(player: Any, key: int, velocity: int = 100, held: float = 0.3, seconds: float = 1.2) -> FloatArray:
     left: FloatArray = player.render_note(key, velocity, held, seconds)[0]
     return left
+
+
+def likeness(first: FloatArray, second: FloatArray) -> float:
+    """Return the correlation of two signals; 0 where one is silent."""
+    size = min(len(first), len(second))
+    a, b = first[:size] - first[:size].mean(), second[:size] - second[:size].mean()
+    return float(a @ b / max(float(np.sqrt((a @ a) * (b @ b))), 1e-12))
 
 
 def least_likeness(heard: FloatArray, audio: FloatArray) -> float:
@@ -170,13 +186,13 @@ def least_likeness(heard: FloatArray, audio: FloatArray) -> float:
     least, size = 1.0, RATE // 20
     for start in range(0, len(audio) - size, size):
         wanted = audio[start : start + size]
-        shifted = (np.corrcoef(heard[start + late :][:size], wanted)[0, 1] for late in range(16))
+        shifted = (likeness(heard[start + late :][:size], wanted) for late in range(16))
         least = min(least, float(max(shifted)))
     return least
 
 
 def test_every_pad_sounds_in_an_independent_player(kit: Kit, player: Any) -> None:
-    assert player.load_sfz_file(kit.folder / "Glass-bells----1.sfz")
+    load(player, kit.folder / "Glass-bells----1.sfz")
     assert player.playable_keys == [FIRST_KEY + n for n in range(3)]
     files = [soundfile.read(path)[0] for path in kit.samples]
     for key, audio in ((FIRST_KEY, files[0]), (FIRST_KEY + 1, files[1])):
@@ -185,12 +201,12 @@ def test_every_pad_sounds_in_an_independent_player(kit: Kit, player: Any) -> Non
     for velocity, versions in ((30, files[2:4]), (110, files[4:6])):
         for audio in (*versions, *versions):
             heard = rendered(player, FIRST_KEY + 2, velocity, seconds=2.0)[: len(audio)]
-            others = [np.corrcoef(heard[: len(each)], each[: len(heard)])[0, 1] for each in files[2:]]
+            others = [likeness(heard, each) for each in files[2:]]
             assert int(np.argmax(others)) == next(n for n, each in enumerate(files[2:]) if each is audio)
 
 
 def test_a_pitched_sound_is_in_tune_over_the_keyboard(kit: Kit, player: Any) -> None:
-    assert player.load_sfz_file(kit.folder / "Glass-bells----1 01 A3.sfz")
+    load(player, kit.folder / "Glass-bells----1 01 A3.sfz")
     for key in (45, 57, 60, 69):
         found = estimate_pitch(rendered(player, key, held=3.0, seconds=3.0))
         assert found is not None
