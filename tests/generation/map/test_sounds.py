@@ -12,6 +12,7 @@ from distill.generation.map.export import map_svg, map_table
 from distill.generation.map.names import find_sounds, sounds_of_runs
 from distill.generation.map.sounds import along, long_sound_along, map_of, sliders_of, sound_at, sounds_along
 from distill.models.inference import LoadedModel
+from distill.models.latent_space.sliders import Direction, LatentAnalysis
 from distill.models.persistence import open_model
 from distill.training.loop import train
 
@@ -22,8 +23,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedModel, Path
     folder = tmp_path_factory.mktemp("tones")
     t = torch.arange(36_000) / 48_000
     files = []
+    generator = torch.Generator().manual_seed(0)
     for n in range(12):
-        tone = torch.sin(2 * torch.pi * 150 * 1.3**n * t) * torch.exp(-(2 + n % 4) * t) + 0.01 * torch.randn(36_000)
+        tone = torch.sin(2 * torch.pi * 150 * 1.3**n * t) * torch.exp(-(2 + n % 4) * t) + 0.01 * torch.randn(
+            36_000, generator=generator
+        )
         files.append(folder / f"tone {n}.wav")
         write_wav(files[-1], (0.5 * tone).numpy())
     run = folder.parent / "run"
@@ -80,15 +84,20 @@ def test_positions_are_repeatable_and_between_dots_something_else_sounds(trained
 
 
 def test_sliders_change_the_sound(trained: tuple[LoadedModel, Path]) -> None:
-    model, _ = trained
+    size = trained[0].family.point_dim(trained[0].model)
+    loudness = Direction("loudness", "Louder.", 1.0, 0.0)
+    stored = LatentAnalysis((loudness,), torch.ones(5), torch.eye(size), torch.zeros(1, size)).to_file()
+    model = LoadedModel(**{**vars(trained[0]), "analysis": stored})
     sliders = sliders_of(model)
     assert sliders is not None
-    assert model.analysis is not None
-    name = sliders.directions[0].name
-    plain, moved = sound_at(model, (0.5, 0.5)), sound_at(model, (0.5, 0.5), {name: 1.0})
+    assert sliders.directions == (loudness,)
+    plain, moved = sound_at(model, (0.5, 0.5)), sound_at(model, (0.5, 0.5), {"loudness": 1.0})
     assert not torch.equal(plain, moved)
     with pytest.raises(ValueError, match="no direction"):
         sound_at(model, (0.5, 0.5), {"colour": 1.0})
+    damaged = LoadedModel(**{**vars(trained[0]), "analysis": {**stored, "spread": torch.ones(2)}})
+    with pytest.raises(ModelFileError, match="are damaged"):
+        sliders_of(damaged)
 
 
 def test_a_path_is_a_morph_or_one_long_sound(trained: tuple[LoadedModel, Path]) -> None:

