@@ -85,11 +85,11 @@ class SettingField:
 
     @property
     def span(self) -> str:
-        """The range with its unit, empty where there is none: ``1 – 4096 s``."""
+        """The range with its unit, empty where there is none: ``1–4096 s``."""
         if self.low is None or self.high is None:
             return self.unit
         unit = f" {self.unit}" if self.unit else ""
-        return f"{_short(self.low)} – {_short(self.high)}{unit}"
+        return f"{_short(self.low)}–{_short(self.high)}{unit}"
 
 
 def setting_fields(config: Validated) -> list[SettingField]:

@@ -49,13 +49,19 @@ class RunConfig(Validated):
     """Settings that every family has."""
 
     family: str = setting("", "Family", "Kind of model that is trained.")
-    max_epochs: int = setting(200, "Epochs", "How often the training goes through all sounds.", low=1, high=100_000)
+    max_epochs: int = setting(200, "Epochs", "Passes over your sounds.", low=1, high=100_000)
     batch_size: int = setting(
         16, "Batch size", "Seconds of sound that are learned from at once.", low=1, high=4096, unit="s"
     )
     learning_rate: float = setting(
         1.5e-3, "Learning rate", "Highest step size of the optimizer (AdamW); it warms up and then follows a cosine.",
         low=1e-7, high=1.0,
+    )  # fmt: skip
+    prior_steps: int = setting(
+        4, "Prior steps",
+        "How many steps the prior, from which new sounds are drawn, learns for each step of the network; 0 leaves it "
+        "at a Gaussian that is fitted to the corpus.",
+        low=0, high=64,
     )  # fmt: skip
     val_fraction: float = setting(
         0.1, "Held out", "Share of the files that is never trained on, to measure what the model has really learned.",
@@ -127,7 +133,7 @@ class TrainingConfig(RunConfig):
     )
     kl_weight_max: float = setting(
         3e-4, "KL weight",
-        "Pull of the latents towards the standard normal: more gives better new sounds, less gives closer copies.",
+        "How closely sounds are packed together: more gives better new sounds, less gives closer copies.",
         low=0.0, high=100.0,
     )  # fmt: skip
     free_bits: float = setting(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 
-def now() -> str:
+def now_iso() -> str:
     """Return the time as it is stored: UTC, ISO 8601, in seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -35,8 +35,8 @@ class ModelMetadata:
     dataset_name: str = ""
     dataset_file_count: int = 0
     dataset_total_duration_s: float = 0.0
-    training_date: str = field(default_factory=now)
-    save_date: str = field(default_factory=now)
+    training_date: str = field(default_factory=now_iso)
+    save_date: str = field(default_factory=now_iso)
     training_epochs: int = 0
     final_train_loss: float | None = None
     final_val_loss: float | None = None
@@ -44,7 +44,7 @@ class ModelMetadata:
 
     def completed(self) -> Self:
         """Return the metadata with a new id and the time of now where they are empty."""
-        return replace(self, model_id=self.model_id or uuid.uuid4().hex, save_date=self.save_date or now())
+        return replace(self, model_id=self.model_id or uuid.uuid4().hex, save_date=self.save_date or now_iso())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

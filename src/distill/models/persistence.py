@@ -1,6 +1,6 @@
 """`.distill` files: a trained model, whole, in one file that is safe to open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
-from distill.models.metadata import ModelMetadata, now
+from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
     MODEL_FORMAT_MARKER,
@@ -28,6 +28,7 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
+from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -178,7 +179,12 @@ def _contents(
     }
 
 
-def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetadata, target: Path | str) -> Path:
+def save_model_from_checkpoint(
+    checkpoint_path: Path | str,
+    metadata: ModelMetadata,
+    target: Path | str,
+    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> Path:
     """Write the model file of a checkpoint's weights and return its path.
 
     Parameters
@@ -189,6 +195,8 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
         Epochs and losses are filled in from the checkpoint.
     target
         A file that ends in ``.distill``, or the folder of a library.
+    add_parts
+        Returns further entries of the model file, from the checkpoint.
 
     Raises
     ------
@@ -208,7 +216,7 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
             raise CheckpointError(f"{Path(checkpoint_path).name} is damaged: {exc}") from exc
     facts = replace(
         metadata,
-        save_date=now(),
+        save_date=now_iso(),
         training_epochs=len(history.epochs) or data["epoch"] + 1,
         final_train_loss=data["train_loss"],
         final_val_loss=data["val_loss"],
@@ -218,6 +226,11 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
     path = target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts)
     configs = data["spectrogram_config"], config.to_dict()
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
+    prior = ((data.get("training_state") or {}).get("prior") or {}).get("averaged")
+    if prior is not None:
+        contents[PRIOR] = prior_entry(prior)
+    if add_parts is not None:
+        contents |= add_parts(data)
     return _write(path, contents | family.model_file_fields(data))
 
 
@@ -290,7 +303,10 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     model = family.build()
     apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family)
+    parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+    if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
+        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
+    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts)
     if isinstance(family.config, VQVAEConfig):
         health = data.get("codebook_health_snapshot")
         return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)

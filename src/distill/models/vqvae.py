@@ -240,8 +240,22 @@ class ConvVQVAE(nn.Module):
         ValueError
             The features have another shape than the model.
         """
+        return self.quantize(self.tokens(mel))
+
+    def tokens(self, mel: Tensor) -> Tensor:
+        """Return the encoder's grid ``[B, positions, D]`` of features ``[B, 1, F, T]``, before it is quantized.
+
+        Raises
+        ------
+        ValueError
+            The features have another shape than the model.
+        """
         self._check(mel)
-        indices: Tensor = self.quantizer(self._tokens(self.standardize(mel)))[1]
+        return self._tokens(self.standardize(mel))
+
+    def quantize(self, tokens: Tensor) -> Tensor:
+        """Return the codes ``[B, positions, levels]`` nearest to tokens ``[B, positions, D]``."""
+        indices: Tensor = self.quantizer(tokens)[1]
         return indices
 
     def decode(self, indices: Tensor) -> Tensor:
@@ -251,8 +265,11 @@ class ConvVQVAE(nn.Module):
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return ``(recon, indices, commit_loss)`` of features ``[B, 1, F, T]``."""
-        self._check(mel)
-        quantized, indices, commit_loss = self.quantizer(self._tokens(self.standardize(mel)))
+        return self.through_codes(self.tokens(mel))
+
+    def through_codes(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(recon, indices, commit_loss)`` of the encoder's grid ``[B, positions, D]``."""
+        quantized, indices, commit_loss = self.quantizer(tokens)
         return self._features(quantized), indices, commit_loss
 
 
