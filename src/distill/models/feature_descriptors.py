@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from distill.audio.spectrogram import CENTRE
+from distill.audio.transforms import CENTRE
 
 #: Power under the loudest band and frame below which nothing counts: -80 dB.
 _FLOOR = 1e-8
