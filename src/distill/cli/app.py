@@ -161,6 +161,16 @@ def train(
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
     epochs: Epochs = None,
+    sounds: Annotated[
+        Path | None,
+        typer.Option(
+            "--sounds",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+            help="The folder where the sounds are now, if they were moved or renamed.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Continue a run from its newest whole checkpoint; --epochs extends it."""
@@ -168,7 +178,9 @@ def resume(
         from distill.training.loop import resume_run
 
         def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
-            return resume_run(run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir())
+            return resume_run(
+                run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir(), sounds=sounds
+            )
 
         _run(run_on, make_display(as_json, epochs), stop, as_json)
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distill.audio.augmentation import AugmentationPipeline
-from distill.audio.cache.sound_cache import CachedSound, SoundCache, read_derived
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.corpus import SkippedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
@@ -31,7 +31,8 @@ from distill.config.training import AnyConfig
 from distill.errors import NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.training.data.split import split_by_file
+from distill.training.data.regions import chunk_starts, sound_regions
+from distill.training.data.split import MIN_DIVIDED_CHUNKS, can_be_divided, split_sounds
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
 BLOCK_CHUNKS = 32
@@ -61,7 +62,8 @@ def prepare_sounds(
     Raises
     ------
     NotEnoughSoundsError
-        Fewer than two can be used; the message names each file that cannot, and why.
+        Fewer than two can be used, and the one is too short to be divided; the message names each file that cannot be
+        used, and why.
     DecodingCancelled
         ``cancel_event`` was set.
     """
@@ -90,7 +92,7 @@ def prepare_sounds(
                 on_progress(done, len(paths))
     if cancel_event is not None and cancel_event.is_set():
         raise DecodingCancelled
-    if len(sounds) < _MIN_SOUNDS:
+    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):
         raise NotEnoughSoundsError(_too_few(sounds, skipped))
     return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
 
@@ -98,12 +100,10 @@ def prepare_sounds(
 def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> str:
     usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
     reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
-    return f"Training needs at least {_MIN_SOUNDS} sounds, but {usable} ({reasons}). Add more sounds and start again."
-
-
-def chunk_count(sound: CachedSound, chunk_samples: int) -> int:
-    """Return how many chunks a sound has, the last one padded."""
-    return max(1, -(-sound.samples // chunk_samples))
+    return (
+        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} "
+        f"({reasons}). Add more sounds and start again."
+    )
 
 
 def variant_blocks(
@@ -113,20 +113,20 @@ def variant_blocks(
 
     Variant 0 is the sound itself.  Others are drawn from a generator seeded by content, variant and seed.
     """
-    chunks = chunk_count(sound, chunk_samples)
-    for first in range(0, chunks, BLOCK_CHUNKS):
-        count = min(BLOCK_CHUNKS, chunks - first)
-        want = count * chunk_samples
-        if variant == 0 or pipeline is None:
-            audio = torch.from_numpy(sound.read(first * chunk_samples, want))
-        else:
-            # What comes after the block is read too: a faster variant needs more of the sound than it fills.
-            reach = want + (int(want * 2 * pipeline.speed_change) if first + count < chunks else 0)
-            source = torch.from_numpy(sound.read(first * chunk_samples, reach))
-            digest = hashlib.blake2b(f"{sound.content_hash} {variant} {seed}".encode(), digest_size=8).digest()
-            rng = np.random.default_rng(int.from_bytes(digest, "little"))
-            audio = pipeline(source[None, None], rng)[0, 0, :want]
-        yield audio.reshape(count, 1, chunk_samples)
+    for region in sound_regions(sound, chunk_samples):
+        for first in range(0, region.chunks, BLOCK_CHUNKS):
+            count = min(BLOCK_CHUNKS, region.chunks - first)
+            begin, want = region.start + first * chunk_samples, count * chunk_samples
+            if variant == 0 or pipeline is None:
+                audio = torch.from_numpy(sound.read(begin, want))
+            else:
+                # What comes after the block is read too: a faster variant needs more of the sound than it fills.
+                reach = want + (int(want * 2 * pipeline.speed_change) if first + count < region.chunks else 0)
+                source = torch.from_numpy(sound.read(begin, reach))
+                digest = hashlib.blake2b(f"{sound.content_hash} {variant} {seed}".encode(), digest_size=8).digest()
+                rng = np.random.default_rng(int.from_bytes(digest, "little"))
+                audio = pipeline(source[None, None], rng)[0, 0, :want]
+            yield audio.reshape(count, 1, chunk_samples)
 
 
 class AudioTrainingDataset(Dataset[Tensor]):
@@ -173,8 +173,10 @@ class AudioTrainingDataset(Dataset[Tensor]):
         self.pipeline = augmentation_pipeline
         self.variants = variants if augmentation_pipeline is not None else 1
         self.seed = seed
-        counts = [chunk_count(sound, self.chunk_samples) for sound in self.sounds]
-        self._first = np.concatenate([[0], np.cumsum(counts)])
+        self._starts = [
+            chunk_starts(sound_regions(sound, self.chunk_samples), self.chunk_samples) for sound in self.sounds
+        ]
+        self._first = np.concatenate([[0], np.cumsum([len(starts) for starts in self._starts])])
 
     @property
     def chunks(self) -> int:
@@ -195,17 +197,31 @@ class AudioTrainingDataset(Dataset[Tensor]):
         sound = int(np.searchsorted(self._first, chunk, side="right")) - 1
         return self.sounds[sound], chunk - int(self._first[sound]), variant
 
+    def chunk(self, item: int) -> Tensor:
+        """Return the chunk of an item as it is in the sound, without variant: ``[1, chunk_samples]``."""
+        number = item % self.chunks
+        sound = int(np.searchsorted(self._first, number, side="right")) - 1
+        start = self._starts[sound][number - int(self._first[sound])]
+        return torch.from_numpy(self.sounds[sound].read(start, self.chunk_samples))[None]
+
+    def first_chunk(self, sound: int) -> Tensor:
+        """Return the first chunk of a sound by its number: ``[1, chunk_samples]``."""
+        return self.chunk(int(self._first[sound]))
+
     def __len__(self) -> int:
         return self.chunks * self.variants
 
     def __getitem__(self, item: int) -> Tensor:
         sound, chunk, variant = self.locate(item)
         if variant == 0 or self.pipeline is None:
-            return torch.from_numpy(sound.read(chunk * self.chunk_samples, self.chunk_samples))[None]
+            return self.chunk(item)
         key = f"variant {variant} {self.seed} {self.chunk_samples} {self.pipeline.fingerprint()}"
-        blocks = variant_blocks(sound, variant, self.pipeline, self.chunk_samples, self.seed)
-        stored = sound.derived(key, lambda: torch.cat(list(blocks)).numpy())
-        return torch.from_numpy(read_derived(stored, chunk, 1)[0])
+
+        def compute() -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+            blocks = variant_blocks(sound, variant, self.pipeline, self.chunk_samples, self.seed)
+            return torch.cat(list(blocks)).numpy()
+
+        return torch.from_numpy(sound.rows(key, compute, chunk, 1)[0])
 
 
 class FeatureDataset(Dataset[Tensor]):
@@ -231,7 +247,6 @@ class FeatureDataset(Dataset[Tensor]):
         config = family.config
         self.layout = AudioTrainingDataset(sounds, config.chunk_duration_s, pipeline, variants, config.seed)
         self.family = family
-        self._files: dict[tuple[str, int], Path] = {}
 
     def prepare(self, on_progress: Progress | None = None, cancel_event: threading.Event | None = None) -> None:
         """Compute what the cache does not hold yet.
@@ -247,15 +262,15 @@ class FeatureDataset(Dataset[Tensor]):
             if cancel_event is not None and cancel_event.is_set():
                 raise DecodingCancelled
             sound, variant = layout.sounds[done % len(layout.sounds)], done // len(layout.sounds)
-            self._file(sound, variant, cancel_event)
+            key, compute = self._features(sound, variant, cancel_event)
+            sound.derived(key, compute)
             if on_progress is not None:
                 on_progress(done + 1, total)
 
-    def _file(self, sound: CachedSound, variant: int, cancel_event: threading.Event | None = None) -> Path:
-        """Return the file of a variant's features ``[chunks, C, F, T]``, computed on first demand."""
-        known = self._files.get((sound.content_hash, variant))
-        if known is not None:
-            return known
+    def _features(
+        self, sound: CachedSound, variant: int, cancel_event: threading.Event | None = None
+    ) -> "tuple[str, Callable[[], np.ndarray[tuple[int, ...], np.dtype[np.float16]]]]":
+        """Return the cache key of a variant's features ``[chunks, C, F, T]``, and what computes them."""
         layout = self.layout
         changed = f"{variant} {layout.seed} {layout.pipeline.fingerprint()}" if variant and layout.pipeline else "0"
         key = f"features {self.family.feature_key()} {layout.chunk_samples} {changed}"
@@ -268,16 +283,14 @@ class FeatureDataset(Dataset[Tensor]):
                 rows.append(self.family.features(block).numpy().astype(_STORED))
             return np.concatenate(rows)
 
-        path = sound.derived(key, compute)
-        self._files[sound.content_hash, variant] = path
-        return path
+        return key, compute
 
     def __len__(self) -> int:
         return len(self.layout)
 
     def __getitem__(self, item: int) -> Tensor:
         sound, chunk, variant = self.layout.locate(item)
-        return torch.from_numpy(read_derived(self._file(sound, variant), chunk, 1)[0].astype(np.float32))
+        return torch.from_numpy(sound.rows(*self._features(sound, variant), chunk, 1)[0].astype(np.float32))
 
     def batches(self, items: Sequence[int], batch_size: int) -> Iterator[Tensor]:
         """Yield features ``[B, C, F, T]`` of items, in order."""
@@ -346,8 +359,10 @@ def create_data_loaders(
         Fewer than two of the files can be used.
     """
     cache = SoundCache()
-    train, val = split_by_file(prepare_sounds(file_paths, cache).sounds, config.val_fraction)
     chunk_s = config.chunk_duration_s
+    train, val = split_sounds(
+        prepare_sounds(file_paths, cache).sounds, config.val_fraction, round(chunk_s * SAMPLE_RATE)
+    )
     variants = max(1, config.regularization.augmentation_expansion)  # 0: no augmentation
     if family_info(config.family).loads_features:
         family = make_family(config)

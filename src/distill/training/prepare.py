@@ -3,6 +3,7 @@
 import copy
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.runs.checkpoints import drop_later_checkpoints
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
-from distill.training.data.split import split_by_file
+from distill.training.data.locate import fingerprints_of, keep_identities
+from distill.training.data.regions import silence_note
+from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.preview import PAIRS
 from distill.training.run import OpenedRun, Run, TrainingData
@@ -102,13 +106,23 @@ def _spread(items: int, most: int) -> list[int]:
 
 def _training_data(opened: OpenedRun) -> TrainingData:
     request, config, emit = opened.request, opened.config, opened.emit
+    chunk_samples = round(config.chunk_duration_s * SAMPLE_RATE)
+    preparation = _preparation(opened)
     prepared = prepare_sounds(
-        request.file_paths, SoundCache(), lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event
-    )
-    opened.record.skipped = prepared.skipped
-    for skipped in prepared.skipped:
+        _paths_to_decode(opened), SoundCache(preparation=preparation),
+        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event,
+    )  # fmt: skip
+    sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
+    earlier = [] if opened.checkpoint is None else opened.record.skipped
+    opened.record.skipped = [*earlier, *prepared.skipped]
+    opened.record.preparation = preparation
+    opened.record.fingerprints = fingerprints_of(sounds)
+    for skipped in opened.record.skipped:
         emit(TrainingNotice("skipped", f"{skipped.path.name} is left out: {skipped.reason}"))
-    train, val = split_by_file(prepared.sounds, config.val_fraction)
+    train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
+    for note in [*(f"{s.source.name}: {s.note}." for s in sounds if s.note), silence_note(sounds, chunk_samples)]:
+        if note and opened.checkpoint is None:
+            emit(TrainingNotice("sounds", note, "info"))
     variants = config.regularization.augmentation_expansion
     pipeline = AugmentationPipeline() if variants > 1 else None
     train_set = FeatureDataset(train, opened.family, pipeline, variants)
@@ -117,7 +131,8 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event)  # type: ignore[misc]
     return TrainingData(
-        sounds=prepared.sounds,
+        sounds=sounds,
+        preparation=preparation,
         train_set=train_set,
         val_set=val_set,
         train_loader=make_loader(train_set, len(train_set), config.batch_size, config.seed),
@@ -126,11 +141,26 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     )
 
 
+def _preparation(opened: OpenedRun) -> int:
+    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record."""
+    if opened.checkpoint is None:
+        return PREPARATION
+    return int((opened.checkpoint.get("training_state") or {}).get("preparation", 1))
+
+
+def _paths_to_decode(opened: OpenedRun) -> list[Path]:
+    """Return the files to decode; a resumed run goes on without the files that were refused at its start."""
+    paths = [Path(path) for path in opened.request.file_paths]
+    if opened.checkpoint is None:
+        return paths
+    refused = {item.path for item in opened.record.skipped}
+    return [path for path in paths if path.absolute() not in refused]
+
+
 def _preview_waveforms(val_set: FeatureDataset) -> Tensor:
-    """Return the beginning of the first held-out sounds, ``[B, 1, N]``."""
+    """Return the first chunk with sound of the first held-out sounds, ``[B, 1, N]``."""
     layout = val_set.layout
-    starts = [torch.from_numpy(sound.read(0, layout.chunk_samples)) for sound in layout.sounds[:PAIRS]]
-    return torch.stack(starts)[:, None]
+    return torch.stack([layout.first_chunk(number) for number in range(min(PAIRS, len(layout.sounds)))])
 
 
 def _network(opened: OpenedRun, data: TrainingData) -> nn.Module:
@@ -212,7 +242,7 @@ def _read_state(
     if digest != data.digest:
         raise CheckpointError(
             f"The sounds are not those that {path.name} was trained on: some were added, removed or changed. "
-            "Put them back, or start a new run."
+            "Put them back, show the folder where they are now (--sounds FOLDER), or start a new run."
         )
     epoch, step = (checkpoint["epoch"] + 1, 0) if completed else (checkpoint["epoch"], position)
     state = _State(kl_epochs, epoch, step, None if completed else epoch, (epoch, step), elapsed)

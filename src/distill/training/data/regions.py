@@ -1,0 +1,84 @@
+"""Which parts of a sound are trained on: silence before, within and behind it is skipped.
+
+No torch here: the window shows the split before torch is imported.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+
+#: Level relative to the peak of the file under which it is silent: -60 dB, under the noise of most recordings.
+SILENT = 1e-3
+#: Level down to which a decay still belongs to the sound before it: -80 dB.
+_DECAY = 1e-4
+#: Silence in front of a sound that is kept, in steps of the envelope: 20 ms; and how much of it counts as none: 50 ms.
+_LEAD, _NO_LEAD = 2, 5
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of a sound that is divided into chunks: its first sample and its number of chunks."""
+
+    start: int
+    chunks: int
+
+
+def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
+    """Return the parts of a sound that are trained on, in order; there is at least one.
+
+    A sound that fits into a chunk is one region.  Of longer sounds, silence of a chunk and more is skipped, and a
+    region begins where the sound does.  A decay is kept for up to a chunk after the last audible moment.  Runs that were
+    begun before silence was skipped have one region of the whole sound.
+
+    Parameters
+    ----------
+    sound
+        The sound.
+    chunk_samples
+        Samples of a chunk.
+    """
+    whole = [Region(0, max(1, -(-sound.samples // chunk_samples)))]
+    if sound.preparation == 1 or sound.samples <= chunk_samples:
+        return whole
+    envelope = sound.envelope()
+    audible = np.flatnonzero(envelope >= SILENT)
+    if not len(audible):
+        return whole
+    gap = max(1, chunk_samples // ENVELOPE_HOP)
+    breaks = np.flatnonzero(np.diff(audible) > gap)
+    firsts = audible[np.concatenate([[0], breaks + 1])]
+    lasts = audible[np.concatenate([breaks, [len(audible) - 1]])] + 1
+    limits = [*(int(first) - _LEAD for first in firsts[1:]), len(envelope)]
+    regions = []
+    for first, last, limit in zip(firsts, lasts, limits, strict=True):
+        begin = 0 if first <= _NO_LEAD else int(first) - _LEAD
+        decay = np.flatnonzero(envelope[last : min(int(last) + gap, limit)] < _DECAY)
+        end = min(int(last) + int(decay[0]), limit) if len(decay) else min(int(last) + gap, limit)
+        samples = min(end * ENVELOPE_HOP, sound.samples) - begin * ENVELOPE_HOP
+        regions.append(Region(begin * ENVELOPE_HOP, max(1, -(-samples // chunk_samples))))
+    return regions
+
+
+def chunk_starts(regions: Sequence[Region], chunk_samples: int) -> list[int]:
+    """Return the first sample of each chunk of some regions."""
+    return [region.start + number * chunk_samples for region in regions for number in range(region.chunks)]
+
+
+def kept_seconds(sound: CachedSound, chunk_samples: int) -> float:
+    """Return the seconds of a sound that are trained on; the padding of its last chunk does not count."""
+    regions = sound_regions(sound, chunk_samples)
+    kept = sum(min(region.chunks * chunk_samples, sound.samples - region.start) for region in regions)
+    return kept / SAMPLE_RATE
+
+
+def silence_note(sounds: Sequence[CachedSound], chunk_samples: int) -> str:
+    """Return a sentence on how much silence of some sounds is skipped; empty where it is under a second."""
+    total = sum(sound.samples for sound in sounds) / SAMPLE_RATE
+    kept = sum(kept_seconds(sound, chunk_samples) for sound in sounds)
+    if total - kept < 1:
+        return ""
+    return f"Silence is not trained on: {total - kept:.1f} s of {total:.1f} s are skipped."
