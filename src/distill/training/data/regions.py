@@ -15,8 +15,10 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE
 SILENT = 1e-3
 #: Level down to which a decay still belongs to the sound before it: -80 dB.
 _DECAY = 1e-4
-#: Silence in front of a sound that is kept, in steps of the envelope: 20 ms; and how much of it counts as none: 50 ms.
-_LEAD, _NO_LEAD = 2, 5
+#: Silence in front of a sound that is not worth skipping, in steps of the envelope: 50 ms.
+_NO_LEAD = 5
+#: A last chunk with less of a decay in it than this, in seconds, is skipped.
+_LEAST_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,15 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
     breaks = np.flatnonzero(np.diff(audible) > gap)
     firsts = audible[np.concatenate([[0], breaks + 1])]
     lasts = audible[np.concatenate([breaks, [len(audible) - 1]])] + 1
-    limits = [*(int(first) - _LEAD for first in firsts[1:]), len(envelope)]
+    limits = [*map(int, firsts[1:]), len(envelope)]
     regions = []
     for first, last, limit in zip(firsts, lasts, limits, strict=True):
-        begin = 0 if first <= _NO_LEAD else int(first) - _LEAD
+        begin = 0 if first <= _NO_LEAD else int(first)
         decay = np.flatnonzero(envelope[last : min(int(last) + gap, limit)] < _DECAY)
         end = min(int(last) + int(decay[0]), limit) if len(decay) else min(int(last) + gap, limit)
         samples = min(end * ENVELOPE_HOP, sound.samples) - begin * ENVELOPE_HOP
+        if end < len(envelope):
+            samples -= round(_LEAST_S * SAMPLE_RATE)
         regions.append(Region(begin * ENVELOPE_HOP, max(1, -(-samples // chunk_samples))))
     return regions
 

@@ -100,33 +100,19 @@ def split_sounds(
         for members in same_audio_groups(ordered)
     ]
     groups.sort(key=lambda group: _rank(group.sounds[0].content_hash))
-    target = val_fraction * sum(group.seconds for group in groups)
+    target = val_fraction * _seconds(groups)
     held = _whole_groups(groups, val_fraction, target)
     kept = [group for group in groups if group not in held]
-    train: list[CachedSound] = []
+    seconds = _seconds(held)
     val = [sound for group in held for sound in group.sounds]
-    seconds = sum(group.seconds for group in held)
-    if len(groups) > 1 and _LEAST * target <= seconds <= _MOST * target:
+    if held and seconds >= _LEAST * target:
         return [sound for group in kept for sound in group.sounds], val
-    if seconds > _MOST * target or len(groups) == 1:
-        divided = _divided(groups, target, chunk_samples)
-        if divided is None:
-            return _undivided(groups, kept, held)
-        return divided
-    train, parts = _divided(kept, target - seconds, chunk_samples) or ([s for g in kept for s in g.sounds], [])
-    return train, val + parts
-
-
-def can_be_divided(sound: CachedSound, chunk_samples: int) -> bool:
-    """Whether a sound is long enough to be trained on and tested by itself."""
-    return sum(region.chunks for region in sound_regions(sound, chunk_samples)) >= MIN_DIVIDED_CHUNKS
-
-
-def _undivided(
-    groups: list[_Group], kept: list[_Group], held: list[_Group]
-) -> tuple[list[CachedSound], list[CachedSound]]:
-    """Return whole sounds on either side, where none is long enough to be divided."""
+    divided = _divided(kept, target - seconds, chunk_samples)
+    if divided is not None:
+        return divided[0], divided[1] + val
     if len(groups) > 1:
+        held = held or [_nearest(groups, target)]
+        kept = [group for group in groups if group not in held]
         return [s for g in kept for s in g.sounds], [s for g in held for s in g.sounds]
     copies = groups[0].sounds
     if len(copies) == 1:
@@ -134,28 +120,41 @@ def _undivided(
     return copies[1:], copies[:1]  # nothing but copies of one sound: any split is as good
 
 
+def can_be_divided(sound: CachedSound, chunk_samples: int) -> bool:
+    """Whether a sound is long enough to be trained on and tested by itself."""
+    return sum(region.chunks for region in sound_regions(sound, chunk_samples)) >= MIN_DIVIDED_CHUNKS
+
+
 def _whole_groups(groups: list[_Group], val_fraction: float, target: float) -> list[_Group]:
     """Return the groups to hold out: as many as their share, neighbours in the ranking, whose seconds fit best.
 
-    The first neighbours that fit well are taken, so that a few other files seldom change the choice.
+    The first neighbours that fit well are taken, so that a few other files seldom change the choice.  Where none fit,
+    those with the most seconds of all that are under the share are taken.
     """
     count = len(groups)
     if count == 1:
         return []
     several = _SEVERAL if count >= 2 * _SEVERAL else 1
     wanted = min(count - several, max(several, round(val_fraction * count)))
-    best: list[_Group] = []
-    best_distance = math.inf
+    largest: list[_Group] = []
     for size in range(wanted, several - 1, -1):
         for first in range(count):
             window = [groups[(first + step) % count] for step in range(size)]
-            seconds = sum(group.seconds for group in window)
+            seconds = _seconds(window)
             if _LEAST * target <= seconds <= _MOST * target:
                 return window
-            distance = abs(math.log(max(seconds, 1e-9) / max(target, 1e-9)))
-            if distance < best_distance - 1e-9:
-                best, best_distance = window, distance
-    return best
+            if seconds < target and (not largest or seconds > _seconds(largest) + 1e-9):
+                largest = window
+    return largest  # too little, or nothing: long files are divided
+
+
+def _seconds(groups: Sequence[_Group]) -> float:
+    return sum(group.seconds for group in groups)
+
+
+def _nearest(groups: list[_Group], target: float) -> _Group:
+    """Return the group whose seconds are nearest to what is to be held out."""
+    return min(groups, key=lambda group: abs(math.log(max(group.seconds, 1e-9) / max(target, 1e-9))))
 
 
 def _divided(
