@@ -5,6 +5,8 @@
     terminal instead.  Arguments are passed on: ``python3 packaging/dev.py ~/sounds``.
 ``python3 packaging/dev.py test``
     sets everything up and runs every check: ruff, mypy, pytest.  Arguments are passed on to pytest.
+``python3 packaging/dev.py lint``
+    the checks that take seconds: ruff, mypy and import-linter.  The hooks of ``.pre-commit-config.yaml`` call it.
 ``python3 packaging/dev.py setup``
     only sets everything up.
 
@@ -49,6 +51,11 @@ APPLICATION_PACKAGES = (
 )  # fmt: skip
 #: Debian packages that only the tests need: a screen and a sound card of their own, and checks of desktop files.
 TEST_PACKAGES = ("pulseaudio", "pulseaudio-utils", "xvfb", "xdotool", "imagemagick", "desktop-file-utils", "appstream")
+#: What each command needs of the system.
+PACKAGES_FOR = {
+    "run": APPLICATION_PACKAGES, "lint": (), "setup": APPLICATION_PACKAGES + TEST_PACKAGES,
+    "test": APPLICATION_PACKAGES + TEST_PACKAGES,
+}  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
@@ -60,18 +67,20 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__)
         return 0
-    command = arguments[0] if arguments[:1] in (["test"], ["setup"]) else "run"
+    command = arguments[0] if arguments[:1] in (["test"], ["lint"], ["setup"]) else "run"
     rest = arguments if command == "run" else arguments[1:]
-    if command == "setup" and rest:
-        say(f"setup takes no arguments, but was given {' '.join(rest)}.")
+    if command in ("setup", "lint") and rest:
+        say(f"{command} takes no arguments, but was given {' '.join(rest)}.")
         return 2
     try:
-        set_up(APPLICATION_PACKAGES if command == "run" else APPLICATION_PACKAGES + TEST_PACKAGES)
+        set_up(PACKAGES_FOR[command])
     except SetupError as error:
         say(str(error))
         return error.code
     if command == "test":
-        return check(rest)
+        return check({"pytest": ["pytest", *(rest or in_parallel())]})
+    if command == "lint":
+        return check({"import-linter": ["pytest", "tests/test_guards.py", "-k", "contracts", "-p", "no:xdist"]})
     return open_application(rest) if command == "run" else 0
 
 
@@ -248,13 +257,19 @@ def has_screen() -> bool:
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def check(pytest_arguments: list[str]) -> int:
-    """Run every check, also after one has failed, and return the exit code of the first that failed."""
+def check(tests: dict[str, list[str]]) -> int:
+    """Run ruff, mypy and the tests, all of them also after one has failed; return the first exit code that is not 0.
+
+    Parameters
+    ----------
+    tests
+        Name to command, as for ``python -m``.
+    """
     checks = {
         "ruff check": ["ruff", "check"],
         "ruff format": ["ruff", "format", "--check"],
         "mypy": ["mypy"],
-        "pytest": ["pytest", *(pytest_arguments or in_parallel())],
+        **tests,
     }
     codes = {}
     for name, command in checks.items():

@@ -202,3 +202,12 @@ def test_old_python_is_refused_in_one_sentence(
     monkeypatch.setattr(dev.sys, "version_info", (3, 10, 4))
     assert dev.main([]) == 1
     assert "3.11 or newer" in capsys.readouterr().err
+
+
+def test_the_quick_checks_need_no_packages_of_the_system(dev: Any, tools: FakeTools) -> None:
+    tools.exit_codes = {"mypy": 3}
+    assert dev.main(["lint"]) == 3
+    checks = [call for call in tools.calls if call.split()[0] in ("ruff", "mypy", "pytest")]
+    assert [call.split()[0] for call in checks] == ["ruff", "ruff", "mypy", "pytest"]
+    assert not any(call.startswith("apt") for call in tools.calls)
+    assert dev.main(["lint", "src"]) == 2

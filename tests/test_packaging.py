@@ -29,8 +29,9 @@ PACKAGING, LINUX = ROOT / "packaging", ROOT / "resources" / "linux"
 def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a loader for hooks; PyInstaller, which they run in, is not installed here and collects nothing."""
     helpers = ModuleType("PyInstaller.utils.hooks")
-    for name in ("collect_data_files", "collect_dynamic_libs", "collect_submodules"):
+    for name in ("collect_dynamic_libs", "collect_submodules"):
         setattr(helpers, name, lambda *arguments, **options: [])
+    helpers.collect_data_files = lambda package, includes=(), **options: [(package, includes)]  # type: ignore[attr-defined]
     for name in ("PyInstaller", "PyInstaller.utils"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, "PyInstaller.utils.hooks", helpers)
@@ -75,6 +76,11 @@ def test_nothing_that_distill_imports_is_left_out() -> None:
                 imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     found = {name for name in imported for skipped in names if name == skipped or name.startswith(f"{skipped}.")}
     assert found == set()
+
+
+def test_the_stubs_that_declare_public_names_are_bundled(hook: Any) -> None:
+    """lazy-loader reads them when the program runs."""
+    assert hook("hook-distill").datas == [("distill", ["*/__init__.pyi"])]
 
 
 def test_families_and_other_modules_that_are_imported_by_name_are_bundled(hook: Any) -> None:
@@ -128,7 +134,7 @@ def test_the_resources_are_in_a_wheel(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for name in ("src", "resources"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     code = "from setuptools import setup; setup()"
     command = [sys.executable, "-c", code, "--quiet", "build_py", "--build-lib", str(tmp_path / "lib")]
@@ -143,8 +149,10 @@ def test_the_resources_are_in_a_wheel(tmp_path: Path) -> None:
     assert (folder / "style.qss").read_bytes() == (ROOT / "resources" / "style.qss").read_bytes()
     names = {path.name for path in (ROOT / "resources" / "icons").glob("*.svg")}
     assert {path.name for path in (folder / "icons").iterdir()} == names
-    modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
-    assert {path.relative_to(tmp_path / "lib") for path in (tmp_path / "lib").rglob("*.py")} == modules
+    for pattern in ("*.py", "*.pyi"):
+        modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob(pattern)}
+        assert modules
+        assert {path.relative_to(tmp_path / "lib") for path in (tmp_path / "lib").rglob(pattern)} == modules
 
 
 # --- the package index ------------------------------------------------------------------------------------------

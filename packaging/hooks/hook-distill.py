@@ -1,9 +1,10 @@
-"""All of Distill's modules, also those that are imported by name: the families of the catalog, the engine, the player.
+"""All of Distill's modules, also those that are imported by name, and the stubs that declare its public names.
 
-Those names are found in the catalog's table.  `tests/test_packaging.py` holds the two together.
+The families are named in the catalog's table, the public names of a package in its ``__init__.pyi``, which lazy-loader
+reads when the program runs.  `tests/test_packaging.py` compares both with the sources.
 """
 
-from PyInstaller.utils.hooks import collect_submodules
+from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
 from distill.config.catalog import FAMILIES
 
@@ -12,3 +13,4 @@ hiddenimports = [
     *(family.implementation.partition(":")[0] for family in FAMILIES),
     "sounddevice",
 ]
+datas = collect_data_files("distill", includes=["*/__init__.pyi"])

@@ -1,16 +1,18 @@
 """Distill: train a small audio model on your own sounds, and hear it learn.
 
-The folders follow the way of the data, and each step knows only those before it::
+The folders follow the data flow, and a module imports only the layers below its own::
 
-    files, errors, paths, validation, archive    what everything stands on
-    audio/      sounds on disk -> corpus -> cache -> representation (spectrogram)
-    models/     model families: network, loss, sampling; `.distill` files
-    training/   configuration, dataset, the one loop, events, checkpoints, previews
-    playback/   the player (no Qt)
-    gui/        the window; ``gui/training_thread.py`` is its only bridge to the engine
-    cli         the same engine in a terminal
+    cli/, gui/                the terminal and the window; only gui imports Qt
+    generation/, playback/    new sounds from a model; the player
+    training/                 the one training loop, data, checkpoints, previews
+    library/, runs/           the model library; what a run is on disk
+    models/                   networks, losses, families, `.distill` files
+    audio/, serialization/    sounds on disk -> corpus -> spectrograms; files that torch.save writes
+    config/, events, history  settings, what the loop reports, what it reported
+    files, paths, errors, ... what everything stands on
 
-Importing this package imports nothing else: the window must be on screen before torch is.
+``.github/ARCHITECTURE.md`` says more.  Importing this package imports nothing else: the window must be on screen before
+torch is imported.
 """
 
 import os

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from distill.library.index import INDEX_NAME, index_folder
 from distill.library.model_library import ModelLibrary
 from tests.benchmarks.conftest import Report
 from tests.library.test_model_library import bells, write_model
@@ -17,7 +18,7 @@ def test_fifty_models(tmp_path: Path, report: Report) -> None:
     for n in range(50):
         path = write_model(tmp_path / f"m{n:02d}.distill", bells(name=f"Model {n}", model_id=f"{n:032x}"))
         ModelLibrary(tmp_path).set_star(path, True)
-    ModelLibrary(tmp_path).index_file.unlink()
+    (index_folder(tmp_path) / INDEX_NAME).unlink()
     start = time.perf_counter()
     ModelLibrary(tmp_path).list()
     anew = time.perf_counter() - start

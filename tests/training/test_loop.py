@@ -93,7 +93,8 @@ class TestWhatIsTold:
 class TestWhatIsMeasured:
     def training_data(self, done: Finished) -> tuple[MelVAEFamily, FeatureDataset, FeatureDataset]:
         family = MelVAEFamily(RUN)
-        train_sounds, val_sounds = split_sounds(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction, 48_000)
+        sounds = prepare_sounds(done.sounds, SoundCache()).sounds
+        train_sounds, val_sounds = split_sounds(sounds, RUN.val_fraction, 48_000)
         return family, FeatureDataset(train_sounds, family), FeatureDataset(val_sounds, family)
 
     def test_losses_are_those_of_the_newest_checkpoint_in_eval_mode(self, done: Finished) -> None:

@@ -1,22 +1,8 @@
-"""Sounds: finding and decoding them, and turning them into what a model learns from."""
+"""Sounds: finding and decoding them, and turning them into what a model learns from.
 
-from typing import TYPE_CHECKING
+The public names are declared once, in ``__init__.pyi``, and imported on first use.
+"""
 
-from distill.lazy import lazy_names
+import lazy_loader
 
-if TYPE_CHECKING:
-    from distill.audio.augmentation import AugmentationPipeline
-    from distill.audio.complex_spectrogram import ComplexSpectrogram
-    from distill.audio.spectrogram import AudioSpectrogram
-    from distill.config.spectrogram import SpectrogramConfig
-
-__all__ = ["AudioSpectrogram", "AugmentationPipeline", "ComplexSpectrogram", "SpectrogramConfig"]
-
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "augmentation": ("AugmentationPipeline",),
-        "complex_spectrogram": ("ComplexSpectrogram",),
-        "spectrogram": ("AudioSpectrogram", "SpectrogramConfig"),
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -80,9 +80,7 @@ def export_sound(
     encoded, gain = _encoded_without_clipping(samples, options, {"title": title, "comment": comment})
     if path.suffix.lower() != options.kind.suffix:
         path = path.with_name(path.name + options.kind.suffix)
-    with write_new(path) as (file, target):
-        file.write(encoded.getbuffer())
-    return Exported(target, gain)
+    return Exported(write_new(path, lambda file: file.write(encoded.getbuffer())), gain)
 
 
 def _encoded_without_clipping(
@@ -130,7 +128,7 @@ def _rounded(samples: FloatArray, bits: int, dither: bool) -> npt.NDArray[np.int
     """
     steps = 2.0 ** (bits - 1)
     scaled = samples.astype(np.float64) * steps
-    if dither:
+    if dither and (scaled != np.rint(scaled)).any():  # what needs no rounding comes back exactly
         generator = np.random.default_rng(0)
         noise = generator.random(samples.shape) - generator.random(samples.shape)
         scaled += np.where(samples == 0, 0.0, noise)

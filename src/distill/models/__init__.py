@@ -1,63 +1,8 @@
-"""Model families, their losses, and the files that models are kept in."""
+"""Model families, their losses, and the files that models are stored in.
 
-from typing import TYPE_CHECKING
+The public names are declared once, in ``__init__.pyi``, and imported on first use.
+"""
 
-from distill.lazy import lazy_names
+import lazy_loader
 
-if TYPE_CHECKING:
-    from distill.models.inference import LoadedModel, LoadedVQModel
-    from distill.models.losses import compute_kl_divergence, get_kl_weight, vae_loss
-    from distill.models.metadata import ModelMetadata
-    from distill.models.persistence import (
-        MODEL_FORMAT_MARKER,
-        SAVED_MODEL_VERSION,
-        SAVED_MODEL_VERSION_V2,
-        delete_model,
-        load_model,
-        load_model_v2,
-        open_model,
-        save_model,
-        save_model_from_checkpoint,
-        save_model_v2,
-    )
-    from distill.models.vae import ConvDecoder, ConvEncoder, ConvVAE
-    from distill.models.vqvae import ConvVQVAE, vqvae_loss
-
-__all__ = [
-    "MODEL_FORMAT_MARKER",
-    "SAVED_MODEL_VERSION",
-    "SAVED_MODEL_VERSION_V2",
-    "ConvDecoder",
-    "ConvEncoder",
-    "ConvVAE",
-    "ConvVQVAE",
-    "LoadedModel",
-    "LoadedVQModel",
-    "ModelMetadata",
-    "compute_kl_divergence",
-    "delete_model",
-    "get_kl_weight",
-    "load_model",
-    "load_model_v2",
-    "open_model",
-    "save_model",
-    "save_model_from_checkpoint",
-    "save_model_v2",
-    "vae_loss",
-    "vqvae_loss",
-]
-
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "losses": ("compute_kl_divergence", "get_kl_weight", "vae_loss"),
-        "metadata": ("ModelMetadata",),
-        "inference": ("LoadedModel", "LoadedVQModel"),
-        "persistence": (
-            "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "load_model",
-            "load_model_v2", "open_model", "save_model", "save_model_from_checkpoint", "save_model_v2",
-        ),
-        "vae": ("ConvDecoder", "ConvEncoder", "ConvVAE"),
-        "vqvae": ("ConvVQVAE", "vqvae_loss"),
-    },
-)  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,12 +1,13 @@
 """What a model file says of itself.  No torch here."""
 
 import uuid
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 
-def _now() -> str:
+def now_iso() -> str:
+    """Return the time as it is stored: UTC, ISO 8601, in seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -34,12 +35,16 @@ class ModelMetadata:
     dataset_name: str = ""
     dataset_file_count: int = 0
     dataset_total_duration_s: float = 0.0
-    training_date: str = field(default_factory=_now)
-    save_date: str = field(default_factory=_now)
+    training_date: str = field(default_factory=now_iso)
+    save_date: str = field(default_factory=now_iso)
     training_epochs: int = 0
     final_train_loss: float | None = None
     final_val_loss: float | None = None
     tags: tuple[str, ...] = ()
+
+    def completed(self) -> Self:
+        """Return the metadata with a new id and the time of now where they are empty."""
+        return replace(self, model_id=self.model_id or uuid.uuid4().hex, save_date=self.save_date or now_iso())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

@@ -1,6 +1,6 @@
-"""Reading what `torch.save` wrote, without trusting it.
+"""Reads files that `torch.save` wrote, without trusting them.
 
-`zip_container` checks the container, `restricted_unpickler` its description, `reading` whether the two agree.  Nothing
-is executed, nothing is allocated that is out of proportion to the size of the file, and tensors are described, not
-loaded: the library of models reads names and losses in this way, and `archive` loads no tensor that was not checked.
+`zip_container` checks the container, `restricted_unpickler` the description inside it, and `reading` whether the two
+agree.  Nothing is executed, nothing is allocated out of proportion to the size of the file, and tensors are described,
+not loaded; the model library reads names and losses in this way.  `archive` then loads the tensors with torch.
 """

@@ -1,4 +1,4 @@
-"""What a model file or checkpoint says, with its tensors described instead of loaded."""
+"""Reads a model file or checkpoint with its tensors described instead of loaded."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,10 +12,10 @@ from distill.serialization.restricted_unpickler import (
     StoredTensor,
     read_pickle,
 )
-from distill.serialization.zip_container import open_directory
+from distill.serialization.zip_container import open_container
 
-#: Tensors that may lie on the same numbers: tied weights are two or three.
-_MOST_SHARING = 8
+#: Maximum number of tensors that share a storage: tied weights are two or three.
+_MAX_SHARING = 8
 
 
 def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, Any]:
@@ -35,8 +35,8 @@ def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, A
     DistillError
         Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
     """
-    with open_directory(path, kind, error) as directory:
-        pickled, storages = directory.pickle(), directory.storages
+    with open_container(path, kind, error) as container:
+        pickled, storages = container.pickle(), container.storages
     try:
         data, tensors = read_pickle(pickled)
     except ForbiddenError as exc:
@@ -55,7 +55,7 @@ def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, A
 
 
 def tensor_reason(tensors: list[StoredTensor], storages: dict[str, int]) -> str | None:
-    """Return in what the tensors contradict the numbers that are there (bytes by key), or None."""
+    """Return how the tensors contradict the storages that are present (bytes by key), or None."""
     sharing: Counter[str] = Counter()
     kinds: dict[str, str] = {}
     for tensor in tensors:
@@ -63,13 +63,13 @@ def tensor_reason(tensors: list[StoredTensor], storages: dict[str, int]) -> str 
         present = storages.get(storage.key)
         if present is None:
             return "the numbers of a tensor are missing"
-        if present != storage.count * ITEM_BYTES[storage.kind]:
-            return f"a tensor claims {storage.count} numbers, for which it holds {present} bytes"
-        if tensor.end > storage.count or tensor.count > storage.count:
+        if present != storage.numel * ITEM_BYTES[storage.kind]:
+            return f"a tensor claims {storage.numel} numbers, for which it holds {present} bytes"
+        if tensor.end > storage.numel or tensor.numel > storage.numel:
             return "a tensor is of another size and does not fit the numbers that the file holds for it"
         if kinds.setdefault(storage.key, storage.kind) != storage.kind:
             return "a tensor is of two kinds at once"
         sharing[storage.key] += 1
-    if sharing and max(sharing.values()) > _MOST_SHARING:
+    if sharing and max(sharing.values()) > _MAX_SHARING:
         return "too many tensors lie on the same numbers"
     return None

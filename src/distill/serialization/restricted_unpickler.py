@@ -1,48 +1,53 @@
-"""The little of the pickle language that a model file or checkpoint is written in, read without executing anything.
+"""Reads the pickle inside a checkpoint or model file: nothing is executed, and tensors are described, not loaded.
 
-A pickle is a program that builds a value.  The programs that `torch.save` writes for dicts of tensors and plain values
-use some thirty instructions and a handful of names; everything else is refused here, before torch's own reader (which
-executes nothing either, but may be talked into absurd allocations) sees the file.  Tensors come out as `StoredTensor`.
+`torch.save` uses some thirty of the pickle opcodes and a handful of global names.  Both are allow-lists here; any other
+opcode or name is refused before `torch.load` sees the file, whose own restricted reader executes nothing either but can
+be made to allocate absurd amounts of memory.
+
+The base class is the standard library's unpickler in Python, not the one in C: it has a table of opcodes that can be
+cut down, its memo is a dict (in C a memo index of 2**32 allocates 64 GB), and keys can be checked before they are
+hashed (in C the hash of a deeply nested tuple overflows the stack and kills the process).
 """
 
+import io
+import pickle
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
-#: Bytes of a number in each kind of storage that Distill writes or has written.
+#: Bytes of one number in each storage type that Distill writes or has written.
 ITEM_BYTES = {
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8, "IntStorage": 4,
     "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1,
 }  # fmt: skip
-#: Lists, dicts and tuples that a file may hold: each takes some hundred bytes of memory for one byte in the file.
-_MOST_CONTAINERS = 2_000_000
-_DEEPEST = 64
-_LONGEST_INT_BYTES = 9  # 64 bits and a sign
-_MARK = object()
-
-_DICT, _TENSOR, _SIZE = "collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch Size"
+#: Maximum number of lists, dicts, tuples and marks: one byte in the file makes some hundred bytes in memory.
+_MAX_CONTAINERS = 2_000_000
+_MAX_DEPTH = 64
+_MAX_DIMENSIONS, _MAX_LENGTH = 8, 1 << 48
+_DAMAGE = (
+    pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError, AttributeError, struct.error, RecursionError,
+)  # fmt: skip
+_INT_RANGE = range(-(1 << 63), 1 << 64)
 
 
 class ForbiddenError(Exception):
-    """The pickle asks for something that Distill never writes."""
+    """The pickle uses an opcode, a name or an object that Distill never writes."""
 
 
 class DamagedError(Exception):
-    """The pickle makes no sense."""
+    """The pickle ends early or contradicts itself."""
 
 
-@dataclass(frozen=True)
-class StoredStorage:
-    """The numbers of one or more tensors: kind of number, key in the archive, count."""
+# Both are tuples: a pickle can set no attribute of a tuple, so what was checked stays what it was.
+class StoredStorage(NamedTuple):
+    """A storage of one or more tensors: type, key in the archive, count of numbers."""
 
     kind: str
     key: str
-    count: int
+    numel: int
 
 
-@dataclass(frozen=True, eq=False)
-class StoredTensor:
+class StoredTensor(NamedTuple):
     """What a file says of a tensor, without its numbers.
 
     Attributes
@@ -59,8 +64,8 @@ class StoredTensor:
     strides: tuple[int, ...]
 
     @property
-    def count(self) -> int:
-        """Numbers that the tensor has."""
+    def numel(self) -> int:
+        """Count of numbers in the tensor."""
         count = 1
         for length in self.shape:
             count *= length
@@ -68,302 +73,204 @@ class StoredTensor:
 
     @property
     def end(self) -> int:
-        """Place in the storage after the last number; 0 for a tensor without numbers."""
-        if self.count == 0:
+        """Position in the storage after the last number; 0 for an empty tensor."""
+        if self.numel == 0:
             return 0
         reach = sum((length - 1) * stride for length, stride in zip(self.shape, self.strides, strict=True))
         return self.offset + reach + 1
 
 
-@dataclass(frozen=True)
-class _Name:
-    """A name of the allowed few."""
+class _StorageType(NamedTuple):
+    """A storage class of torch, by name."""
 
-    text: str
+    kind: str
 
 
 def read_pickle(data: bytes) -> tuple[Any, list[StoredTensor]]:
-    """Return the value that a pickle builds, and all tensors that occur in it.
+    """Return the value of a pickle, and all tensors that occur in it.
 
     Raises
     ------
     ForbiddenError
-        It uses instructions or names that Distill's files do not have.
+        It uses an opcode, a name or an object that Distill never writes.
     DamagedError
-        It ends early, contradicts itself, or builds something absurd.
+        It ends early, contradicts itself, or builds an absurd value.
     """
-    reader = _Reader(data)
+    if not data.startswith(b"\x80\x02"):
+        raise ForbiddenError("not protocol 2")
+    unpickler = _Unpickler(data)
     try:
-        value = reader.run()
+        value = unpickler.load()
         _check_tree(value, 4 * len(data) + 1000)
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error, RecursionError) as exc:
+    except _DAMAGE as exc:
         raise DamagedError(repr(exc)) from exc
-    return value, reader.tensors
+    return value, unpickler.tensors
 
 
-def _check_tree(root: Any, most: int) -> None:
-    """Refuse values that contain themselves, are nested absurdly, or grow when what is shared in them is followed."""
-    left = most
+def _check_tree(root: Any, max_values: int) -> None:
+    """Refuse a value that contains itself, is nested too deep, or grows when shared parts are followed."""
+    left = max_values
     level = [root]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         inner: list[Any] = []
         for value in level:
-            if isinstance(value, dict):
-                inner += value.values()
-            elif isinstance(value, (list, tuple)):
-                inner += value
+            inner += value.values() if isinstance(value, dict) else value
             left -= 1
         if len(inner) > left:
-            raise DamagedError("it grows")
-        if not inner:
+            raise DamagedError("the value grows when its shared parts are followed")
+        if not all(type(value) is not int or value in _INT_RANGE for value in inner):
+            raise DamagedError("an integer of more than 64 bits")
+        level = [value for value in inner if type(value) in (dict, list, tuple)]
+        if not level:
             return
-        level = [value for value in inner if isinstance(value, (dict, list, tuple))]
-    raise DamagedError("too deep")
+    raise DamagedError("nested too deep")
 
 
-class _Reader:
-    """The machine: a stack, a memo, and one method for each instruction."""
+_Step = Callable[[Any], None]
+_TABLE: dict[int, _Step] = {**pickle._Unpickler.dispatch}
+
+
+def _counted(opcode: bytes) -> _Step:
+    """Return the step of an opcode that makes a container, with a count of them."""
+    step = _TABLE[opcode[0]]
+
+    def load(unpickler: "_Unpickler") -> None:
+        unpickler.containers += 1
+        if unpickler.containers > _MAX_CONTAINERS:
+            raise DamagedError("too many containers")
+        step(unpickler)
+
+    return load
+
+
+class _Unpickler(pickle._Unpickler):
+    """The standard library's unpickler with allow-lists of opcodes and names.
+
+    Attributes
+    ----------
+    tensors
+        Each tensor of the pickle.
+    """
+
+    # Set by the base class and not in its annotations: the operands so far, and those since the last mark.
+    stack: list[Any]
+    pop_mark: Callable[[], list[Any]]
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-        self._stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
-        self._containers = 0
+        super().__init__(io.BytesIO(data))
+        self.containers = 0
         self.tensors: list[StoredTensor] = []
 
-    def run(self) -> Any:
-        data, steps = self._data, _STEPS
-        while True:
-            code = data[self._at]
-            self._at += 1
-            if code == 0x2E:  # STOP
-                (value,) = self._stack
-                return value
-            step = steps.get(code)
-            if step is None:
-                raise ForbiddenError(f"instruction {code:#x}")
-            step(self)
+    def load(self) -> Any:
+        """Return the value of the pickle."""
+        try:
+            return super().load()
+        except KeyError as exc:  # from the table of opcodes
+            raise ForbiddenError(f"opcode {exc}") from exc
 
-    # --- reading ----------------------------------------------------------------------------------------------
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what stands for a global name."""
+        if module == "torch" and name in ITEM_BYTES:
+            return _StorageType(name)
+        allowed = {
+            ("collections", "OrderedDict"): _empty_dict,
+            ("torch", "Size"): _lengths,
+            ("torch._utils", "_rebuild_tensor_v2"): self._tensor,
+        }
+        try:
+            return allowed[module, name]
+        except KeyError:
+            raise ForbiddenError(f"{module}.{name}") from None
 
-    def _take(self, count: int) -> bytes:
-        taken = self._data[self._at : self._at + count]
-        if len(taken) != count:
-            raise DamagedError("it ends early")
-        self._at += count
-        return taken
+    def persistent_load(self, pid: Any) -> StoredStorage:
+        """Return a storage: ``("storage", torch.FloatStorage, "0", "cpu", 12)``."""
+        word, kind, key, device, count = pid
+        if word != "storage" or not isinstance(kind, _StorageType):
+            raise ForbiddenError("a persistent object that is no storage")
+        if type(key) is not str or type(device) is not str or type(count) is not int or count < 0:
+            raise DamagedError("a storage without a size")
+        return StoredStorage(kind.kind, key, count)
 
-    def _number(self, count: int) -> int:
-        return int.from_bytes(self._take(count), "little")
+    def _tensor(
+        self, storage: Any, offset: Any, shape: Any, strides: Any, _gradient: Any, hooks: Any, _metadata: Any = None
+    ) -> StoredTensor:
+        if not isinstance(storage, StoredStorage) or type(offset) is not int or offset < 0 or hooks != {}:
+            raise DamagedError("a tensor without a storage")
+        tensor = StoredTensor(storage, offset, _lengths(shape), _lengths(strides))
+        if len(tensor.shape) != len(tensor.strides):
+            raise DamagedError("a tensor with more or fewer strides than dimensions")
+        self.tensors.append(tensor)
+        return tensor
 
-    def _line(self) -> str:
-        end = self._data.index(b"\n", self._at, self._at + 200)
-        text = self._data[self._at : end].decode("ascii")
-        self._at = end + 1
-        return text
+    def _set_item(self) -> None:
+        self._set(self.stack[-3], self.stack[-2:])
+        del self.stack[-2:]
 
-    # --- plain values -----------------------------------------------------------------------------------------
+    def _set_items(self) -> None:
+        items = self.pop_mark()
+        self._set(self.stack[-1], items)
 
-    def protocol(self) -> None:
-        if self._number(1) != 2 or self._at != 2:
-            raise ForbiddenError("protocol")
-
-    def float(self) -> None:
-        self._stack.append(struct.unpack_from(">d", self._data, self._at)[0])
-        self._at += 8
-
-    def int1(self) -> None:
-        self._stack.append(self._data[self._at])
-        self._at += 1
-
-    def int2(self) -> None:
-        self._stack.append(self._number(2))
-
-    def int4(self) -> None:
-        self._stack.append(int.from_bytes(self._take(4), "little", signed=True))
-
-    def long(self) -> None:
-        count = self._number(1)
-        if count > _LONGEST_INT_BYTES:
-            raise ForbiddenError("a huge number")
-        self._stack.append(int.from_bytes(self._take(count), "little", signed=True))
-
-    def text(self) -> None:
-        self._stack.append(self._take(self._number(4)).decode("utf-8", "surrogatepass"))
-
-    def none(self) -> None:
-        self._stack.append(None)
-
-    def true(self) -> None:
-        self._stack.append(True)
-
-    def false(self) -> None:
-        self._stack.append(False)
-
-    # --- containers -------------------------------------------------------------------------------------------
-
-    def _made(self, value: Any) -> None:
-        self._containers += 1
-        if self._containers > _MOST_CONTAINERS:
-            raise DamagedError("too many containers")
-        self._stack.append(value)
-
-    def mark(self) -> None:
-        self._made(_MARK)
-
-    def _since_mark(self) -> list[Any]:
-        """Take everything since the last mark off the stack."""
-        stack = self._stack
-        start = len(stack) - 1
-        while stack[start] is not _MARK:
-            start -= 1
-            if start < 0:
-                raise DamagedError("no mark")
-        items = stack[start + 1 :]
-        del stack[start:]
-        return items
-
-    def _pop(self, count: int) -> list[Any]:
-        items = self._stack[-count:]
-        if len(items) != count or any(item is _MARK for item in items):
-            raise DamagedError("nothing to take")
-        del self._stack[-count:]
-        return items
-
-    def empty_dict(self) -> None:
-        self._made({})
-
-    def empty_list(self) -> None:
-        self._made([])
-
-    def empty_tuple(self) -> None:
-        self._stack.append(())
-
-    def tuple_of_marked(self) -> None:
-        self._made(tuple(self._since_mark()))
-
-    def tuple1(self) -> None:
-        self._made(tuple(self._pop(1)))
-
-    def tuple2(self) -> None:
-        self._made(tuple(self._pop(2)))
-
-    def tuple3(self) -> None:
-        self._made(tuple(self._pop(3)))
-
-    def _top(self, kind: type[Any]) -> Any:
-        top = self._stack[-1]
-        if type(top) is not kind:
-            raise DamagedError(f"not a {kind.__name__}")
-        return top
-
-    def append(self) -> None:
-        items = self._pop(1)
-        self._top(list).extend(items)
-
-    def appends(self) -> None:
-        items = self._since_mark()
-        self._top(list).extend(items)
-
-    def set_item(self) -> None:
-        self._set(self._pop(2))
-
-    def set_items(self) -> None:
-        self._set(self._since_mark())
-
-    def _set(self, items: list[Any]) -> None:
-        target = self._top(dict)
+    def _set(self, target: Any, items: list[Any]) -> None:
+        if type(target) is not dict:
+            raise DamagedError("items of something that is no dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) is not str and type(key) is not int:
-                raise ForbiddenError("a key that is neither text nor a number")
+                raise ForbiddenError("a key that is neither text nor an integer")
             if key in target:
                 raise DamagedError("the same key twice")
             target[key] = value
 
-    # --- the memo ---------------------------------------------------------------------------------------------
+    def _build(self) -> None:
+        """Drop the versions of layers, which torch stores as an attribute of a state dict."""
+        state = self.stack.pop()
+        if type(state) is not dict or not state.keys() <= {"_metadata"} or type(self.stack[-1]) is not dict:
+            raise ForbiddenError("attributes of an object")
 
-    def _remember(self, key: int) -> None:
-        if self._stack[-1] is _MARK:
-            raise DamagedError("a mark is no value")
-        self._memo[key] = self._stack[-1]
+    def _append(self) -> None:
+        self._extend([self.stack.pop()])
 
-    def put1(self) -> None:
-        self._remember(self._number(1))
+    def _appends(self) -> None:
+        self._extend(self.pop_mark())
 
-    def put4(self) -> None:
-        self._remember(self._number(4))
+    def _extend(self, items: list[Any]) -> None:
+        if type(self.stack[-1]) is not list:
+            raise DamagedError("items of something that is no list")
+        self.stack[-1].extend(items)
 
-    def get1(self) -> None:
-        self._stack.append(self._memo[self._number(1)])
+    dispatch: ClassVar[dict[int, _Step]] = {
+        **{
+            opcode[0]: _TABLE[opcode[0]]
+            for opcode in (
+                pickle.PROTO, pickle.STOP, pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BINFLOAT,
+                pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.LONG1, pickle.BINUNICODE, pickle.EMPTY_TUPLE,
+                pickle.BINPUT, pickle.LONG_BINPUT, pickle.BINGET, pickle.LONG_BINGET, pickle.GLOBAL, pickle.BINPERSID,
+                pickle.REDUCE,
+            )
+        },
+        **{
+            opcode[0]: _counted(opcode)
+            for opcode in (
+                pickle.MARK, pickle.EMPTY_DICT, pickle.EMPTY_LIST, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2,
+                pickle.TUPLE3,
+            )
+        },
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_items,
+        pickle.APPEND[0]: _append,
+        pickle.APPENDS[0]: _appends,
+        pickle.BUILD[0]: _build,
+    }  # fmt: skip
 
-    def get4(self) -> None:
-        self._stack.append(self._memo[self._number(4)])
 
-    # --- names, tensors ---------------------------------------------------------------------------------------
-
-    def name(self) -> None:
-        text = f"{self._line()} {self._line()}"
-        module, _, kind = text.partition(" ")
-        if text not in (_DICT, _TENSOR, _SIZE) and not (module == "torch" and kind in ITEM_BYTES):
-            raise ForbiddenError(text)
-        self._stack.append(_Name(text))
-
-    def storage(self) -> None:
-        """``('storage', torch.FloatStorage, '0', 'cpu', 12)``: the numbers of a tensor."""
-        ((word, kind, key, device, count),) = self._pop(1)
-        if word != "storage" or not isinstance(kind, _Name) or not kind.text.startswith("torch "):
-            raise ForbiddenError("a stored object")
-        if type(key) is not str or type(device) is not str or type(count) is not int or count < 0:
-            raise DamagedError("a storage without a size")
-        self._made(StoredStorage(kind.text.removeprefix("torch "), key, count))
-
-    def call(self) -> None:
-        function, arguments = self._pop(2)
-        if not isinstance(function, _Name) or type(arguments) is not tuple:
-            raise ForbiddenError("a call")
-        if function.text == _DICT and arguments == ():
-            self._made({})
-        elif function.text == _SIZE:
-            (sizes,) = arguments
-            self._stack.append(_lengths(sizes))
-        elif function.text == _TENSOR:
-            self._tensor(arguments)
-        else:
-            raise ForbiddenError(f"a call of {function.text}")
-
-    def _tensor(self, arguments: tuple[Any, ...]) -> None:
-        storage, offset, shape, strides, _gradient, hooks = arguments[:6]
-        if not isinstance(storage, StoredStorage) or type(offset) is not int or offset < 0 or hooks != {}:
-            raise DamagedError("a tensor without numbers")
-        tensor = StoredTensor(storage, offset, _lengths(shape), _lengths(strides))
-        if len(tensor.shape) != len(tensor.strides):
-            raise DamagedError("a tensor whose strides do not fit its shape")
-        self.tensors.append(tensor)
-        self._made(tensor)
-
-    def attributes(self) -> None:
-        """What torch notes on a state beside its tensors, such as versions of layers: not needed."""
-        (notes,) = self._pop(1)
-        if type(notes) is not dict or type(self._stack[-1]) is not dict:
-            raise ForbiddenError("attributes")
+def _empty_dict(*arguments: Any) -> dict[Any, Any]:
+    if arguments:
+        raise ForbiddenError("a dict with arguments")
+    return {}
 
 
 def _lengths(value: Any) -> tuple[int, ...]:
-    if type(value) is not tuple or len(value) > 8 or not all(type(n) is int and 0 <= n < 1 << 48 for n in value):
-        raise DamagedError("a shape that is none")
-    return value
-
-
-_STEPS: dict[int, Callable[[_Reader], None]] = {
-    ord(code): step
-    for code, step in {
-        "\x80": _Reader.protocol, "G": _Reader.float, "K": _Reader.int1, "M": _Reader.int2, "J": _Reader.int4,
-        "\x8a": _Reader.long, "X": _Reader.text, "N": _Reader.none, "\x88": _Reader.true, "\x89": _Reader.false,
-        "(": _Reader.mark, "}": _Reader.empty_dict, "]": _Reader.empty_list, ")": _Reader.empty_tuple,
-        "t": _Reader.tuple_of_marked, "\x85": _Reader.tuple1, "\x86": _Reader.tuple2, "\x87": _Reader.tuple3,
-        "a": _Reader.append, "e": _Reader.appends, "s": _Reader.set_item, "u": _Reader.set_items,
-        "q": _Reader.put1, "r": _Reader.put4, "h": _Reader.get1, "j": _Reader.get4,
-        "c": _Reader.name, "Q": _Reader.storage, "R": _Reader.call, "b": _Reader.attributes,
-    }.items()
-}  # fmt: skip
+    valid = type(value) is tuple and len(value) <= _MAX_DIMENSIONS
+    if not valid or not all(type(n) is int and 0 <= n < _MAX_LENGTH for n in value):
+        raise DamagedError("a shape that is no tuple of lengths")
+    shape: tuple[int, ...] = value
+    return shape

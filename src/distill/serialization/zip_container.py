@@ -1,8 +1,8 @@
-"""The container of a model file or checkpoint: a zip archive of uncompressed parts, checked before any is used.
+"""Opens the container of a model file or checkpoint: a zip archive of uncompressed parts, checked before use.
 
 torch writes a folder with one pickle (``data.pkl``), the numbers of its tensors (``data/0``, ``data/1``, ...) and some
-notes of its own, one after the other and uncompressed.  Whatever is packed in another way was not written by Distill:
-it could name more data than there is (a bomb), the same data twice, or files outside the archive.
+notes of its own, one after the other and uncompressed.  An archive that is packed in another way was not written by
+Distill: it could claim more data than it holds, name the same data twice, or name files outside itself.
 """
 
 import re
@@ -18,8 +18,8 @@ from distill.errors import DistillError
 _ZIP_MAGIC = b"PK\x03\x04"
 _LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 1
-#: Parts of an archive: torch writes one for each tensor, and a network has hundreds.
-_MOST_PARTS = 20_000
+#: Maximum number of parts: torch writes one for each tensor, and a network has hundreds.
+_MAX_PARTS = 20_000
 #: Bytes that the end of a zip archive takes: its end record (22), and those of large archives (76).
 _END_BYTES = 98
 _BLOCK_BYTES = 1 << 20
@@ -29,7 +29,7 @@ _PART = re.compile(r"(?P<folder>[^/\\\0]+)/(?P<name>data\.pkl|byteorder|version|
 
 
 class ZipContainer:
-    """The parts of a container that was checked.
+    """Reads the parts of a container that was checked.
 
     Attributes
     ----------
@@ -47,12 +47,12 @@ class ZipContainer:
         }
 
     def pickle(self) -> bytes:
-        """Return the part that says what the tensors are."""
+        """Return the part that describes the tensors."""
         return self._archive.read(f"{self._folder}/data.pkl")
 
 
 @contextmanager
-def open_directory(path: Path, kind: str, error: type[DistillError]) -> Iterator[ZipContainer]:
+def open_container(path: Path, kind: str, error: type[DistillError]) -> Iterator[ZipContainer]:
     """Open a container, every byte of it checked.
 
     Parameters
@@ -90,7 +90,7 @@ def open_directory(path: Path, kind: str, error: type[DistillError]) -> Iterator
 
 
 def _check_start(path: Path, kind: str, error: type[DistillError]) -> int:
-    """Return a file's size, after refusing what can be told from its first and last bytes."""
+    """Return a file's size; refuse it when its first or last bytes show that it cannot be used."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -109,7 +109,7 @@ def _check_start(path: Path, kind: str, error: type[DistillError]) -> int:
         raise error(f"{path.name} is empty: its {kind} was never written to the end. Use another {kind}.")
     if magic != _ZIP_MAGIC:
         raise error(f"{path.name} is not a {kind} of Distill.")
-    if _parts_claimed(end) > _MOST_PARTS:  # before zipfile makes an object of each
+    if _parts_claimed(end) > _MAX_PARTS:  # before zipfile makes an object of each
         raise error(f"{path.name} is not a {kind} of Distill: it holds too many parts.")
     return status.st_size
 
@@ -144,7 +144,7 @@ def foreign_reason(parts: list[zipfile.ZipInfo], comment: bytes = b"") -> str | 
 
 
 def dishonest_reason(parts: list[zipfile.ZipInfo], size: int) -> str | None:
-    """Return in what the sizes of an archive's parts contradict its own size, or None."""
+    """Return how the sizes of an archive's parts contradict its own size, or None."""
     end = 0
     for info in sorted(parts, key=lambda part: part.header_offset):
         if info.file_size != info.compress_size:

@@ -60,9 +60,7 @@ def seconds_of(sounds: Sequence[CachedSound]) -> float:
         ([0.5] * 40 + [5.0] * 4, 2),
     ],
 )
-def test_the_held_out_part_is_near_its_share_in_seconds(
-    tmp_path: Path, lengths: list[float], least_files: int
-) -> None:
+def test_the_held_out_part_is_near_its_share_in_seconds(tmp_path: Path, lengths: list[float], least_files: int) -> None:
     sounds = prepared(tmp_path, write(tmp_path / "sounds", lengths))
     train, val = split_sounds(sounds, SHARE, CHUNK)
     total = seconds_of(sounds)
@@ -119,9 +117,7 @@ def variant(name: str, audio: np.ndarray, path: Path) -> None:
         soundfile.write(path, audio, RATE, format={"VORBIS": "OGG", "OPUS": "OGG"}.get(name, name))
 
 
-@pytest.mark.parametrize(
-    "name", ["FLAC", "AIFF", "CAF", "softer", "inverted", "44100", "stereo", "MP3", "OGG"]
-)
+@pytest.mark.parametrize("name", ["FLAC", "AIFF", "CAF", "softer", "inverted", "44100", "stereo", "MP3", "OGG"])
 def test_the_same_audio_is_on_one_side(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "sounds"
     paths = write(folder, [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 3.0, 2.5])

@@ -23,9 +23,10 @@ _LEAST_S = 0.02
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a sound that is divided into chunks: its first sample and its number of chunks."""
+    """A part of a sound that is divided into chunks: its first sample, the sample behind it, its number of chunks."""
 
     start: int
+    stop: int
     chunks: int
 
 
@@ -33,8 +34,8 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
     """Return the parts of a sound that are trained on, in order; there is at least one.
 
     A sound that fits into a chunk is one region.  Of longer sounds, silence of a chunk and more is skipped, and a
-    region begins where the sound does.  A decay is kept for up to a chunk after the last audible moment.  Runs that were
-    begun before silence was skipped have one region of the whole sound.
+    region begins where the sound does.  A decay is kept for up to a chunk after the last audible moment.  Runs that
+    were begun before silence was skipped have one region of the whole sound.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
     chunk_samples
         Samples of a chunk.
     """
-    whole = [Region(0, max(1, -(-sound.samples // chunk_samples)))]
+    whole = [Region(0, sound.samples, max(1, -(-sound.samples // chunk_samples)))]
     if sound.preparation == 1 or sound.samples <= chunk_samples:
         return whole
     envelope = sound.envelope()
@@ -60,10 +61,11 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
         begin = 0 if first <= _NO_LEAD else int(first)
         decay = np.flatnonzero(envelope[last : min(int(last) + gap, limit)] < _DECAY)
         end = min(int(last) + int(decay[0]), limit) if len(decay) else min(int(last) + gap, limit)
-        samples = min(end * ENVELOPE_HOP, sound.samples) - begin * ENVELOPE_HOP
-        if end < len(envelope):
-            samples -= round(_LEAST_S * SAMPLE_RATE)
-        regions.append(Region(begin * ENVELOPE_HOP, max(1, -(-samples // chunk_samples))))
+        start, stop = begin * ENVELOPE_HOP, min(end * ENVELOPE_HOP, sound.samples)
+        over = (stop - start) % chunk_samples
+        if end < len(envelope) and stop - start > chunk_samples and over <= _LEAST_S * SAMPLE_RATE:
+            stop -= over
+        regions.append(Region(start, stop, max(1, -(-(stop - start) // chunk_samples))))
     return regions
 
 
@@ -72,11 +74,14 @@ def chunk_starts(regions: Sequence[Region], chunk_samples: int) -> list[int]:
     return [region.start + number * chunk_samples for region in regions for number in range(region.chunks)]
 
 
+def audible_parts(sounds: Sequence[CachedSound], chunk_samples: int) -> list[CachedSound]:
+    """Return the parts of sounds that are trained on, in order; a sound without silence is returned as it is."""
+    return [sound.part(region.start, region.stop) for sound in sounds for region in sound_regions(sound, chunk_samples)]
+
+
 def kept_seconds(sound: CachedSound, chunk_samples: int) -> float:
-    """Return the seconds of a sound that are trained on; the padding of its last chunk does not count."""
-    regions = sound_regions(sound, chunk_samples)
-    kept = sum(min(region.chunks * chunk_samples, sound.samples - region.start) for region in regions)
-    return kept / SAMPLE_RATE
+    """Return the seconds of a sound that are trained on."""
+    return sum(region.stop - region.start for region in sound_regions(sound, chunk_samples)) / SAMPLE_RATE
 
 
 def silence_note(sounds: Sequence[CachedSound], chunk_samples: int) -> str:

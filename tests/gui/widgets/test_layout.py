@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.widgets.flow_box import FlowBox
+from distill.gui.widgets.layout import FlowBox
 
 
 def make(qtbot: QtBot, count: int, width: int) -> tuple[QWidget, FlowBox, list[QLabel]]:

@@ -1,13 +1,36 @@
-"""A box that puts its widgets in a row and goes on in the next one where the width ends.
+"""Widgets that adapt to the width they get: a row that wraps, and a label that elides.
 
-It is a widget and not a `QLayout`: PySide knows an item of a layout by its address alone, and takes a new item for an
-old one that C++ has deleted meanwhile.  A layout written in Python, which must keep its items, then asks one that is
-gone for its size, and the process crashes.  Widgets have no such trouble.
+`FlowBox` is a widget and not a `QLayout`: PySide identifies a layout item by its address alone and takes a new item for
+one that C++ has deleted.  A layout written in Python, which must keep its items, then asks a deleted one for its size,
+and the process crashes.  superqt's flow layout is such a layout.
 """
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+
+class ElidedLabel(QLabel):
+    """Shows one line of plain text, elided in the middle, so that the end of a file name stays."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:
+        """Accept any width."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the text, elided to fit."""
+        painter = QPainter(self)
+        area = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, area.width())
+        alignment = self.alignment() | Qt.TextFlag.TextSingleLine
+        self.style().drawItemText(
+            painter, area, int(alignment), self.palette(), self.isEnabled(), text, self.foregroundRole()
+        )
 
 
 class FlowBox(QWidget):
