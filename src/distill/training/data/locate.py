@@ -6,6 +6,7 @@ name, the second also finds it with other tags or in another lossless format.  N
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def locate_sounds(
     """Return where the sounds of a run are now, in the order of its record.
 
     A file that is still in its position is kept.  The others are looked for by content in ``folder`` and in the folders
-    in which the run's sounds were, and by name where an older run does not know the content of its sounds.
+    in which the run's sounds were (without ``folder`` also beside them, where a folder was renamed), and by name where
+    an older run does not know the content of its sounds.
 
     Parameters
     ----------
@@ -97,7 +99,8 @@ def locate_sounds(
             missing.append(item)
     if missing:
         former = {path.parent for path in record.file_paths if path.parent.is_dir()}
-        candidates = find_sound_files([*([folder] if folder is not None else []), *sorted(former)])
+        renamed = set() if folder is not None else _renamed_folders([item.path for item in missing])
+        candidates = find_sound_files([*([folder] if folder is not None else []), *sorted(former | renamed)])
         taken = set(located.values())
         rest = [path for path in candidates if path not in taken]
         located |= _by_content(missing, rest, cache, on_progress, cancel_event)
@@ -105,6 +108,16 @@ def locate_sounds(
     if missing:
         raise SoundError(_missing_message(missing, len(wanted), folder))
     return [located.get(path, path) for path in record.file_paths]
+
+
+def _renamed_folders(paths: Sequence[Path]) -> set[Path]:
+    """Return the folders beside folders that are gone which hold a file of the same name as one of the missing ones."""
+    found: set[Path] = set()
+    for parent in {path.parent.parent for path in paths if not path.parent.is_dir()}:
+        names = {path.name for path in paths if path.parent.parent == parent}
+        with suppress(OSError):
+            found |= {folder for folder in parent.iterdir() if any((folder / name).is_file() for name in names)}
+    return found
 
 
 def _wanted(path: Path, fingerprints: Fingerprints, cache: SoundCache) -> _Wanted:

@@ -61,6 +61,8 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
         begin = 0 if first <= _NO_LEAD else int(first)
         decay = np.flatnonzero(envelope[last : min(int(last) + gap, limit)] < _DECAY)
         end = min(int(last) + int(decay[0]), limit) if len(decay) else min(int(last) + gap, limit)
+        if len(envelope) - end < gap:  # less than a chunk of silence at the end of the file is not worth skipping
+            end = len(envelope)
         start, stop = begin * ENVELOPE_HOP, min(end * ENVELOPE_HOP, sound.samples)
         over = (stop - start) % chunk_samples
         if end < len(envelope) and stop - start > chunk_samples and over <= _LEAST_S * SAMPLE_RATE:
