@@ -33,9 +33,9 @@ class Region:
 def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
     """Return the parts of a sound that are trained on, in order; there is at least one.
 
-    A sound that fits into a chunk is one region.  Of longer sounds, silence of a chunk and more is skipped, and a
-    region begins where the sound does.  A decay is kept for up to a chunk after the last audible moment.  Runs that
-    were begun before silence was skipped have one region of the whole sound.
+    A sound that fits into a chunk is one region.  Of longer sounds, silence of a chunk and more (of a second, where
+    chunks are shorter) is skipped, and a region begins where the sound does.  A decay is kept for as long after the last
+    audible moment.  Runs that were begun before silence was skipped have one region of the whole sound.
 
     Parameters
     ----------
@@ -45,13 +45,14 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
         Samples of a chunk.
     """
     whole = [Region(0, sound.samples, max(1, -(-sound.samples // chunk_samples)))]
-    if sound.preparation == 1 or sound.samples <= chunk_samples:
+    least = max(chunk_samples, SAMPLE_RATE)
+    if sound.preparation == 1 or sound.samples <= least:
         return whole
     envelope = sound.envelope()
     audible = np.flatnonzero(envelope >= SILENT)
     if not len(audible):
         return whole
-    gap = max(1, chunk_samples // ENVELOPE_HOP)
+    gap = least // ENVELOPE_HOP
     breaks = np.flatnonzero(np.diff(audible) > gap)
     firsts = audible[np.concatenate([[0], breaks + 1])]
     lasts = audible[np.concatenate([breaks, [len(audible) - 1]])] + 1
@@ -61,7 +62,7 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
         begin = 0 if first <= _NO_LEAD else int(first)
         decay = np.flatnonzero(envelope[last : min(int(last) + gap, limit)] < _DECAY)
         end = min(int(last) + int(decay[0]), limit) if len(decay) else min(int(last) + gap, limit)
-        if len(envelope) - end < gap:  # less than a chunk of silence at the end of the file is not worth skipping
+        if len(envelope) - end < gap:  # so little silence at the end is not worth skipping
             end = len(envelope)
         start, stop = begin * ENVELOPE_HOP, min(end * ENVELOPE_HOP, sound.samples)
         over = (stop - start) % chunk_samples
