@@ -70,6 +70,8 @@ class RunRecord:
     fingerprints
         By path, the hash of each sound's file (``content``) and of its decoded samples (``audio``): by these a run
         finds its sounds again.  Empty for runs of older versions.
+    preview_training
+        Numbers of those of them that the model is trained on; the others are held out.
     """
 
     config: AnyConfig
@@ -86,6 +88,7 @@ class RunRecord:
     preview_sounds: list[Path] = field(default_factory=list)
     preparation: int = 1
     fingerprints: dict[str, dict[str, str]] = field(default_factory=dict)
+    preview_training: list[int] = field(default_factory=list)
 
     @property
     def epochs_asked(self) -> int:
@@ -123,6 +126,7 @@ class RunRecord:
                     str(path): {"content": str(item["content"]), "audio": str(item["audio"])}
                     for path, item in dict(data.get("fingerprints", {})).items()
                 },
+                preview_training=[int(number) for number in data.get("preview_training", ())],
             )
         except RunFolderError:
             raise
@@ -155,6 +159,7 @@ class RunRecord:
                 "preview_sounds": [str(p) for p in self.preview_sounds],
                 "preparation": self.preparation,
                 "fingerprints": self.fingerprints,
+                "preview_training": self.preview_training,
             },
         )
 

@@ -54,52 +54,76 @@ def move(folder: Path, target: Path) -> None:
     folder.rename(target)
 
 
+def rename_one(sounds: Path, _other: Path) -> None:
+    sounds.joinpath("tone 01.wav").rename(sounds / "kick.wav")
+
+
+def swap_two(sounds: Path, _other: Path) -> None:
+    for before, after in (("tone 01.wav", "x"), ("tone 02.wav", "tone 01.wav"), ("x", "tone 02.wav")):
+        sounds.joinpath(before).rename(sounds / after)
+
+
+def tag_one(sounds: Path, _other: Path) -> None:
+    tag(sounds / "tone 03.wav")
+
+
+def tag_all(sounds: Path, _other: Path) -> None:
+    for path in sounds.glob("tone*"):
+        tag(path)
+
+
+def tag_and_rename(sounds: Path, _other: Path) -> None:
+    tag(sounds / "tone 01.wav")
+    sounds.joinpath("tone 01.wav").rename(sounds / "a.wav")
+
+
+def convert_one(sounds: Path, _other: Path) -> None:
+    as_flac(sounds / "tone 02.wav")
+
+
+def add_one(sounds: Path, _other: Path) -> None:
+    shutil.copy(sounds / "tone 00.wav", sounds / "again.wav")
+
+
+def rename_folder(sounds: Path, _other: Path) -> None:
+    move(sounds, sounds.with_name("renamed"))
+
+
+def move_all(sounds: Path, other: Path) -> None:
+    move(sounds, other / "deep" / "er")
+
+
+def rename_all_and_move(sounds: Path, other: Path) -> None:
+    for number, path in enumerate(sorted(sounds.glob("tone*"))):
+        path.rename(path.with_name(f"{number}.wav"))
+    move(sounds, other / "deep")
+
+
+def tag_all_and_move(sounds: Path, other: Path) -> None:
+    tag_all(sounds, other)
+    move(sounds, other / "x")
+
+
+def scatter(sounds: Path, other: Path) -> None:
+    for number, path in enumerate(sorted(sounds.glob("tone*"))):
+        move(path, other / str(number) / "a.wav")
+
+
 #: What happens to the folder of sounds, and whether the user has to show where they are.
 CHANGES: dict[str, tuple[Callable[[Path, Path], None], bool]] = {
     "nothing": (lambda sounds, other: None, False),
-    "one renamed": (lambda sounds, other: sounds.joinpath("tone 01.wav").rename(sounds / "kick.wav") and None, False),
-    "two swapped": (
-        lambda sounds, other: (
-            [
-                sounds.joinpath(a).rename(sounds / b)
-                for a, b in (("tone 01.wav", "x"), ("tone 02.wav", "tone 01.wav"), ("x", "tone 02.wav"))
-            ]
-            and None
-        ),
-        False,
-    ),
-    "one tagged": (lambda sounds, other: tag(sounds / "tone 03.wav"), False),
-    "all tagged": (lambda sounds, other: [tag(path) for path in sounds.glob("tone*")] and None, False),
-    "tagged and renamed": (
-        lambda sounds, other: (
-            (tag(sounds / "tone 01.wav"), sounds.joinpath("tone 01.wav").rename(sounds / "a.wav")) and None
-        ),
-        False,
-    ),
-    "one converted": (lambda sounds, other: as_flac(sounds / "tone 02.wav"), False),
-    "more files": (lambda sounds, other: shutil.copy(sounds / "tone 00.wav", sounds / "again.wav") and None, False),
-    "folder renamed": (lambda sounds, other: move(sounds, sounds.with_name("renamed")), False),
-    "moved": (lambda sounds, other: move(sounds, other / "deep" / "er"), True),
-    "moved and all renamed": (
-        lambda sounds, other: (
-            (
-                [path.rename(path.with_name(f"{n}.wav")) for n, path in enumerate(sorted(sounds.glob("tone*")))],
-                move(sounds, other / "deep"),
-            )
-            and None
-        ),
-        True,
-    ),
-    "moved and tagged": (
-        lambda sounds, other: ([tag(path) for path in sounds.glob("tone*")], move(sounds, other / "x")) and None,
-        True,
-    ),
-    "scattered": (
-        lambda sounds, other: (
-            [move(path, other / str(n) / "a.wav") for n, path in enumerate(sorted(sounds.glob("tone*")))] and None
-        ),
-        True,
-    ),
+    "one renamed": (rename_one, False),
+    "two swapped": (swap_two, False),
+    "one tagged": (tag_one, False),
+    "all tagged": (tag_all, False),
+    "tagged and renamed": (tag_and_rename, False),
+    "one converted": (convert_one, False),
+    "more files": (add_one, False),
+    "folder renamed": (rename_folder, False),
+    "moved": (move_all, True),
+    "moved and all renamed": (rename_all_and_move, True),
+    "moved and tagged": (tag_all_and_move, True),
+    "scattered": (scatter, True),
 }
 
 

@@ -34,8 +34,8 @@ def sound_regions(sound: CachedSound, chunk_samples: int) -> list[Region]:
     """Return the parts of a sound that are trained on, in order; there is at least one.
 
     A sound that fits into a chunk is one region.  Of longer sounds, silence of a chunk and more (of a second, where
-    chunks are shorter) is skipped, and a region begins where the sound does.  A decay is kept for as long after the last
-    audible moment.  Runs that were begun before silence was skipped have one region of the whole sound.
+    chunks are shorter) is skipped, and a region begins where the sound does.  A decay is kept for as long after the
+    last audible moment.  Runs that were begun before silence was skipped have one region of the whole sound.
 
     Parameters
     ----------
