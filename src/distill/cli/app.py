@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +34,9 @@ from distill.cli.terminal import Display, duration, make_display, printable, pri
 from distill.errors import DistillError
 from distill.events import Event
 from distill.runtime import EXIT_STOPPED, stop_on_signal
+
+if TYPE_CHECKING:
+    from distill.audio.cache.sound_cache import SoundCache
 
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
@@ -162,6 +165,16 @@ def train(
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
     epochs: Epochs = None,
+    sounds: Annotated[
+        Path | None,
+        typer.Option(
+            "--sounds",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+            help="The folder where the sounds are now, if they were moved or renamed.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Continue a run from its newest whole checkpoint; --epochs extends it."""
@@ -169,7 +182,9 @@ def resume(
         from distill.training.loop import resume_run
 
         def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
-            return resume_run(run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir())
+            return resume_run(
+                run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir(), sounds=sounds
+            )
 
         _run(run_on, make_display(as_json, epochs), stop, as_json)
 
@@ -202,11 +217,13 @@ def inspect(sounds: Sounds) -> None:
     """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded."""
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
+    from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     with _stoppable("Stopping.") as stop:
         found = scan_sounds(sounds, cancel_event=stop)
         reasons: dict[Path, str | None] = {}
-        check_sounds(found.entries, SoundCache(), lambda entry, reason: reasons.update({entry.path: reason}), stop)
+        cache = SoundCache()
+        check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
     usable = [entry for entry in found.entries if reasons[entry.path] is None]
@@ -215,14 +232,37 @@ def inspect(sounds: Sounds) -> None:
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
         print(f"usable   {sound}  {printable(entry.path)}")
+    for note in _sound_notes([entry.path for entry in usable], cache):
+        print(f"note     {printable(note)}")
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
     if text := found.passed_over_text():
         print(text)
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
-    if len(usable) < 2:
-        raise DistillError("Training needs at least two usable sounds. Add more sounds, or repair those left out.")
+    if not _can_be_trained_on([entry.path for entry in usable], cache):
+        raise DistillError(
+            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
+            "or repair those left out."
+        )
+
+
+def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:
+    """Return what a user should know about how sounds are read and used."""
+    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.training.data.regions import silence_note
+
+    sounds = [cache.get(path) for path in usable]
+    notes = [f"{sound.source}: {sound.note}" for sound in sounds if sound.note]
+    silence = silence_note(sounds, SAMPLE_RATE)
+    return [*notes, silence] if silence else notes
+
+
+def _can_be_trained_on(usable: list[Path], cache: "SoundCache") -> bool:
+    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.training.data.split import can_be_divided
+
+    return len(usable) > 1 or (len(usable) == 1 and can_be_divided(cache.get(usable[0]), SAMPLE_RATE))
 
 
 # --- what the commands share -------------------------------------------------------------------------------------

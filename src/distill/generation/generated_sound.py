@@ -130,7 +130,7 @@ def transform_file(
         ``cancel_event`` was set.
     """
     recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
-    audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
+    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
     return GeneratedSound(transform(model, audio, dry_wet, progress, cancel_event)[0, 0].numpy(), recipe)
 
 
@@ -145,7 +145,7 @@ def reconstruct_file(
         The file cannot be used; the message is the reason alone.
     """
     recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source)
-    audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
+    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
     return GeneratedSound(model.reconstruct(audio)[0, 0].cpu().numpy(), recipe)
 
 

@@ -124,6 +124,7 @@ class TrainingData:
     """The sounds of a run, split into training and validation set, with everything that is computed from them once."""
 
     sounds: list[CachedSound]
+    preparation: int
     train_set: FeatureDataset
     val_set: FeatureDataset
     train_loader: DataLoader[Tensor]
