@@ -244,7 +244,7 @@ def test_preferences_are_read(old: OldFiles) -> None:
     settings = WindowSettings.load(path)
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     assert {name: getattr(settings, name) for name in kept} == kept
-    assert settings.existing_sounds() == [old.folder / "sounds"]
+    assert settings.sounds == [str(old.folder / "sounds")]
     assert (settings.family, settings.epochs, settings.appearance) == ("vqvae", 77, "dark")
 
 
