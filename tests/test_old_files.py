@@ -21,7 +21,7 @@ from distill.generation.generated_sound import remake
 from distill.generation.history import GeneratedHistory
 from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
 from distill.gui.previews.stars import read_stars
-from distill.library.index import Index, stamp_of
+from distill.library.index import INDEX_NAME, Index, index_folder, stamp_of
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import LoadedModel, LoadedVQModel
 from distill.models.persistence import open_model
@@ -136,13 +136,14 @@ def test_the_index_of_a_library_is_used_again(old: OldFiles) -> None:
     index = json.loads(path.read_text(encoding="utf-8"))
     for name, row in index["models"].items():  # the copies are as old as this test
         row["stamp"] = stamp_of(old.folder / "library" / name)
-    library.index_file.parent.mkdir(parents=True)
-    library.index_file.write_text(json.dumps(index), encoding="utf-8")
+    index_file = index_folder(library.folder) / INDEX_NAME
+    index_file.parent.mkdir(parents=True)
+    index_file.write_text(json.dumps(index), encoding="utf-8")
     read: list[int] = []
     entries = library.list(lambda done, _of: read.append(done))
     assert read == []
-    fresh = Index.load(library.index_file.parent)
-    library.index_file.unlink()
+    fresh = Index.load(index_file.parent)
+    index_file.unlink()
     assert [entry.facts for entry in library.list()] == [entry.facts for entry in entries]
     assert fresh.rows.keys() == index["models"].keys()
     assert [(deletion.name, deletion.original.name) for deletion in fresh.deletions] == [("vqvae", "copy.distill")]
@@ -244,7 +245,6 @@ def test_preferences_are_read(old: OldFiles) -> None:
     settings = WindowSettings.load(path)
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     assert {name: getattr(settings, name) for name in kept} == kept
-    assert settings.sounds == [str(old.folder / "sounds")]
     assert (settings.family, settings.epochs, settings.appearance) == ("vqvae", 77, "dark")
 
 

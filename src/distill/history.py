@@ -7,7 +7,7 @@ copying.  A history converts to standard JSON and back without losing a bit.  Im
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from distill.events import (
@@ -137,7 +137,9 @@ class _History(Generic[S, E]):
         try:
             steps, epochs = data["steps"], data["epochs"]
             for f in fields(cls.step_type):
-                history._columns[f.name].extend(_parsed(f.type, v) for v in steps[f.name])
+                # A field with a default is newer than the oldest histories.
+                values = steps[f.name] if f.default is MISSING else steps.get(f.name, [f.default] * len(steps["step"]))
+                history._columns[f.name].extend(_parsed(f.type, v) for v in values)
             for row in epochs:
                 history.epochs.append(_rebuilt(cls.epoch_type, row))
         except (KeyError, TypeError, AttributeError, OverflowError) as exc:
@@ -163,7 +165,11 @@ def _column(annotation: object) -> "array[Any] | list[Any]":
 
 def _parsed(annotation: object, value: Any) -> Any:
     """Undo `to_json_value` for a field: numbers that are not finite come back from their names."""
-    if annotation is float and isinstance(value, (str, int)):
+    if annotation is int and type(value) is not int:
+        raise TypeError(f"{value!r} is no integer")
+    if annotation is float:
+        if type(value) not in (int, float, str):
+            raise TypeError(f"{value!r} is no number")
         return float(value)
     return _parsed_table(value) if isinstance(value, Mapping) else value
 

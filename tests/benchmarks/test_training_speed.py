@@ -81,7 +81,7 @@ def test_audio_seconds_per_second(family: str, bench_sounds: list[Path], tmp_pat
             nonlocal loader
             batch = next(loader, None)
             if batch is None:
-                loader = iter(run.training_data.train_loader)  # type: ignore[union-attr]
+                loader = iter(run.training_data.train_loader)
                 batch = next(loader)
             step(run.speed.layout(batch), weights, 1)
 

@@ -34,6 +34,7 @@ from distill.audio.export_options import ExportOptions
 from distill.generation.generated_sound import GeneratedSound, make_new, transform_file
 from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.gui.previews.stars import StarChange, update_stars
+from distill.library.index import index_folder
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
 from distill.serialization.archive import read_checkpoint, write_archive
@@ -245,7 +246,7 @@ def main() -> None:
         for key in ("SOUNDS", "RUNS", "LIBRARY", "MADE"):
             store(folders[key], target / key.lower(), folders)
         store(cache.folder, target / "decoded", folders)
-        store(ModelLibrary(folders["LIBRARY"]).index_file.parent, target / "index", folders)
+        store(index_folder(folders["LIBRARY"]), target / "index", folders)
         store(home / "home" / "config", target, folders)
         values = json.dumps(expected_values(folders["LIBRARY"]), indent=1)
         (target / "expected.json").write_text(values + "\n", encoding="utf-8", newline="\n")

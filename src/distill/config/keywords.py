@@ -1,4 +1,4 @@
-"""Second names of keyword arguments, for scripts that were written from the design documents or from earlier versions."""
+"""Second names of keyword arguments, for scripts written from the design documents or for earlier versions."""
 
 import functools
 from collections.abc import Callable

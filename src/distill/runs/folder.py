@@ -9,6 +9,7 @@
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,8 +25,10 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import Event, event_to_dict
-from distill.files import clear_partial_files, read_json, write_json
+from distill.files import clear_partial_files, read_json, read_json_lines, write_json
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+
+log = logging.getLogger(__name__)
 
 RECORD_VERSION = 1
 HISTORY, MODEL, _LOCK = "history.jsonl", "model.distill", "run.lock"
@@ -255,7 +258,7 @@ def is_locked(run_dir: Path) -> bool:
 
 
 def read_history(run_dir: Path | str) -> AnyHistory:
-    """Return the steps and epochs of a run as far as they are on disk; a line that a crash cut short is left out.
+    """Return the steps and epochs of a run as far as they are on disk, without damaged lines.
 
     Raises
     ------
@@ -266,12 +269,12 @@ def read_history(run_dir: Path | str) -> AnyHistory:
     record = RunRecord.load(folder)
     history: AnyHistory = VQMetricsHistory() if record.config.family == "vqvae" else MetricsHistory()
     try:
-        text = (folder / HISTORY).read_text(encoding="utf-8")
-    except OSError:
+        skipped = read_json_lines(folder / HISTORY, history.add_dict)
+    except FileNotFoundError:
         return history
-    for line in text.splitlines():
-        try:
-            history.add_dict(json.loads(line))
-        except (ValueError, KeyError, TypeError):
-            continue
+    except OSError as exc:
+        log.warning("The history of %s cannot be read: %s", folder, exc)
+        return history
+    if skipped:
+        log.warning("%d damaged lines in the history of %s were skipped.", skipped, folder)
     return history

@@ -4,7 +4,6 @@ A history of a long run has hundreds of megabytes of steps.  Of those only the l
 they say is kept in the cache folder until the history changes, so that the list is read in a moment from then on.
 """
 
-import json
 import logging
 import math
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from distill import diagnostics, paths
 from distill.audio.corpus import RUN_MARKER
 from distill.config.catalog import family_info
 from distill.errors import DistillError
-from distill.files import read_json, write_json
+from distill.files import parse_json, read_json, write_json
 from distill.runs.folder import HISTORY, MODEL, RunRecord, is_locked
 
 log = logging.getLogger(__name__)
@@ -219,7 +218,7 @@ def read_losses(history: Path) -> Iterator[float]:
             for line in file:
                 if line.startswith(_EPOCH_STARTS):
                     try:
-                        yield float(json.loads(line)["val_loss"])
+                        yield float(parse_json(line)["val_loss"])
                     except (ValueError, KeyError, TypeError):
                         continue
     except OSError as exc:

@@ -46,6 +46,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),
+            **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
@@ -93,11 +94,12 @@ def append_history(run: Run) -> None:
 
 
 def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
-    """Write the previews of an epoch, until ``cancel_event`` is set; one that fails is reported and the rest written."""
+    """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
     folder, model, family = run.folder.previews, run.model, run.family
+    prior = None if run.prior is None else run.prior.averaged
     waveforms = run.training_data.preview_waveforms
     for previews in (
-        write_samples(family, model, folder, epoch, SAMPLES),
+        write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
         write_reconstructions(family, model, waveforms, folder, epoch, run.device),
     ):
         while cancel_event is None or not cancel_event.is_set():

@@ -2,19 +2,24 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
+from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.persistence import save_model_from_checkpoint
+from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 
 log = logging.getLogger(__name__)
@@ -183,7 +188,7 @@ def _export(run: Run) -> Path | None:
     )
     target = run.folder.model_file
     try:
-        path = _save_first_readable(candidates, metadata, target)
+        path = _save_first_readable(run, candidates, metadata, target)
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
         return path
@@ -206,7 +211,7 @@ def _by_validation_loss(folder: Path) -> list[Path]:
     return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
 
 
-def _save_first_readable(checkpoints: list[Path], metadata: ModelMetadata, target: Path) -> Path:
+def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetadata, target: Path) -> Path:
     """Write the model file of the first checkpoint that can be read.
 
     Raises
@@ -218,12 +223,25 @@ def _save_first_readable(checkpoints: list[Path], metadata: ModelMetadata, targe
     """
     for number, path in enumerate(checkpoints, 1):
         try:
-            return save_model_from_checkpoint(path, metadata, target)
+            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _detail(run, checkpoint))
         except CheckpointError as exc:
             if number == len(checkpoints):
                 raise
             log.warning("The model is not made from the best checkpoint: %s", exc)
     raise CheckpointError("There is no checkpoint to make the model from.")
+
+
+def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the detail of the training sounds for the network of a checkpoint, as an entry of the model file."""
+    dataset = run.training_data.train_set
+    network = run.family.build().to(run.device)
+    network.load_state_dict(checkpoint["model_state_dict"])
+    layout = dataset.layout
+    most = max(1, MOST_BYTES // bytes_per_chunk(*dataset[0].shape))
+    owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])
+    items = spread_by_file(owner, most)
+    features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
+    return SoundParts(detail=build_detail(run.family, network, features, owner[items], run.device)).to_file()
 
 
 def _complete_event(

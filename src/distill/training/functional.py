@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -38,7 +38,7 @@ def run_adapter_epoch(
 ) -> dict[str, float]:
     """Train for one epoch outside a run; return the mean total and terms of its steps."""
     target = torch.device(device)
-    batches = list(loader) if not hasattr(loader, "__len__") else loader
+    batches = loader if isinstance(loader, Collection) else list(loader)
     emit = EventSink(callback)
     meter = LossReader(family, 0, len(batches), weights, emit, emit)
     step = TrainingStep(family, model, optimizer, clip_norm, ComputePlan())

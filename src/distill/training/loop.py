@@ -11,6 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.training import AnyConfig, VQVAEConfig, has_previews
 from distill.errors import CheckpointError, ConfigurationError
@@ -23,7 +26,7 @@ from distill.events import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.models.families.family import EpochResult
+from distill.models.families.family import EpochResult, Objective
 from distill.runs.folder import RunRecord
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
@@ -39,7 +42,7 @@ from distill.training.compute_plan import computing, pick_device
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
-from distill.training.steps.epoch import ValidationResult, train_steps, validate
+from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.step import TrainingStep
 
@@ -214,10 +217,38 @@ def _train_epoch(run: Run) -> bool:
         run.step += 1
 
     try:
-        train_steps(step, loader, meter, run.device, run.config.seed, run.step, after_step, run.request.cancel_event)
+        train_steps(
+            step,
+            loader,
+            meter,
+            run.device,
+            run.config.seed,
+            run.step,
+            after_step,
+            run.request.cancel_event,
+            _prior_step(run),
+        )
     finally:
         run.non_finite_run = meter.non_finite_run
     return not run.request.cancel_event.is_set()
+
+
+def _prior_step(run: Run) -> PriorStep | None:
+    """Return what trains the prior within a step of the network; None where there is no prior."""
+    prior, data, schedule = run.prior, run.training_data, run.schedule
+    if prior is None:
+        return None
+    batches = data.train_loader.batch_sampler.batches_of(run.epoch)  # type: ignore[union-attr]
+
+    def step(number: int, objective: Objective, skipped: Tensor) -> Tensor:
+        assert objective.posterior is not None
+        prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
+        if number == 0 or (run.epoch == 0 and number.bit_count() == 1):
+            prior.fit()
+        rate = schedule(run.epoch * data.steps_per_epoch + number)
+        return prior.step(rate, lambda: run.speed.autocast(run.device))
+
+    return step
 
 
 def _take_step(run: Run, step: StepMetrics | VQStepMetrics) -> None:

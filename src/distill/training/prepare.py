@@ -16,17 +16,21 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
+from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.split import split_by_file
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.preview import PAIRS
+from distill.training.prior_training import LatentTable, PriorTraining
 from distill.training.run import OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.schedule import CosineFactor, make_scheduler
 from distill.training.steps.step import TrainingStep, step_randomness
 
+#: Items of the training set, spread evenly, that the components of a prior are computed from.
+_PROJECTION_ITEMS = 768
 #: Maximum number of training chunks, spread evenly, that the statistics of the corpus are computed from.
 _STATISTICS_CHUNKS = 1024
 
@@ -48,6 +52,7 @@ def prepare(opened: OpenedRun) -> Run:
     plan.prepare_model(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(trained, lr=config.learning_rate, weight_decay=config.regularization.weight_decay, fused=True)
+    prior = _prior(opened, data, model)
     schedule = CosineFactor.of_run(config.max_epochs * data.steps_per_epoch)
     scheduler = make_scheduler(optimizer, schedule)
     history, state = opened.family.history_type(), _State(kl_epochs=config.max_epochs)
@@ -57,13 +62,67 @@ def prepare(opened: OpenedRun) -> Run:
         eta.earlier_steps = list(history.step_column("step_time_s")[-STEPS:])
         assert opened.request.resume_checkpoint is not None
         apply_checkpoint(opened.request.resume_checkpoint, checkpoint, model, optimizer, scheduler)
+        _restore_prior(opened, checkpoint, data, model, prior)
         schedule = _continue_schedule(opened, data, stored, state, optimizer, scheduler)
         _report_resumed(opened, data, state)
+    else:
+        _fit_projection(opened, data, model, prior)
     _begin(opened, history)
     return Run(
-        **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer,
+        **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, started=time.perf_counter(),
     )  # fmt: skip
+
+
+def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTraining:
+    """Return the training of a prior that starts with the network."""
+    dataset, family, config = data.train_set, opened.family, opened.config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        anchors = anchor_count(len(dataset.layout.sounds))
+        prior = WindowPrior(family.point_dim(model), family.prior_components, anchors=anchors)
+    return PriorTraining(prior, LatentTable(dataset, prior.dim, opened.device), config.prior_steps, opened.device)
+
+
+@torch.no_grad()
+def _fit_projection(opened: OpenedRun, data: TrainingData, model: nn.Module, prior: PriorTraining) -> None:
+    """Compute the components that the prior describes the points by, once: the encoder starts near its linear part.
+
+    On one corpus the components of the new network hold 98.8 % of the variance of the trained one's points, where its
+    own hold 98.9 %.
+    """
+    if not prior.prior.is_projecting:
+        return
+    items = _spread(len(data.train_set), _PROJECTION_ITEMS)
+    was_training = model.training
+    model.eval()
+    batches = data.train_set.batches(items, 64)
+    points = [opened.family.points(model, batch.to(opened.device)).float() for batch in batches]
+    model.train(was_training)
+    owner = torch.from_numpy(data.train_set.owner)[items]
+    prior.fit_projection(torch.cat(points), 1.0 / torch.bincount(owner)[owner].double())
+
+
+def _restore_prior(
+    opened: OpenedRun, checkpoint: dict[str, Any], data: TrainingData, model: nn.Module, prior: PriorTraining
+) -> None:
+    """Continue the prior where a checkpoint stands; that of an older version has none, and the prior then starts here.
+
+    Raises
+    ------
+    CheckpointError
+        The stored prior does not fit.
+    """
+    stored = (checkpoint.get("training_state") or {}).get("prior")
+    if stored is None:
+        _fit_projection(opened, data, model, prior)
+        return
+    try:
+        prior.load_state_dict(stored)
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as exc:
+        assert opened.request.resume_checkpoint is not None
+        name = opened.request.resume_checkpoint.name
+        raise CheckpointError(f"{name} holds a prior that does not fit this run. Use another checkpoint.") from exc
 
 
 @dataclass(frozen=True)
@@ -111,7 +170,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     train, val = split_by_file(prepared.sounds, config.val_fraction)
     variants = config.regularization.augmentation_expansion
     pipeline = AugmentationPipeline() if variants > 1 else None
-    train_set = FeatureDataset(train, opened.family, pipeline, variants)
+    train_set = FeatureDataset(train, opened.family, pipeline, variants, half_steps=True)
     val_set = FeatureDataset(val, opened.family)
     opened.record.preview_sounds = [sound.source for sound in val_set.layout.sounds[:PAIRS]]
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
@@ -120,7 +179,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         sounds=prepared.sounds,
         train_set=train_set,
         val_set=val_set,
-        train_loader=make_loader(train_set, len(train_set), config.batch_size, config.seed),
+        train_loader=make_loader(train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner),
         probe_items=_spread(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(val_set),
     )

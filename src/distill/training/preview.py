@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from distill.audio.complex_spectrogram import ComplexSpectrogram
     from distill.audio.spectrogram import AudioSpectrogram
     from distill.models.families.family import ModelFamily
+    from distill.models.priors.window_prior import WindowPrior
 
 #: Seed of the latents of all previews.
 PREVIEW_SEED = 0
@@ -45,21 +46,30 @@ def _write(path: Path, waveform: "Tensor", sample_rate: int) -> Path:
 
 
 def write_samples(
-    family: "ModelFamily", model: "nn.Module", folder: Path, epoch: int, count: int, sample_rate: int = SAMPLE_RATE
+    family: "ModelFamily",
+    model: "nn.Module",
+    folder: Path,
+    epoch: int,
+    count: int,
+    sample_rate: int = SAMPLE_RATE,
+    prior: "WindowPrior | None" = None,
 ) -> Iterator[Path]:
     """Write new sounds, ``preview_epoch0020_00.wav`` and on, and yield each path; none if the family cannot sample.
 
-    The network is left in the mode in which it was.
+    The network is left in the mode in which it was.  Without a prior the points are drawn from the standard normal.
 
     Raises
     ------
     OSError
         A file cannot be written.
     """
+    from distill.models.sound_parts import draw_points
+
     with _evaluating(model):
-        features = family.sample(model, count, PREVIEW_SEED)
-    if features is None:
-        return
+        points = draw_points(family, model, prior, count, PREVIEW_SEED)
+        if points is None:
+            return
+        features = family.from_points(model, points)
     chunk = round(family.config.chunk_duration_s * family.spectrogram_config.sample_rate)
     fits = family.spectrogram_config.frames(chunk) == features.shape[-1]
     for n in range(count):

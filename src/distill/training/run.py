@@ -40,6 +40,7 @@ from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.background_writer import BackgroundWriter
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
+from distill.training.prior_training import PriorTraining
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.schedule import CosineFactor
 
@@ -178,6 +179,7 @@ class Run(OpenedRun):
     model: nn.Module
     speed: ComputePlan
     optimizer: AdamW
+    prior: PriorTraining | None
     scheduler: LambdaLR
     schedule: CosineFactor
     history: AnyHistory

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import SpectrogramConfig
+from distill.audio.spectrogram import KnownSamples, SpectrogramConfig
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,
@@ -35,10 +35,14 @@ class Objective:
         Named loss terms (scalars); the loop sums them with the family's weights.
     detail
         Tensors that the family wants back in `ModelFamily.step_event` or `ModelFamily.validation_figures`, or None.
+    posterior
+        Mean ``[B, P]`` and variance ``[B, P]`` (None: points) of the latents of a training batch, detached: the data
+        of the prior.  None in validation.
     """
 
     terms: Mapping[str, Tensor]
     detail: Any = None
+    posterior: tuple[Tensor, Tensor | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,14 +154,21 @@ class ModelFamily(Protocol):
     def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a model file of this family holds beside the common keys, from its checkpoint."""
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return features of ``count`` new sounds, the same for the same seed, or None where the model cannot.
+    @property
+    def prior_components(self) -> int | None:
+        """Principal components of the points that the prior describes; None for the points themselves."""
 
-        ``temperature`` (1: as trained) says how far the draw strays: less gives more typical sounds, more odder ones.
-        """
+    def point_dim(self, model: nn.Module) -> int:
+        """Return P, numbers in a point."""
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the points ``[B, P]`` that features ``[B, C, F, T]`` are encoded to."""
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the features that points ``[B, P]`` are decoded to; `reconstruct` goes through them."""
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return features that went through the latent or the codes, and nothing else of the input."""
 
-    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
-        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``."""
+    def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
+        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``; they have the ``known`` samples."""
