@@ -244,23 +244,38 @@ def set_stars(sounds: Sequence[GeneratedEntry], starred: bool) -> None:
         raise DistillError(f"The star cannot be kept ({exc.strerror or exc}).") from exc
 
 
-def remove(sounds: Sequence[GeneratedEntry]) -> tuple[Removed, ...]:
-    """Take sounds off the list and move their files to the trash; return what `bring_back` needs.
+def remove(
+    sounds: Sequence[GeneratedEntry], trash: Callable[[Path], Path | None] = move_to_trash
+) -> tuple[tuple[Removed, ...], DistillError | None]:
+    """Take sounds off the list and move their files to the trash.
 
-    Raises
-    ------
-    DistillError
-        A file cannot be moved; it and those after it stay on the list.
+    Parameters
+    ----------
+    sounds
+        What to remove, in this order.
+    trash
+        Moves a file and returns its new path if known.
+
+    Returns
+    -------
+    tuple
+        What `bring_back` needs for the sounds that were removed, and the error that ended the removal, or None.  The
+        sound that failed and those after it stay on the list.
     """
-    removed = []
+    removed: list[Removed] = []
     for sound in sounds:
+        in_trash = None
         try:
-            in_trash = move_to_trash(sound.path) if sound.path.exists() else None
+            in_trash = trash(sound.path) if sound.path.exists() else None
             GeneratedHistory().forget(sound.recipe)
         except OSError as exc:
-            raise DistillError(f"{sound.path.name} cannot be moved to the trash ({exc.strerror or exc}).") from exc
+            if in_trash is not None:  # moved, but still on the list: back to where the list says that it is
+                with suppress(OSError):
+                    restore_from_trash(in_trash, sound.path)
+            reason = f"{sound.path.name} cannot be moved to the trash ({exc.strerror or exc})."
+            return tuple(removed), DistillError(reason)
         removed.append(Removed(sound, in_trash))
-    return tuple(removed)
+    return tuple(removed), None
 
 
 def bring_back(removed: Sequence[Removed]) -> None:

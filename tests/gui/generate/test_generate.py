@@ -65,7 +65,7 @@ def await_sounds(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
 
 
 def files(panel: GeneratePanel) -> list[Path]:
-    return [sound.path for sound in panel.made.table.sounds]
+    return [sound.path for sound in panel.made.table.items]
 
 
 def drop(panel: GeneratePanel, paths: list[Path]) -> bool:
@@ -104,11 +104,11 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
 
     before = soundfile.read(made[0])[0]
     made[0].unlink()
-    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    panel.made.remaking_requested.emit(panel.made.table.items[0])
     qtbot.waitUntil(made[0].exists, timeout=PATIENCE)
     await_sounds(panel, qtbot, 3)
     assert np.array_equal(soundfile.read(made[0])[0], before)
-    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    panel.made.remaking_requested.emit(panel.made.table.items[0])
     await_sounds(panel, qtbot, 4)  # beside one that is there comes a second one
     assert files(panel)[0].name == "Tones_seed7_00 (2).wav"
     assert files(panel)[0].read_bytes() != b""
@@ -137,7 +137,7 @@ def test_everything_by_keyboard(window: MainWindow, panel: GeneratePanel, device
     QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
     assert panel.made.filtered.rowCount() == 1
     QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
-    panel.made.go_to(panel.made.table.sounds[1].recipe.id)
+    panel.made.go_to(panel.made.table.items[1].recipe.id)
     QTest.keyClick(view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: not second.exists() and "in the trash" in window.notices.text(), timeout=PATIENCE)
     assert files(panel) == [first]
@@ -161,7 +161,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert files(panel)[0].name == "ten-seconds_through_Tones_100.wav"
     target = tmp_path / "out"
     target.mkdir()
-    panel.made.go_to(panel.made.table.sounds[0].recipe.id)
+    panel.made.go_to(panel.made.table.items[0].recipe.id)
     for name in ("ten-seconds_through_Tones_100.flac", "ten-seconds_through_Tones_100 (2).flac"):
         QTest.mouseClick(panel.made.export, Qt.MouseButton.LeftButton)
         dialog = window.findChild(QDialog, "exportDialog")
@@ -177,7 +177,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     audio, rate = soundfile.read(target / name)
     assert (rate, len(audio)) == (48_000, len(sound))
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()
-    assert read_recipe(target / name) == panel.made.table.sounds[0].recipe
+    assert read_recipe(target / name) == panel.made.table.items[0].recipe
     assert window.making.choices.options.format == "flac24"
 
 
@@ -193,7 +193,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
     expected = ["z_through_Tones_100.wav", "b_through_Tones_100.wav"]
     assert [path.name for path in files(panel)] == expected
     assert [sound.path.name for sound in GeneratedHistory().list()] == expected
-    told = [sound.recipe for sound in panel.made.table.sounds]
+    told = [sound.recipe for sound in panel.made.table.items]
     assert [(one.number, one.count) for one in told] == [(0, 3), (1, 3)]
     assert [read_recipe(path) for path in files(panel)] == told
 
@@ -201,7 +201,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
 def test_mp3_has_no_96_khz(window: MainWindow, panel: GeneratePanel, qtbot: QtBot, device: FakeDevice) -> None:
     panel.new.count.setValue(1)
     make(panel, qtbot, 1)
-    panel.made.exporting_requested.emit(list(panel.made.table.sounds))
+    panel.made.exporting_requested.emit(list(panel.made.table.items))
     dialog = window.findChild(QDialog, "exportDialog")
     assert dialog is not None
     kind, rate = dialog.format, dialog.rate  # type: ignore[attr-defined]
@@ -244,7 +244,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     make(panel, qtbot, 1)  # the one that can be used
     qtbot.waitUntil(lambda: window.notices.text().startswith("One sound cannot be used: bad.wav"), timeout=PATIENCE)
     good.unlink()
-    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    panel.made.remaking_requested.emit(panel.made.table.items[0])
     qtbot.waitUntil(lambda: "cannot be used again" in window.notices.text(), timeout=PATIENCE)
     qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     assert panel.entry is not None

@@ -10,11 +10,12 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from distill.generation.service import ListedSound
-from distill.gui.generate.history_model import GENERATED_ROLE, FilteredHistory, HistoryModel
+from distill.gui.generate.history_model import FilteredHistory, HistoryModel
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.search_field import SearchField
 from distill.gui.widgets.waveform import Thumbnails
@@ -23,8 +24,6 @@ from distill.gui.widgets.waveform import Thumbnails
 class HistoryPanel(Panel):
     """Lists the made sounds.  It reads no history and writes none."""
 
-    playing_requested = Signal(object)  # Path
-    starring_requested = Signal(object)  # list of ListedSound
     remaking_requested = Signal(object)  # ListedSound
     #: The settings that a sound was made with are to be used again.
     settings_requested = Signal(object)  # ListedSound
@@ -33,7 +32,6 @@ class HistoryPanel(Panel):
     reveal_requested = Signal(object)  # Path
     exporting_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal(object)  # list of ListedSound
-    undo_requested = Signal()
     #: Other sounds are chosen than before, or none.
     chosen_changed = Signal(object)  # list of Path
 
@@ -51,9 +49,6 @@ class HistoryPanel(Panel):
         self._is_busy = False
         self._make_tools()
         self._lay_out()
-        self.view.playing_requested.connect(self.playing_requested)
-        self.view.starring_requested.connect(self.starring_requested)
-        self.view.undo_requested.connect(self.undo_requested)
         self.view.deleting_requested.connect(lambda: self._with_chosen(self.deleting_requested))
         self.view.exporting_requested.connect(lambda: self._with_chosen(self.exporting_requested))
         self.view.copying_requested.connect(self.copy_chosen)
@@ -67,8 +62,8 @@ class HistoryPanel(Panel):
 
     def show_sounds(self, sounds: Sequence[ListedSound]) -> None:
         """Show the history; the row under the cursor stays the one."""
-        current = self.view.currentIndex().data(GENERATED_ROLE)
-        self.table.set_sounds(sounds)
+        current = self.view.currentIndex().data(ITEM_ROLE)
+        self.table.set_items(sounds)
         self.thumbnails.prefetch([s.path for s in sounds[:200] if s.seconds is not None])
         if isinstance(current, ListedSound) and not self.view.currentIndex().isValid():
             self.go_to(current.recipe.id)
@@ -187,8 +182,8 @@ class HistoryPanel(Panel):
         star = self.tr("Take the star away") if all_starred else self.tr("Star")
         paths = [s.path for s in sounds if s.seconds is not None]
         rows: tuple[tuple[str, str, str, bool, Any], ...] = (
-            ("play", self.tr("Play"), "Space", one, partial(self.playing_requested.emit, first.path)),
-            ("star", star, "S", True, partial(self.starring_requested.emit, sounds)),
+            ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
+            ("star", star, "S", True, partial(self.view.starring_requested.emit, sounds)),
             ("", "", "", True, None),
             ("again", self.tr("Make again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),
@@ -223,7 +218,7 @@ class HistoryPanel(Panel):
             self._chosen = chosen
             self.chosen_changed.emit(chosen)
         self.filter.setEnabled(bool(count))
-        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.sounds))
+        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.items))
         whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
         shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
         self.detail.setText(shown if count else "")

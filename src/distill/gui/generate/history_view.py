@@ -6,10 +6,11 @@ from PySide6.QtWidgets import QAbstractItemView
 
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
-from distill.gui.generate.history_model import GENERATED_ROLE, HEARD_ROLE, FilteredHistory
+from distill.gui.generate.history_model import FilteredHistory
 from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import PaintedRows
 from distill.gui.widgets.waveform import Thumbnails
 
@@ -41,7 +42,7 @@ class HistoryView(PaintedRows):
     def chosen_sounds(self) -> list[ListedSound]:
         """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
         chosen = sorted(self.selectedIndexes(), key=lambda index: index.row())
-        return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(GENERATED_ROLE), ListedSound)]
+        return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(ITEM_ROLE), ListedSound)]
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
@@ -69,7 +70,7 @@ class HistoryView(PaintedRows):
         """Play, star, copy, export, delete, undo, or walk and play."""
         asked = self._action_of(event)
         if asked == "play":
-            self._hearing.take_space(event, bool(self.currentIndex().data(HEARD_ROLE)))
+            self._hearing.take_space(event, bool(self.currentIndex().data(MARKED_ROLE)))
             return
         if asked:
             if not event.isAutoRepeat():
@@ -133,7 +134,7 @@ class HistoryView(PaintedRows):
     def _starred_at(self, event: QMouseEvent) -> ListedSound | None:
         position = event.position().toPoint()
         index = self.indexAt(position)
-        sound = index.data(GENERATED_ROLE)
+        sound = index.data(ITEM_ROLE)
         is_plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
         is_star = is_plain and star_target(self.visualRect(index)).contains(position)
         return sound if is_star and isinstance(sound, ListedSound) else None
@@ -153,6 +154,6 @@ class HistoryView(PaintedRows):
     # Playing.
 
     def _on_requested(self, index: QModelIndex) -> None:
-        sound = index.data(GENERATED_ROLE)
+        sound = index.data(ITEM_ROLE)
         if isinstance(sound, ListedSound):
             self.playing_requested.emit(sound.path)

@@ -1,5 +1,6 @@
-"""Between the panel that makes sound and the models: making, keeping, playing, exporting."""
+"""Carries out what the panel of generated sounds requests: generating, storing, playing, exporting."""
 
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -28,9 +29,10 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
-from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
@@ -38,11 +40,16 @@ from distill.settings import WindowSettings
 #: Topics of the notices about making, about the list of what was made, and about exports.
 TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
 
+#: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
+TRASH_NAME = "Deleted sounds"
+
+log = logging.getLogger(__name__)
+
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 
 class GeneratePresenter(QObject, WindowPart):
-    """Carries out what the panel asks for."""
+    """Carries out what the panel requests."""
 
     def __init__(
         self,
@@ -60,6 +67,7 @@ class GeneratePresenter(QObject, WindowPart):
         self._keeping: BackgroundTask | None = None
         self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # what is to be done with the list, in order
         self._removed: list[tuple[Removed, ...]] = []
+        self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
         self._wants_first = False  # the first sound of those under way is to be heard
         self._is_closed = False
         self.choices = ExportChoices()
@@ -69,14 +77,14 @@ class GeneratePresenter(QObject, WindowPart):
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.refresh)
-        made.playing_requested.connect(self._on_playing_requested)
-        made.starring_requested.connect(self._on_starring_requested)
+        made.view.playing_requested.connect(playing.play)
+        made.view.starring_requested.connect(self._on_starring_requested)
         made.remaking_requested.connect(self._on_remaking_requested)
         made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         made.reveal_requested.connect(reveal)
         made.exporting_requested.connect(self._on_exporting_requested)
         made.deleting_requested.connect(self._on_deleting_requested)
-        made.undo_requested.connect(self.undo)
+        made.view.undo_requested.connect(self.undo)
         self._browser = browser
         browser.view.selectionModel().selectionChanged.connect(self._show_selected)
         browser.table.modelReset.connect(self._show_selected)
@@ -95,16 +103,19 @@ class GeneratePresenter(QObject, WindowPart):
         settings.making = {**self.panel.settings(), **self.choices.to_dict()}
 
     def close(self) -> None:
-        """End what runs; what was asked of the list is still done."""
+        """End what runs, and carry out the pending changes of the list.  Never raises: a failure is logged."""
         self._is_closed = True
         self.panel.made.thumbnails.close()
         self.cancel()
         if self._keeping is not None:
             self._keeping.wait()
         end_tasks(self)
-        for work, _done in self._waiting:
-            work(lambda _value: None, threading.Event())
-        self._waiting.clear()
+        while self._waiting:
+            work, _done = self._waiting.pop(0)
+            try:
+                work(lambda _value: None, threading.Event())
+            except Exception:  # border: the other changes are still carried out, and the window still closes
+                log.exception("The list of generated sounds was not changed while closing")
 
     # Making.
 
@@ -197,8 +208,10 @@ class GeneratePresenter(QObject, WindowPart):
         self._keep(lambda _notify, _cancel: service.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
-        """Bring back what was deleted last."""
-        if self._removed:
+        """Bring back what was deleted last, also if the deletion is still under way."""
+        if self._removing > self._undoing:
+            self._undoing += 1
+        elif self._removed:
             removed = self._removed.pop()
             self._notices.forget(LIST_TOPIC)
             self._keep(lambda _notify, _cancel: service.bring_back(removed))
@@ -213,10 +226,18 @@ class GeneratePresenter(QObject, WindowPart):
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
+        self._removing += 1
         self.panel.made.table.remove([s.recipe.id for s in sounds])
-        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds]), self._on_removed)
+        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds], _to_trash), self._on_removed)
 
-    def _on_removed(self, removed: tuple[Removed, ...]) -> None:
+    def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
+        removed, error = outcome
+        self._removing -= 1
+        if error is not None:
+            self._on_keeping_failed(error)
+        if not removed:
+            self._undoing = min(self._undoing, self._removing)
+            return
         self._removed.append(removed)
         name = removed[0].sound.path.name
         text = (
@@ -224,7 +245,13 @@ class GeneratePresenter(QObject, WindowPart):
             if len(removed) == 1
             else self.tr("{0} sounds are in the trash now.").format(len(removed))
         )
-        self._notices.notify(LIST_TOPIC, text, "info", NoticeAction(self.tr("Undo"), self.undo))
+        level: Level = "info"
+        if error is not None:
+            text, level = f"{error} {text}", "error"
+        self._notices.notify(LIST_TOPIC, text, level, NoticeAction(self.tr("Undo"), self.undo))
+        if self._undoing > self._removing:
+            self._undoing -= 1
+            self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
         if not self._waiting:  # else the list is about to be another one
@@ -252,13 +279,10 @@ class GeneratePresenter(QObject, WindowPart):
         self._keep_on()
 
     def _on_keeping_failed(self, error: Exception) -> None:
-        self._notify(LIST_TOPIC, error)
-        self.refresh()  # the list shows what is so, not what was wished
+        self._notices.notify_error(LIST_TOPIC, error)
+        self.refresh()  # the list shows the stored state again
 
     # Playing.
-
-    def _on_playing_requested(self, path: Path) -> None:
-        self._playing.play(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
         self.panel.made.show_playing(status.path if status.state is PlayerState.PLAYING else None)
@@ -277,7 +301,7 @@ class GeneratePresenter(QObject, WindowPart):
         task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
-        task.failed.connect(lambda error: self._notify(EXPORT_TOPIC, error))
+        task.failed.connect(lambda error: self._notices.notify_error(EXPORT_TOPIC, error))
         task.start()
 
     def _on_exported(self, files: list[Path]) -> None:
@@ -290,9 +314,8 @@ class GeneratePresenter(QObject, WindowPart):
             self._notices.notify(EXPORT_TOPIC, text, "info")
 
     def _on_failed(self, error: Exception) -> None:
-        self._notify(TOPIC, error)
+        self._notices.notify_error(TOPIC, error)
 
-    def _notify(self, topic: str, error: Exception) -> None:
-        if not isinstance(error, (DistillError, OSError, ImportError)):
-            raise error  # a bug: reported as one
-        self._notices.notify(topic, str(error), "error")
+
+def _to_trash(path: Path) -> Path | None:
+    return move_to_trash(path, path.parent / TRASH_NAME)

@@ -1,8 +1,6 @@
-"""All that is known of one model, what the user says of it, and what it sounds like."""
+"""The page of one model: its facts, name, tags and notes, and sounds to hear it by."""
 
-from datetime import datetime
-
-from PySide6.QtCore import QDateTime, QEvent, QLocale, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -26,19 +24,19 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.text import format_seconds
+from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip
 from distill.gui.widgets.waveform import Thumbnails
 from distill.library.model_entry import ModelEntry
 
-#: How long after the last letter notes are kept.
+#: Milliseconds from the last key until notes are stored.
 _REST_MILLISECONDS = 1000
 
-#: From the top of a field to its text, where the label beside it begins.
+#: Pixels from the top of a field to its text, so that the label beside it is aligned.
 _FIELD_TOP = 7
 
 
 class Notes(QPlainTextEdit):
-    """The user's notes, kept when the field is left and when the typing rests."""
+    """The user's notes, stored when the field loses the focus and when typing pauses."""
 
     written = Signal()
 
@@ -49,17 +47,17 @@ class Notes(QPlainTextEdit):
         self.textChanged.connect(self._rest.start)
 
     def settle(self) -> None:
-        """Forget that something was typed."""
+        """Cancel the pending signal."""
         self._rest.stop()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Tell that the typing has ended."""
+        """Emit `written` when the focus leaves."""
         super().focusOutEvent(event)
         self.written.emit()
 
 
 class ModelDetail(Panel):
-    """Shows a model; says what the user wants to change of it."""
+    """Shows a model and emits what the user changes."""
 
     renamed = Signal(object, str)  # ModelEntry, name
     starred = Signal(object, bool)
@@ -134,8 +132,15 @@ class ModelDetail(Panel):
         if not is_same:
             self.area.verticalScrollBar().setValue(0)
 
+    def show_unsaved_notes(self, notes: str) -> None:
+        """Show notes that could not be stored; the next `commit` requests them again."""
+        if not self.notes.hasFocus():
+            self.notes.setPlainText(notes)
+            self.notes.settle()
+        self.notes.document().setModified(True)
+
     def commit(self) -> None:
-        """Tell of what was typed and not told yet."""
+        """Request what was typed and not requested yet."""
         self._on_named()
         self._on_tagged()
         self._on_noted()
@@ -152,8 +157,7 @@ class ModelDetail(Panel):
         field = QLineEdit()
         field.setObjectName("modelName")
         field.setAccessibleName(self.tr("Name of the model"))
-        field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its id."))
-        field.setToolTip(self.tr("Another name for the model; its file keeps its own."))
+        field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its name."))
         field.setMaxLength(200)
         field.editingFinished.connect(self._on_named)
         return field
@@ -282,10 +286,10 @@ class ModelDetail(Panel):
             losses.append(self.tr("{0:.4g} on held-out sounds").format(facts.val_loss))
         if facts.train_loss is not None:
             losses.append(self.tr("{0:.4g} on the sounds it learnt from").format(facts.train_loss))
-        size = QLocale().formattedDataSize(entry.file_bytes)
+        size = format_bytes(entry.file_bytes)
         texts = {
             "family": family_label(entry),
-            "trained": _long_date(facts.trained or facts.saved),
+            "trained": format_date(facts.trained or facts.saved),
             "sounds": self._sounds_text(entry),
             "epochs": str(facts.epochs) if facts.epochs else "",
             "loss": "\n".join(losses),
@@ -295,13 +299,13 @@ class ModelDetail(Panel):
         for key, text in texts.items():
             self._values[key].setText(text)
             self.facts.setRowVisible(self._values[key], bool(text))
-        self._values["file"].setToolTip(str(entry.path))
+        self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
     def _sounds_text(self, entry: ModelEntry) -> str:
         facts = entry.facts
         if not facts.sounds:
             return ""
-        count = self.tr("1 sound") if facts.sounds == 1 else self.tr("{0} sounds").format(facts.sounds)
+        count = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
         named = self.tr("{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
         return f"{named}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else named
 
@@ -355,11 +359,3 @@ def _field_label(text: str) -> QLabel:
     label.setObjectName("fieldLabel")
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
     return label
-
-
-def _long_date(written: str) -> str:
-    try:
-        seconds = int(datetime.fromisoformat(written).astimezone().timestamp())
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return QLocale().toString(QDateTime.fromSecsSinceEpoch(seconds), QLocale.FormatType.ShortFormat)

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QS
 
 from distill.config.catalog import FAMILIES
 from distill.gui.library.delegate import ModelDelegate
-from distill.gui.library.model import ENTRY_ROLE, ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.library.model import ModelFilter, ModelRows, ModelTable, Order
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.rows import RowAction, RowView
 from distill.library.model_entry import ModelEntry
@@ -26,7 +27,7 @@ class ModelView(RowView):
     hear_requested = Signal()
 
     def __init__(self, model: ModelRows) -> None:
-        super().__init__("model", model, ENTRY_ROLE)
+        super().__init__("model", model, ITEM_ROLE)
         self.setItemDelegate(ModelDelegate(self))
 
     def key_group(self) -> KeyGroup:
@@ -97,7 +98,7 @@ class ModelList(Panel):
     def show_entries(self, entries: Sequence[ModelEntry]) -> None:
         """Show what the library holds; the chosen model stays chosen."""
         row, had_no_row = self.view.currentIndex().row(), not self.table.rowCount()
-        self.table.set_entries(entries)
+        self.table.set_items(entries)
         self._is_read = True
         if not self.view.currentIndex().isValid() and self.rows.rowCount():  # at first, and when it was deleted
             self._choose(min(max(row, 0), self.rows.rowCount() - 1))
