@@ -18,7 +18,7 @@ from distill.generation.service import ListedSound
 from distill.gui.generate import presenter
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets import trash
-from distill.gui.widgets.trash import move_to_trash
+from distill.gui.widgets.desktop import move_to_trash
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_library import ModelLibrary

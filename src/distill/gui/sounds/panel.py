@@ -13,8 +13,7 @@ from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.search_field import SearchField
+from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import format_seconds
 from distill.gui.widgets.waveform import Thumbnails
 

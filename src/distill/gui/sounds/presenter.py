@@ -17,9 +17,9 @@ from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import reveal
 from distill.gui.widgets.text import format_seconds
 from distill.settings import WindowSettings
 from distill.training.data.split import split_by_file
