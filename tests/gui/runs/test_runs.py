@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QListView, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.gui.engine.bridge import RunState
-from distill.gui.runs import presenter
+from distill.gui.widgets import desktop
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.summary import RunSummary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.training.test_training import await_state, button, click, eta, start
@@ -201,7 +202,7 @@ class TestList:
                 trash.append(Path(shutil.move(path, tmp_path / "trash")))
                 return True
 
-        monkeypatch.setattr(presenter, "QFile", Trash)
+        monkeypatch.setattr(desktop, "QFile", Trash)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         click_row(window, 0)
@@ -245,7 +246,7 @@ class TestList:
             def moveToTrash(_path: str) -> bool:
                 return False
 
-        monkeypatch.setattr(presenter, "QFile", NoTrash)
+        monkeypatch.setattr(desktop, "QFile", NoTrash)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         view(window).setCurrentIndex(view(window).model().index(0, 0))
@@ -344,3 +345,15 @@ def test_a_run_survives_the_death_of_the_program(
     assert [e.epoch for e in window.runs.bridge.history.epochs][:before] == list(range(before))
     qtbot.waitUntil(lambda: "paused" in said(window))
     close(qtbot, window)
+
+
+def test_names_in_tooltips_are_no_markup(window: MainWindow) -> None:
+    name = "<b>kick</b> & <img src=x>"
+    run = RunSummary(Path("/runs/<i>odd</i>"), "odd status", name, problem="<u>damaged</u>")
+    window.run_list.show_runs([run])
+    tip = window.run_list.table.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    document = QTextDocument()
+    document.setHtml(tip)
+    for text in (name, "<u>damaged</u>", "<i>odd</i>"):
+        assert text in document.toPlainText()
+    assert "unreadable" in window.run_list.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
