@@ -95,7 +95,7 @@ def append_history(run: Run) -> None:
 
 
 def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
-    """Write the previews of an epoch, until ``cancel_event`` is set.  One that fails is reported, the rest written."""
+    """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
     for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}", cancel_event):
         run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
 

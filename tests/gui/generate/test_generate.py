@@ -1,5 +1,7 @@
 """Making sound in the window: new sounds, transformed sounds, the list of what was made, and exports."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_file import write_wav
+from distill.generation import generated_sound
+from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history import GeneratedHistory, generated_dir
-from distill.generation.recipe import read_recipe
+from distill.generation.recipe import NEW, Recipe, read_recipe
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.pages import MODELS
@@ -22,6 +26,7 @@ from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.families.vqvae import VQVAEFamily
+from distill.models.inference import OpenModel
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from distill.training import VQVAEConfig
@@ -56,6 +61,7 @@ def panel(window: MainWindow, model_file: Path, qtbot: QtBot) -> GeneratePanel:
 
 
 def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
+    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     await_sounds(panel, qtbot, expected)
 
@@ -226,12 +232,58 @@ def test_cancelling_keeps_what_is_ready(
     assert not panel.make.isEnabled()
     assert panel.foot.progress.isVisible()
     assert panel.foot.doing.text() != ""
+    qtbot.waitUntil(lambda: not panel.cancel._is_settling(), timeout=PATIENCE)
     QTest.keyClick(panel.cancel, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: panel.make.isEnabled(), timeout=PATIENCE)
+    assert panel.make.isEnabled(), "at once: the task ends in the background"
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.made.table.rowCount() < 64
     assert not panel.foot.progress.isVisible()
     assert window.focusWidget() is panel.make
+
+
+def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
+    window: MainWindow, panel: GeneratePanel, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the model computes a batch, which it cannot leave; what comes after the cancel is dropped."""
+    go_on = threading.Event()
+
+    def make_slowly(model: OpenModel, _file: Path, count: int, seed: int, *_rest: object) -> Iterator[GeneratedSound]:
+        for number in range(count):
+            if number == 2:
+                go_on.wait(30)  # in the middle of a batch
+            recipe = Recipe(NEW, model.metadata.model_id, "Tones", seed=seed, count=count, number=number)
+            yield GeneratedSound(tone(number, 0.05), recipe)
+
+    monkeypatch.setattr(generated_sound, "make_new", make_slowly)
+    panel.new.count.setValue(999)
+    panel.make.click()
+    qtbot.waitUntil(lambda: panel.made.table.rowCount() == 2, timeout=PATIENCE)
+    assert panel.foot.doing.text() == "2 of 999 ready"
+    assert panel.foot.progress.value() == 2
+    panel.cancel.click()
+    assert panel.make.isEnabled()
+    assert not panel.foot.progress.isVisible()
+    panel.new.count.setValue(1)
+    panel.make.click()  # waits for the one before
+    go_on.set()
+    await_sounds(panel, qtbot, 3)
+    qtbot.wait(200)
+    assert sorted(files(panel)) == sorted(generated_dir().glob("*.wav"))
+    assert len(files(panel)) == 3
+
+
+def test_a_double_click_presses_one_button_only(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    """Cancel takes the place of the button, under the cursor: the second click must not cancel."""
+    panel.new.count.setValue(1)
+    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
+    assert panel.cancel.isVisible()
+    QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    assert panel.cancel.isVisible(), "it goes on"
+    await_sounds(panel, qtbot, 1)
+    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)  # meant for Cancel, which has just gone
+    assert panel.make.isVisible()
 
 
 def test_what_cannot_be_made_is_told_in_a_sentence(
@@ -252,6 +304,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     panel.modes[0].click()
     panel.show_model(panel.entry)
     window.making.panel.model_changed.emit(panel.entry)
+    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
     assert panel.made.table.rowCount() == 1

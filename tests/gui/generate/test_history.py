@@ -88,24 +88,24 @@ def test_use_selected_takes_what_is_seen_to_be_chosen(
     transform, view = panel.transform, panel.made.view
     QTest.mouseClick(panel.modes[1], Qt.MouseButton.LeftButton)
     assert not transform.use.isEnabled()
-    assert "none are" in transform.use.toolTip()
+    assert "first" in transform.use.toolTip()
 
     loaded.pages.open_page(TRAINING)
     loaded.browser.view.selectAll()
     trained_on = [row.path for row in loaded.browser.view.selected_rows() if row.entry is not None]
     assert len(trained_on) > 1
     loaded.pages.open_page(MODELS)
-    assert "Training page" in transform.use.toolTip()
+    assert "training sound" in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == trained_on
 
     view.setCurrentIndex(panel.made.filtered.index(1, 0))
-    assert transform.use.toolTip().startswith("Take the sound that is chosen under Made sounds")
+    assert "Uses the selected generated sound" in transform.use.toolTip()
     assert files[1].name in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:2]
     view.selectionModel().select(panel.made.filtered.index(2, 0), Rows.Select)
-    assert "2 sounds" in transform.use.toolTip()
+    assert "2 selected generated sounds" in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:]
 

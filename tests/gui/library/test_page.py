@@ -340,7 +340,7 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     choose(window, "Heard")
     probes = window.models_page.detail.probes
     qtbot.waitUntil(lambda: len(probes.rows) == 3, timeout=10_000)
-    assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "By the model 1"]
+    assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "Copy 1"]
     assert all("epoch0003" in row.probe.path.name for row in probes.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)

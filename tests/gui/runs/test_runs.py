@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.gui.engine.bridge import RunState
+from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunFolder, RunRecord

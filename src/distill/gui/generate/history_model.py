@@ -89,7 +89,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             MORPHED: self.tr("morph, step {0} of {1}").format(recipe.number + 1, recipe.count),
             EXTENDED: self.tr("extended by {0:g} s").format(recipe.seconds),
             REPAINTED: self.tr("repainted, {0:g} to {1:g} s").format(recipe.start, recipe.end),
-        }.get(recipe.kind, self.tr("reconstructed"))
+        }.get(recipe.kind, self.tr("copy"))
         length = self.tr("file is gone") if sound.seconds is None else format_seconds(sound.seconds)
         return [length, how, recipe.model_name or recipe.model_id[:8], format_date(recipe.made)]
 

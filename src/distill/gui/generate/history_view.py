@@ -1,4 +1,4 @@
-"""The list of made sounds as one works with it: click, keys, stars, dragging out."""
+"""The list of generated sounds: clicks, keys, stars and dragging."""
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
@@ -18,10 +18,10 @@ _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.K
 
 
 class HistoryView(PaintedRows):
-    """Rows of made sounds: a click, Space, Enter and walking with the arrow keys play, and rows can be dragged out."""
+    """Rows of generated sounds.  A click, Space, Enter and the arrow keys play; rows can be dragged out."""
 
     playing_requested = Signal(object)  # Path
-    #: Star these; or, where all are starred, take their stars away.
+    #: Star these, or remove their stars if all are starred.
     starring_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal()
     undo_requested = Signal()
@@ -31,9 +31,9 @@ class HistoryView(PaintedRows):
 
     def __init__(self, model: FilteredHistory, thumbnails: Thumbnails) -> None:
         super().__init__(model)
-        self.setObjectName("madeList")
-        self.setAccessibleName(self.tr("Made sounds"))
-        self.setToolTip(self.tr("What models have made. Click or press Space to hear one; drag it out to use it."))
+        self.setObjectName("generatedList")
+        self.setAccessibleName(self.tr("Generated sounds"))
+        self.setToolTip(self.tr("Click or press Space to hear a sound; drag it out to use it."))
         self.setItemDelegate(HistoryDelegate(thumbnails, self))
         set_up_sounds(self)
         self._hearing = Audition(self)
@@ -49,13 +49,13 @@ class HistoryView(PaintedRows):
         entries = (
             (("Space",), self.tr("Play or stop")),
             (("Return",), self.tr("Play from the start")),
-            (("S",), self.tr("Star, or take the star away")),
+            (("S",), self.tr("Star, or remove the star")),
             (("Ctrl+C",), self.tr("Copy the files")),
             (("Ctrl+E",), self.tr("Export")),
             (("Del",), self.tr("Move to the trash")),
-            (("Ctrl+Z",), self.tr("Take back out of the trash")),
+            (("Ctrl+Z",), self.tr("Undo moving to the trash")),
         )
-        return KeyGroup(self.tr("Made sounds"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
+        return KeyGroup(self.tr("Generated sounds"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
 
     # Keys.
 

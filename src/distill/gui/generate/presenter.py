@@ -36,7 +36,7 @@ from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
-#: Topics of the notices about making, about the list of what was made, and about exports.
+#: Topics of the notices about generating, about the list of generated sounds, and about exports.
 TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
 
 #: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
@@ -64,10 +64,11 @@ class GeneratePresenter(QObject, WindowPart):
         self._service = GenerationService()
         self._making: BackgroundTask | None = None
         self._keeping: BackgroundTask | None = None
-        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # what is to be done with the list, in order
+        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # pending work on the list, in order
         self._removed: list[tuple[Removed, ...]] = []
         self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
-        self._wants_first = False  # the first sound of those under way is to be heard
+        self._wants_first = False  # the first sound of the batch is played
+        self._ready = self._count = 0  # sounds of the batch
         self._is_closed = False
         self.choices = ExportChoices()
         made = panel.made
@@ -89,7 +90,7 @@ class GeneratePresenter(QObject, WindowPart):
         browser.table.modelReset.connect(self._show_selected)
         made.chosen_changed.connect(panel.transform.show_chosen)
         playing.playback.status_changed.connect(self._on_status)
-        if panel.isVisible():  # its page was open before there was anybody to hear of it
+        if panel.isVisible():  # its page was open before the presenter existed
             self.refresh()
 
     def restore(self, settings: WindowSettings) -> None:
@@ -116,45 +117,46 @@ class GeneratePresenter(QObject, WindowPart):
             except Exception:  # border: the other changes are still carried out, and the window still closes
                 log.exception("The list of generated sounds was not changed while closing")
 
-    # Making.
+    # Generating.
 
     def make(self, wish: AnyRequest) -> None:
-        """Make what is wanted with the model that is shown."""
+        """Generate or transform with the model that is shown."""
         entry = self.panel.entry
         if entry is None or self._making is not None:
             return
         self._wants_first = True
-        text = (
-            self.tr("Making new sounds…")
-            if isinstance(wish, GenerateRequest)
-            else self.tr("Sending it through the model…")
-        )
+        self._ready, self._count = 0, wish.count if isinstance(wish, GenerateRequest) else len(wish.sources)
+        text = self.tr("Generating…") if isinstance(wish, GenerateRequest) else self.tr("Transforming…")
         self._start(lambda notify, cancel: self._service.make(wish, entry, notify, cancel), text)
 
     def cancel(self) -> None:
-        """Stop making; what is ready by now stays."""
+        """Stop generating; the sounds that are ready stay.
+
+        The panel is ready at once.  The task ends after the sounds that it is computing, which are dropped.
+        """
         if self._making is not None:
             self._making.cancel()
-            self.panel.status.setText(self.tr("Stopping…"))
+            self._on_made(self._making)
 
     def _on_remaking_requested(self, sound: ListedSound) -> None:
         if self._making is None:
             self._wants_first = True
-            self._start(partial(service.make_again, sound.made), self.tr("Making it again…"))
+            self._ready, self._count = 0, 1
+            self._start(partial(service.make_again, sound.made), self.tr("Generating it again…"))
 
     def _start(self, work: Work, text: str) -> None:
         self._notices.forget(TOPIC)
         engine = self._engine
 
         def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> None:
-            engine()  # waits for the import of torch, which then happens once and in one place
+            engine()  # waits for the import of torch
             work(notify, cancel)
 
         task = BackgroundTask(with_engine, self)
         task.setObjectName("making")
         task.progressed.connect(self._on_progress)
         task.failed.connect(self._on_failed)
-        task.finished.connect(self._on_made)
+        task.finished.connect(lambda: self._on_made(task))
         self._making = task
         self.panel.show_busy(True, text)
         task.start()
@@ -164,19 +166,26 @@ class GeneratePresenter(QObject, WindowPart):
             self.panel.foot.show_share(news.done)
             return
         self.panel.made.table.add(news.sound)
+        self._ready += 1
+        if self._count > 1:
+            self.panel.foot.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
         if self._wants_first:
             self._wants_first = False
             self.panel.made.go_to(news.sound.recipe.id)
             if self._playing.playback.status.state is not PlayerState.PLAYING:
                 self._playing.play(news.sound.path)
 
-    def _on_made(self) -> None:
+    def _on_made(self, task: BackgroundTask) -> None:
+        if task is not self._making:  # it was cancelled, and may have stored one more sound
+            if not self._is_closed:
+                self.refresh()
+            return
         self._making = None
         if not self._is_closed:
             self.panel.show_busy(False)
             if self.panel.entry is None:
                 self._service.forget_model()
-            self.refresh()  # what was kept after a cancel was not told
+            self.refresh()  # sounds stored just before a cancel were not reported
 
     def _on_model_changed(self, _entry: ModelEntry | None) -> None:
         self._notices.forget(TOPIC)
@@ -187,7 +196,7 @@ class GeneratePresenter(QObject, WindowPart):
         panel = self.panel
         sources = panel.transform.sources
         start = sources[0].parent if sources and sources[0].parent.is_dir() else Path.home()
-        dialog = QFileDialog(panel.window(), self.tr("Choose sounds to send through the model"), str(start))
+        dialog = QFileDialog(panel.window(), self.tr("Choose sounds to transform"), str(start))
         dialog.setObjectName("chooseSourceDialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         patterns = " ".join(f"*{suffix}" for suffix in sorted(SOUND_SUFFIXES))
@@ -203,7 +212,7 @@ class GeneratePresenter(QObject, WindowPart):
     # The list.
 
     def refresh(self) -> None:
-        """Read the history anew."""
+        """Read the history again."""
         self._keep(lambda _notify, _cancel: service.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
@@ -253,11 +262,11 @@ class GeneratePresenter(QObject, WindowPart):
             self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
-        if not self._waiting:  # else the list is about to be another one
+        if not self._waiting:  # otherwise a newer list follows
             self.panel.made.show_sounds(sounds)
 
     def _keep(self, work: Work, on_done: Callable[[Any], None] = lambda _result: None) -> None:
-        """Do something with the history, after what was asked before."""
+        """Change or read the history in the background, after the earlier requests."""
         self._waiting.append((work, on_done))
         self._keep_on()
 
@@ -295,7 +304,7 @@ class GeneratePresenter(QObject, WindowPart):
         dialog.open()
 
     def export(self, wish: ExportRequest) -> None:
-        """Write made sounds for other programs."""
+        """Export generated sounds for other programs."""
         self._notices.forget(EXPORT_TOPIC)
         task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
         task.setObjectName("export")

@@ -84,19 +84,20 @@ class ModelDetail(Panel):
         self.problem.setWordWrap(True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.probes = AuditionList(thumbnails)
-        self.make_probe = QPushButton(self.tr("Make a sound to hear"))
+        self.make_probe = QPushButton(self.tr("Generate a sound"))
         self.make_probe.setObjectName("makeProbeButton")
-        self.make_probe.setToolTip(self.tr("Let the model make one new sound, and play it."))
+        self.make_probe.setToolTip(self.tr("Generate one new sound, and play it."))
         self.make_probe.clicked.connect(lambda: self._notify(self.probe_requested))
         self.curve, self.facts = ModelCurve(), QFormLayout()
         self.tags, self.notes = self._make_tags(), self._make_notes()
-        self._made = QWidget()  # what a model that cannot be used does not have
+        self._made = QWidget()  # hidden for a model that cannot be used
         column = QVBoxLayout(self._made)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
-        for widget in (self.probes, self.make_probe, self.curve):
+        for widget in (self.probes, self.make_probe):
             column.addWidget(widget)
         self._set_up_facts(column)
+        self._set_up_info(column)
         self._pages = QStackedWidget()
         self._pages.addWidget(
             EmptyState("curve", self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it."))
@@ -120,7 +121,7 @@ class ModelDetail(Panel):
             return
         if not (is_same and self.name.hasFocus() and self.name.isModified()):
             self.name.setText(entry.name)
-        self.name.setToolTip(self.tr("{0}\nClick to give it another name; its file keeps its own.").format(entry.name))
+        self.name.setToolTip(plain_tip(entry.name, self.tr("Click to rename; the file keeps its name.")))
         if not (is_same and self.tags.hasFocus() and self.tags.isModified()):
             self.tags.setText(", ".join(entry.tags))
         if self.notes.toPlainText() != entry.notes and not (is_same and self.notes.hasFocus()):
@@ -167,7 +168,7 @@ class ModelDetail(Panel):
         button.setObjectName("modelStar")
         button.setCheckable(True)
         button.setAccessibleName(self.tr("Star"))
-        button.setToolTip(self.tr("Star the model, or take its star away."))
+        button.setToolTip(self.tr("Star the model, or remove its star."))
         button.clicked.connect(lambda is_on: self._notify(self.starred, is_on))
         button.toggled.connect(self._draw_star)
         return button
@@ -177,7 +178,7 @@ class ModelDetail(Panel):
         field.setObjectName("modelTags")
         field.setAccessibleName(self.tr("Tags"))
         field.setPlaceholderText(self.tr("metal, soft"))
-        field.setToolTip(self.tr("Words to find the model by, with commas between them."))
+        field.setToolTip(self.tr("Words to find the model by, separated by commas."))
         field.editingFinished.connect(self._on_tagged)
         return field
 
@@ -186,7 +187,7 @@ class ModelDetail(Panel):
         field.setObjectName("modelNotes")
         field.setAccessibleName(self.tr("Notes"))
         field.setPlaceholderText(self.tr("What you want to remember"))
-        field.setToolTip(self.tr("Kept as you type. They go along when you export a copy."))
+        field.setToolTip(self.tr("Saved as you type. An exported copy includes them."))
         field.setTabChangesFocus(True)
         field.setFixedHeight(3 * field.fontMetrics().lineSpacing() + 16)
         field.written.connect(self._on_noted)
@@ -210,7 +211,7 @@ class ModelDetail(Panel):
         column.addLayout(words)
         for key, text in (
             ("family", self.tr("Family")), ("trained", self.tr("Trained")), ("sounds", self.tr("Sounds")),
-            ("epochs", self.tr("Epochs")), ("loss", self.tr("Loss")), ("codebook", self.tr("Codebooks")),
+            ("epochs", self.tr("Epochs")), ("loss", self.tr("Loss")), ("codebook", self.tr("Building blocks")),
             ("file", self.tr("File")),
         ):  # fmt: skip
             value = QLabel()
@@ -221,10 +222,30 @@ class ModelDetail(Panel):
             self._values[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
-        column.addLayout(self.facts)
         width = max(label.sizeHint().width() for label in labels)  # also while a row of the longest is hidden
         for label in labels:
             label.setMinimumWidth(width)
+
+    def _set_up_info(self, column: QVBoxLayout) -> None:
+        """Put the loss, the other facts and the file behind a button: they are seldom needed."""
+        self.info = QToolButton()
+        self.info.setObjectName("modelInfoButton")
+        self.info.setText(self.tr("Info"))
+        self.info.setToolTip(self.tr("Show the loss, the training and the file of the model."))
+        self.info.setCheckable(True)
+        self.info.setProperty("chip", True)
+        self.info.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._info = QWidget()
+        self._info.setObjectName("modelInfo")
+        inside = QVBoxLayout(self._info)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(theme.GAP)
+        inside.addWidget(self.curve)
+        inside.addLayout(self.facts)
+        self._info.hide()
+        self.info.toggled.connect(self._info.setVisible)
+        column.addWidget(self.info, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._info)
 
     def _make_page(self, head: QHBoxLayout) -> QWidget:
         """Put all in a column that scrolls, under the name and above what can be done with the whole model."""
@@ -245,7 +266,7 @@ class ModelDetail(Panel):
         self.area.setWidget(inside)
         buttons = FlowBox(theme.HALF, theme.HALF)
         self.export = self._button("exportModelButton", self.tr("Export a copy…"), self.export_requested)
-        self.export.setToolTip(self.tr("Write a copy for somebody else, with your name, tags and notes in it."))
+        self.export.setToolTip(self.tr("Write a copy for somebody else, with its name, tags and notes."))
         self.reveal = self._button("revealModelButton", self.tr("Show in folder"), self.reveal_requested)
         self.reveal.setToolTip(self.tr("Open the folder that holds the model's file."))
         self.delete = self._button("deleteModelButton", self.tr("Move to trash"), self.delete_requested)
@@ -285,7 +306,7 @@ class ModelDetail(Panel):
         if facts.val_loss is not None:
             losses.append(self.tr("{0:.4g} on held-out sounds").format(facts.val_loss))
         if facts.train_loss is not None:
-            losses.append(self.tr("{0:.4g} on the sounds it learnt from").format(facts.train_loss))
+            losses.append(self.tr("{0:.4g} on training sounds").format(facts.train_loss))
         size = format_bytes(entry.file_bytes)
         texts = {
             "family": family_label(entry),
@@ -313,7 +334,7 @@ class ModelDetail(Panel):
         health = entry.facts.codebook
         if health is None:
             return ""
-        return self.tr("{0:.0f} levels, {1:.0%} of the entries used, perplexity {2:.0f}").format(
+        return self.tr("{1:.0%} in use, in {0:.0f} levels (perplexity {2:.0f})").format(
             health["levels"], health.get("utilization", 0), health.get("perplexity", 0)
         )
 

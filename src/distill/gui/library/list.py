@@ -37,7 +37,7 @@ class ModelView(RowView):
             (
                 KeyHelp(native("Space"), self.tr("Hear the model")),
                 KeyHelp(native("F2"), self.tr("Rename")),
-                KeyHelp(native("S"), self.tr("Star, or take the star away")),
+                KeyHelp(native("S"), self.tr("Star, or remove the star")),
                 KeyHelp(native("Del"), self.tr("Move to trash")),
             ),
         )
@@ -65,7 +65,7 @@ class ModelList(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.title.setText(self.tr("Models"))
-        self.setAccessibleName(self.tr("Kept models"))
+        self.setAccessibleName(self.tr("Models"))
         self.table = ModelTable(self)
         self.rows = ModelRows(self.table, self)
         self.search, self.only, self.order = self._make_search(), self._make_only(), self._make_order()
@@ -78,7 +78,7 @@ class ModelList(Panel):
         self.import_button = QPushButton(self.tr("Import…"))
         self.import_button.setObjectName("importModelButton")
         self.import_button.setToolTip(
-            self.tr("Copy a .distill file into your models. Nothing in it is run. You can also drop it on the window.")
+            self.tr("Copy a .distill file into your models, or drop it on the window. No code in it is run.")
         )
         self.import_button.clicked.connect(self.import_requested)
         choices = QHBoxLayout()
@@ -189,8 +189,8 @@ class ModelList(Panel):
 
     def _make_view(self) -> ModelView:
         view = ModelView(self.rows)
-        view.setAccessibleName(self.tr("Kept models"))
-        view.setToolTip(self.tr("Your models. Space hears the chosen one; its menu has all that can be done with it."))
+        view.setAccessibleName(self.tr("Models"))
+        view.setToolTip(self.tr("Your models. Space plays the chosen one; its menu has all actions."))
         view.selectionModel().currentChanged.connect(self._update)
         view.hear_requested.connect(self.hear_requested)
         view.activated.connect(self.hear_requested)
@@ -230,7 +230,7 @@ class ModelList(Panel):
             is_about_file = name in ("reveal", "delete")
             action.setEnabled(entry is not None and (is_about_file or entry.problem is None))
         is_starred = entry is not None and entry.starred
-        self.actions_by_name["star"].setText(self.tr("Take the star away") if is_starred else self.tr("Star"))
+        self.actions_by_name["star"].setText(self.tr("Remove star") if is_starred else self.tr("Star"))
         count, seen = self.table.rowCount(), self.rows.rowCount()
         self.search.setPlaceholderText(self.tr("Search {0} models").format(count) if count > 1 else self.tr("Search"))
         for widget in (self.search, self.only, self.order):

@@ -106,7 +106,7 @@ class ModelTable(ListModel[ModelEntry]):
         if facts.val_loss is not None:
             quality.append(self.tr("loss {0:.4g}").format(facts.val_loss))
         if facts.codebook is not None and "utilization" in facts.codebook:
-            quality.append(self.tr("codes {0:.0%} used").format(facts.codebook["utilization"]))
+            quality.append(self.tr("{0:.0%} of blocks used").format(facts.codebook["utilization"]))
         return (family_label(entry), format_date(facts.saved)), (sounds, epochs), tuple(quality)
 
     def _spoken(self, entry: ModelEntry) -> str:

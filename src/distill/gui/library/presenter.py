@@ -20,6 +20,7 @@ from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.model_file import SUFFIX
 from distill.paths import slug
 from distill.playback.player import PlayerState, PlayerStatus
+from distill.settings import WindowSettings
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
@@ -85,6 +86,14 @@ class ModelsPresenter(QObject, WindowPart):
         self._retry_notes()
         self.worker.close()
         end_tasks(self)
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Show or hide the details of the model as in the last session."""
+        self._page.detail.info.setChecked(settings.model_info)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep whether the details of the model are shown."""
+        settings.model_info = self._page.detail.info.isChecked()
 
     def flush(self) -> None:
         """Store what was typed, and wait until it is stored.
