@@ -124,7 +124,7 @@ class TestList:
         assert names(window) == ["new bells", "old bells"]
         click_row(window, 0)
         qtbot.waitUntil(lambda: window.runs.runs.folder == folder)
-        assert "new bells · 3 of 9 epochs" in eta(window)
+        assert "new bells · Paused at epoch 3 of 9" in eta(window)
         assert window.controls.epochs.value() == 9
         assert "shown" in said(window, 0)
         assert "shown" not in said(window, 1)
@@ -198,10 +198,16 @@ class TestList:
         class Trash:
             """Stands for the system's, which a test must not fill."""
 
-            @staticmethod
-            def moveToTrash(path: str) -> bool:
-                trash.append(Path(shutil.move(path, tmp_path / "trash")))
+            def __init__(self, path: str) -> None:
+                self.path = path
+
+            def moveToTrash(self) -> bool:
+                self.path = str(shutil.move(self.path, tmp_path / "trash"))
+                trash.append(Path(self.path))
                 return True
+
+            def fileName(self) -> str:
+                return self.path
 
         monkeypatch.setattr(desktop, "QFile", Trash)
         folder = earlier_run("bells")
@@ -242,12 +248,17 @@ class TestList:
     def test_a_place_without_a_trash_is_told(
         self, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def fail(_path: Path) -> Path:
+            raise OSError("there is no trash here")
+
         class NoTrash:
-            @staticmethod
-            def moveToTrash(_path: str) -> bool:
+            def __init__(self, _path: str) -> None: ...
+
+            def moveToTrash(self) -> bool:
                 return False
 
         monkeypatch.setattr(desktop, "QFile", NoTrash)
+        monkeypatch.setattr(desktop.trash, "move_to_trash", fail)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         view(window).setCurrentIndex(view(window).model().index(0, 0))
@@ -350,11 +361,11 @@ def test_a_run_survives_the_death_of_the_program(
 
 def test_names_in_tooltips_are_no_markup(window: MainWindow) -> None:
     name = "<b>kick</b> & <img src=x>"
-    run = RunSummary(Path("/runs/<i>odd</i>"), "odd status", name, problem="<u>damaged</u>")
+    run = RunSummary(Path("/runs/<i>odd"), "odd status", name, problem="<u>damaged</u>")
     window.run_list.show_runs([run])
     tip = window.run_list.table.index(0).data(Qt.ItemDataRole.ToolTipRole)
     document = QTextDocument()
     document.setHtml(tip)
-    for text in (name, "<u>damaged</u>", "<i>odd</i>"):
+    for text in (name, "<u>damaged</u>", "<i>odd"):
         assert text in document.toPlainText()
     assert "unreadable" in window.run_list.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole)

@@ -1,6 +1,5 @@
 """Closing: every step is taken, errors are reported, and what was typed is not lost."""
 
-
 import pytest
 from pytestqt.qtbot import QtBot
 
