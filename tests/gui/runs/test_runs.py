@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QListView, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from distill import paths
+from distill import paths, trash
 from distill.gui.engine.bridge import RunState
 from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
@@ -193,7 +193,7 @@ class TestList:
     def test_to_the_trash_after_asking(
         self, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
     ) -> None:
-        trash: list[Path] = []
+        moved: list[Path] = []
 
         class Trash:
             """Stands for the system's, which a test must not fill."""
@@ -203,7 +203,7 @@ class TestList:
 
             def moveToTrash(self) -> bool:
                 self.path = str(shutil.move(self.path, tmp_path / "trash"))
-                trash.append(Path(self.path))
+                moved.append(Path(self.path))
                 return True
 
             def fileName(self) -> str:
@@ -225,7 +225,7 @@ class TestList:
             return
         QTest.mouseClick(next(b for b in question.buttons() if b.objectName() == "deleteRunButton"), LEFT)
         qtbot.waitUntil(lambda: names(window) == [])
-        assert (trash[0] / "run.json").is_file()
+        assert (moved[0] / "run.json").is_file()
         assert window.runs.runs.folder is None  # the window shows it no more
         assert not button(window, "resumeButton").isEnabled()
         assert window.previews.grid.sound_count == 0
@@ -258,7 +258,7 @@ class TestList:
                 return False
 
         monkeypatch.setattr(desktop, "QFile", NoTrash)
-        monkeypatch.setattr(desktop.trash, "move_to_trash", fail)
+        monkeypatch.setattr(trash, "move_to_trash", fail)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         view(window).setCurrentIndex(view(window).model().index(0, 0))

@@ -9,7 +9,7 @@ import soundfile
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.sounds.model import CELL_ROLE, short_names
@@ -30,7 +30,8 @@ def settle(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def menu_action(window: MainWindow, text: str) -> QAction:
-    return next(a for m in window.menuBar().actions() for a in m.menu().actions() if a.text().startswith(text))
+    menus = [menu for menu in window.menuBar().findChildren(QMenu) if isinstance(menu, QMenu)]
+    return next(action for menu in menus for action in menu.actions() if action.text().startswith(text))
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_a_poor_set_of_sounds_is_reported(
     qtbot.waitUntil(lambda: any(words in notice.message for notice in window.notices.notices), timeout=10_000)
     good = write(tmp_path / "good", 0.4, 0.5, 0.6, 0.7)
     window.open_folder(good)  # the notice goes with its reason
-    qtbot.waitUntil(lambda: window.browser.usable_paths() and window.browser.usable_paths()[0].parent == good)
+    qtbot.waitUntil(lambda: {path.parent for path in window.browser.usable_paths()} == {good})
     settle(window, qtbot)
     assert window.notices.notices == ()
 

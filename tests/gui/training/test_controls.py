@@ -7,7 +7,7 @@ import soundfile
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from distill.config.catalog import FAMILIES
@@ -20,6 +20,7 @@ from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
 from tests.gui.fakes import FakeEngine, tone
+from tests.gui.runs.test_runs import earlier_run
 from tests.gui.training.test_training import await_state, button, click, eta, start
 
 
@@ -95,7 +96,8 @@ def test_runs_have_the_name_that_was_typed_or_that_of_the_folder(
         folder = loaded.runs.runs.folder
         assert folder is not None
         assert RunRecord.load(folder).model_name == name
-        qtbot.waitUntil(lambda name=name: name in loaded.runs.names_in_use(), timeout=10_000)
+        known = loaded.runs.names_in_use
+        qtbot.waitUntil(lambda: RunRecord.load(folder).model_name in known(), timeout=10_000)  # noqa: B023 - at once
 
 
 def test_equal_names_get_a_number() -> None:
@@ -195,7 +197,7 @@ def test_the_training_is_seen_on_every_page(loaded: MainWindow, engine: FakeEngi
 
 def test_the_menu_offers_what_is_possible(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     def enabled() -> dict[str, bool]:
-        menu = next(a.menu() for a in loaded.menuBar().actions() if "Trai" in a.text())
+        menu = next(m for m in loaded.menuBar().findChildren(QMenu) if "Trai" in m.title())
         return {action.text(): action.isEnabled() for action in menu.actions() if action.text()}
 
     idle = {"Start": True, "Pause": False, "Finish now": False, "Resume": False, "Advanced settings": True}
@@ -218,3 +220,23 @@ def test_a_value_beyond_its_range_leaves_the_one_before(loaded: MainWindow, qtbo
     assert row.editor.value() == before
     assert "2000" in row.message.text()
     assert f"stays {row.field.text(before)}" in row.message.text()
+
+
+@pytest.mark.parametrize(("checkpoints", "words"), [
+    ((), "interrupted before its first checkpoint. Resume starts it again."),
+    ((0,), "was interrupted at epoch 3 of 9. Resume continues after epoch 1. 2 epochs are lost."),
+    ((0, 2), "was interrupted at epoch 3 of 9. Resume continues after epoch 3."),
+])  # fmt: skip
+def test_a_crash_says_what_was_lost(window: MainWindow, checkpoints: tuple[int, ...], words: str, qtbot: QtBot) -> None:
+    folder = earlier_run("bells", status="running")
+    for path in (folder / "checkpoints").glob("*.pt"):
+        path.unlink()
+    for number in checkpoints:
+        (folder / "checkpoints" / f"checkpoint_epoch{number:04}.pt").touch()
+    window.runs.runs.open(folder)
+    qtbot.waitUntil(lambda: words in window.notices.text())
+    assert window.notices.text().endswith(words)
+    assert "Interrupted at epoch 3 of 9" in eta(window)
+    assert len(window.runs.bridge.history.epochs) in (0, 3)
+    window.runs.close_run()
+    assert window.notices.text() == ""

@@ -1,10 +1,13 @@
 """Closing: every step is taken, errors are reported, and what was typed is not lost."""
 
+from collections.abc import Callable
+
 import pytest
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
 from distill.errors import LibraryError
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings
 
@@ -19,7 +22,7 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
 def test_every_step_is_taken_when_one_fails(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, reported: list[BaseException]
 ) -> None:
-    closed = []
+    closed: list[WindowPart] = []
     full = OSError(28, "No space left on device")
 
     def fail() -> None:
@@ -27,7 +30,12 @@ def test_every_step_is_taken_when_one_fails(
 
     for part in window.parts.all[1:]:
         close = part.close
-        monkeypatch.setattr(part, "close", lambda close=close, part=part: (closed.append(part), close()))
+
+        def note(close: Callable[[], None] = close, part: WindowPart = part) -> None:
+            closed.append(part)
+            close()
+
+        monkeypatch.setattr(part, "close", note)
     before = window.parts.all[0]
     monkeypatch.setattr(before, "close", fail)
     window.controls.epochs.setValue(77)
