@@ -150,6 +150,17 @@ class TestRecord:
         with pytest.raises(RunFolderError, match="cannot be read"):
             RunRecord.load(tmp_path)
 
+    @pytest.mark.parametrize(("name", "value"), [
+        ("status", []), ("status", "odd"), ("created", 5), ("model_name", None), ("sounds", "a.wav"), ("sounds", [3]),
+        ("notes", {}), ("speed", 1), ("skipped", "none"), ("error", 7),
+    ])  # fmt: skip
+    def test_wrong_types_are_refused(self, tmp_path: Path, name: str, value: object) -> None:
+        self.RECORD.save(tmp_path)
+        data = json.loads((tmp_path / "run.json").read_text())
+        (tmp_path / "run.json").write_text(json.dumps({**data, name: value}))
+        with pytest.raises(RunFolderError, match="cannot be read"):
+            RunRecord.load(tmp_path)
+
     def test_others(self, tmp_path: Path) -> None:
         with pytest.raises(RunFolderError, match="not the folder of a run"):
             RunRecord.load(tmp_path)

@@ -20,7 +20,7 @@ from distill import paths
 from distill.config.training import TrainingConfig
 from distill.errors import LibraryError
 from distill.gui.library import worker
-from distill.gui.widgets import trash
+from distill.gui.widgets import desktop
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
@@ -256,7 +256,7 @@ def test_without_a_trash_a_model_goes_into_the_librarys_own(
     def no_trash(path: Path) -> Path:
         raise OSError("none")
 
-    monkeypatch.setattr(trash, "QFile", NoTrash)
+    monkeypatch.setattr(desktop, "QFile", NoTrash)
     monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
     choose(page, "Glöckchen")
     page.models_page.list.actions_by_name["delete"].trigger()
