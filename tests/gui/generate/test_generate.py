@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
@@ -19,6 +20,7 @@ from distill.generation import generated_sound
 from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history import GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, Recipe, read_recipe
+from distill.generation.weights import kept_weights
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.pages import MODELS
@@ -270,6 +272,35 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     qtbot.wait(200)
     assert sorted(files(panel)) == sorted(generated_dir().glob("*.wav"))
     assert len(files(panel)) == 3
+
+
+def test_a_sound_of_replaced_weights_says_so_and_offers_a_similar_one(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    panel.new.count.setValue(1)
+    make(panel, qtbot, 1)
+    sound = panel.made.table.items[0]
+    assert panel.entry is not None
+    data = torch.load(panel.entry.path, weights_only=True)
+    data["model_state_dict"] = {
+        name: value * 1.01 if value.is_floating_point() else value for name, value in data["model_state_dict"].items()
+    }
+    torch.save(data, panel.entry.path.with_suffix(".new"))
+    panel.entry.path.with_suffix(".new").replace(panel.entry.path)  # as the end of a resumed run does
+    panel.made.remaking_requested.emit(sound)
+    await_sounds(panel, qtbot, 2)  # its weights are kept
+    kept = kept_weights(sound.recipe.weights)
+    assert kept is not None
+    kept.unlink()
+    panel.made.remaking_requested.emit(sound)
+    qtbot.waitUntil(lambda: "trained further" in window.notices.text(), timeout=PATIENCE)
+    button = window.findChild(QPushButton, "noticeAction")
+    assert button is not None
+    assert button.text() == "Generate a similar one"
+    qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    await_sounds(panel, qtbot, 3)
+    assert len({sound.recipe.weights for sound in panel.made.table.items}) == 2
 
 
 def test_a_double_click_presses_one_button_only(

@@ -118,9 +118,7 @@ class HistoryPanel(Panel):
         self.this_model.toggled.connect(self._on_this_model_toggled)
         self.starred_only = QToolButton()
         self.starred_only.setAccessibleName(self.tr("Starred only"))
-        self.starred_only.setToolTip(
-            self.tr("Show only starred sounds. S, or a click at its right, stars it.")
-        )
+        self.starred_only.setToolTip(self.tr("Show only starred sounds. S, or a click at its right, stars it."))
         self.starred_only.toggled.connect(self._on_starred_toggled)
         for button, name in ((self.this_model, "madeThisModelButton"), (self.starred_only, "madeStarredButton")):
             button.setObjectName(name)
