@@ -63,7 +63,7 @@ def panel(window: MainWindow, model_file: Path, qtbot: QtBot) -> GeneratePanel:
 
 
 def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
-    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     await_sounds(panel, qtbot, expected)
 
@@ -228,14 +228,14 @@ def test_cancelling_keeps_what_is_ready(
 ) -> None:
     panel.new.count.setValue(64)
     panel.make.setFocus()
-    QTest.keyClick(panel.make, Qt.Key.Key_Space)
+    panel.make.click()
     qtbot.waitUntil(lambda: panel.made.table.rowCount() > 0, timeout=PATIENCE)
     assert window.focusWidget() is panel.cancel
     assert not panel.make.isEnabled()
     assert panel.foot.progress.isVisible()
     assert panel.foot.doing.text() != ""
-    qtbot.waitUntil(lambda: not panel.cancel._is_settling(), timeout=PATIENCE)
-    QTest.keyClick(panel.cancel, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert panel.make.isEnabled(), "at once: the task ends in the background"
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.made.table.rowCount() < 64
@@ -262,10 +262,12 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     qtbot.waitUntil(lambda: panel.made.table.rowCount() == 2, timeout=PATIENCE)
     assert panel.foot.doing.text() == "2 of 999 ready"
     assert panel.foot.progress.value() == 2
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     panel.cancel.click()
     assert panel.make.isEnabled()
     assert not panel.foot.progress.isVisible()
     panel.new.count.setValue(1)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     panel.make.click()  # waits for the one before
     go_on.set()
     await_sounds(panel, qtbot, 3)
@@ -311,6 +313,7 @@ def test_a_double_click_presses_one_button_only(
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     assert panel.cancel.isVisible()
     QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    panel.cancel.click()  # as Return does
     assert panel.cancel.isVisible(), "it goes on"
     await_sounds(panel, qtbot, 1)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)  # meant for Cancel, which has just gone
@@ -335,7 +338,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     panel.modes[0].click()
     panel.show_model(panel.entry)
     window.making.panel.model_changed.emit(panel.entry)
-    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
     assert panel.made.table.rowCount() == 1

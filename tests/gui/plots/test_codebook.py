@@ -14,6 +14,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
+from distill.config.catalog import family_info
 from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
 from distill.generation.code_usage import Code, read_use, write_code
@@ -275,10 +276,11 @@ def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
 
 
 def test_the_previews_of_the_family_are_explained(opened: MainWindow) -> None:
+    opened.previews.show_family(replace(family_info("vqvae"), makes_new_sounds=False))
     assert opened.previews.note.isVisible()
     assert opened.previews.grid.sound_count == 1
     opened.previews.show_previews([])
     assert not opened.previews.note.isVisible()
     assert "no new sounds" in opened.previews.empty.text.text()
-    opened.controls.choose("vae", "auto", 5)
+    opened.previews.show_family(family_info("vae"))
     assert "no new sounds" not in opened.previews.empty.text.text()
