@@ -110,13 +110,13 @@ def test_an_opened_run_shows_how_its_codebooks_are_used(opened: MainWindow, qtbo
     lines = [i for i in opened.plots.codebook.plot.widget.getPlotItem().items if isinstance(i, pg.InfiniteLine)]
     assert [line.value() for line in lines] == [pytest.approx(30)]
     first, second = words(opened)
-    assert "thin" in first
-    assert "40 % used, perplexity 4" in first
-    assert "starved" in second
+    assert ">few<" in first
+    assert "40 % in use" in first
+    assert ">too few<" in second
     assert "12 of 20" in opened.plots.codebook.words[0].toolTip()
 
 
-@pytest.mark.parametrize(("use", "word"), [(0.29, "starved"), (0.3, "thin"), (0.49, "thin"), (0.5, "healthy")])
+@pytest.mark.parametrize(("use", "word"), [(0.29, "too few"), (0.3, "few"), (0.49, "few"), (0.5, "healthy")])
 def test_a_plain_word_for_each_state(window: MainWindow, use: float, word: str) -> None:
     label = window.plots.codebook.words[0]
     label.show_health(health(use)["level_0"], ENTRIES)
