@@ -120,8 +120,8 @@ class CodebookView(QWidget):
             for n, color in enumerate(_LEVEL_COLORS)
         )
         help = self.tr(
-            "Share of the building blocks in use (codebook utilization). With too few in use, choose a smaller codebook "
-            "or add sounds."
+            "Share of the building blocks in use (codebook utilization). With too few, choose a smaller codebook or "
+            "add sounds."
         )
         plot = Plot("codebookPlot", self.tr("Blocks in use, %"), (*steps, *levels), help=help, has_legend=False)
         plot.set_limits(0, 105)
