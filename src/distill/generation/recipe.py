@@ -36,7 +36,7 @@ _USED = {
 _OF_A_BATCH = (
     "kind", "model_id", "count", "seed", "temperature", "dry_wet", "seconds", "freedom", "strength", "start", "end"
 )  # fmt: skip
-_COMMON = ("kind", "model_id", "model_name", "model_file", "made", "program", "id")
+_COMMON = ("kind", "model_id", "model_name", "model_file", "weights", "made", "program", "id")
 #: Value of ``freedom`` that stands for the prior as it was trained.
 TRAINED = -1.0
 
@@ -51,6 +51,8 @@ class Recipe:
         `NEW`, `TRANSFORMED`, `RECONSTRUCTED`, `VARIED`, `MORPHED`, `EXTENDED` or `REPAINTED`.
     model_id, model_name, model_file
         The model; its id is what counts, its file is where it was.
+    weights
+        Content id of the weights (`distill.generation.weights`); empty in recipes of older versions.
     seed, temperature
         Of a new sound: the draw, and its spread.
     count, number
@@ -95,6 +97,7 @@ class Recipe:
     source_hash: str = ""
     second_source: str = ""
     second_hash: str = ""
+    weights: str = ""
     made: str = field(default_factory=now_iso)
     program: str = __version__
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
