@@ -16,7 +16,7 @@ from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
-from distill.models.latent_map import LatentMap
+from distill.models.latent_space.sound_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
