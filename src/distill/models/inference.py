@@ -16,6 +16,7 @@ from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
 from distill.models.metadata import ModelMetadata
+from distill.models.nearest import Nearest
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.synthesis import continuation, variations
@@ -109,7 +110,8 @@ class OpenModel:
         if prior is None and isinstance(self.model, ConvVAE):
             # A file of an older version: its latents were held to the standard normal, and nothing else is known.
             prior = WindowPrior.standard(self.model.latent_dim).to(self.device).eval()
-        return Synthesizer(self.model, self.family, self.device, prior, self.parts.detail, self.metadata.name)
+        parts = self.parts.detail, self.parts.index
+        return Synthesizer(self.model, self.family, self.device, prior, *parts, self.metadata.name)
 
     @torch.no_grad()
     def with_detail(self, features: Tensor, amount: float = 1.0) -> Tensor:
@@ -121,6 +123,24 @@ class OpenModel:
         if store is None or amount == 0:
             return features
         return store.add(features, amount, store.owners_of(features))
+
+    @torch.no_grad()
+    def nearest(self, waveform: Tensor) -> Nearest | None:
+        """Return which training sound is nearest to the beginning of each sound ``[B, 1, N]``, and how near.
+
+        None where the model file does not have it (those of older versions).
+
+        Raises
+        ------
+        ValueError
+            The shape is not ``[B, 1, N]``.
+        """
+        check_waveform(waveform)
+        if self.parts.index is None:
+            return None
+        peak = waveform.abs().amax(-1, keepdim=True).clamp_min(1e-9)
+        chunk = nn.functional.pad(waveform / peak, (0, max(0, self.chunk_samples - waveform.shape[-1])))
+        return self.parts.index.nearest(self.family.features(chunk[..., : self.chunk_samples].to(self.device)))
 
     @torch.no_grad()
     def sample(

@@ -15,6 +15,7 @@ from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, 
 from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
+from distill.models.nearest import SoundIndex
 from distill.models.persistence import save_model_from_checkpoint
 from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
@@ -223,7 +224,7 @@ def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetad
     """
     for number, path in enumerate(checkpoints, 1):
         try:
-            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _detail(run, checkpoint))
+            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _parts(run, checkpoint))
         except CheckpointError as exc:
             if number == len(checkpoints):
                 raise
@@ -231,8 +232,8 @@ def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetad
     raise CheckpointError("There is no checkpoint to make the model from.")
 
 
-def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the detail of the training sounds for the network of a checkpoint, as an entry of the model file."""
+def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return detail and index of the training sounds, as entries of the model file of a checkpoint."""
     dataset = run.training_data.train_set
     network = run.family.build().to(run.device)
     network.load_state_dict(checkpoint["model_state_dict"])
@@ -241,7 +242,9 @@ def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])
     items = spread_by_file(owner, most)
     features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
-    return SoundParts(detail=build_detail(run.family, network, features, owner[items], run.device)).to_file()
+    detail = build_detail(run.family, network, features, owner[items], run.device)
+    own = items < layout.chunks  # the sounds themselves, not their variants
+    return SoundParts(detail=detail, index=SoundIndex.build(features[own], owner[items][own])).to_file()
 
 
 def _complete_event(

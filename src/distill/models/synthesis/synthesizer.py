@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from distill.errors import ModelFileError
 from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
+from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
@@ -31,6 +32,14 @@ _FADE_SHARE = 0.1
 _AUDIBLE_DECADES = 4.0
 
 
+#: Share of the training sounds that lie nearer to another one than a new sound may lie to any: by default, and at most.
+_LEAST_NEWNESS, _MOST_NEWNESS = 0.15, 0.5
+#: Freedom from which it is higher than by default.
+_DEFAULT_FREEDOM = 0.5
+#: Draws for a new sound, until one is new enough.
+_MOST_DRAWS = 4
+
+
 @dataclass(frozen=True)
 class Synthesizer:
     """Makes sounds with a network and what is known of its corpus.
@@ -43,6 +52,8 @@ class Synthesizer:
         Prior of the corpus; None where the model file has none.
     detail
         Detail of the corpus, or None.
+    index
+        Finds the training sound nearest to a sound, or None.
     name
         Name of the model, for messages.
     """
@@ -52,6 +63,7 @@ class Synthesizer:
     device: torch.device
     prior: WindowPrior | None
     detail: DetailStore | None
+    index: SoundIndex | None
     name: str
 
     @property
@@ -223,10 +235,40 @@ class Synthesizer:
             if number == 0 and anchors is not None:
                 drawn = prior.near(anchors.to(self.device), lengths, generator, temperature, freedom)
             else:
-                drawn = prior.draw(previous, lengths, offset, generator, prior.heat(temperature, freedom))
+                heat = prior.heat(temperature, freedom)
+                drawn = prior.draw(previous, lengths, offset, generator, heat)
+                if number == 0:
+                    drawn = self._away_from_training(drawn, lengths, generator, heat, freedom)
             for index, row in zip(going, drawn, strict=True):
                 sounds[index].append(row)
         return [torch.stack(rows) for rows in sounds]
+
+    def _away_from_training(
+        self, drawn: Tensor, lengths: Tensor, generator: torch.Generator, heat: float, freedom: float | None
+    ) -> Tensor:
+        """Return first windows ``[B, dim]`` with those drawn again that lie too near to a training sound.
+
+        After `_MOST_DRAWS` draws the farthest is taken.
+        """
+        if self.index is None:
+            return drawn
+        prior = self.need_prior("make new sounds")
+        least = self.index.usual_distance(_least_newness(freedom))
+        distance = self._distance(drawn)
+        for _ in range(_MOST_DRAWS - 1):
+            near = (distance < least).nonzero().flatten()
+            if not len(near):
+                break
+            again = prior.draw(None, lengths[near], 0.0, generator, heat)
+            found = self._distance(again)
+            better = found > distance[near]
+            drawn[near[better]], distance[near[better]] = again[better], found[better]
+        return drawn
+
+    def _distance(self, drawn: Tensor) -> Tensor:
+        """Return how far first windows ``[B, dim]`` are from the nearest training sound, ``[B]``."""
+        assert self.index is not None
+        return self.index.nearest(self.decoded(self.need_prior("make new sounds").restore(drawn))).distance
 
     def _features(self, drawn: list[Tensor], samples: list[int], detail: float | None) -> list[Tensor]:
         """Return the features ``[C, F, T]`` of sounds whose windows were drawn."""
@@ -236,6 +278,12 @@ class Synthesizer:
             self.detailed(blend(rows, self.frames_of(count)), detail)
             for rows, count in zip(windows, samples, strict=True)
         ]
+
+
+def _least_newness(freedom: float | None) -> float:
+    """Return the least newness of new sounds; see `_LEAST_NEWNESS`."""
+    above = max(0.0, (_DEFAULT_FREEDOM if freedom is None else freedom) - _DEFAULT_FREEDOM) / (1 - _DEFAULT_FREEDOM)
+    return _LEAST_NEWNESS + (_MOST_NEWNESS - _LEAST_NEWNESS) * above
 
 
 def no_prior(name: str, purpose: str) -> ModelFileError:
