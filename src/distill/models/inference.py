@@ -217,12 +217,12 @@ class OpenModel:
         ValueError
             A number is out of range, or the model cannot make new sounds.
         """
-        batches = self.generate_batches(
+        sounds = self.generate_each(
             count, seed, seconds=seconds, temperature=temperature, freedom=freedom, detail=detail
         )
-        return [sound for batch in batches for sound in batch]
+        return list(sounds)
 
-    def generate_batches(
+    def generate_each(
         self,
         count: int,
         seed: int | None = None,
@@ -231,8 +231,8 @@ class OpenModel:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
-    ) -> Iterator[list[Tensor]]:
-        """Yield the sounds of `generate` in batches, in order."""
+    ) -> Iterator[Tensor]:
+        """Yield the sounds of `generate` one by one, each when it is done."""
         _check_draw(count, temperature, freedom=freedom, detail=detail)
         if seconds is not None:
             check_number("seconds", seconds, SHORTEST_S, LONGEST_S)

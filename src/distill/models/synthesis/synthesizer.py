@@ -21,9 +21,8 @@ SHORTEST_S, LONGEST_S = 0.1, 30.0
 MOST_TEMPERATURE = 4.0
 #: Windows that are decoded at once.
 _WINDOWS_AT_ONCE = 32
-#: New sounds that are drawn at once, and frames that become sound at once.
-_SOUNDS_AT_ONCE = 64
-_FRAMES_AT_ONCE = 1600
+#: New sounds that are drawn at once: few at first, so that there is soon something to hear.
+_FIRST_SOUNDS, _SOUNDS_AT_ONCE = 8, 64
 #: Sounds begin and end with a fade, so that no cut is heard: seconds.
 _FADE_IN_S, _FADE_OUT_S = 0.001, 0.02
 #: Share of a short sound that a fade takes at most.
@@ -145,24 +144,6 @@ class Synthesizer:
         needed = features[None, ..., : self.frames_of(samples)]
         return sound_of_features(self.family, needed, samples)[0]
 
-    def to_sounds(self, features: list[Tensor], samples: list[int]) -> list[Tensor]:
-        """Return sounds ``[1, samples]`` of features ``[C, F, T]``; those of similar length are made together."""
-        silence = self.family.features(torch.zeros(1, 1, self.chunk))[0, ..., :1]
-        order = sorted(range(len(samples)), key=lambda number: samples[number])
-        sounds: list[Tensor] = [torch.empty(0)] * len(samples)
-        for group in _groups(order, [self.frames_of(count) for count in samples]):
-            longest = samples[group[-1]]
-            frames = self.frames_of(longest)
-            if len(group) == 1:
-                sounds[group[0]] = self.to_sound(features[group[0]], longest)
-                continue
-            batch = torch.stack([_filled(features[number], frames, self.frames_of(samples[number]), silence)
-                                 for number in group])  # fmt: skip
-            waves = self.family.to_waveform(batch, longest)
-            for number, wave in zip(group, waves, strict=True):
-                sounds[number] = wave[:, : samples[number]]
-        return sounds
-
     def faded(self, sound: Tensor, begin: bool = True) -> Tensor:
         """Return a sound ``[1, N]`` that begins, unless ``begin`` is off, and ends without a cut."""
         shortest = int(_FADE_SHARE * sound.shape[-1])
@@ -185,8 +166,8 @@ class Synthesizer:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
-    ) -> Iterator[list[Tensor]]:
-        """Yield new sounds ``[1, N]``, peak 1, in batches and in order.
+    ) -> Iterator[Tensor]:
+        """Yield new sounds ``[1, N]``, peak 1, one by one.
 
         Parameters
         ----------
@@ -206,15 +187,18 @@ class Synthesizer:
         totals, anchors = prior.draw_sounds(count, generator, freedom)
         if seconds is not None:
             totals = torch.full_like(totals, seconds * self.rate / self.chunk)
-        for low in range(0, count, _SOUNDS_AT_ONCE):
-            part = slice(low, low + _SOUNDS_AT_ONCE)
-            drawn = self._draw(
-                totals[part], None if anchors is None else anchors[part], generator, temperature, freedom
-            )
-            samples = [max(1, round(float(total) * self.chunk)) for total in totals[part]]
-            features = self._features(drawn, samples, detail)
-            sounds = self.to_sounds(features, samples)
-            yield [self.faded(sound / sound.abs().max().clamp_min(1e-9)) for sound in sounds]
+        low, size = 0, _FIRST_SOUNDS
+        while low < count:
+            part = slice(low, low + size)
+            near = None if anchors is None else anchors[part]
+            for total, drawn in zip(
+                totals[part], self._draw(totals[part], near, generator, temperature, freedom), strict=True
+            ):
+                samples = max(1, round(float(total) * self.chunk))
+                features = self.detailed(blend(self.decoded(prior.restore(drawn)), self.frames_of(samples)), detail)
+                sound = self.faded(self.to_sound(features, samples))
+                yield sound / sound.abs().max().clamp_min(1e-9)
+            low, size = low + size, _SOUNDS_AT_ONCE
 
     def _draw(
         self,
@@ -270,15 +254,6 @@ class Synthesizer:
         assert self.index is not None
         return self.index.nearest(self.decoded(self.need_prior("make new sounds").restore(drawn))).distance
 
-    def _features(self, drawn: list[Tensor], samples: list[int], detail: float | None) -> list[Tensor]:
-        """Return the features ``[C, F, T]`` of sounds whose windows were drawn."""
-        prior = self.need_prior("make new sounds")
-        windows = torch.split(self.decoded(prior.restore(torch.cat(drawn))), [len(rows) for rows in drawn])
-        return [
-            self.detailed(blend(rows, self.frames_of(count)), detail)
-            for rows, count in zip(windows, samples, strict=True)
-        ]
-
 
 def _least_newness(freedom: float | None) -> float:
     """Return the least newness of new sounds; see `_LEAST_NEWNESS`."""
@@ -302,23 +277,6 @@ def audible_difference(first: Tensor, second: Tensor) -> Tensor:
     a, b = first[..., 0, :, :], second[..., 0, :, :]
     floor = a.amax((-2, -1), keepdim=True) - _AUDIBLE_DECADES
     return 20 * (torch.maximum(a, floor) - torch.maximum(b, floor)).abs().mean((-2, -1))
-
-
-def _groups(order: list[int], frames: list[int]) -> Iterator[list[int]]:
-    """Yield runs of an order by length, each of at most `_FRAMES_AT_ONCE` frames when filled to its longest."""
-    group: list[int] = []
-    for number in order:
-        if group and (len(group) + 1) * frames[number] > _FRAMES_AT_ONCE:
-            yield group
-            group = []
-        group.append(number)
-    if group:
-        yield group
-
-
-def _filled(features: Tensor, frames: int, used: int, silence: Tensor) -> Tensor:
-    """Return features ``[C, F, frames]``: the first ``used`` frames, then silence."""
-    return torch.cat([features[..., :used], silence.expand(-1, -1, frames - used)], -1)
 
 
 def check_number(name: str, value: float, low: float, high: float) -> None:
