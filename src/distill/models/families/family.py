@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import KnownSamples, SpectrogramConfig
+from distill.audio.griffin_lim import KnownSamples
+from distill.audio.spectrogram import SpectrogramConfig
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,

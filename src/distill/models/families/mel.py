@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from distill.audio.spectrogram import AudioSpectrogram, KnownSamples, SpectrogramConfig
+from distill.audio.griffin_lim import KnownSamples
+from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
 
 
 class MelFeatures:
