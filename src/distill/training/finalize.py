@@ -17,6 +17,7 @@ from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, 
 from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
+from distill.models.nearest import SoundIndex
 from distill.models.persistence import save_model_from_checkpoint
 from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
@@ -259,7 +260,9 @@ def _detail(run: Run, network: nn.Module) -> dict[str, Any]:
     owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])
     items = spread_by_file(owner, most)
     features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
-    return SoundParts(detail=build_detail(run.family, network, features, owner[items], run.device)).to_file()
+    detail = build_detail(run.family, network, features, owner[items], run.device)
+    own = items < layout.chunks  # the sounds themselves, not their variants
+    return SoundParts(detail=detail, index=SoundIndex.build(features[own], owner[items][own])).to_file()
 
 
 def _complete_event(
