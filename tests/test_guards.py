@@ -217,8 +217,9 @@ from distill.config.factory import make_config
 folder = Path(sys.argv[1])
 t = np.arange(24000) / 48000
 files = []
+(folder / "sounds").mkdir()
 for n in range(4):
-    files.append(folder / f"{n}.wav")
+    files.append(folder / "sounds" / f"{n}.wav")
     write_wav(files[-1], (0.5 * np.sin(2 * np.pi * 220 * (n + 1) * t) * np.exp(-6 * t)).astype(np.float32))
 config = make_config("vae", len(files), max_epochs=1, precision="float32", num_threads=1)
 result = train(config, files, folder / "run", "cpu")

@@ -69,8 +69,3 @@ def test_a_disk_that_cannot_be_written_to_is_no_error(tmp_path: Path, caplog: py
     WindowSettings().save(blocked / "settings.json")
     assert "preferences cannot be kept" in caplog.text
     assert blocked.read_bytes() == b""
-
-
-def test_only_sounds_that_are_there_come_back(tmp_path: Path) -> None:
-    settings = WindowSettings(sounds=[str(tmp_path), str(tmp_path / "gone"), "a\0b"])
-    assert settings.existing_sounds() == [tmp_path]

@@ -1,11 +1,11 @@
-"""The log file, and the one reporter of errors that nobody expected.
+"""The log file, and the one reporter of unexpected errors.
 
-`start` opens a rotating log under `distill.paths.log_dir` and catches what would otherwise vanish: errors that leave
-the main thread, any other thread or a destructor, and crashes of native code.  Each goes through `report`: its
-traceback into the log, and a `Report` to whoever has subscribed.  The window subscribes when it is on screen;
+`start` opens a rotating log under `distill.paths.log_dir` and catches errors that would otherwise be lost: those that
+leave the main thread, any other thread or a destructor, and crashes of native code.  Each goes through `report`, which
+writes its traceback to the log and passes a `Report` to the observers.  The window subscribes once it is on screen;
 reports that came before are kept for it.  Nothing here knows the window, so the terminal uses the same.
 
-Errors that a user can act on (`distill.errors.DistillError`) are told where they happen and do not come here.
+Errors that a user can act on (`distill.errors.DistillError`) are normally shown where they happen.
 """
 
 import faulthandler
@@ -26,7 +26,7 @@ from distill.errors import DistillError
 
 LOG_BYTES = 1_000_000
 LOG_FILES = 4
-#: Reports that are kept while nobody listens, and not more: an error in a timer comes sixty times a second.
+#: Most reports that are kept while there is no observer: an error in a timer comes sixty times a second.
 KEPT_REPORTS = 50
 
 log = logging.getLogger("distill")
@@ -34,7 +34,7 @@ log = logging.getLogger("distill")
 
 @dataclass(frozen=True)
 class Report:
-    """An error that nobody expected.
+    """An error that was not handled where it happened.
 
     Attributes
     ----------
@@ -45,8 +45,7 @@ class Report:
     origin
         Where it was caught: a thread's name, or what was being destroyed.
     is_expected
-        Whether it is one that a user can act on, and that should have been told where it happened: ``summary`` is
-        then its sentence.
+        Whether a user can act on it; ``summary`` is then its sentence.
     """
 
     summary: str
@@ -61,7 +60,7 @@ _lock = threading.RLock()
 _observers: list[Observer] = []
 _kept: list[Report] = []
 _crash_file: IO[str] | None = None
-#: The hooks that were there before `start`.
+#: The hooks before `start`.
 _hooks_before: tuple[Any, Any, Any] | None = None
 
 
@@ -73,8 +72,7 @@ def log_file() -> Path:
 def start() -> None:
     """Open the log and catch uncaught errors from here on; a second call does nothing.
 
-    A log that cannot be written (full disk, no permission) is no reason not to start: the errors then go to
-    standard error only.
+    Where the log cannot be written (full disk, no permission), errors go to standard error only.
     """
     global _crash_file, _hooks_before
     if _hooks_before is not None:
@@ -115,30 +113,40 @@ def stop() -> None:
         _kept.clear()
 
 
-def report(error: BaseException, origin: str | None = None) -> Report:
-    """Write an unexpected error to the log and tell the observers, or keep it until there is one.
+def report(error: BaseException, origin: str | None = None, *, is_expected: bool | None = None) -> Report:
+    """Write an error to the log and pass it to the observers, or keep it until there is one.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    origin
+        Where it was caught; by default the name of the calling thread.
+    is_expected
+        Whether a user can act on it; by default that holds for a `DistillError`.
 
     Returns
     -------
     Report
-        What was told; ``origin`` defaults to the name of the calling thread.
+        What the observers got.
     """
-    is_expected = isinstance(error, DistillError)
+    if is_expected is None:
+        is_expected = isinstance(error, DistillError)
     summary = str(error) if is_expected else "".join(traceback.format_exception_only(error))
-    made = Report(
+    found = Report(
         summary=summary.strip().replace("\n", " "),
         details="".join(traceback.format_exception(error)),
         origin=origin or threading.current_thread().name,
         is_expected=is_expected,
     )
-    log.error("%s: %s", made.origin, made.details)
+    log.error("%s: %s", found.origin, found.details)
     with _lock:
         observers = list(_observers)
         if not observers and len(_kept) < KEPT_REPORTS:
-            _kept.append(made)
+            _kept.append(found)
     for observer in observers:
-        _emit(observer, made)
-    return made
+        _emit(observer, found)
+    return found
 
 
 def subscribe(observer: Observer) -> Callable[[], None]:
@@ -150,8 +158,8 @@ def subscribe(observer: Observer) -> Callable[[], None]:
         waiting = list(_kept)
         _kept.clear()
         _observers.append(observer)
-    for made in waiting:
-        _emit(observer, made)
+    for report in waiting:
+        _emit(observer, report)
 
     def unsubscribe() -> None:
         with _lock:
@@ -161,11 +169,11 @@ def subscribe(observer: Observer) -> Callable[[], None]:
     return unsubscribe
 
 
-def _emit(observer: Observer, made: Report) -> None:
-    """Call an observer; one that fails must neither hide the error nor be told of its own for ever."""
+def _emit(observer: Observer, found: Report) -> None:
+    """Call an observer; one that fails must neither hide the error nor be called with its own for ever."""
     try:
-        observer(made)
-    except Exception:  # a border: what shows errors is broken itself, so the log has to do
+        observer(found)
+    except Exception:  # boundary: the display of errors is broken itself, so only the log is left
         log.exception("an observer of error reports failed")
 
 
@@ -187,7 +195,7 @@ def _on_unraisable_error(caught: "sys.UnraisableHookArgs") -> None:
         _echo(report(caught.exc_value, f"{caught.err_msg or 'while destroying'} {caught.object!r}"))
 
 
-def _echo(made: Report) -> None:
-    """Say it on standard error too, where there is one (a windowed program on Windows has none)."""
+def _echo(found: Report) -> None:
+    """Print the error on standard error too, if there is one (a windowed program on Windows has none)."""
     if sys.stderr is not None:
-        print(f"{made.details}The log is {log_file()}{os.linesep}", end="", file=sys.stderr)
+        print(f"{found.details}The log is {log_file()}{os.linesep}", end="", file=sys.stderr)

@@ -45,6 +45,7 @@ class StepMetrics:
     kl_weight: float
     learning_rate: float
     step_time_s: float
+    prior_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class VQStepMetrics:
     learning_rate: float
     step_time_s: float
     codebook_health: dict[str, dict[str, float]] | None = None
+    prior_loss: float | None = None
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,8 @@ def _is_alive(pid: int, process: str) -> bool:
 def write_json(path: Path, data: Any) -> None:
     """Write standard JSON (no NaN, no Infinity), readable by a person.
 
+    File names that are not valid UTF-8 are kept: their bytes are written as escapes of lone surrogates.
+
     Raises
     ------
     ValueError
@@ -226,7 +228,7 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file, with or without a byte order mark.
 
     Raises
     ------
@@ -254,7 +256,7 @@ def parse_json(text: bytes | str) -> Any:
         It is not standard JSON, or nested absurdly deep.
     """
     if isinstance(text, bytes):
-        text = text.decode("utf-8")
+        text = text.decode("utf-8-sig")
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:

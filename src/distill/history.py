@@ -7,7 +7,7 @@ copying.  A history converts to standard JSON and back without losing a bit.  Im
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from distill.events import (
@@ -137,7 +137,9 @@ class _History(Generic[S, E]):
         try:
             steps, epochs = data["steps"], data["epochs"]
             for f in fields(cls.step_type):
-                history._columns[f.name].extend(_parsed(f.type, v) for v in steps[f.name])
+                # A field with a default is newer than the oldest histories.
+                values = steps[f.name] if f.default is MISSING else steps.get(f.name, [f.default] * len(steps["step"]))
+                history._columns[f.name].extend(_parsed(f.type, v) for v in values)
             for row in epochs:
                 history.epochs.append(_rebuilt(cls.epoch_type, row))
         except (KeyError, TypeError, AttributeError, OverflowError) as exc:

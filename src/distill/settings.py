@@ -1,7 +1,6 @@
 """The window's preferences, kept from one start to the next.  No Qt here: the file is plain JSON."""
 
 import logging
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +10,15 @@ from distill.paths import settings_file
 
 log = logging.getLogger(__name__)
 
-#: Types of the lists' items.
-_LISTS: dict[str, type] = {"sounds": str, "recent": str, "excluded": str, "sound_columns": str, "columns": int}
+#: What the lists hold.
+_LISTS: dict[str, type] = {
+    "sounds": str,
+    "recent": str,
+    "excluded": str,
+    "removed": str,
+    "sound_columns": str,
+    "columns": int,
+}
 
 #: Ranges of the numbers.  Numbers in the panels' own tables are held to `_MAX_NUMBER`, beyond which toolkits overflow.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -33,6 +39,8 @@ class WindowSettings:
         Folders of sounds that were listed lately, newest first.
     excluded
         Sound files that the user does not want to train on, whether they are listed just now or not.
+    removed
+        Files that the user has removed from the list.
     sound_columns, sound_list
         Columns of the list of sounds that are wanted, the most important one first, empty for the default; and the
         widths and sorting of that list, base64 in the toolkit's own format.
@@ -42,6 +50,8 @@ class WindowSettings:
         Folder of the run that was shown, or empty.
     family, preset, epochs
         The training controls; ``epochs`` 0 means the family's default.
+    epoch_seconds
+        Seconds that an epoch took for each sound, by family, as measured on this computer.
     advanced
         What the next run is to differ in from its preset: by family, then by the setting's name.
     side_tab
@@ -69,6 +79,7 @@ class WindowSettings:
     sounds: list[str] = field(default_factory=list)
     recent: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     sound_columns: list[str] = field(default_factory=list)
     sound_list: str = ""
     hears_walking: bool = True
@@ -76,6 +87,7 @@ class WindowSettings:
     family: str = ""
     preset: str = "auto"
     epochs: int = 0
+    epoch_seconds: dict[str, float] = field(default_factory=dict)
     advanced: dict[str, Any] = field(default_factory=dict)
     side_tab: int = 0
     page: int = 0
@@ -108,6 +120,11 @@ class WindowSettings:
                 setattr(settings, name, value)
             else:
                 damaged.append(name)
+        settings.epoch_seconds = {
+            family: float(value)
+            for family, value in settings.epoch_seconds.items()
+            if type(value) in (int, float) and 0 < value < float("inf")
+        }
         settings.volume = float(settings.volume)
         settings.damaged = _NAMES if not isinstance(data, dict) else tuple(damaged)
         if settings.damaged:
@@ -122,15 +139,6 @@ class WindowSettings:
             write_json(path or settings_file(), values)
         except OSError as exc:
             log.warning("The window's preferences cannot be kept: %s", exc)
-
-    def existing_sounds(self) -> list[Path]:
-        """Return those of ``sounds`` that are still there."""
-        found = []
-        for text in self.sounds:
-            with suppress(OSError, ValueError):  # an unreadable mount, or a name from another system
-                if Path(text).exists():
-                    found.append(Path(text))
-        return found
 
 
 _NAMES = tuple(item.name for item in fields(WindowSettings) if item.name != "damaged")

@@ -1,6 +1,5 @@
 """Sounds to test with."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache import sound_cache as cache_module
-from distill.audio.decoding.sound_file import FloatArray, stream_sound
+from distill.audio.decoding.sound_file import FloatArray, stream_prepared
 
 WriteTone = Callable[..., Path]
 LONG_AGO = time.time() - 10 * 24 * 3600
@@ -52,9 +51,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts the files that are really decoded, by name."""
     counter: Counter[str] = Counter()
 
-    def counting(path: Path, cancel_event: threading.Event | None = None) -> Any:
+    def counting(path: Path, *arguments: Any) -> Any:
         counter[path.name] += 1
-        return stream_sound(path, cancel_event)
+        return stream_prepared(path, *arguments)
 
-    monkeypatch.setattr(cache_module, "stream_sound", counting)
+    monkeypatch.setattr(cache_module, "stream_prepared", counting)
     return counter

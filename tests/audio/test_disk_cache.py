@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
+import numpy as np
 import pytest
 
 from distill.audio.cache import disk_cache as store_module
@@ -19,7 +20,8 @@ from tests.audio.conftest import LONG_AGO, WriteTone, cached_files
 
 def forget_use() -> None:
     """Make this process forget which files it uses, as a new one would."""
-    store_module._in_use.clear()
+    store_module._used.clear()
+    store_module._renewed.clear()
 
 
 def test_the_least_recently_used_go(write_tone: WriteTone, decoded: Counter[str]) -> None:
@@ -35,10 +37,20 @@ def test_the_least_recently_used_go(write_tone: WriteTone, decoded: Counter[str]
     cache.get(files[4])
     assert set(cached_files(cache.folder)) == {old[0], old[3], cache.get(files[4]).file}
     assert decoded.total() == 5
-    cache.get(files[5])
-    cache.get(files[1])
-    assert {old[0], cache.get(files[4]).file, cache.get(files[5]).file} <= set(cached_files(cache.folder))
-    assert not old[3].exists()
+    last = [cache.get(files[n]).file for n in (5, 1, 0)]
+    assert set(cached_files(cache.folder)) == set(last)  # what this process used goes as well: the limit holds
+
+
+def test_the_limit_holds_within_a_session(write_tone: WriteTone) -> None:
+    files = [write_tone(f"{n}.wav", 1.0, hertz=100 + n) for n in range(12)]
+    entry = SoundCache().get(files[0]).file.stat().st_size
+    cache = SoundCache(max_bytes=int(4.5 * entry))
+    sounds = []
+    for path in files:
+        sounds.append(cache.get(path))
+        assert sum(file.stat().st_size for file in cached_files(cache.folder)) <= cache.store.max_bytes
+    expected = SoundCache(cache.folder.with_name("other")).get(files[0])
+    np.testing.assert_array_equal(sounds[0].read(0, 48_000), expected.read(0, 48_000))  # decoded again
 
 
 def test_what_any_process_used_lately_stays(write_tone: WriteTone) -> None:
@@ -49,7 +61,9 @@ def test_what_any_process_used_lately_stays(write_tone: WriteTone) -> None:
     cache.get(files[1])
     assert other.file.exists()
     os.utime(other.file, (LONG_AGO, LONG_AGO))
+    forget_use()
     other.read(0, 10)  # renews it
+    forget_use()
     cache.get(files[2])
     assert other.file.exists()
 

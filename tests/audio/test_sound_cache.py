@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,8 +20,8 @@ import soundfile
 from distill import paths
 from distill.audio.cache import sound_cache as cache_module
 from distill.audio.cache.sound_cache import SoundCache, read_derived
-from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, decode_sound, stream_sound
-from distill.errors import DistillError, SoundError
+from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, decode_sound, stream_prepared
+from distill.errors import SoundError, TrainingError
 from distill.files import PARTIAL_SUFFIX
 from tests.audio.conftest import LONG_AGO, WriteTone, cached_files, tone
 
@@ -156,12 +157,12 @@ def test_trouble_of_the_moment_is_not_remembered(
 def test_a_file_that_changes_meanwhile(write_tone: WriteTone, monkeypatch: pytest.MonkeyPatch) -> None:
     path = settle(write_tone("a.wav"))
 
-    def changing(source: Path, cancel_event: threading.Event | None = None) -> Any:
-        yield from stream_sound(source, cancel_event)
+    def changing(source: Path, *arguments: Any) -> Any:
+        yield from stream_prepared(source, *arguments)
         source.touch()
 
     with monkeypatch.context() as patch:  # not `undo`, which would take the test's own home away too
-        patch.setattr(cache_module, "stream_sound", changing)
+        patch.setattr(cache_module, "stream_prepared", changing)
         with pytest.raises(SoundError, match="changed while it was being read"):
             SoundCache().get(path)
     assert not cached_files(SoundCache().folder)
@@ -178,15 +179,64 @@ def test_damaged_entries_are_made_again(write_tone: WriteTone, decoded: Counter[
     assert decoded["a.wav"] == 7
 
 
-def test_a_cache_deleted_under_a_run_is_told(write_tone: WriteTone) -> None:
+def test_a_deleted_cache_is_computed_anew(write_tone: WriteTone, decoded: Counter[str]) -> None:
     sound = SoundCache().get(write_tone("a.wav"))
-    file = sound.derived("x", lambda: np.zeros((3, 2), np.float32))
-    file.unlink()
+    before, envelope = sound.read(0, 10_000), sound.envelope()
+
+    def make() -> FloatArray:
+        return sound.read(0, 9000).reshape(3, -1)
+
+    rows = sound.rows("x", make, 1, 2)
+    for number, forgotten in enumerate((sound.file, sound.derived("x", make), sound.file.parent)):
+        if forgotten.is_dir():
+            shutil.rmtree(forgotten)
+        else:
+            forgotten.unlink()
+        np.testing.assert_array_equal(sound.rows("x", make, 1, 2), rows)
+        np.testing.assert_array_equal(sound.read(0, 10_000), before)
+        np.testing.assert_array_equal(sound.envelope(), envelope)
+        assert decoded["a.wav"] == (2, 2, 3)[number]
+
+
+@pytest.mark.parametrize("what", ["gone", "changed", "damaged"])
+def test_a_deleted_cache_of_a_lost_sound_is_an_error_of_the_training(write_tone: WriteTone, what: str) -> None:
+    path = write_tone("a.wav")
+    sound = SoundCache().get(path)
     sound.file.unlink()
-    with pytest.raises(DistillError, match=r"decoded audio of a\.wav is gone.*Start again"):
+    if what == "gone":
+        path.unlink()
+    elif what == "changed":
+        write_tone("a.wav", 1.5)
+    else:
+        path.write_bytes(b"RIFF")
+    with pytest.raises(TrainingError, match=r"decoded audio of a\.wav was deleted from the cache.*resume the run"):
         sound.read(0, 10)
-    with pytest.raises(DistillError, match="Start again"):
-        read_derived(file, 0, 1)
+
+
+def test_a_refusal_holds_until_the_decoder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: Counter[str]
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(4800), 48_000)
+    for version, times in ((7, 1), (7, 1), (8, 2), (8, 2)):
+        monkeypatch.setattr(cache_module, "DECODER_VERSION", version)
+        with pytest.raises(SoundError):
+            SoundCache().get(tmp_path / "a.wav")
+        assert decoded["a.wav"] == times
+    (fault,) = cached_files(paths.cache_dir() / "sounds", "*.json")
+    fault.write_text(json.dumps({"reason": "written by an older version"}))
+    with pytest.raises(SoundError, match="is silent"):
+        SoundCache().get(tmp_path / "a.wav")
+
+
+def test_sounds_of_older_runs_are_prepared_as_before(write_tone: WriteTone, tmp_path: Path) -> None:
+    path = tmp_path / "offset.wav"
+    soundfile.write(path, 0.2 + tone(1.0, level=0.1), 48_000, subtype="FLOAT")
+    old, new = SoundCache(preparation=1).get(path), SoundCache().get(path)
+    raw = decode_sound(path, normalize=False)
+    np.testing.assert_array_equal(old.read(0, 48_000), raw / np.abs(raw).max())
+    assert old.file.read_bytes()[-16:-8] == b"DISTILL1"
+    assert abs(float(new.read(0, 48_000).mean())) < 1e-3
+    assert SoundCache(preparation=1).get(path).samples == 48_000  # read back
 
 
 def test_cancelling(write_tone: WriteTone) -> None:

@@ -19,7 +19,8 @@ from distill.events import EpochMetrics, Event
 from distill.models.persistence import open_model
 from distill.models.vae import ConvVAE
 from distill.training import train
-from distill.training.dataset import AudioTrainingDataset, prepare_sounds, split_by_file
+from distill.training.data.split import split_by_file
+from distill.training.dataset import AudioTrainingDataset, prepare_sounds
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

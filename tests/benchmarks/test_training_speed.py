@@ -19,10 +19,9 @@ from distill.config.training import AnyConfig
 from distill.models.families import make_family
 from distill.training import artifacts
 from distill.training.compute_plan import ComputePlan
-from distill.training.data.features import FeatureDataset
-from distill.training.dataset import prepare_sounds
+from distill.training.dataset import FeatureDataset, prepare_sounds
 from distill.training.loop import run_epochs
-from distill.training.prepare import set_up
+from distill.training.prepare import prepare
 from distill.training.run import EventSink, Run, RunRequest, open_run
 from distill.training.steps.step import TrainingStep
 from tests.benchmarks.conftest import Report
@@ -43,10 +42,7 @@ def median_s(step: Callable[[], object], steps: int = _STEPS) -> float:
 
 
 def opened(config: AnyConfig, sounds: list[Path], folder: Path) -> Run:
-    emit = EventSink(None)
-    run = open_run(RunRequest(config, sounds, folder, "cpu", threading.Event()), emit)
-    set_up(run)
-    return run
+    return prepare(open_run(RunRequest(config, sounds, folder, "cpu", threading.Event()), EventSink(None)))
 
 
 def close(run: Run) -> None:
@@ -76,9 +72,6 @@ def test_audio_seconds_per_second(family: str, bench_sounds: list[Path], tmp_pat
     config = make_config(family, len(bench_sounds))
     run = opened(config, bench_sounds, tmp_path / "run")
     try:
-        assert run.model is not None
-        assert run.optimizer is not None
-        assert run.training_data is not None
         step = TrainingStep(run.family, run.model.train(), run.optimizer, 1.0, run.speed)
         weights = run.family.weights(1.0)
         loader = iter(run.training_data.train_loader)
@@ -88,7 +81,7 @@ def test_audio_seconds_per_second(family: str, bench_sounds: list[Path], tmp_pat
             nonlocal loader
             batch = next(loader, None)
             if batch is None:
-                loader = iter(run.training_data.train_loader)  # type: ignore[union-attr]
+                loader = iter(run.training_data.train_loader)
                 batch = next(loader)
             step(run.speed.layout(batch), weights, 1)
 

@@ -13,13 +13,14 @@ from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
-from distill.generation import transform as transforming
 from distill.generation.generated_sound import GenerationCancelled, make_new, remake, transform_file
 from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import Recipe, read_recipe
-from distill.generation.transform import crossfade, transform
+from distill.generation.transform import transform
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
+from distill.models.synthesis import segments
+from distill.models.synthesis.segments import crossfade
 from tests.support.models import write_tone_model
 from tests.training.conftest import tone
 
@@ -48,7 +49,7 @@ def sound() -> torch.Tensor:
 def wet(model: Any, sound: torch.Tensor) -> torch.Tensor:
     """In segments of four seconds, so that ten seconds have joints of both kinds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transforming, "SEGMENT_S", 4.0)
+        patch.setattr(segments, "SEGMENT_S", 4.0)
         return transform(model, sound)
 
 

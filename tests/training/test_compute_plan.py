@@ -25,14 +25,14 @@ class Machine:
         self.table = {"plain": 20.0, "last": 20.0, "half": 20.0} | table
         self.steps: list[str] = []
 
-    def __call__(self, speed: ComputePlan) -> None:
+    def __call__(self, speed: ComputePlan, chunks: int) -> None:
         name = "half" if speed.precision == "bfloat16" else "last" if speed.channels_last else "plain"
         self.steps.append(name)
         time.sleep(self.table[name] / 1000)
 
 
 def chosen(machine: Machine, subject: str = "a", **settings: Any) -> ComputePlan:
-    return choose_plan(replace(TrainingConfig(num_threads=1), **settings), CPU, machine, subject)
+    return choose_plan(replace(TrainingConfig(num_threads=1), **settings), CPU, machine, 4, subject)
 
 
 def test_the_fastest_is_chosen_and_says_why() -> None:

@@ -15,8 +15,8 @@ from distill.audio.decoding.sound_file import write_wav
 from distill.errors import NotEnoughSoundsError, SoundError
 from distill.models.families.vae import MelVAEFamily
 from distill.training import AudioTrainingDataset, RegularizationConfig, TrainingConfig, create_data_loaders
-from distill.training.data.features import FeatureDataset
-from distill.training.dataset import EpochBatches, prepare_sounds, split_by_file
+from distill.training.data.split import split_by_file
+from distill.training.dataset import EpochBatches, FeatureDataset, prepare_sounds
 from tests.training.conftest import tone
 
 RATE = 48_000

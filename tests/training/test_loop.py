@@ -25,8 +25,8 @@ from distill.training import (
     train,
 )
 from distill.training.compute_plan import ComputePlan
-from distill.training.data.features import FeatureDataset
-from distill.training.dataset import prepare_sounds, split_by_file
+from distill.training.data.split import split_by_file
+from distill.training.dataset import FeatureDataset, prepare_sounds
 from distill.training.steps.epoch import validate
 from tests.training.conftest import QUICK, RUN, Finished, ended, topics, write_sounds
 

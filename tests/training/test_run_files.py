@@ -13,6 +13,8 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.events import event_to_dict
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
+from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import draw_points
 from distill.runs.folder import RunRecord, read_history
 from distill.training import (
     EpochMetrics,
@@ -25,7 +27,8 @@ from distill.training import (
     list_reconstructions,
     load_checkpoint,
 )
-from distill.training.dataset import prepare_sounds, split_by_file
+from distill.training.data.split import split_by_file
+from distill.training.dataset import prepare_sounds
 from tests.training.conftest import RUN, Finished, ended
 
 
@@ -116,9 +119,12 @@ class TestWhatIsOnTheDisk:
     def test_new_sounds_come_from_the_same_latents_every_time(self, done: Finished) -> None:
         family = MelVAEFamily(RUN)
         model = family.build()
-        load_checkpoint(list_checkpoints(done.folder / "checkpoints")[-1]["path"], model)
+        checkpoint = load_checkpoint(list_checkpoints(done.folder / "checkpoints")[-1]["path"], model)
+        prior = WindowPrior.of_state(checkpoint["training_state"]["prior"]["averaged"])
+        points = draw_points(family, model.eval(), prior, 3, 0)
+        assert points is not None
         with torch.no_grad():
-            waves = family.to_waveform(family.sample(model.eval(), 3, 0), 48_000)  # type: ignore[arg-type]
+            waves = family.to_waveform(family.from_points(model, points), 48_000)
         for n in range(3):
             heard = soundfile.read(done.folder / "previews" / f"preview_epoch0005_{n:02d}.wav", dtype="float32")[0]
             assert np.corrcoef(heard, waves[n, 0].numpy())[0, 1] > 0.999

@@ -17,13 +17,23 @@ import torch
 from torch import Tensor
 
 from distill.audio.phase import PhaseBuilder
-from distill.audio.spectrogram import Transform, check_waveform, from_decades, griffin_lim, sample_count, to_decades
+from distill.audio.spectrogram import (
+    KnownSamples,
+    Transform,
+    check_waveform,
+    from_decades,
+    griffin_lim,
+    sample_count,
+    to_decades,
+)
 from distill.config.spectrogram import ComplexSpectrogramConfig, SpectrogramConfig
 
 #: Largest deviation, in distances between bands: what is farther away is a louder band's leakage.
 MOST_DEVIATION = 2.0
 #: Iterations that bring the built phases of neighbouring windows together.
 _ITERATIONS = 4
+#: Iterations where the phases are fitted to known samples.
+_FITTING_ITERATIONS = 16
 #: Updates of the mel inversion, which begins near its end.
 _INVERSION_UPDATES = 4
 
@@ -77,7 +87,9 @@ class ComplexSpectrogram:
         threshold = to_decades(torch.tensor(10.0 ** (self.settings.masking_threshold / 20)))
         return torch.stack([level, torch.where(level > threshold.to(device), deviation, 0.0)], dim=1)
 
-    def complex_mel_to_waveform(self, spec: Tensor, samples: int | None = None) -> Tensor:
+    def complex_mel_to_waveform(
+        self, spec: Tensor, samples: int | None = None, known: KnownSamples | None = None
+    ) -> Tensor:
         """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, 2, n_mels, T]``.
 
         Magnitudes of bins, phases from the frequencies, an inverse transform.  The same features always give the same
@@ -89,6 +101,8 @@ class ComplexSpectrogram:
             Features.
         samples
             N, a number that gives T frames; by default as in `AudioSpectrogram.mel_to_waveform`.
+        known
+            Samples that the result has as they are, ``N`` of them.
 
         Raises
         ------
@@ -103,4 +117,5 @@ class ComplexSpectrogram:
         tones = self._phases.tones(frequency)
         magnitude = self.transform.from_bands(bands, self._phases.sharpened(bands, tones), _INVERSION_UPDATES)
         angles = self._phases.angles(bands, frequency, magnitude, tones)
-        return griffin_lim(self.transform, magnitude, angles, count, _ITERATIONS)[:, None]
+        iterations = _ITERATIONS if known is None else _FITTING_ITERATIONS
+        return griffin_lim(self.transform, magnitude, angles, count, iterations, known)[:, None]

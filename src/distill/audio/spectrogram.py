@@ -10,6 +10,7 @@ a reverb and the silence after a drum come back as hiss, which costs 5 dB in the
 
 import math
 import warnings
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,7 +23,9 @@ FLOOR_DECADES = 6.0
 CENTRE = FLOOR_DECADES / 2
 
 #: Griffin-Lim: iterations and momentum (Perraudin, Balazs and Søndergaard 2013, "A fast Griffin-Lim algorithm").
-_GRIFFIN_LIM_ITERATIONS = 32
+_GRIFFIN_LIM_ITERATIONS = 12
+#: Iterations where the phases are fitted to known samples.
+_FITTING_ITERATIONS = 32
 _GRIFFIN_LIM_MOMENTUM = 0.99
 
 #: Multiplicative updates of the mel inversion; the round trip stops improving after five.
@@ -151,7 +154,34 @@ def random_phase(*shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (2 * math.pi)
 
 
-def griffin_lim(transform: Transform, magnitude: Tensor, angles: Tensor, samples: int, iterations: int) -> Tensor:
+@dataclass(frozen=True)
+class KnownSamples:
+    """Samples that are known before a sound is made of features: the phases of the rest are fitted to them.
+
+    Attributes
+    ----------
+    waveform
+        ``[N]``.
+    share
+        ``[N]``, 1 where the sample stays as it is, 0 where it is open; in between the two are mixed.
+    """
+
+    waveform: Tensor
+    share: Tensor
+
+    def put_into(self, waveform: Tensor) -> Tensor:
+        """Return waveforms ``[B, N]`` with the known samples in their positions."""
+        return torch.lerp(waveform, self.waveform, self.share)
+
+
+def griffin_lim(
+    transform: Transform,
+    magnitude: Tensor,
+    angles: Tensor,
+    samples: int,
+    iterations: int,
+    known: KnownSamples | None = None,
+) -> Tensor:
     """Return a waveform ``[B, samples]`` whose spectrum has about the given magnitudes.
 
     Parameters
@@ -166,15 +196,22 @@ def griffin_lim(transform: Transform, magnitude: Tensor, angles: Tensor, samples
         Length.
     iterations
         Number of round trips that bring the phases of neighbouring windows together.
+    known
+        Samples that each round trip, and the result, has as they are.
     """
+
+    def waveform() -> Tensor:
+        found = transform.istft(magnitude * angles, samples)
+        return found if known is None else known.put_into(found)
+
     previous = torch.zeros((), dtype=angles.dtype, device=angles.device)
     momentum = _GRIFFIN_LIM_MOMENTUM / (1 + _GRIFFIN_LIM_MOMENTUM)
     for _ in range(iterations):
-        rebuilt = transform.stft(transform.istft(magnitude * angles, samples))
+        rebuilt = transform.stft(waveform())
         accelerated = rebuilt - momentum * previous
         angles = accelerated / (accelerated.abs() + 1e-16)
         previous = rebuilt
-    return transform.istft(magnitude * angles, samples)
+    return waveform()
 
 
 class AudioSpectrogram:
@@ -201,7 +238,7 @@ class AudioSpectrogram:
         check_waveform(waveform)
         return to_decades(self.transform.to_bands(self.transform.stft(waveform[:, 0].float()).abs()))[:, None]
 
-    def mel_to_waveform(self, mel: Tensor, samples: int | None = None) -> Tensor:
+    def mel_to_waveform(self, mel: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
         """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, 1, n_mels, T]``.
 
         Mel inversion, then Griffin-Lim.  The same features always give the same samples.
@@ -213,6 +250,8 @@ class AudioSpectrogram:
         samples
             N, a number that gives T frames; by default a whole number of seconds where that fits T (94 frames:
             48 000), else ``(T - 1) * hop``, or one less than a hop for a single frame.
+        known
+            Samples that the result has as they are, ``N`` of them.
 
         Raises
         ------
@@ -224,7 +263,8 @@ class AudioSpectrogram:
         magnitude = self.transform.from_bands(bands)
         phase = random_phase(*magnitude.shape[-2:])
         angles = torch.polar(torch.ones_like(phase), phase)
-        return griffin_lim(self.transform, magnitude, angles, count, _GRIFFIN_LIM_ITERATIONS)[:, None]
+        iterations = _GRIFFIN_LIM_ITERATIONS if known is None else _FITTING_ITERATIONS
+        return griffin_lim(self.transform, magnitude, angles, count, iterations, known)[:, None]
 
 
 def check_waveform(waveform: Tensor) -> None:
@@ -256,3 +296,12 @@ def sample_count(config: SpectrogramConfig, features: Tensor, channels: int, sam
     if config.frames(count) != frames:
         raise ValueError(f"{count} samples give {config.frames(count)} frames; the features have {frames}.")
     return count
+
+
+def __getattr__(name: str) -> object:
+    """Offer `ComplexSpectrogram` here too, which is built on this module."""
+    if name != "ComplexSpectrogram":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from distill.audio.complex_spectrogram import ComplexSpectrogram
+
+    return ComplexSpectrogram

@@ -1,11 +1,16 @@
-"""The commands that make sound with a finished model: sample, transform, reconstruct, remake, encode, decode."""
+"""The commands that make sound with a finished model.
 
+``sample``, ``vary``, ``morph``, ``extend``, ``repaint``, ``transform``, ``reconstruct``, ``remake``, ``encode`` and
+``decode``.
+"""
+
+import secrets
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,12 +32,26 @@ OutFile = Annotated[
         metavar="OUT", dir_okay=False, help="The sound file to write: .wav, .flac, .ogg or .mp3. None is overwritten."
     ),
 ]
+OutFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder to write to.")]
+SecondFile = Annotated[
+    Path,
+    typer.Argument(metavar="IN2", exists=True, dir_okay=False, readable=False, help="The sound at the other end."),
+]
+Count = Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sounds.")]
+DrawSeed = Annotated[
+    int | None,
+    typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
+]
 CodesFile = Annotated[Path, typer.Argument(metavar="CODES", dir_okay=False, help="The file of codes (.npz).")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(epilog="Example: distill sample bells.distill --count 8 --seed 1 --out ~/new-bells")(sample)
+    app.command(epilog="Example: distill vary bells.distill bell.wav --strength 0.4 --count 8 --out ~/bells")(vary)
+    app.command(epilog="Example: distill morph bells.distill bell.wav gong.wav --steps 8 --out ~/morph")(morph)
+    app.command(epilog="Example: distill extend bells.distill bell.wav long-bell.wav --seconds 3")(extend)
+    app.command(epilog="Example: distill repaint bells.distill loop.wav new-loop.wav --from 0.5 --to 1.0")(repaint)
     app.command(epilog="Example: distill transform bells.distill rain.wav rain-of-bells.flac --mix 0.7")(transform)
     app.command(epilog="Example: distill reconstruct bells.distill bell.wav bell-again.wav")(reconstruct)
     app.command(epilog="Example: distill remake bells_seed1_03.wav again.wav --format wav24")(remake)
@@ -42,28 +61,118 @@ def register(app: typer.Typer) -> None:
 
 def sample(
     model: ModelFile,
-    count: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sounds, one chunk each.")] = 4,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
-    ] = None,
-    out: Annotated[Path, typer.Option(file_okay=False, help="Folder to write to.")] = Path(),
+    count: Count = 4,
+    seed: DrawSeed = None,
+    out: OutFolder = Path(),
     temperature: Annotated[
         float, typer.Option(min=0.0, max=4.0, help="How far sounds stray: under 1 more typical, over 1 odder.")
     ] = 1.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=30.0, show_default=False, help="Length; without it like the model's own sounds."),
+    ] = None,
+    freedom: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, show_default=False, help="0: closer to the model's own sounds, 1: freer."),
+    ] = None,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
     stereo: Stereo = False,
 ) -> None:
-    """Make new sounds from random latents.  The file names hold the seed that brings them back."""
+    """Make new sounds.  The file names hold the seed that brings them back."""
     options = _options(format or "wav16", rate, stereo)
     with _stoppable() as stop:
         from distill.generation.generated_sound import make_new
         from distill.models.persistence import open_model
 
-        for made in make_new(open_model(model), model, count, seed, temperature, stop):
+        for made in make_new(open_model(model), model, count, seed, temperature, stop, seconds, freedom):
             name = f"{paths.slug(model.stem)}_seed{made.recipe.seed}_{made.recipe.number:02d}{options.kind.suffix}"
             _write(out / name, made, options)
+
+
+def vary(
+    model: ModelFile,
+    source: SoundFile,
+    strength: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="0: the model's copy of the sound, 1: nothing to do with it.")
+    ] = 0.4,
+    count: Count = 4,
+    seed: DrawSeed = None,
+    out: OutFolder = Path(),
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Make variations of a sound, as long and as loud as it is."""
+    options = _options(format or "wav16", rate, stereo)
+    with _stoppable() as stop:
+        from distill.generation.recipe import VARIED
+
+        chosen = _chosen(seed)
+        for made in _from_sound(model, VARIED, source, stop, strength=strength, count=count, seed=chosen):
+            name = f"{paths.slug(source.stem)}_varied_seed{made.recipe.seed}_{made.recipe.number:02d}"
+            _write(out / f"{name}{options.kind.suffix}", made, options)
+
+
+def morph(
+    model: ModelFile,
+    first: SoundFile,
+    second: SecondFile,
+    steps: Annotated[int, typer.Option(min=2, max=MAX_SAMPLES, help="How many sounds, both ends included.")] = 8,
+    out: OutFolder = Path(),
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Go from one sound to another in evenly spaced steps."""
+    options = _options(format or "wav16", rate, stereo)
+    with _stoppable() as stop:
+        from distill.generation.recipe import MORPHED
+
+        for made in _from_sound(model, MORPHED, first, stop, second, count=steps):
+            name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{made.recipe.number:02d}"
+            _write(out / f"{name}{options.kind.suffix}", made, options)
+
+
+def extend(
+    model: ModelFile,
+    source: SoundFile,
+    target: OutFile,
+    seconds: Annotated[float, typer.Option(min=0.1, max=30.0, help="How much longer the sound gets.")] = 1.0,
+    seed: DrawSeed = None,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Let a sound go on after its end; what is there stays as it is."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop:
+        from distill.generation.recipe import EXTENDED
+
+        for made in _from_sound(model, EXTENDED, source, stop, seconds=seconds, seed=_chosen(seed)):
+            _write(target, made, options)
+
+
+def repaint(
+    model: ModelFile,
+    source: SoundFile,
+    target: OutFile,
+    start: Annotated[float, typer.Option("--from", min=0.0, metavar="S", help="Begin of the new part, in seconds.")],
+    end: Annotated[float, typer.Option("--to", min=0.0, metavar="S", help="End of the new part, in seconds.")],
+    seed: DrawSeed = None,
+    format: ExportedFormat = None,
+    rate: Rate = 48_000,
+    stereo: Stereo = False,
+) -> None:
+    """Replace a part of a sound by a new one; the rest stays as it is."""
+    options = _options_of(target, format, rate, stereo)
+    _refuse_same(target, source)
+    with _stoppable() as stop:
+        from distill.generation.recipe import REPAINTED
+
+        for made in _from_sound(model, REPAINTED, source, stop, start=start, end=end, seed=_chosen(seed)):
+            _write(target, made, options)
 
 
 def transform(
@@ -192,6 +301,31 @@ def _options_of(target: Path, format: str | None, rate: int, stereo: bool) -> Ex
             f"{printable(target)}"
         )
     return options
+
+
+def _from_sound(
+    model: Path, kind: str, source: Path, stop: threading.Event, second: Path | None = None, **settings: Any
+) -> Iterator["GeneratedSound"]:
+    """Yield what a model makes from a sound, with the errors that a terminal shows."""
+    from distill.generation.generated_sound import make_from_sound
+    from distill.models.persistence import open_model
+
+    for path in (source, second):
+        if path is not None:
+            with _reading(path):
+                from distill.audio.decoding.sound_file import decode_sound
+
+                decode_sound(path, stop)  # a sound that cannot be used is reported before the model is opened
+    opened = open_model(model)
+    try:
+        yield from make_from_sound(opened, model, kind, source, second, stop, **settings)
+    except ValueError as error:
+        raise error if isinstance(error, DistillError) else DistillError(str(error)) from error
+
+
+def _chosen(seed: int | None) -> int:
+    """Return a seed: the one that was given, or one by chance."""
+    return secrets.randbelow(2**31) if seed is None else seed
 
 
 def _refuse_same(target: Path, source: Path) -> None:

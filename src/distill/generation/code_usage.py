@@ -93,8 +93,8 @@ def read_use(run_dir: Path, cancel_event: threading.Event) -> CodebookUse:
 def _held_out(record: RunRecord, model: "LoadedVQModel", cancel_event: threading.Event) -> "Iterator[Tensor] | None":
     """Return features ``[B, 1, F, T]`` of the sounds that were held out, or None where they are not all there."""
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.training.data.features import FeatureDataset
-    from distill.training.dataset import prepare_sounds, split_by_file
+    from distill.training.data.split import split_by_file
+    from distill.training.dataset import FeatureDataset, prepare_sounds
 
     try:
         sounds = prepare_sounds(record.file_paths, SoundCache(), cancel_event=cancel_event).sounds

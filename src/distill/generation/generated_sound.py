@@ -2,17 +2,21 @@
 
 import secrets
 import threading
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, os_reason
 from distill.errors import LibraryError, ModelFileError, SoundError
 from distill.files import content_hash
-from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
+from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
 from distill.generation.transform import GenerationCancelled, Progress, transform
+from distill.generation.variations import VARIATIONS, varied_again, varied_sounds
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import OpenModel
@@ -22,6 +26,7 @@ __all__ = [
     "GeneratedSound",
     "GenerationCancelled",
     "find_model",
+    "make_from_sound",
     "make_new",
     "reconstruct_file",
     "remake",
@@ -44,6 +49,8 @@ def make_new(
     seed: int | None = None,
     temperature: float = 1.0,
     cancel_event: threading.Event | None = None,
+    seconds: float | None = None,
+    freedom: float | None = None,
 ) -> Iterator[GeneratedSound]:
     """Yield new sounds, peak 1.
 
@@ -59,6 +66,8 @@ def make_new(
         Spread of the draw: 1 as trained, less for more typical sounds, more for odder ones.
     cancel_event
         Ends the work after the sounds in hand.
+    seconds, freedom
+        As in `OpenModel.generate`.
 
     Raises
     ------
@@ -68,17 +77,39 @@ def make_new(
         ``cancel_event`` was set.
     """
     chosen = secrets.randbelow(2**31) if seed is None else seed
+    recipe = Recipe(
+        NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
+        temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
+    )  # fmt: skip
     number = 0
-    for batch in model.draw(count, chosen, temperature):
+    for batch in _new_batches(model, recipe):
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
-        for sound in model.to_sounds(batch):
-            recipe = Recipe(
-                NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
-                number=number, temperature=temperature,
-            )  # fmt: skip
-            yield GeneratedSound(sound[0].numpy(), recipe)
+        for sound in batch:
+            yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
             number += 1
+
+
+def _new_batches(model: OpenModel, recipe: Recipe) -> Iterator[list[Tensor]]:
+    """Yield the new sounds ``[1, N]`` of a recipe in batches, in order."""
+    plain = not recipe.seconds and recipe.freedom == TRAINED
+    if model.prior is None and plain:
+        # As the versions without priors drew them: a recipe that they wrote gives the same sound again.
+        for features in model.draw(recipe.count, recipe.seed, recipe.temperature):
+            yield list(model.to_sounds(features))
+        return
+    yield from model.generate_batches(
+        recipe.count,
+        recipe.seed,
+        seconds=recipe.seconds or None,
+        temperature=recipe.temperature,
+        freedom=None if recipe.freedom == TRAINED else recipe.freedom,
+    )
+
+
+def numbered(recipe: Recipe, number: int) -> Recipe:
+    """Return the recipe of another sound of the same batch."""
+    return replace(recipe, number=number, id=uuid.uuid4().hex)
 
 
 def transform_file(
@@ -98,7 +129,7 @@ def transform_file(
     MakingCancelled
         ``cancel_event`` was set.
     """
-    recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet)
+    recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
     audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
     return GeneratedSound(transform(model, audio, dry_wet, progress, cancel_event)[0, 0].numpy(), recipe)
 
@@ -118,10 +149,55 @@ def reconstruct_file(
     return GeneratedSound(model.reconstruct(audio)[0, 0].cpu().numpy(), recipe)
 
 
-def _recipe_of_source(kind: str, model: OpenModel, model_file: Path, source: Path, dry_wet: float = 1.0) -> Recipe:
+def make_from_sound(
+    model: OpenModel,
+    model_file: Path,
+    kind: str,
+    source: Path,
+    second: Path | None = None,
+    cancel_event: threading.Event | None = None,
+    **settings: Any,
+) -> Iterator[GeneratedSound]:
+    """Yield the sounds that a model makes from a sound file: variations, a morph, an extension, a repainted part.
+
+    Parameters
+    ----------
+    model, model_file
+        The model, and where it was opened from.
+    kind
+        `VARIED`, `MORPHED`, `EXTENDED` or `REPAINTED`.
+    source, second
+        The sound, and for a morph the one at its other end.
+    cancel_event
+        Ends the work while a source is read and before the sounds are given out.
+    **settings
+        Fields of the `Recipe` that the kind uses.
+
+    Raises
+    ------
+    SoundError
+        A file cannot be used; the message is the reason alone.
+    ValueError
+        A number is out of range.
+    ModelFileError
+        The model cannot do it.
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
+    if second is not None:
+        settings |= {"second_source": str(second.absolute()), "second_hash": _content_hash(second)}
+    recipe = _recipe_of_source(kind, model, model_file, source, **settings)
+    sounds = varied_sounds(model, recipe, cancel_event)
+    if cancel_event is not None and cancel_event.is_set():
+        raise GenerationCancelled
+    for number, sound in enumerate(sounds):
+        yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
+
+
+def _recipe_of_source(kind: str, model: OpenModel, model_file: Path, source: Path, **settings: Any) -> Recipe:
     return Recipe(
-        kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), dry_wet=dry_wet,
-        source=str(source.absolute()), source_hash=_content_hash(source),
+        kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()),
+        source=str(source.absolute()), source_hash=_content_hash(source), **settings,
     )  # fmt: skip
 
 
@@ -186,17 +262,33 @@ def remake(
     model = open_model(path)
     if recipe.kind == NEW:
         left = recipe.number
-        for batch in model.draw(recipe.count, recipe.seed, recipe.temperature):
+        for batch in _new_batches(model, recipe):
             if left < len(batch):
-                return GeneratedSound(model.to_sounds(batch)[left, 0].numpy(), recipe)
+                return GeneratedSound(batch[left][0].numpy(), recipe)
             left -= len(batch)
-    source = Path(recipe.source)
+    source = _unchanged(recipe.source, recipe.source_hash)
+    if recipe.kind == MORPHED:
+        _unchanged(recipe.second_source, recipe.second_hash)
+    if recipe.kind in VARIATIONS:
+        return GeneratedSound(varied_again(model, recipe), recipe)
+    if recipe.kind == RECONSTRUCTED:
+        return GeneratedSound(reconstruct_file(model, path, source, cancel_event).audio, recipe)
+    return GeneratedSound(transform_file(model, path, source, recipe.dry_wet, progress, cancel_event).audio, recipe)
+
+
+def _unchanged(name: str, known_hash: str) -> Path:
+    """Return the file of a recipe's source.
+
+    Raises
+    ------
+    SoundError
+        It is gone, or is another sound now.
+    """
+    source = Path(name)
     try:
-        same = _content_hash(source) == recipe.source_hash
+        same = _content_hash(source) == known_hash
     except UnreachableSoundError as exc:
         raise SoundError(f"{source} cannot be used again: {exc}.") from exc
     if not same:
         raise SoundError(f"{source} has changed since this sound was made from it.")
-    if recipe.kind == RECONSTRUCTED:
-        return GeneratedSound(reconstruct_file(model, path, source, cancel_event).audio, recipe)
-    return GeneratedSound(transform_file(model, path, source, recipe.dry_wet, progress, cancel_event).audio, recipe)
+    return source

@@ -16,10 +16,29 @@ from distill.models.metadata import now_iso
 
 #: How the kinds of making are called in recipes.
 NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
-_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
+VARIED, MORPHED, EXTENDED, REPAINTED = "varied", "morphed", "extended", "repainted"
 #: Most sounds of one draw, and the highest seed: a stranger's recipe must not ask for more than the terminal may.
 MOST_COUNT, MOST_SEED = 1000, 2**31
 _MARK = "distill recipe "
+_SOURCE = ("source", "source_hash")
+_DRAW = ("seed", "count", "number")
+#: What the recipes of each kind hold beside model, time, program and id.
+_USED = {
+    NEW: (*_DRAW, "temperature", "seconds", "freedom"),
+    TRANSFORMED: ("count", "number", "dry_wet", *_SOURCE),
+    RECONSTRUCTED: _SOURCE,
+    VARIED: (*_DRAW, "strength", *_SOURCE),
+    MORPHED: ("count", "number", *_SOURCE, "second_source", "second_hash"),
+    EXTENDED: ("seed", "seconds", *_SOURCE),
+    REPAINTED: ("seed", "start", "end", *_SOURCE),
+}
+#: What the recipes of one batch have in common.
+_OF_A_BATCH = (
+    "kind", "model_id", "count", "seed", "temperature", "dry_wet", "seconds", "freedom", "strength", "start", "end"
+)  # fmt: skip
+_COMMON = ("kind", "model_id", "model_name", "model_file", "made", "program", "id")
+#: Value of ``freedom`` that stands for the prior as it was trained.
+TRAINED = -1.0
 
 
 @dataclass(frozen=True)
@@ -29,17 +48,27 @@ class Recipe:
     Attributes
     ----------
     kind
-        `NEW`, `TRANSFORMED` or `RECONSTRUCTED`.
+        `NEW`, `TRANSFORMED`, `RECONSTRUCTED`, `VARIED`, `MORPHED`, `EXTENDED` or `REPAINTED`.
     model_id, model_name, model_file
         The model; its id is what counts, its file is where it was.
     seed, temperature
         Of a new sound: the draw, and its spread.
     count, number
         How many sounds were asked for at once, and which of them this is, from 0.
+    seconds
+        Of a new sound: its requested length, 0 for one like those of the corpus. Of an extended one: what was added.
+    freedom
+        Of a new sound: how far from the corpus, 0 to 1; `TRAINED` for the prior as it was trained.
     dry_wet
         Of a transformed sound: the model's share, 0 to 1.
+    strength
+        Of a variation: 0 for the copy, 1 for an unrelated sound.
+    start, end
+        Of a repainted sound: the new part, in seconds.
     source, source_hash
         The sound that went in: its file, and the hash of that file's content.
+    second_source, second_hash
+        Of a morph: the sound at its other end.
     made
         ISO 8601.
     program
@@ -57,20 +86,23 @@ class Recipe:
     number: int = 0
     temperature: float = 1.0
     dry_wet: float = 1.0
+    seconds: float = 0.0
+    freedom: float = TRAINED
+    strength: float = 0.0
+    start: float = 0.0
+    end: float = 0.0
     source: str = ""
     source_hash: str = ""
+    second_source: str = ""
+    second_hash: str = ""
     made: str = field(default_factory=now_iso)
     program: str = __version__
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, without those that mean nothing for this kind."""
-        unused = {
-            NEW: ("dry_wet", "source", "source_hash"),
-            TRANSFORMED: ("seed", "temperature"),
-            RECONSTRUCTED: ("seed", "count", "number", "temperature", "dry_wet"),
-        }[self.kind]
-        return {key: value for key, value in asdict(self).items() if key not in unused}
+        used = {*_COMMON, *_USED[self.kind]}
+        return {key: value for key, value in asdict(self).items() if key in used}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -94,7 +126,7 @@ class Recipe:
             values[item.name] = value
         made = cls(**{"kind": "", "model_id": "", **values})
         whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
-        if made.kind not in _KINDS or not made.model_id or not whole:
+        if made.kind not in _USED or not made.model_id or not whole:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return made
 
@@ -102,10 +134,7 @@ class Recipe:
         """Return whether it may be the next sound of the batch that another one belongs to."""
         if self.number != other.number + 1:
             return False
-        draw, others = (
-            (recipe.kind, recipe.model_id, recipe.count, recipe.seed, recipe.temperature, recipe.dry_wet)
-            for recipe in (self, other)
-        )
+        draw, others = ([getattr(recipe, name) for name in _OF_A_BATCH] for recipe in (self, other))
         return draw == others
 
     def to_text(self) -> str:
@@ -129,7 +158,13 @@ class Recipe:
         """Return a title for a sound file."""
         if self.kind == NEW:
             return f"{self.model_name}, seed {self.seed}, number {self.number + 1} of {self.count}"
-        return f"{Path(self.source).stem} through {self.model_name}"
+        name = Path(self.source).stem
+        return {
+            VARIED: f"{name} varied by {self.model_name}, number {self.number + 1} of {self.count}",
+            MORPHED: f"{name} to {Path(self.second_source).stem}, step {self.number + 1} of {self.count}",
+            EXTENDED: f"{name} extended by {self.model_name}",
+            REPAINTED: f"{name} repainted by {self.model_name}",
+        }.get(self.kind, f"{name} through {self.model_name}")
 
 
 def read_recipe(path: Path) -> Recipe | None:

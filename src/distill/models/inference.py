@@ -2,7 +2,8 @@
 
 import math
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,22 @@ from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
 from distill.models.metadata import ModelMetadata
+from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import SoundParts, draw_points
+from distill.models.synthesis import continuation, variations
+from distill.models.synthesis.synthesizer import (
+    LONGEST_S,
+    MOST_TEMPERATURE,
+    SHORTEST_S,
+    Synthesizer,
+    check_number,
+    no_prior,
+)
+from distill.models.vae import ConvVAE
 from distill.models.vqvae import ConvVQVAE
 
 #: Chunks that go through a model at once when a sound is reconstructed.
 _BATCH = 16
-#: Highest temperature of new sounds: beyond it a decoder gives noise.
-MOST_TEMPERATURE = 4.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,10 @@ class OpenModel:
         Where it computes.
     family
         What it is.
+    prior
+        Prior of the sounds that it was trained on, or None.
+    detail
+        What puts their detail back, or None.
     """
 
     model: nn.Module
@@ -46,9 +61,10 @@ class OpenModel:
     metadata: ModelMetadata
     device: torch.device
     family: ModelFamily
+    parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
 
     @torch.no_grad()
-    def reconstruct(self, waveform: Tensor) -> Tensor:
+    def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:
         """Return waveforms ``[B, 1, N]`` that went through the latent and nothing else; level in is level out.
 
         Each sound is brought to full scale, cut into chunks of the model's length, and given its level back.
@@ -59,7 +75,8 @@ class OpenModel:
             The shape is not ``[B, 1, N]``.
         """
         chunks, peak = self._chunks(waveform)
-        made = [self._through_latent(batch) for batch in torch.split(chunks, _BATCH)]
+        check_number("detail", detail, 0.0, 1.0)
+        made = [self._through_latent(batch, detail) for batch in torch.split(chunks, _BATCH)]
         return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
     @property
@@ -75,13 +92,41 @@ class OpenModel:
         padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
         return padded.reshape(-1, 1, self.chunk_samples), peak
 
-    def _through_latent(self, chunks: Tensor) -> Tensor:
+    def _through_latent(self, chunks: Tensor, detail: float) -> Tensor:
         features = self.family.features(chunks.to(self.device))
-        return self.family.to_waveform(self.family.reconstruct(self.model, features), chunks.shape[-1])
+        copies = self.family.reconstruct(self.model, features)
+        return self.family.to_waveform(self.with_detail(copies, detail), chunks.shape[-1])
+
+    @property
+    def prior(self) -> WindowPrior | None:
+        """Prior of the sounds that the model was trained on, or None."""
+        return self.parts.prior
+
+    @property
+    def synthesizer(self) -> Synthesizer:
+        """What makes new sounds and variations."""
+        prior = self.prior
+        if prior is None and isinstance(self.model, ConvVAE):
+            # A file of an older version: its latents were held to the standard normal, and nothing else is known.
+            prior = WindowPrior.standard(self.model.latent_dim).to(self.device).eval()
+        return Synthesizer(self.model, self.family, self.device, prior, self.parts.detail, self.metadata.name)
 
     @torch.no_grad()
-    def sample(self, num_samples: int, seed: int | None = None, temperature: float = 1.0) -> Tensor:
-        """Return new sounds ``[num_samples, 1, N]``, peak 1, from latents of the standard normal.
+    def with_detail(self, features: Tensor, amount: float = 1.0) -> Tensor:
+        """Return decoded features ``[B, C, F, T]`` with the detail that the decoder averages away.
+
+        A copy of a training sound gets none of that sound's own detail: it stays a copy through the latents.
+        """
+        store = self.parts.detail
+        if store is None or amount == 0:
+            return features
+        return store.add(features, amount, store.owners_of(features))
+
+    @torch.no_grad()
+    def sample(
+        self, num_samples: int, seed: int | None = None, temperature: float = 1.0, detail: float = 1.0
+    ) -> Tensor:
+        """Return the beginnings of new sounds ``[num_samples, 1, N]``, one chunk each, peak 1.
 
         The same seed gives the same sounds; without one they differ from call to call.
 
@@ -90,32 +135,124 @@ class OpenModel:
         ValueError
             ``num_samples`` is under 1, or the model cannot make new sounds.
         """
-        chosen = secrets.randbits(31) if seed is None else seed
-        return torch.cat([self.to_sounds(batch) for batch in self.draw(num_samples, chosen, temperature)])
+        batches = self.draw(num_samples, _seed(seed), temperature, detail)
+        return torch.cat([self.to_sounds(batch) for batch in batches])
 
     @torch.no_grad()
-    def draw(self, num_samples: int, seed: int, temperature: float = 1.0) -> tuple[Tensor, ...]:
-        """Return the features of new sounds in batches, in order, each ready for `to_sounds`.
+    def draw(self, num_samples: int, seed: int, temperature: float = 1.0, detail: float = 1.0) -> tuple[Tensor, ...]:
+        """Return the features of the beginnings of new sounds in batches, in order, each ready for `to_sounds`.
+
+        Parameters
+        ----------
+        num_samples
+            How many sounds.
+        seed
+            The same seed gives the same sounds.
+        temperature
+            How far the draw strays: under 1 more typical sounds, over 1 odder ones.
+        detail
+            Share of the detail that is put back, 0 to 1; 0 gives the smooth spectra of the decoder alone.
 
         Raises
         ------
         ValueError
             A number is out of range, or the model cannot make new sounds.
         """
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, not {num_samples!r}.")
-        if not 0.0 <= temperature <= MOST_TEMPERATURE:
-            raise ValueError(f"temperature must be a number from 0 to {MOST_TEMPERATURE:g}, not {temperature!r}.")
-        features = self.family.sample(self.model, num_samples, seed, temperature)
-        if features is None:
-            raise ModelFileError(f"The model {self.metadata.name!r} cannot make new sounds yet; it can reconstruct.")
-        return torch.split(features, _BATCH)
+        _check_draw(num_samples, temperature, detail=detail)
+        points = draw_points(self.family, self.model, self.prior, num_samples, seed, temperature)
+        if points is None:
+            raise no_prior(self.metadata.name, "make new sounds")
+        decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, _BATCH))
+        return tuple(self.with_detail(features, detail) for features in decoded)
+
+    def generate(
+        self,
+        count: int,
+        seed: int | None = None,
+        *,
+        seconds: float | None = None,
+        temperature: float = 1.0,
+        freedom: float | None = None,
+        detail: float | None = None,
+    ) -> list[Tensor]:
+        """Return new sounds ``[1, N_i]``, peak 1, each with its own length.
+
+        Parameters
+        ----------
+        count
+            How many.
+        seed
+            Start of the draw; by chance where None.
+        seconds
+            Length of each, 0.1 to 30; None for lengths like those of the corpus.
+        temperature
+            Spread of the draw: under 1 more typical, over 1 odder.
+        freedom
+            From 0, closer to the sounds of the corpus, to 1, freer; None for the prior as it was trained.
+        detail
+            Share of the corpus's detail that is put back, 0 to 1; None for all of it.
+
+        Raises
+        ------
+        ValueError
+            A number is out of range, or the model cannot make new sounds.
+        """
+        batches = self.generate_batches(
+            count, seed, seconds=seconds, temperature=temperature, freedom=freedom, detail=detail
+        )
+        return [sound for batch in batches for sound in batch]
+
+    def generate_batches(
+        self,
+        count: int,
+        seed: int | None = None,
+        *,
+        seconds: float | None = None,
+        temperature: float = 1.0,
+        freedom: float | None = None,
+        detail: float | None = None,
+    ) -> Iterator[list[Tensor]]:
+        """Yield the sounds of `generate` in batches, in order."""
+        _check_draw(count, temperature, freedom=freedom, detail=detail)
+        if seconds is not None:
+            check_number("seconds", seconds, SHORTEST_S, LONGEST_S)
+        return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail)
+
+    def vary(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> list[Tensor]:
+        """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`."""
+        return variations.vary(self.synthesizer, waveform, count, strength, _seed(seed))
+
+    def morph(self, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
+        """Return sounds on the way from one sound to another, evenly spaced; see `variations.morph`."""
+        return variations.morph(self.synthesizer, first, second, steps)
+
+    def extend(self, waveform: Tensor, seconds: float, seed: int | None = None) -> Tensor:
+        """Return a sound ``[1, N]`` that goes on for ``seconds`` more; see `continuation.extend`."""
+        return continuation.extend(self.synthesizer, waveform, seconds, _seed(seed))
+
+    def repaint(self, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int | None = None) -> Tensor:
+        """Return a sound ``[1, N]`` of which the part between two times is new; see `continuation.repaint`."""
+        return continuation.repaint(self.synthesizer, waveform, start_seconds, end_seconds, _seed(seed))
 
     @torch.no_grad()
     def to_sounds(self, features: Tensor) -> Tensor:
         """Return the sounds ``[B, 1, N]``, peak 1, of features that `draw` gave."""
         waves = self.family.to_waveform(features, self.chunk_samples)
         return waves / waves.abs().amax(-1, keepdim=True).clamp_min(1e-9)
+
+
+def _check_draw(count: int, temperature: float, **shares: float | None) -> None:
+    """Refuse numbers that are out of range; ``shares`` go from 0 to 1."""
+    if count < 1:
+        raise ValueError(f"num_samples must be at least 1, not {count!r}.")
+    check_number("temperature", temperature, 0.0, MOST_TEMPERATURE)
+    for name, value in shares.items():
+        if value is not None:
+            check_number(name, value, 0.0, 1.0)
+
+
+def _seed(seed: int | None) -> int:
+    return secrets.randbits(31) if seed is None else seed
 
 
 @dataclass(frozen=True)
@@ -178,7 +315,7 @@ class LoadedVQModel(OpenModel):
             raise ModelFileError("The codes do not fit the length of the sound that they claim to be of.")
         grids = torch.from_numpy(codes.codes.astype(np.int64))
         made = [
-            self.family.to_waveform(network.decode(batch.to(self.device)), self.chunk_samples)
+            self.family.to_waveform(self.with_detail(network.decode(batch.to(self.device))), self.chunk_samples)
             for batch in torch.split(grids, _BATCH)
         ]
         return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak

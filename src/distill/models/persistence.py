@@ -1,6 +1,6 @@
 """`.distill` files: a trained model, whole, in one file that is safe to open."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.config.catalog import config_from_dict, family_info
-from distill.config.training import VQVAEConfig
+from distill.config.keywords import accept_keywords
+from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
+from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
@@ -26,6 +28,7 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
+from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -35,6 +38,8 @@ from distill.serialization.archive import (
     read_checkpoint,
     write_archive,
 )
+from distill.serialization.plain_values import plain_values
+from distill.serialization.reading import read_stored
 
 __all__ = [
     "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "library_path",
@@ -62,7 +67,7 @@ def save_model(
     spectrogram_config, training_config
         Configurations, or dicts of them.
     metadata
-        Its name and id make the file's name.
+        Its name and id make the file's name; an empty ``model_id`` or ``save_date`` is filled in.
     models_dir
         Folder of the library; made if it is not there.
     loss_curve_history
@@ -72,20 +77,24 @@ def save_model(
 
     Raises
     ------
+    ModelFileError
+        Network and settings do not fit each other; nothing was written.
+    TypeError
+        A value is of a type that a file may not hold; nothing was written.
     OSError
         The file cannot be written.
     """
+    metadata = metadata.completed()
     optional = {"feature_statistics": feature_statistics, "latent_analysis": latent_analysis}
     contents = _contents(
         model.state_dict(),
         plain_config(spectrogram_config),
-        plain_config(training_config),
+        {"family": TrainingConfig.family} | plain_config(training_config),
         metadata,
         loss_curve_history,
     )
-    path = library_path(Path(models_dir), metadata)
-    write_archive(path, contents | {key: dict(value) for key, value in optional.items() if value is not None})
-    return path
+    path = _free_or_own(library_path(Path(models_dir), metadata), metadata)
+    return _write(path, contents | {key: dict(value) for key, value in optional.items() if value is not None})
 
 
 def save_model_v2(
@@ -109,7 +118,7 @@ def save_model_v2(
     training_config
         Likewise; None where the settings of the network are all there is.
     metadata
-        Its name and id make the file's name.
+        Its name and id make the file's name; an empty ``model_id`` or ``save_date`` is filled in.
     models_dir
         Folder of the library; made if it is not there.
     codebook_health
@@ -119,17 +128,36 @@ def save_model_v2(
 
     Raises
     ------
+    ModelFileError
+        Network and settings do not fit each other; nothing was written.
+    TypeError
+        A value is of a type that a file may not hold; nothing was written.
     OSError
         The file cannot be written.
     """
+    metadata = metadata.completed()
     network = plain_config(vqvae_config)
     settings = network if training_config is None else {**network, **plain_config(training_config)}
     settings["family"] = "vqvae"
     contents = _contents(model.state_dict(), plain_config(spectrogram_config), settings, metadata, loss_curve_history)
     health = None if codebook_health is None else {k: dict(v) for k, v in codebook_health.items()}
-    path = library_path(Path(models_dir), metadata)
-    write_archive(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
-    return path
+    path = _free_or_own(library_path(Path(models_dir), metadata), metadata)
+    return _write(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
+
+
+def _free_or_own(path: Path, metadata: ModelMetadata) -> Path:
+    """Return ``path``, or the first name like it that is free or holds an earlier version of the same model."""
+    slot, number = path, 2
+    while slot.exists() and not _holds(slot, metadata.model_id):
+        slot, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return slot
+
+
+def _holds(path: Path, model_id: str) -> bool:
+    try:
+        return bool(read_stored(path, KIND, ModelFileError)["metadata"]["model_id"] == model_id)
+    except (ModelFileError, KeyError, TypeError):
+        return False  # a file that cannot be read is not overwritten
 
 
 def _contents(
@@ -151,7 +179,12 @@ def _contents(
     }
 
 
-def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetadata, target: Path | str) -> Path:
+def save_model_from_checkpoint(
+    checkpoint_path: Path | str,
+    metadata: ModelMetadata,
+    target: Path | str,
+    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> Path:
     """Write the model file of a checkpoint's weights and return its path.
 
     Parameters
@@ -162,6 +195,8 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
         Epochs and losses are filled in from the checkpoint.
     target
         A file that ends in ``.distill``, or the folder of a library.
+    add_parts
+        Returns further entries of the model file, from the checkpoint.
 
     Raises
     ------
@@ -186,12 +221,17 @@ def save_model_from_checkpoint(checkpoint_path: Path | str, metadata: ModelMetad
         final_train_loss=data["train_loss"],
         final_val_loss=data["val_loss"],
     )
+    facts = facts.completed()
     target = Path(target)
-    path = target if target.suffix == SUFFIX else library_path(target, facts)
+    path = target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts)
     configs = data["spectrogram_config"], config.to_dict()
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
-    write_archive(path, contents | family.model_file_fields(data))
-    return path
+    prior = ((data.get("training_state") or {}).get("prior") or {}).get("averaged")
+    if prior is not None:
+        contents[PRIOR] = prior_entry(prior)
+    if add_parts is not None:
+        contents |= add_parts(data)
+    return _write(path, contents | family.model_file_fields(data))
 
 
 def read_model_file(path: Path | str) -> dict[str, Any]:
@@ -208,16 +248,14 @@ def read_model_file(path: Path | str) -> dict[str, Any]:
     return data
 
 
-def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQModel:
-    """Open a model file of any family.
+def _check_contents(data: Mapping[str, Any], path: Path) -> tuple[ModelFamily, ModelMetadata]:
+    """Return family and metadata of a model file's contents, which must fit each other.
 
     Raises
     ------
     ModelFileError
-        The file cannot be used; the message says why.
+        The settings are out of range, or are not those of the weights.
     """
-    path = Path(path)
-    data = read_model_file(path)
     config, metadata = read_settings(data, path)
     try:
         geometry = SpectrogramConfig.from_dict(data["spectrogram_config"])
@@ -226,19 +264,57 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
         raise unusable(path, exc) from exc
     if family.spectrogram_config != geometry:
         raise ModelFileError(f"{path.name} was trained on another representation than this version of Distill has.")
+    check_network(family.build, data["model_state_dict"], path, ModelFileError)
+    return family, metadata
+
+
+def _write(path: Path, contents: dict[str, Any]) -> Path:
+    """Write a model file, if what it holds can be read again.
+
+    Raises
+    ------
+    ModelFileError
+        Network and settings do not fit each other; nothing was written.
+    TypeError
+        It holds something that a file may not hold; nothing was written.
+    OSError
+        It cannot be written.
+    """
+    plain = plain_values(contents, path.name)
+    _check_contents(plain, path)
+    write_archive(path, plain)
+    return path
+
+
+@accept_keywords(path="model_path")
+def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQModel:
+    """Open a model file of any family.
+
+    Raises
+    ------
+    ModelFileError
+        The file cannot be used; the message says why.
+    """
+    path = Path(model_path)
+    data = read_model_file(path)
+    family, metadata = _check_contents(data, path)
     state = data["model_state_dict"]
-    check_network(family.build, state, path, ModelFileError)
     check_weights(state, path, KIND, ModelFileError)
     model = family.build()
     apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family)
-    if isinstance(config, VQVAEConfig):
-        return LoadedVQModel(**vars(opened), vqvae_config=config, codebook_health=data.get("codebook_health_snapshot"))
+    parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+    if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
+        raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
+    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts)
+    if isinstance(family.config, VQVAEConfig):
+        health = data.get("codebook_health_snapshot")
+        return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
 
 
-def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:
+@accept_keywords(path="model_path")
+def load_model(model_path: Path | str, device: str = "cpu") -> LoadedModel:
     """Open a VAE's model file.
 
     Raises
@@ -246,13 +322,14 @@ def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:
     ModelFileError
         The file cannot be used, or is a VQ-VAE's; the message says why.
     """
-    opened = open_model(path, device)
+    opened = open_model(model_path, device)
     if not isinstance(opened, LoadedModel):
-        raise ModelFileError(f"{Path(path).name} is the model file of a VQ-VAE: use load_model_v2 or open_model.")
+        raise ModelFileError(f"{Path(model_path).name} is the model file of a VQ-VAE: use load_model_v2 or open_model.")
     return opened
 
 
-def load_model_v2(path: Path | str, device: str = "cpu") -> LoadedVQModel:
+@accept_keywords(path="model_path")
+def load_model_v2(model_path: Path | str, device: str = "cpu") -> LoadedVQModel:
     """Open a VQ-VAE's model file.
 
     Raises
@@ -260,13 +337,16 @@ def load_model_v2(path: Path | str, device: str = "cpu") -> LoadedVQModel:
     ModelFileError
         The file cannot be used, or is a VAE's; the message says why.
     """
-    opened = open_model(path, device)
+    opened = open_model(model_path, device)
     if not isinstance(opened, LoadedVQModel):
-        raise ModelFileError(f"{Path(path).name} is not the model file of a VQ-VAE: use load_model or open_model.")
+        raise ModelFileError(
+            f"{Path(model_path).name} is not the model file of a VQ-VAE: use load_model or open_model."
+        )
     return opened
 
 
-def delete_model(path: Path | str) -> None:
+@accept_keywords(path="model_path")
+def delete_model(model_path: Path | str) -> None:
     """Delete a model file.
 
     Raises
@@ -274,7 +354,7 @@ def delete_model(path: Path | str) -> None:
     ModelFileError
         It is not a `.distill` file, or is not there.
     """
-    path = Path(path)
+    path = Path(model_path)
     if path.suffix != SUFFIX or not path.is_file():
         raise ModelFileError(f"There is no model file at {path}.")
     path.unlink()

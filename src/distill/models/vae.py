@@ -42,6 +42,11 @@ def _squeezed_width(latent_dim: int, shape: tuple[int, int, int]) -> int:
     return min(shape[0], math.ceil(_VALUES_PER_LATENT * latent_dim / (shape[1] * shape[2])))
 
 
+def _sum_of(linear: tuple[Tensor, Tensor], more: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the posterior of the linear part and the network's addition."""
+    return linear[0] + more[0], (linear[1] + more[1]).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
+
+
 @torch.no_grad()
 def scale_init_(layer: nn.Module) -> None:
     """Bring a layer's start near zero."""
@@ -90,8 +95,15 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(mu, logvar)``, each ``[B, D]``, of standardised features ``[B, C, F, T]``."""
+        return self.read(self.dropout(self.hidden(x)))
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Return the output of the convolutions for standardised features, flattened."""
         padded = nn.functional.pad(x, self.padding, mode="replicate") if any(self.padding) else x
-        hidden = self.dropout(self.layers(padded).flatten(1))
+        return self.layers(padded).flatten(1)  # type: ignore[no-any-return]
+
+    def read(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(mu, logvar)``, each ``[B, D]``, of the output of `hidden`."""
         mu, logvar = self.posterior(hidden).float().chunk(2, dim=1)
         return mu, logvar
 
@@ -200,13 +212,28 @@ class ConvVAE(nn.Module):
         ValueError
             The features have another shape than the model.
         """
+        self._check(x)
+        standard = self.standardize(x)
+        return _sum_of(self.principal.encode(standard), self.encoder(standard))
+
+    def _check(self, x: Tensor) -> None:
         if x.ndim != 4 or tuple(x.shape[1:]) != (self.in_channels, *self.input_shape):
             expected = ", ".join(map(str, (self.in_channels, *self.input_shape)))
             raise ValueError(f"features must have the shape [B, {expected}], not {list(x.shape)}.")
+
+    def forward_with_posterior(self, x: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Return the result of `forward`, and the posterior ``(mu, logvar)`` without dropout, detached.
+
+        The second costs little beside the first: the convolutions run once.
+        """
+        self._check(x)
         standard = self.standardize(x)
-        mu, logvar = self.principal.encode(standard)
-        mu_more, logvar_more = self.encoder(standard)
-        return mu + mu_more, (logvar + logvar_more).clamp(-_LOGVAR_LIMIT, _LOGVAR_LIMIT)
+        linear, hidden = self.principal.encode(standard), self.encoder.hidden(standard)
+        mu, logvar = _sum_of(linear, self.encoder.read(self.encoder.dropout(hidden)))
+        z = sample_posterior(mu, logvar) if self.training else mu
+        with torch.no_grad():
+            clean = _sum_of(linear, self.encoder.read(hidden))
+        return (self.decode(z), mu, logvar), clean
 
     def decode(self, z: Tensor) -> Tensor:
         """Return features ``[B, C, F, T]`` (float32) of latents ``[B, D]``."""

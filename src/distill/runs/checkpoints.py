@@ -11,9 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from distill.config.keywords import accept_keywords
 from distill.errors import CheckpointError
 from distill.files import read_json, write_json
 from distill.serialization.archive import read_checkpoint
+from distill.serialization.reading import read_stored
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:
@@ -39,14 +41,15 @@ def sidecar_metadata(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def list_checkpoints(folder: Path | str) -> list[dict[str, Any]]:
+@accept_keywords(folder="checkpoint_dir")
+def list_checkpoints(checkpoint_dir: Path | str) -> list[dict[str, Any]]:
     """Return ``path``, ``epoch``, ``train_loss`` and ``val_loss`` of each whole checkpoint of a folder, by epoch.
 
     Sidecars alone are read.  One that is missing or damaged is made again from its checkpoint; a checkpoint that is
     then found to be damaged itself is left out.
     """
     found = []
-    for path in sorted(Path(folder).glob("checkpoint_epoch*.pt")):
+    for path in sorted(Path(checkpoint_dir).glob("checkpoint_epoch*.pt")):
         facts = _read_sidecar(path) or _rebuild_sidecar(path)
         if facts is not None:
             found.append({"path": path, **facts})
@@ -75,9 +78,10 @@ def _rebuild_sidecar(path: Path) -> dict[str, Any] | None:
     return facts
 
 
-def get_best_checkpoint(folder: Path | str) -> Path | None:
+@accept_keywords(folder="checkpoint_dir")
+def get_best_checkpoint(checkpoint_dir: Path | str) -> Path | None:
     """Return the checkpoint of lowest validation loss, or None; one of an epoch in progress is never the best."""
-    measured = [f for f in list_checkpoints(folder) if f["val_loss"] is not None]
+    measured = [f for f in list_checkpoints(checkpoint_dir) if f["val_loss"] is not None]
     best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
     return None if best is None else Path(best["path"])
 
@@ -95,8 +99,12 @@ def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:
     return later
 
 
-def manage_checkpoints(folder: Path | str, max_recent: int = 3) -> list[Path]:
+@accept_keywords(folder="checkpoint_dir")
+def manage_checkpoints(checkpoint_dir: Path | str, max_recent: int = 3) -> list[Path]:
     """Delete all checkpoints but the newest ``max_recent`` and the best; return the deleted ones.
+
+    Checkpoints that cannot be read are neither counted nor deleted, whatever their sidecars say: a readable one is
+    never deleted in favour of them.
 
     Raises
     ------
@@ -105,10 +113,33 @@ def manage_checkpoints(folder: Path | str, max_recent: int = 3) -> list[Path]:
     """
     if max_recent < 1:
         raise ValueError(f"max_recent must be at least 1, not {max_recent!r}.")
-    listed = [Path(f["path"]) for f in list_checkpoints(folder)]
-    keep = {*listed[-max_recent:], get_best_checkpoint(folder)}
-    deleted = [path for path in listed if path not in keep]
+    listed = list_checkpoints(checkpoint_dir)
+    if len(listed) <= max_recent:
+        return []
+    readable = [facts for facts in listed if _is_readable(Path(facts["path"]))]
+    measured = [facts for facts in readable if facts["val_loss"] is not None]
+    best = min(measured, key=lambda f: (f["val_loss"], f["epoch"]), default=None)
+    kept = [*readable[-max_recent:], *([] if best is None else [best])]
+    deleted = [Path(facts["path"]) for facts in readable if facts not in kept]
     for path in deleted:
         path.unlink(missing_ok=True)
         sidecar_of(path).unlink(missing_ok=True)
+        _readable.pop(path, None)
     return deleted
+
+
+#: Checkpoints that have been found readable, and the size, time and number of the file then.
+_readable: dict[Path, tuple[int, int, int]] = {}
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a checkpoint can be read; each file is read once as long as it does not change."""
+    try:
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+        if _readable.get(path) != stamp:
+            read_stored(path, "checkpoint", CheckpointError)
+            _readable[path] = stamp
+    except (OSError, CheckpointError):
+        return False
+    return True

@@ -102,6 +102,7 @@ class RunRecord:
             data = read_json(path)
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
+            _check_types(data)
             return cls(
                 config=config_from_dict(data["config"]),
                 file_paths=[Path(p) for p in data["sounds"]],
@@ -142,6 +143,26 @@ class RunRecord:
                 "preview_sounds": [str(p) for p in self.preview_sounds],
             },
         )
+
+
+#: Types of the entries of ``run.json`` that are taken as they are, and the values that a status may have.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "dataset_name": str, "model_name": str, "status": str, "created": str, "error": (str, type(None)), "speed": dict,
+    "sounds": list, "skipped": list, "notes": list,
+}  # fmt: skip
+_STATUSES = ("running", "finished", "stopped", "failed")
+
+
+def _check_types(data: dict[str, Any]) -> None:
+    """Raise a TypeError or ValueError that names the first entry of a wrong type or value."""
+    for name, expected in _TYPES.items():
+        if not isinstance(data[name], expected):
+            raise TypeError(f"{name!r} has an unusable value")
+    if data["status"] not in _STATUSES:
+        raise ValueError(f"unknown status {data['status']!r}")
+    for name in ("sounds", "notes"):
+        if not all(isinstance(item, str) for item in data[name]):
+            raise TypeError(f"{name!r} has an unusable value")
 
 
 class RunFolder:

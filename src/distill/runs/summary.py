@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from distill import paths
+from distill import diagnostics, paths
 from distill.audio.corpus import RUN_MARKER
 from distill.config.catalog import family_info
 from distill.errors import DistillError
@@ -111,9 +111,18 @@ def list_runs(folder: Path | None = None) -> list[RunSummary]:
     except OSError:
         return []
     cache = _Cache.load()
-    runs = [summarise(path, cache) for path in found]
+    runs = [_summarise_safely(path, cache) for path in found]
     cache.save()
     return sorted(runs, key=lambda run: (run.created, run.folder.name), reverse=True)
+
+
+def _summarise_safely(folder: Path, cache: "_Cache") -> RunSummary:
+    """Return the summary of a run; an unexpected error is reported, and does not hide the other runs."""
+    try:
+        return summarise(folder, cache)
+    except Exception as exc:  # boundary: one damaged folder
+        diagnostics.report(exc, f"the run {folder.name}")
+        return RunSummary(folder, "unreadable", folder.name, problem=f"It cannot be read ({exc}).")
 
 
 def summarise(folder: Path, cache: "_Cache | None" = None) -> RunSummary:

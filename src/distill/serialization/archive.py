@@ -17,6 +17,7 @@ import torch
 
 from distill.errors import CheckpointError, DistillError
 from distill.files import write_whole
+from distill.serialization.plain_values import plain_values
 from distill.serialization.reading import read_stored
 from distill.serialization.training_state import state_problem
 
@@ -35,11 +36,14 @@ def write_archive(path: Path, data: dict[str, Any]) -> None:
 
     Raises
     ------
+    TypeError
+        It holds something that a file may not hold; nothing was written.
     OSError
         It cannot be written.
     """
+    plain = plain_values(data, path.name)
     with write_whole(path) as file:
-        save_archive(file, data, path.name)
+        save_archive(file, plain, path.name)
 
 
 def save_archive(file: IO[bytes], data: dict[str, Any], name: str) -> None:

@@ -1,16 +1,20 @@
-"""What a run writes while it goes on.  A disk that is full or gone is told, and never ends a training."""
+"""Writes checkpoints, history and previews of a run.  A full or missing disk is reported and never ends a training."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.config.catalog import family_info
+from distill.config.training import has_previews
 from distill.events import EpochMetrics, PreviewEvent, TrainingNotice, VQEpochMetrics
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
-from distill.training.preview import PAIRS, SAMPLES, write_reconstructions, write_samples
+from distill.training.preview import SAMPLES, write_reconstructions, write_samples
 from distill.training.run import Run
 
 
 def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = None, wait: bool = False) -> None:
-    """Snapshot the run and write it in the background.
+    """Take a snapshot of the run and write it in the background.
 
     Parameters
     ----------
@@ -22,7 +26,6 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
     wait
         Whether to return only when it is on disk.
     """
-    assert run.model and run.optimizer and run.scheduler and run.training_data and run.schedule
     epoch = run.epoch if completed is None else completed.epoch
     data = make_checkpoint(
         run.model,
@@ -43,6 +46,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),
+            **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
@@ -52,7 +56,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         write_checkpoint(checkpoint_path(folder, epoch), data)
         manage_checkpoints(folder, keep)
 
-    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # from 1, for people
+    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
     run.unfinished_checkpoint = None if completed is not None else epoch
     run.saved_at = (run.epoch, run.step)
     if wait:
@@ -61,7 +65,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
 
 
 def report_write_errors(run: Run) -> None:
-    """Tell what the background writer could not write."""
+    """Emit a notice for each file that the background writer could not write."""
     for what, error in run.writer.take_errors():
         _report_unwritten(run, what, error)
 
@@ -79,7 +83,7 @@ def _report_unwritten(run: Run, what: str, error: Exception) -> None:
 
 
 def append_history(run: Run) -> None:
-    """Bring the history on disk up to date; what cannot be written now is tried again after the next epoch."""
+    """Write the new steps and epochs to the history on disk; what fails is tried again after the next epoch."""
     try:
         run.folder.append_history(run.emit.unwritten)
         run.emit.unwritten.clear()
@@ -89,23 +93,36 @@ def append_history(run: Run) -> None:
             _report_unwritten(run, "the history", exc)
 
 
-def make_previews(run: Run, epoch: int) -> None:
-    """Write the previews of an epoch; what fails is told, and the rest is made all the same."""
-    assert run.model and run.training_data
+def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
+    """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
     folder, model, family = run.folder.previews, run.model, run.family
-    waveforms = run.training_data.preview_waveforms[:PAIRS]
-
-    def samples() -> list[Path]:
-        return write_samples(family, model, folder, epoch, SAMPLES)
-
-    def pairs() -> list[Path]:
-        return write_reconstructions(family, model, waveforms, folder, epoch, run.device)
-
-    for make in (samples, pairs):
-        try:
-            made = make()
-        except Exception as exc:  # the border of a preview: whatever it was, training goes on
-            _report_unwritten(run, f"a preview of epoch {epoch + 1}", exc)
-            continue
-        for path in made:
+    prior = None if run.prior is None else run.prior.averaged
+    waveforms = run.training_data.preview_waveforms
+    for previews in (
+        write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
+        write_reconstructions(family, model, waveforms, folder, epoch, run.device),
+    ):
+        while cancel_event is None or not cancel_event.is_set():
+            path = _next_preview(run, epoch, previews)
+            if path is None:
+                break
             run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
+
+
+def _next_preview(run: Run, epoch: int, previews: Iterator[Path]) -> Path | None:
+    try:
+        return next(previews, None)
+    except Exception as exc:  # whatever is wrong with a preview, training goes on
+        _report_unwritten(run, f"a preview of epoch {epoch + 1}", exc)
+        return None
+
+
+def complete_previews(run: Run) -> None:
+    """Write the previews of the last complete epoch if the run was stopped or killed before all of them were there."""
+    epoch = run.epoch - 1
+    if run.step or epoch < 0 or not has_previews(run.config, epoch):
+        return
+    expected = 2 * len(run.training_data.preview_waveforms)
+    expected += SAMPLES if family_info(run.config.family).makes_new_sounds else 0
+    if len(list(run.folder.previews.glob(f"*_epoch{epoch:04d}_*.wav"))) < expected:
+        make_previews(run, epoch, run.request.pause_event)

@@ -5,6 +5,7 @@ slower than float32.  No table of processors says which is which as surely as a 
 the usual layout is the baseline, and is left only for something that is measurably faster.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,12 @@ from distill.files import read_json, write_json
 #: An alternative must take at most this share of the baseline's time to be chosen.
 _WORTH_IT = 0.95
 _TIMED_STEPS = 4
+#: Timed steps for which the number of chunks of the trial is chosen.
+_LEAST_TIMED_STEPS = 2
+#: Chunks of the first steps of the trial, which show how long a step takes.
+_SAMPLE_CHUNKS = 2
+#: Seconds that the trial of all plans may take, its first two short steps not counted.
+TRIAL_SECONDS = 1.0
 #: Days after which a remembered choice is measured again.
 _MEMORY_DAYS = 30
 #: Threads under which fewer are not tried.
@@ -90,6 +97,15 @@ class ComputePlan:
         prepared: nn.Module = model.to(memory_format=layout)  # type: ignore[call-overload]
         return prepared
 
+    def changed_by(self, config: AnyConfig) -> "ComputePlan":
+        """Return the plan with the precision and the threads that the settings of a resumed run fix."""
+        plan = self
+        if config.precision not in ("auto", plan.precision):
+            plan = replace(plan, precision=config.precision, channels_last=config.precision == "bfloat16")
+        if isinstance(config.num_threads, int):
+            plan = replace(plan, num_threads=config.num_threads)
+        return plan if plan == self else replace(plan, why=f"{plan.name}: as the settings of the resumed run say")
+
 
 @contextmanager
 def computing_threads(count: int | str) -> Iterator[None]:
@@ -104,6 +120,22 @@ def computing_threads(count: int | str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def computing(device: torch.device, threads: int | str) -> Iterator[None]:
+    """Compute inside the block with a number of threads, and on a CUDA device with TF32 matrix products.
+
+    Both are settings of the whole process; after the block they are as before.
+    """
+    precision = torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        with computing_threads(threads):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def pick_device(name: str) -> torch.device:
@@ -142,47 +174,65 @@ def _candidates(config: AnyConfig, device: torch.device) -> list[ComputePlan]:
     return [plain, replace(plain, channels_last=True), half]
 
 
-def _step_ms(
-    speeds: list[ComputePlan], step: Callable[[ComputePlan], None], device: torch.device
-) -> list[tuple[ComputePlan, float]]:
-    """Return the milliseconds of a step in each way.
+Trial = Callable[[ComputePlan, int], None]
 
-    The ways take turns, and the quickest step of each counts: whatever else the computer does meanwhile only ever
-    makes a step slower, and must not decide.
+
+def _step_ms(
+    plans: list[ComputePlan], step: Trial, chunks: int, device: torch.device, seconds: float
+) -> list[tuple[ComputePlan, float]]:
+    """Return the milliseconds of a step under each plan; only the first plan, if there is no time for the others.
+
+    The plans take turns, and the quickest step of each counts: other programs can only make a step slower.  The first
+    step of each plan is not counted, because it also allocates memory and prepares kernels.
+
+    Parameters
+    ----------
+    plans
+        What is compared, the baseline first.
+    step, chunks
+        Takes a step on so many chunks.
+    device
+        Device of the step.
+    seconds
+        No step is begun that is expected to end later than this.
     """
-    times: dict[ComputePlan, list[float]] = {speed: [] for speed in speeds}
+    deadline = time.perf_counter() + seconds
+    times: dict[ComputePlan, list[float]] = {plan: [] for plan in plans}
     for _ in range(1 + _TIMED_STEPS):
-        for speed in speeds:
-            with computing_threads(speed.num_threads):
+        for plan in plans:
+            expected = max((min(taken) for taken in times.values() if taken), default=0.0)
+            if time.perf_counter() + expected > deadline:
+                break
+            with computing_threads(plan.num_threads):
                 start = time.perf_counter()
-                step(speed)
+                step(plan, chunks)
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
-                times[speed].append(time.perf_counter() - start)
-    return [(speed, 1000 * min(taken[1:])) for speed, taken in times.items()]
+                times[plan].append(time.perf_counter() - start)
+    if not all(len(taken) > 1 for taken in times.values()):
+        return [(plans[0], 1000 * min(times[plans[0]] or [math.nan]))]
+    return [(plan, 1000 * min(taken[1:])) for plan, taken in times.items()]
 
 
-def choose_plan(
-    config: AnyConfig, device: torch.device, step: Callable[[ComputePlan], None], subject: str
-) -> ComputePlan:
+def choose_plan(config: AnyConfig, device: torch.device, step: Trial, chunks: int, subject: str) -> ComputePlan:
     """Return how a run should compute, measured on real steps of a throw-away copy of the network.
 
     The answer is remembered on this machine, so that the same run started twice computes in the same way and gives
-    the same result.
+    the same result.  The trial takes about `TRIAL_SECONDS`, and where steps are slow it is made on fewer chunks.
 
     Parameters
     ----------
     config
         What the user fixed: precision and threads, or "auto".
     device
-        Where the run computes.
+        Device of the run.
     step
-        Takes one training step in the way that it is given.
+        Takes one training step under a plan, on the first so many chunks of a batch.
+    chunks
+        Number of chunks in a batch.
     subject
         A text that differs for networks and batches that differ in size.
     """
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, where the GPU has it
     candidates = _candidates(config, device)
     fixed = len(candidates) == 1 and (config.num_threads != "auto" or device.type != "cpu")
     if fixed:
@@ -191,16 +241,32 @@ def choose_plan(
     remembered = _remembered(key)
     if remembered is not None:
         return remembered
-    timed = _step_ms(candidates, step, device)
+    fewer_threads = config.num_threads == "auto" and device.type == "cpu" and candidates[0].num_threads >= _MANY_THREADS
+    seconds = TRIAL_SECONDS / 2 if fewer_threads else TRIAL_SECONDS
+    size = _trial_chunks(candidates[0], step, chunks, device, len(candidates), seconds)
+    timed = _step_ms(candidates, step, size, device, seconds)
     best = _fastest(timed)
-    if config.num_threads == "auto" and device.type == "cpu" and best.num_threads >= _MANY_THREADS:
+    if fewer_threads:
         fewer = replace(best, num_threads=best.num_threads // 2)
-        halved = _step_ms([best, fewer], step, device)
+        halved = _step_ms([best, fewer], step, size, device, seconds)
         timed += halved[1:]
         best = _fastest(halved)
     best = replace(best, why=_reason(best, timed), trials=tuple((s.name, round(t, 3)) for s, t in timed))
     _remember(key, best)
     return best
+
+
+def _trial_chunks(plan: ComputePlan, step: Trial, chunks: int, device: torch.device, plans: int, seconds: float) -> int:
+    """Return on how many chunks of a batch the plans can be compared in the time there is, at least one."""
+    if device.type != "cpu":
+        return chunks
+    sample = min(_SAMPLE_CHUNKS, chunks)
+    for _ in range(2):  # the first step is slower than all others
+        start = time.perf_counter()
+        step(plan, sample)
+        took = time.perf_counter() - start
+    affordable = sample * seconds / ((1 + _LEAST_TIMED_STEPS) * plans * took)
+    return max(1, min(chunks, int(affordable)))
 
 
 def _memory_file() -> Path:

@@ -1,92 +1,182 @@
-"""The end of a run: the same steps whatever ended it, each of which may fail without stopping the others."""
+"""Ends a run: the same steps whatever ended it, each of which may fail without stopping the others."""
 
 import hashlib
 import logging
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill.errors import DistillError, TrainingError
-from distill.events import TrainingCompleteEvent, TrainingNotice
+import torch
+
+from distill.errors import CheckpointError, DistillError, TrainingError
+from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
+from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.persistence import save_model_from_checkpoint
-from distill.training.artifacts import append_history, report_write_errors, save_progress
+from distill.models.sound_parts import SoundParts, build_detail
+from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
-from distill.training.run import EventSink, Run, RunRequest
+from distill.training.prior_training import spread_by_file
+from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 
 log = logging.getLogger(__name__)
 
+AnyEpoch = EpochMetrics | VQEpochMetrics
+
+
+# --- finishing early ----------------------------------------------------------------------------------------------
+
+
+def end_epoch_early(run: Run, measure: Callable[[Run], AnyEpoch | None]) -> AnyEpoch | None:
+    """Make the epoch in progress the last one of the run, and measure it; None if the user paused meanwhile.
+
+    A run that is paused here continues later as if it had never been asked to finish.  The learning rate's schedule
+    skips the steps that are left of the epoch: if the run is extended, it continues with a whole epoch.
+    """
+    planned = run.config
+    run.config = with_epochs(planned, run.epoch + 1)
+    event = measure(run)
+    if event is None:
+        run.config = planned
+        return None
+    for _ in range(run.training_data.steps_per_epoch - run.step):
+        run.scheduler.step()
+    _emit_finished_early(run, planned.max_epochs)
+    return event
+
+
+def end_after_last_epoch(run: Run) -> bool:
+    """End the run with the epoch that was completed last; False if there is none."""
+    if not run.history.epochs:
+        return False
+    planned = run.config.max_epochs
+    run.config = with_epochs(run.config, run.epoch)
+    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
+        make_previews(run, run.epoch - 1)
+    _emit_finished_early(run, planned)
+    return True
+
+
+def _emit_finished_early(run: Run, planned_epochs: int) -> None:
+    done = run.config.max_epochs
+    if done < planned_epochs:
+        run.record.planned_epochs = planned_epochs
+    run.emit(TrainingNotice("finished", f"Finished early: {done} of {planned_epochs} epochs are made.", "info"))
+
+
+# --- the end of every run -----------------------------------------------------------------------------------------
+
 
 def end(
-    run: Run | None, request: RunRequest, emit: EventSink, outcome: str, error: BaseException | None, seconds: float
+    opened: OpenedRun | None,
+    run: Run | None,
+    request: RunRequest,
+    emit: EventSink,
+    outcome: str,
+    error: BaseException | None,
+    seconds: float,
 ) -> dict[str, Any]:
-    """Write what is left to write, tell the one `TrainingCompleteEvent`, and return the run's result or raise.
+    """Write what is left to write, emit the one `TrainingCompleteEvent`, and return the run's result or raise.
+
+    Parameters
+    ----------
+    opened
+        The run, or None if its folder could not be claimed.
+    run
+        The same run, or None if it could not be prepared.
+    request, emit
+        Its request and its events.
+    outcome, error
+        How it ended.
+    seconds
+        Duration of this session.
 
     Raises
     ------
     BaseException
-        ``error``, where there is one.
+        ``error``, if there is one.
     """
     model_path = None
-    if run is not None:
-        try:
+    try:
+        if run is not None:
             model_path = _close(run, outcome, error)
-        except Exception as exc:  # the border of a run: the first error is the one that is told
-            log.exception("A run could not be ended properly")
-            outcome, error = "failed", error or exc
-        finally:
+        elif opened is not None:
+            _close_unprepared(opened, outcome, error)
+    except Exception as exc:  # the first error is the one that is reported
+        log.exception("A run could not be ended properly")
+        outcome, error = "failed", error or exc
+    finally:
+        if run is not None:
             run.writer.close()
-            run.folder.close()
+        if opened is not None:
+            opened.folder.close()
+    if error is not None:
+        log.error("The run in %s failed: %s", request.output_dir, error, exc_info=error)
     event = _complete_event(run, outcome, error, seconds)
     try:
         emit(event)
     finally:
         if error is not None:
             raise error
-    assert run is not None or outcome == "stopped"
     return _result(run, request, outcome, model_path)
 
 
+def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | None) -> None:
+    """Record how a run ended that has not taken a step; a resume that was refused or stopped changes nothing."""
+    path = opened.request.resume_checkpoint
+    if outcome == "stopped":
+        message = (
+            f"Stopped before the training continued: the run stays at {path.name}."
+            if path is not None
+            else "Stopped while the run was prepared: there is no checkpoint yet. Resuming the run starts it again; "
+            "what was computed from the sounds is kept."
+        )
+        opened.emit(TrainingNotice("stopped", message, "info"))
+    if opened.checkpoint is None:
+        _save_record(opened, outcome, error)
+
+
 def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
-    """Final checkpoint, model file, record."""
-    trained = run.began
+    """Write the final checkpoint, the model file and the record."""
     run.writer.flush()
     report_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
-    sound = error is None or isinstance(error, TrainingError)
-    if trained and sound and run.saved_at != (run.epoch, run.step):
+    consistent = error is None or isinstance(error, TrainingError)
+    if consistent and run.saved_at != (run.epoch, run.step):
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
         save_progress(run, last, wait=True)
     append_history(run)
-    model_path = _export(run) if trained else None
-    if run.checkpoint is not None and not run.began:
-        return model_path  # a resume that was refused leaves the run as it was
-    # A run that was finished early counts the epochs that it made.
-    run.record.config, run.record.status = run.config, outcome
-    run.record.error = None if error is None else str(error) or type(error).__name__
-    run.record.notes += run.emit.notes
+    model_path = _export(run)
+    _save_record(run, outcome, error)
+    return model_path
+
+
+def _save_record(opened: OpenedRun, outcome: str, error: BaseException | None) -> None:
+    """Write how the run ended to its record; one that was finished early counts the epochs that it has done."""
+    record = opened.record
+    record.config, record.status = opened.config, outcome
+    record.error = None if error is None else str(error) or type(error).__name__
+    record.notes += opened.emit.notes
     try:
-        run.record.save(run.folder.path)
+        record.save(opened.folder.path)
     except OSError as exc:
-        log.warning("The record of the run in %s could not be written: %s", run.folder.path, exc)
-        run.emit(
+        log.warning("The record of the run in %s could not be written: %s", opened.folder.path, exc)
+        opened.emit(
             TrainingNotice(
                 "checkpoint", f"The record of the run could not be written ({exc.strerror or exc}).", "error"
             )
         )
-    return model_path
 
 
 def _export(run: Run) -> Path | None:
-    """Write `model.distill` of the best checkpoint, or of the newest where none was validated, and to the library."""
-    assert run.training_data is not None
-    listed = list_checkpoints(run.folder.checkpoints)
-    best = get_best_checkpoint(run.folder.checkpoints) or (Path(listed[-1]["path"]) if listed else None)
-    if best is None:
+    """Write `model.distill` of the best checkpoint, or of the newest if none was validated, and to the library."""
+    candidates = _by_validation_loss(run.folder.checkpoints)
+    if not candidates:
         return None
-    # The same for all sessions of a run: what it saves after a resume takes the place of what it saved before.
+    # The same in all sessions of a run: what it saves after a resume replaces what it saved before.
     identity = f"{run.record.created} {run.folder.path.name} {run.training_data.digest}"
     metadata = ModelMetadata(
         model_id=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
@@ -98,7 +188,7 @@ def _export(run: Run) -> Path | None:
     )
     target = run.folder.model_file
     try:
-        path = save_model_from_checkpoint(best, metadata, target)
+        path = _save_first_readable(run, candidates, metadata, target)
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
         return path
@@ -107,11 +197,51 @@ def _export(run: Run) -> Path | None:
         run.emit(
             TrainingNotice(
                 "checkpoint",
-                f"The model could not be saved ({reason}). Make room; resuming the run for more epochs saves it.",
+                f"The model could not be saved ({reason}). Make room, then resume the run: it saves the model.",
                 "error",
             )
         )
         return target if target.exists() else None
+
+
+def _by_validation_loss(folder: Path) -> list[Path]:
+    """Return the checkpoints from the best to the worst, then those that were not validated, the newest first."""
+    listed = list_checkpoints(folder)
+    measured = sorted((c for c in listed if c["val_loss"] is not None), key=lambda c: (c["val_loss"], c["epoch"]))
+    return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
+
+
+def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetadata, target: Path) -> Path:
+    """Write the model file of the first checkpoint that can be read.
+
+    Raises
+    ------
+    CheckpointError
+        None can be read.
+    OSError
+        The file cannot be written.
+    """
+    for number, path in enumerate(checkpoints, 1):
+        try:
+            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _detail(run, checkpoint))
+        except CheckpointError as exc:
+            if number == len(checkpoints):
+                raise
+            log.warning("The model is not made from the best checkpoint: %s", exc)
+    raise CheckpointError("There is no checkpoint to make the model from.")
+
+
+def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the detail of the training sounds for the network of a checkpoint, as an entry of the model file."""
+    dataset = run.training_data.train_set
+    network = run.family.build().to(run.device)
+    network.load_state_dict(checkpoint["model_state_dict"])
+    layout = dataset.layout
+    most = max(1, MOST_BYTES // bytes_per_chunk(*dataset[0].shape))
+    owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])
+    items = spread_by_file(owner, most)
+    features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
+    return SoundParts(detail=build_detail(run.family, network, features, owner[items], run.device)).to_file()
 
 
 def _complete_event(

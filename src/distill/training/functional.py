@@ -1,8 +1,8 @@
-"""The epoch functions for people who bring their own loop: thin adapters over `distill.training.steps.epoch`."""
+"""The epoch functions for scripts with a loop of their own: thin adapters over `distill.training.steps.epoch`."""
 
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from distill.models.families.family import ModelFamily
 from distill.models.families.infer_family import family_of
 from distill.models.families.vae import MelVAEFamily
 from distill.training.compute_plan import ComputePlan
+from distill.training.run import EventSink
 from distill.training.steps.epoch import train_steps, validate
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.step import TrainingStep
@@ -37,9 +38,9 @@ def run_adapter_epoch(
 ) -> dict[str, float]:
     """Train for one epoch outside a run; return the mean total and terms of its steps."""
     target = torch.device(device)
-    batches = list(loader) if not hasattr(loader, "__len__") else loader
-    emit = callback or (lambda event: None)
-    meter = LossReader(family, 0, len(batches), weights, emit, emit)  # type: ignore[arg-type]
+    batches = loader if isinstance(loader, Collection) else list(loader)
+    emit = EventSink(callback)
+    meter = LossReader(family, 0, len(batches), weights, emit, emit)
     step = TrainingStep(family, model, optimizer, clip_norm, ComputePlan())
     # Drawn from torch's own stream: the same after the same `torch.manual_seed`, and another for each epoch.
     seed = int(torch.randint(2**62, ()))
@@ -73,7 +74,7 @@ def train_epoch(
     device
         Where the model is.
     gradient_clip_norm
-        Longest gradient that is followed.
+        Maximum gradient norm.
     callback
         Takes each step's `StepMetrics`.
     cancel_event

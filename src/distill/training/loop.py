@@ -1,15 +1,18 @@
 """The training loop: one for all families.
 
-It blocks, owns no thread but the one that writes files, prints nothing and names no family.  What happens is told
-through ``callback(event)``.  Setting up, running and ending are separate; the ending exists once, whatever ended the
-run.
+It blocks, starts no thread but the one that writes files, prints nothing and names no family.  Its one output is
+``callback(event)``.  Preparing, training and ending a run are separate; the end is the same whatever ended the run.
 """
 
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.training import AnyConfig, VQVAEConfig, has_previews
@@ -17,24 +20,29 @@ from distill.errors import CheckpointError, ConfigurationError
 from distill.events import (
     OVERFITTING_GAP,
     EpochMetrics,
-    Event,
     MetricsCallback,
     StepMetrics,
     TrainingNotice,
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.models.families.family import EpochResult
+from distill.models.families.family import EpochResult, Objective
 from distill.runs.folder import RunRecord
 from distill.serialization.archive import read_checkpoint
-from distill.training import early_finish, finalize
-from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
+from distill.training import finalize
+from distill.training.artifacts import (
+    append_history,
+    complete_previews,
+    make_previews,
+    report_write_errors,
+    save_progress,
+)
 from distill.training.checkpoint import list_checkpoints
-from distill.training.compute_plan import computing_threads, pick_device
+from distill.training.compute_plan import computing, pick_device
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
-from distill.training.prepare import set_up
-from distill.training.run import EventSink, Run, RunRequest, open_run, with_epochs
-from distill.training.steps.epoch import ValidationResult, train_steps, validate
+from distill.training.prepare import prepare
+from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
+from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.step import TrainingStep
 
@@ -96,31 +104,43 @@ def train(
     DistillError
         The run could not be started, resumed or finished; `TrainingCompleteEvent` has then been told as well.
     """
-    request = RunRequest(
-        config=config,
-        file_paths=[Path(p) for p in file_paths],
-        output_dir=Path(output_dir),
-        device=str(device),
-        cancel_event=cancel_event or threading.Event(),
-        resume_checkpoint=None if resume_checkpoint is None else Path(resume_checkpoint),
-        models_dir=None if models_dir is None else Path(models_dir),
-        dataset_name=dataset_name,
-        model_name=model_name,
+    return _train(
+        RunRequest(
+            config=replace(config),  # the run's own copy: changing the caller's does not change a run
+            file_paths=[Path(p) for p in file_paths],
+            output_dir=Path(output_dir),
+            device=str(device),
+            cancel_event=cancel_event or threading.Event(),
+            resume_checkpoint=None if resume_checkpoint is None else Path(resume_checkpoint),
+            models_dir=None if models_dir is None else Path(models_dir),
+            dataset_name=dataset_name,
+            model_name=model_name,
+        ),
+        callback,
     )
-    emit, began = EventSink(callback), time.perf_counter()
+
+
+def _train(
+    request: RunRequest, callback: MetricsCallback | None, notices: Sequence[TrainingNotice] = ()
+) -> dict[str, Any]:
+    """Run a request from its beginning to its end, whatever ends it; ``notices`` are emitted first."""
+    emit, started = EventSink(callback), time.perf_counter()
+    opened: OpenedRun | None = None
     run: Run | None = None
     outcome, error = "failed", None
     try:
-        run = open_run(request, emit)
-        with computing_threads(config.num_threads):
-            set_up(run)
-        with computing_threads(run.speed.num_threads):
+        for notice in notices:
+            emit(notice)
+        opened = open_run(request, emit)
+        with computing(opened.device, request.config.num_threads):
+            run = prepare(opened)
+        with computing(run.device, run.speed.num_threads):
             outcome = "finished" if run_epochs(run) else "stopped"
     except DecodingCancelled:
         outcome = "stopped"
     except BaseException as exc:
         error = exc
-    return finalize.end(run, request, emit, outcome, error, time.perf_counter() - began)
+    return finalize.end(opened, run, request, emit, outcome, error, time.perf_counter() - started)
 
 
 def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -132,7 +152,14 @@ def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str,
     -------
     dict
         As of `train`, and ``final_codebook_health``: each level's health in the last epoch, or None.
+
+    Raises
+    ------
+    ConfigurationError
+        The configuration is that of another family; nothing has been read or written.
     """
+    if not isinstance(config, VQVAEConfig):
+        raise ConfigurationError(f"train_vqvae takes a VQVAEConfig, not a {type(config).__name__}: use train.")
     result = train(config, *arguments, **named)
     history = result["metrics_history"]
     last = history.epochs[-1] if history is not None and history.epochs else None
@@ -142,15 +169,16 @@ def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str,
 def run_epochs(run: Run) -> bool:
     """Train and validate epoch after epoch; False when the user stopped it to resume it later."""
     if run.saved_at is None:
-        save_progress(run, wait=True)  # so that a run killed from here on can be resumed
+        save_progress(run)  # so that a run killed from here on can be resumed
+    complete_previews(run)
     while run.epoch < run.config.max_epochs:
         epoch = run.epoch
-        if not _train(run):
+        if not _train_epoch(run):
             if not run.request.wants_finish:
                 return False
             if run.step == 0:
-                return early_finish.end_after_last_epoch(run)
-        event = early_finish.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
+                return finalize.end_after_last_epoch(run)
+        event = finalize.end_epoch_early(run, _measure) if run.request.wants_finish else _measure(run)
         if event is None:
             return False
         run.epoch, run.step = epoch + 1, 0
@@ -162,14 +190,14 @@ def run_epochs(run: Run) -> bool:
         if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
         if has_previews(run.config, epoch):
-            make_previews(run, epoch)
+            # A run that has its last epoch is finished, so those of the last epoch are written in any case.
+            make_previews(run, epoch, None if is_last else run.request.pause_event)
         report_write_errors(run)
     return True
 
 
-def _train(run: Run) -> bool:
+def _train_epoch(run: Run) -> bool:
     """Take the steps of the epoch that are not done yet; False when the user stopped."""
-    assert run.training_data and run.model and run.optimizer and run.scheduler
     loader = run.training_data.train_loader
     loader.batch_sampler.start_at(run.epoch, run.step)  # type: ignore[union-attr]
     meter = LossReader(
@@ -185,26 +213,52 @@ def _train(run: Run) -> bool:
     step = TrainingStep(run.family, run.model, run.optimizer, clip, run.speed)
 
     def after_step() -> None:  # counted one by one, so that the place is known whatever ends the epoch
-        assert run.scheduler
         run.scheduler.step()
         run.step += 1
 
     try:
-        train_steps(step, loader, meter, run.device, run.config.seed, run.step, after_step, run.request.cancel_event)
+        train_steps(
+            step,
+            loader,
+            meter,
+            run.device,
+            run.config.seed,
+            run.step,
+            after_step,
+            run.request.cancel_event,
+            _prior_step(run),
+        )
     finally:
         run.non_finite_run = meter.non_finite_run
     return not run.request.cancel_event.is_set()
 
 
+def _prior_step(run: Run) -> PriorStep | None:
+    """Return what trains the prior within a step of the network; None where there is no prior."""
+    prior, data, schedule = run.prior, run.training_data, run.schedule
+    if prior is None:
+        return None
+    batches = data.train_loader.batch_sampler.batches_of(run.epoch)  # type: ignore[union-attr]
+
+    def step(number: int, objective: Objective, skipped: Tensor) -> Tensor:
+        assert objective.posterior is not None
+        prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
+        if number == 0 or (run.epoch == 0 and number.bit_count() == 1):
+            prior.fit()
+        rate = schedule(run.epoch * data.steps_per_epoch + number)
+        return prior.step(rate, lambda: run.speed.autocast(run.device))
+
+    return step
+
+
 def _take_step(run: Run, step: StepMetrics | VQStepMetrics) -> None:
     run.history.add_step(step)  # type: ignore[arg-type]
-    run.pace.add_step(step.step_time_s)
+    run.eta.add_step(step.step_time_s)
     run.emit(step)
 
 
 def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     """Measure held-out and training sounds alike; None when the user stopped."""
-    assert run.training_data and run.scheduler and run.model
     weights = run.family.weights(1.0)
     size = run.config.batch_size
     val, probe = run.training_data.val_set, run.training_data.probe_items
@@ -223,7 +277,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             return None
         measured.append(found)
     held_out, trained = measured
-    epoch_seconds = run.pace.end_epoch(run.training_data.steps_per_epoch)
+    epoch_seconds = run.eta.end_epoch(run.training_data.steps_per_epoch)
     return run.family.epoch_event(
         EpochResult(
             epoch=run.epoch,
@@ -264,6 +318,9 @@ def resume_run(
 ) -> dict[str, Any]:
     """Continue a run from its newest whole checkpoint; see `train`.
 
+    A run that was killed after its last checkpoint has all its epochs but no model: it is completed and ends as
+    finished.
+
     Parameters
     ----------
     run_dir
@@ -281,22 +338,16 @@ def resume_run(
     folder = Path(run_dir)
     record = RunRecord.load(folder)
     checkpoint, notices = _newest_whole(folder / "checkpoints")
-
-    def emit(event: Event) -> None:
-        while notices:
-            callback(notices.pop(0))  # type: ignore[misc]
-        callback(event)  # type: ignore[misc]
-
-    return train(
-        with_epochs(record.config, max_epochs),
-        record.file_paths,
-        folder,
-        _device_of(record),
-        emit if callback is not None else None,
-        cancel_event,
-        checkpoint,
-        models_dir,
+    request = RunRequest(
+        config=with_epochs(record.config, max_epochs),
+        file_paths=record.file_paths,
+        output_dir=folder,
+        device=_device_of(record),
+        cancel_event=cancel_event or threading.Event(),
+        resume_checkpoint=checkpoint,
+        models_dir=None if models_dir is None else Path(models_dir),
     )
+    return _train(request, callback, notices)
 
 
 def _device_of(record: RunRecord) -> str:
@@ -320,9 +371,7 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
     paths = sorted(folder.glob("checkpoint_epoch*.pt"))
     listed = [Path(f["path"]) for f in list_checkpoints(folder)]
     notices = [
-        TrainingNotice("checkpoint", f"{path.name} is damaged and is passed over.")
-        for path in paths
-        if path not in listed
+        TrainingNotice("checkpoint", f"{path.name} is damaged and is skipped.") for path in paths if path not in listed
     ]
     for path in reversed(listed):
         try:
@@ -334,5 +383,5 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
         raise CheckpointError(
             f"None of the {len(paths)} checkpoints in {folder} can be read. Start a new run; the sounds are untouched."
         )
-    notices.append(TrainingNotice("resumed", "The run was ended before its first checkpoint; it begins again.", "info"))
+    notices.append(TrainingNotice("resumed", "The run was ended before its first checkpoint; it starts again.", "info"))
     return None, notices

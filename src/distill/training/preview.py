@@ -1,11 +1,12 @@
-"""Previews: what the model sounds like after an epoch.
+"""Previews: the sounds of the model after an epoch.
 
 New sounds come from the same latents every epoch, and reconstructions from the same held-out sounds, so that one hears
-the model improve and nothing else.  No torch at module level: the window lists previews before torch is imported.
+only the model improve.  No torch at module level: the window lists previews before torch is imported.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
+from distill.config.keywords import accept_keywords
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from distill.audio.complex_spectrogram import ComplexSpectrogram
     from distill.audio.spectrogram import AudioSpectrogram
     from distill.models.families.family import ModelFamily
+    from distill.models.priors.window_prior import WindowPrior
 
 #: Seed of the latents of all previews.
 PREVIEW_SEED = 0
@@ -43,25 +46,35 @@ def _write(path: Path, waveform: "Tensor", sample_rate: int) -> Path:
 
 
 def write_samples(
-    family: "ModelFamily", model: "nn.Module", folder: Path, epoch: int, count: int, sample_rate: int = SAMPLE_RATE
-) -> list[Path]:
-    """Write new sounds, ``preview_epoch0020_00.wav`` and on; none where the family cannot make any.
+    family: "ModelFamily",
+    model: "nn.Module",
+    folder: Path,
+    epoch: int,
+    count: int,
+    sample_rate: int = SAMPLE_RATE,
+    prior: "WindowPrior | None" = None,
+) -> Iterator[Path]:
+    """Write new sounds, ``preview_epoch0020_00.wav`` and on, and yield each path; none if the family cannot sample.
 
-    The network is left in the mode in which it was.
+    The network is left in the mode in which it was.  Without a prior the points are drawn from the standard normal.
 
     Raises
     ------
     OSError
         A file cannot be written.
     """
-    with _eval_mode(model):
-        features = family.sample(model, count, PREVIEW_SEED)
-    if features is None:
-        return []
+    from distill.models.sound_parts import draw_points
+
+    with _evaluating(model):
+        points = draw_points(family, model, prior, count, PREVIEW_SEED)
+        if points is None:
+            return
+        features = family.from_points(model, points)
     chunk = round(family.config.chunk_duration_s * family.spectrogram_config.sample_rate)
     fits = family.spectrogram_config.frames(chunk) == features.shape[-1]
-    waves = family.to_waveform(features, chunk if fits else None)
-    return [_write(folder / f"preview_epoch{epoch:04d}_{n:02d}.wav", wave, sample_rate) for n, wave in enumerate(waves)]
+    for n in range(count):
+        (wave,) = family.to_waveform(features[n : n + 1], chunk if fits else None)
+        yield _write(folder / f"preview_epoch{epoch:04d}_{n:02d}.wav", wave, sample_rate)
 
 
 def write_reconstructions(
@@ -72,44 +85,46 @@ def write_reconstructions(
     epoch: int,
     device: "torch.device | str",
     sample_rate: int = SAMPLE_RATE,
-) -> list[Path]:
-    """Write originals ``[B, 1, N]`` and what the model makes of them; return the reconstructions' paths.
+) -> Iterator[Path]:
+    """Write originals and their reconstructions, and yield the path of each reconstruction.
 
     The network is left in the mode in which it was.
+
+    Parameters
+    ----------
+    waveforms
+        Originals: waveforms ``[B, 1, N]``, or features ``[B, C, F, T]``, which are made audible first.
 
     Raises
     ------
     OSError
         A file cannot be written.
     """
-    with _eval_mode(model):
-        features = family.reconstruct(model, family.features(waveforms.to(device)))
-    written = []
-    for n, (original, made) in enumerate(
-        zip(waveforms, family.to_waveform(features, waveforms.shape[-1]), strict=True)
-    ):
-        _write(folder / f"recon_epoch{epoch:04d}_orig_{n:02d}.wav", original.cpu(), sample_rate)
-        written.append(_write(folder / f"recon_epoch{epoch:04d}_recon_{n:02d}.wav", made, sample_rate))
-    return written
+    is_waveform = waveforms.ndim == 3
+    with _evaluating(model):
+        given = waveforms.to(device)
+        features = family.reconstruct(model, family.features(given) if is_waveform else given)
+    samples = waveforms.shape[-1] if is_waveform else None
+    for n in range(len(waveforms)):
+        one = waveforms[n : n + 1]
+        (original,) = one.cpu() if is_waveform else family.to_waveform(one)
+        _write(folder / f"recon_epoch{epoch:04d}_orig_{n:02d}.wav", original, sample_rate)
+        (reconstruction,) = family.to_waveform(features[n : n + 1], samples)
+        yield _write(folder / f"recon_epoch{epoch:04d}_recon_{n:02d}.wav", reconstruction, sample_rate)
 
 
-class _eval_mode:  # noqa: N801 - reads as a statement
-    """No gradients and eval mode inside the block; the mode before it afterwards."""
+@contextmanager
+def _evaluating(model: "nn.Module") -> Iterator[None]:
+    """Compute without gradients and in eval mode inside the block, in the mode before it afterwards."""
+    import torch
 
-    def __init__(self, model: "nn.Module") -> None:
-        self._model = model
-
-    def __enter__(self) -> None:
-        import torch
-
-        self._was_training = self._model.training
-        self._model.eval()
-        self._no_grad = torch.no_grad()
-        self._no_grad.__enter__()
-
-    def __exit__(self, *exc: Any) -> None:
-        self._no_grad.__exit__(*exc)
-        self._model.train(self._was_training)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
 
 
 def generate_preview(
@@ -131,20 +146,36 @@ def generate_preview(
     from distill.models.families.infer_family import family_of
 
     family = family_of(model, spectrogram)
-    return write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate)
+    return list(write_samples(family, model.to(device), Path(output_dir), epoch, num_samples, sample_rate))
 
 
+@accept_keywords(waveforms="sample_batch")
 def generate_reconstruction_preview(
     model: "nn.Module",
     spectrogram: "AudioSpectrogram | ComplexSpectrogram",
-    waveforms: "Tensor",
     output_dir: Path | str,
     epoch: int,
     device: "torch.device | str",
-    num_samples: int = PAIRS,
+    sample_batch: "Tensor",
     sample_rate: int = SAMPLE_RATE,
+    num_samples: int = PAIRS,
 ) -> list[Path]:
-    """Write up to ``num_samples`` pairs of original and reconstruction of waveforms ``[B, 1, N]``; return all paths.
+    """Write pairs of original and reconstruction into a folder; return all paths.
+
+    Parameters
+    ----------
+    model, spectrogram
+        Network and representation, of any family.
+    output_dir, epoch
+        Folder and epoch of the files.
+    device
+        Device of the network.
+    sample_batch
+        Waveforms ``[B, 1, N]`` or features ``[B, C, F, T]``; the first ``num_samples`` are used.
+    sample_rate
+        Sample rate of the files in Hz.
+    num_samples
+        Maximum number of pairs.
 
     Raises
     ------
@@ -153,10 +184,9 @@ def generate_reconstruction_preview(
     """
     from distill.models.families.infer_family import family_of
 
-    family = family_of(model, spectrogram)
-    chosen = waveforms[:num_samples]
-    made = write_reconstructions(family, model.to(device), chosen, Path(output_dir), epoch, device, sample_rate)
-    return [path for recon in made for path in (original_of(recon), recon)]
+    family, chosen = family_of(model, spectrogram), sample_batch[:num_samples]
+    written = write_reconstructions(family, model.to(device), chosen, Path(output_dir), epoch, device, sample_rate)
+    return [path for recon in written for path in (original_of(recon), recon)]
 
 
 #: The same for a VQ-VAE: the family follows from the model.
@@ -173,14 +203,16 @@ def _listed(folder: Path | str, pattern: re.Pattern[str]) -> Sequence[tuple[int,
     return sorted((int(m[1]), int(m[2]), p) for m, p in matches if m)
 
 
-def list_previews(folder: Path | str) -> list[dict[str, Any]]:
+@accept_keywords(folder="preview_dir")
+def list_previews(preview_dir: Path | str) -> list[dict[str, Any]]:
     """Return ``epoch``, ``path`` and ``filename`` of the new sounds in a folder, by epoch."""
-    return [{"epoch": e, "path": p, "filename": p.name} for e, _, p in _listed(folder, _SAMPLE_NAME)]
+    return [{"epoch": e, "path": p, "filename": p.name} for e, _, p in _listed(preview_dir, _SAMPLE_NAME)]
 
 
-def list_reconstructions(folder: Path | str) -> list[dict[str, Any]]:
+@accept_keywords(folder="preview_dir")
+def list_reconstructions(preview_dir: Path | str) -> list[dict[str, Any]]:
     """Return ``epoch``, ``index``, ``path``, ``filename`` and ``original_path`` of reconstructions, by epoch."""
     return [
         {"epoch": e, "index": n, "path": p, "filename": p.name, "original_path": original_of(p)}
-        for e, n, p in _listed(folder, _PAIR_NAME)
+        for e, n, p in _listed(preview_dir, _PAIR_NAME)
     ]

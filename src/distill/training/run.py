@@ -1,6 +1,7 @@
-"""A run while it lasts: what it owns, how it is set up, anew or from a checkpoint."""
+"""What a run consists of: its request, its claimed folder, its training data, and the state of its training."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.corpus import RUN_MARKER
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
@@ -32,30 +34,34 @@ from distill.events import (
 from distill.history import AnyHistory
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import MODEL, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.background_writer import BackgroundWriter
 from distill.training.compute_plan import ComputePlan, pick_device
-from distill.training.data.features import FeatureDataset
+from distill.training.dataset import FeatureDataset
+from distill.training.prior_training import PriorTraining
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.schedule import CosineFactor
 
-#: Seconds between two reports of how far the preparation is.
+log = logging.getLogger("distill.training")
+
+#: Minimum seconds between two progress reports of the preparation.
 _REPORT_INTERVAL_S = 0.1
-#: Settings that a resumed run may change: they do not touch what is computed.
+#: Settings that a resumed run may change; all others must be those of the checkpoint.
 _FREE_ON_RESUME = frozenset(
     ("max_epochs", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints", "device",
      "precision", "num_threads")
 )  # fmt: skip
+_LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What `train` was asked for."""
+    """The arguments of `distill.training.loop.train`."""
 
     config: AnyConfig
-    file_paths: Sequence[Path | str]
+    file_paths: Sequence[Path]
     output_dir: Path
     device: str
     cancel_event: threading.Event
@@ -66,17 +72,28 @@ class RunRequest:
 
     @property
     def pause_event(self) -> threading.Event:
-        """What interrupts reading and measuring, which the wish to finish needs and must not interrupt."""
+        """The event that interrupts everything; a request to finish the run does not set it."""
         return pause_event_of(self.cancel_event)
 
     @property
     def wants_finish(self) -> bool:
-        """Whether the run is to end now as finished."""
+        """Whether the run shall end now as finished."""
         return wants_finish(self.cancel_event)
+
+    def check_paused(self) -> None:
+        """End the preparation if the user has stopped the run.
+
+        Raises
+        ------
+        DecodingCancelled
+            The user has stopped the run.
+        """
+        if self.pause_event.is_set():
+            raise DecodingCancelled
 
 
 class EventSink:
-    """Hands events to the callback, and keeps those that go to disk."""
+    """Passes events to the callback, logs notices, and collects what is written to the run's folder."""
 
     def __init__(self, callback: MetricsCallback | None) -> None:
         self._callback = callback
@@ -85,16 +102,17 @@ class EventSink:
         self._reported_at = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Tell an event."""
+        """Emit an event."""
         if isinstance(event, TrainingNotice):
             self.notes.append(event.message)
+            log.log(_LOG_LEVELS[event.level], event.message)
         elif isinstance(event, (StepMetrics, EpochMetrics, VQStepMetrics, VQEpochMetrics)):
             self.unwritten.append(event)
         if self._callback is not None:
             self._callback(event)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Tell how far the preparation is, a few times a second."""
+        """Emit the progress of the preparation, at most ten times a second."""
         now = time.perf_counter()
         if done == total or now - self._reported_at >= _REPORT_INTERVAL_S:
             self._reported_at = now
@@ -103,7 +121,7 @@ class EventSink:
 
 @dataclass
 class TrainingData:
-    """What a run trains and measures on."""
+    """The sounds of a run, split into training and validation set, with everything that is computed from them once."""
 
     sounds: list[CachedSound]
     train_set: FeatureDataset
@@ -114,23 +132,20 @@ class TrainingData:
 
     @property
     def digest(self) -> str:
-        """Return a digest of the sounds' content, by which a resumed run knows them again."""
+        """A digest of the sounds' content; a resumed run must have the same."""
         hashes = "\n".join(sorted(s.content_hash for s in self.sounds))
         return hashlib.blake2b(hashes.encode(), digest_size=16).hexdigest()
 
     @property
     def steps_per_epoch(self) -> int:
-        """Training steps in a whole epoch."""
+        """Number of training steps in an epoch."""
         batches = -(-len(self.train_set) // self.train_set.family.config.batch_size)
         return max(1, batches)
 
 
 @dataclass
-class Run:
-    """Everything that a run owns between `open_run` and its end.
-
-    ``epoch`` is the epoch in progress, ``step`` the number of its steps that are done.
-    """
+class OpenedRun:
+    """A run whose folder is claimed; nothing has been computed yet."""
 
     request: RunRequest
     config: AnyConfig
@@ -139,52 +154,73 @@ class Run:
     folder: RunFolder
     record: RunRecord
     emit: EventSink
-    history: AnyHistory
     checkpoint: dict[str, Any] | None
-    writer: BackgroundWriter = field(default_factory=BackgroundWriter)
-    speed: ComputePlan = field(default_factory=ComputePlan)
-    training_data: TrainingData | None = None
-    model: nn.Module | None = None
-    optimizer: AdamW | None = None
-    scheduler: LambdaLR | None = None
-    schedule: CosineFactor | None = None
+
+
+@dataclass
+class Run(OpenedRun):
+    """A prepared run: everything that training, checkpoints and the end of the run need.
+
+    Attributes
+    ----------
+    epoch, step
+        The epoch in progress, and how many of its steps are done.
+    kl_epochs
+        Number of epochs that the warm-up of the loss weights refers to.
+    unfinished_checkpoint
+        Epoch whose checkpoint on disk was written before the epoch was complete, or None.
+    saved_at
+        ``(epoch, step)`` of the newest checkpoint, or None.
+    elapsed_before
+        Seconds of training in earlier sessions.
+    """
+
+    training_data: TrainingData
+    model: nn.Module
+    speed: ComputePlan
+    optimizer: AdamW
+    prior: PriorTraining | None
+    scheduler: LambdaLR
+    schedule: CosineFactor
+    history: AnyHistory
+    kl_epochs: int
     epoch: int = 0
     step: int = 0
-    kl_epochs: int = 1
     unfinished_checkpoint: int | None = None
     saved_at: tuple[int, int] | None = None
     elapsed_before: float = 0.0
     started: float = field(default_factory=time.perf_counter)
-    pace: EtaEstimator = field(default_factory=EtaEstimator)
+    eta: EtaEstimator = field(default_factory=EtaEstimator)
+    writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     non_finite_run: int = 0
-    began: bool = False
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 
     @property
     def elapsed(self) -> float:
-        """Seconds of training so far, over all sessions of the run."""
+        """Seconds of training over all sessions of the run."""
         return self.elapsed_before + time.perf_counter() - self.started
 
 
-def open_run(request: RunRequest, emit: EventSink) -> Run:
-    """Claim the run's folder and read what is resumed; nothing is computed yet.
+def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
+    """Claim the run's folder and read the checkpoint that is resumed.
 
     Raises
     ------
     DistillError
-        The folder is taken, or the checkpoint cannot be resumed.
+        The folder cannot be used, or the checkpoint cannot be resumed.
     """
+    _refuse_among_sounds(request)
     checkpoint = None
-    config = request.config
     if request.resume_checkpoint is not None:
         checkpoint = read_checkpoint(request.resume_checkpoint)
-        _check_resumable(request, checkpoint)
-    resuming = _is_own(request) if checkpoint is not None else _began_without_checkpoint(request.output_dir, config)
-    device = pick_device(request.device if request.device != "auto" else config.device)
-    family = make_family(config)
-    if checkpoint is not None:
-        assert request.resume_checkpoint is not None
+        _check_resumable(request, request.resume_checkpoint, checkpoint)
+        resuming = _is_own(request.resume_checkpoint, request.output_dir)
+    else:
+        resuming = _began_without_checkpoint(request.output_dir, request.config)
+    device = pick_device(request.device if request.device != "auto" else request.config.device)
+    family = make_family(request.config)
+    if checkpoint is not None and request.resume_checkpoint is not None:
         check_network(family.build, checkpoint["model_state_dict"], request.resume_checkpoint, CheckpointError)
     folder = RunFolder(request.output_dir, resuming)
     try:
@@ -197,27 +233,38 @@ def open_run(request: RunRequest, emit: EventSink) -> Run:
     except OSError as exc:
         folder.close()
         raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
-    history = family.history_type()
-    return Run(request, config, family, device, folder, record, emit, history, checkpoint)
+    return OpenedRun(request, request.config, family, device, folder, record, emit, checkpoint)
 
 
-def _is_own(request: RunRequest) -> bool:
-    """Whether the checkpoint that is resumed is one of the run in the folder."""
-    assert request.resume_checkpoint is not None
-    return request.resume_checkpoint.resolve().parent == (request.output_dir / "checkpoints").resolve()
+def _refuse_among_sounds(request: RunRequest) -> None:
+    """Refuse a run's folder inside a folder of sounds: its previews would be sounds of the next run."""
+    if (request.output_dir / RUN_MARKER).exists():
+        return  # a run that is already there
+    target = request.output_dir.resolve()
+    for folder in {path.resolve().parent for path in request.file_paths}:
+        if target.is_relative_to(folder):
+            raise RunFolderError(
+                f"The run's folder {request.output_dir} would lie inside the folder of sounds {folder}. "
+                "Choose a folder outside it."
+            )
+
+
+def _is_own(checkpoint: Path, output_dir: Path) -> bool:
+    """Whether a checkpoint belongs to the run in the folder."""
+    return checkpoint.resolve().parent == (output_dir / "checkpoints").resolve()
 
 
 def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
-    """Whether the folder holds this very run, ended before its first checkpoint: it may begin again."""
+    """Whether the folder holds the same run, ended before its first checkpoint: it may start again."""
     if not (folder / RUN_MARKER).exists() or any((folder / "checkpoints").glob("*.pt")):
         return False
     return RunRecord.load(folder).config == config
 
 
 def _record(request: RunRequest, resuming: bool) -> RunRecord:
-    sounds = [Path(p).absolute() for p in request.file_paths]
+    sounds = [path.absolute() for path in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
-        # The sounds may have moved, and a run that begins again may have been given others.
+        # The sounds may have moved, and a run that starts again may have been given others.
         return replace(RunRecord.load(request.output_dir), file_paths=sounds, planned_epochs=None)
     return RunRecord(
         config=request.config,
@@ -227,21 +274,32 @@ def _record(request: RunRequest, resuming: bool) -> RunRecord:
     )
 
 
-def _check_resumable(request: RunRequest, checkpoint: dict[str, Any]) -> None:
-    assert request.resume_checkpoint is not None
-    name = request.resume_checkpoint.name
+def _check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]) -> None:
+    """Refuse a checkpoint of other settings, and one that has all epochs of a run that has ended."""
     stored = config_from_dict(checkpoint["training_config"])
     if type(stored) is not type(request.config):
-        raise CheckpointError(f"{name} is of the family {stored.family}, not {request.config.family}.")
+        raise CheckpointError(f"{path.name} is of the family {stored.family}, not {request.config.family}.")
     old, new = stored.to_dict(), request.config.to_dict()
     differ = sorted(key for key in old if old[key] != new[key] and key not in _FREE_ON_RESUME)
     if differ:
-        raise CheckpointError(f"{name} was trained with other settings ({', '.join(differ)}); a run keeps its own.")
+        names = ", ".join(differ)
+        raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")
     done = checkpoint["epoch"] + bool((checkpoint.get("training_state") or {}).get("epoch_completed"))
-    if request.config.max_epochs <= done:
-        raise CheckpointError(f"{name} has done {done} epochs already. Ask for more than that to go on.")
+    left = request.config.max_epochs - done
+    if left < 0 or (left == 0 and _has_ended(request.output_dir, path)):
+        raise CheckpointError(f"{path.name} has done {done} epochs already. Ask for more than that to go on.")
+
+
+def _has_ended(folder: Path, checkpoint: Path) -> bool:
+    """Whether nothing is left to do for the run in the folder but to train more epochs.
+
+    A run that was killed between its last checkpoint and its end has all epochs, but no model file or no final record.
+    """
+    if not _is_own(checkpoint, folder) or not (folder / RUN_MARKER).exists():
+        return True
+    return RunRecord.load(folder).status == "finished" and (folder / MODEL).is_file()
 
 
 def with_epochs(config: AnyConfig, max_epochs: int | None) -> AnyConfig:
-    """Return ``config`` with another number of epochs, or as it is."""
+    """Return ``config`` with another number of epochs, or unchanged for None."""
     return config if max_epochs is None else replace(config, max_epochs=max_epochs)

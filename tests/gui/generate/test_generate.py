@@ -23,6 +23,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.families.vqvae import VQVAEFamily
 from distill.playback.player import PlayerState
+from distill.settings import WindowSettings
 from distill.training import VQVAEConfig
 from tests.gui.fakes import FakeDevice
 from tests.support.models import write_tone_model
@@ -293,12 +294,15 @@ def test_the_seed_that_is_shown_is_the_one_that_counts(window: MainWindow) -> No
 
 def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:
     making = window.making
-    making.restore({"count": 9, "temperature": 0.7, "mix": 40, "format": "ogg", "rate": 44_100, "stereo": True,
-                    "folder": str(tmp_path)})  # fmt: skip
-    assert making.settings() == {
+    kept = {
         "count": 9, "temperature": 0.7, "mix": 40, "format": "ogg", "rate": 44_100, "stereo": True,
         "folder": str(tmp_path),
     }  # fmt: skip
-    making.restore({"count": "x", "format": "mp3", "rate": 96_000, "folder": 3, "mix": None})
-    assert making.settings()["count"] == 9
+    making.restore(WindowSettings(making=kept))
+    saved = WindowSettings()
+    making.save(saved)
+    assert saved.making == kept
+    making.restore(WindowSettings(making={"count": "x", "format": "mp3", "rate": 96_000, "folder": 3, "mix": None}))
+    making.save(saved)
+    assert saved.making["count"] == 9
     assert making.choices.options.format == "ogg"

@@ -60,14 +60,11 @@ def made(window: MainWindow, qtbot: QtBot) -> tuple[GeneratePanel, list[Path]]:
 
 
 @pytest.fixture
-def restarted(
-    qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MainWindow]:
+def restarted(qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> Iterator[MainWindow]:
     """The window as the program starts it: its frame first, on the page on which it was closed."""
     keep([recipe(n) for n in range(3)])
     WindowSettings(page=MODELS).save()
-    monkeypatch.setattr(MainWindow, "comes_in_steps", True)
-    window = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
+    window = MainWindow(engine, Player(open_output=device), in_steps=True)  # type: ignore[arg-type]
     with qtbot.waitSignal(window.ready, timeout=20_000):
         window.show()
     yield window

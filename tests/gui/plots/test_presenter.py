@@ -110,7 +110,7 @@ def test_the_menu_of_a_plot_saves_a_picture_under_a_free_name(desk: Desk, tmp_pa
 
 def test_the_ending_of_the_name_decides_between_image_and_drawing(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "curves.svg"
-    desk.presenter.save(path, "picture", desk.plots.shown_plots)
+    desk.presenter.save_as(path, "picture", desk.plots.shown_plots)
     qtbot.waitUntil(path.exists)
     assert b"<svg" in path.read_bytes()[:400]
 
@@ -129,7 +129,7 @@ def test_tables_are_saved_from_the_file_menu(desk: Desk, tmp_path: Path, qtbot: 
 
 def test_a_file_that_cannot_be_written_is_told(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "file").touch()
-    desk.presenter.save(tmp_path / "file" / "curves.csv", "steps", [])
+    desk.presenter.save_as(tmp_path / "file" / "curves.csv", "steps", [])
     qtbot.waitUntil(lambda: "cannot be written" in desk.notices.text())
     assert "curves.csv" in desk.notices.text()
 

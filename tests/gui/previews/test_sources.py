@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from distill.gui.widgets.background import BackgroundTask
-from distill.gui.widgets.elided_label import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.preview_sound import find_previews

@@ -331,7 +331,7 @@ def test_a_run_survives_the_death_of_the_program(
     assert "interrupted" in said(window)
     qtbot.waitUntil(button(window, "resumeButton").isEnabled)  # the run is shown again, as it was
     assert "shown" in said(window)
-    before = len(window.run_list.table.runs[0].progress.curve)
+    before = len(window.run_list.table.item(0).progress.curve)
     assert before >= 2
     window.tabs.setCurrentWidget(window.run_list)
     view(window).setCurrentIndex(view(window).model().index(0, 0))

@@ -18,7 +18,8 @@ from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
-from distill.training.dataset import prepare_sounds, split_by_file
+from distill.training.data.split import split_by_file
+from distill.training.dataset import prepare_sounds
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews, tone
 

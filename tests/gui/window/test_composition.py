@@ -18,12 +18,9 @@ from tests.gui.fakes import FakeDevice, FakeEngine
 
 
 @pytest.fixture
-def frame(
-    qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MainWindow]:
+def frame(qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> Iterator[MainWindow]:
     WindowSettings(side_tab=1, page=1, epochs=7).save()
-    monkeypatch.setattr(MainWindow, "comes_in_steps", True)
-    made = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
+    made = MainWindow(engine, Player(open_output=device), in_steps=True)  # type: ignore[arg-type]
     yield made
     close(qtbot, made)
 

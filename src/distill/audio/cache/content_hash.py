@@ -64,6 +64,13 @@ class HashIndex:
             raise UnreachableSoundError(os_reason(exc)) from exc
         return found
 
+    def remembered(self, path: Path) -> set[str]:
+        """Return all hashes that are remembered for a path, whatever size and time of change the file had."""
+        name = os.path.abspath(path)  # noqa: PTH100 - Path has no such call
+        with self._lock:
+            self._load()
+            return {found for key, found in self._known.items() if key[0] == name}
+
     def _load(self) -> None:
         """Read the memory, once."""
         if self._loaded:

@@ -2,8 +2,8 @@
 
 Two processes may compute the same file at once; each renames its own whole copy into place and the last one wins.
 Threads of one process wait for each other instead.  When the folder grows over its limit, what was used longest ago
-goes; what this process uses stays, and so does what any process has used within `LEASE_S`, because a process renews
-the time stamps of what it reads.
+is deleted, also what this process has used: readers compute it anew when they need it.  What another process has used
+within `LEASE_S` stays, because a process renews the time stamps of what it reads.
 """
 
 import errno
@@ -23,10 +23,12 @@ from distill.files import PARTIAL_SUFFIX, write_whole
 #: Seconds for which a file that some process has used is safe from the others.
 LEASE_S = 3600.0
 _RENEW_S = LEASE_S / 6
+_NEVER = (".jsonl",)  # small, and other files are found by it
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Of the whole process, so that two stores of one folder (the window's and the run's) know of each other.
-_in_use: dict[str, float] = {}  # path -> when its time stamp was renewed (monotonic seconds)
+_used: dict[str, float] = {}  # path -> when this process used it last (seconds since the epoch)
+_renewed: dict[str, float] = {}  # path -> when its time stamp was renewed (likewise)
 _busy: set[str] = set()
 _changed = threading.Condition()
 
@@ -50,12 +52,13 @@ class DiskCache:
         self._sweep_at = self.max_bytes
 
     def use(self, path: Path) -> None:
-        """Note that this process uses a file, so that nobody deletes it."""
-        now, name = time.monotonic(), str(path)
-        if now - _in_use.get(name, -_RENEW_S) >= _RENEW_S:
-            with suppress(OSError):  # the disk may be read-only by now
+        """Note that this process uses a file now; its time stamp on disk follows within some minutes."""
+        now, name = time.time(), str(path)
+        _used[name] = now
+        if now - _renewed.get(name, -_RENEW_S) >= _RENEW_S:
+            with suppress(OSError):  # the file may be gone, or the disk read-only by now
                 os.utime(path)
-            _in_use[name] = now
+            _renewed[name] = now
 
     @contextmanager
     def locked(self, path: Path, cancel_event: threading.Event | None = None) -> Iterator[None]:
@@ -99,7 +102,7 @@ class DiskCache:
         try:
             self._write(path, fill)
         except OSError as exc:
-            if exc.errno not in _FULL or not self._sweep(0):
+            if exc.errno not in _FULL or not self._sweep(0, path):
                 raise self.user_error(exc) from exc
             try:
                 self._write(path, fill)
@@ -109,8 +112,8 @@ class DiskCache:
         with suppress(OSError):
             self._size += path.stat().st_size
         if self._size > self._sweep_at:
-            self._sweep(self.max_bytes)
-            # What is left over the limit is in use; look again only when a good deal has been added.
+            self._sweep(self.max_bytes, path)
+            # What is left over the limit belongs to other processes; look again when a good deal has been added.
             self._sweep_at = max(self.max_bytes, self._size + self.max_bytes // 20)
 
     def _write(self, path: Path, fill: Callable[[IO[bytes]], None]) -> None:
@@ -141,18 +144,24 @@ class DiskCache:
                         found.append((status.st_mtime, status.st_size, Path(entry.path)))
         return found
 
-    def _sweep(self, target: int) -> int:
-        """Delete what was used longest ago until the folder holds ``target`` bytes; return the bytes freed."""
-        files = sorted(self._files())
+    def _sweep(self, target: int, kept: Path) -> int:
+        """Delete what was used longest ago until the folder holds ``target`` bytes; return the bytes freed.
+
+        What another process has used lately, what a thread works on just now, and ``kept`` stay.
+        """
+        files = sorted((max(used, _used.get(str(path), 0.0)), size, path) for used, size, path in self._files())
         total, freed, safe_from = sum(size for _, size, _ in files), 0, time.time() - LEASE_S
         for used, size, path in files:
+            name = str(path)
             if total - freed <= target and path.suffix != PARTIAL_SUFFIX:
                 continue
-            if used > safe_from or str(path) in _in_use:
+            if path == kept or name in _busy or (used > safe_from and name not in _used) or path.suffix in _NEVER:
                 continue
             with suppress(OSError):  # another process was faster
                 path.unlink()
                 freed += size
+                _used.pop(name, None)
+                _renewed.pop(name, None)
         self._size = total - freed
         return freed
 

@@ -1,94 +1,194 @@
-"""Decoded sounds on disk, so that no file is decoded twice and memory does not grow with the corpus.
+"""Keeps decoded sounds on disk, so that no file is decoded twice and memory does not grow with the corpus.
 
 A sound is known by the hash of its file's bytes, so a file that was moved or copied is not decoded again.  Its audio
-is one raw file of little-endian float32 at 48 kHz, peak 1.0; 16 bytes after the last sample say how many there must
-be, so that a damaged file shows.  Of a bad file the reason is kept instead, as a small JSON file, and it is not
-decoded again either.  Everything here can be deleted; it is then computed anew.
+is one raw file of little-endian float32 at 48 kHz, peak 1.0.  Behind the samples follow their envelope, a few facts as
+JSON, and a footer that says how much of each there must be, so that a damaged file shows.  Of a bad file the reason is
+kept instead, as a small JSON file, until the decoder changes.  Everything here can be deleted at any time; it is then
+computed anew, also during a training.
 
 The files can be mapped into memory, but a sound is read with plain reads: for a second of audio, mapping takes five
 times as long (page faults), its pages count as this process's memory, and a file that shrinks would kill the process.
 """
 
 import hashlib
+import json
 import os
 import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from distill import paths
 from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
-from distill.audio.decoding.sound_file import FloatArray, peak_of, stream_sound
-from distill.errors import DistillError, SoundError
+from distill.audio.decoding.pyav import av_is_available
+from distill.audio.decoding.sound_file import PREPARATION, FloatArray, peak_of, stream_prepared, with_mono
+from distill.errors import SoundError, TrainingError
 from distill.files import read_json, write_json
 
-#: Raised whenever decoding gives other samples than before (and then nothing old is read).
-DECODER_VERSION = 1
+#: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
+DECODER_VERSION = 2
 #: Size of the cache over which the least recently used sounds are deleted.
 MAX_BYTES = 20_000_000_000
+#: Samples for which the envelope has one value: 10 ms.
+ENVELOPE_HOP = 480
 
 _SAMPLE = np.dtype("<f4")
 _BLOCK_BYTES = 1 << 22
-_FOOTER = struct.Struct("<8sQ")  # mark, number of samples
-_MARK = b"DISTILL1"
+_RESTORES = 3  # times that deleted files are computed again before giving up
+_FOOTER_1 = struct.Struct("<8sQ")  # mark, number of samples
+_MARK_1 = b"DISTILL1"
+_FOOTER_2 = struct.Struct("<8sQQ")  # mark, number of samples, bytes of the facts; the envelope is as long as it must be
+_MARK_2 = b"DISTILL2"
 
 
 @dataclass(frozen=True)
 class CachedSound:
-    """A decoded sound on disk.
+    """A decoded sound on disk, or a part of one.
 
     Attributes
     ----------
     source
         The file that it was decoded from.
     content_hash
-        Hash of that file's bytes: the same for copies of it.
+        Hash of that file's bytes: the same for copies of it.  In a resumed run it is the hash that the run knows the
+        sound by, also where the file has other tags by now.
     file
-        Raw little-endian float32, 48 kHz, mono, peak 1.0, and then 16 bytes that are no sound.
-    samples
-        Number of samples in ``file``.
+        Raw little-endian float32, 48 kHz, mono, peak 1.0, and then what is no sound.
+    samples, total_samples
+        Number of samples, and of those in ``file``; the same unless this is a part.
+    start
+        First sample in ``file``; a part of a sound begins later than 0.
+    audio_hash
+        Hash of the decoded samples: the same for other formats and tags of the same audio.  Empty for sounds that are
+        prepared as version 1.
+    note
+        What the user should know about how the file was read; empty where there is nothing.
     """
 
     source: Path
     content_hash: str
     file: Path
     samples: int
-    _store: DiskCache = field(repr=False, compare=False)
+    total_samples: int
+    _cache: "SoundCache" = field(repr=False, compare=False)
+    start: int = 0
+    audio_hash: str = ""
+    note: str = ""
 
     @property
     def duration_s(self) -> float:
         """Seconds."""
         return self.samples / sound_file.SAMPLE_RATE
 
+    @property
+    def preparation(self) -> int:
+        """How the sound was prepared; see `distill.audio.decoding.sound_file.PREPARATION`."""
+        return self._cache.preparation
+
+    def part(self, start: int, stop: int) -> "CachedSound":
+        """Return the part from ``start`` up to ``stop``; the same object where that is all of it.
+
+        Raises
+        ------
+        ValueError
+            The part is empty or does not lie in the sound.
+        """
+        if not 0 <= start < stop <= self.samples:
+            raise ValueError(f"{start} to {stop} is no part of a sound of {self.samples} samples.")
+        if (start, stop) == (0, self.samples):
+            return self
+        return replace(self, start=self.start + start, samples=stop - start)
+
     def read(self, start: int, count: int) -> FloatArray:
         """Return ``count`` samples from ``start`` on, zeros where the sound has ended.
+
+        A cache that was deleted meanwhile is decoded again.
 
         Raises
         ------
         ValueError
             ``start`` or ``count`` is negative.
-        DistillError
-            Somebody deleted the cache.
+        TrainingError
+            The cache was deleted, and the file cannot be decoded again.
         """
         if start < 0 or count < 0:
             raise ValueError(f"start and count must not be negative, not {start} and {count}.")
         audio: FloatArray = np.zeros(count, _SAMPLE)
         held = max(0, min(count, self.samples - start))
         if held:
-            self._store.use(self.file)
-            try:
-                _read_into(self.file, start * _SAMPLE.itemsize, audio[:held])
-            except OSError as exc:
-                raise _gone(f"The decoded audio of {self.source.name}", self.file) from exc
+            self._read_into((self.start + start) * _SAMPLE.itemsize, audio[:held])
         return audio.astype(np.float32, copy=False)
+
+    def envelope(self) -> FloatArray:
+        """Return the largest magnitude of every 10 ms, ``[ceil(samples / ENVELOPE_HOP)]``.
+
+        Raises
+        ------
+        TrainingError
+            The cache was deleted, and the file cannot be decoded again.
+        """
+        if self.preparation == 1:
+            return _envelope_of(self.read(0, self.samples))
+        first = self.start // ENVELOPE_HOP
+        count = -(-(self.start + self.samples) // ENVELOPE_HOP) - first
+        found: FloatArray = np.zeros(count, _SAMPLE)
+        self._read_into(self.total_samples * _SAMPLE.itemsize + first * _SAMPLE.itemsize, found)
+        return found.astype(np.float32, copy=False)
+
+    def rows(self, key: str, make: Callable[[], npt.NDArray[Any]], start: int, count: int) -> npt.NDArray[Any]:
+        """Return rows of an array that `derived` keeps, computed anew where it was deleted meanwhile, as a copy.
+
+        Parameters
+        ----------
+        key, make
+            As in `derived`.
+        start, count
+            First row, and number of rows.
+
+        Raises
+        ------
+        DistillError
+            The disk is full, or the cache folder cannot be written to.
+        TrainingError
+            The cache was deleted, and the file cannot be decoded again.
+        """
+        file = self._derived_file(key)
+        for _ in range(_RESTORES):
+            try:
+                found = _read_rows(file, start, count)
+            except (OSError, ValueError):
+                self.derived(key, make)
+            else:
+                self._cache.store.use(file)
+                return found
+        raise TrainingError(_gone(f"What was computed from {self.source.name}", file))
+
+    def _read_into(self, offset: int, audio: FloatArray) -> None:
+        """Fill ``audio`` from a position in the file; decode the sound again where the file is gone."""
+        self._cache.store.use(self.file)
+        for _ in range(_RESTORES):
+            try:
+                _read_into(self.file, offset, audio)
+            except OSError:
+                self._cache.restore(self)
+            else:
+                return
+        raise TrainingError(_gone(f"The decoded audio of {self.source.name}", self.file))
+
+    def _derived_file(self, key: str) -> Path:
+        if (self.start, self.samples) != (0, self.total_samples):
+            key = f"{key} part {self.start} {self.samples}"
+        digest = hashlib.blake2b(key.encode(), digest_size=10).hexdigest()
+        return self.file.with_name(f"{self.file.stem}-{digest}.npy")
 
     def derived(self, key: str, make: Callable[[], npt.NDArray[Any]]) -> Path:
         """Return the ``.npy`` file of an array that is computed from this sound once and then kept.
@@ -109,37 +209,48 @@ class CachedSound:
         DistillError
             The disk is full, or the cache folder cannot be written to.
         """
-        digest = hashlib.blake2b(key.encode(), digest_size=10).hexdigest()
-        file = self.file.with_name(f"{self.file.stem}-{digest}.npy")
-        with self._store.locked(file):
+        file, store = self._derived_file(key), self._cache.store
+        with store.locked(file):
             if not _is_whole_array(file):
                 array = make()
                 if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float16):
                     raise TypeError(f"What is derived from a sound must be float32 or float16, not {array!r:.80}")
-                self._store.write(file, lambda out: _write_array(out, array))
-            self._store.use(file)
+                store.write(file, lambda out: _write_array(out, array))
+            store.use(file)
         return file
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """What is stored about a decoded sound."""
+
+    samples: int
+    audio_hash: str = ""
+    note: str = ""
+
+
 class SoundCache:
-    """The cache of decoded sounds.
+    """The cache of decoded sounds and of what is computed from them.
 
     Parameters
     ----------
     folder
         Where it lies; by default the user's cache folder.
     max_bytes
-        Size over which the least recently used sounds are deleted, never those that are in use.
+        Size over which the least recently used files are deleted.
+    preparation
+        How sounds are prepared; other than the newest for runs that were begun with another.
     """
 
-    def __init__(self, folder: Path | None = None, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, folder: Path | None = None, max_bytes: int = MAX_BYTES, preparation: int = PREPARATION) -> None:
         self.folder = folder or paths.cache_dir() / "sounds"
-        self._store = DiskCache(self.folder, max_bytes)
+        self.preparation = preparation
+        self.store = DiskCache(self.folder, max_bytes)
         self._index = HashIndex(self.folder / "index.jsonl")
-        self._store.use(self.folder / "index.jsonl")
+        self.store.use(self.folder / "index.jsonl")
 
     def get(self, path: Path, cancel_event: threading.Event | None = None) -> CachedSound:
-        """Return a sound, decoded now if it never was.  Any number of threads and processes may ask at once.
+        """Return a sound, decoded now if it never was.  Threads and processes may call it at once.
 
         Raises
         ------
@@ -152,17 +263,43 @@ class SoundCache:
         """
         before = _key(path)
         content_hash = self._index.content_hash(path, cancel_event)
-        file = self.folder / f"{content_hash}-{DECODER_VERSION}.f32"
-        with self._store.locked(file, cancel_event):
-            samples = _stored_samples(file)
-            if samples is None:
-                self._raise_known_fault(file)
-                samples = self._decode(path, file, cancel_event)
+        file = self.folder / f"{content_hash}-{self.preparation}.f32"
+        with self.store.locked(file, cancel_event):
+            entry = _stored_entry(file)
+            if entry is None:
+                self._raise_known_fault(_fault_file(file, path))
+                entry = self._decode(path, file, cancel_event)
                 if _key(path) != before:
                     file.unlink(missing_ok=True)
                     raise UnreachableSoundError("the file changed while it was being read: try again")
-            self._store.use(file)
-        return CachedSound(path, content_hash, file, samples, self._store)
+            self.store.use(file)
+        return CachedSound(
+            path, content_hash, file, entry.samples, entry.samples, self,
+            audio_hash=entry.audio_hash, note=entry.note,
+        )  # fmt: skip
+
+    def restore(self, sound: CachedSound) -> None:
+        """Decode a sound again whose file was deleted from the cache.
+
+        Raises
+        ------
+        TrainingError
+            The sound's own file is gone, or holds something else by now.
+        DistillError
+            The disk is full, or the cache folder cannot be written to.
+        """
+        try:
+            again = self.get(sound.source)
+        except SoundError as exc:
+            raise TrainingError(
+                f"The decoded audio of {sound.source.name} was deleted from the cache, and the file cannot be decoded "
+                f"again: {exc}. Put the file back and resume the run."
+            ) from exc
+        if again.file != sound.file or again.total_samples != sound.total_samples:
+            raise TrainingError(
+                f"The decoded audio of {sound.source.name} was deleted from the cache, and the file has changed since. "
+                "Put the earlier file back and resume the run."
+            )
 
     def content_hash(self, path: Path, cancel_event: threading.Event | None = None) -> str:
         """Return the content hash of a file; of one that `get` has just read it is known already.
@@ -176,32 +313,43 @@ class SoundCache:
         """
         return self._index.content_hash(path, cancel_event)
 
+    def remembered_hashes(self, path: Path) -> set[str]:
+        """Return the content hashes that a file had at this path at any time, also where it is gone by now."""
+        return self._index.remembered(path)
+
     def _raise_known_fault(self, file: Path) -> None:
         try:
-            reason = read_json(_fault_file(file))["reason"]
-        except (OSError, ValueError, TypeError, KeyError):  # missing or damaged
+            fault = read_json(file)
+            reason, decoder = fault["reason"], fault["decoder"]
+        except (OSError, ValueError, TypeError, KeyError):  # missing, damaged, or of an older version
             return
-        self._store.use(_fault_file(file))
-        raise SoundError(str(reason))
+        if decoder == decoder_name():
+            self.store.use(file)
+            raise SoundError(str(reason))
 
-    def _decode(self, path: Path, file: Path, cancel_event: threading.Event | None) -> int:
-        samples = 0
+    def _decode(self, path: Path, file: Path, cancel_event: threading.Event | None) -> _Entry:
+        entry = _Entry(0)
 
         def fill(out: IO[bytes]) -> None:
-            nonlocal samples
-            samples = _decode_into(out, path, cancel_event)
+            nonlocal entry
+            entry = _decode_into(out, path, cancel_event, self.preparation)
 
         try:
-            self._store.write(file, fill)
+            self.store.write(file, fill)
         except UnreachableSoundError:
             raise
         except SoundError as exc:
             try:
-                write_json(_fault_file(file), {"reason": str(exc)})
+                write_json(_fault_file(file, path), {"reason": str(exc), "decoder": decoder_name()})
             except OSError as user_error:
-                raise self._store.user_error(user_error) from user_error
+                raise self.store.user_error(user_error) from user_error
             raise
-        return samples
+        return entry
+
+
+def decoder_name() -> str:
+    """Return a text that differs for decoders that may accept different files."""
+    return f"{DECODER_VERSION} libsndfile {soundfile.__libsndfile_version__} av {av_is_available()}"
 
 
 def read_derived(file: Path, start: int, count: int) -> npt.NDArray[Any]:
@@ -213,14 +361,18 @@ def read_derived(file: Path, start: int, count: int) -> npt.NDArray[Any]:
         Somebody deleted the cache.
     """
     try:
-        mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+        return _read_rows(file, start, count)
     except (OSError, ValueError) as exc:
-        raise _gone("Something computed from the sounds", file) from exc
+        raise TrainingError(_gone("Something computed from the sounds", file)) from exc
+
+
+def _read_rows(file: Path, start: int, count: int) -> npt.NDArray[Any]:
+    mapped = np.load(file, mmap_mode="r", allow_pickle=False)
     return np.array(mapped[start : start + count])
 
 
-def _gone(what: str, file: Path) -> DistillError:
-    return DistillError(f"{what} is gone from the cache in {file.parent}. Start again, and it is computed anew.")
+def _gone(what: str, file: Path) -> str:
+    return f"{what} was deleted from the cache in {file.parent} again and again. Start or resume again."
 
 
 def _read_into(file: Path, offset: int, audio: FloatArray) -> None:
@@ -241,39 +393,77 @@ def _key(path: Path) -> Key:
         raise UnreachableSoundError(os_reason(exc)) from exc
 
 
-def _fault_file(file: Path) -> Path:
-    return file.with_suffix(".json")
+def _fault_file(file: Path, source: Path) -> Path:
+    """Return where the reason for a refusal is kept; it depends on the suffix too (``M4A files cannot be read``)."""
+    suffix = source.suffix.lower()[1:]
+    return file.with_name(f"{file.stem}.{suffix if suffix.isascii() and suffix.isalnum() else 'x'}.json")
 
 
-def _stored_samples(file: Path) -> int | None:
-    """Return the number of samples of a whole entry, None for one that is missing or damaged."""
+def _stored_entry(file: Path) -> _Entry | None:
+    """Return what is stored of a whole entry, None for one that is missing or damaged."""
     try:
         with file.open("rb") as stored:
             size = stored.seek(0, os.SEEK_END)
-            stored.seek(max(0, size - _FOOTER.size))
-            mark, samples = _FOOTER.unpack(stored.read())
-    except (OSError, struct.error):
+            stored.seek(max(0, size - _FOOTER_2.size))
+            tail = stored.read()
+            if tail[-_FOOTER_1.size :].startswith(_MARK_1):
+                _, samples = _FOOTER_1.unpack(tail[-_FOOTER_1.size :])
+                return _Entry(samples) if size == samples * _SAMPLE.itemsize + _FOOTER_1.size else None
+            mark, samples, facts_bytes = _FOOTER_2.unpack(tail)
+            known = (samples + -(-samples // ENVELOPE_HOP)) * _SAMPLE.itemsize
+            if mark != _MARK_2 or size != known + facts_bytes + _FOOTER_2.size:
+                return None
+            stored.seek(known)
+            facts = json.loads(stored.read(facts_bytes))
+            return _Entry(samples, str(facts["audio_hash"]), str(facts["note"]))
+    except (OSError, ValueError, TypeError, KeyError, struct.error):
         return None
-    whole = mark == _MARK and size == samples * _SAMPLE.itemsize + _FOOTER.size
-    return int(samples) if whole else None
 
 
-def _decode_into(out: IO[bytes], path: Path, cancel_event: threading.Event | None) -> int:
-    """Write a sound's samples and then, the peak being known only at the end, go over them once more."""
-    out.seek(0)
-    out.truncate()
-    samples, peak = 0, np.float32(0)
-    for block in stream_sound(path, cancel_event):
-        out.write(block.astype(_SAMPLE, copy=False).data)
-        samples += len(block)
-        peak = max(peak, peak_of(block))
-    for at in range(0, samples * _SAMPLE.itemsize, _BLOCK_BYTES):
+def _decode_into(out: IO[bytes], path: Path, cancel_event: threading.Event | None, preparation: int) -> _Entry:
+    """Write a sound's samples and, the peak being known only at the end, go over them once more."""
+
+    def decode(channel: int | None) -> tuple[int, np.float32]:
+        out.seek(0)
+        out.truncate()
+        samples, peak = 0, np.float32(0)
+        for block in stream_prepared(path, cancel_event, channel, preparation):
+            out.write(block.astype(_SAMPLE, copy=False).data)
+            samples += len(block)
+            peak = max(peak, peak_of(block))
+        return samples, peak
+
+    if preparation == 1:
+        (samples, peak), note = decode(None), ""
+    else:
+        (samples, peak), note = with_mono(path, decode)
+    digest = hashlib.blake2b(digest_size=20)
+    envelope: list[FloatArray] = []
+    block_bytes = ENVELOPE_HOP * _SAMPLE.itemsize * (_BLOCK_BYTES // (ENVELOPE_HOP * _SAMPLE.itemsize))
+    for at in range(0, samples * _SAMPLE.itemsize, block_bytes):
         out.seek(at)
-        block = np.frombuffer(out.read(_BLOCK_BYTES), _SAMPLE)
+        block = (np.frombuffer(out.read(block_bytes), _SAMPLE) / peak).astype(_SAMPLE, copy=False)
         out.seek(at)
-        out.write((block / peak).astype(_SAMPLE, copy=False).data)
-    out.write(_FOOTER.pack(_MARK, samples))
-    return samples
+        out.write(block.data)
+        if preparation > 1:
+            digest.update(block.data)
+            envelope.append(_envelope_of(block))
+    if preparation == 1:
+        out.write(_FOOTER_1.pack(_MARK_1, samples))
+        return _Entry(samples)
+    entry = _Entry(samples, digest.hexdigest(), note)
+    facts = json.dumps({"audio_hash": entry.audio_hash, "note": note}).encode()
+    out.write(np.concatenate(envelope).astype(_SAMPLE, copy=False).data)
+    out.write(facts + _FOOTER_2.pack(_MARK_2, samples, len(facts)))
+    return entry
+
+
+def _envelope_of(audio: FloatArray) -> FloatArray:
+    """Return the largest magnitude of each `ENVELOPE_HOP` samples."""
+    if not audio.size:
+        return np.empty(0, np.float32)
+    found: FloatArray = np.maximum.reduceat(np.abs(audio), np.arange(0, len(audio), ENVELOPE_HOP))
+    return found
 
 
 def _write_array(out: IO[bytes], array: npt.NDArray[Any]) -> None:

@@ -1,23 +1,23 @@
-"""Opening sound files, and refusing those of which the header already tells that they are no good.
+"""Opens sound files, and refuses those whose header shows that they cannot be used.
 
-Every refusal is a `SoundError` whose message is the reason, in words for a musician, without the file's name: whoever
-shows it knows the name.
+Every refusal is a `SoundError` whose message is the reason in plain words, without the name of the file: the caller
+shows the name beside it.
 """
 
 import errno
 import os
 import stat
-import sys
 from pathlib import Path
 
 import soundfile
 
+from distill.audio.decoding.codings import unreadable_coding
 from distill.audio.decoding.formats import UNREADABLE_SUFFIXES
-from distill.audio.decoding.truncation import Extent, ogg_is_cut, sound_extent
+from distill.audio.decoding.layout import Layout, find_layout
+from distill.audio.decoding.pyav import open_with_av
+from distill.audio.decoding.reader import ENDLESS as ENDLESS
+from distill.audio.decoding.reader import SoundReader, Source, open_part
 from distill.errors import SoundError
-
-#: What libsndfile says at least of the frames in a FLAC stream that states no length.
-ENDLESS = 1 << 62
 
 _RATES = (1_000, 768_000)
 _MOST_CHANNELS = 256
@@ -31,19 +31,7 @@ _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
 class UnreachableSoundError(SoundError):
-    """A sound cannot be got at just now (permission, vanished, disk trouble); its content is not to blame."""
-
-
-class ForwardSoundFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-    """A sound file that is only read forwards.
-
-    soundfile seeks after every read of a file that can seek, which costs time in MP3 and Opus and fails at the end
-    of a FLAC stream of unstated length.
-    """
-
-    def seekable(self) -> bool:
-        """Say no."""
-        return False
+    """A sound cannot be reached at present (permission, vanished, disk trouble); its content is not the cause."""
 
 
 def os_reason(error: OSError) -> str:
@@ -57,6 +45,13 @@ def os_reason(error: OSError) -> str:
     return f"cannot be read ({os.strerror(error.errno) if error.errno else error})"
 
 
+def link_reason(path: Path, error: OSError) -> str:
+    """Return the reason for which a file cannot be used, also where it is a link that leads nowhere."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
+        return "is a link to a file that is not there"
+    return os_reason(error)
+
+
 def _regular_size(path: Path) -> int:
     """Return a regular file's size in bytes, after making sure that it can be opened and holds something."""
     try:
@@ -68,34 +63,45 @@ def _regular_size(path: Path) -> int:
         with path.open("rb"):
             pass
     except OSError as exc:
-        raise UnreachableSoundError(os_reason(exc)) from exc
+        raise UnreachableSoundError(link_reason(path, exc)) from exc
     if status.st_size == 0:
         raise SoundError("is empty (0 bytes)")
     return status.st_size
 
 
-def _open(path: Path) -> ForwardSoundFile:
+def _open_first(path: Path, layout: Layout) -> Source:
+    """Open the first recording of a file."""
     if path.suffix.lower() == ".raw":
         raise SoundError("is raw audio without a header: export it as WAV or FLAC")
-    # As bytes where names are bytes: soundfile encodes text strictly, and old disks hold names that are not UTF-8.
-    name = str(path) if sys.platform == "win32" else os.fsencode(path)
     try:
-        return ForwardSoundFile(name)
+        return open_part(path, layout.parts[0])
     except soundfile.LibsndfileError as exc:
-        if path.suffix.lower() in UNREADABLE_SUFFIXES:
-            kind = path.suffix[1:].upper()
-            raise SoundError(f"{kind} files cannot be read: convert it to WAV or FLAC") from exc
-        if exc.code == _UNRECOGNISED:
-            raise SoundError("not a sound file that can be read (its format is not recognised)") from exc
-        words = exc.error_string.strip().rstrip(".")
-        if not words or "does not exist" in words:  # said of an MP3 file without a whole frame
-            words = "no sound was found in it"
-        if "SF_INFO" in words:
-            words = "an impossible sample rate"
-        raise SoundError(f"not a sound file that can be read (its header is damaged or absurd: {words})") from exc
+        coding = unreadable_coding(path, layout.start, layout.end)
+        if coding is not None or path.suffix.lower() in UNREADABLE_SUFFIXES:
+            opened = open_with_av(path)
+            if opened is not None:
+                return opened
+        raise SoundError(_reason_of(exc, path, coding)) from exc
 
 
-def _check_header(sound: ForwardSoundFile, size: int) -> None:
+def _reason_of(error: soundfile.LibsndfileError, path: Path, coding: str | None) -> str:
+    """Return why a file cannot be opened: its coding where that is known, else what libsndfile says."""
+    suffix = path.suffix.lower()
+    if suffix in UNREADABLE_SUFFIXES:
+        return f"{suffix[1:].upper()} files cannot be read: convert it to WAV or FLAC"
+    if coding is not None:
+        return f"its coding ({coding}) cannot be read: convert it to WAV or FLAC"
+    if error.code == _UNRECOGNISED:
+        return "not a sound file that can be read (its format is not recognised)"
+    words = error.error_string.strip().rstrip(".")
+    if not words or "does not exist" in words:  # said of an MP3 file without a whole frame
+        words = "no sound was found in it"
+    if "SF_INFO" in words:
+        words = "an impossible sample rate"
+    return f"not a sound file that can be read (its header is damaged or absurd: {words})"
+
+
+def _check_header(sound: SoundReader, size: int) -> None:
     rate, channels, frames = sound.samplerate, sound.channels, sound.frames
     if not _RATES[0] <= rate <= _RATES[1]:
         raise SoundError(f"its header is absurd (a sample rate of {rate} Hz)")
@@ -118,20 +124,22 @@ def cut_off(frames: float, claimed: float, rate: int) -> str:
     return f"the file is cut off: {frames / rate:.1f} s of {claimed / rate:.1f} s could be read"
 
 
-def _check_whole(path: Path, sound: ForwardSoundFile, extent: Extent | None) -> None:
+def _check_whole(sound: SoundReader, layout: Layout) -> None:
     """Refuse a file of which the container says that its end is missing."""
-    rate, frames = sound.samplerate, sound.frames
+    rate, frames, extent = sound.samplerate, sound.frames, layout.extent
     if extent is not None and extent.present < extent.claimed:
         if extent.present == 0 or frames == 0:
             raise SoundError("the file is cut off: none of its sound is there")
         claimed = frames / extent.fraction
         if is_short(claimed - frames, claimed, rate):
             raise SoundError(cut_off(frames, claimed, rate))
-    if sound.format == "OGG" and ogg_is_cut(path):
+    if is_short(layout.missing_samples, frames + layout.missing_samples, rate):
+        raise SoundError(cut_off(frames, frames + layout.missing_samples, rate))
+    if layout.ends_in_page:
         raise SoundError(f"the file is cut off: it breaks off after {frames / rate:.1f} s")
 
 
-def open_sound(path: Path) -> ForwardSoundFile:
+def open_sound(path: Path) -> SoundReader:
     """Open a sound file and refuse it for everything that can be told without decoding.
 
     Raises
@@ -141,21 +149,23 @@ def open_sound(path: Path) -> ForwardSoundFile:
     """
     size = _regular_size(path)
     try:
-        extent = sound_extent(path, size)
+        layout = find_layout(path, size)
         try:
-            sound = _open(path)
+            first = _open_first(path, layout)
         except SoundError as exc:
             # libsndfile opens no CAF that was cut off, and nothing that was cut off before its sound began.
+            extent = layout.extent
             if extent is not None and extent.fraction < 1 - _TOLERATED_SHARE:
                 raise SoundError(
                     f"the file is cut off: {extent.fraction:.0%} of the sound that it claims is there"
                 ) from exc
             raise
         try:
+            sound = SoundReader(path, first, layout.parts)
             _check_header(sound, size)
-            _check_whole(path, sound, extent)
+            _check_whole(sound, layout)
         except BaseException:
-            sound.close()
+            first.close()
             raise
     except OSError as exc:
         raise UnreachableSoundError(os_reason(exc)) from exc

@@ -36,7 +36,13 @@ def _sound_suffixes() -> frozenset[str]:
 #: Suffixes (lower case, with the dot) of the files that a search of a folder takes for sounds.
 SOUND_SUFFIXES: frozenset[str] = _sound_suffixes()
 
-#: Sounds that libsndfile cannot read.  A search reports them, so that a folder full of them is not "no sounds".
+#: Sounds that libsndfile cannot read, and films and containers that hold sound.  A search of a folder reports them,
+#: so that a folder full of them is not "no sounds".
 UNREADABLE_SUFFIXES: frozenset[str] = frozenset(
-    {".m4a", ".aac", ".wma", ".ape", ".wv", ".tta", ".mpc", ".ac3", ".amr", ".dsf", ".dff"}
-)
+    {
+        ".m4a", ".m4b", ".m4p", ".m4r", ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".aac", ".adts", ".ac3", ".eac3",
+        ".wma", ".asf", ".wmv", ".ape", ".wv", ".tta", ".mpc", ".mp+", ".ofr", ".shn", ".amr", ".awb", ".dsf", ".dff",
+        ".dts", ".spx", ".webm", ".weba", ".mka", ".mkv", ".ogv", ".ogm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts",
+        ".flv", ".f4a", ".f4v", ".ra", ".rm", ".rmvb", ".mlp", ".thd", ".gsm", ".oma", ".aa3", ".at3", ".caff", ".vob",
+    }
+)  # fmt: skip

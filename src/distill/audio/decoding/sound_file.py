@@ -1,16 +1,16 @@
-"""Sounds in and out: decoding to what Distill works on (mono, 48 kHz, float32, peak 1.0), and writing WAV files.
+"""Decodes sounds to what Distill works on (mono, 48 kHz, float32), and writes WAV files.
 
 Everything is decoded in blocks and forwards only, so that a file of two hours takes no more memory than one of two
-seconds.  Every way in which a file can be bad ends in a `SoundError` whose message is the reason, in words for a
-musician, without the file's name: whoever shows it knows the name.
+seconds.  A file that cannot be used raises a `SoundError` whose message is the reason in plain words, without the name
+of the file: the caller shows the name beside it.
 """
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ import soxr
 
 from distill.audio.decoding.decoder import (
     ENDLESS,
-    ForwardSoundFile,
     UnreachableSoundError,
     cut_off,
     is_short,
@@ -27,27 +26,43 @@ from distill.audio.decoding.decoder import (
     os_reason,
 )
 from distill.audio.decoding.formats import SOUND_SUFFIXES
-from distill.audio.decoding.truncation import mp3_states_length
+from distill.audio.decoding.infrasound import InfrasoundFilter
+from distill.audio.decoding.levels import SILENCE_PEAK as SILENCE_PEAK
+from distill.audio.decoding.levels import LevelMeter, MixLostError
+from distill.audio.decoding.reader import SoundReader
 from distill.errors import SoundError
 from distill.files import write_whole
 
 __all__ = [
-    "SAMPLE_RATE", "SOUND_SUFFIXES", "DecodingCancelled", "SoundHeader", "UnreachableSoundError",
-    "decode_sound", "os_reason", "read_header", "stream_sound", "write_wav",
+    "PREPARATION",
+    "SAMPLE_RATE",
+    "SOUND_SUFFIXES",
+    "DecodingCancelled",
+    "SoundHeader",
+    "UnreachableSoundError",
+    "decode_sound",
+    "os_reason",
+    "read_header",
+    "stream_prepared",
+    "stream_sound",
+    "with_mono",
+    "write_wav",
 ]  # fmt: skip
 
 FloatArray = npt.NDArray[np.float32]
 
 #: Samples per second of everything inside Distill.
 SAMPLE_RATE = 48_000
-#: Level under which a file is silent: -80 dBFS, a few steps of 16 bits.
-SILENCE_PEAK = 1e-4
+#: How sounds are prepared for training: raised when the same file gives other samples, chunks or another split.
+#: 1: mean of the channels, chunks of all of it, split by number of files.  2: without offset and infrasound, without
+#: silence, split by seconds.  A run goes on with the one that it was begun with.
+PREPARATION = 2
 
-_BLOCK_SAMPLES = 1 << 17  # of all channels together: half a megabyte
+T = TypeVar("T")
 
 
-class DecodingCancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The work was given up because its ``cancel_event`` was set."""
+class DecodingCancelled(Exception):  # noqa: N818 - not an error: the user requested it
+    """The work was stopped because its ``cancel_event`` was set."""
 
 
 @dataclass(frozen=True)
@@ -91,55 +106,29 @@ def read_header(path: Path) -> SoundHeader:
         return SoundHeader(frames / rate, rate, sound.channels, frames, f"{sound.format} {sound.subtype}")
 
 
-def read_blocks(sound: ForwardSoundFile) -> Iterator[FloatArray]:
+def read_blocks(sound: SoundReader) -> Iterator[FloatArray]:
     """Yield blocks ``[frames, channels]`` until the end.  A file that breaks off is an error."""
-    length = max(256, _BLOCK_SAMPLES // sound.channels)
-    buffer: FloatArray = np.empty((length, sound.channels), np.float32)
-    done = 0
-    while True:
-        try:
-            block = sound.read(out=buffer, always_2d=True)
-        except soundfile.LibsndfileError as exc:
-            where = f"{max(done, sound.tell()) / sound.samplerate:.1f} s"
-            if sound.frames < ENDLESS:
-                where += f" of {sound.frames / sound.samplerate:.1f} s"
-            raise SoundError(f"the file is cut off or damaged: about {where} could be read") from exc
-        if len(block) == 0:
-            return
-        done += len(block)
-        yield block
+    yield from sound.blocks()
 
 
-class _Level:
-    """Whether there is anything to hear, in the file and in its mono mix."""
-
-    def __init__(self) -> None:
-        self._mono: list[float] = [0.0, 0.0]
-        self._file = 0.0
-        self._seen = False
-
-    def add(self, block: FloatArray, mono: FloatArray) -> None:
-        low, high = float(mono.min()), float(mono.max())
-        if self._seen:
-            low, high = min(low, self._mono[0]), max(high, self._mono[1])
-        self._seen, self._mono = True, [low, high]
-        if block.shape[1] > 1:
-            self._file = max(self._file, float(block.max()), -float(block.min()))
-
-    def check(self) -> None:
-        # The distance between the extremes, not the peak: a constant is as silent as zero.
-        if self._mono[1] - self._mono[0] >= 2 * SILENCE_PEAK:
-            return
-        if self._file >= 10 * SILENCE_PEAK and self._file > 10 * max(map(abs, self._mono)):
-            raise SoundError("is silent in mono: its channels cancel each other out")
-        raise SoundError("is silent")
-
-
-def stream_sound(path: Path, cancel_event: threading.Event | None = None) -> Iterator[FloatArray]:
+def stream_sound(
+    path: Path, cancel_event: threading.Event | None = None, *, channel: int | None = None, checked: bool = True
+) -> Iterator[FloatArray]:
     """Decode a sound block by block to mono at 48 kHz, at the level that it has in the file.
 
-    Channels are averaged.  What is wrong with a file's end (silent, cut off) is known only at the end: whoever keeps
-    the blocks must throw them away when the iteration raises.
+    Channels are averaged, unless one is chosen.  A fault that shows only at a file's end (silence, a cut) is raised
+    there: a caller that keeps the blocks must discard them then.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cancel_event
+        Stops the decoding.
+    channel
+        Number of the one channel to use, from 0.
+    checked
+        Whether a file in which nothing can be heard is refused.
 
     Yields
     ------
@@ -148,18 +137,22 @@ def stream_sound(path: Path, cancel_event: threading.Event | None = None) -> Ite
 
     Raises
     ------
+    MixLostError
+        The mean of the channels has lost the sound; one of the channels still has it.
     SoundError
         The file cannot be used; the message is the reason alone.
     DecodingCancelled
         ``cancel_event`` was set.
     """
     with open_sound(path) as sound:
-        rate, done, level = sound.samplerate, 0, _Level()
+        rate, done, level = sound.samplerate, 0, LevelMeter(sound.channels)
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         for block in read_blocks(sound):
             if cancel_event is not None and cancel_event.is_set():
                 raise DecodingCancelled
-            mono = _mono(block)
+            if not len(block):
+                continue
+            mono = _mono(block) if channel is None else block[:, channel].copy()
             finite = np.isfinite(mono)
             if not finite.all():
                 at = (done + int(finite.argmin())) / rate
@@ -167,8 +160,9 @@ def stream_sound(path: Path, cancel_event: threading.Event | None = None) -> Ite
             done += len(mono)
             level.add(block, mono)
             yield mono if resampler is None else resampler.resample_chunk(mono)
-        _check_read(path, sound, done)
-        level.check()
+        _check_read(sound, done)
+        if checked:
+            level.check(is_mix=channel is None)
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
@@ -181,21 +175,90 @@ def _mono(block: FloatArray) -> FloatArray:
     return mix
 
 
-def _check_read(path: Path, sound: ForwardSoundFile, done: int) -> None:
+def _check_read(sound: SoundReader, done: int) -> None:
     """Refuse a file from which fewer frames came than it states, where the statement is one to rely on."""
     if done == 0:
         raise SoundError("is empty (it holds no samples)")
     claimed = sound.frames
-    if claimed >= ENDLESS or sound.format == "OGG":
-        return
-    if sound.format == "MP3" and not mp3_states_length(path):
+    # What an MPEG file holds was counted before; its decoder drops a damaged frame here and there.
+    if claimed >= ENDLESS or sound.format in ("OGG", "MP3"):
         return
     if is_short(claimed - done, claimed, sound.samplerate):
         raise SoundError(cut_off(done, claimed, sound.samplerate))
 
 
-def decode_sound(path: Path, cancel_event: threading.Event | None = None) -> FloatArray:
-    """Decode a sound to mono at 48 kHz, peak-normalised to 1.0.
+def stream_prepared(
+    path: Path, cancel_event: threading.Event | None = None, channel: int | None = None, preparation: int = PREPARATION
+) -> Iterator[FloatArray]:
+    """Decode a sound as `stream_sound` does, for training: offset and infrasound are removed.
+
+    Parameters
+    ----------
+    path, cancel_event, channel
+        As in `stream_sound`.
+    preparation
+        1 for runs that were begun before offsets were removed, else `PREPARATION`.
+
+    Yields
+    ------
+    numpy.ndarray
+        float32 ``[n]``, ``n`` varying.
+
+    Raises
+    ------
+    MixLostError
+        The mean of the channels has lost the sound; one of the channels still has it.
+    SoundError
+        The file cannot be used; the message is the reason alone.
+    DecodingCancelled
+        ``cancel_event`` was set.
+    """
+    blocks = stream_sound(path, cancel_event, channel=channel)
+    if preparation == 1:
+        yield from blocks
+        return
+    peak = np.float32(0)
+    for block in InfrasoundFilter(SAMPLE_RATE).filter(blocks):
+        peak = max(peak, peak_of(block))
+        yield block
+    if peak < SILENCE_PEAK:
+        raise SoundError("holds nothing that can be heard: only an offset or sound under 20 Hz")
+
+
+def with_mono(path: Path, use: Callable[[int | None], T]) -> tuple[T, str]:
+    """Call ``use`` with None for the mix of all channels, and again with one channel where the mix lost the sound.
+
+    Returns
+    -------
+    tuple
+        What ``use`` returned, and a note for the user: which channel was used; empty for the mix.
+
+    Raises
+    ------
+    SoundError
+        As raised by ``use``.
+    """
+    try:
+        return use(None), ""
+    except MixLostError as lost:
+        with open_sound(path) as sound:
+            names = ("left", "right") if sound.channels == 2 else [f"{n + 1}." for n in range(sound.channels)]
+        note = f"its channels cancel each other out in mono: only the {names[lost.channel]} channel is used"
+        return use(lost.channel), note
+
+
+def decode_sound(path: Path, cancel_event: threading.Event | None = None, *, normalize: bool = True) -> FloatArray:
+    """Decode a whole sound to mono at 48 kHz.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cancel_event
+        Stops the decoding.
+    normalize
+        True for the sound as a model is trained on it: without offset and infrasound, peak 1.0.  False for the samples
+        as they are in the file, which may be silent.
 
     Returns
     -------
@@ -209,17 +272,29 @@ def decode_sound(path: Path, cancel_event: threading.Event | None = None) -> Flo
     DecodingCancelled
         ``cancel_event`` was set.
     """
+
+    def decode(channel: int | None) -> FloatArray:
+        if normalize:
+            return _collected(path, stream_prepared(path, cancel_event, channel))
+        return _collected(path, stream_sound(path, cancel_event, channel=channel))
+
+    audio, _ = with_mono(path, decode)
+    if normalize:
+        audio /= peak_of(audio)
+    return audio
+
+
+def _collected(path: Path, blocks: Iterator[FloatArray]) -> FloatArray:
+    """Return blocks in one array, which grows where the stated length is too small."""
     header = read_header(path)
     audio: FloatArray = np.empty(int(header.duration_s * SAMPLE_RATE) + 4096, np.float32)
     filled = 0
-    for block in stream_sound(path, cancel_event):
-        if filled + len(block) > len(audio):  # the stated length was a guess
+    for block in blocks:
+        if filled + len(block) > len(audio):
             audio = np.concatenate([audio, np.empty(max(len(audio) // 2, len(block)), np.float32)])
         audio[filled : filled + len(block)] = block
         filled += len(block)
-    audio = audio[:filled]
-    audio /= peak_of(audio)
-    return audio
+    return audio[:filled]
 
 
 def peak_of(audio: FloatArray) -> np.float32:

@@ -24,7 +24,7 @@ from distill.generation.history import GeneratedEntry
 from distill.generation.service import ExportRequest
 from distill.gui.generate.forms import field_label
 from distill.gui.widgets import theme
-from distill.gui.widgets.elided_label import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel
 
 
 class ExportChoices:

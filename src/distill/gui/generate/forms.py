@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 from distill.generation.recipe import MOST_COUNT, Recipe
 from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
-from distill.gui.widgets.elided_label import ElidedLabel
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.layout import ElidedLabel
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
 MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0

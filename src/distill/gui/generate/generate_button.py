@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.elided_label import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel
 
 _STEPS = 1000
 _READY, _BUSY = 0, 1

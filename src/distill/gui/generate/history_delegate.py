@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_model import FACTS_ROLE, GENERATED_ROLE, HEARD_ROLE
 from distill.gui.widgets import icons, theme
-from distill.gui.widgets.row_painting import paint_ground, whole_facts, write_line
+from distill.gui.widgets.rows import paint_ground, whole_facts, write_line
 from distill.gui.widgets.waveform import Thumbnails, draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex

@@ -19,10 +19,10 @@ from PySide6.QtCore import (
     QTime,
 )
 
-from distill.generation.recipe import NEW, TRANSFORMED, Recipe
+from distill.generation.recipe import EXTENDED, MORPHED, NEW, REPAINTED, TRANSFORMED, VARIED, Recipe
 from distill.generation.service import ListedSound
-from distill.gui.previews.model import files_as_mime
-from distill.gui.sounds.row import format_seconds
+from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.text import format_seconds
 from distill.library.model_entry import fold
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -163,6 +163,10 @@ class HistoryModel(QAbstractListModel):
         how = {
             NEW: self.tr("new, seed {0}").format(recipe.seed),
             TRANSFORMED: self.tr("transformed, {0} % wet").format(round(100 * recipe.dry_wet)),
+            VARIED: self.tr("varied, strength {0:.2f}").format(recipe.strength),
+            MORPHED: self.tr("morph, step {0} of {1}").format(recipe.number + 1, recipe.count),
+            EXTENDED: self.tr("extended by {0:g} s").format(recipe.seconds),
+            REPAINTED: self.tr("repainted, {0:g} to {1:g} s").format(recipe.start, recipe.end),
         }.get(recipe.kind, self.tr("reconstructed"))
         length = self.tr("file is gone") if sound.seconds is None else format_seconds(sound.seconds)
         return [length, how, recipe.model_name or recipe.model_id[:8], short_date(recipe.made)]

@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QSt
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_model import GENERATED_ROLE, FilteredHistory, HistoryModel
 from distill.gui.generate.history_view import HistoryView
-from distill.gui.previews.model import files_as_mime
-from distill.gui.sounds.panel import FilterField
 from distill.gui.widgets import theme
+from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.search_field import SearchField
 from distill.gui.widgets.waveform import Thumbnails
 
 
@@ -108,13 +108,12 @@ class HistoryPanel(Panel):
             self._draw()
 
     def _make_tools(self) -> None:
-        self.filter = FilterField()
-        self.filter.setObjectName("madeFilter")
-        self.filter.setAccessibleName(self.tr("Filter made sounds"))
-        self.filter.setPlaceholderText(self.tr("Filter"))
-        self.filter.setToolTip(self.tr("Show the sounds with each of these words: name, model, source, seed."))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setAcceptDrops(False)
+        self.filter = SearchField(
+            "madeFilter",
+            self.tr("Filter generated sounds"),
+            self.tr("Show the sounds with each of these words: name, model, source, seed."),
+            self.tr("Filter"),
+        )
         self.filter.textChanged.connect(self._on_filter_changed)
         self.filter.left.connect(self.view.setFocus)
         self.this_model = QToolButton()

@@ -10,7 +10,7 @@ from distill.gui.generate.history_model import GENERATED_ROLE, HEARD_ROLE, Filte
 from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
-from distill.gui.widgets.row_view import PaintedRows
+from distill.gui.widgets.rows import PaintedRows
 from distill.gui.widgets.waveform import Thumbnails
 
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from distill.audio.decoding.formats import SOUND_SUFFIXES
 from distill.config.catalog import FAMILIES
-from distill.generation.recipe import NEW, Recipe
+from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED, Recipe
 from distill.gui.generate.forms import NewSoundsForm, TransformForm
 from distill.gui.generate.generate_button import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
@@ -106,7 +106,7 @@ class GeneratePanel(QWidget):
         if recipe.kind == NEW and self.can_make_new:
             self.modes[_NEW].setChecked(True)
             self.new.show_recipe(recipe)
-        elif recipe.kind != NEW:
+        elif recipe.kind in (TRANSFORMED, RECONSTRUCTED):
             self.modes[_TRANSFORM].setChecked(True)
             self.transform.show_recipe(recipe)
 

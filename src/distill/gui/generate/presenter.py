@@ -29,9 +29,11 @@ from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
+from distill.settings import WindowSettings
 
 #: Topics of the notices about making, about the list of what was made, and about exports.
 TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
@@ -39,7 +41,7 @@ TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 
-class GeneratePresenter(QObject):
+class GeneratePresenter(QObject, WindowPart):
     """Carries out what the panel asks for."""
 
     def __init__(
@@ -83,14 +85,14 @@ class GeneratePresenter(QObject):
         if panel.isVisible():  # its page was open before there was anybody to hear of it
             self.refresh()
 
-    def settings(self) -> dict[str, Any]:
-        """Return what the next start of the window should find as it is."""
-        return {**self.panel.settings(), **self.choices.to_dict()}
+    def restore(self, settings: WindowSettings) -> None:
+        """Set the panel as it was at the end of the last session."""
+        self.panel.restore(settings.making)
+        self.choices.restore(settings.making)
 
-    def restore(self, settings: dict[str, Any]) -> None:
-        """Take up settings of last time."""
-        self.panel.restore(settings)
-        self.choices.restore(settings)
+    def save(self, settings: WindowSettings) -> None:
+        """Keep how the panel is set."""
+        settings.making = {**self.panel.settings(), **self.choices.to_dict()}
 
     def close(self) -> None:
         """End what runs; what was asked of the list is still done."""

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from distill.gui.library.model import ENTRY_ROLE, NEW_ROLE, ModelTable
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
-from distill.gui.widgets.row_painting import (
+from distill.gui.widgets.rows import (
     StyledText,
     facts_width,
     paint_ground,

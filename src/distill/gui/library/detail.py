@@ -22,11 +22,11 @@ from PySide6.QtWidgets import (
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.library.curve import ModelCurve
 from distill.gui.library.model import family_label
-from distill.gui.sounds.row import format_seconds
 from distill.gui.widgets import theme
-from distill.gui.widgets.flow_box import FlowBox
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.text import format_seconds
 from distill.gui.widgets.waveform import Thumbnails
 from distill.library.model_entry import ModelEntry
 

@@ -13,7 +13,7 @@ from distill.gui.library.model import ENTRY_ROLE, ModelFilter, ModelRows, ModelT
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.row_view import RowAction, RowView
+from distill.gui.widgets.rows import RowAction, RowView
 from distill.library.model_entry import ModelEntry
 
 #: Item data of the filter that shows starred models only; the others are keys of families, or empty for all.

@@ -12,6 +12,7 @@ from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
 from distill.gui.widgets.background import end_tasks
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.model_file import SUFFIX
@@ -24,7 +25,7 @@ TOPIC = "models"
 NEW_TOPIC = "new model"
 
 
-class ModelsPresenter(QObject):
+class ModelsPresenter(QObject, WindowPart):
     """Carries out what the page asks for, and shows what the library holds."""
 
     #: A model is to be looked at: the page should come to the front.

@@ -11,15 +11,17 @@ from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.playback.devices import OutputDevice
 from distill.playback.player import Player, PlayerState, PlayerStatus
 from distill.runs.preview_sound import PreviewSound
+from distill.settings import WindowSettings
 
 #: Topics of the notices about the player, and about the device that it plays through.
 TOPIC, DEVICE_TOPIC = "playback", "output device"
 
 
-class PlayerPresenter(QObject):
+class PlayerPresenter(QObject, WindowPart):
     """Plays what is clicked, and shows what is heard."""
 
     def __init__(
@@ -79,10 +81,24 @@ class PlayerPresenter(QObject):
         else:
             self.play_current()
 
-    def restore_device(self, device: OutputDevice | None) -> None:
-        """Play through the device of last time."""
-        self._transport.device_menu.show_chosen(device)
-        self._on_device_chosen(device)
+    def restore(self, settings: WindowSettings) -> None:
+        """Use the volume and the output device of the last session."""
+        self._transport.show_volume(settings.volume)
+        if settings.output_device:
+            device = OutputDevice(settings.output_device, settings.output_host_api)
+            self._transport.device_menu.show_chosen(device)
+            self._on_device_chosen(device)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep volume and output device."""
+        device = self._transport.device_menu.chosen
+        settings.volume = self.playback.player.volume
+        settings.output_device = device.name if device is not None else ""
+        settings.output_host_api = device.host_api if device is not None else ""
+
+    def close(self) -> None:
+        """End the player's thread."""
+        self.playback.close()
 
     def _on_device_chosen(self, device: OutputDevice | None) -> None:
         self._notices.forget(DEVICE_TOPIC)

@@ -20,10 +20,10 @@ from distill.gui.player.compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.position_slider import PositionSlider
 from distill.gui.previews.sources import PreviewSources
-from distill.gui.sounds.model import format_seconds
 from distill.gui.widgets import theme
-from distill.gui.widgets.elided_label import ElidedLabel
 from distill.gui.widgets.icons import icon, pixmap
+from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.text import format_seconds
 from distill.playback.status import PlayerState, PlayerStatus
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 

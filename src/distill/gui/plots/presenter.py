@@ -16,7 +16,9 @@ from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.runs.loaded_run import LoadedRun
+from distill.settings import WindowSettings
 
 #: Topic of the notices about saved curves.
 TOPIC = "curves"
@@ -27,7 +29,7 @@ _CHECKPOINT = re.compile(r"checkpoint_epoch(\d+)\.pt")
 LOOK_MILLISECONDS = 500
 
 
-class PlotsPresenter(QObject):
+class PlotsPresenter(QObject, WindowPart):
     """Marks what a run has written, plays what is clicked, and saves what is asked for."""
 
     def __init__(
@@ -55,6 +57,14 @@ class PlotsPresenter(QObject):
         bridge.preview_made.connect(self._on_preview_made)
         bridge.epoch_finished.connect(self._look_soon)
         bridge.run_ended.connect(self._look_soon)
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Show the plots of the last session."""
+        self._plots.restore(settings.plots)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep which plots are shown, and how."""
+        settings.plots = self._plots.state()
 
     def close(self) -> None:
         """Look no more, and ask no more."""
@@ -138,12 +148,12 @@ class PlotsPresenter(QObject):
         dialog.filterSelected.connect(lambda name: dialog.setDefaultSuffix("svg" if "svg" in name else suffix[1:]))
         dialog.setDirectory(str(self._folder))
         dialog.selectFile(free_name(self._folder, f"{self._run_name()} {what if is_picture else kind}", suffix))
-        dialog.fileSelected.connect(lambda name: self.save(Path(name), kind, plots))
+        dialog.fileSelected.connect(lambda name: self.save_as(Path(name), kind, plots))
         dialog.finished.connect(self._on_dialog_finished)
         self._dialog = dialog
         dialog.open()
 
-    def save(self, path: Path, kind: str, plots: Sequence[Plot]) -> None:
+    def save_as(self, path: Path, kind: str, plots: Sequence[Plot]) -> None:
         """Save a picture or a table; the ending of the name says whether a picture is an image or a drawing."""
         self._folder = path.parent
         history = self._plots.history

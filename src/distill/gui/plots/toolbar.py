@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QToolButton, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.flow_box import FlowBox
+from distill.gui.widgets.layout import FlowBox
 
 
 class PlotToolbar(FlowBox):

@@ -17,10 +17,10 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
-    QUrl,
 )
 
 from distill.gui.previews.sources import PreviewSources
+from distill.gui.widgets.dragging import files_as_mime
 from distill.runs.preview_sound import PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -223,15 +223,6 @@ class PreviewModel(QAbstractTableModel):
             source = self.sources.name_of(sound)
             number = number if source is None else f"{number} ({source})"
         return f"{words.format(number, sound.epoch + 1)}\n{sound.path.name}"
-
-
-def files_as_mime(paths: Iterable[Path]) -> QMimeData:
-    """Return those of some files that are there, as the list of addresses that other programs take."""
-    data = QMimeData()
-    urls = [QUrl.fromLocalFile(str(path.absolute())) for path in paths if path.is_file()]
-    if urls:
-        data.setUrls(urls)
-    return data
 
 
 def _epoch_heading(model: QObject, epoch: int, role: int) -> Any:

@@ -11,8 +11,8 @@ from distill.gui.previews.model import (
     STARRED_ROLE,
     PreviewModel,
     column_heading,
-    files_as_mime,
 )
+from distill.gui.widgets.dragging import files_as_mime
 from distill.runs.preview_sound import PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex

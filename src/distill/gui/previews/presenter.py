@@ -14,6 +14,7 @@ from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import RevealNotices, reveal
 from distill.runs.preview_sound import PreviewSound
 
@@ -21,7 +22,7 @@ from distill.runs.preview_sound import PreviewSound
 STARS_TOPIC, COPIES_TOPIC = "stars", "copies"
 
 
-class PreviewsPresenter(QObject):
+class PreviewsPresenter(QObject, WindowPart):
     """Carries out what the panel of previews asks for, apart from playing."""
 
     def __init__(self, previews: PreviewPanel, notices: NoticeBar, parent: QObject) -> None:

@@ -5,10 +5,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegate
-from distill.gui.previews.model import SOUND_ROLE, PreviewModel, StarredRows, files_as_mime
+from distill.gui.previews.model import SOUND_ROLE, PreviewModel, StarredRows
 from distill.gui.previews.originals import OriginalsModel
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
 from distill.gui.widgets import theme
+from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.waveform import Thumbnails
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 

@@ -1,12 +1,13 @@
-"""How a run looks in the list of runs: name, status, facts, and its small curve."""
+"""Paints a row of the list of runs: name, status, facts and a small curve."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from distill.gui.runs.model import RUN_ROLE, SHOWN_ROLE, RunModel
+from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
-from distill.gui.widgets.row_painting import StyledText, paint_ground, row_size, source_of, write_row
+from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.widgets.rows import StyledText, paint_ground, row_size, source_of, write_row
 from distill.runs.summary import RunSummary
 
 #: Width of the small curve, in device-independent pixels.
@@ -24,13 +25,13 @@ class RunDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        run, table = index.data(RUN_ROLE), source_of(index.model(), RunModel)
+        run, table = index.data(ITEM_ROLE), source_of(index.model(), RunModel)
         if not isinstance(run, RunSummary):
             return
         colors = theme.colors()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_ground(painter, option, bool(index.data(SHOWN_ROLE)))
+        paint_ground(painter, option, bool(index.data(MARKED_ROLE)))
         position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
         head = StyledText(run.name, colors.text), StyledText(table.status_text(run), _status_color(run.status))
         facts = StyledText(table.facts(run), colors.muted), StyledText(table.progress_text(run), colors.muted)
@@ -38,12 +39,12 @@ class RunDelegate(QStyledItemDelegate):
         painter.restore()
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
-        """Lay the field for a name over the name."""
+        """Place the editor over the name."""
         rect: QRect = option.rect
         editor.setGeometry(rect.left() + theme.GAP, rect.top() + 1, rect.width() - 2 * theme.GAP, 28)
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        """Make the field for a name."""
+        """Create the editor for the name."""
         editor = super().createEditor(parent, option, index)
         editor.setObjectName("runNameEdit")
         editor.setAccessibleName(self.tr("Name of the run"))
@@ -54,5 +55,5 @@ def _status_color(status: str) -> str:
     colors = theme.colors()
     return {
         "finished": colors.good, "paused": colors.muted, "interrupted": colors.fair, "failed": colors.bad,
-        "running": colors.accent, "unreadable": colors.bad,
-    }[status]  # fmt: skip
+        "running": colors.accent,
+    }.get(status, colors.bad)  # fmt: skip

@@ -1,117 +1,55 @@
-"""The rows of the list of runs: what each says, in words."""
+"""The rows of the list of runs, and their texts."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QDateTime,
-    QLocale,
-    QModelIndex,
-    QPersistentModelIndex,
-    Qt,
-    Signal,
-)
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from distill.gui.widgets.list_model import ListModel
+from distill.gui.widgets.text import count_of, format_date, rich_tip
 from distill.runs.summary import RunSummary
-
-#: The `RunSummary` of a row, and whether it is the run that is shown.
-RUN_ROLE, SHOWN_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
 
 Index = QModelIndex | QPersistentModelIndex
 
 
-class RunModel(QAbstractListModel):
-    """Runs, the newest first."""
+class RunModel(ListModel[RunSummary]):
+    """Runs, the newest first.  The run that the window shows is marked."""
 
     #: The user has typed another name.
     renamed = Signal(object, str)  # folder, name
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._runs: list[RunSummary] = []
-        self._shown: Path | None = None
-
-    @property
-    def runs(self) -> tuple[RunSummary, ...]:
-        """The runs, in order."""
-        return tuple(self._runs)
-
-    def set_runs(self, runs: Sequence[RunSummary]) -> None:
-        """Take on what there is now; rows of runs that stay are kept, and with them the selection."""
-        wanted = {run.folder for run in runs}
-        for row in range(len(self._runs) - 1, -1, -1):
-            if self._runs[row].folder not in wanted:
-                self.beginRemoveRows(QModelIndex(), row, row)
-                del self._runs[row]
-                self.endRemoveRows()
-        if [r.folder for r in self._runs] != [r.folder for r in runs if r.folder in {o.folder for o in self._runs}]:
-            self.beginResetModel()  # a clock was set back: the order is another
-            self._runs = list(runs)
-            self.endResetModel()
-            return
-        for row, run in enumerate(runs):
-            if row < len(self._runs) and self._runs[row].folder == run.folder:
-                self._replace(row, run)
-            else:
-                self.beginInsertRows(QModelIndex(), row, row)
-                self._runs.insert(row, run)
-                self.endInsertRows()
-
-    def update_run(self, run: RunSummary) -> None:
-        """Take on what is known of one run now."""
-        row = self.row_of(run.folder)
-        if row >= 0:
-            self._replace(row, run)
+        super().__init__(lambda run: run.folder, parent)
 
     def show_shown(self, folder: Path | None) -> None:
         """Mark the run that the window shows."""
-        before, self._shown = self._shown, folder
-        for path in (before, folder):
-            row = -1 if path is None else self.row_of(path)
-            if row >= 0:
-                self.dataChanged.emit(self.index(row), self.index(row))
+        self.set_marked([] if folder is None else [folder])
 
-    def row_of(self, folder: Path) -> int:
-        """Return the row of a run, or -1."""
-        return next((n for n, run in enumerate(self._runs) if run.folder == folder), -1)
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
-        """Return the number of runs."""
-        return 0 if parent.isValid() else len(self._runs)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def item_data(self, item: RunSummary, role: int) -> Any:
         """Return what a row shows."""
-        run = self._runs[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return run.name
-        if role == RUN_ROLE:
-            return run
-        if role == SHOWN_ROLE:
-            return run.folder == self._shown
+            return item.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            shown = [self.tr("shown")] if run.folder == self._shown else []
-            return ", ".join([run.name, self.status_text(run), *shown, self.facts(run), self.progress_text(run)])
+            shown = [self.tr("shown")] if self.is_marked(item) else []
+            return ", ".join([item.name, self.status_text(item), *shown, self.facts(item), self.progress_text(item)])
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(run)
+            return self._tip(item)
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Return what can be done with a row: a run that is under way or cannot be read keeps its name."""
+        """Return the flags of a row: a run that is training or unreadable cannot be renamed."""
         flags = super().flags(index)
-        if index.isValid() and self._runs[index.row()].status not in ("running", "unreadable"):
+        if index.isValid() and self.item(index.row()).status not in ("running", "unreadable"):
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Tell of a new name; the row shows it when it is on record."""
+        """Request another name; the row shows it once it is stored."""
         name = str(value).strip()
-        if role != Qt.ItemDataRole.EditRole or not name or name == self._runs[index.row()].name:
+        if role != Qt.ItemDataRole.EditRole or not name or name == self.item(index.row()).name:
             return False
-        self.renamed.emit(self._runs[index.row()].folder, name)
+        self.renamed.emit(self.item(index.row()).folder, name)
         return True
 
     def status_text(self, run: RunSummary) -> str:
@@ -122,17 +60,16 @@ class RunModel(QAbstractListModel):
             "interrupted": self.tr("interrupted"),
             "failed": self.tr("failed"),
             "running": self.tr("training"),
-            "unreadable": self.tr("unreadable"),
-        }[run.status]
+        }.get(run.status, self.tr("unreadable"))
 
     def facts(self, run: RunSummary) -> str:
-        """Return when it began, with what, on how many sounds."""
-        sounds = self.tr("1 sound") if run.sounds == 1 else self.tr("{0} sounds").format(run.sounds)
-        known = [_short_date(run.created), sounds, run.family] if run.family else [run.folder.name]
+        """Return when it was started, on how many sounds, and its family."""
+        sounds = count_of(run.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
+        known = [format_date(run.created), sounds, run.family] if run.family else [run.folder.name]
         return " · ".join(part for part in known if part)
 
     def progress_text(self, run: RunSummary) -> str:
-        """Return how far it has come, and its best loss."""
+        """Return the epochs that are done, and the best loss."""
         if run.status == "unreadable":
             return run.problem
         done = self.tr("{0} of {1} epochs").format(run.progress.epochs, run.epochs_asked)
@@ -141,30 +78,11 @@ class RunModel(QAbstractListModel):
 
     def _tip(self, run: RunSummary) -> str:
         meaning = {
-            "finished": self.tr("Finished. Ask for more epochs to go on."),
-            "paused": self.tr("Paused, with a checkpoint: Resume goes on from there."),
-            "interrupted": self.tr("The program was ended while it trained. Resume goes on from the last checkpoint."),
+            "finished": self.tr("Finished. Set more epochs to continue it."),
+            "paused": self.tr("Paused, with a checkpoint. Resume continues from there."),
+            "interrupted": self.tr("Distill was closed while it trained. Resume continues from the last checkpoint."),
             "failed": self.tr("It ended with an error: {0}").format(run.problem),
-            "running": self.tr("It is being trained now, here or by another Distill."),
-            "unreadable": run.problem,
-        }[run.status]
-        best = self.tr(
-            "The curve is the loss on held-out sounds; its lowest is the best. The model is from the best epoch that "
-            "has a checkpoint, so its loss can be a little higher."
-        )
-        return f"<p><b>{run.name}</b></p><p>{meaning}</p><p>{best}</p><p>{run.folder.name}</p>"
-
-    def _replace(self, row: int, run: RunSummary) -> None:
-        if self._runs[row] != run:
-            self._runs[row] = run
-            self.dataChanged.emit(self.index(row), self.index(row))
-
-
-def _short_date(created: str) -> str:
-    """Return a date as a person says it, in the local time zone."""
-    try:
-        moment = datetime.fromisoformat(created).astimezone()
-    except ValueError:
-        return ""
-    pattern = "d MMM HH:mm" if moment.year == datetime.now().astimezone().year else "d MMM yyyy"
-    return QLocale().toString(QDateTime.fromSecsSinceEpoch(int(moment.timestamp())), pattern)
+            "running": self.tr("It is training now, in this window or in another Distill."),
+        }.get(run.status, run.problem)
+        best = self.tr("The curve is the loss on held-out sounds. Its lowest point is the best epoch.")
+        return rich_tip(run.name, meaning, best, run.folder.name)

@@ -60,6 +60,11 @@ class RunsPresenter(QObject):
         self._reading.failed.connect(self._on_read_failed)
         self._reading.start()
 
+    def refresh_if_seen(self) -> None:
+        """Read the folder of runs again if the list is visible: the terminal may have added runs."""
+        if self._view.isVisible():
+            self.refresh()
+
     def show(self, folder: Path) -> None:
         """Show a run, where it is not the one that is shown already."""
         if folder != self._runs.runs.folder:
@@ -106,7 +111,7 @@ class RunsPresenter(QObject):
         row = self._view.table.row_of(folder)
         if row >= 0:
             losses = [epoch.val_loss for epoch in self._runs.bridge.history.epochs]
-            self._view.table.update_run(with_progress(self._view.table.runs[row], losses))
+            self._view.table.update_items([with_progress(self._view.table.item(row), losses)])
 
     def _on_renamed(self, folder: Path, name: str) -> None:
         self._change(lambda _progress, _cancel: rename_run(folder, name))

@@ -1,8 +1,9 @@
-"""Finds and checks the sounds, in the background: headers first, so that the list is there at once, then decoding."""
+"""Finds and checks the sounds in the background: headers first, so that the list appears at once, then decoding."""
 
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,37 @@ from distill.gui.widgets.background import BackgroundTask
 BATCH_MILLISECONDS = 100
 
 
+@dataclass(frozen=True)
+class Scan:
+    """What a scan has found.
+
+    Attributes
+    ----------
+    requested, drops_missing
+        As in `SoundLoader.load`.
+    result
+        The sounds, and the files that cannot be used.
+    roots
+        The requested files and folders that exist.
+    folders
+        The folders among them.
+    """
+
+    requested: tuple[Path, ...]
+    drops_missing: bool
+    result: ScanResult
+    roots: tuple[Path, ...]
+    folders: tuple[Path, ...]
+
+
 class SoundLoader(QObject):
     """Scans folders and files, then decodes what was found into the cache."""
 
     scan_started = Signal()
-    scan_finished = Signal(object)  # ScanResult
+    scan_finished = Signal(object)  # Scan
     failed = Signal(object)  # the exception
     sounds_checked = Signal(object)  # list of CheckedSound
     check_progressed = Signal(int, int)  # done, total
-    check_finished = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,20 +63,27 @@ class SoundLoader(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether sounds are being looked for or checked."""
+        """Whether sounds are being searched for or checked."""
         return self._task is not None
 
-    def load(self, paths: Sequence[Path]) -> None:
-        """Find the sounds in these files and folders, then check them; what was under way before is given up."""
+    def load(self, paths: Sequence[Path], drops_missing: bool = False) -> None:
+        """Find the sounds in these files and folders, then check them; cancels a load in progress.
+
+        Parameters
+        ----------
+        paths
+            Files and folders.
+        drops_missing
+            Ignore paths that do not exist; otherwise they are listed as unusable.
+        """
         self.pause()
         self._unchecked, self._total = {}, 0
         self.scan_started.emit()
-        task = self._start(lambda _progress, cancel: scan_sounds(list(paths), cancel_event=cancel))
+        task = self._start(lambda _progress, cancel: scan(paths, drops_missing, cancel))
         task.succeeded.connect(self._on_scanned)
-        task.failed.connect(self._on_failed)
 
     def pause(self) -> None:
-        """Give up what is under way; `resume` goes on with what is not checked yet."""
+        """Cancel the check in progress; `resume` continues with what is not checked yet."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -65,25 +95,26 @@ class SoundLoader(QObject):
             entries = list(self._unchecked.values())
             task = self._start(lambda progress, cancel: _check(entries, progress, cancel))
             task.progressed.connect(self._on_checked)
-            task.succeeded.connect(self._on_check_ended)
-            task.failed.connect(self._on_failed)
 
     def _start(self, work: Callable[[Callable[[Any], None], threading.Event], Any]) -> BackgroundTask:
-        self._task = BackgroundTask(work, self)
-        self._task.start()
-        return self._task
+        task = BackgroundTask(work, self)
+        task.failed.connect(self.failed)
+        task.ended.connect(lambda: self._on_ended(task))
+        self._task = task
+        task.start()
+        return task
 
-    def _on_scanned(self, result: ScanResult) -> None:
+    def _on_scanned(self, found: Scan) -> None:
+        self._unchecked = {entry.path: entry for entry in found.result.entries}
+        self._total = len(found.result.entries)
         self._task = None
-        self._unchecked = {entry.path: entry for entry in result.entries}
-        self._total = len(result.entries)
-        self.scan_finished.emit(result)
+        self.scan_finished.emit(found)
         self.resume()
 
-    def _on_failed(self, error: Exception) -> None:
-        self._task = None
+    def _on_ended(self, task: BackgroundTask) -> None:
+        if self._task is task:
+            self._task = None
         self._flush()
-        self.failed.emit(error)
 
     def _on_checked(self, result: CheckedSound) -> None:
         self._unchecked.pop(result.path, None)
@@ -91,17 +122,27 @@ class SoundLoader(QObject):
         if not self._timer.isActive():
             self._timer.start()
 
-    def _on_check_ended(self, _result: object) -> None:
-        self._task = None
-        self._flush()
-        self.check_finished.emit()
-
     def _flush(self) -> None:
         self._timer.stop()
         if self._batch:
             batch, self._batch = self._batch, []
             self.sounds_checked.emit(batch)
             self.check_progressed.emit(self._total - len(self._unchecked), self._total)
+
+
+def scan(paths: Sequence[Path], drops_missing: bool, cancel: threading.Event) -> Scan:
+    """Find sounds and read their headers; runs in the background, because a network disk may not answer."""
+    existing = tuple(path for path in paths if _exists(path))
+    folders = tuple(path for path in existing if path.is_dir())
+    result = scan_sounds(existing if drops_missing else paths, cancel_event=cancel)
+    return Scan(tuple(paths), drops_missing, result, existing, folders)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # an unreadable mount, or a name from another system
+        return False
 
 
 def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: threading.Event) -> None:
@@ -113,7 +154,7 @@ def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: t
         if reason is None:
             try:
                 content_hash = cache.content_hash(entry.path, cancel)
-            except SoundError as exc:  # it went away just now
+            except SoundError as exc:  # the file was removed just now
                 reason = str(exc)
         progress(CheckedSound(entry.path, reason, content_hash))
 

@@ -10,12 +10,14 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.panel import WindowPart
+from distill.settings import WindowSettings
 
 #: How many are remembered.
 MOST = 10
 
 
-class RecentFolders(QObject):
+class RecentFolders(QObject, WindowPart):
     """Remembers folders.
 
     One that is missing is not offered, but not forgotten either: it may lie on a disk that is only unplugged.  Whether
@@ -41,10 +43,14 @@ class RecentFolders(QObject):
         """Those that were there when they were looked for last."""
         return tuple(folder for folder in self._folders if folder not in self._missing)
 
-    def restore(self, folders: Iterable[Path]) -> None:
-        """Begin with the folders of last time."""
-        self._folders = list(dict.fromkeys(folders))[:MOST]
+    def restore(self, settings: WindowSettings) -> None:
+        """Take the folders of the last session."""
+        self._folders = list(dict.fromkeys(Path(text) for text in settings.recent))[:MOST]
         self.changed.emit()
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep the folders."""
+        settings.recent = [str(path) for path in self._folders]
 
     def note(self, folders: Iterable[Path]) -> None:
         """Put these to the front."""

@@ -63,19 +63,3 @@ class SoundRow:
     def is_usable(self) -> bool:
         """Whether the next training gets it: it is not known to be bad, and the user wants it."""
         return self.status is not SoundStatus.SKIPPED and not self.is_excluded
-
-
-def format_level(decibels: float) -> str:
-    """Return a level as a person reads it: one digit, a real minus sign, and no minus zero."""
-    return f"{round(decibels, 1) + 0.0:.1f}".replace("-", "\N{MINUS SIGN}")
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration as a person reads it: ``0.35 s``, ``12.0 s``, ``3:07``, ``1:02:05``."""
-    if seconds < 10:
-        return f"{seconds:.2f} s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,6 +1,10 @@
-"""Work that must not hold the window up: one function on one thread, its results as queued signals."""
+"""Runs one function on a background thread and delivers its results as queued signals.
 
-import logging
+Errors follow one rule.  An error that a user can act on (`DistillError`, `OSError`) is shown by whoever connects to
+`BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash reporter.  Any other error is a bug
+and goes to the crash reporter, always.  Nothing is only logged.
+"""
+
 import os
 import threading
 from collections.abc import Callable
@@ -8,25 +12,39 @@ from contextlib import suppress
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QObject, QThread, Signal
+from PySide6.QtCore import QMetaMethod, QObject, QThread, Signal
 
-log = logging.getLogger(__name__)
+from distill import diagnostics
+from distill.errors import DistillError
 
-#: How much a background thread steps back for the window and for other programs (Unix "nice" scale).
+#: How far background threads step back for the window and for other programs (Unix "nice" scale).
 BACKGROUND_NICENESS = 10
 
-#: Property of an object whose tasks `end_tasks` has ended: none begins under it any more.
+#: Property of an object whose tasks `end_tasks` has ended: no task starts under it any more.
 _ENDED = "distillTasksEnded"
 
-#: Work: is given a function that passes on progress, and an event that asks it to end early.
+#: The function of a task: gets a callback for progress, and an event that requests an early end.
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 
+def is_user_error(error: BaseException) -> bool:
+    """Return whether a user can act on an error: its message is for them.  Otherwise it is a bug."""
+    return isinstance(error, (DistillError, OSError))
+
+
+def error_text(error: BaseException) -> str:
+    """Return what a user error says in one sentence."""
+    if isinstance(error, OSError) and not isinstance(error, DistillError):
+        reason = error.strerror or str(error)
+        return f"{reason}: {error.filename}" if error.filename else reason
+    return str(error)
+
+
 def lower_own_priority() -> None:
-    """Let the calling thread, and the threads that it starts, step back for the window.
+    """Give the calling thread, and the threads that it starts, a lower priority than the window's.
 
     ``QThread.start(LowPriority)`` does nothing under Linux's usual scheduler; there, a thread has a niceness of its
-    own.  On other systems setpriority would take the whole process along.
+    own.  On other systems setpriority would change the whole process.
     """
     if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
         with suppress(OSError):
@@ -34,17 +52,20 @@ def lower_own_priority() -> None:
 
 
 class BackgroundTask(QThread):
-    """Runs one function, and tells of it in the thread that made the task.
+    """Runs one function on a thread and emits its results in the thread that created the task.
 
-    The signals come in the order of what happened; after `cancel` none come any more.  The task deletes itself when
-    it has ended; until then its parent keeps it, and waits for it by `end_tasks` before it goes itself.
+    The signals come in the order of what happened; after `cancel` none come any more.  The task deletes itself when it
+    has ended; until then its parent owns it, and waits for it by `end_tasks` before it is destroyed itself.
     """
 
     progressed = Signal(object)
     succeeded = Signal(object)
+    #: The error, for whoever shows it.  Emitted for user errors only.
     failed = Signal(object)
+    #: The function has returned or raised, after `succeeded` or `failed`: for putting back the caller's state.
+    ended = Signal()
 
-    #: The same three from the other thread; they cross into this object's thread by Qt's queue.
+    #: Carries progress and results from the background thread into this object's thread.
     _crossed = Signal(str, object)
 
     def __init__(self, work: Work, parent: QObject) -> None:
@@ -55,7 +76,7 @@ class BackgroundTask(QThread):
         self.finished.connect(self.deleteLater)
 
     def start(self, *priority: QThread.Priority) -> None:
-        """Begin the work, unless the tasks of an object above have been ended: nobody would wait for this one."""
+        """Start, unless the tasks of an ancestor have been ended: nobody would wait for this one."""
         above = self.parent()
         while above is not None:
             if above.property(_ENDED):
@@ -65,32 +86,47 @@ class BackgroundTask(QThread):
         super().start(*priority)
 
     def run(self) -> None:
-        """Do the work; Qt calls this in the new thread."""
+        """Run the function; Qt calls this in the new thread."""
         lower_own_priority()
         try:
             result = self._work(self._pass_on, self.cancel_event)
-        except Exception as exc:  # border: told to the user by whoever connects to `failed`
-            log.info("Background work failed", exc_info=True)
+        except Exception as exc:  # boundary: see the rule in the module's docstring
             self._crossed.emit("failed", exc)
         else:
             self._crossed.emit("succeeded", result)
 
     def cancel(self) -> None:
-        """Ask the work to end early, and hear no more of it."""
+        """Request an early end; no signal is emitted any more."""
         self.cancel_event.set()
 
     def _pass_on(self, value: Any) -> None:
         self._crossed.emit("progressed", value)
 
     def _on_crossed(self, what: str, value: Any) -> None:
-        if not self.cancel_event.is_set():
-            {"progressed": self.progressed, "succeeded": self.succeeded, "failed": self.failed}[what].emit(value)
+        if self.cancel_event.is_set():
+            return
+        if what == "progressed":
+            self.progressed.emit(value)
+            return
+        if what == "succeeded":
+            self.succeeded.emit(value)
+        else:
+            self._on_error(value)
+        self.ended.emit()
+
+    def _on_error(self, error: Exception) -> None:
+        if not is_user_error(error):
+            diagnostics.report(error, "background task")
+        elif self.isSignalConnected(QMetaMethod.fromSignal(self.failed)):
+            self.failed.emit(error)
+        else:
+            diagnostics.report(error, "background task", is_expected=True)
 
 
 def end_tasks(parent: QObject) -> None:
-    """Cancel the background tasks of ``parent`` and of what is under it, wait until they have ended, and begin no more.
+    """Cancel the background tasks of ``parent`` and of its descendants, wait for them, and let no new ones start.
 
-    The end of a task is told by an event, which may come later and would begin the next one.  A thread that still runs
+    The end of a task is a queued event, which may come later and would start the next one.  A thread that still runs
     when its object is destroyed ends the whole process.
     """
     parent.setProperty(_ENDED, True)
@@ -99,6 +135,6 @@ def end_tasks(parent: QObject) -> None:
         task.cancel()
     for task in tasks:
         task.wait()
-        # Now, while its parent is there: what a task still holds may be the last that holds its parent, and a parent
+        # Now, while its parent exists: what a task still holds may be the last reference to its parent, and a parent
         # that goes while its child is being destroyed destroys it a second time.
         shiboken6.delete(task)

@@ -1,12 +1,48 @@
 """Dragging sounds out of a list as files, into a DAW or a file manager."""
 
-from PySide6.QtCore import QPoint, Qt
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
 from PySide6.QtGui import QDrag
 from PySide6.QtWidgets import QAbstractItemView
 
 
+def files_as_mime(files: Iterable[Path]) -> QMimeData:
+    """Return files as a file manager hands them out; files that no longer exist are dropped."""
+    data = QMimeData()
+    urls = [QUrl.fromLocalFile(str(path.absolute())) for path in dict.fromkeys(files) if path.is_file()]
+    if urls:
+        data.setUrls(urls)
+    return data
+
+
+class FileDragModel:
+    """Mixin for item models whose items are files: they can be dragged out and are copied, never moved.
+
+    Goes before the Qt class among the bases; the model implements `file_at`.
+    """
+
+    def file_at(self, index: QModelIndex) -> Path | None:
+        """Return the file of an item, or None."""
+        raise NotImplementedError
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Return that items can only be copied."""
+        return Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:
+        """Return what a file manager and a DAW accept."""
+        return ["text/uri-list"]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """Return the files of items, from top left to bottom right."""
+        ordered = sorted(indexes, key=lambda index: (index.row(), index.column()))
+        return files_as_mime(path for index in ordered if (path := self.file_at(index)) is not None)
+
+
 def file_drag(view: QAbstractItemView) -> QDrag | None:
-    """Return what is dragged out of a view: the files of the chosen items; None when none is there any more."""
+    """Return a drag of the files of the selected items; None when none of them exists any more."""
     data = view.model().mimeData(view.selectedIndexes())
     if not data.urls():
         return None
@@ -19,7 +55,7 @@ def file_drag(view: QAbstractItemView) -> QDrag | None:
 
 
 def drag_files(view: QAbstractItemView) -> None:
-    """Let the chosen items be dropped as files, in a DAW or a file manager; they are copied, never moved."""
+    """Drag the selected items out as files."""
     drag = file_drag(view)
     if drag is not None:
         drag.exec(Qt.DropAction.CopyAction)

@@ -1,4 +1,4 @@
-"""The notice bar: what the user should know, one sentence at a time, and never in the way."""
+"""The notice bar: one sentence at a time, without a dialog."""
 
 import time
 from collections.abc import Callable
@@ -9,9 +9,10 @@ from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from distill.gui.widgets import theme
+from distill.gui.widgets.background import error_text
 from distill.gui.widgets.icons import icon
 
-#: How long a notice that is only information is shown.
+#: How long a notice without a warning or an action stays.
 INFO_SECONDS = 10.0
 
 Level = Literal["info", "warning", "error"]
@@ -19,7 +20,7 @@ Level = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True)
 class NoticeAction:
-    """What a notice offers to do, as a button; the notice goes when it is done."""
+    """A button of a notice; clicking it removes the notice."""
 
     text: str
     do: Callable[[], object]
@@ -27,7 +28,7 @@ class NoticeAction:
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence for the user.  A newer one on the same topic takes its place."""
+    """A sentence for the user.  A newer one on the same topic replaces it."""
 
     topic: str
     message: str
@@ -76,18 +77,17 @@ class NoticeBar(QFrame):
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        """What has been told and not been dismissed, oldest first."""
+        """The notices that have not been dismissed, oldest first."""
         return tuple(self._notices)
 
     def text(self) -> str:
-        """The sentence that is shown."""
+        """The sentence on display."""
         return self._notices[self._shown].message if self._notices else ""
 
     def notify(self, topic: str, message: str, level: Level = "warning", action: NoticeAction | None = None) -> None:
-        """Show a notice in place of an older one on the same topic.
+        """Show a notice; it replaces an older one on the same topic.
 
-        What is only information goes by itself, unless it offers to do something: that must be there when it is
-        looked for.
+        Information without an action disappears by itself after `INFO_SECONDS`.
         """
         self._until.pop(topic, None)
         if level == "info" and action is None:
@@ -98,15 +98,19 @@ class NoticeBar(QFrame):
         self._shown = len(self._notices) - 1
         self._render()
 
+    def notify_error(self, topic: str, error: BaseException, text: str = "{0}") -> None:
+        """Show an error that a user can act on; ``text`` is a translated sentence with ``{0}`` for its message."""
+        self.notify(topic, text.format(error_text(error)), "error")
+
     def forget(self, topic: str) -> None:
-        """Take back the notice on a topic, if there is one."""
+        """Remove the notice on a topic, if there is one."""
         shown = self._notices[self._shown] if self._notices else None
         self._notices = [n for n in self._notices if n.topic != topic]
         self._shown = self._notices.index(shown) if shown in self._notices else max(0, len(self._notices) - 1)
         self._render()
 
     def forget_all(self) -> None:
-        """Take all notices back."""
+        """Remove all notices."""
         self._notices = []
         self._until.clear()
         self._clock.stop()

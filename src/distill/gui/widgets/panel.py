@@ -1,13 +1,40 @@
-"""What the panels of the window share: a frame with a title, and the picture of an empty one."""
+"""The base of the panels: a titled frame, its empty state, and the protocol by which the window saves and closes."""
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import pixmap
+from distill.settings import WindowSettings
 
 #: Height of a panel's header: that of a button in it.
 HEADER_HEIGHT = 28
+
+
+class WindowPart:
+    """A part of the window that has settings, unsaved work or background work: usually the presenter of a panel.
+
+    The window holds a list of its parts (`distill.gui.window.composition`) and calls these methods on each.  A part
+    overrides what it needs.
+    """
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Set the part up as it was at the end of the last session.  Does not touch the disk."""
+
+    def save(self, settings: WindowSettings) -> None:
+        """Write into ``settings`` what `restore` should find at the next start."""
+
+    def flush(self) -> None:
+        """Save what the user has typed but not yet saved.
+
+        Raises
+        ------
+        DistillError, OSError
+            It cannot be saved.  The window then stays open and shows the error, once.
+        """
+
+    def close(self) -> None:
+        """End background work, and wait for it.  The window calls it on every part, also when another part fails."""
 
 
 class Panel(QFrame):
@@ -34,7 +61,7 @@ class Panel(QFrame):
 
 
 class EmptyState(QWidget):
-    """What a pane shows while there is nothing in it: a picture, what belongs here, and how to get it."""
+    """Shown in place of an empty list: a picture, what belongs here, and how to get it."""
 
     def __init__(self, picture: str, title: str, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -46,6 +46,7 @@ class Colors:
     accent_hover: str
     accent_soft: str
     accent_text: str
+    selection: str
     info: str
     warning: str
     error: str
@@ -61,7 +62,7 @@ class Colors:
 LIGHT = Colors(
     window="#f5f3f0", surface="#ffffff", border="#e2ddd6", border_strong="#cfc8bf",
     grid="#f0ece7", text="#24211d", muted="#6b645c", disabled="#a79f96", hover="#f3efea", pressed="#e7e1d9",
-    accent="#b5541c", accent_hover="#9c4716", accent_soft="#f8e7db", accent_text="#ffffff",
+    accent="#b5541c", accent_hover="#9c4716", accent_soft="#f8e7db", accent_text="#ffffff", selection="#dfeaf5",
     info="#e8eff7", warning="#fdf1d3", error="#fbe4e1", second="#1f6fb5", faint="#dcc0ad", good="#2f7d4f",
     fair="#8a5a00", bad="#b3261e", third="#8a2f6b", steps="#8f8880",
 )  # fmt: skip
@@ -69,7 +70,7 @@ LIGHT = Colors(
 DARK = Colors(
     window="#1a1918", surface="#232220", border="#353330", border_strong="#4a4743",
     grid="#302e2b", text="#ece8e3", muted="#a8a199", disabled="#6f6963", hover="#2c2a28", pressed="#383532",
-    accent="#e58a4e", accent_hover="#f09a60", accent_soft="#43301f", accent_text="#1d130b",
+    accent="#e58a4e", accent_hover="#f09a60", accent_soft="#43301f", accent_text="#1d130b", selection="#22384d",
     info="#1e2d3d", warning="#3d3215", error="#47211d", second="#6fb1ea", faint="#6b4c38", good="#7cc79a",
     fair="#e8b44c", bad="#ff8a7d", third="#ffadc9", steps="#8d867e",
 )  # fmt: skip

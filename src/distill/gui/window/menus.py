@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QApplication, QMenu, QTabWidget, QWidget
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoGroup
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWidget
 
 from distill import diagnostics
 from distill.gui.sounds.recent_folders import RecentMenu
@@ -13,36 +14,36 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.widgets.show_in_folder import reveal
 from distill.gui.window.about import AboutDialog
+from distill.gui.window.composition import Parts
+from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING, Pages
 from distill.gui.window.shortcuts_dialog import ShortcutsDialog
-
-if TYPE_CHECKING:
-    from distill.gui.window.window import MainWindow
 
 Keys = QKeySequence.StandardKey | str | None
 
 
-def make_menus(window: "MainWindow") -> None:
+def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Callable[[Path], object]) -> None:
     """Fill the window's menu bar."""
-    bar, controls = window.menuBar(), window.controls
-    bar.clear()  # of what kept the place
+    bar, controls = window.menuBar(), frame.controls
+    bar.clear()  # of the placeholder
     file = bar.addMenu(window.tr("&File"))
-    _add(file, window.tr("Choose folder of sounds…"), QKeySequence.StandardKey.Open, window.sounds.choose_folder)
-    file.addMenu(RecentMenu(window.recent, window.open_folder, file))
-    _add(file, window.tr("Use demo sounds"), None, window.sounds.use_demo_sounds)
+    _add(file, window.tr("Choose folder of sounds…"), QKeySequence.StandardKey.Open, parts.sounds.choose_folder)
+    file.addMenu(RecentMenu(parts.recent, open_folder, file))
+    _add(file, window.tr("Add folder of sounds…"), None, parts.sounds.choose_added_folder)
+    _add(file, window.tr("Use demo sounds"), None, parts.sounds.use_demo_sounds)
     file.addSeparator()
-    _add(file, window.tr("Open run…"), "Ctrl+Shift+O", window.runs.choose_run)
-    _add(file, window.tr("Import models…"), "Ctrl+I", window.models.choose_imports)
+    _add(file, window.tr("Open run…"), "Ctrl+Shift+O", parts.runs.choose_run)
+    _add(file, window.tr("Import models…"), "Ctrl+I", parts.models.choose_imports)
     file.addSeparator()
     curves = file.addMenu(window.tr("Save curves"))
-    _add(curves, window.tr("Picture of the plots shown…"), "Ctrl+Shift+S", window.curves.save_picture)
-    _add(curves, window.tr("Figures of all steps…"), None, lambda: window.curves.save_table("steps"))
-    _add(curves, window.tr("Figures of all epochs…"), None, lambda: window.curves.save_table("epochs"))
+    _add(curves, window.tr("Picture of the plots shown…"), "Ctrl+Shift+S", parts.curves.save_picture)
+    _add(curves, window.tr("Figures of all steps…"), None, lambda: parts.curves.save_table("steps"))
+    _add(curves, window.tr("Figures of all epochs…"), None, lambda: parts.curves.save_table("epochs"))
     file.addSeparator()
     quit_action = _add(file, window.tr("Quit"), QKeySequence.StandardKey.Quit, window.close)
     quit_action.setMenuRole(QAction.MenuRole.QuitRole)
 
-    _add_edit(window, bar.addMenu(window.tr("&Edit")))
+    _add_edit(window, frame, parts.undo_group, bar.addMenu(window.tr("&Edit")))
 
     training = bar.addMenu(window.tr("Trai&ning"))
     for button, text, keys in (
@@ -51,31 +52,31 @@ def make_menus(window: "MainWindow") -> None:
         (controls.finish, window.tr("Finish now"), "Ctrl+Shift+."),
         (controls.resume, window.tr("Resume"), "Ctrl+Shift+R"),
     ):
-        _add(training, text, keys, button.click)  # a disabled button does nothing when clicked
+        _follow(button, _add(training, text, keys, button.click))
 
     training.addSeparator()
     _add(training, window.tr("Advanced settings"), "Ctrl+,", controls.advanced.toggle)
 
     playback = bar.addMenu(window.tr("Play&back"))
-    # The text after the tab is only shown: the two keys are caught where nothing else uses them (PlaybackKeys).
-    _add(playback, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", window.playing.play_or_stop)
-    window.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
+    # The text after the tab is only displayed: `PlayerKeys` handles the two keys.
+    _add(playback, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", parts.playing.play_or_stop)
+    frame.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
     playback.addSeparator()
-    playback.addAction(window.transport.loop_action)
-    _add(playback, window.tr("Switch between original and model") + "\tB", None, window.playing.playback.toggle_compare)
+    playback.addAction(frame.transport.loop_action)
+    _add(playback, window.tr("Switch between original and model") + "\tB", None, parts.playing.playback.toggle_compare)
     playback.addSeparator()
-    playback.addMenu(window.transport.device_menu)
+    playback.addMenu(frame.transport.device_menu)
 
     view = bar.addMenu(window.tr("&View"))
-    _add(view, window.tr("Training page"), "Ctrl+Shift+T", lambda: window.pages.open_page(TRAINING))
-    _add(view, window.tr("Models page"), "Ctrl+Shift+M", lambda: window.pages.open_page(MODELS))
+    _add(view, window.tr("Training page"), "Ctrl+Shift+T", lambda: frame.pages.open_page(TRAINING))
+    _add(view, window.tr("Models page"), "Ctrl+Shift+M", lambda: frame.pages.open_page(MODELS))
     view.addSeparator()
     for text, keys, widget in (
-        (window.tr("Go to sounds"), "Ctrl+1", window.browser.view),
+        (window.tr("Go to sounds"), "Ctrl+1", frame.browser.view),
         (window.tr("Go to training"), "Ctrl+2", controls.family),
-        (window.tr("Go to previews"), "Ctrl+3", window.previews.view),
-        (window.tr("Go to codes"), "Ctrl+4", window.plots.codebook.strip),
-        (window.tr("Go to runs"), "Ctrl+5", window.run_list),
+        (window.tr("Go to previews"), "Ctrl+3", parts.previews.view),
+        (window.tr("Go to codes"), "Ctrl+4", parts.plots.codebook.strip),
+        (window.tr("Go to runs"), "Ctrl+5", parts.run_list),
     ):
         _add(view, text, keys, _focuser(widget))
 
@@ -85,18 +86,22 @@ def make_menus(window: "MainWindow") -> None:
     _add_help(window, bar.addMenu(window.tr("&Help")))
 
 
-def _add_edit(window: "MainWindow", menu: QMenu) -> None:
-    stack = window.undo_group
+def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> None:
     undo, redo = stack.createUndoAction(menu, window.tr("Undo")), stack.createRedoAction(menu, window.tr("Redo"))
     undo.setShortcuts(QKeySequence.StandardKey.Undo)
     redo.setShortcuts(QKeySequence.StandardKey.Redo)
     menu.addActions([undo, redo])
     menu.addSeparator()
-    for name in ("exclude", "include", "copy"):  # those of the list, which has their keys while it has the focus
-        menu.addAction(window.browser.view.actions_of_rows[name])
-    _add(menu, window.tr("Select all sounds"), None, window.browser.view.selectAll)
+    for name in (
+        "exclude",
+        "include",
+        "remove",
+        "copy",
+    ):  # of the list, which has the keys
+        menu.addAction(frame.browser.view.actions_of_rows[name])
+    _add(menu, window.tr("Select all sounds"), None, frame.browser.view.selectAll)
     menu.addSeparator()
-    _add(menu, window.tr("Find sound"), QKeySequence.StandardKey.Find, _focuser(window.browser.filter))
+    _add(menu, window.tr("Find sound"), QKeySequence.StandardKey.Find, _focuser(frame.browser.filter))
 
 
 def _add_appearances(window: QWidget, menu: QMenu) -> None:
@@ -128,6 +133,26 @@ def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QA
     return made
 
 
+class _Follower(QObject):
+    """Enables an action while a button is enabled, so that a menu offers only what is possible."""
+
+    def __init__(self, button: QWidget, action: QAction) -> None:
+        super().__init__(action)
+        self._button, self._action = button, action
+        button.installEventFilter(self)
+        action.setEnabled(button.isEnabled())
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        """Take over the state."""
+        if event.type() is QEvent.Type.EnabledChange:
+            self._action.setEnabled(self._button.isEnabled())
+        return False
+
+
+def _follow(button: QWidget, action: QAction) -> None:
+    _Follower(button, action)
+
+
 def _focuser(widget: QWidget) -> Callable[[], object]:
     def focus() -> None:
         behind: QWidget | None = widget
@@ -144,7 +169,7 @@ def _focuser(widget: QWidget) -> Callable[[], object]:
     return focus
 
 
-def _add_help(window: "MainWindow", menu: QMenu) -> None:
+def _add_help(window: QMainWindow, menu: QMenu) -> None:
     def show_shortcuts() -> None:
         ShortcutsDialog(key_groups(window.menuBar(), window), window).open()
 

@@ -1,64 +1,35 @@
-"""The window: its frame, how it is filled, and how it closes.
+"""The main window: its frame first, then the other parts; how it closes.
 
-Panels show what there is and say what the user wants; they know neither the engine nor each other.  Presenters carry
-that out and hand back what happens.
+Panels show data and emit what the user requests; they know neither the engine nor each other.  Presenters carry the
+requests out and give the results back.
 
-The window comes in two parts.  Its frame (the list of sounds, the controls, the player, the places of the rest) is
-quick to make, and is what the first frame shows.  The rest, which needs pyqtgraph and most of our own modules, is
-`distill.gui.window.composition`: it takes longer than all that comes before.  ``MainWindow()`` makes both at once;
-`distill.gui.app` makes the frame, shows it, and lets the rest come in a few steps between the user's first events.
+The window comes in two parts.  The frame (`distill.gui.window.frame`: list of sounds, controls, player) is quick to
+build, and is what the first frame on the screen shows.  The rest (`distill.gui.window.composition`) needs pyqtgraph and
+most of our own modules, which takes longer than everything before.  ``MainWindow()`` builds both at once;
+`distill.gui.app` shows the frame and lets the rest come in a few steps between the first events.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QSessionManager
-from PySide6.QtWidgets import (
-    QApplication,
-    QHBoxLayout,
-    QMainWindow,
-    QMessageBox,
-    QSplitter,
-    QStackedWidget,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QSessionManager
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
-from distill.gui.player.toolbar import PlayerToolbar
-from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.training.controls import TrainingControls
+from distill import diagnostics
+from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
-from distill.gui.widgets.background import end_tasks
-from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.waveform import Thumbnails
-from distill.gui.window.pages import MODELS, TRAINING, Pages
+from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.window.frame import Frame
+from distill.gui.window.pages import MODELS, TRAINING
+from distill.models.model_file import SUFFIX
 from distill.settings import WindowSettings
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QUndoGroup
-
     from distill.gui.engine.jobs import EngineSource
-    from distill.gui.engine.loader import EngineLoader
-    from distill.gui.generate.presenter import GeneratePresenter
-    from distill.gui.library.page import ModelsPage
-    from distill.gui.library.presenter import ModelsPresenter
-    from distill.gui.player.presenter import PlayerPresenter
-    from distill.gui.plots.codebook.presenter import CodebookPresenter
-    from distill.gui.plots.panel import PlotsPanel
-    from distill.gui.plots.presenter import PlotsPresenter
-    from distill.gui.previews.panel import PreviewPanel
-    from distill.gui.previews.presenter import PreviewsPresenter
-    from distill.gui.runs.panel import RunsPanel
-    from distill.gui.runs.presenter import RunsPresenter
-    from distill.gui.sounds.presenter import SoundsPresenter
-    from distill.gui.sounds.recent_folders import RecentFolders
-    from distill.gui.training.presenter import TrainingPresenter
-    from distill.gui.training.settings_panel import SettingsPanel
+    from distill.gui.window.composition import Parts
     from distill.playback.player import Player
 
 log = logging.getLogger(__name__)
@@ -66,8 +37,11 @@ log = logging.getLogger(__name__)
 #: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
 SMALLEST_SIZE, FIRST_SIZE = (1006, 604), (1280, 800)
 
-#: Smallest widths of the three columns, and their shares of a first start.
-SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
+#: Shift of the window of another running Distill, so that it does not cover the first one exactly.
+INSTANCE_SHIFT = 36
+
+#: Topic of the notice about work that cannot be saved at closing.
+CLOSE_TOPIC = "closing"
 
 
 class MainWindow(QMainWindow):
@@ -80,36 +54,18 @@ class MainWindow(QMainWindow):
         background once the window has been painted.
     player
         Plays sounds; by default through the default device.
+    in_steps
+        Build only the frame at first, and the rest once that has been painted, or when it is needed.
     """
-
-    #: Whether all but the frame comes only when that has been painted, or when somebody needs it.
-    comes_in_steps: ClassVar[bool] = False
 
     #: The first frame is on the screen.
     painted = Signal()
     #: The window has been painted and is complete.
     ready = Signal()
 
-    # What `distill.gui.window.composition` adds.
-    advanced: "SettingsPanel"
-    plots: "PlotsPanel"
-    previews: "PreviewPanel"
-    run_list: "RunsPanel"
-    models_page: "ModelsPage"
-    recent: "RecentFolders"
-    sounds: "SoundsPresenter"
-    runs: "TrainingPresenter"
-    earlier: "RunsPresenter"
-    playing: "PlayerPresenter"
-    previewing: "PreviewsPresenter"
-    curves: "PlotsPresenter"
-    codes: "CodebookPresenter"
-    models: "ModelsPresenter"
-    making: "GeneratePresenter"
-    undo_group: "QUndoGroup"
-    engine_loader: "EngineLoader"
-
-    def __init__(self, engine: "EngineSource | None" = None, player: "Player | None" = None) -> None:
+    def __init__(
+        self, engine: "EngineSource | None" = None, player: "Player | None" = None, in_steps: bool = False
+    ) -> None:
         super().__init__()
         app = QApplication.instance()
         assert isinstance(app, QApplication), "MainWindow needs a QApplication"
@@ -121,13 +77,23 @@ class MainWindow(QMainWindow):
         self.engine, self.player = engine, player
         self._is_painted = self._is_complete = self._is_closing = False
         self._asks_before_closing = True
+        self._has_warned = False  # that something cannot be saved; closing again closes all the same
         self._question: QMessageBox | None = None
-        self._build()
+        self.menuBar().addMenu(" ")  # keeps its height until the menus come
+        self.frame = Frame(self)
+        self.thumbnails, self.browser, self.controls = self.frame.thumbnails, self.frame.browser, self.frame.controls
+        self.transport, self.notices, self.tabs = self.frame.transport, self.frame.notices, self.frame.tabs
+        self.center, self.splitter, self.pages = self.frame.center, self.frame.splitter, self.frame.pages
+        self.setCentralWidget(self.frame)
+        self.setMinimumSize(*SMALLEST_SIZE)
+        self.resize(*FIRST_SIZE)
         theme.dress(self)
-        self._restore_frame()
+        if self.settings.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
+        self.frame.restore(self.settings)
         self._steps = self._assemble()
         self.painted.connect(self._on_painted, Qt.ConnectionType.QueuedConnection)
-        if self.comes_in_steps:
+        if in_steps:
             app.installEventFilter(self)
         else:
             self.complete()
@@ -138,8 +104,14 @@ class MainWindow(QMainWindow):
         """Whether the window has been painted and is complete."""
         return self._is_painted and self._is_complete
 
+    def show_instance(self, number: int) -> None:
+        """Mark this as the window of the n-th running Distill: in the title, and by a shifted position."""
+        if number > 1:
+            self.setWindowTitle(f"Distill ({number})")
+            self.move(self.pos() + QPoint(INSTANCE_SHIFT, INSTANCE_SHIFT) * (number - 1))
+
     def complete(self) -> None:
-        """Make at once what is still missing; a second call does nothing."""
+        """Build at once what is still missing; a second call does nothing."""
         for _ in self._steps:
             pass
 
@@ -154,103 +126,59 @@ class MainWindow(QMainWindow):
         self._asks_before_closing = False
         self.close()
 
-    def _build(self) -> None:
-        self.menuBar().addMenu(" ")  # keeps the place: the menus come with the rest
-        self.thumbnails = Thumbnails(self)
-        self.browser, self.controls = SoundsPanel(self.thumbnails), TrainingControls()
-        self.transport, self.notices = PlayerToolbar(), NoticeBar()
-        self.tabs = self._make_tabs()
-        self.center = QStackedWidget()
-        self.center.addWidget(Panel(""))
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.GAP)
-        column.addWidget(self.controls)
-        column.addWidget(self.center, 1)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(theme.GAP)
-        self.splitter.setChildrenCollapsible(False)
-        for number, widget in enumerate((self.tabs, middle, Panel(""))):
-            self.put_column(number, widget)
-        self.splitter.setSizes(list(COLUMNS))
-        central = QWidget()
-        layout = QVBoxLayout(central)
-        layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
-        layout.setSpacing(theme.GAP)
-        self.pages = Pages(self.splitter, Panel(""))
-        top = QHBoxLayout()
-        top.setSpacing(theme.GAP)
-        top.addWidget(self.pages.switch, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self.notices, 1)  # in a row that is there anyway: nothing moves when there is one
-        layout.addLayout(top)
-        layout.addWidget(self.pages, 1)
-        layout.addWidget(self.transport)
-        self.setCentralWidget(central)
-        self.setMinimumSize(*SMALLEST_SIZE)
-        self.resize(*FIRST_SIZE)
+    def save_settings(self) -> None:
+        """Save what is restored at the next start."""
+        if self._is_complete:
+            settings = WindowSettings()
+            settings.appearance = theme.appearance().value
+            settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+            self.frame.save(settings)
+            for part in self.parts.all:
+                part.save(settings)
+            self.settings = settings
+            settings.save()
 
-    def put_column(self, number: int, widget: QWidget) -> None:
-        """Put a column where it belongs, in place of what may be there."""
-        widget.setMinimumWidth(SMALLEST_COLUMNS[number])
-        if number < self.splitter.count():
-            if (before := self.splitter.replaceWidget(number, widget)) is not None:
-                before.deleteLater()
-        else:
-            self.splitter.addWidget(widget)
-        self.splitter.setStretchFactor(number, COLUMNS[number])
-
-    def _make_tabs(self) -> QTabWidget:
-        """Put sounds and runs behind each other: one is looked at while the other waits."""
-        tabs = QTabWidget()
-        tabs.setObjectName("sideTabs")
-        tabs.tabBar().setAccessibleName(self.tr("Sounds and runs"))
-        tabs.setDocumentMode(True)
-        tabs.addTab(self.browser, self.tr("Sounds"))
-        tabs.addTab(Panel(""), self.tr("Runs"))
-        tabs.setTabToolTip(0, self.tr("What is trained on."))
-        tabs.setTabToolTip(1, self.tr("All runs so far: look at one again, or go on with it."))
-        self.browser.title.hide()  # the tab says it
-        return tabs
-
-    def _restore_frame(self) -> None:
-        """Let the frame look as it was left, as far as it is there."""
-        settings = self.settings
-        if settings.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
-        if len(settings.columns) == len(COLUMNS):
-            self.splitter.setSizes(settings.columns)
-        self.tabs.setCurrentIndex(min(max(settings.side_tab, 0), self.tabs.count() - 1))
-        self.pages.show_page(settings.page)
-        self.transport.show_volume(settings.volume)
-        self.transport.show_can_play(False)
-        if settings.sounds:
-            self.browser.show_scanning()
+    # Building.
 
     def _assemble(self) -> Iterator[None]:
-        """Make the rest, step by step, none of which takes much longer than the user would notice."""
+        """Build the rest, in steps that are too short to be noticed."""
         import pyqtgraph  # noqa: F401  # half of what the next line would take
 
         yield
         from distill.gui.window import composition
 
         yield
-        composition.add_plots(self)
-        yield
-        composition.add_panels(self)
-        yield
-        composition.add_presenters(self)
-        composition.restore(self)
+        self._adopt((yield from composition.compose(self.frame, self.engine, self.player, self)))
+        for part in self.parts.all:
+            part.restore(self.settings)
         self._is_complete = True
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
 
-    def save_settings(self) -> None:
-        """Save what is to come back at the next start."""
-        if self._is_complete:
-            from distill.gui.window import composition
+    def _adopt(self, parts: "Parts") -> None:
+        """Make the parts attributes of the window, and connect them with it."""
+        from distill.gui.window.menus import make_menus
 
-            self.settings = composition.current_settings(self)
-            self.settings.save()
+        self.parts = parts
+        self.advanced, self.plots, self.previews = parts.advanced, parts.plots, parts.previews
+        self.run_list, self.models_page, self.recent = parts.run_list, parts.models_page, parts.recent
+        self.sounds, self.runs, self.earlier = parts.sounds, parts.runs, parts.earlier
+        self.playing, self.previewing, self.curves = parts.playing, parts.previewing, parts.curves
+        self.codes, self.models, self.making = parts.codes, parts.models, parts.making
+        for signal in (self.runs.run_changed, self.runs.settings.changed, self.sounds.exclusions_settled):
+            signal.connect(self.save_settings)
+        self.runs.bridge.state_changed.connect(self._on_run_state_changed)
+        self.ready.connect(self._on_ready)
+        make_menus(self, self.frame, parts, self.open_folder)
+
+    def _on_ready(self) -> None:
+        if self.engine is None:
+            self.parts.engine_loader.start()
+        self.codes.allow_import()
+        self.earlier.refresh()
+        self.models.refresh()
+        focused = QApplication.focusWidget()
+        if focused is None or not focused.isVisibleTo(self):
+            self.pages.open_page(self.pages.currentIndex())
 
     # The first frame.
 
@@ -262,13 +190,13 @@ class MainWindow(QMainWindow):
             self.painted.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Make the rest before the first click or key is heeded: somebody needs it now."""
+        """Build the rest before the first click or key is handled: it is needed now."""
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             self.complete()
         return super().eventFilter(watched, event)
 
     def _on_painted(self) -> None:
-        """Let the next step be made, after what the user has done meanwhile, and tell when all have been."""
+        """Take the next step of building, after the events that have come meanwhile; emit `ready` after the last."""
         next(self._steps, None)
         if self._is_complete and self.isVisible():
             self.ready.emit()
@@ -278,18 +206,33 @@ class MainWindow(QMainWindow):
     # Files and folders that are dropped on the window.
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files and folders."""
-        if _dropped_paths(event):
+        """Accept files and folders."""
+        if paths := _dropped_paths(event):
             event.acceptProposedAction()
+            self.frame.show_drop_hint(self._drop_hint(paths))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Remove the highlight."""
+        super().dragLeaveEvent(event)
+        self.frame.show_drop_hint("")
+
+    def _drop_hint(self, paths: list[Path]) -> str:
+        """Return what dropping these files here does."""
+        if all(path.suffix.lower() == SUFFIX for path in paths):
+            return self.tr("Drop to add to your models")
+        if self.pages.currentIndex() == MODELS:
+            return self.tr("Drop to transform with the chosen model")
+        return self.tr("Drop to add to the sounds")
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Take models into the library, and show the other files and folders beside what is shown."""
+        """Import models, and add other files to the sounds; on the models page, take them as sources to transform."""
+        self.frame.show_drop_hint("")
         if dropped := _dropped_paths(event):
             event.acceptProposedAction()
             self.complete()
             others = self.models.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
-                self.models.refuse_drop(others)
+                self.making.panel.take_sources(others)
             elif others:
                 self.tabs.setCurrentWidget(self.browser)
                 self.sounds.add(others)
@@ -297,37 +240,52 @@ class MainWindow(QMainWindow):
     # Closing.
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Close; a training is stopped first, with a checkpoint, after asking the user."""
-        self.complete()  # it is what knows how to save and to end
-        if not self._is_complete:  # it has failed, which has been told
+        """Close; a running training is first stopped with a checkpoint, after asking the user."""
+        self.complete()  # it knows how to save and to end
+        if not self._is_complete:  # building it has failed, which has been reported
             event.accept()
             return
-        if self.runs.bridge.is_running and not self._is_closing:
+        if self.runs.bridge.is_running:
             event.ignore()
+            if self._is_closing:  # closed again while the last step is still being computed
+                return
             if self._asks_before_closing:
                 self._ask_before_closing()
             else:
                 self._stop_and_close()
             return
-        if self.runs.bridge.is_running:  # asked again while the last step is still being made
+        if not self._flush():
+            self._is_closing = False
             event.ignore()
             return
-        self.save_settings()
-        self.notices.forget_all()
-        self.sounds.close()
-        self.thumbnails.close()
-        self.playing.playback.close()
-        self.previewing.close()
-        self.curves.close()
-        self.models.close()
-        self.making.close()
-        end_tasks(self)
-        self.codes.close()
+        self._shut_down()
         event.accept()
 
+    def _flush(self) -> bool:
+        """Save what the user has typed; return whether the window may close.
+
+        What cannot be saved keeps the window open once, with the reason, unless nobody can be asked.
+        """
+        errors = _run_all([part.flush for part in self.parts.all])
+        expected = [error for error in errors if is_user_error(error)]
+        if not expected or self._has_warned or not self._asks_before_closing:
+            return True
+        self._has_warned = True
+        text = self.tr("Some changes could not be saved: {0}. Close the window again to quit without them.")
+        self.notices.notify(CLOSE_TOPIC, text.format(error_text(expected[0]).rstrip(".")), "error")
+        return False
+
+    def _shut_down(self) -> None:
+        """End all that runs; each step is taken, whatever happens in another."""
+        steps: list[Callable[[], object]] = [self.save_settings, self.notices.forget_all]
+        steps += [part.close for part in self.parts.all]
+        steps += [self.frame.thumbnails.close, lambda: end_tasks(self)]
+        _run_all(steps)
+
     def wait_for_engine(self) -> None:
-        """Wait for the import of the engine, if it has begun: ending the program in its middle can crash."""
-        self.engine_loader.wait()
+        """Wait for the import of the engine, if it has begun: ending the program during it can crash."""
+        if self._is_complete:
+            self.parts.engine_loader.wait()
 
     def _ask_before_closing(self) -> None:
         if self._question is not None:
@@ -335,7 +293,7 @@ class MainWindow(QMainWindow):
         self._question = QMessageBox(
             QMessageBox.Icon.NoIcon,
             self.tr("Quit Distill?"),
-            self.tr("A training is under way. It will be stopped with a checkpoint; you can resume it later."),
+            self.tr("Training is running. It will be stopped with a checkpoint, and you can resume it later."),
             parent=self,
         )
         self._question.setObjectName("quitDialog")
@@ -344,7 +302,7 @@ class MainWindow(QMainWindow):
         self._question.setDefaultButton(stop)
         self._question.setEscapeButton(keep)
         self._question.finished.connect(self._on_answered)
-        self._question.open()  # not exec: the training's events go on being shown
+        self._question.open()  # not exec: the training's events are still shown
 
     def _on_answered(self, _result: int) -> None:
         question, self._question = self._question, None
@@ -361,24 +319,34 @@ class MainWindow(QMainWindow):
         else:
             self.close()
 
-    def on_training_ended(self) -> None:
-        """Close where that has waited for it."""
-        if self._is_closing:
+    def _on_run_state_changed(self, state: RunState) -> None:
+        if state is RunState.IDLE and self._is_closing:
             self.close()
 
     def _on_session_end(self, _manager: QSessionManager) -> None:
         self.end_session()
 
     def end_session(self) -> None:
-        """Save the training before the system ends the session; there is no time for questions."""
+        """Save everything before the system ends the session; there is no time for questions."""
         self._asks_before_closing = False
         self.complete()
-        self.runs.bridge.stop_and_wait()
-        self.save_settings()
+        _run_all([self.runs.bridge.stop_and_wait, *(part.flush for part in self.parts.all), self.save_settings])
+
+
+def _run_all(steps: list[Callable[[], object]]) -> list[Exception]:
+    """Call every function, also after one has failed; report the errors and return them."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except Exception as exc:  # boundary: the other steps must be taken
+            diagnostics.report(exc, "closing the window", is_expected=is_user_error(exc))
+            errors.append(exc)
+    return errors
 
 
 def _dropped_paths(event: QDropEvent | QDragEnterEvent) -> list[Path]:
-    if event.source() is not None:  # a preview on its way out: what the model has made is not what it learns from
+    if event.source() is not None:  # a generated sound that is dragged out: no training material
         return []
     data = event.mimeData()
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []

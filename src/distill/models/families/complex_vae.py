@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram
-from distill.audio.spectrogram import CENTRE
+from distill.audio.spectrogram import CENTRE, KnownSamples
 from distill.config.spectrogram import SpectrogramConfig
 from distill.config.training import TrainingConfig
 from distill.models.families.family import Objective
@@ -60,9 +60,9 @@ class ComplexVAEFamily(VariationalFamily):
         """Return features ``[B, 2, F, T]``."""
         return self.spectrogram.waveform_to_complex_mel(waveform)
 
-    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
+    def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
         """Return waveforms whose phases come from the frequencies."""
-        return self.spectrogram.complex_mel_to_waveform(features, samples)
+        return self.spectrogram.complex_mel_to_waveform(features, samples, known)
 
     def reconstruction_weights(self) -> dict[str, float]:
         """Return the terms of the reconstruction and their weights."""
@@ -81,7 +81,7 @@ class ComplexVAEFamily(VariationalFamily):
         that a listener does not hear cancel out in it, and energy that is lost by averaging logarithms does not.
         """
         assert isinstance(model, ConvVAE)
-        recon, mu, logvar = model(features)
+        (recon, mu, logvar), clean = model.forward_with_posterior(features)
         made, target = model.standardize(recon), model.standardize(features)
         level = features[:, 0].float() - CENTRE
         terms = {
@@ -90,4 +90,4 @@ class ComplexVAEFamily(VariationalFamily):
             "spectral_loss": spectral_distance(recon[:, 0].float() - CENTRE, level),
             "kl_loss": kl_loss(mu, logvar, self.config.free_bits),
         }
-        return Objective(terms, None if step is not None else (mu, logvar))
+        return self.with_posterior(terms, mu, logvar, clean, step)

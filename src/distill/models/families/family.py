@@ -5,13 +5,13 @@ loss terms and their weights, and for the events that tell what happened.  A new
 `distill.config.catalog`, and no edit anywhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import SpectrogramConfig
+from distill.audio.spectrogram import KnownSamples, SpectrogramConfig
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,
@@ -21,6 +21,8 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.history import AnyHistory
+
+E = TypeVar("E", StepMetrics, VQStepMetrics, EpochMetrics, VQEpochMetrics)
 
 
 @dataclass(frozen=True)
@@ -33,41 +35,57 @@ class Objective:
         Named loss terms (scalars); the loop sums them with the family's weights.
     detail
         Tensors that the family wants back in `ModelFamily.step_event` or `ModelFamily.validation_figures`, or None.
+    posterior
+        Mean ``[B, P]`` and variance ``[B, P]`` (None: points) of the latents of a training batch, detached: the data
+        of the prior.  None in validation.
     """
 
     terms: Mapping[str, Tensor]
     detail: Any = None
+    posterior: tuple[Tensor, Tensor | None] | None = None
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What the loop knows of a step."""
+    """A training step as the loop knows it; the fields that all families share are named as in their events."""
 
     epoch: int
     step: int
     total_steps: int
-    loss: float
-    terms: Mapping[str, float]
-    weights: Mapping[str, float]
+    train_loss: float
     learning_rate: float
     step_time_s: float
+    terms: Mapping[str, float]
+    weights: Mapping[str, float]
     detail: Any
+
+    def event(self, kind: Callable[..., E], **own: Any) -> E:
+        """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
+        return _event(self, ("terms", "weights", "detail"), kind, own)
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What the loop knows of an epoch; losses are measured in eval mode with the final weights."""
+    """An epoch as the loop knows it; losses are measured in eval mode with the final weights."""
 
     epoch: int
     total_epochs: int
     train_loss: float
     val_loss: float
-    val_terms: Mapping[str, float]
-    figures: Mapping[str, Any]
     overfitting_gap: float
     learning_rate: float
     eta_seconds: float
     elapsed_seconds: float
+    val_terms: Mapping[str, float]
+    figures: Mapping[str, Any]
+
+    def event(self, kind: Callable[..., E], **own: Any) -> E:
+        """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
+        return _event(self, ("val_terms", "figures"), kind, own)
+
+
+def _event(result: object, inner: Sequence[str], kind: Callable[..., E], own: Mapping[str, Any]) -> E:
+    return kind(**{name: value for name, value in vars(result).items() if name not in inner}, **own)
 
 
 class ModelFamily(Protocol):
@@ -136,14 +154,21 @@ class ModelFamily(Protocol):
     def model_file_fields(self, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a model file of this family holds beside the common keys, from its checkpoint."""
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return features of ``count`` new sounds, the same for the same seed, or None where the model cannot.
+    @property
+    def prior_components(self) -> int | None:
+        """Principal components of the points that the prior describes; None for the points themselves."""
 
-        ``temperature`` (1: as trained) says how far the draw strays: less gives more typical sounds, more odder ones.
-        """
+    def point_dim(self, model: nn.Module) -> int:
+        """Return P, numbers in a point."""
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the points ``[B, P]`` that features ``[B, C, F, T]`` are encoded to."""
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the features that points ``[B, P]`` are decoded to; `reconstruct` goes through them."""
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return features that went through the latent or the codes, and nothing else of the input."""
 
-    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
-        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``."""
+    def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
+        """Return waveforms ``[B, 1, N]`` on the CPU for features ``[B, C, F, T]``; they have the ``known`` samples."""

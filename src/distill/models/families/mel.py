@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
+from distill.audio.spectrogram import AudioSpectrogram, KnownSamples, SpectrogramConfig
 
 
 class MelFeatures:
@@ -31,6 +31,6 @@ class MelFeatures:
         """Return log-mel features ``[B, 1, F, T]``."""
         return self.spectrogram.waveform_to_mel(waveform)
 
-    def to_waveform(self, features: Tensor, samples: int | None = None) -> Tensor:
+    def to_waveform(self, features: Tensor, samples: int | None = None, known: KnownSamples | None = None) -> Tensor:
         """Return waveforms by mel inversion and Griffin-Lim."""
-        return self.spectrogram.mel_to_waveform(features, samples)
+        return self.spectrogram.mel_to_waveform(features, samples, known)

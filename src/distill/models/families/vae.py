@@ -28,6 +28,7 @@ class VariationalFamily:
 
     history_type = MetricsHistory
     config: TrainingConfig
+    prior_components: int | None = None
 
     def reconstruction_weights(self) -> dict[str, float]:
         """Return the terms of the reconstruction and their weights."""
@@ -42,6 +43,15 @@ class VariationalFamily:
         """Return the weighted reconstruction terms as the one number that events have."""
         return sum(weight * terms[name] for name, weight in self.reconstruction_weights().items())
 
+    @staticmethod
+    def with_posterior(
+        terms: Mapping[str, Tensor], mu: Tensor, logvar: Tensor, clean: tuple[Tensor, Tensor], step: int | None
+    ) -> Objective:
+        """Return the objective of a batch: in training with the data of the prior, in validation with the posterior."""
+        if step is None:
+            return Objective(terms, (mu, logvar))
+        return Objective(terms, None, (clean[0].detach(), clean[1].detach().exp()))
+
     def validation_figures(self, details: Sequence[Any]) -> dict[str, Any]:
         """Return the raw KL of the set and the number of active latents."""
         mu = torch.cat([mu for mu, _ in details])
@@ -54,32 +64,21 @@ class VariationalFamily:
 
     def step_event(self, facts: StepResult) -> StepMetrics:
         """Return the event of a step."""
-        return StepMetrics(
-            epoch=facts.epoch,
-            step=facts.step,
-            total_steps=facts.total_steps,
-            train_loss=facts.loss,
+        return facts.event(
+            StepMetrics,
             recon_loss=self.reconstruction(facts.terms),
             kl_loss=facts.terms["kl_loss"],
             kl_weight=facts.weights["kl_loss"],
-            learning_rate=facts.learning_rate,
-            step_time_s=facts.step_time_s,
+            prior_loss=facts.terms.get("prior_loss"),
         )
 
     def epoch_event(self, facts: EpochResult) -> EpochMetrics:
         """Return the event of an epoch."""
-        return EpochMetrics(
-            epoch=facts.epoch,
-            total_epochs=facts.total_epochs,
-            train_loss=facts.train_loss,
-            val_loss=facts.val_loss,
+        return facts.event(
+            EpochMetrics,
             val_recon_loss=self.reconstruction(facts.val_terms),
             val_kl_loss=facts.val_terms["kl_loss"],
             kl_divergence=facts.figures["kl_divergence"],
-            overfitting_gap=facts.overfitting_gap,
-            learning_rate=facts.learning_rate,
-            eta_seconds=facts.eta_seconds,
-            elapsed_seconds=facts.elapsed_seconds,
             active_latents=facts.figures["active_latents"],
         )
 
@@ -105,17 +104,24 @@ class VariationalFamily:
         """Return nothing: version 1 has the common keys."""
         return {}
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return features of sounds from latents of the standard normal, spread by the temperature."""
+    def point_dim(self, model: nn.Module) -> int:
+        """Return the number of latents."""
         assert isinstance(model, ConvVAE)
-        generator = torch.Generator().manual_seed(seed)
-        return model.sample(count, model.feature_mean.device, generator, temperature)
+        return model.latent_dim
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the posterior's mean."""
+        assert isinstance(model, ConvVAE)
+        return model.encode(features)[0]
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the decoded latents."""
+        assert isinstance(model, ConvVAE)
+        return model.decode(points)
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the features decoded from the posterior's mean."""
-        assert isinstance(model, ConvVAE)
-        mu, _ = model.encode(features)
-        return model.decode(mu)
+        return self.from_points(model, self.points(model, features))
 
 
 class MelVAEFamily(MelFeatures, VariationalFamily):
@@ -152,7 +158,7 @@ class MelVAEFamily(MelFeatures, VariationalFamily):
     def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
         """Return ``recon_loss`` and ``kl_loss``, measured on standardised features, and the posterior."""
         assert isinstance(model, ConvVAE)
-        recon, mu, logvar = model(features)
+        (recon, mu, logvar), clean = model.forward_with_posterior(features)
         target = model.standardize(features)
         _, recon_loss, kl_loss = vae_loss(model.standardize(recon), target, mu, logvar, 0.0, self.config.free_bits)
-        return Objective({"recon_loss": recon_loss, "kl_loss": kl_loss}, None if step is not None else (mu, logvar))
+        return self.with_posterior({"recon_loss": recon_loss, "kl_loss": kl_loss}, mu, logvar, clean, step)

@@ -1,5 +1,6 @@
 """The residual-VQ autoencoder as a family: network, loss terms, codebook health, sounds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from distill.models.vqvae import ConvVQVAE, vqvae_loss
 
 #: Training steps between two measurements of codebook health.
 HEALTH_INTERVAL = 10
+#: Principal components of the grid that the prior describes.
+_COMPONENTS = 96
 
 
 class VQVAEFamily(MelFeatures):
@@ -38,6 +41,7 @@ class VQVAEFamily(MelFeatures):
 
     key = "vqvae"
     history_type = VQMetricsHistory
+    prior_components: int | None = _COMPONENTS
 
     def __init__(self, config: VQVAEConfig, spectrogram: AudioSpectrogram | None = None) -> None:
         super().__init__(spectrogram)
@@ -67,10 +71,15 @@ class VQVAEFamily(MelFeatures):
     def objective(self, model: nn.Module, features: Tensor, step: int | None = None) -> Objective:
         """Return ``recon_loss`` and ``commit_loss``, measured on standardised features; health where it is due."""
         assert isinstance(model, ConvVQVAE)
-        recon, indices, commit_loss = model(features)
+        tokens = model.tokens(features)
+        recon, indices, commit_loss = model.through_codes(tokens)
         _, recon_loss, _ = vqvae_loss(model.standardize(recon), model.standardize(features), commit_loss, 0.0)
         wanted = step is None or step % HEALTH_INTERVAL == 0
-        return Objective({"recon_loss": recon_loss, "commit_loss": commit_loss}, (model, indices) if wanted else None)
+        return Objective(
+            {"recon_loss": recon_loss, "commit_loss": commit_loss},
+            (model, indices) if wanted else None,
+            None if step is None else (tokens.detach().flatten(1), None),
+        )
 
     def weights(self, progress: float) -> dict[str, float]:
         """Return the weight of the reconstruction (1) and of the commitment."""
@@ -84,33 +93,22 @@ class VQVAEFamily(MelFeatures):
     def step_event(self, facts: StepResult) -> VQStepMetrics:
         """Return the event of a step; the first step of a run has no health, its codebooks being new."""
         measured = facts.detail is not None and (facts.epoch, facts.step) != (0, 0)
-        return VQStepMetrics(
-            epoch=facts.epoch,
-            step=facts.step,
-            total_steps=facts.total_steps,
-            train_loss=facts.loss,
+        return facts.event(
+            VQStepMetrics,
             recon_loss=facts.terms["recon_loss"],
             commit_loss=facts.terms["commit_loss"],
             commitment_weight=facts.weights["commit_loss"],
-            learning_rate=facts.learning_rate,
-            step_time_s=facts.step_time_s,
             codebook_health=_health(*facts.detail) if measured else None,
+            prior_loss=facts.terms.get("prior_loss"),
         )
 
     def epoch_event(self, facts: EpochResult) -> VQEpochMetrics:
         """Return the event of an epoch."""
         health = facts.figures["codebook_health"]
-        return VQEpochMetrics(
-            epoch=facts.epoch,
-            total_epochs=facts.total_epochs,
-            train_loss=facts.train_loss,
-            val_loss=facts.val_loss,
+        return facts.event(
+            VQEpochMetrics,
             val_recon_loss=facts.val_terms["recon_loss"],
             val_commit_loss=facts.val_terms["commit_loss"],
-            overfitting_gap=facts.overfitting_gap,
-            learning_rate=facts.learning_rate,
-            eta_seconds=facts.eta_seconds,
-            elapsed_seconds=facts.elapsed_seconds,
             codebook_health=health,
             utilization_warnings=utilization_warnings(health) if facts.epoch > 0 else [],
         )
@@ -142,9 +140,20 @@ class VQVAEFamily(MelFeatures):
             "codebook_health_snapshot": checkpoint.get("codebook_health"),
         }
 
-    def sample(self, model: nn.Module, count: int, seed: int, temperature: float = 1.0) -> Tensor | None:
-        """Return None: new sounds need a prior over the codes."""
-        return None
+    def point_dim(self, model: nn.Module) -> int:
+        """Return the numbers of the grid."""
+        assert isinstance(model, ConvVQVAE)
+        return math.prod(model.grid) * model.codebook_dim
+
+    def points(self, model: nn.Module, features: Tensor) -> Tensor:
+        """Return the vectors of the encoder's grid, before they are quantized, in one row."""
+        assert isinstance(model, ConvVQVAE)
+        return model.tokens(features).flatten(1)
+
+    def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
+        """Return the features decoded from the codes nearest to the grid's vectors."""
+        assert isinstance(model, ConvVQVAE)
+        return model.decode(model.quantize(points.view(len(points), -1, model.codebook_dim)))
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the features decoded from the codes."""

@@ -9,10 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.models.families.family import ModelFamily
+from distill.models.families.family import ModelFamily, Objective
 from distill.training.compute_plan import ComputePlan
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.step import TrainingStep, features_of, step_randomness
+
+#: Takes the number of the step in its epoch, the objective, and whether the step was skipped; returns the prior's loss.
+PriorStep = Callable[[int, Objective, Tensor], Tensor]
 
 
 def train_steps(
@@ -24,6 +27,7 @@ def train_steps(
     first_step: int = 0,
     after_step: Callable[[], None] | None = None,
     cancel_event: threading.Event | None = None,
+    prior_step: PriorStep | None = None,
 ) -> int:
     """Train on batches; return how many steps of the epoch are done.
 
@@ -43,6 +47,8 @@ def train_steps(
         Called after each step: moves the schedule on.
     cancel_event
         Ends the epoch before the next step.
+    prior_step
+        Called within each step, after the network's own part: trains the prior and returns its loss.
     """
     step.model.train()
     done = first_step
@@ -53,6 +59,9 @@ def train_steps(
         with step_randomness(seed, meter.epoch, number, device):
             features = features_of(step.family, batch, step.speed, device)
             objective, total, skipped = step(features, meter.weights, number)
+            if prior_step is not None:
+                terms = {**objective.terms, "prior_loss": prior_step(number, objective, skipped)}
+                objective = Objective(terms, objective.detail)
         if after_step is not None:
             after_step()
         done = number + 1

@@ -96,10 +96,11 @@ class LossReader:
             for name, value in {"train_loss": row[0], **terms}.items():
                 self.totals[name] = self.totals.get(name, 0.0) + value
             self.counted += 1
-        facts = StepResult(
-            self.epoch, item.step, self.total_steps, row[0], terms, self.weights, item.learning_rate, took, item.detail
-        )
-        self.on_step(self.family.step_event(facts))
+        result = StepResult(
+            epoch=self.epoch, step=item.step, total_steps=self.total_steps, train_loss=row[0],
+            learning_rate=item.learning_rate, step_time_s=took, terms=terms, weights=self.weights, detail=item.detail,
+        )  # fmt: skip
+        self.on_step(self.family.step_event(result))
         self._watch(skipped, item.step)
 
     def _watch(self, skipped: bool, step: int) -> None:

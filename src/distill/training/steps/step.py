@@ -56,7 +56,6 @@ class TrainingStep:
         self.family, self.model, self.optimizer, self.speed = family, model, optimizer, speed
         self._clip_norm = clip_norm
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
-        self._fused = all(group.get("fused") for group in optimizer.param_groups)
 
     def __call__(self, features: Tensor, weights: Mapping[str, float], step: int) -> tuple[Objective, Tensor, Tensor]:
         """Take a step; return the objective, the total loss, and whether the step was left out (a device bool)."""
@@ -69,22 +68,23 @@ class TrainingStep:
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._trained, self._clip_norm)
         skipped = ~(torch.isfinite(total.detach()) & torch.isfinite(norm))
-        self._update(skipped)
+        update_unless(self.optimizer, skipped)
         with torch.no_grad():
             for now, then in zip(running, before, strict=True):
                 now.copy_(torch.where(skipped, then, now))
         return objective, total.detach(), skipped
 
-    def _update(self, skipped: Tensor) -> None:
-        """Update the weights unless the step is left out.
 
-        A fused optimizer takes that word as a tensor, as a gradient scaler gives it, so that a GPU is not waited
-        for at each step; for any other the answer is read.
-        """
-        if self._fused:
-            self.optimizer.grad_scale = None  # type: ignore[attr-defined]
-            self.optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]
-            self.optimizer.step()
-            del self.optimizer.grad_scale, self.optimizer.found_inf  # type: ignore[attr-defined]
-        elif not bool(skipped):
-            self.optimizer.step()
+def update_unless(optimizer: Optimizer, skipped: Tensor) -> None:
+    """Let an optimizer update its weights unless the step is skipped (a bool on the device).
+
+    A fused optimizer takes that word as a tensor, as a gradient scaler gives it, so that a GPU is not waited for at
+    each step; for any other the answer is read.
+    """
+    if all(group.get("fused") for group in optimizer.param_groups):
+        optimizer.grad_scale = None  # type: ignore[attr-defined]
+        optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]
+        optimizer.step()
+        del optimizer.grad_scale, optimizer.found_inf  # type: ignore[attr-defined]
+    elif not bool(skipped):
+        optimizer.step()

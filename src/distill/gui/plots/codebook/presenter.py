@@ -11,12 +11,13 @@ from distill.gui.engine.jobs import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
 
 #: Topic of the notices about codes.
 TOPIC = "codes"
 
 
-class CodebookPresenter(QObject):
+class CodebookPresenter(QObject, WindowPart):
     """Shows the strip while there is a finished model to ask, and plays its codes."""
 
     def __init__(

@@ -1,0 +1,123 @@
+"""A read-only file that is assembled from parts of another file and from bytes in memory.
+
+Decoders get such a view where a file as it lies on disk would mislead them: a header without a length, tags behind
+the sound, damage between two frames.  Nothing is copied but the replaced bytes.
+"""
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+#: Either bytes, or ``(start, end)`` in the underlying file.
+Segment = bytes | tuple[int, int]
+
+
+class ByteView(io.RawIOBase):
+    """The concatenation of segments of a file, readable and seekable.
+
+    Parameters
+    ----------
+    path
+        The underlying file.
+    segments
+        What the view consists of, in order.
+
+    Attributes
+    ----------
+    error
+        The first `OSError` of a read.  Decoders that read through a callback cannot pass it on themselves.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened.
+    """
+
+    def __init__(self, path: Path, segments: Sequence[Segment]) -> None:
+        super().__init__()
+        self._segments = [part for part in segments if _length(part)]
+        self._ends = list(accumulate(_length(part) for part in self._segments))
+        self._file = path.open("rb")
+        self._at = 0
+        self.error: OSError | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole view."""
+        return self._ends[-1] if self._ends else 0
+
+    def readable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position and return it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as the view goes; return the number of bytes."""
+        target = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(target) and self._at < self.size:
+            number = bisect_right(self._ends, self._at)
+            part = self._segments[number]
+            offset = self._at - (self._ends[number] - _length(part))
+            count = min(len(target) - done, self._ends[number] - self._at)
+            if isinstance(part, bytes):
+                target[done : done + count] = part[offset : offset + count]
+            else:
+                count = self._read_file(part[0] + offset, target[done : done + count])
+                if count == 0:
+                    break
+            done += count
+            self._at += count
+        return done
+
+    def _read_file(self, position: int, target: memoryview) -> int:
+        try:
+            self._file.seek(position)
+            return self._file.readinto(target)
+        except OSError as exc:
+            self.error = self.error or exc
+            return 0
+
+    def close(self) -> None:
+        """Close the underlying file."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def _length(part: Segment) -> int:
+    return len(part) if isinstance(part, bytes) else max(0, part[1] - part[0])
+
+
+def overlaid(start: int, end: int, patches: Sequence[tuple[int, bytes]]) -> list[Segment]:
+    """Return segments of ``start`` to ``end`` of a file with some bytes replaced.
+
+    Parameters
+    ----------
+    start, end
+        Range of the file in bytes.
+    patches
+        Position in the file and the new bytes; inside the range, not overlapping.
+    """
+    segments: list[Segment] = []
+    for at, data in sorted(patches):
+        segments += [(start, at), data]
+        start = at + len(data)
+    segments.append((start, end))
+    return segments

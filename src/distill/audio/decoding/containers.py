@@ -1,0 +1,265 @@
+"""What the header of a WAV, RF64, W64, AIFF, 8SVX, CAF or AU file claims, and how to repair one that was never closed.
+
+libsndfile quietly reads what is left of a file that was cut off.  A musician wants to know, so the claimed size is
+compared with what is there.  A recorder that lost power or wrote into a pipe leaves zero or a placeholder instead of
+the size.  Decoders differ in what they make of it; here such a file is read to its end, by way of a corrected header.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO
+
+# Placeholders for "not known": zero, and several numbers near 2 or 4 GB.
+_UNKNOWN_FROM_32 = 0x7FFF_0000
+_UNKNOWN_FROM_64 = 1 << 62
+_MOST_32 = 0xFFFF_FFF0
+_CHUNKS_LOOKED_AT = 10_000
+#: Bits of a sample in codings of AIFF-C that have a fixed size; other codings have no repair.
+_AIFC_BITS = {b"NONE": None, b"sowt": None, b"twos": None, b"fl32": 32, b"FL32": 32, b"fl64": 64, b"FL64": 64,
+              b"ulaw": 8, b"alaw": 8, b"ULAW": 8, b"ALAW": 8, b"raw ": 8, b"in24": 24, b"in32": 32}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Bytes of sound that a container claims, and those that are there."""
+
+    claimed: int
+    present: int
+
+    @property
+    def fraction(self) -> float:
+        """Share of the claimed bytes that is there, 0 to 1."""
+        return self.present / self.claimed
+
+
+@dataclass(frozen=True)
+class Container:
+    """Where a container keeps its sound.
+
+    Attributes
+    ----------
+    offset
+        First byte of the sound.
+    claimed
+        Bytes of sound that the header claims; None where it states no size.
+    stop
+        End of the container as its header states it; None where that cannot be trusted.
+    correct
+        Returns the positions and new bytes of the fields that state sizes, for a number of bytes of sound and the
+        size of the whole file.
+    patches
+        What has to be corrected in any case.
+    """
+
+    offset: int
+    claimed: int | None
+    stop: int | None = None
+    correct: Callable[[int, int], list[tuple[int, bytes]]] = field(default=lambda sound, size: [])
+    patches: tuple[tuple[int, bytes], ...] = ()
+
+    def extent(self, size: int) -> Extent | None:
+        """Return claimed and present bytes for a file of ``size`` bytes; None where nothing is claimed."""
+        if not self.claimed:
+            return None
+        return Extent(self.claimed, min(max(size - self.offset, 0), self.claimed))
+
+
+def read_container(file: IO[bytes], size: int) -> Container | None:
+    """Return what a container's header says; None for other formats and where no sound is found in it.
+
+    Parameters
+    ----------
+    file
+        The open file, which begins with the container.
+    size
+        Its size in bytes.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    file.seek(0)
+    walk = _WALKS.get(file.read(4))
+    return None if walk is None else walk(file, size)
+
+
+def _chunks(file: IO[bytes], start: int, head: str, padding: int = 2) -> Iterator[tuple[bytes, int, int]]:
+    """Yield ``(id, offset of the body, size)`` of chunks whose head is laid out as ``head``; sizes padded to even."""
+    at = start
+    for _ in range(_CHUNKS_LOOKED_AT):
+        file.seek(at)
+        raw = file.read(struct.calcsize(head))
+        if len(raw) < struct.calcsize(head):
+            return
+        name, size = struct.unpack(head, raw)
+        yield name, at + len(raw), size
+        at += len(raw) + max(size, 0) + (-size) % padding
+
+
+def _is_closed(file: IO[bytes], at: int, size: int, head: str) -> bool:
+    """Whether whole chunks follow from ``at`` to the end of the file: then a size of zero before them is meant."""
+    end = at
+    for name, offset, length in _chunks(file, at, head):
+        if not name.isascii() or not name.replace(b" ", b"x").replace(b"-", b"x").isalnum() or length > size - offset:
+            return False
+        end = offset + length
+    return at < end and size - 1 <= end + 1
+
+
+def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
+    file.seek(0)
+    magic = file.read(4)
+    total = int.from_bytes(file.read(4), "little" if order == "<" else "big")
+    is_64 = magic in (b"RF64", b"BW64")
+    # BW64 (ITU-R BS.2088) is RF64 under another name.
+    patches = ((0, b"RF64"),) if magic == b"BW64" else ()
+    size_64 = sizes_at = None
+    for name, offset, length in _chunks(file, 12, f"{order}4sI"):
+        if name == b"ds64":
+            sizes_at = offset
+            file.seek(offset + 8)
+            size_64 = int.from_bytes(file.read(8), "little")
+        if name != b"data":
+            continue
+        at = offset - 4
+        if is_64 and sizes_at is not None and (length >= _UNKNOWN_FROM_32 or length == 0):
+            known = size_64 if size_64 and size_64 < _UNKNOWN_FROM_32 << 20 else None
+            return Container(offset, known, None, partial(_riff_64_sizes, sizes_at, at), patches)
+        is_known = 0 < length < _UNKNOWN_FROM_32
+        if length == 0 and _is_closed(file, offset, size, f"{order}4sI"):
+            return Container(offset, None, None, patches=patches)
+        stop = 8 + total + total % 2
+        trusted = stop if is_known and offset + length <= stop < size and not is_64 else None
+        return Container(offset, length if is_known else None, trusted, partial(_riff_sizes, order, at), patches)
+    return None
+
+
+def _riff_sizes(order: str, at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(place, struct.pack(f"{order}I", min(size, _MOST_32))) for place, size in ((4, whole - 8), (at, sound))]
+
+
+def _riff_64_sizes(sizes_at: int, at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(sizes_at, struct.pack("<QQ", whole - 8, sound)), (at, b"\xff" * 4)]
+
+
+def _rifx(file: IO[bytes], size: int) -> Container | None:
+    return _riff(file, size, ">")
+
+
+def _wave64(file: IO[bytes], size: int) -> Container | None:
+    at = 40  # GUID and size of the file, GUID of its type
+    for _ in range(_CHUNKS_LOOKED_AT):
+        file.seek(at)
+        raw = file.read(24)
+        if len(raw) < 24:
+            return None
+        length = int.from_bytes(raw[16:], "little")
+        if raw[:4] == b"data":
+            offset, is_known = at + 24, 24 < length < _UNKNOWN_FROM_64
+            end = (at + length + 7) // 8 * 8
+            file.seek(16)
+            total = int.from_bytes(file.read(8), "little")
+            stop = total if is_known and end <= total < size else None
+            return Container(offset, length - 24 if is_known else None, stop, partial(_wave64_sizes, at + 16))
+        at += max(length, 24) + (-length) % 8  # a chunk's size counts its own head
+    return None
+
+
+def _wave64_sizes(at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(16, struct.pack("<Q", whole)), (at, struct.pack("<Q", sound + 24))]
+
+
+def _form(file: IO[bytes], size: int) -> Container | None:
+    file.seek(4)
+    total = int.from_bytes(file.read(4), "big")
+    common: tuple[int, int] | None = None  # where the number of frames lies, and bytes of a frame
+    for name, offset, length in _chunks(file, 12, ">4sI"):
+        if name == b"COMM":
+            common = _common(file, offset, length)
+        if name not in (b"SSND", b"BODY"):
+            continue
+        extra = 8 if name == b"SSND" else 0  # the chunk's own offset and block size
+        is_known = extra < length < _UNKNOWN_FROM_32
+        if length <= extra and _is_closed(file, offset + length, size, ">4sI"):
+            return Container(offset + extra, None)
+        stop = 8 + total + total % 2
+        trusted = stop if is_known and offset + length <= stop < size else None
+        patches: tuple[tuple[int, bytes], ...] = ()
+        if is_known and common is not None and _frames_unknown(file, common[0]):
+            patches = ((common[0], struct.pack(">I", min(length - extra, size - offset - extra) // common[1])),)
+        correct = partial(_form_sizes, offset - 4, extra, common)
+        return Container(offset + extra, length - extra if is_known else None, trusted, correct, patches)
+    return None
+
+
+def _form_sizes(at: int, extra: int, common: tuple[int, int] | None, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    sizes = [(4, min(whole - 8, _MOST_32)), (at, min(sound + extra, _MOST_32))]
+    if common is not None:
+        sizes.append((common[0], sound // common[1]))
+    return [(place, struct.pack(">I", size)) for place, size in sizes]
+
+
+def _frames_unknown(file: IO[bytes], at: int) -> bool:
+    file.seek(at)
+    frames = int.from_bytes(file.read(4), "big")
+    return frames == 0 or frames >= _UNKNOWN_FROM_32
+
+
+def _common(file: IO[bytes], offset: int, length: int) -> tuple[int, int] | None:
+    """Return the position of an AIFF file's number of frames and the bytes of a frame; None for packed codings."""
+    file.seek(offset)
+    raw = file.read(min(length, 22))
+    if len(raw) < 18:
+        return None
+    channels, bits = int.from_bytes(raw[:2], "big"), int.from_bytes(raw[6:8], "big")
+    if len(raw) >= 22:
+        if raw[18:22] not in _AIFC_BITS:
+            return None
+        bits = _AIFC_BITS[raw[18:22]] or bits
+    frame = channels * ((bits + 7) // 8)
+    return (offset + 2, frame) if frame else None
+
+
+def _caf(file: IO[bytes], size: int) -> Container | None:
+    for name, offset, length in _chunks(file, 8, ">4sq", padding=1):
+        if name == b"data":  # the first four bytes count edits; a size of -1 means "to the end"
+            is_known = 4 < length < _UNKNOWN_FROM_64
+            return Container(offset + 4, length - 4 if is_known else None, None, partial(_caf_sizes, offset - 8))
+    return None
+
+
+def _caf_sizes(at: int, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(at, struct.pack(">q", sound + 4))]
+
+
+def _au(file: IO[bytes], size: int, order: str = ">") -> Container | None:
+    file.seek(4)
+    raw = file.read(8)
+    if len(raw) < 8:
+        return None
+    offset, length = struct.unpack(f"{order}II", raw)
+    return Container(offset, length if 0 < length < _UNKNOWN_FROM_32 else None, None, partial(_au_sizes, order))
+
+
+def _au_sizes(order: str, sound: int, whole: int) -> list[tuple[int, bytes]]:
+    return [(8, struct.pack(f"{order}I", min(sound, _MOST_32)))]
+
+
+def _au_little(file: IO[bytes], size: int) -> Container | None:
+    return _au(file, size, "<")
+
+
+_WALKS: dict[bytes, Callable[[IO[bytes], int], Container | None]] = {
+    b"RIFF": _riff,
+    b"RIFX": _rifx,
+    b"RF64": _riff,
+    b"BW64": _riff,
+    b"riff": _wave64,
+    b"FORM": _form,
+    b"caff": _caf,
+    b".snd": _au,
+    b"dns.": _au_little,
+}

@@ -1,0 +1,147 @@
+"""FLAC streams in pieces: joined files, and frames behind a damaged one (RFC 9639, section 9)."""
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAGIC = b"fLaC"
+_FIRST_BLOCK = b"fLaC\0\0\0\x22"  # the mark and the head of the block that must come first
+_LAST_BLOCK = 0x80
+
+
+def _crc8_table() -> bytes:
+    table = bytearray(256)
+    for value in range(256):
+        crc = value
+        for _ in range(8):
+            crc = ((crc << 1) ^ 0x07) & 0xFF if crc & 0x80 else crc << 1
+        table[value] = crc
+    return bytes(table)
+
+
+_CRC8 = _crc8_table()
+
+
+@dataclass(frozen=True)
+class FlacStart:
+    """Where the frames of a stream begin, and the samples of a frame (its largest block)."""
+
+    frames_at: int
+    block_size: int
+
+
+def flac_starts(path: Path, start: int, end: int) -> list[int]:
+    """Return the positions at which FLAC files begin, of which several may have been joined.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found, at = [], start
+        while (at := data.find(_FIRST_BLOCK, at, end)) >= 0:
+            found.append(at)
+            at += len(_FIRST_BLOCK)
+        if not found and data[start : start + 4] == _MAGIC:
+            found.append(start)
+        return found
+
+
+def flac_start(path: Path, start: int) -> FlacStart | None:
+    """Return where a stream's frames begin; None where its metadata is damaged.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        if file.read(4) != _MAGIC:
+            return None
+        block_size = 0
+        while len(head := file.read(4)) == 4:
+            size = int.from_bytes(head[1:], "big")
+            body = file.read(size)
+            if len(body) < size:
+                return None
+            if head[0] & 0x7F == 0:
+                block_size = int.from_bytes(body[:2], "big")
+            if head[0] & _LAST_BLOCK:
+                return FlacStart(file.tell(), block_size)
+    return None
+
+
+def next_frame(path: Path, start: int, end: int, after: int, block_size: int) -> tuple[int, int] | None:
+    """Return ``(position, first sample)`` of the first whole frame header that lies behind a sample.
+
+    Parameters
+    ----------
+    path
+        The file.
+    start, end
+        Range in which to look.
+    after
+        Samples that were decoded already; frames that begin before are passed over.
+    block_size
+        Samples of a frame in streams that number their frames instead of their samples; 0 takes that of the frame.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = start
+        while (at := data.find(b"\xff", at, end)) >= 0:
+            found = _first_sample(data[at : at + 16], block_size)
+            if found is not None and found >= after:
+                return at, found
+            at += 1
+    return None
+
+
+def _first_sample(head: bytes, block_size: int) -> int | None:
+    """Return the first sample of the frame that begins with ``head``; None for what is no frame."""
+    if len(head) < 6 or head[0] != 0xFF or head[1] not in (0xF8, 0xF9):
+        return None
+    size_code, rate_code, channels, bits_code = head[2] >> 4, head[2] & 15, head[3] >> 4, (head[3] >> 1) & 7
+    if size_code == 0 or rate_code == 15 or channels > 10 or bits_code == 3 or head[3] & 1:
+        return None
+    number, at = _coded_number(head)
+    if number is None:
+        return None
+    size = 192 if size_code == 1 else (576 << size_code) >> 2 if size_code < 6 else (256 << size_code) >> 8
+    if size_code in (6, 7):
+        width = size_code - 5
+        size, at = int.from_bytes(head[at : at + width], "big") + 1, at + width
+    at += {12: 1, 13: 2, 14: 2}.get(rate_code, 0)
+    if at >= len(head) or _crc8(head[:at]) != head[at]:
+        return None
+    return number if head[1] & 1 else number * (block_size or int(size))
+
+
+def _coded_number(head: bytes) -> tuple[int | None, int]:
+    """Return the frame or sample number, coded like UTF-8 with up to seven bytes, and the position behind it."""
+    first = head[4]
+    if first < 0x80:
+        return first, 5
+    extra = 0
+    while first & (0x40 >> extra):
+        extra += 1
+    if extra == 0 or extra > 6 or 5 + extra > len(head):
+        return None, 5
+    number = first & (0x3F >> extra)
+    for byte in head[5 : 5 + extra]:
+        if byte & 0xC0 != 0x80:
+            return None, 5
+        number = (number << 6) | (byte & 0x3F)
+    return number, 5 + extra
+
+
+def _crc8(data: bytes) -> int:
+    crc = 0
+    for byte in data:
+        crc = _CRC8[crc ^ byte]
+    return crc

@@ -1,0 +1,157 @@
+"""Which bytes of a file a decoder has to see to read all of its sound, and nothing else.
+
+Most files are given to the decoder as they are.  The others get one view or, where several recordings were joined,
+one view each.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from distill.audio.decoding.byte_view import ByteView, Segment, overlaid
+from distill.audio.decoding.containers import Extent, read_container
+from distill.audio.decoding.flac import flac_starts
+from distill.audio.decoding.mpeg import view_of_part, walk_frames
+from distill.audio.decoding.ogg import flac_segments, walk_pages
+from distill.audio.decoding.tags import padding_end, sound_range
+
+_MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
+#: Junk in front of the first page or mark that is searched through.
+_JUNK = 1 << 20
+_OTHER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is read.
+
+    Attributes
+    ----------
+    parts
+        A view for each recording in the file; a None stands for the file as it is.
+    start, end
+        Range of the file without tags.
+    extent
+        What the container claims and what is there; None where it claims nothing.
+    missing_samples
+        Samples that an MPEG file states and does not hold, at its end.
+    ends_in_page
+        Whether an Ogg file breaks off within a page.
+    """
+
+    parts: tuple[tuple[Segment, ...] | None, ...]
+    start: int
+    end: int
+    extent: Extent | None = None
+    missing_samples: int = 0
+    ends_in_page: bool = False
+
+
+@dataclass
+class _File:
+    path: Path
+    size: int
+    start: int
+    end: int
+    head: bytes = field(default=b"")
+
+    @property
+    def is_trimmed(self) -> bool:
+        return (self.start, self.end) != (0, self.size)
+
+    def whole(self) -> tuple[Segment, ...] | None:
+        """Return the view of everything but the tags."""
+        return ((self.start, self.end),) if self.is_trimmed else None
+
+    def layout(self, *parts: tuple[Segment, ...] | None, extent: Extent | None = None) -> Layout:
+        return Layout(parts or (self.whole(),), self.start, self.end, extent)
+
+
+def find_layout(path: Path, size: int) -> Layout:
+    """Return how a sound file of ``size`` bytes is to be read.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    start, end = sound_range(path)
+    with path.open("rb") as raw:
+        start = _skip_padding(raw, path, start, end)
+        raw.seek(start)
+        file = _File(path, size, start, end, raw.read(16))
+    if file.head.startswith(b"OggS"):
+        return _ogg(file)
+    if file.head.startswith(b"fLaC"):
+        return _flac(file)
+    if file.head.startswith(_OTHER_MARKS):
+        return _container(file)
+    if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
+        return _mpeg(file)
+    return file.layout()
+
+
+def _skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
+    """Return the position behind zeros, and behind junk that the suffix of the file shows to be none of it."""
+    behind = padding_end(raw, start, end)
+    if behind >= end:
+        return start
+    marks = {".ogg": b"OggS\0", ".oga": b"OggS\0", ".opus": b"OggS\0", ".flac": b"fLaC"}
+    mark = marks.get(path.suffix.lower())
+    raw.seek(behind)
+    data = raw.read(_JUNK)
+    if data.startswith((*_OTHER_MARKS, b"OggS", b"fLaC")):
+        return behind
+    found = data.find(mark) if mark is not None else -1
+    return behind + found if found >= 0 else start
+
+
+def _container(file: _File) -> Layout:
+    with ByteView(file.path, [(file.start, file.end)]) as view:
+        total = view.size
+        found = read_container(view, total)  # type: ignore[arg-type]
+    if found is None:
+        return file.layout()
+    patches = list(found.patches)
+    stop = found.stop or total
+    if found.claimed is None and stop > found.offset:
+        patches += [item for item in found.correct(stop - found.offset, stop) if item[0] not in dict(patches)]
+    if not patches and stop == total:
+        return file.layout(extent=found.extent(total))
+    moved = [(file.start + at, data) for at, data in patches]
+    return file.layout(tuple(overlaid(file.start, file.start + stop, moved)), extent=found.extent(total))
+
+
+def _flac(file: _File) -> Layout:
+    starts = flac_starts(file.path, file.start, file.end)
+    if len(starts) < 2:
+        return file.layout()
+    ends = [*starts[1:], file.end]
+    return file.layout(*(((start, end),) for start, end in zip(starts, ends, strict=True)))
+
+
+def _ogg(file: _File) -> Layout:
+    found = walk_pages(file.path, file.start, file.end)
+    if found is None:
+        return file.layout()
+    audio = found.of_codings("Vorbis", "Opus", "FLAC")
+    # Bytes behind the last page are what a tag editor appended, unless a page begins there and does not end.
+    with file.path.open("rb") as raw:
+        raw.seek(found.end)
+        broken = raw.read(4).startswith(b"OggS"[: max(1, min(4, file.end - found.end))]) and found.end < file.end
+    if len(audio) == 1 and len(found.streams) == 1 and audio[0].coding != "FLAC" and not file.is_trimmed:
+        parts: list[tuple[Segment, ...] | None] = [None]
+    else:
+        parts = [
+            tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
+        ]
+    return Layout(tuple(parts or [file.whole()]), file.start, file.end, ends_in_page=broken)
+
+
+def _mpeg(file: _File) -> Layout:
+    found = walk_frames(file.path, file.start, file.end)
+    if found is None:
+        return file.layout()
+    missing = found.missing_at_end(file.end)
+    parts = [tuple(view_of_part(file.path, part)) for part in found.parts] if found.needs_view else [file.whole()]
+    return Layout(tuple(parts), file.start, file.end, missing_samples=missing)

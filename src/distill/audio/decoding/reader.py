@@ -1,0 +1,261 @@
+"""Reading the samples of a file forwards: parts that were joined, and FLAC behind a damaged frame.
+
+A file can hold several recordings, one behind the other: chained Ogg streams, MP3 and FLAC files that were joined.
+They are read as one sound with the sample rate and the channels of the first.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import fsencode
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from distill.audio.decoding.byte_view import ByteView, Segment
+from distill.audio.decoding.flac import flac_start, next_frame
+from distill.errors import SoundError
+
+FloatArray = npt.NDArray[np.float32]
+PartSegments = tuple[Segment, ...] | None
+
+#: What libsndfile says at least of the frames in a FLAC stream that states no length.
+ENDLESS = 1 << 62
+
+_BLOCK_SAMPLES = 1 << 17  # of all channels together: half a megabyte
+#: Damaged spots in a FLAC file after which reading goes on, and the share of its sound that may be lost by them.
+_MOST_DAMAGED_SPOTS = 50
+_MOST_LOST = 0.25
+
+
+class ForwardSoundFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A sound file that is only read forwards.
+
+    soundfile seeks after every read of a file that can seek, which costs time in MP3 and Opus and fails at the end
+    of a FLAC stream of unstated length.
+    """
+
+    view: ByteView | None = None
+
+    def seekable(self) -> bool:
+        """Returns False so that soundfile does not seek after each read."""
+        return False
+
+    def close(self) -> None:
+        """Close the file, and the view through which it is read."""
+        super().close()
+        if self.view is not None:
+            self.view.close()
+
+
+class Source(Protocol):
+    """One recording, as `soundfile.SoundFile` and other decoders give it."""
+
+    samplerate: int
+    channels: int
+    frames: int
+    format: str
+    subtype: str
+
+    def read(self, *, out: FloatArray, always_2d: bool) -> FloatArray:
+        """Read into ``out`` ``[frames, channels]`` and return what was filled."""
+
+    def close(self) -> None:
+        """Release the file."""
+
+
+def open_part(path: Path, part: PartSegments) -> ForwardSoundFile:
+    """Open one recording of a file with libsndfile.
+
+    Raises
+    ------
+    soundfile.LibsndfileError
+        It cannot be opened.
+    OSError
+        The file cannot be read.
+    """
+    if part is None:
+        # As bytes where names are bytes: soundfile encodes text strictly, and old disks hold names that are not UTF-8.
+        return ForwardSoundFile(str(path) if sys.platform == "win32" else fsencode(path))
+    view = ByteView(path, part)
+    try:
+        sound = ForwardSoundFile(view)
+    except BaseException:
+        view.close()
+        raise
+    sound.view = view
+    return sound
+
+
+@dataclass(frozen=True)
+class _Continuation:
+    """A recording that goes on behind damage: the samples that are lost before, and the samples of a frame."""
+
+    sound: Source
+    lost: int
+    block_size: int
+
+
+class SoundReader:
+    """All recordings of a file as one sound.
+
+    Parameters
+    ----------
+    path
+        The file.
+    first
+        Its first recording, open.
+    parts
+        Views of all recordings.
+
+    Attributes
+    ----------
+    samplerate, channels, format, subtype
+        Of the first recording.
+    frames
+        Samples of one channel, of all recordings together.
+    lost_frames
+        Samples that were replaced by silence so far, because the file is damaged there.
+    """
+
+    def __init__(self, path: Path, first: Source, parts: Sequence[PartSegments]) -> None:
+        self.path, self._first, self._parts = path, first, parts
+        self.samplerate, self.channels = int(first.samplerate), int(first.channels)
+        self.format, self.subtype = str(first.format), str(first.subtype)
+        self.frames = int(first.frames)
+        self.lost_frames = 0
+        self._open: Source | None = first
+        for part in parts[1:]:
+            with open_part(path, part) as sound:
+                self.frames += round(sound.frames * self.samplerate / sound.samplerate)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield blocks ``[frames, channels]`` until the end; a block is valid until the next one is requested.
+
+        Raises
+        ------
+        SoundError
+            The file breaks off.
+        """
+        for number, part in enumerate(self._parts):
+            if number:
+                self.close()
+                self._open = open_part(self.path, part)
+            assert self._open is not None
+            yield from self._adapted(self._part_blocks(part), self._open)
+
+    def _adapted(self, blocks: Iterator[FloatArray], sound: Source) -> Iterator[FloatArray]:
+        """Yield the blocks of a later recording with the channels and the sample rate of the first."""
+        if sound.samplerate == self.samplerate and sound.channels == self.channels:
+            yield from blocks
+            return
+        rates = sound.samplerate, self.samplerate
+        resampler = soxr.ResampleStream(*rates, self.channels, dtype="float32") if rates[0] != rates[1] else None
+        for block in blocks:
+            spread = _with_channels(block, self.channels)
+            yield spread if resampler is None else resampler.resample_chunk(spread)
+        if resampler is not None:
+            yield resampler.resample_chunk(np.empty((0, self.channels), np.float32), last=True)
+
+    def _part_blocks(self, part: PartSegments) -> Iterator[FloatArray]:
+        sound = self._open
+        assert sound is not None
+        stated, channels = int(sound.frames), int(sound.channels)
+        buffer: FloatArray = np.empty((max(256, _BLOCK_SAMPLES // channels), channels), np.float32)
+        done = spots = 0
+        while True:
+            try:
+                # No more than is stated: behind the last frame the decoder may stumble over padding.
+                block = sound.read(out=buffer[: max(1, min(len(buffer), stated - done))], always_2d=True)
+            except soundfile.LibsndfileError as exc:
+                spots += 1
+                # A failed read loses all that it had decoded, so what is near the damage is read frame by frame.
+                found = None
+                if self.format == "FLAC" and stated < ENDLESS and spots <= _MOST_DAMAGED_SPOTS:
+                    found = self._behind_damage(part, done, stated)
+                if found is None and done >= stated - 1 - self.lost_frames:  # what follows the last frame is no sound
+                    return
+                if found is None or found.lost + self.lost_frames > _MOST_LOST * stated:
+                    raise self._broken_off(done, stated) from exc
+                self.close()
+                self._open = sound = found.sound
+                buffer = np.empty((found.block_size, channels), np.float32)
+                self.lost_frames += found.lost
+                yield from _silence(found.lost, channels)
+                done += found.lost
+                continue
+            self._check_disk(sound)
+            if len(block) == 0:
+                return
+            done += len(block)
+            yield block
+
+    def _behind_damage(self, part: PartSegments, done: int, stated: int) -> "_Continuation | None":
+        """Return a FLAC recording opened anew at the first frame behind ``done`` samples that can be decoded."""
+        whole = (0, self.path.stat().st_size)
+        low, high = whole if part is None else part[0] if isinstance(part[0], tuple) else whole
+        head = flac_start(self.path, low)
+        if head is None or (part is not None and len(part) != 1):
+            return None
+        at, size = head.frames_at, max(16, head.block_size)
+        for _ in range(_MOST_DAMAGED_SPOTS):
+            found = next_frame(self.path, at, high, done - size + 1, size)
+            if found is None:
+                return None
+            at, sample = found
+            sound = open_part(self.path, ((low, head.frames_at), (at, high)))
+            frame: FloatArray = np.empty((size, sound.channels), np.float32)
+            try:
+                decoded = len(sound.read(out=frame[: max(1, stated - sample)], always_2d=True))
+            except soundfile.LibsndfileError:
+                decoded = 0
+            sound.close()
+            if decoded:
+                sound = open_part(self.path, ((low, head.frames_at), (at, high)))
+                if sample < done:
+                    sound.read(out=frame[: done - sample], always_2d=True)
+                return _Continuation(sound, max(0, sample - done), size)
+            at += 1
+        return None
+
+    def _broken_off(self, done: int, stated: int) -> SoundError:
+        position = f"{done / self.samplerate:.1f} s"
+        if stated < ENDLESS:
+            position += f" of {stated / self.samplerate:.1f} s"
+        return SoundError(f"the file is cut off or damaged: about {position} could be read")
+
+    def _check_disk(self, sound: Source) -> None:
+        """Raise what a read through a view could not raise by itself."""
+        view = getattr(sound, "view", None)
+        if view is not None and view.error is not None:
+            raise view.error
+
+
+def _silence(frames: int, channels: int) -> Iterator[FloatArray]:
+    block = 1 << 15
+    for done in range(0, frames, block):
+        yield np.zeros((min(block, frames - done), channels), np.float32)
+
+
+def _with_channels(block: FloatArray, channels: int) -> FloatArray:
+    """Return ``[frames, channels]``; mono goes to all channels, anything else by way of its mono mix."""
+    if block.shape[1] == channels:
+        return block
+    mono = block.mean(axis=1, keepdims=True, dtype=np.float32)
+    return np.repeat(mono, channels, axis=1)

@@ -1,0 +1,85 @@
+"""Where the sound of a file begins and ends: tags and padding around it belong to no decoder.
+
+ID3v2 lies before the sound (or behind it, with a footer), ID3v1, APEv2 and Lyrics3 lie behind it.  Tag editors write
+them to files of any format, and libsndfile stumbles over most of them.
+"""
+
+from pathlib import Path
+from typing import IO
+
+_ID3V1_BYTES = 128
+_APE_FOOTER_BYTES = 32
+_LYRICS_MARK = 15  # six digits of the size, and "LYRICS200"
+_SCANNED_PADDING = 1 << 22
+
+
+def sound_range(path: Path) -> tuple[int, int]:
+    """Return the first byte behind leading tags, and the end before trailing tags.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        start = leading_tags_end(file, 0)
+        return start, trailing_tags_start(file, start, size)
+
+
+def leading_tags_end(file: IO[bytes], start: int) -> int:
+    """Return the position behind the ID3v2 tags that begin at ``start``; ``start`` where there is none."""
+    while True:
+        file.seek(start)
+        head = file.read(10)
+        if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte & 0x80 for byte in head[6:]):
+            return start
+        # Seven bits a byte, so that no byte looks like the start of a frame (ID3v2.4, section 3.1).
+        start += 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        if head[5] & 0x10:  # a footer repeats the header
+            start += 10
+
+
+def trailing_tags_start(file: IO[bytes], start: int, end: int) -> int:
+    """Return the position before the ID3v1, APEv2 and Lyrics3 tags that end at ``end``."""
+    while True:
+        before = _one_tag_start(file, start, end)
+        if before is None:
+            return end
+        end = before
+
+
+def _one_tag_start(file: IO[bytes], start: int, end: int) -> int | None:
+    if end - start >= _ID3V1_BYTES and _at(file, end - _ID3V1_BYTES, 3) == b"TAG":
+        return end - _ID3V1_BYTES
+    if end - start >= _APE_FOOTER_BYTES and _at(file, end - _APE_FOOTER_BYTES, 8) == b"APETAGEX":
+        footer = _at(file, end - _APE_FOOTER_BYTES, _APE_FOOTER_BYTES)
+        size = int.from_bytes(footer[12:16], "little")  # of items and footer
+        if _APE_FOOTER_BYTES <= size <= end - start:
+            header = end - size - _APE_FOOTER_BYTES
+            return header if header >= start and _at(file, header, 8) == b"APETAGEX" else end - size
+    if end - start >= _LYRICS_MARK and _at(file, end - 9, 9) == b"LYRICS200":
+        digits = _at(file, end - _LYRICS_MARK, 6)
+        if digits.isdigit() and int(digits) + _LYRICS_MARK <= end - start:
+            return end - _LYRICS_MARK - int(digits)
+    return None
+
+
+def _at(file: IO[bytes], position: int, count: int) -> bytes:
+    file.seek(position)
+    return file.read(count)
+
+
+def padding_end(file: IO[bytes], start: int, end: int) -> int:
+    """Return the first byte from ``start`` on that is not zero."""
+    file.seek(start)
+    at = start
+    while at < min(end, start + _SCANNED_PADDING):
+        block = file.read(min(1 << 16, end - at))
+        if not block:
+            return at
+        rest = block.lstrip(b"\0")
+        if rest:
+            return at + len(block) - len(rest)
+        at += len(block)
+    return at

@@ -1,0 +1,51 @@
+"""Sounds made from sounds by a recipe: variations, morphs, extensions and repainted parts."""
+
+import threading
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from distill.audio.decoding.sound_file import FloatArray, decode_sound
+from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
+from distill.models.inference import OpenModel
+
+#: Kinds of recipes that this module follows.
+VARIATIONS = (VARIED, MORPHED, EXTENDED, REPAINTED)
+
+
+def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None = None) -> list[Tensor]:
+    """Return all sounds ``[1, N]`` of a recipe.
+
+    Raises
+    ------
+    SoundError
+        A source cannot be used; the message is the reason alone.
+    ValueError
+        A number is out of range.
+    ModelFileError
+        The model cannot do it.
+    """
+    sound = _decoded(recipe.source, cancel_event)
+    if recipe.kind == VARIED:
+        return model.vary(sound, recipe.count, recipe.strength, recipe.seed)
+    if recipe.kind == MORPHED:
+        return model.morph(sound, _decoded(recipe.second_source, cancel_event), recipe.count)
+    if recipe.kind == EXTENDED:
+        return [model.extend(sound, recipe.seconds, recipe.seed)]
+    return [model.repaint(sound, recipe.start, recipe.end, recipe.seed)]
+
+
+def varied_again(model: OpenModel, recipe: Recipe) -> FloatArray:
+    """Return the one sound ``[N]`` that a recipe is of."""
+    if recipe.kind == VARIED:  # each variation depends on its number alone
+        sound = _decoded(recipe.source, None)
+        made = model.vary(sound, recipe.number + 1, recipe.strength, recipe.seed)
+    else:
+        made = varied_sounds(model, recipe)
+    array: FloatArray = made[recipe.number][0].numpy()
+    return array
+
+
+def _decoded(path: str, cancel_event: threading.Event | None) -> Tensor:
+    return torch.from_numpy(decode_sound(Path(path), cancel_event))[None]

@@ -1,0 +1,223 @@
+"""Lists whose rows a delegate paints: the views, the painting of a row, and the actions of a row."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStyle, QStyleOptionViewItem
+
+from distill.gui.widgets import theme
+
+Model = TypeVar("Model", bound=QAbstractItemModel)
+
+#: An action of a row: its name in the program, its text, a key, and the function that is called with the item.
+RowAction = tuple[str, str, str | None, Callable[[Any], object]]
+
+
+class StyledText(NamedTuple):
+    """A text and its colour."""
+
+    text: str
+    color: str
+
+
+# Painting.
+
+
+def paint_ground(painter: QPainter, option: QStyleOptionViewItem, is_marked: bool = False) -> None:
+    """Paint the background of a row: selection, hover and focus; a marked row gets a bar at its left."""
+    rect: QRect = option.rect
+    state: QStyle.StateFlag = option.state
+    colors, ground = theme.colors(), QRectF(rect).adjusted(1, 1, -1, -1)
+    is_selected = bool(state & QStyle.StateFlag.State_Selected)
+    if is_selected or state & QStyle.StateFlag.State_MouseOver:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colors.selection if is_selected else colors.hover))
+        painter.drawRoundedRect(ground, 6, 6)
+    if state & QStyle.StateFlag.State_HasFocus:
+        painter.setPen(QPen(QColor(colors.second), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(ground, 6, 6)
+    if is_marked:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colors.accent))
+        painter.drawRoundedRect(QRectF(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16), 1.5, 1.5)
+
+
+def write_line(painter: QPainter, font: QFont, position: QRect, text: str, color: str, keeps_end: bool = False) -> None:
+    """Write one line, elided to fit; with ``keeps_end`` in the middle, for names that differ at their ends."""
+    painter.setFont(font)
+    painter.setPen(QColor(color))
+    mode = Qt.TextElideMode.ElideMiddle if keeps_end else Qt.TextElideMode.ElideRight
+    short = painter.fontMetrics().elidedText(text, mode, position.width())
+    painter.drawText(position, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
+
+
+def whole_facts(facts: Sequence[str], metrics: QFontMetrics, width: int) -> str:
+    """Return as many facts as fit into a line, none of them cut; the first one always stays."""
+    line = ""
+    for fact in filter(None, facts):
+        longer = f"{line} · {fact}" if line else fact
+        if line and metrics.horizontalAdvance(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def two_lines(text: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
+    """Break a sentence between two words, so that its first line fits."""
+    words = text.split()
+    count = len(words)
+    while count > 1 and metrics.horizontalAdvance(" ".join(words[:count])) > width:
+        count -= 1
+    return " ".join(words[:count]), " ".join(words[count:])
+
+
+def paint_curve(painter: QPainter, position: QRectF, values: Sequence[float], width: float) -> None:
+    """Draw losses over their whole range with a dot on the lowest; ``width`` is the line's."""
+    if len(values) < 2:
+        return
+    low, high = min(values), max(values)
+    reach = (high - low) or 1.0
+    step = position.width() / (len(values) - 1)
+    points = [
+        QPointF(position.left() + step * n, position.bottom() - position.height() * (v - low) / reach)
+        for n, v in enumerate(values)
+    ]
+    color = QColor(theme.colors().second)
+    painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(QPolygonF(points))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawEllipse(points[min(range(len(values)), key=values.__getitem__)], 1.6 * width, 1.6 * width)
+
+
+def row_size(option: QStyleOptionViewItem, lines: int) -> QSize:
+    """Return the size of a row with so many lines, as `write_row` fills it."""
+    return QSize(120, lines * option.fontMetrics.height() + 4 * theme.HALF)
+
+
+def write_row(
+    painter: QPainter,
+    option: QStyleOptionViewItem,
+    position: QRect,
+    head: tuple[StyledText, StyledText],
+    facts: Sequence[StyledText],
+    curve: Sequence[float],
+    curve_width: int,
+) -> None:
+    """Write a row: the name, a short text at its right, then lines of facts, with a curve if there is one."""
+    name, side = head
+    line = option.fontMetrics.height() + 2
+    bold = QFont(option.font)
+    bold.setBold(True)
+    side_width = min(option.fontMetrics.horizontalAdvance(side.text), position.width() // 2)
+    name_area = QRect(position.left(), position.top(), position.width() - side_width - theme.GAP, line)
+    write_line(painter, bold, name_area, *name)
+    write_line(painter, option.font, QRect(position.right() - side_width, position.top(), side_width + 1, line), *side)
+    width = facts_width(position, curve, curve_width)
+    for number, fact in enumerate(facts, 1):
+        write_line(painter, option.font, QRect(position.left(), position.top() + number * line, width, line), *fact)
+    curve_area = QRectF(position.right() - curve_width, position.top() + line + 3, curve_width, len(facts) * line - 6)
+    paint_curve(painter, curve_area, curve, 1.4)
+
+
+def facts_width(position: QRect, curve: Sequence[float], curve_width: int) -> int:
+    """Return the width of a row's facts beside its curve."""
+    return position.width() - (curve_width + theme.GAP if len(curve) > 1 else 0)
+
+
+def source_of(model: Any, kind: type[Model]) -> Model:
+    """Return the model of a kind under a view's model: this one, or the source of its proxies."""
+    while not isinstance(model, kind):
+        model = model.sourceModel()
+    return model
+
+
+# Views.
+
+
+class PaintedRows(QListView):
+    """Rows of one height that a delegate paints, in the colours of the theme."""
+
+    def __init__(self, model: QAbstractItemModel) -> None:
+        super().__init__()
+        self.setModel(model)
+        self.setUniformItemSizes(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMouseTracking(True)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Repaint the rows in the colours of the new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.viewport().update()
+
+
+class RowView(PaintedRows):
+    """A list whose rows have a name to edit and a menu of actions.
+
+    Parameters
+    ----------
+    kind
+        What a row is, for example ``run``: object names of the view's parts begin with it.
+    role
+        Role under which the model returns the item of a row.
+    """
+
+    def __init__(self, kind: str, model: QAbstractItemModel, role: int) -> None:
+        super().__init__(model)
+        self._kind, self._role = kind, role
+        self.setObjectName(f"{kind}List")
+        self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._on_menu_requested)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave Space to the window, where it plays and stops."""
+        if event.key() == Qt.Key.Key_Space:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def current_item(self) -> Any:
+        """Return the item under the cursor, or None."""
+        return self.currentIndex().data(self._role)
+
+    def edit_current(self) -> None:
+        """Open the editor for the name under the cursor."""
+        self.edit(self.currentIndex())
+
+    def offer(self, offered: Iterable[RowAction]) -> dict[str, QAction]:
+        """Add actions to the menu of a row; their keys work while the list has the focus."""
+        return {name: self._add_action(name, text, key, do) for name, text, key, do in offered}
+
+    def _add_action(self, name: str, text: str, key: str | None, do: Callable[[Any], object]) -> QAction:
+        action = QAction(text, self)
+        action.setObjectName(f"{self._kind} {name}")
+        if key is not None:
+            action.setShortcut(QKeySequence(key))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.triggered.connect(lambda: self._with_current(do))
+        self.addAction(action)
+        return action
+
+    def _with_current(self, do: Callable[[Any], object]) -> None:
+        item = self.current_item()
+        if item is not None:
+            do(item)
+
+    def _on_menu_requested(self, position: QPoint) -> None:
+        index = self.indexAt(position)
+        if index.isValid():
+            self.setCurrentIndex(index)
+        if self.current_item() is None:
+            return
+        menu = QMenu(self)
+        menu.setObjectName(f"{self._kind}Menu")
+        menu.addActions(self.actions())
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.viewport().mapToGlobal(position))

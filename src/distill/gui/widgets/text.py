@@ -1,0 +1,78 @@
+"""How dates, durations, levels and sizes are written in the window, and how foreign text is shown as plain text."""
+
+import html
+from datetime import datetime
+
+from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
+
+
+def tr(text: str) -> str:
+    """Translate a text that belongs to no widget."""
+    return QCoreApplication.translate("Text", text)
+
+
+def format_date(written: str) -> str:
+    """Return an ISO 8601 date in the local time zone: ``27 Nov 14:05`` of this year, ``27 Nov 2024`` of another.
+
+    A date that cannot be read is empty.
+    """
+    try:
+        moment = datetime.fromisoformat(written).astimezone()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
+    pattern = "d MMM HH:mm" if moment.year == datetime.now().astimezone().year else "d MMM yyyy"
+    return QLocale().toString(QDateTime.fromSecsSinceEpoch(int(moment.timestamp())), pattern)
+
+
+def format_seconds(seconds: float) -> str:
+    """Return how long a sound is: ``0.35 s``, ``12.0 s``, ``3:07``, ``1:02:05``."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_time_left(seconds: float) -> str:
+    """Return how long something still takes: ``40 s``, ``12 min``, ``1 h 05 min``."""
+    if seconds < 60:
+        return tr("{0} s").format(round(seconds))
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return tr("{0} min").format(minutes)
+    return tr("{0} h {1:02} min").format(*divmod(minutes, 60))
+
+
+def format_level(decibels: float) -> str:
+    """Return a level in decibels with one decimal, a real minus sign, and no minus zero."""
+    return f"{round(decibels, 1) + 0.0:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def format_bytes(count: int) -> str:
+    """Return the size of a file: ``840 bytes``, ``12 kB``, ``3.4 MB``."""
+    return QLocale().formattedDataSize(count, 1 if count >= 1_000_000 else 0, QLocale.DataSizeFormat.DataSizeSIFormat)
+
+
+def count_of(number: int, one: str, many: str) -> str:
+    """Return ``one`` for 1, otherwise ``many`` with the number in place of ``{0}``; both are already translated."""
+    return one if number == 1 else many.format(number)
+
+
+def plain_tip(*lines: str) -> str:
+    """Return a tooltip with these lines, exactly as they are: names of files and runs must not act as markup.
+
+    Qt guesses from a tooltip's text whether it is rich text.  Escaped text in an explicit element is never misread.
+    """
+    return (
+        "<p style='white-space:pre-wrap'>"
+        + "<br>".join(html.escape(line, quote=False) for line in lines if line)
+        + "</p>"
+    )
+
+
+def rich_tip(title: str, *paragraphs: str) -> str:
+    """Return a tooltip with a bold title and paragraphs, all of them escaped; empty ones are dropped."""
+    head = f"<p><b>{html.escape(title, quote=False)}</b></p>" if title else ""
+    return head + "".join(f"<p>{html.escape(text, quote=False)}</p>" for text in paragraphs if text)

@@ -1,0 +1,146 @@
+"""The frame of the window: what the first frame on the screen shows, with places for the other panels."""
+
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from distill.gui.player.toolbar import PlayerToolbar
+from distill.gui.sounds.panel import SoundsPanel
+from distill.gui.training.controls import TrainingControls
+from distill.gui.widgets import theme
+from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.window.pages import TRAINING, Pages, replace_page
+from distill.settings import WindowSettings
+
+#: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels.
+SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
+
+#: Number of the tab with the runs, and of the column with the plots.
+RUNS_TAB, PLOTS_COLUMN = 1, 2
+
+
+class Frame(QWidget):
+    """Holds the list of sounds, the controls, the player and the notices, and places the panels that come later.
+
+    Parameters
+    ----------
+    parent
+        The window.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.thumbnails = Thumbnails(parent)
+        self.browser, self.controls = SoundsPanel(self.thumbnails), TrainingControls()
+        self.transport, self.notices = PlayerToolbar(), NoticeBar()
+        self.tabs = self._make_tabs()
+        self.center = QStackedWidget()
+        self.center.addWidget(Panel(""))
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self.controls)
+        column.addWidget(self.center, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(theme.GAP)
+        self.splitter.setChildrenCollapsible(False)
+        for number, widget in enumerate((self.tabs, middle, Panel(""))):
+            self.put_column(number, widget)
+        self.splitter.setSizes(list(COLUMNS))
+        self.pages = Pages(self.splitter, Panel(""))
+        self._drop_hint = QLabel(self)
+        self._drop_hint.setObjectName("dropHint")
+        self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop_hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._drop_hint.hide()
+        self.status, self._status_text = QLabel(), ""
+        self.status.setObjectName("trainingStatus")
+        self.status.setAccessibleName(self.tr("State of the training"))
+        self.status.hide()
+        self.pages.page_changed.connect(lambda _page: self._show_status())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
+        layout.setSpacing(theme.GAP)
+        top = QHBoxLayout()
+        top.setSpacing(theme.GAP)
+        top.addWidget(self.pages.switch, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self.status)
+        top.addWidget(self.notices, 1)  # in a row that exists anyway: nothing moves when a notice comes
+        layout.addLayout(top)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.transport)
+
+    def show_drop_hint(self, text: str) -> None:
+        """Highlight where dragged files would go; an empty text removes the highlight."""
+        self._drop_hint.setVisible(bool(text))
+        if text:
+            target = self.tabs if self.pages.currentIndex() == TRAINING else self.pages
+            self._drop_hint.setGeometry(QRect(target.mapTo(self, QPoint(0, 0)), target.size()))
+            self._drop_hint.setText(text)
+            self._drop_hint.raise_()
+
+    def show_status(self, text: str) -> None:
+        """Show the state of a running training on the pages that have no training controls."""
+        self._status_text = text
+        self._show_status()
+
+    def _show_status(self) -> None:
+        is_shown = bool(self._status_text) and self.pages.currentIndex() != TRAINING
+        self.status.setText(self._status_text if is_shown else "")
+        self.status.setVisible(is_shown)
+
+    def put_column(self, number: int, widget: QWidget) -> None:
+        """Put a widget into a column, in place of the one that is there."""
+        widget.setMinimumWidth(SMALLEST_COLUMNS[number])
+        if number < self.splitter.count():
+            if (before := self.splitter.replaceWidget(number, widget)) is not None:
+                before.deleteLater()
+        else:
+            self.splitter.addWidget(widget)
+        self.splitter.setStretchFactor(number, COLUMNS[number])
+
+    def put_center(self, widget: QWidget) -> None:
+        """Put a widget into the middle of the training page, in place of the first one that is there."""
+        replace_page(self.center, 0, widget)
+
+    def put_tab(self, number: int, widget: QWidget) -> None:
+        """Put a widget into a tab at the left, in place of the one that is there."""
+        tabs = self.tabs
+        current, before = tabs.currentIndex(), tabs.widget(number)
+        text, tip = tabs.tabText(number), tabs.tabToolTip(number)
+        tabs.removeTab(number)
+        if before is not None:
+            before.deleteLater()
+        tabs.insertTab(number, widget, text)
+        tabs.setTabToolTip(number, tip)
+        tabs.setCurrentIndex(current)
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Set up what is there before the other panels."""
+        if len(settings.columns) == len(COLUMNS):
+            self.splitter.setSizes(settings.columns)
+        self.tabs.setCurrentIndex(min(max(settings.side_tab, 0), self.tabs.count() - 1))
+        self.pages.show_page(settings.page)
+        self.transport.show_volume(settings.volume)
+        self.transport.show_can_play(False)
+        if settings.sounds:
+            self.browser.show_scanning()
+
+    def save(self, settings: WindowSettings) -> None:
+        """Write into ``settings`` what `restore` should find."""
+        settings.columns = self.splitter.sizes()
+        settings.side_tab, settings.page = self.tabs.currentIndex(), self.pages.currentIndex()
+
+    def _make_tabs(self) -> QTabWidget:
+        tabs = QTabWidget()
+        tabs.setObjectName("sideTabs")
+        tabs.tabBar().setAccessibleName(self.tr("Sounds and runs"))
+        tabs.setDocumentMode(True)
+        tabs.addTab(self.browser, self.tr("Sounds"))
+        tabs.addTab(Panel(""), self.tr("Runs"))
+        tabs.setTabToolTip(0, self.tr("The sounds to train on."))
+        tabs.setTabToolTip(1, self.tr("All earlier runs: view one again, or resume it."))
+        self.browser.title.hide()  # the tab has the same text
+        return tabs

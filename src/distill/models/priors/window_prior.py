@@ -1,0 +1,319 @@
+"""The prior of a corpus: how long its sounds are, what their windows are like, and what follows what.
+
+A sound is described by windows that overlap by half, each by the point that its family gives it (the latents of a
+VAE, the grid vectors of a VQ-VAE).  The flow draws the point of a window under a condition: the point of the window
+before it, the length of the whole sound, and how much of the sound is left in this window.  New sounds of any length
+are drawn window by window.
+
+Points with thousands of numbers are first projected onto their principal components.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from distill.models.priors.flow import STEPS, FlowPrior
+
+#: Numbers of a condition beside the previous point: whether there is one, the length, and two for what is left.
+_CONDITION_EXTRA = 4
+#: Spread of the logarithm of the length that training adds: a length must not give away which file it is of.
+_LENGTH_JITTER = 0.15
+#: Share of the training rows whose previous point is hidden, so that a window can also be drawn without one.
+_PREVIOUS_DROPOUT = 0.1
+#: Share of a longer sound's weight that its first window has.
+_FIRST_SHARE = 0.5
+#: Quantiles of the lengths that are stored.
+_QUANTILES = 129
+#: Lengths in the upper half of the corpus are drawn this much lower in rank.  Each second of a long sound is heard as
+#: much as a whole short one; drawn at their own lengths, the longest files fill most of what is heard.
+_RANK_SHIFT = 0.10
+#: Shortest sound that is described, in windows.
+_SHORTEST = 0.02
+#: Most sounds of the corpus that are kept as beginnings for new sounds close to them.
+_MOST_ANCHORS = 512
+#: Freedom that is the prior as it was trained, the strength of freedom 0, and the added temperature of freedom 1.
+_TRAINED_FREEDOM, _LEAST_STRENGTH, _MOST_HEAT = 0.5, 0.3, 0.4
+
+
+@dataclass(frozen=True)
+class WindowTable:
+    """The windows of a corpus as training material of a prior.
+
+    Attributes
+    ----------
+    points
+        ``[N, K]``: latents (means of the posterior), or principal components.
+    variance
+        ``[N, K]``, variance of the posterior; None for points without one.
+    sounds
+        ``[N]``, the number of the sound that each is of; variants of a sound have its number.
+    previous
+        ``[N]``, the row of the window half a window earlier; -1 where the table does not have it.
+    total, offset
+        ``[N]``, length of the sound and start of the window, in windows.
+    """
+
+    points: Tensor
+    variance: Tensor | None
+    sounds: Tensor
+    previous: Tensor
+    total: Tensor
+    offset: Tensor
+
+    def weights(self, used: Tensor | None = None) -> Tensor:
+        """Return how likely each row is drawn ``[N]``, double precision, on the CPU: each sound is as likely.
+
+        ``used`` ``[N]`` says which rows there are to draw.
+        """
+        sounds, first = self.sounds.cpu(), self.offset.cpu() == 0
+        there = torch.ones_like(first) if used is None else used
+        count = int(sounds.max()) + 1
+        firsts, later = (torch.bincount(sounds[kind & there], minlength=count)[sounds] for kind in (first, ~first))
+        share = torch.where(firsts == 0, 0.0, torch.where(later == 0, 1.0, _FIRST_SHARE)).double()
+        weight = torch.where(first, share / firsts.clamp_min(1), (1 - share) / later.clamp_min(1))
+        return torch.where(there, weight, 0.0)
+
+    def only(self, used: Tensor) -> "WindowTable":
+        """Return the rows that ``used`` ``[N]`` names, without what lies before them."""
+        at = used.nonzero().flatten().to(self.points.device)
+        return WindowTable(
+            points=self.points[at],
+            variance=None if self.variance is None else self.variance[at],
+            sounds=self.sounds[at],
+            previous=torch.full_like(at, -1),
+            total=self.total[at],
+            offset=self.offset[at],
+        )
+
+
+def anchor_count(sounds: int) -> int:
+    """Return how many anchors a prior of so many sounds has."""
+    return min(_MOST_ANCHORS, sounds)
+
+
+def window_count(total: float) -> int:
+    """Return how many windows, half a window apart, cover a sound of ``total`` windows."""
+    return 1 + max(0, math.ceil((total - 1.0) * 2 - 1e-6))
+
+
+class WindowPrior(nn.Module):
+    """Draws the windows of new sounds, and their lengths.
+
+    Parameters
+    ----------
+    points
+        P, numbers in a point.
+    components
+        K, principal components that the flow describes; None for the points themselves.
+    width, blocks
+        Size of the flow's network.
+    anchors
+        Number of sounds whose first windows are kept; see `anchor_count`.
+    """
+
+    origin: Tensor
+    axes: Tensor
+    lengths: Tensor
+    anchors: Tensor
+    anchor_totals: Tensor
+
+    def __init__(
+        self, points: int, components: int | None = None, width: int = 384, blocks: int = 3, anchors: int = 0
+    ) -> None:
+        super().__init__()
+        self.is_projecting = components is not None
+        dim = points if components is None else components
+        self.register_buffer("origin", torch.zeros(points if self.is_projecting else 0))
+        self.register_buffer("axes", torch.zeros(points if self.is_projecting else 0, dim))
+        self.register_buffer("lengths", torch.ones(_QUANTILES))
+        self.register_buffer("anchors", torch.zeros(anchors, dim))
+        self.register_buffer("anchor_totals", torch.ones(anchors))
+        self.flow = FlowPrior(dim, dim + _CONDITION_EXTRA, width, blocks)
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> "WindowPrior":
+        """Return a prior with the sizes and the contents of a state dict.
+
+        Raises
+        ------
+        KeyError, RuntimeError, ValueError
+            The state is not one of a prior.
+        """
+        points, dim = state["axes"].shape
+        width = state["flow.enter.weight"].shape[0]
+        blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
+        prior = cls(points or dim, dim if points else None, width, blocks, len(state["anchors"]))
+        prior.load_state_dict(dict(state))
+        return prior
+
+    @classmethod
+    def standard(cls, dim: int) -> "WindowPrior":
+        """Return the standard normal of ``dim`` numbers, for sounds of one window: for models that have no prior."""
+        prior = cls(dim, width=1, blocks=1)
+        prior.flow.fit(torch.zeros(1, dim), torch.ones(1, dim))
+        return prior
+
+    @property
+    def dim(self) -> int:
+        """K, numbers that the flow describes a window by."""
+        return self.flow.dim
+
+    @torch.no_grad()
+    def fit_projection(self, points: Tensor, weights: Tensor) -> None:
+        """Find the principal components of points ``[N, P]`` by their weights ``[N]``; N is bounded by the caller."""
+        share = (weights / weights.sum()).to(points.device, points.dtype)
+        centre = share @ points
+        self.origin.copy_(centre)
+        rows = (points - centre) * share.sqrt()[:, None]
+        eigenvalues, vectors = torch.linalg.eigh((rows @ rows.T).cpu().double())
+        count = min(self.dim, len(rows))
+        kept = vectors.flip(1)[:, :count] / eigenvalues.flip(0)[:count].clamp_min(1e-12).sqrt()
+        self.axes.zero_()
+        self.axes[:, :count] = (rows.T @ kept.to(rows)).to(self.axes)
+
+    @property
+    def point_dim(self) -> int:
+        """P, numbers in a point."""
+        return len(self.origin) if self.is_projecting else self.dim
+
+    def project(self, points: Tensor) -> Tensor:
+        """Return what the flow describes ``[B, K]`` of points ``[B, P]``."""
+        return (points - self.origin) @ self.axes if self.is_projecting else points
+
+    def restore(self, components: Tensor, missed: Tensor | None = None) -> Tensor:
+        """Return points ``[B, P]``; ``missed`` is added to them: what the components do not hold, see `missing`."""
+        if not self.is_projecting:
+            return components
+        points = components @ self.axes.T + self.origin
+        return points if missed is None else points + missed
+
+    def missing(self, points: Tensor) -> Tensor:
+        """Return what the components miss of points ``[B, P]``; zero without a projection."""
+        return points - self.restore(self.project(points))
+
+    @torch.no_grad()
+    def fit(self, table: WindowTable) -> None:
+        """Take mean, covariance, lengths and anchors from a table; the network is left as it is.
+
+        The first row of each sound must be of the sound itself, not of a variant.
+        """
+        self.flow.fit(table.points, table.variance, table.weights())
+        _, at = torch.unique(table.sounds, return_inverse=True)
+        beginnings = torch.full((int(at.max()) + 1,), len(at), dtype=torch.long, device=at.device)
+        beginnings.scatter_reduce_(0, at, torch.arange(len(at), device=at.device), "amin")
+        totals = table.total[beginnings]
+        ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
+        self.lengths.copy_(totals.double().cpu().quantile(ranks).float())
+        kept = beginnings[torch.linspace(0, len(beginnings) - 1, len(self.anchors)).round().long()]
+        self.anchors.copy_(table.points[kept])
+        self.anchor_totals.copy_(table.total[kept])
+
+    def loss(self, table: WindowTable, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the flow-matching loss of rows of a table (scalar); ``generator`` is on the CPU."""
+
+        def noise(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator).to(table.points)
+
+        def drawn(at: Tensor) -> Tensor:
+            found = table.points[at]
+            return found if table.variance is None else found + table.variance[at].sqrt() * noise(*found.shape)
+
+        rows = rows.to(table.points.device)
+        before = table.previous[rows]
+        shown = torch.rand(len(rows), generator=generator).to(table.points) >= _PREVIOUS_DROPOUT
+        has = (before >= 0) & shown
+        total = table.total[rows] * torch.exp(_LENGTH_JITTER * noise(len(rows)))
+        offset = table.offset[rows]
+        condition = self._condition(drawn(before.clamp_min(0)), has, torch.maximum(total, offset + _SHORTEST), offset)
+        return self.flow.loss(drawn(rows), condition, generator)
+
+    def _condition(self, previous: Tensor, has_previous: Tensor, total: Tensor, offset: Tensor) -> Tensor:
+        """Return conditions ``[B, K + 4]``; lengths ``[B]`` are in windows."""
+        has = has_previous.to(previous)[:, None]
+        left = (total - offset)[:, None]
+        size = total.clamp(_SHORTEST, 32.0).log()[:, None]
+        return torch.cat([self.flow.whiten(previous) * has, has, size, left.clamp(0, 1), (left - 1).clamp(0, 1)], 1)
+
+    def condition(self, previous: Tensor | None, total: Tensor, offset: float) -> Tensor:
+        """Return the condition ``[B, K + 4]`` of windows.
+
+        Parameters
+        ----------
+        previous
+            What the flow described the windows before by ``[B, K]``; None for the beginning of a sound.
+        total
+            Lengths of the sounds, in windows, ``[B]``.
+        offset
+            Start of the window in its sound, in windows.
+        """
+        before = total.new_zeros(len(total), self.dim) if previous is None else previous
+        has = torch.full_like(total, 0.0 if previous is None else 1.0)
+        return self._condition(before, has, total, torch.full_like(total, offset))
+
+    def draw(
+        self,
+        previous: Tensor | None,
+        total: Tensor,
+        offset: float,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+        steps: int = STEPS,
+    ) -> Tensor:
+        """Return new windows ``[B, K]``; parameters as in `condition` and `FlowPrior.sample`."""
+        condition = self.condition(previous, total, offset)
+        return self.flow.sample(len(total), generator, temperature, condition, steps)
+
+    def renew(
+        self,
+        components: Tensor,
+        strength: float,
+        previous: Tensor | None,
+        total: Tensor,
+        offset: float,
+        generator: torch.Generator,
+        steps: int = STEPS,
+    ) -> Tensor:
+        """Return windows ``[B, K]`` near given ones; see `condition` and `FlowPrior.renew`."""
+        condition = self.condition(previous, total, offset)
+        return self.flow.renew(components, strength, generator, condition, steps)
+
+    def draw_sounds(
+        self, count: int, generator: torch.Generator, freedom: float | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return lengths ``[count]``, in windows, and what new sounds begin near ``[count, K]``, or None.
+
+        Lengths are spread evenly over those of the corpus, in random order.  Under `_TRAINED_FREEDOM` each sound
+        begins near one of the corpus and has its length.
+        """
+        if freedom is None or freedom >= _TRAINED_FREEDOM or not len(self.anchors):
+            return self._draw_lengths(count, generator), None
+        order = [torch.randperm(len(self.anchors), generator=generator) for _ in range(-(-count // len(self.anchors)))]
+        chosen = torch.cat(order)[:count]
+        return self.anchor_totals.cpu()[chosen], self.anchors[chosen.to(self.anchors.device)]
+
+    def near(
+        self, anchors: Tensor, total: Tensor, generator: torch.Generator, temperature: float, freedom: float | None
+    ) -> Tensor:
+        """Return first windows ``[B, K]`` near anchors ``[B, K]``, the nearer the lower the freedom."""
+        share = min(1.0, (freedom or 0.0) / _TRAINED_FREEDOM)
+        strength = min(1.0, (_LEAST_STRENGTH + (1 - _LEAST_STRENGTH) * share) * min(1.0, temperature))
+        return self.renew(anchors, strength, None, total, 0.0, generator)
+
+    @staticmethod
+    def heat(temperature: float, freedom: float | None) -> float:
+        """Return the temperature of the flow: over `_TRAINED_FREEDOM` the freedom raises it."""
+        above = max(0.0, (_TRAINED_FREEDOM if freedom is None else freedom) - _TRAINED_FREEDOM)
+        return temperature * (1 + _MOST_HEAT * above / (1 - _TRAINED_FREEDOM))
+
+    def _draw_lengths(self, count: int, generator: torch.Generator) -> Tensor:
+        rank = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
+        lower = torch.where(rank < 0.5, rank, (rank - _RANK_SHIFT).clamp_min(0.5))
+        position = lower * (_QUANTILES - 1)
+        below = position.long().clamp(0, _QUANTILES - 2)
+        lengths = self.lengths.cpu()
+        drawn: Tensor = torch.lerp(lengths[below], lengths[below + 1], position - below)
+        return drawn.clamp_min(_SHORTEST)

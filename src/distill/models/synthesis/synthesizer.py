@@ -1,0 +1,285 @@
+"""The sound side of an opened model: sounds to points and back, and new sounds of any length."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from distill.errors import ModelFileError
+from distill.models.detail import DetailStore
+from distill.models.families.family import ModelFamily
+from distill.models.priors.window_prior import WindowPrior, window_count
+from distill.models.synthesis.segments import sound_of_features
+from distill.models.synthesis.windows import blend, cut_windows
+
+#: Shortest and longest sound that can be requested, seconds.
+SHORTEST_S, LONGEST_S = 0.1, 30.0
+#: Highest temperature of new sounds: beyond it a decoder gives noise.
+MOST_TEMPERATURE = 4.0
+#: Windows that are decoded at once.
+_WINDOWS_AT_ONCE = 32
+#: New sounds that are drawn at once, and frames that become sound at once.
+_SOUNDS_AT_ONCE = 64
+_FRAMES_AT_ONCE = 1600
+#: Sounds begin and end with a fade, so that no cut is heard: seconds.
+_FADE_IN_S, _FADE_OUT_S = 0.001, 0.02
+#: Share of a short sound that a fade takes at most.
+_FADE_SHARE = 0.1
+#: Decades under the loudest band below which differences of features are not heard.
+_AUDIBLE_DECADES = 4.0
+
+
+@dataclass(frozen=True)
+class Synthesizer:
+    """Makes sounds with a network and what is known of its corpus.
+
+    Attributes
+    ----------
+    network, family, device
+        The network, in eval mode, its family, and where it computes.
+    prior
+        Prior of the corpus; None where the model file has none.
+    detail
+        Detail of the corpus, or None.
+    name
+        Name of the model, for messages.
+    """
+
+    network: nn.Module
+    family: ModelFamily
+    device: torch.device
+    prior: WindowPrior | None
+    detail: DetailStore | None
+    name: str
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.family.spectrogram_config.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Samples between frames."""
+        return self.family.spectrogram_config.hop_length
+
+    @property
+    def chunk(self) -> int:
+        """Samples of a window."""
+        return round(self.family.config.chunk_duration_s * self.rate)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a window."""
+        return self.family.spectrogram_config.frames(self.chunk)
+
+    def need_prior(self, purpose: str) -> WindowPrior:
+        """Return the prior.
+
+        Raises
+        ------
+        ModelFileError
+            The model has none.
+        """
+        if self.prior is None:
+            raise no_prior(self.name, purpose)
+        return self.prior
+
+    # --- sounds to points and back -------------------------------------------------------------------------------
+
+    def windows_of(self, sound: Tensor) -> Tensor:
+        """Return the features ``[K, C, F, frames]`` of a sound ``[1, N]``, in windows half a window apart."""
+        windows = cut_windows(sound, self.hop, self.chunk, self.frames)
+        parts = [self.family.features(batch.to(self.device)) for batch in torch.split(windows, _WINDOWS_AT_ONCE)]
+        return torch.cat(parts)
+
+    def points_of(self, windows: Tensor) -> Tensor:
+        """Return the points ``[K, P]`` of windows ``[K, C, F, frames]``."""
+        parts = [
+            self.family.points(self.network, batch.to(self.device)) for batch in torch.split(windows, _WINDOWS_AT_ONCE)
+        ]
+        return torch.cat(parts)
+
+    def decoded(self, points: Tensor) -> Tensor:
+        """Return the features ``[K, C, F, frames]`` of points ``[K, P]``, on the CPU."""
+        parts = [self.family.from_points(self.network, batch) for batch in torch.split(points, _WINDOWS_AT_ONCE)]
+        return torch.cat(parts).float().cpu()
+
+    def detailed(self, features: Tensor, amount: float | None = None, source: int = -1) -> Tensor:
+        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it.
+
+        ``source`` is the training sound that they are a version of: its own detail is not used.
+        """
+        if self.detail is None:
+            return features
+        exclude = torch.tensor([source], device=features.device)
+        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
+
+    def training_sound_of(self, windows: Tensor) -> int:
+        """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
+        if self.detail is None:
+            return -1
+        owners = self.detail.owners_of(windows)
+        found = owners[owners >= 0]
+        return int(found.mode().values) if len(found) else -1
+
+    def frames_of(self, samples: int) -> int:
+        """Return the frames of a sound."""
+        return self.family.spectrogram_config.frames(samples)
+
+    def to_sound(self, features: Tensor, samples: int) -> Tensor:
+        """Return the sound ``[1, samples]`` of features ``[C, F, T]``, of which there are enough."""
+        needed = features[None, ..., : self.frames_of(samples)]
+        return sound_of_features(self.family, needed, samples)[0]
+
+    def to_sounds(self, features: list[Tensor], samples: list[int]) -> list[Tensor]:
+        """Return sounds ``[1, samples]`` of features ``[C, F, T]``; those of similar length are made together."""
+        silence = self.family.features(torch.zeros(1, 1, self.chunk))[0, ..., :1]
+        order = sorted(range(len(samples)), key=lambda number: samples[number])
+        sounds: list[Tensor] = [torch.empty(0)] * len(samples)
+        for group in _groups(order, [self.frames_of(count) for count in samples]):
+            longest = samples[group[-1]]
+            frames = self.frames_of(longest)
+            if len(group) == 1:
+                sounds[group[0]] = self.to_sound(features[group[0]], longest)
+                continue
+            batch = torch.stack([_filled(features[number], frames, self.frames_of(samples[number]), silence)
+                                 for number in group])  # fmt: skip
+            waves = self.family.to_waveform(batch, longest)
+            for number, wave in zip(group, waves, strict=True):
+                sounds[number] = wave[:, : samples[number]]
+        return sounds
+
+    def faded(self, sound: Tensor, begin: bool = True) -> Tensor:
+        """Return a sound ``[1, N]`` that begins, unless ``begin`` is off, and ends without a cut."""
+        shortest = int(_FADE_SHARE * sound.shape[-1])
+        rise, fall = (min(round(seconds * self.rate), shortest) for seconds in (_FADE_IN_S, _FADE_OUT_S))
+        sound = sound.clone()
+        if begin:
+            sound[:, :rise] *= (torch.arange(rise) + 0.5) / max(rise, 1)
+        if fall:
+            sound[:, -fall:] *= 1 - (torch.arange(fall) + 0.5) / fall
+        return sound
+
+    # --- new sounds ----------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def new_sounds(
+        self,
+        count: int,
+        seed: int,
+        seconds: float | None = None,
+        temperature: float = 1.0,
+        freedom: float | None = None,
+        detail: float | None = None,
+    ) -> Iterator[list[Tensor]]:
+        """Yield new sounds ``[1, N]``, peak 1, in batches and in order.
+
+        Parameters
+        ----------
+        count, seed
+            How many, and the start of the draw.
+        seconds
+            Length of each; None for lengths like those of the corpus.
+        temperature
+            Spread of the draw: under 1 more typical, over 1 odder.
+        freedom
+            From 0, close to the sounds of the corpus, to 1, far from them; None for the prior as it was trained.
+        detail
+            Share of the detail that is put back; None for the model's default.
+        """
+        prior = self.need_prior("make new sounds")
+        generator = torch.Generator().manual_seed(seed)
+        totals, anchors = prior.draw_sounds(count, generator, freedom)
+        if seconds is not None:
+            totals = torch.full_like(totals, seconds * self.rate / self.chunk)
+        for low in range(0, count, _SOUNDS_AT_ONCE):
+            part = slice(low, low + _SOUNDS_AT_ONCE)
+            drawn = self._draw(
+                totals[part], None if anchors is None else anchors[part], generator, temperature, freedom
+            )
+            samples = [max(1, round(float(total) * self.chunk)) for total in totals[part]]
+            features = self._features(drawn, samples, detail)
+            sounds = self.to_sounds(features, samples)
+            yield [self.faded(sound / sound.abs().max().clamp_min(1e-9)) for sound in sounds]
+
+    def _draw(
+        self,
+        totals: Tensor,
+        anchors: Tensor | None,
+        generator: torch.Generator,
+        temperature: float,
+        freedom: float | None,
+    ) -> list[Tensor]:
+        """Return what the flow describes the windows of sounds by, ``[K, dim]`` for each."""
+        prior = self.need_prior("make new sounds")
+        counts = [window_count(float(total)) for total in totals]
+        sounds: list[list[Tensor]] = [[] for _ in counts]
+        for number in range(max(counts)):
+            going = [index for index, k in enumerate(counts) if k > number]
+            previous = torch.stack([sounds[index][-1] for index in going]) if number else None
+            lengths, offset = totals[going].to(self.device), number / 2
+            if number == 0 and anchors is not None:
+                drawn = prior.near(anchors.to(self.device), lengths, generator, temperature, freedom)
+            else:
+                drawn = prior.draw(previous, lengths, offset, generator, prior.heat(temperature, freedom))
+            for index, row in zip(going, drawn, strict=True):
+                sounds[index].append(row)
+        return [torch.stack(rows) for rows in sounds]
+
+    def _features(self, drawn: list[Tensor], samples: list[int], detail: float | None) -> list[Tensor]:
+        """Return the features ``[C, F, T]`` of sounds whose windows were drawn."""
+        prior = self.need_prior("make new sounds")
+        windows = torch.split(self.decoded(prior.restore(torch.cat(drawn))), [len(rows) for rows in drawn])
+        return [
+            self.detailed(blend(rows, self.frames_of(count)), detail)
+            for rows, count in zip(windows, samples, strict=True)
+        ]
+
+
+def no_prior(name: str, purpose: str) -> ModelFileError:
+    """Return the error for a model file that has no prior."""
+    return ModelFileError(
+        f"The model {name!r} has no prior of its sounds, so it cannot {purpose}; it can reconstruct. "
+        "Train it again with this version of Distill."
+    )
+
+
+def audible_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean difference in decibels of features ``[..., C, F, T]``, over all but the leading dimensions.
+
+    The first channel, the magnitude, is compared, down to what is heard beside the loudest band of the first.
+    """
+    a, b = first[..., 0, :, :], second[..., 0, :, :]
+    floor = a.amax((-2, -1), keepdim=True) - _AUDIBLE_DECADES
+    return 20 * (torch.maximum(a, floor) - torch.maximum(b, floor)).abs().mean((-2, -1))
+
+
+def _groups(order: list[int], frames: list[int]) -> Iterator[list[int]]:
+    """Yield runs of an order by length, each of at most `_FRAMES_AT_ONCE` frames when filled to its longest."""
+    group: list[int] = []
+    for number in order:
+        if group and (len(group) + 1) * frames[number] > _FRAMES_AT_ONCE:
+            yield group
+            group = []
+        group.append(number)
+    if group:
+        yield group
+
+
+def _filled(features: Tensor, frames: int, used: int, silence: Tensor) -> Tensor:
+    """Return features ``[C, F, frames]``: the first ``used`` frames, then silence."""
+    return torch.cat([features[..., :used], silence.expand(-1, -1, frames - used)], -1)
+
+
+def check_number(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number that is out of its range.
+
+    Raises
+    ------
+    ValueError
+        It is.
+    """
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")

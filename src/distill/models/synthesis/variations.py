@@ -1,0 +1,227 @@
+"""Variations of a sound, and morphs between two."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from distill.models.priors.window_prior import WindowPrior
+from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number
+from distill.models.synthesis.windows import blend, half_step
+
+#: Noise levels at which the distance from the source is measured, draws at each, and windows that are measured.
+_LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+_TRIALS, _MEASURED_WINDOWS = 3, 4
+#: Points of a morph at which distances are measured, and rounds in which its steps are evened out.
+_MORPH_POINTS, _MORPH_ROUNDS = 33, 4
+#: Most sounds of one call.
+MOST_VARIATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A sound that goes in: at full scale ``[1, N]``, its peak, and its windows."""
+
+    sound: Tensor
+    peak: float
+    windows: Tensor
+    points: Tensor
+
+    @property
+    def samples(self) -> int:
+        """N, its length."""
+        return self.sound.shape[-1]
+
+
+def checked_sound(waveform: Tensor) -> tuple[Tensor, float]:
+    """Return a sound ``[1, N]`` at full scale and its peak.
+
+    Raises
+    ------
+    ValueError
+        It is not one mono sound, has samples that are not numbers, or is silent.
+    """
+    sound = waveform.detach().to("cpu", torch.float32)
+    if sound.ndim not in (1, 2, 3) or sound.numel() != sound.shape[-1] or not sound.numel():
+        raise ValueError(f"waveform must be one mono sound [1, N], not {list(waveform.shape)}.")
+    peak = float(sound.abs().max())
+    if not math.isfinite(peak):
+        raise ValueError("The sound contains samples that are not numbers.")
+    if peak == 0.0:
+        raise ValueError("The sound is silent, so there is nothing to start from. Choose another sound.")
+    return sound.reshape(1, -1) / peak, peak
+
+
+def _source(synth: Synthesizer, waveform: Tensor) -> Source:
+    sound, peak = checked_sound(waveform)
+    windows = synth.windows_of(sound)
+    return Source(sound, peak, windows.float().cpu(), synth.points_of(windows))
+
+
+def _finished(
+    synth: Synthesizer, windows: Tensor, samples: int, peak: float, detail: float | None = None, owner: int = -1
+) -> Tensor:
+    """Return the sound ``[1, N]`` of decoded windows ``[K, C, F, frames]``, with a given peak; see `detailed`."""
+    features = synth.detailed(blend(windows, synth.frames_of(samples)), detail, owner)
+    sound = synth.to_sound(features, samples)
+    return sound * (peak / sound.abs().max().clamp_min(1e-9))
+
+
+# --- variations ----------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def vary(
+    synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed: int, detail: float | None = None
+) -> list[Tensor]:
+    """Return ``count`` variations ``[1, N]`` of a sound, as long and as loud as it is.
+
+    Noise is mixed into what the prior describes the sound by, and flows out again.  How much is chosen by
+    measurement, so that the distance from the model's own copy grows evenly with the strength.
+
+    Parameters
+    ----------
+    waveform
+        The sound, mono.
+    count, seed
+        How many, and the start of the draw.
+    strength
+        0 for the model's own copy, 1 for sounds that have nothing to do with it.
+    detail
+        Share of the detail that is put back; None for the model's default.
+
+    Raises
+    ------
+    ValueError
+        A number is out of range, or the sound cannot be used.
+    ModelFileError
+        The model has no prior.
+    """
+    if not 1 <= count <= MOST_VARIATIONS:
+        raise ValueError(f"count must be a number from 1 to {MOST_VARIATIONS}, not {count!r}.")
+    check_number("strength", strength, 0.0, 1.0)
+    prior = synth.need_prior("vary a sound")
+    source = _source(synth, waveform)
+    generator = torch.Generator().manual_seed(seed)
+    owner = synth.training_sound_of(synth.decoded(source.points))
+    noise = _noise_level(synth, prior, source, strength, seed)
+    varied = []
+    for _ in range(count):
+        points = _renewed(synth, prior, source, noise, int(torch.randint(2**31, (1,), generator=generator)))
+        varied.append(_finished(synth, synth.decoded(points), source.samples, source.peak, detail, owner))
+    return varied
+
+
+def _renewed(synth: Synthesizer, prior: WindowPrior, source: Source, noise: float, seed: int) -> Tensor:
+    """Return the points ``[K, P]`` of a sound with a share of noise that flowed out again; each window has the same."""
+    if noise == 0.0:
+        return source.points
+    total = torch.full((1,), source.samples / synth.chunk, device=synth.device)
+    previous: Tensor | None = None
+    renewed = []
+    for number, components in enumerate(prior.project(source.points)):
+        generator = torch.Generator().manual_seed(seed)
+        previous = prior.renew(components[None], noise, previous, total, number / 2, generator)
+        renewed.append(previous)
+    missed = (1 - noise) * prior.missing(source.points)
+    return prior.restore(torch.cat(renewed), missed)
+
+
+def _noise_level(synth: Synthesizer, prior: WindowPrior, source: Source, strength: float, seed: int) -> float:
+    """Return the share of noise at which the distance from the copy is ``strength`` of that of an unrelated sound."""
+    if strength in (0.0, 1.0):
+        return strength
+    at = torch.linspace(0, len(source.points) - 1, min(_MEASURED_WINDOWS, len(source.points))).round().long()
+    points = source.points[at].repeat(_TRIALS, 1)
+    before = prior.project(source.points[(at - 1).clamp_min(0)]).repeat(_TRIALS, 1)
+    components, missed = prior.project(points), prior.missing(points)
+    total = torch.full((len(points),), source.samples / synth.chunk, device=synth.device)
+    copy = synth.decoded(points)
+    distances = [0.0]
+    for level in _LEVELS[1:]:
+        generator = torch.Generator().manual_seed(seed)
+        offset = float(at.float().mean()) / 2
+        found = prior.renew(components, level, before if int(at[0]) else None, total, offset, generator)
+        decoded = synth.decoded(prior.restore(found, (1 - level) * missed))
+        distances.append(max(distances[-1], float(audible_difference(copy, decoded).mean())))
+    return _inverse(distances, list(_LEVELS), strength * distances[-1])
+
+
+def _inverse(values: list[float], positions: list[float], wanted: float) -> float:
+    """Return where a rising line through ``values`` at ``positions`` reaches a value."""
+    for number in range(1, len(values)):
+        if values[number] >= wanted:
+            step = values[number] - values[number - 1]
+            share = 0.0 if step <= 0 else (wanted - values[number - 1]) / step
+            return positions[number - 1] + share * (positions[number] - positions[number - 1])
+    return positions[-1]
+
+
+# --- morphs --------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail: float | None = None) -> list[Tensor]:
+    """Return ``steps`` sounds ``[1, N_i]`` on the way from the model's copy of one sound to that of another.
+
+    The way is a straight line between their points; the steps are placed so that neighbours differ equally much.
+    Length and level change evenly.
+
+    Raises
+    ------
+    ValueError
+        ``steps`` is out of range, or a sound cannot be used.
+    """
+    if not 2 <= steps <= MOST_VARIATIONS:
+        raise ValueError(f"steps must be a number from 2 to {MOST_VARIATIONS}, not {steps!r}.")
+    ends = [_source(synth, waveform) for waveform in (first, second)]
+    longest = max(len(end.points) for end in ends)
+    silence = torch.zeros(1, longest * synth.chunk)
+    one, other = (_lengthened(synth, end, longest, silence) for end in ends)
+
+    def decoded(share: float) -> Tensor:
+        return synth.decoded(torch.lerp(one, other, share))
+
+    shares = _even_shares(decoded, steps)
+    sounds = []
+    for share in shares:
+        samples = round(ends[0].samples + share * (ends[1].samples - ends[0].samples))
+        peak = ends[0].peak ** (1 - share) * ends[1].peak ** share
+        sound = _finished(synth, decoded(share), samples, peak, detail)
+        sounds.append(sound if share in (0.0, 1.0) else synth.faded(sound))
+    return sounds
+
+
+def _lengthened(synth: Synthesizer, source: Source, count: int, silence: Tensor) -> Tensor:
+    """Return the points ``[count, P]`` of a sound that is followed by silence."""
+    if len(source.points) == count:
+        return source.points
+    length = (count - 1) * half_step(synth.frames) * synth.hop + synth.chunk
+    longer = torch.cat([source.sound, silence], 1)[:, :length]
+    return synth.points_of(synth.windows_of(longer))[:count]
+
+
+def _even_shares(decoded: Callable[[float], Tensor], steps: int) -> list[float]:
+    """Return ``steps`` shares of the way, from 0 to 1, whose decoded features differ equally from one to the next."""
+    grid = torch.linspace(0, 1, max(_MORPH_POINTS, steps)).tolist()
+    known = [decoded(share) for share in grid]
+    gaps = [float(audible_difference(a, b).mean()) for a, b in pairwise(known)]
+    walked = [0.0]
+    for gap in gaps:
+        walked.append(walked[-1] + gap)
+    shares = [_inverse(walked, grid, walked[-1] * number / (steps - 1)) for number in range(steps)]
+    shares[0], shares[-1] = 0.0, 1.0
+    for _ in range(_MORPH_ROUNDS):  # the sum of small steps is not the length of a large one: measure those
+        points = [decoded(share) for share in shares]
+        gaps = [float(audible_difference(a, b).mean()) for a, b in pairwise(points)]
+        if sum(gaps) <= 0:
+            break
+        walked = [0.0]
+        for gap in gaps:
+            walked.append(walked[-1] + gap)
+        inner = [_inverse(walked, shares, walked[-1] * number / (steps - 1)) for number in range(1, steps - 1)]
+        shares = [0.0, *inner, 1.0]
+    return shares

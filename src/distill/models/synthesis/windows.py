@@ -1,0 +1,84 @@
+"""Windows that overlap by half, faded into each other as features.
+
+A model describes a chunk of a second or so.  Chunks that are turned into sound one by one and put together have
+seams, and fading them into each other does not help: their phases are invented for each chunk anew, so that two of
+them cancel each other out here and there.  Features have no such phases, so that their fades leave no trace.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def half_step(frames: int) -> int:
+    """Return the distance in frames of windows of ``frames`` frames that overlap by half."""
+    return max(1, frames // 2)
+
+
+def window_starts(total: int, frames: int) -> list[int]:
+    """Return the first frames of the windows that cover ``total`` frames, half a window apart."""
+    step = half_step(frames)
+    return list(range(0, max(1, total - frames + step), step))
+
+
+def fade_weights(frames: int, overlap: int) -> Tensor:
+    """Return weights ``[frames]`` that rise and fall as a squared sine over ``overlap`` frames, never to zero."""
+    ramp = torch.sin((torch.arange(overlap) + 0.5) / overlap * (math.pi / 2)).square()
+    weight = torch.ones(frames)
+    weight[:overlap] = ramp
+    weight[frames - overlap :] = torch.minimum(weight[frames - overlap :], ramp.flip(0))
+    return weight
+
+
+class WindowBlend:
+    """Sums windows into the features of a sound.
+
+    Parameters
+    ----------
+    count
+        Number of windows.
+    frames
+        Frames of a window.
+    """
+
+    def __init__(self, count: int, frames: int) -> None:
+        self._count, self._frames, self._step = count, frames, half_step(frames)
+        self._length = (count - 1) * self._step + frames
+        self._weight = fade_weights(frames, frames - self._step)
+        self._summed: Tensor | None = None
+        self._weights = torch.zeros(self._length)
+
+    def add(self, number: int, features: Tensor) -> None:
+        """Add window ``number``, ``[C, F, frames]``."""
+        if self._summed is None:
+            self._summed = features.new_zeros(*features.shape[:-1], self._length)
+        fade = self._weight.clone()
+        if number == 0:
+            fade[: self._frames // 2] = 1.0  # nothing lies before the first window, nor behind the last one
+        if number == self._count - 1:
+            fade[self._frames // 2 :] = 1.0
+        start = number * self._step
+        self._summed[..., start : start + self._frames] += fade * features
+        self._weights[start : start + self._frames] += fade
+
+    def features(self, total: int) -> Tensor:
+        """Return the first ``total`` frames ``[C, F, total]`` of the sound; all windows must have been added."""
+        assert self._summed is not None
+        return (self._summed / self._weights)[..., :total]
+
+
+def blend(windows: Tensor, total: int) -> Tensor:
+    """Return the features ``[C, F, total]`` of a sound from its windows ``[K, C, F, frames]``, half a window apart."""
+    blended = WindowBlend(len(windows), windows.shape[-1])
+    for number, features in enumerate(windows):
+        blended.add(number, features)
+    return blended.features(total)
+
+
+def cut_windows(sound: Tensor, hop: int, chunk: int, frames: int) -> Tensor:
+    """Return the windows ``[K, 1, chunk]`` of a sound ``[1, N]``, half a window apart, the last one padded."""
+    total = 1 + sound.shape[-1] // hop
+    starts = window_starts(total, frames)
+    padded = torch.nn.functional.pad(sound, (0, max(0, starts[-1] * hop + chunk - sound.shape[-1])))
+    return torch.stack([padded[:, start * hop : start * hop + chunk] for start in starts])

@@ -1,0 +1,229 @@
+"""Trains a model's prior beside its network, on the points that the training batches have anyway.
+
+A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
+network the prior takes some steps on draws from the table, in which each file counts the same, however long it is.  A
+run that is ended at any moment therefore has a prior that fits its network.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from distill.models.priors.window_prior import WindowPrior, WindowTable
+from distill.training.dataset import FeatureDataset
+from distill.training.steps.step import update_unless
+
+#: Latents that are drawn for a step of the prior.
+BATCH = 256
+#: Highest learning rate (it follows the schedule of the network's), weight decay and longest gradient.
+LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 1.5e-3, 1e-2, 1.0
+#: Memory of the mean of the weights that sounds are drawn with, in steps; it warms up.
+MEAN_DECAY = 0.999
+#: Most chunks whose latents are kept.
+MOST_CHUNKS = 16_384
+
+
+class LatentTable:
+    """What the prior learns from: the points of the items of a training set, and how they lie in their sounds.
+
+    Parameters
+    ----------
+    dataset
+        The training set.
+    dim
+        K, numbers that the prior describes an item by.
+    device
+        Where the points are kept.
+    """
+
+    def __init__(self, dataset: FeatureDataset, dim: int, device: torch.device | str = "cpu") -> None:
+        owner, previous = torch.from_numpy(dataset.owner), torch.from_numpy(dataset.previous)
+        kept = spread_by_file(owner, MOST_CHUNKS)
+        self._slot = torch.full((len(owner),), -1)
+        self._slot[kept] = torch.arange(len(kept))
+        before = previous[kept]
+        self._owner = owner[kept]
+        self._previous = torch.where(before >= 0, self._slot[before.clamp_min(0)], -1).to(device)
+        self._total = torch.from_numpy(dataset.total)[kept].float().to(device)
+        self._offset = torch.from_numpy(dataset.offset)[kept].float().to(device)
+        self.mean = torch.zeros(len(kept), dim, device=device)
+        self.variance = torch.ones(len(kept), dim, device=device)
+        self.known = torch.zeros(len(kept), dtype=torch.bool, device=device)
+        self._weight: Tensor | None = None
+
+    @property
+    def windows(self) -> WindowTable:
+        """All entries; a window before that is not known yet does not count as one."""
+        before = self._previous
+        there = (before >= 0) & self.known[before.clamp_min(0)]
+        return WindowTable(
+            points=self.mean,
+            variance=self.variance,
+            sounds=self._owner.to(self.mean.device),
+            previous=torch.where(there, before, -1),
+            total=self._total,
+            offset=self._offset,
+        )
+
+    def put(self, items: Tensor, mean: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
+        """Keep the latents ``[B, D]`` of items, unless the step was skipped or they are not numbers."""
+        slots = self._slot[items]
+        kept = slots >= 0
+        slots, where = slots[kept].to(self.mean.device), kept.to(mean.device)
+        mean, spread = mean[where], torch.zeros_like(mean[where]) if variance is None else variance[where]
+        good = (torch.isfinite(mean).all(1) & torch.isfinite(spread).all(1) & ~skipped)[:, None]
+        # Without a wait for the device: what is not good writes what is there already.
+        self.mean[slots] = torch.where(good, mean.float(), self.mean[slots])
+        self.variance[slots] = torch.where(good, spread.float(), self.variance[slots])
+        self.known[slots] |= good[:, 0]
+
+    def fit(self, prior: WindowPrior) -> None:
+        """Give a prior what is known of the corpus, and go by it in the draws that follow."""
+        known = self.known.cpu()
+        self._weight = self.windows.weights(known)
+        if bool(known.any()):
+            prior.fit(self.windows.only(known))
+
+    def draw(self, count: int) -> Tensor:
+        """Return which entries a step of the prior learns from, ``[count]``; from torch's generator."""
+        assert self._weight is not None
+        return torch.multinomial(self._weight, count, replacement=True)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the latents and how they are drawn."""
+        weight = torch.zeros(0, dtype=torch.double) if self._weight is None else self._weight
+        return {"mean": self.mean, "variance": self.variance, "known": self.known, "weight": weight}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up `state_dict`'s result.
+
+        Raises
+        ------
+        KeyError, RuntimeError, AttributeError
+            It is of another table.
+        """
+        for name in ("mean", "variance", "known"):
+            own = getattr(self, name)
+            if state[name].shape != own.shape:
+                raise RuntimeError("the latents are those of other sounds")
+            own.copy_(state[name])
+        self._weight = state["weight"].cpu().clone() if len(state["weight"]) else None
+
+
+def spread_by_file(owner: Tensor, most: int) -> Tensor:
+    """Return up to ``most`` item numbers, ascending: all of the short files, and the same number of each long one."""
+    counts = torch.bincount(owner)
+    share = most
+    if len(owner) > most:
+        low, high = 1, int(counts.max())
+        while low < high:  # the largest share for which all fits
+            middle = (low + high + 1) // 2
+            fits = int(counts.clamp_max(middle).sum()) <= most
+            low, high = (middle, high) if fits else (low, middle - 1)
+        share = low
+    order = torch.argsort(owner, stable=True)
+    picked = [
+        part[torch.linspace(0, len(part) - 1, min(len(part), share)).round().long()]
+        for part in torch.split(order, counts.tolist())
+        if len(part)
+    ]
+    return torch.cat(picked).sort().values
+
+
+class PriorTraining:
+    """A prior, its optimizer, and the table that it learns from.
+
+    Parameters
+    ----------
+    prior
+        The prior, not trained yet.
+    table
+        What it learns from.
+    steps
+        Steps of the prior for each one of the network.
+    device
+        Where it computes.
+    """
+
+    def __init__(self, prior: WindowPrior, table: LatentTable, steps: int, device: torch.device) -> None:
+        self.table, self.steps = table, steps
+        self.prior = prior.to(device)
+        self.averaged = copy.deepcopy(self.prior).requires_grad_(False).eval()
+        self._averaged_over = 0
+        self._trained: list[Tensor] = list(self.prior.parameters())
+        self.optimizer = AdamW(self._trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+
+    def put(self, items: Tensor, points: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
+        """Take the points ``[B, P]`` of items of the training set; see `LatentTable.put`."""
+        self.table.put(items, self.prior.project(points.float()), variance, skipped)
+
+    def fit_projection(self, points: Tensor, weights: Tensor) -> None:
+        """Find the components of points; see `WindowPrior.fit_projection`."""
+        for prior in (self.prior, self.averaged):
+            prior.fit_projection(points, weights)
+
+    def fit(self) -> None:
+        """Bring the Gaussian of the prior up to date with the table."""
+        self.table.fit(self.prior)
+        for mine, theirs in zip(self.averaged.buffers(), self.prior.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    def step(self, rate: float, autocast: Callable[[], Any]) -> Tensor:
+        """Take the steps that go with one of the network; return their mean loss.
+
+        Parameters
+        ----------
+        rate
+            Share of the highest learning rate.
+        autocast
+            Returns the context of a forward pass.
+        """
+        if not self.steps:
+            return torch.zeros(())
+        for group in self.optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * rate
+        losses = [self._step(autocast) for _ in range(self.steps)]
+        return torch.stack(losses).mean()
+
+    def _step(self, autocast: Callable[[], Any]) -> Tensor:
+        rows = self.table.draw(BATCH)
+        with autocast():
+            loss = self.prior.loss(self.table.windows, rows)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
+        skipped = ~(torch.isfinite(loss.detach()) & torch.isfinite(norm))
+        update_unless(self.optimizer, skipped)
+        self._averaged_over += 1
+        decay = min(MEAN_DECAY, self._averaged_over / (self._averaged_over + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), self._trained, 1 - decay)
+        return loss.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that goes on with the training."""
+        return {
+            "prior": self.prior.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "averaged_over": self._averaged_over,
+            "optimizer": self.optimizer.state_dict(),
+            "table": self.table.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up `state_dict`'s result.
+
+        Raises
+        ------
+        KeyError, RuntimeError, TypeError, ValueError, AttributeError
+            It does not fit.
+        """
+        self.table.load_state_dict(state["table"])
+        self.prior.load_state_dict(state["prior"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._averaged_over = int(state["averaged_over"])

@@ -1,0 +1,50 @@
+"""How the window writes dates, durations and names."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from PySide6.QtCore import QLocale
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QApplication
+
+from distill.gui.widgets.text import (
+    format_bytes,
+    format_date,
+    format_level,
+    format_seconds,
+    format_time_left,
+    plain_tip,
+    rich_tip,
+)
+
+
+@pytest.fixture(autouse=True)
+def _english(qapp: QApplication) -> Iterator[None]:
+    before = QLocale()
+    QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom))
+    yield
+    QLocale.setDefault(before)
+
+
+def test_dates() -> None:
+    now = datetime.now().astimezone().replace(month=11, day=7, hour=14, minute=5)
+    assert format_date(now.isoformat()) == "7 Nov 14:05"
+    assert format_date(now.replace(year=2020).isoformat()) == "7 Nov 2020"
+    for bad in ("", "yesterday", "9999-99-99", 5, None):
+        assert format_date(bad) == ""  # type: ignore[arg-type]
+
+
+def test_durations_and_sizes() -> None:
+    assert [format_seconds(s) for s in (0.351, 12.04, 187, 3725)] == ["0.35 s", "12.0 s", "3:07", "1:02:05"]
+    assert [format_time_left(s) for s in (41.4, 90, 3900)] == ["41 s", "2 min", "1 h 05 min"]
+    assert [format_level(v) for v in (-0.01, -12.34)] == ["0.0", "−12.3"]
+    assert [format_bytes(n) for n in (840, 12_000, 3_400_000)] == ["840 bytes", "12 kB", "3.4 MB"]
+
+
+@pytest.mark.parametrize("name", ["<b>kick</b>.wav", "a & b.wav", "x<img src=y>.wav", "plain.wav"])
+def test_names_in_tooltips_are_shown_as_they_are(name: str) -> None:
+    for tip in (plain_tip(name, "second line"), rich_tip(name, "a paragraph")):
+        document = QTextDocument()
+        document.setHtml(tip)
+        assert name in document.toPlainText()
