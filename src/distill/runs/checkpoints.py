@@ -60,9 +60,9 @@ def _read_sidecar(path: Path) -> dict[str, Any] | None:
     try:
         facts = read_json(sidecar_of(path))
         epoch, losses = facts["epoch"], (facts["train_loss"], facts["val_loss"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
-    numbers = all(v is None or (isinstance(v, (int, float)) and math.isfinite(v)) for v in losses)
+    numbers = all(v is None or (isinstance(v, (int, float)) and abs(v) < math.inf) for v in losses)
     if not isinstance(epoch, int) or isinstance(epoch, bool) or not numbers:
         return None
     return {"epoch": epoch, "train_loss": losses[0], "val_loss": losses[1]}
