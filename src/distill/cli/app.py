@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, library
+from distill.cli import generate, library, play
 from distill.cli.options import (
     Device,
     Epochs,
@@ -50,6 +50,7 @@ app = typer.Typer(
 
 generate.register(app)
 library.register(app)
+play.register(app)
 
 
 def main(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
+from distill.models.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
@@ -321,12 +322,31 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     parts = SoundParts.of_file(data, path, ModelFileError).to(target)
     if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
         raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts)
+    sound_map = _read_map(data.get("map"), family, model, path)
+    opened = OpenModel(
+        model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
+    )
     _check_by_trial(opened, path)
     if isinstance(family.config, VQVAEConfig):
         health = data.get("codebook_health_snapshot")
         return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
+
+
+def _read_map(entry: Any, family: ModelFamily, model: nn.Module, path: Path) -> LatentMap | None:
+    """Return the map of a model file, or None where it has none.
+
+    Raises
+    ------
+    ModelFileError
+        It is damaged, or belongs to another network.
+    """
+    if entry is None:
+        return None
+    try:
+        return LatentMap.of_file(entry, family.point_dim(model))
+    except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as exc:
+        raise ModelFileError(f"{path.name} is damaged: its map is not readable. Use another model file.") from exc
 
 
 @accept_keywords(path="model_path")

@@ -89,8 +89,8 @@ def get_best_checkpoint(checkpoint_dir: Path | str) -> Path | None:
 def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:
     """Delete the checkpoints of later epochs than ``epoch``, from which a run goes on; return the deleted ones.
 
-    Nothing is deleted behind a link.  Those epochs are trained again.  Left where they are, their checkpoints would pass for the newest of the run: what
-    it writes from now on would be deleted as older, and a resume would take them up.
+    Those epochs are trained again.  Left where they are, their checkpoints would pass for the newest of the run: what
+    it writes from now on would be deleted as older, and a resume would take them up.  Nothing is deleted behind a link.
     """
     if Path(folder).is_symlink():
         return []

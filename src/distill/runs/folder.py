@@ -65,6 +65,8 @@ class RunRecord:
         Number of epochs that a run was made for which was finished with fewer; None where its settings say it.
     preview_sounds
         Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
+    preview_training
+        Numbers of those of them that the model is trained on; the others are held out.
     """
 
     config: AnyConfig
@@ -79,6 +81,7 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
     planned_epochs: int | None = None
     preview_sounds: list[Path] = field(default_factory=list)
+    preview_training: list[int] = field(default_factory=list)
 
     @property
     def epochs_asked(self) -> int:
@@ -111,6 +114,7 @@ class RunRecord:
                 notes=list(data["notes"]),
                 planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
                 preview_sounds=[Path(p) for p in data.get("preview_sounds", ())],
+                preview_training=[int(number) for number in data.get("preview_training", ())],
             )
         except RunFolderError:
             raise
@@ -141,6 +145,7 @@ class RunRecord:
                 "notes": self.notes,
                 "planned_epochs": self.planned_epochs,
                 "preview_sounds": [str(p) for p in self.preview_sounds],
+                "preview_training": self.preview_training,
             },
         )
 

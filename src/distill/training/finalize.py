@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
@@ -21,6 +22,7 @@ from distill.training.artifacts import append_history, make_previews, report_wri
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
 from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
+from distill.training.sound_map import map_entries
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +225,7 @@ def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetad
     """
     for number, path in enumerate(checkpoints, 1):
         try:
-            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _detail(run, checkpoint))
+            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _parts(run, checkpoint))
         except CheckpointError as exc:
             if number == len(checkpoints):
                 raise
@@ -231,11 +233,16 @@ def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetad
     raise CheckpointError("There is no checkpoint to make the model from.")
 
 
-def _detail(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the detail of the training sounds for the network of a checkpoint, as an entry of the model file."""
-    dataset = run.training_data.train_set
+def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return further entries of the model file, for the network of a checkpoint: detail, map and sliders."""
     network = run.family.build().to(run.device)
     network.load_state_dict(checkpoint["model_state_dict"])
+    return _detail(run, network) | map_entries(run.family, network.eval(), run.training_data)
+
+
+def _detail(run: Run, network: nn.Module) -> dict[str, Any]:
+    """Return the detail of the training sounds for a network, as an entry of the model file."""
+    dataset = run.training_data.train_set
     layout = dataset.layout
     most = max(1, MOST_BYTES // bytes_per_chunk(*dataset[0].shape))
     owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])

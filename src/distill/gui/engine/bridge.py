@@ -20,6 +20,7 @@ from distill.events import (
     Event,
     PreparationProgress,
     PreviewEvent,
+    StartPreviewEvent,
     StepMetrics,
     TrainingCompleteEvent,
     TrainingNotice,
@@ -29,6 +30,7 @@ from distill.events import (
 from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
 from distill.gui.widgets.background import lower_own_priority
 from distill.history import AnyHistory, MetricsHistory
+from distill.runs.preview_sound import BEFORE_TRAINING
 from distill.runs.stop_request import StopRequest
 
 #: How often the queue is drained.
@@ -186,6 +188,8 @@ class TrainingBridge(QObject):
             self.history_replaced.emit()
         elif isinstance(event, PreviewEvent):
             self.preview_made.emit(event)
+        elif isinstance(event, StartPreviewEvent):
+            self.preview_made.emit(PreviewEvent(BEFORE_TRAINING, event.audio_path, event.sample_rate))
         elif isinstance(event, PreparationProgress):
             self.preparation_progressed.emit(event)
         elif isinstance(event, TrainingNotice):

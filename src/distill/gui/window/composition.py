@@ -104,7 +104,7 @@ def compose(
     previewing = PreviewsPresenter(previews, notices, window)
     curves = PlotsPresenter(plots, runs.runs, playing.play, notices, window)
     codes = CodebookPresenter(source, plots.codebook, playing.play, notices, window)
-    models = ModelsPresenter(page, notices, window)
+    models = ModelsPresenter(page, playing, notices, window)
     page.add_service(generate_panel)
     making = GeneratePresenter(source, generate_panel, playing, frame.browser, notices, window)
     parts = Parts(
@@ -147,11 +147,8 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
 
 def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     """Connect the models page: finished runs, the player, generation."""
-    models, playing, runs = parts.models, parts.playing, parts.runs
+    models, runs = parts.models, parts.runs
     models.page_requested.connect(lambda: frame.pages.open_page(MODELS))
-    models.play_requested.connect(playing.play)
-    models.stop_requested.connect(playing.playback.stop)
-    playing.playback.status_changed.connect(models.show_status)
     runs.bridge.run_ended.connect(models.await_model)
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
