@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 from distill.audio import SpectrogramConfig
 from distill.errors import CheckpointError
+from distill.runs.checkpoints import drop_later_checkpoints
 from distill.training import (
     CHECKPOINT_VERSION,
     MetricsHistory,
@@ -319,6 +321,14 @@ class TestListing:
         assert [f["epoch"] for f in list_checkpoints(folder)] == [1, 3, 4, 5]
         assert len(list(folder.iterdir())) == 8  # sidecars go with them
         assert manage_checkpoints(folder) == []
+
+    @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+    def test_nothing_is_deleted_behind_a_link(self, folder: Path, tmp_path: Path) -> None:
+        link = tmp_path / "link"
+        link.symlink_to(folder)
+        before = sorted(folder.iterdir())
+        assert manage_checkpoints(link, 1) == drop_later_checkpoints(link, 0) == []
+        assert sorted(folder.iterdir()) == before
 
     def test_three_where_the_best_is_among_the_newest(self, folder: Path) -> None:
         save(folder / "checkpoint_epoch0004.pt", trio(), 4, 0.5)

@@ -290,7 +290,7 @@ def _remembered(key: str) -> ComputePlan | None:
         entry = read_json(_memory_file())[key]
         fresh = time.time() - float(entry["at"]) < _MEMORY_DAYS * 86_400
         return ComputePlan.from_dict(entry["speed"]) if fresh else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
 
 
