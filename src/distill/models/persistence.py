@@ -146,6 +146,21 @@ def save_model_v2(
     return _write(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
 
 
+@torch.no_grad()
+def _check_by_trial(opened: OpenModel, path: Path) -> None:
+    """Refuse a network that does not give numbers: finite weights may still overflow in its layers.
+
+    Raises
+    ------
+    ModelFileError
+        What it makes of a tone is not finite.
+    """
+    tone = torch.sin(torch.arange(opened.chunk_samples, device=opened.device) * 0.03)[None, None]
+    result = opened.family.reconstruct(opened.model, opened.family.features(tone))
+    if not bool(torch.isfinite(result).all()):
+        raise ModelFileError(f"{path.name} is damaged: its network gives no sound. Use another model file.")
+
+
 def _free_or_own(path: Path, metadata: ModelMetadata) -> Path:
     """Return ``path``, or the first name like it that is free or holds an earlier version of the same model."""
     slot, number = path, 2
@@ -311,6 +326,7 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     opened = OpenModel(
         model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
     )
+    _check_by_trial(opened, path)
     if isinstance(family.config, VQVAEConfig):
         health = data.get("codebook_health_snapshot")
         return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)

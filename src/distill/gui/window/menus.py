@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWid
 from distill import diagnostics
 from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.key_help import key_groups
-from distill.gui.widgets.show_in_folder import reveal
 from distill.gui.window.about import AboutDialog
 from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame

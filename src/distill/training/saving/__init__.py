@@ -1,1 +1,0 @@
-"""What is computed from a run's sounds when its model is saved."""
