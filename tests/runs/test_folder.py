@@ -13,9 +13,9 @@ import pytest
 
 from distill.audio.corpus import SkippedSound
 from distill.errors import RunFolderError
+from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import RunFolder, RunRecord, read_history
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
-from distill.training.background_writer import BackgroundWriter
 from distill.training.steps.schedule import CosineFactor
 from tests.test_files import gone_process, partial_of
 from tests.test_history import filled

@@ -25,7 +25,7 @@ from distill.training import (
     train,
 )
 from distill.training.compute_plan import ComputePlan
-from distill.training.data.split import split_by_file
+from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, prepare_sounds
 from distill.training.loop import is_overfitting_trend
 from distill.training.steps.epoch import validate
@@ -94,7 +94,8 @@ class TestWhatIsTold:
 class TestWhatIsMeasured:
     def training_data(self, done: Finished) -> tuple[MelVAEFamily, FeatureDataset, FeatureDataset]:
         family = MelVAEFamily(RUN)
-        train_sounds, val_sounds = split_by_file(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction)
+        sounds = prepare_sounds(done.sounds, SoundCache()).sounds
+        train_sounds, val_sounds = split_sounds(sounds, RUN.val_fraction, 48_000)
         return family, FeatureDataset(train_sounds, family), FeatureDataset(val_sounds, family)
 
     def test_losses_are_those_of_the_newest_checkpoint_in_eval_mode(self, done: Finished) -> None:

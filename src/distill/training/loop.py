@@ -40,6 +40,7 @@ from distill.training.artifacts import (
 )
 from distill.training.checkpoint import list_checkpoints
 from distill.training.compute_plan import computing, pick_device
+from distill.training.data.locate import locate_sounds
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
@@ -338,6 +339,7 @@ def resume_run(
     cancel_event: threading.Event | None = None,
     max_epochs: int | None = None,
     models_dir: Path | str | None = None,
+    sounds: Path | str | None = None,
 ) -> dict[str, Any]:
     """Continue a run from its newest whole checkpoint; see `train`.
 
@@ -352,18 +354,23 @@ def resume_run(
         As in `train`.
     max_epochs
         New number of epochs, or None for the run's own.
+    sounds
+        Folder in which the sounds are now, where they were moved or renamed; they are found by their content.
 
     Raises
     ------
     DistillError
-        The folder is no run, has no checkpoint that can be read, or as in `train`.
+        The folder is no run, its sounds cannot be found, has no checkpoint that can be read, or as in `train`.
     """
     folder = Path(run_dir)
     record = RunRecord.load(folder)
     checkpoint, notices = _newest_whole(folder / "checkpoints")
+    file_paths = record.file_paths
+    if checkpoint is not None or sounds is not None:
+        file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=cancel_event)
     request = RunRequest(
         config=with_epochs(record.config, max_epochs),
-        file_paths=record.file_paths,
+        file_paths=file_paths,
         output_dir=folder,
         device=_device_of(record),
         cancel_event=cancel_event or threading.Event(),

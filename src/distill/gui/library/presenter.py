@@ -200,16 +200,6 @@ class ModelsPresenter(QObject, WindowPart):
         self.import_files(models)
         return [path for path in paths if path not in models]
 
-    def refuse_drop(self, paths: Sequence[Path]) -> None:
-        """Explain where files belong that are not models."""
-        self._notices.notify(
-            TOPIC,
-            self.tr("{0} is not a Distill model. To train on sounds, drop them on the Training page.").format(
-                paths[0].name
-            ),
-            "warning",
-        )
-
     def import_files(self, paths: Sequence[Path]) -> None:
         """Copy model files into the library and show the last one; report those that cannot be used."""
         for path in paths:

@@ -10,7 +10,7 @@ import mmap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill.audio.decoding.byte_view import Segment
+from distill.audio.decoding.streams.byte_view import Segment
 
 _V1_BITRATES = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),

@@ -8,7 +8,7 @@ import mmap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distill.audio.decoding.byte_view import Segment
+from distill.audio.decoding.streams.byte_view import Segment
 
 _BEGINS, _ENDS, _CONTINUES = 0x02, 0x04, 0x01
 _MARKS = (
