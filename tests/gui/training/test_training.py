@@ -96,6 +96,7 @@ def test_a_run_from_start_to_finish(loaded: MainWindow, engine: FakeEngine, qtbo
 
 
 def test_the_curves_show_what_was_measured(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.plots.toolbar.details.setChecked(True)
     start(loaded, 3)
     await_state(qtbot, loaded, RunState.IDLE)
     plot = loaded.findChild(pg.PlotWidget, "klPlot")
