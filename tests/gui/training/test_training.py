@@ -329,6 +329,7 @@ def test_light_and_dark_reach_every_widget(loaded: MainWindow, qtbot: QtBot) -> 
 
 
 def test_a_plot_is_moved_by_keys_and_shows_all_again(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.plots.toolbar.details.setChecked(True)
     start(loaded, 3)
     await_state(qtbot, loaded, RunState.IDLE)
     plot = loaded.plots.loss.widget
