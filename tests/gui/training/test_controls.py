@@ -41,16 +41,16 @@ def first_button(window: MainWindow) -> str:
 def test_what_can_be_done_is_seen_and_the_next_step_comes_first(
     loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
 ) -> None:
-    assert first_button(loaded) == "startButton"
+    qtbot.waitUntil(lambda: first_button(loaded) == "startButton")  # once the layout has been done
     engine.step_seconds = 0.02
     start(loaded, 300)
     await_state(qtbot, loaded, RunState.TRAINING)
-    assert first_button(loaded) == "cancelButton"
+    qtbot.waitUntil(lambda: first_button(loaded) == "cancelButton")  # once the layout has been done
     assert not button(loaded, "startButton").isVisible()
     assert button(loaded, "cancelButton").property("primary")
     click(loaded, "cancelButton")
     await_state(qtbot, loaded, RunState.IDLE)
-    assert first_button(loaded) == "resumeButton"
+    qtbot.waitUntil(lambda: first_button(loaded) == "resumeButton")  # once the layout has been done
     assert button(loaded, "startButton").isVisible()
     for name in ("startButton", "resumeButton", "finishButton"):
         assert button(loaded, name).isVisible()
@@ -115,7 +115,7 @@ def test_another_folder_is_a_fresh_start(loaded: MainWindow, engine: FakeEngine,
     assert folder is not None
     loaded.open_folder(other)
     qtbot.waitUntil(lambda: loaded.runs.runs.folder is None, timeout=10_000)
-    assert first_button(loaded) == "startButton"
+    qtbot.waitUntil(lambda: first_button(loaded) == "startButton")  # once the layout has been done
     assert button(loaded, "startButton").text() == "&Start"
     assert not button(loaded, "resumeButton").isVisible()
     assert loaded.previews.grid.rowCount() == 0
@@ -139,7 +139,7 @@ def test_a_failed_run_is_not_the_next_step(loaded: MainWindow, engine: FakeEngin
     start(loaded, 2)
     qtbot.waitUntil(lambda: "Lower the learning rate" in loaded.notices.text())
     await_state(qtbot, loaded, RunState.IDLE)
-    assert first_button(loaded) == "startButton"
+    qtbot.waitUntil(lambda: first_button(loaded) == "startButton")  # once the layout has been done
     assert button(loaded, "startButton").property("primary")
 
 

@@ -96,6 +96,7 @@ def test_a_run_from_start_to_finish(loaded: MainWindow, engine: FakeEngine, qtbo
 
 
 def test_the_curves_show_what_was_measured(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.plots.toolbar.details.setChecked(True)
     start(loaded, 3)
     await_state(qtbot, loaded, RunState.IDLE)
     plot = loaded.findChild(pg.PlotWidget, "klPlot")
@@ -328,6 +329,7 @@ def test_light_and_dark_reach_every_widget(loaded: MainWindow, qtbot: QtBot) -> 
 
 
 def test_a_plot_is_moved_by_keys_and_shows_all_again(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.plots.toolbar.details.setChecked(True)
     start(loaded, 3)
     await_state(qtbot, loaded, RunState.IDLE)
     plot = loaded.plots.loss.widget

@@ -1,4 +1,4 @@
-"""What the training thread can be asked to do, and what it asks of the engine."""
+"""The jobs of the training thread, and the interface of the engine that runs them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from distill.runs.folder import RunRecord, read_history
 
 
 class Engine(Protocol):
-    """What the window asks of the engine: `distill.training.loop` fulfils it, and so does a fake in the tests."""
+    """The engine as the window uses it: `distill.training.loop`, or a fake in tests."""
 
     def train(
         self,
@@ -42,7 +42,7 @@ class Engine(Protocol):
         """Continue a run; blocks."""
 
 
-#: Returns the engine, and waits for its import where that is still under way.
+#: Returns the engine, after waiting for its import if necessary.
 EngineSource = Callable[[], Engine]
 
 
@@ -67,7 +67,7 @@ class TrainJob:
 
 @dataclass(frozen=True)
 class HistoryRead:
-    """What a run that is continued has measured so far; the bridge's own event, before those of the engine."""
+    """The history of a run before it continues; the bridge's own event, before those of the engine."""
 
     config: AnyConfig
     history: AnyHistory
@@ -75,7 +75,7 @@ class HistoryRead:
 
 @dataclass(frozen=True)
 class ResumeJob:
-    """The continuation of a run, to ``max_epochs`` where that is given."""
+    """Resumes a run, to ``max_epochs`` if given."""
 
     run_dir: Path
     models_dir: Path

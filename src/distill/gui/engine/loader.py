@@ -1,7 +1,6 @@
-"""The engine's import, which takes seconds and must not hold the first frame up.
+"""Imports the engine, which takes seconds, on a thread of its own after the first frame.
 
-torch is imported by a thread of its own once the window has been painted.  Whoever needs the engine calls the loader:
-the training thread, which may wait.  The window itself never does.
+The training thread calls the loader and may wait.  The window itself never does.
 """
 
 import ctypes
@@ -46,7 +45,7 @@ def _load_libraries() -> None:
 
 
 class EngineLoader:
-    """Imports the engine once, in a thread; calling it returns the engine and waits where it must."""
+    """Imports the engine once, in a thread; calling it returns the engine, after waiting if necessary."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -87,7 +86,7 @@ class EngineLoader:
         gc.disable()  # the import makes objects by the hundred thousand, and none of them is garbage
         try:
             self._engine = cast(Engine, importlib.import_module(ENGINE_MODULE))
-        except Exception as exc:  # border: a broken installation is told when the engine is asked for
+        except Exception as exc:  # boundary: a broken installation is reported when the engine is called
             self._error = exc
         finally:
             runtime.forget_spin_limit()

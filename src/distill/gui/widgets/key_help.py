@@ -1,7 +1,7 @@
-"""The keys of the window, as they are found in it: those of the menus, and those that panels have of their own.
+"""Collects the keys of the window: those of the menus, and those of the panels.
 
-A widget that takes keys itself says which by a method ``key_group``.  Nothing is written down twice: a shortcut that
-is changed in a menu, or a panel that gets a new key, shows in the list of keys by itself.
+A widget that handles keys itself returns them from a method ``key_group``.  So the list of keys follows the menus and
+panels by itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,9 +51,9 @@ def _is_on_keyboard(sequence: QKeySequence) -> bool:
 
 
 def help_of_actions(actions: Iterable[QAction]) -> tuple[KeyHelp, ...]:
-    """Return the keys of actions; what has none is left out.
+    """Return the keys of actions that have one.
 
-    A key may also stand in the text, behind a tab: one that is caught elsewhere.
+    A key that is handled elsewhere stands in the text of its action, behind a tab.
     """
     found = []
     for action in actions:

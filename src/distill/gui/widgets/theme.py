@@ -1,8 +1,8 @@
-"""How the window looks: two sets of colours, one style sheet, one grid.
+"""The look of the window: two sets of colours, one style sheet, one grid.
 
-Light or dark follows the system (`QStyleHints.colorScheme`).  A widget that paints by itself asks `colors()` for
-what is current and paints anew on ``QEvent.PaletteChange``.  The one accent is copper, what a still is made of; the
-three curve colours, copper, blue and plum, are told apart with any kind of colour vision.
+Light or dark follows the system (`QStyleHints.colorScheme`).  A widget that paints itself uses `colors()` and repaints
+on ``QEvent.PaletteChange``.  Copper is the accent for actions and playing, blue for selection and focus.  The three
+curve colours, copper, blue and plum, can be distinguished with any kind of colour vision.
 """
 
 import logging

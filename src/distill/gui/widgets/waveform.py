@@ -1,4 +1,4 @@
-"""Waveforms: drawing them from peaks, and getting the peaks of sound files in the background."""
+"""Draws waveforms from peaks, and computes the peaks of sound files in the background."""
 
 import logging
 import threading
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtGui import QColor, QImage, QPainter
 
+from distill import diagnostics
 from distill.audio.cache.waveform_overview import Overview, OverviewStore
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import SoundError
@@ -63,7 +64,7 @@ def draw_waveform(
 
 
 class _Images:
-    """Waveforms as they were drawn of late: a list paints its rows again and again."""
+    """A cache of drawn waveforms: a list paints its rows again and again."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int | bool, ...], tuple[NDArray[np.float32], QImage]] = {}
@@ -129,18 +130,18 @@ def _overview(store: OverviewStore, path: Path, cancel: threading.Event) -> Over
         return store.get(path, cancel)
     except DecodingCancelled:
         raise
-    except SoundError as exc:  # whoever lists it says so; here there is just nothing to draw
+    except SoundError as exc:  # the list shows the reason; there is nothing to draw
         log.debug("No waveform of %s: %s", path, exc)
-    except Exception:  # border: one picture; the others are drawn
-        log.exception("No waveform of %s", path)
+    except Exception as exc:  # boundary: one waveform; the others are drawn
+        diagnostics.report(exc, f"the waveform of {path.name}")
     return None
 
 
 class Thumbnails(QObject):
     """Overviews of sound files, computed one after the other in the background and kept on disk.
 
-    What was asked for last comes first: that is what is on the screen now.  What was only announced (`prefetch`)
-    comes when nothing is asked for.  The worker ends when there is nothing left to do.
+    The newest request comes first: it is on the screen now.  Announced files (`prefetch`) come when there are no
+    requests.  The worker ends when there is nothing left to do.
 
     Parameters
     ----------
@@ -194,7 +195,7 @@ class Thumbnails(QObject):
                 return
             self._is_working = True
         task = BackgroundTask(self._measure, self)
-        task.progressed.connect(self._on_made)
+        task.progressed.connect(self._on_measured)
         task.start()
 
     def _measure(self, notify: Callable[[Any], None], cancel: threading.Event) -> None:
@@ -205,6 +206,10 @@ class Thumbnails(QObject):
                 notify((path, _overview(store, path, cancel)))
         except DecodingCancelled:
             pass
+        except Exception:
+            with self._lock:
+                self._is_working = False  # the next request starts another worker
+            raise
         finally:
             store.close()
 
@@ -220,7 +225,7 @@ class Thumbnails(QObject):
             self._is_working = False  # told under the lock: who asks from now on starts another task
         return None
 
-    def _on_made(self, made: tuple[Path, Overview | None]) -> None:
+    def _on_measured(self, made: tuple[Path, Overview | None]) -> None:
         path, overview = made
         before = self._known.pop(path, None)
         self._known[path] = overview

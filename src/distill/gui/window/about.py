@@ -1,4 +1,4 @@
-"""Help, About: what this is, which versions it is made of, and under which licences these are."""
+"""Help, About: the version, the versions of the libraries, and their licences."""
 
 import platform
 
@@ -17,8 +17,8 @@ ICON_SIDE = 64
 
 
 def versions() -> str:
-    """Return what this Distill is made of and runs on, a line each: for a report."""
-    from importlib import metadata  # not needed to open the window
+    """Return the versions of Distill, its libraries and the system, one on each line, for a report."""
+    from importlib import metadata  # late: not needed to open the window
 
     lines = [f"Distill {__version__}", f"Python {platform.python_version()}", f"Qt {qVersion()}"]
     for name in PARTS:
@@ -30,7 +30,7 @@ def versions() -> str:
 
 
 class AboutDialog(QDialog):
-    """Says what this is; the versions can be copied."""
+    """Shows version, libraries and licences; the versions can be copied."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""What the user sees of an error that nobody expected: what happened, what to do, and what to send to somebody."""
+"""The dialog for an unexpected error: what happened, what to do, and a report to send."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from distill.diagnostics import Report, log_file
 from distill.gui.widgets import theme
 from distill.gui.window.about import versions
 
-#: How much of the log's end goes along.
+#: How much of the end of the log is included.
 EXCERPT_LINES, EXCERPT_BYTES = 60, 32_000
 
 
@@ -27,7 +27,7 @@ def log_excerpt(path: Path) -> str:
 
 
 class CrashDialog(QDialog):
-    """Tells of one error; others that come while it is open are counted and go along in what is copied."""
+    """Shows one error; errors that come while it is open are counted and included in the report."""
 
     quit_requested = Signal()
     log_folder_requested = Signal()
@@ -67,7 +67,7 @@ class CrashDialog(QDialog):
         self._render()
 
     def add(self, report: Report) -> None:
-        """Take one more error along."""
+        """Add another error."""
         self._reports.append(report)
         self._render()
 
@@ -77,7 +77,7 @@ class CrashDialog(QDialog):
 
     def _make_words(self, text: str) -> QLabel:
         label = QLabel(text)
-        label.setTextFormat(Qt.TextFormat.PlainText)  # an error's text is nobody's markup
+        label.setTextFormat(Qt.TextFormat.PlainText)  # the text of an error must not act as markup
         label.setWordWrap(True)
         return label
 

@@ -1,7 +1,7 @@
-"""Errors that nobody expected, brought from any thread to the user: in a dialog, never two of them.
+"""Shows unexpected errors from any thread in one dialog.
 
-The first error opens the dialog; those that come while it is open go into it.  An error that has been told already,
-such as that of a timer, which comes back with each tick, is only noted in the notice bar.
+The first error opens the dialog; those that come while it is open are added.  An error that was shown before, such as
+that of a timer, which comes back with each tick, is only shown in the notice bar.
 """
 
 from PySide6.QtCore import QObject, Signal
@@ -14,12 +14,12 @@ from distill.gui.window.window import MainWindow
 #: Topic of the notices about errors.
 TOPIC = "error"
 
-#: How many errors one dialog takes along: a broken timer brings thirty in a second.
+#: Most errors in one dialog: a broken timer raises thirty in a second.
 MOST_IN_ONE = 20
 
 
 class ReportWatcher(QObject):
-    """Passes the reports of `distill.diagnostics`, which come from any thread, on to the window's own."""
+    """Passes the reports of `distill.diagnostics` from any thread to the window's thread."""
 
     _crossed = Signal(object)
 
@@ -33,13 +33,13 @@ class ReportWatcher(QObject):
         self._unsubscribe = diagnostics.subscribe(self._crossed.emit)
 
     def close(self) -> None:
-        """Listen no more, and take the dialog away."""
+        """Unsubscribe, and close the dialog."""
         self._unsubscribe()
         if self.dialog is not None:
             self.dialog.close()
 
     def _on_crossed(self, report: diagnostics.Report) -> None:
-        if report.is_expected:  # somebody has not told it where it happened; it is one clear sentence all the same
+        if report.is_expected:  # a user error that nobody has shown where it happened
             self._window.notices.notify(TOPIC, report.summary, "error")
         elif report.summary in self._told or not self._window.isVisible():
             text = self.tr("Something unexpected went wrong: {0}. The details are in {1}")

@@ -1,22 +1,21 @@
-"""Where Python's cyclic garbage is collected: in the window's thread, and nowhere else.
+"""Collects Python's cyclic garbage in the window's thread only.
 
-Python collects in whichever thread happens to allocate, which while a model learns is mostly the training thread.  If
-a widget is part of the garbage (a closed dialog, the parts of a plot), its destructor then runs there, beside the
-window that paints: a crash in Qt, rarely and at any time.  So the automatic collection is switched off while there is a
-window, and a timer of the window does the same work by the same thresholds.  What is not part of a cycle is freed at
-once as ever, in every thread.
+Python collects in whichever thread allocates, during training mostly the training thread.  If a widget is part of the
+garbage (a closed dialog, the parts of a plot), its destructor runs there while the window paints: a rare crash in Qt.
+So the automatic collection is switched off while there is a window, and a timer of the window collects by the same
+thresholds.  Objects outside of cycles are freed at once in every thread, as always.
 """
 
 import gc
 
 from PySide6.QtCore import QObject, QTimer
 
-#: How often it is asked whether a collection is due, in milliseconds.
+#: Milliseconds between two checks whether a collection is due.
 PERIOD = 500
 
 
 def collect_due() -> None:
-    """Collect the oldest generation that Python's own thresholds say is due."""
+    """Collect the oldest generation that is due by Python's own thresholds."""
     for generation in (2, 1, 0):
         if gc.get_count()[generation] > gc.get_threshold()[generation] > 0:
             gc.collect(generation)
@@ -24,7 +23,7 @@ def collect_due() -> None:
 
 
 class GCTimer(QObject):
-    """Collects garbage in the thread that made it, from now until `close`.
+    """Collects garbage in the thread that created it, from now until `close`.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
-"""What the desktop hands over: a folder of sounds, or a model on which somebody has clicked twice.
+"""Opens what the desktop passes on: a folder of sounds, or a model file after a double click.
 
-It comes as an argument of the command line, and on macOS as an event, also while the window is open already.  A model
-is copied into the user's library and shown among the models.  The library reads the file without running anything in
-it and says what is wrong with one that cannot be used.  That reads from a disk, so it happens on another thread,
-after the first frame.
+The path comes as an argument of the command line, and on macOS as an event, also while the window is open.  A model is
+copied into the user's library and shown there.  The library reads the file without executing anything in it, and
+reports one that cannot be used.  That happens on another thread, after the first frame.
 """
 
 from pathlib import Path
@@ -18,25 +17,25 @@ MODEL_SUFFIX = ".distill"
 
 
 class OpenRequests(QObject):
-    """Opens what it is given in a window, whose child it is.
+    """Opens paths in a window.
 
     Parameters
     ----------
     app
-        Gets the desktop's requests.
+        Receives the desktop's requests.
     window
-        Shows what is opened.
+        Shows what is opened; the Qt parent.
     """
 
     def __init__(self, app: QApplication, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        self._waiting: list[Path] | None = []  # until the first frame, and all that comes behind it
+        self._waiting: list[Path] | None = []  # paths that come before the window is ready
         window.ready.connect(self._on_ready)
         app.installEventFilter(self)
 
     def open(self, path: Path) -> None:
-        """Show a folder of sounds, or put a model into the library."""
+        """Show a folder of sounds, or import a model."""
         if path.suffix.lower() != MODEL_SUFFIX or path.is_dir():
             self._window.open_folder(path)
         elif self._waiting is None:
@@ -45,7 +44,7 @@ class OpenRequests(QObject):
             self._waiting.append(path)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take what macOS sends for a double click."""
+        """Handle the event that macOS sends for a double click."""
         if isinstance(event, QFileOpenEvent) and event.file():
             self.open(Path(event.file()))
             return True

@@ -1,4 +1,4 @@
-"""The pages of the window, and the two words at its top left that switch between them."""
+"""The pages of the window, and the switch between them."""
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
@@ -8,7 +8,7 @@ TRAINING, MODELS, PLAY = 0, 1, 2
 
 
 class PageSwitch(QWidget):
-    """Shows which page is open, and says which one is wanted; the arrow keys go from one to the other."""
+    """Shows which page is open, and emits the one that the user chooses."""
 
     page_chosen = Signal(int)
 
@@ -56,7 +56,7 @@ class PageSwitch(QWidget):
 
 
 def replace_page(stack: QStackedWidget, number: int, widget: QWidget) -> None:
-    """Put a widget in the place of another of a stack; the page that is seen stays the one."""
+    """Replace a page of a stack; the visible page stays the same."""
     current, before = stack.currentIndex(), stack.widget(number)
     stack.insertWidget(number, widget)
     if before is not None:
@@ -80,16 +80,16 @@ class Pages(QStackedWidget):
         self.currentChanged.connect(self._on_changed)
 
     def put(self, page: int, widget: QWidget) -> None:
-        """Put a widget in the place of the one that is a page."""
+        """Replace a page."""
         with QSignalBlocker(self):
             replace_page(self, page, widget)
 
     def show_page(self, page: int) -> None:
-        """Bring a page to the front; one that there is not is the first."""
+        """Show a page; an unknown number shows the first."""
         self.setCurrentIndex(page if 0 <= page < self.count() else TRAINING)
 
     def open_page(self, page: int) -> None:
-        """Bring a page to the front and give it the keyboard."""
+        """Show a page and give it the focus."""
         self.show_page(page)
         shown = self.currentWidget()
         if shown is not None:

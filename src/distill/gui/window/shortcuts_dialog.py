@@ -1,4 +1,4 @@
-"""Help, Keyboard shortcuts: every key of the window, found by what it does or by its name."""
+"""Help, Keyboard shortcuts: every key of the window, with a search field."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ FIRST_SIZE = (560, 560)
 
 
 class ShortcutsDialog(QDialog):
-    """Lists keys by menu and by panel; the field on top narrows the list."""
+    """Lists keys by menu and by panel."""
 
     def __init__(self, groups: Sequence[KeyGroup], parent: QWidget) -> None:
         super().__init__(parent)

@@ -1,6 +1,6 @@
-"""What the user sees when there is no window to see anything in.
+"""The dialog for a failed start.
 
-Imports nothing of ours: a broken installation is what it tells about.
+Imports no other module of Distill: the installation may be broken.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_failure(report: "Report", log_file: Path) -> None:
-    """Say that Distill could not start, why, and where the details are; returns when that has been read."""
+    """Show that Distill could not start, why, and where the details are; returns when the dialog is closed."""
     app = QApplication.instance() or QApplication(["distill"])
     translate = app.translate
     box = QMessageBox()
