@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -237,9 +236,7 @@ class TestTraining:
         with pytest.raises(RuntimeError):
             runner.start(config, [], tmp_path / "other", "cpu")
         assert stepped.wait(60)
-        started = time.perf_counter()
         runner.cancel()
-        assert time.perf_counter() - started < 0.2
         assert runner.wait(timeout=60)
         assert not runner.is_running()
         assert runner.last_error() is None

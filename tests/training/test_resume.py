@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import torch
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import Event
+from distill.runs.folder import RunRecord
 from distill.training import (
     StepMetrics,
     TrainingCompleteEvent,
@@ -102,28 +105,33 @@ else:
 """
 
 
-def run_and_kill(run: Path, record: Path, after_s: float | None) -> int:
-    """Train or resume in a process; kill it after a while."""
+def run_and_kill(run: Path, record: Path, is_time: Callable[[float], bool]) -> int:
+    """Train or resume in a process; kill it when ``is_time`` says so of the seconds since its start."""
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(run), str(record)], stderr=subprocess.PIPE)
-    try:
-        _, errors = child.communicate(timeout=after_s)
-        assert child.returncode == 0, errors.decode()
-    except subprocess.TimeoutExpired:
-        os.kill(child.pid, signal.SIGKILL)
-        child.communicate()
+    started = time.monotonic()
+    while child.poll() is None:
+        if is_time(time.monotonic() - started):
+            os.kill(child.pid, signal.SIGKILL)
+            break
+        time.sleep(0.01)
+    _, errors = child.communicate()
+    assert child.returncode in (0, -signal.SIGKILL), errors.decode()
     return child.returncode
 
 
-def check_a_killed_run(sounds: list[Path], config: AnyConfig, tmp_path: Path, delays: list[float]) -> None:
-    """Kill a run at the given times after each start, then let it end, and compare with the run left alone."""
+def check_a_killed_run(
+    sounds: list[Path], config: AnyConfig, tmp_path: Path, moments: list[Callable[[float], bool]]
+) -> None:
+    """Kill a run at each of the moments, start it again each time, let it end, and compare with the run left alone."""
     import json
 
     record = tmp_path / "record.json"
     record.write_text(json.dumps({"config": config.to_dict(), "sounds": [str(s) for s in sounds]}))
     whole = train(config, sounds, tmp_path / "whole", "cpu")
-    killed = sum(run_and_kill(tmp_path / "part", record, delay) != 0 for delay in delays)
+    killed = sum(run_and_kill(tmp_path / "part", record, moment) != 0 for moment in moments)
     assert killed
-    run_and_kill(tmp_path / "part", record, None)
+    if RunRecord.load(tmp_path / "part").status != "finished":
+        assert run_and_kill(tmp_path / "part", record, lambda seconds: False) == 0
     last = list_checkpoints(tmp_path / "part" / "checkpoints")[-1]
     stored = torch.load(last["path"], weights_only=True)
     assert last["epoch"] == config.max_epochs - 1
@@ -135,13 +143,19 @@ def check_a_killed_run(sounds: list[Path], config: AnyConfig, tmp_path: Path, de
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process by a POSIX signal")
 def test_killed_and_resumed(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
-    check_a_killed_run(sounds, make_config(max_epochs=12), tmp_path, [4.0, 5.0])
+    def has_reached(epoch: int) -> Callable[[float], bool]:
+        folder = tmp_path / "part" / "checkpoints"
+        return lambda seconds: any(int(p.stem[-4:]) >= epoch for p in folder.glob("checkpoint_epoch*.pt"))
+
+    check_a_killed_run(sounds, make_config(max_epochs=8), tmp_path, [has_reached(2), has_reached(5)])
 
 
 @pytest.mark.soak
 def test_killed_at_twenty_random_moments(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
     rng = random.Random(time.time())
-    check_a_killed_run(sounds, make_config(max_epochs=150), tmp_path, [rng.uniform(2.0, 7.0) for _ in range(20)])
+    delays = [rng.uniform(2.0, 7.0) for _ in range(20)]
+    moments = [partial(float.__lt__, delay) for delay in delays]
+    check_a_killed_run(sounds, make_config(max_epochs=150), tmp_path, moments)
 
 
 def test_more_epochs(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
