@@ -18,9 +18,9 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.desktop import reveal
 from distill.library.model_library import ModelEntry
 
 #: Topic of the notices of this page.
