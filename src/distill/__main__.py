@@ -41,6 +41,8 @@ COMMANDS = frozenset(
         "encode",
         "decode",
         "models",
+        "map",
+        "kit",
     )
 )
 
