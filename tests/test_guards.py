@@ -252,6 +252,26 @@ def test_folders_stay_readable() -> None:
     assert {str(folder): count for folder, count in counts.items() if count > MAX_MODULES} == {}
 
 
+#: Most files on each way that ARCHITECTURE describes.
+MAX_FILES = {
+    "From a waveform to its loss": 10, "From a click to the loudspeaker": 7, "From a metric to its curve": 8
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", MAX_FILES)
+def test_the_ways_through_the_code_are_as_described(way: str) -> None:
+    text = (ROOT / ".github" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = text.partition(f"### {way}\n")[2].partition("\n#")[0]
+    steps = re.findall(r"^\d+\. `([\w/]+\.py)` (.*)$", section, re.MULTILINE)
+    assert 0 < len(steps) <= MAX_FILES[way]
+    for file, rest in steps:
+        defined = {
+            node.name for node in ast.walk(tree_of(SOURCE / file)) if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        }
+        names = re.findall(r"`([\w.]+)`", rest.partition(":")[0])
+        assert {part for name in names for part in name.split(".")} <= defined, f"{file} of {way}"
+
+
 #: Addresses that belong to a machine or its setup, not to the project.  Written so that they do not find themselves.
 _FOREIGN = re.compile(
     r"/(?:home|Users|root|opt|work)/[a-z]|[A-Z]:\\Users|(?:pypi|pythonhosted)\.org|/simple/|index[-_]url|\btmp/[a-z]"

@@ -132,7 +132,8 @@ def _formats(folder: Path) -> str:
         if not 0.45 < length < 0.65:  # MP3 and others pad with silence
             raise ValueError(f"{name} {subtype} came back {length:.3f} s long instead of 0.5")
         decoded.append(name)
-    return f"{len(decoded)} decoded ({', '.join(dict.fromkeys(decoded))})"
+    names, version = ", ".join(dict.fromkeys(decoded)), soundfile.__libsndfile_version__
+    return f"{len(decoded)} decoded by libsndfile {version} ({names})"
 
 
 def _demo_sounds(folder: Path) -> str:

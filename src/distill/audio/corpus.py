@@ -14,14 +14,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeVar
 
 from distill.audio.decoding.decoder import link_reason
-from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, read_header
+from distill.audio.decoding.sound_file import DecodingCancelled, read_header
 from distill.audio.discovery import RUN_MARKER, SkippedSound, find_sound_files, path_order
+from distill.audio.peaks import waveform_peaks
 from distill.errors import SoundError
 
 if TYPE_CHECKING:
@@ -223,32 +221,3 @@ def _step_back() -> None:
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-
-
-def waveform_peaks(audio: FloatArray, bins: int) -> npt.NDArray[np.float32]:
-    """Return the lowest and highest sample of each of ``bins`` equal stretches of a sound, for drawing it.
-
-    Parameters
-    ----------
-    audio
-        ``[samples]``.
-    bins
-        Number of stretches; where it exceeds the samples, neighbours share one.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``[bins, 2]``; zeros for no audio.
-
-    Raises
-    ------
-    ValueError
-        ``bins`` is not positive, or the audio has more than one dimension.
-    """
-    if bins < 1 or audio.ndim != 1:
-        raise ValueError(f"waveform_peaks takes [samples] and at least 1 bin, not {list(audio.shape)} and {bins}.")
-    if audio.size == 0:
-        return np.zeros((bins, 2), np.float32)
-    starts: npt.NDArray[Any] = np.arange(bins) * audio.size // bins
-    lowest, highest = np.minimum.reduceat(audio, starts), np.maximum.reduceat(audio, starts)
-    return np.stack([lowest, highest], axis=1).astype(np.float32, copy=False)

@@ -30,6 +30,8 @@ from distill.trash import move_to_trash, restore_from_trash
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 
 _MAX_NAME = 200
+#: Characters of a name in a message.
+_MAX_SHOWN = 60
 _PATIENCE_SECONDS = 2.0
 Progress = Callable[[int, int], None]
 
@@ -90,17 +92,17 @@ class ModelLibrary:
             There is none, or several; the message says how to tell them apart.
         """
         entries = self.list()
-        path = Path(what).expanduser()
-        by_file = [e for e in entries if e.path.name == what or (path.exists() and e.path.samefile(path))]
+        path = _existing(what)
+        by_file = [e for e in entries if e.path.name == what or (path is not None and e.path.samefile(path))]
         by_id = [e for e in entries if len(what) >= 4 and e.model_id.startswith(what)]
         by_name = [e for e in entries if fold(what) in (fold(e.name), fold(e.shown_name))]
         by_part = [e for e in entries if what and fold(what) in fold(e.name)]
         found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
         if not found:
-            raise LibraryError(f"There is no model {what!r} in the library. See: distill models list")
+            raise LibraryError(f"There is no model {_short(what)} in the library. See: distill models list")
         if len(found) > 1:
-            files = ", ".join(entry.path.name for entry in found)
-            raise LibraryError(f"{len(found)} models are called {what!r}: name one by its file ({files}).")
+            files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
+            raise LibraryError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
         return found[0]
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
@@ -355,6 +357,19 @@ class ModelLibrary:
             index.deletions = others
             index.save(self._home)
             return self._entry_of(path)
+
+
+def _existing(text: str) -> Path | None:
+    """Return a path that a user typed, if there is a file at it."""
+    try:
+        path = Path(text).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long a name, NUL, or the home of nobody
+        return None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…")
 
 
 def _same_content(one: Path, other: Path) -> bool:

@@ -8,7 +8,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from distill.audio.corpus import waveform_peaks
+from distill.audio.peaks import waveform_peaks
 from distill.errors import PlaybackError
 from distill.playback.loudness import loudness, matching_gains
 from distill.playback.output import OutputFormat

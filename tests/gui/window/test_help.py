@@ -154,7 +154,7 @@ def test_about_says_what_it_is_made_of(window: MainWindow) -> None:
     text = dialog.findChild(QPlainTextEdit, "versionsText")
     assert text is not None
     lines = text.toPlainText()
-    for part in (f"Distill {__version__}", "Qt 6.", "PySide6", "torch 2."):
+    for part in (f"Distill {__version__}", "Qt 6.", "PySide6", "torch 2.", "libsndfile 1."):
         assert part in lines
     button = dialog.findChild(QPushButton, "licencesButton")
     assert button is not None

@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from distill import paths
 from distill.audio.cache.content_hash import file_key
-from distill.audio.corpus import waveform_peaks
 from distill.audio.decoding.decoder import ENDLESS, open_sound
 from distill.audio.decoding.sound_file import DecodingCancelled, read_blocks
+from distill.audio.peaks import waveform_peaks
 
 log = logging.getLogger(__name__)
 

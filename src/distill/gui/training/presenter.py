@@ -93,6 +93,7 @@ class TrainingPresenter(QObject, WindowPart):
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
         self.bridge.history_replaced.connect(self._on_history_replaced)
+        self.bridge.data_arrived.connect(plots.mark_changed)
         self.bridge.data_arrived.connect(self._on_data)
         self.bridge.preparation_progressed.connect(controls.show_preparation)
         self.bridge.epoch_finished.connect(self._on_epoch)
@@ -256,7 +257,6 @@ class TrainingPresenter(QObject, WindowPart):
         self._plots.show_history(self.bridge.history, self.bridge.config)
 
     def _on_data(self) -> None:
-        self._plots.mark_changed()
         step = self.bridge.last_step
         if step is not None:
             self._show_position(step)

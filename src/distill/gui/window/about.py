@@ -26,7 +26,17 @@ def versions() -> str:
             lines.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             lines.append(f"{name} -")
+    lines.append(f"libsndfile {_libsndfile_version()}")
     return "\n".join([*lines, platform.platform()])
+
+
+def _libsndfile_version() -> str:
+    """Return the version of the library that reads sound files; a wheel of soundfile brings its own."""
+    try:
+        import soundfile
+    except OSError:  # the library is missing
+        return "-"
+    return str(soundfile.__libsndfile_version__)
 
 
 class AboutDialog(QDialog):
