@@ -38,6 +38,8 @@ from distill.runtime import EXIT_STOPPED, stop_on_signal
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
 
+#: What a run that could not begin leaves in its folder, and what file managers put into any.
+_OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 app = typer.Typer(
@@ -140,6 +142,7 @@ def train(
     dataset = _dataset_name(given, demo)
     run_dir = out if out is not None else paths.new_run_dir(name or dataset)
     _refuse_inside(run_dir, given)
+    _refuse_foreign(run_dir)
 
     from distill.config.factory import make_config
 
@@ -335,6 +338,19 @@ def _dataset_name(given: list[Path], demo: bool) -> str:
     names = ["Demo sounds"] if demo else []
     names += [path.resolve().name if path.is_dir() else path.stem for path in given]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _refuse_foreign(run_dir: Path) -> None:
+    """Refuse a folder that holds something else than a run: a run's folder is its own."""
+    try:
+        foreign = sorted(path.name for path in run_dir.iterdir() if path.name not in _OF_A_RUN)
+    except OSError:  # it is not there yet, or the run will say what is wrong with it
+        return
+    if foreign and not (run_dir / "run.json").exists():
+        raise typer.BadParameter(
+            f"The folder {printable(run_dir)} is not empty: it holds {printable(foreign[0])}. Choose a new or empty "
+            f"folder with --out, for example {printable(run_dir / 'run')}."
+        )
 
 
 def _refuse_inside(run_dir: Path, given: list[Path]) -> None:

@@ -130,7 +130,7 @@ class RunRecord:
             )
         except RunFolderError:
             raise
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as exc:
             raise RunFolderError(f"The record of the run, {path}, cannot be read ({exc}).") from exc
 
     def save(self, run_dir: Path) -> None:

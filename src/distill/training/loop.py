@@ -58,6 +58,9 @@ __all__ = [
     "validate_vqvae_epoch",
 ]
 
+#: Fewest epochs that make a trend of overfitting, and the share by which the held-out loss may fall in them.
+OVERFITTING_EPOCHS, OVERFITTING_PROGRESS = 3, 0.03
+
 
 def train(
     config: AnyConfig,
@@ -298,18 +301,36 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
 
 
 def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
-    """Tell what the user should know, once when it begins and not again while it lasts."""
+    """Emit warnings: each once when its reason begins and not again while it lasts; overfitting once in a run."""
     found = {notice.topic: notice for notice in run.family.warnings(event)}
-    if event.overfitting_gap > OVERFITTING_GAP:
+    patience = max(OVERFITTING_EPOCHS, run.config.max_epochs // 20)
+    if "overfitting" in run.warned:
+        found["overfitting"] = TrainingNotice("overfitting", "")  # already emitted
+    elif is_overfitting_trend(run.history.epochs, patience):
         found["overfitting"] = TrainingNotice(
             "overfitting",
-            f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, "
-            "which the model begins to know by heart. More sounds or the preset Conservative would help.",
+            f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, and "
+            "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
         )
+        if any(is_overfitting_trend(run.history.epochs[:count], patience) for count in range(len(run.history.epochs))):
+            run.warned.add("overfitting")  # emitted before this run was resumed
     for topic, notice in found.items():
         if topic not in run.warned:
             run.emit(notice)
     run.warned = set(found)
+
+
+def is_overfitting_trend(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], patience: int) -> bool:
+    """Return whether a run overfits by its last epochs, and not only in one of them.
+
+    That holds if the gap to the training loss has been over `OVERFITTING_GAP` in each of the last ``patience`` epochs,
+    while the loss on held-out sounds has not fallen by more than `OVERFITTING_PROGRESS` below its best before them.
+    """
+    earlier, last = epochs[:-patience], epochs[-patience:]
+    if not earlier or any(epoch.overfitting_gap <= OVERFITTING_GAP for epoch in last):
+        return False
+    best = min(epoch.val_loss for epoch in earlier)
+    return min(epoch.val_loss for epoch in last) > (1 - OVERFITTING_PROGRESS) * best
 
 
 def resume_run(

@@ -325,7 +325,7 @@ def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State) -> Non
     path, epochs = opened.request.resume_checkpoint, opened.config.max_epochs
     assert path is not None
     if state.epoch >= epochs:
-        done = f"all {epochs} epochs are done, and the run is completed now"
+        done = "all epochs are done, and what is missing of the run is written now"
     else:
         done = f"{state.epoch} of {epochs} epochs are done"
         if state.step:

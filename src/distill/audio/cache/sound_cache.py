@@ -32,7 +32,7 @@ from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
 from distill.audio.decoding.pyav import av_is_available
 from distill.audio.decoding.sound_file import PREPARATION, FloatArray, peak_of, stream_prepared, with_mono
 from distill.errors import SoundError, TrainingError
-from distill.files import read_json, write_json
+from distill.files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
 DECODER_VERSION = 2
@@ -416,7 +416,7 @@ def _stored_entry(file: Path) -> _Entry | None:
             if mark != _MARK_2 or size != known + facts_bytes + _FOOTER_2.size:
                 return None
             stored.seek(known)
-            facts = json.loads(stored.read(facts_bytes))
+            facts = parse_json(stored.read(facts_bytes))
             return _Entry(samples, str(facts["audio_hash"]), str(facts["note"]))
     except (OSError, ValueError, TypeError, KeyError, struct.error):
         return None

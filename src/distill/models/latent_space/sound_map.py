@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from distill.models.families.family import ModelFamily
-from distill.models.feature_descriptors import DESCRIPTORS, describe
-from distill.models.projection import lay_out, principal_scores, trustworthiness
+from distill.models.latent_space.descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.projection import lay_out, principal_scores, trustworthiness
 
 #: Principal axes of the decoded features that are compared.
 _COMPARED_AXES = 32
@@ -26,6 +26,8 @@ _BATCH = 32
 _MOST_NUMBERS, _STORED_AXES = 512, 96
 #: Chunks between which a position is interpolated.
 _NEIGHBOURS = 6
+#: The map is stretched to fill its square, but no axis by more than its inverse beside the other one.
+_LEAST_ASPECT = 0.5
 #: Free margin around the map.
 _MARGIN = 0.04
 
@@ -47,7 +49,7 @@ class LatentMap:
     starts, seconds
         ``[N]``, where a chunk begins in its sound, and how much of it is sound, in seconds.
     brightness, loudness
-        ``[N]``, of the decoded chunk; see `distill.models.feature_descriptors.describe`.
+        ``[N]``, of the decoded chunk; see `distill.models.latent_space.descriptors.describe`.
     fingerprints
         Hash of each sound's content, by its number; empty where it is not known.
     trustworthiness
@@ -183,7 +185,8 @@ def _oriented(positions: Tensor, brightness: Tensor, loudness: Tensor) -> Tensor
     if float(turned[:, 1] @ (loudness - loudness.mean()).double()) < 0:
         turned[:, 1] = -turned[:, 1]
     low, high = turned.amin(0), turned.amax(0)
-    extent = float((high - low).max().clamp_min(1e-12))
+    extent = high - low
+    extent = torch.maximum(extent, _LEAST_ASPECT * extent.max()).clamp_min(1e-12)
     scaled = (turned - (low + high) / 2) / extent * (1 - 2 * _MARGIN) + 0.5
     return scaled.float()
 

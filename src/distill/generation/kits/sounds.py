@@ -11,7 +11,7 @@ import torch
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import ConfigurationError
 from distill.generation.generated_sound import GenerationCancelled, make_new
-from distill.generation.kit import KitSound, Layer
+from distill.generation.kits.export import KitSound, Layer
 from distill.models.inference import OpenModel
 
 #: Most versions that are played in turn, and most ranges of velocity.

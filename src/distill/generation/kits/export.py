@@ -21,7 +21,7 @@ from distill.audio.sample_loop import find_loop
 from distill.audio.sampler_wav import sampler_wav
 from distill.errors import ConfigurationError
 from distill.files import write_whole
-from distill.generation.kit_presets import KitFile, Region, decent_sampler, sfz
+from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
 from distill.paths import slug
 
 #: Key of the first pad (C2, the bass drum of General MIDI) and the most pads: the rest of the keyboard.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from distill.models.projection import LANDMARKS, lay_out, principal_scores, trustworthiness
+from distill.models.latent_space.projection import LANDMARKS, lay_out, principal_scores, trustworthiness
 
 
 def clusters(each: int, count: int = 6, size: int = 20) -> Tensor:

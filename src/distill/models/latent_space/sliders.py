@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.models.families.family import ModelFamily
-from distill.models.feature_descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 
 #: Range of a slider, in spreads of its descriptor, and the length of a step.
 MOST_AMOUNT, _STEP = 1.5, 0.5

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
-from distill.models.latent_analysis import LatentAnalysis
-from distill.models.latent_map import LatentMap
+from distill.models.latent_space.sliders import LatentAnalysis
+from distill.models.latent_space.sound_map import LatentMap
 from distill.models.synthesis.windows import blend
 
 #: Positions of a path that are decoded at most.

@@ -1,8 +1,8 @@
-"""Show a file where it lies: the one "Show in folder" of all lists.
+"""What the desktop does with files for the window: "Show in folder", and the trash.
 
-Each platform's file manager is asked to open the folder with the file selected.  Where none answers, the folder is
-opened without a selection, and of a path that is gone its nearest folder that is still there.  Where no program shows
-folders at all, `reveal_failure` says so, whoever has asked.  Nothing here waits.
+`reveal` lets each platform's file manager open the folder with the file selected.  Where none answers, the folder is
+opened without a selection; of a path that no longer exists, the nearest existing folder.  Where no program shows
+folders at all, `reveal_failure` emits that.  Nothing there waits.
 """
 
 import logging
@@ -11,9 +11,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QDir, QObject, QProcess, QUrl, Signal
+from PySide6.QtCore import QCoreApplication, QDir, QFile, QObject, QProcess, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
+from distill import trash
+from distill.files import free_path
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 log = logging.getLogger(__name__)
@@ -27,19 +29,19 @@ TOPIC = "reveal"
 
 
 class RevealFailure(QObject):
-    """Says of which file no program shows the folder."""
+    """Emits the path whose folder no program can show."""
 
     happened = Signal(object)  # Path
 
 
 @cache
 def reveal_failure() -> RevealFailure:
-    """Return the one that says it for the whole program."""
+    """Return the one object of the program."""
     return RevealFailure()
 
 
 class RevealNotices(QObject):
-    """Tells where a file is that cannot be shown in its folder."""
+    """Shows a notice with the path of a file whose folder cannot be shown."""
 
     def __init__(self, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
@@ -47,7 +49,7 @@ class RevealNotices(QObject):
         reveal_failure().happened.connect(self._on_reveal_failed)
 
     def _on_reveal_failed(self, path: Path) -> None:
-        text = self.tr("No program on this computer shows folders. The place is: {0}").format(path)
+        text = self.tr("No program on this computer shows folders. The file is: {0}").format(path)
         copy = NoticeAction(self.tr("Copy path"), lambda: QGuiApplication.clipboard().setText(str(path)))
         self._notices.notify(TOPIC, text, "info", copy)
 
@@ -105,3 +107,32 @@ def _ask_file_manager(path: Path) -> bool:
 
     watcher.finished.connect(on_finished)
     return True
+
+
+def move_to_trash(path: Path, own_folder: Path | None = None) -> Path | None:
+    """Move a file or folder to the trash and return its new path; None if the system does not report it.
+
+    Parameters
+    ----------
+    path
+        What to move.
+    own_folder
+        Used where the system has no trash for this disk.
+
+    Raises
+    ------
+    OSError
+        It cannot be moved, and is where it was.
+    """
+    file = QFile(str(path))
+    if file.moveToTrash():
+        there = Path(file.fileName())
+        return there if there != path and there.exists() else None
+    try:
+        return trash.move_to_trash(path)
+    except OSError as exc:
+        log.info("There is no trash for %s: %s", path, exc)
+        if own_folder is None:
+            raise
+    own_folder.mkdir(exist_ok=True)
+    return path.rename(free_path(own_folder / path.name))

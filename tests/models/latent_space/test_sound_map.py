@@ -11,9 +11,9 @@ from torch import Tensor
 from distill.config.factory import make_config
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.models.feature_descriptors import DESCRIPTORS, describe
-from distill.models.latent_analysis import LatentAnalysis, fit_analysis
-from distill.models.latent_map import LatentMap, fit_map
+from distill.models.latent_space.descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.sliders import LatentAnalysis, fit_analysis
+from distill.models.latent_space.sound_map import LatentMap, fit_map
 
 COUNT = 40
 

@@ -8,9 +8,9 @@ import torch
 from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
 from distill.errors import ModelFileError
-from distill.generation.map_export import map_svg, map_table
-from distill.generation.map_sounds import along, long_sound_along, map_of, sliders_of, sound_at, sounds_along
-from distill.generation.sound_names import find_sounds, sounds_of_runs
+from distill.generation.map.export import map_svg, map_table
+from distill.generation.map.names import find_sounds, sounds_of_runs
+from distill.generation.map.sounds import along, long_sound_along, map_of, sliders_of, sound_at, sounds_along
 from distill.models.inference import LoadedModel
 from distill.models.persistence import open_model
 from distill.training.loop import train
