@@ -2,32 +2,35 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.infrasound import InfrasoundFilter
-from distill.audio.decoding.sound_file import FloatArray, decode_sound
+from distill.audio.decoding.sound_file import decode_sound
 from distill.errors import SoundError
 
+Array = npt.NDArray[Any]
 RATE = 48_000
 
 
-def hit(seconds: float, rate: int = RATE) -> FloatArray:
+def hit(seconds: float, rate: int = RATE) -> Array:
     """A kick drum: a tone that falls from 200 to 50 Hz and dies away."""
     t = np.arange(round(seconds * rate)) / rate
     phase = 2 * np.pi * np.cumsum(50 + 150 * np.exp(-40 * t)) / rate
     return np.asarray(0.3 * np.sin(phase) * np.exp(-6 * t), np.float32)
 
 
-def share_under(audio: FloatArray, hertz: float) -> float:
+def share_under(audio: Array, hertz: float) -> float:
     power = np.abs(np.fft.rfft(audio)) ** 2
     return float(power[np.fft.rfftfreq(len(audio), 1 / RATE) < hertz].sum() / power.sum())
 
 
-STEADY: dict[str, Callable[[FloatArray], FloatArray]] = {
+STEADY: dict[str, Callable[[Array], Array]] = {
     "offset 0.005": lambda t: np.full_like(t, 0.005),
     "offset 0.02": lambda t: np.full_like(t, 0.02),
     "offset -0.5": lambda t: np.full_like(t, -0.5),
@@ -81,8 +84,8 @@ def test_a_hit_keeps_its_shape(seconds: float) -> None:
     assert abs(float(found[0] - audio[0])) < np.abs(np.diff(audio[:480])).max() + abs(float(audio.mean()))
 
 
-def filtered(audio: FloatArray, sizes: tuple[int, ...] = (100_000,)) -> FloatArray:
-    def blocks() -> Iterator[FloatArray]:
+def filtered(audio: Array, sizes: tuple[int, ...] = (100_000,)) -> Array:
+    def blocks() -> Iterator[Array]:
         at = number = 0
         while at < len(audio):
             yield audio[at : at + sizes[number % len(sizes)]]

@@ -2,30 +2,33 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import FloatArray, decode_sound
+from distill.audio.decoding.sound_file import decode_sound
 from distill.errors import SoundError
 
+Array = npt.NDArray[Any]
 RATE = 48_000
 
 
-def bell(seconds: float = 2.0) -> FloatArray:
+def bell(seconds: float = 2.0) -> Array:
     t = np.arange(round(seconds * RATE)) / RATE
     return np.asarray(0.6 * np.sin(2 * np.pi * 220 * t * (1 + 0.1 * t)) * np.exp(-2 * t), np.float32)
 
 
-def noise(level_db: float, samples: int, seed: int = 1) -> FloatArray:
+def noise(level_db: float, samples: int, seed: int = 1) -> Array:
     rng = np.random.default_rng(seed)
     return np.asarray(10 ** (level_db / 20) * rng.standard_normal(samples), np.float32)
 
 
 #: Channels, and the one that is used; None: the mix, which still has the sound.
-STEREO: dict[str, tuple[Callable[[FloatArray], list[FloatArray]], int | None]] = {
+STEREO: dict[str, tuple[Callable[[Array], list[Array]], int | None]] = {
     "inverse": (lambda x: [x, -x], 0),
     "inverse with noise": (lambda x: [x + noise(-66, len(x)), -x + noise(-66, len(x), 2)], 0),
     "right is louder": (lambda x: [0.97 * x + noise(-60, len(x)), -x], 1),
@@ -69,7 +72,7 @@ def test_what_an_encoder_leaves_of_inverse_channels_is_not_the_sound(
     assert np.corrcoef(decode_sound(path)[: len(x)], x)[0, 1] > 0.95
 
 
-NOISE: dict[str, Callable[[], FloatArray]] = {
+NOISE: dict[str, Callable[[], Array]] = {
     "white": lambda: noise(-76, 2 * RATE),
     "dither": lambda: np.round(np.random.default_rng(3).uniform(-7, 7, RATE)).astype(np.float32) / 32768,
     "pink": lambda: np.asarray(
@@ -78,7 +81,7 @@ NOISE: dict[str, Callable[[], FloatArray]] = {
     "hiss": lambda: np.asarray(2 * np.diff(noise(-86, RATE, 7)), np.float32),
     "with an offset": lambda: 0.2 + noise(-76, RATE),
 }
-QUIET_SOUNDS: dict[str, Callable[[], FloatArray]] = {
+QUIET_SOUNDS: dict[str, Callable[[], Array]] = {
     "tone": lambda: 6e-4 * bell(),
     "steady tone": lambda: np.asarray(5e-4 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE), np.float32),
     "hit": lambda: np.asarray(noise(-65, RATE) * np.exp(-np.arange(RATE) / 4000), np.float32),

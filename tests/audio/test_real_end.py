@@ -4,21 +4,24 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 
 from distill.audio.cache.waveform_overview import measure_sound
-from distill.audio.decoding.sound_file import FloatArray, decode_sound, read_header
+from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.errors import SoundError
 
+Array = npt.NDArray[Any]
 RATE = 44_100
 #: What encoders and decoders may add or drop at a joint: a packet of MP3 and of Vorbis.
 PACKET_S = 1152 / RATE + 0.001
 
 
-def sweep(seconds: float, rate: int = RATE, seed: int = 0) -> FloatArray:
+def sweep(seconds: float, rate: int = RATE, seed: int = 0) -> Array:
     """A sound that is different at each moment, so that a shift or a gap shows."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * rate)) / rate
@@ -26,7 +29,7 @@ def sweep(seconds: float, rate: int = RATE, seed: int = 0) -> FloatArray:
     return np.asarray(wave + 0.02 * rng.standard_normal(len(t)), np.float32)
 
 
-def encoded(kind: str, audio: FloatArray, rate: int = RATE, **options: object) -> bytes:
+def encoded(kind: str, audio: Array, rate: int = RATE, **options: Any) -> bytes:
     """The bytes of a file of a format, ``"OGG VORBIS"`` for instance."""
     container, _, coding = kind.partition(" ")
     whole = io.BytesIO()
@@ -44,7 +47,7 @@ def write(folder: Path, kind: str, data: bytes) -> Path:
     return path
 
 
-def check(path: Path, expected: FloatArray, rate: int = RATE, tolerance_s: float = 1e-4) -> None:
+def check(path: Path, expected: Array, rate: int = RATE, tolerance_s: float = 1e-4) -> None:
     """Length as stated and as decoded, content, and the overview of it."""
     audio = decode_sound(path, normalize=False)
     assert len(audio) / 48_000 == pytest.approx(len(expected) / rate, abs=tolerance_s)
@@ -56,7 +59,7 @@ def check(path: Path, expected: FloatArray, rate: int = RATE, tolerance_s: float
     assert correlation(audio[-quarter:], same[-quarter:]) > 0.95
 
 
-def correlation(first: FloatArray, second: FloatArray, shift: int = 2400) -> float:
+def correlation(first: Array, second: Array, shift: int = 2400) -> float:
     """The largest correlation of two sounds that are shifted by up to 50 ms."""
     inner = first[shift:-shift].astype(np.float64)
     size = 1 << (2 * len(second)).bit_length()

@@ -18,8 +18,8 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportOptions
 from distill.files import write_new
 
-#: Highest level that is written: a step of 16 bits under full scale, so that dither has room.
-_CEILING = 1.0 - 2.0**-14
+#: Highest level that is written: the highest number of 16 bits.
+_CEILING = 1.0 - 2.0**-15
 #: Level that is aimed for where a lossy codec gave more than full scale, and how often that is tried.
 _LOSSY_HEADROOM, _LOSSY_TRIES = 0.98, 4
 _BLOCK_FRAMES = 1 << 15  # libsndfile's Vorbis encoder takes a stack frame for each sample that it is given at once
@@ -87,8 +87,9 @@ def _encoded_without_clipping(
     samples: FloatArray, options: ExportOptions, facts: dict[str, str]
 ) -> tuple[io.BytesIO, float]:
     """Return a file's bytes and the gain that they needed: also for what a lossy codec adds to the peaks."""
-    peak = float(peak_of(samples))
-    gain = min(1.0, _CEILING / peak) if peak > 0 else 1.0
+    # The lowest number of a format is -1, the highest one step under 1.
+    over = max(float(samples.max()) / _CEILING, -float(samples.min()))
+    gain = min(1.0, 1.0 / over) if over > 0 else 1.0
     encoded = _encoded(samples * np.float32(gain), options, facts)
     for _ in range(_LOSSY_TRIES if options.kind.lossy else 0):
         encoded.seek(0)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PREVIEW_SEED = 0
 #: New sounds and reconstructed pairs that a run makes at a time.
 SAMPLES, PAIRS = 3, 2
+#: Peak under which a preview is silent and is not raised.
+SILENT = 1e-3
 #: Peak of a written preview: full scale, with room for what a converter makes between samples.
 _PEAK = 0.98
 _SAMPLE_NAME = re.compile(r"preview_epoch(\d+)_(\d+)\.wav")
@@ -36,12 +38,12 @@ _PAIR_NAME = re.compile(r"recon_epoch(\d+)_recon_(\d+)\.wav")
 
 
 def _write(path: Path, waveform: "Tensor", sample_rate: int) -> Path:
-    """Write ``[1, N]`` peak-normalised; silence stays silence."""
+    """Write ``[1, N]`` peak-normalised; what is silent (peak under -60 dB) keeps its level, also a copy of silence."""
     audio = np.nan_to_num(waveform[0].numpy(), posinf=0.0, neginf=0.0)
     if sample_rate != SAMPLE_RATE:
         audio = soxr.resample(audio, SAMPLE_RATE, sample_rate)
     peak = float(np.abs(audio).max(initial=0.0))
-    write_wav(path, audio * (_PEAK / peak) if peak > 0 else audio, sample_rate)
+    write_wav(path, audio * (_PEAK / peak) if peak >= SILENT else audio, sample_rate)
     return path
 
 

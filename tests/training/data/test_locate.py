@@ -22,7 +22,8 @@ from tests.training.conftest import write_sounds
 @pytest.fixture
 def record(tmp_path: Path) -> RunRecord:
     """The record of a run on five sounds, with one more file that was refused."""
-    files = write_sounds(tmp_path / "disk" / "sounds", 5) if (tmp_path / "disk").mkdir() is None else []
+    (tmp_path / "disk").mkdir()
+    files = write_sounds(tmp_path / "disk" / "sounds", 5)
     bad = files[0].with_name("bad.wav")
     bad.write_bytes(b"no sound")
     sounds = prepare_sounds(files, SoundCache()).sounds

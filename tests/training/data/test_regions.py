@@ -19,7 +19,8 @@ def of_parts(path: Path, parts: list[tuple[float, str]], noise_db: float | None 
     for seconds, kind in parts:
         t = np.arange(round(seconds * RATE)) / RATE
         wave = 0.5 * np.sin(2 * np.pi * 440 * t)
-        level = {"on": 1.0, "off": 0.0, "decay": 10 ** (-(20 + 54 * t / max(seconds, 1e-9)) / 20)}[kind]
+        decay = 10 ** (-(20 + 54 * t / max(seconds, 1e-9)) / 20)
+        level = decay if kind == "decay" else np.full(len(t), float(kind == "on"))
         pieces.append(wave * level)
     audio = np.concatenate(pieces)
     if noise_db is not None:
