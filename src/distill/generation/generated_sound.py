@@ -66,7 +66,7 @@ def make_new(
     temperature
         Spread of the draw: 1 as trained, less for more typical sounds, more for odder ones.
     cancel_event
-        Ends the work after the sounds in hand.
+        Ends the work after the sound in hand.
     seconds, freedom
         As in `OpenModel.generate`.
 
@@ -83,24 +83,22 @@ def make_new(
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
         weights=weights_id(model),
     )  # fmt: skip
-    number = 0
-    for batch in _new_batches(model, recipe):
+    for number, sound in enumerate(_new_sounds(model, recipe)):
+        yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
-        for sound in batch:
-            yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
-            number += 1
 
 
-def _new_batches(model: OpenModel, recipe: Recipe) -> Iterator[list[Tensor]]:
-    """Yield the new sounds ``[1, N]`` of a recipe in batches, in order."""
+def _new_sounds(model: OpenModel, recipe: Recipe) -> Iterator[Tensor]:
+    """Yield the new sounds ``[1, N]`` of a recipe, each when it is done."""
     plain = not recipe.seconds and recipe.freedom == TRAINED
     if model.prior is None and plain:
         # As the versions without priors drew them: a recipe that they wrote gives the same sound again.
         for features in model.draw(recipe.count, recipe.seed, recipe.temperature):
-            yield list(model.to_sounds(features))
+            for part in torch.split(features, 1):
+                yield model.to_sounds(part)[0]
         return
-    yield from model.generate_batches(
+    yield from model.generate_each(
         recipe.count,
         recipe.seed,
         seconds=recipe.seconds or None,
@@ -132,7 +130,7 @@ def transform_file(
         ``cancel_event`` was set.
     """
     recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
-    audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
+    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
     return GeneratedSound(transform(model, audio, dry_wet, progress, cancel_event)[0, 0].numpy(), recipe)
 
 
@@ -147,7 +145,7 @@ def reconstruct_file(
         The file cannot be used; the message is the reason alone.
     """
     recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source)
-    audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
+    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
     return GeneratedSound(model.reconstruct(audio)[0, 0].cpu().numpy(), recipe)
 
 
@@ -274,11 +272,9 @@ def remake(
     path, model, weights = _open_exact(recipe, library, takes_nearest)
     recipe = replace(recipe, weights=weights)
     if recipe.kind == NEW:
-        left = recipe.number
-        for batch in _new_batches(model, recipe):
-            if left < len(batch):
-                return GeneratedSound(batch[left][0].numpy(), recipe)
-            left -= len(batch)
+        for number, sound in enumerate(_new_sounds(model, recipe)):
+            if number == recipe.number:
+                return GeneratedSound(sound[0].numpy(), recipe)
     source = _unchanged(recipe.source, recipe.source_hash)
     if recipe.kind == MORPHED:
         _unchanged(recipe.second_source, recipe.second_hash)

@@ -354,6 +354,6 @@ def _audio_of(path: Path, cancel: threading.Event) -> FloatArray:
         audio, rate = soundfile.read(path, dtype="float32")
         if rate == SAMPLE_RATE and audio.ndim == 1:
             return np.asarray(audio, np.float32)
-        return decode_sound(path, cancel)  # one that the terminal wrote in another format
+        return decode_sound(path, cancel, normalize=False)  # one that the terminal wrote in another format
     except (OSError, RuntimeError, SoundError) as exc:
         raise SoundError(f"{path.name} is gone or cannot be read. Make it again, then export it.") from exc

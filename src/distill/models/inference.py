@@ -18,8 +18,9 @@ from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
-from distill.models.latent_map import LatentMap
+from distill.models.latent_space.sound_map import LatentMap
 from distill.models.metadata import ModelMetadata
+from distill.models.nearest import Nearest
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.synthesis import continuation, variations
@@ -116,7 +117,8 @@ class OpenModel:
         if prior is None and isinstance(self.model, ConvVAE):
             # A file of an older version: its latents were held to the standard normal, and nothing else is known.
             prior = WindowPrior.standard(self.model.latent_dim).to(self.device).eval()
-        return Synthesizer(self.model, self.family, self.device, prior, self.parts.detail, self.metadata.name)
+        parts = self.parts.detail, self.parts.index
+        return Synthesizer(self.model, self.family, self.device, prior, *parts, self.metadata.name)
 
     @torch.no_grad()
     def with_detail(self, features: Tensor, amount: float = 1.0) -> Tensor:
@@ -128,6 +130,24 @@ class OpenModel:
         if store is None or amount == 0:
             return features
         return store.add(features, amount, store.owners_of(features))
+
+    @torch.no_grad()
+    def nearest(self, waveform: Tensor) -> Nearest | None:
+        """Return which training sound is nearest to the beginning of each sound ``[B, 1, N]``, and how near.
+
+        None where the model file does not have it (those of older versions).
+
+        Raises
+        ------
+        ValueError
+            The shape is not ``[B, 1, N]``.
+        """
+        check_waveform(waveform)
+        if self.parts.index is None:
+            return None
+        peak = waveform.abs().amax(-1, keepdim=True).clamp_min(1e-9)
+        chunk = nn.functional.pad(waveform / peak, (0, max(0, self.chunk_samples - waveform.shape[-1])))
+        return self.parts.index.nearest(self.family.features(chunk[..., : self.chunk_samples].to(self.device)))
 
     @torch.no_grad()
     def sample(
@@ -204,12 +224,12 @@ class OpenModel:
         ValueError
             A number is out of range, or the model cannot make new sounds.
         """
-        batches = self.generate_batches(
+        sounds = self.generate_each(
             count, seed, seconds=seconds, temperature=temperature, freedom=freedom, detail=detail
         )
-        return [sound for batch in batches for sound in batch]
+        return list(sounds)
 
-    def generate_batches(
+    def generate_each(
         self,
         count: int,
         seed: int | None = None,
@@ -218,8 +238,8 @@ class OpenModel:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
-    ) -> Iterator[list[Tensor]]:
-        """Yield the sounds of `generate` in batches, in order."""
+    ) -> Iterator[Tensor]:
+        """Yield the sounds of `generate` one by one, each when it is done."""
         _check_draw(count, temperature, freedom=freedom, detail=detail)
         if seconds is not None:
             check_number("seconds", seconds, SHORTEST_S, LONGEST_S)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from distill.errors import DistillError
 from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
+from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior
 
 #: Names of the entries of a model file, and what each is read into.
-PRIOR, DETAIL = "prior", "detail"
+PRIOR, DETAIL, NEAREST = "prior", "detail", "nearest"
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,19 @@ class SoundParts:
         Draws points of new sounds.
     detail
         What decoded features get back.
+    index
+        Finds the training sound that is nearest to a sound.
     """
 
     prior: WindowPrior | None = None
     detail: DetailStore | None = None
+    index: SoundIndex | None = None
 
     def to(self, device: torch.device) -> "SoundParts":
         """Return the parts on a device."""
         prior = None if self.prior is None else self.prior.to(device).eval()
-        return SoundParts(prior, None if self.detail is None else self.detail.to(device).eval())
+        detail = None if self.detail is None else self.detail.to(device).eval()
+        return SoundParts(prior, detail, None if self.index is None else self.index.to(device).eval())
 
     def to_file(self) -> dict[str, Any]:
         """Return the entries of a model file.
@@ -47,6 +52,8 @@ class SoundParts:
             entries[PRIOR] = prior_entry(self.prior.state_dict())
         if self.detail is not None:
             entries[DETAIL] = _on_cpu(self.detail.state_dict())
+        if self.index is not None:
+            entries[NEAREST] = _on_cpu(self.index.state_dict())
         return entries
 
     @classmethod
@@ -61,6 +68,7 @@ class SoundParts:
         return cls(
             _read(WindowPrior.of_state, data, PRIOR, path, error),
             _read(DetailStore.of_state, data, DETAIL, path, error),
+            _read(SoundIndex.of_state, data, NEAREST, path, error),
         )
 
 

@@ -88,6 +88,11 @@ class LatentTable:
         if bool(known.any()):
             prior.fit(self.windows.only(known))
 
+    @property
+    def can_draw(self) -> bool:
+        """Whether `fit` has found out what there is to draw."""
+        return self._weight is not None
+
     def draw(self, count: int) -> Tensor:
         """Return which entries a step of the prior learns from, ``[count]``; from torch's generator."""
         assert self._weight is not None
@@ -190,6 +195,8 @@ class PriorTraining:
         return torch.stack(losses).mean()
 
     def _step(self, autocast: Callable[[], Any]) -> Tensor:
+        if not self.table.can_draw:  # resumed from a checkpoint without a prior, in the middle of an epoch
+            self.fit()
         rows = self.table.draw(BATCH)
         with autocast():
             loss = self.prior.loss(self.table.windows, rows)

@@ -29,10 +29,9 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import reveal
-from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings

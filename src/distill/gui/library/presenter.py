@@ -13,9 +13,9 @@ from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import reveal
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.model_file import SUFFIX
 from distill.paths import slug

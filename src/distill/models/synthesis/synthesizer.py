@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from distill.errors import ModelFileError
 from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
+from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
@@ -20,15 +21,22 @@ SHORTEST_S, LONGEST_S = 0.1, 30.0
 MOST_TEMPERATURE = 4.0
 #: Windows that are decoded at once.
 _WINDOWS_AT_ONCE = 32
-#: New sounds that are drawn at once, and frames that become sound at once.
-_SOUNDS_AT_ONCE = 64
-_FRAMES_AT_ONCE = 1600
+#: New sounds that are drawn at once: few at first, so that there is soon something to hear.
+_FIRST_SOUNDS, _SOUNDS_AT_ONCE = 8, 64
 #: Sounds begin and end with a fade, so that no cut is heard: seconds.
 _FADE_IN_S, _FADE_OUT_S = 0.001, 0.02
 #: Share of a short sound that a fade takes at most.
 _FADE_SHARE = 0.1
 #: Decades under the loudest band below which differences of features are not heard.
 _AUDIBLE_DECADES = 4.0
+
+
+#: Share of the training sounds that lie nearer to another one than a new sound may lie to any: by default, and at most.
+_LEAST_NEWNESS, _MOST_NEWNESS = 0.15, 0.5
+#: Freedom from which it is higher than by default.
+_DEFAULT_FREEDOM = 0.5
+#: Draws for a new sound, until one is new enough.
+_MOST_DRAWS = 4
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Synthesizer:
         Prior of the corpus; None where the model file has none.
     detail
         Detail of the corpus, or None.
+    index
+        Finds the training sound nearest to a sound, or None.
     name
         Name of the model, for messages.
     """
@@ -52,6 +62,7 @@ class Synthesizer:
     device: torch.device
     prior: WindowPrior | None
     detail: DetailStore | None
+    index: SoundIndex | None
     name: str
 
     @property
@@ -133,24 +144,6 @@ class Synthesizer:
         needed = features[None, ..., : self.frames_of(samples)]
         return sound_of_features(self.family, needed, samples)[0]
 
-    def to_sounds(self, features: list[Tensor], samples: list[int]) -> list[Tensor]:
-        """Return sounds ``[1, samples]`` of features ``[C, F, T]``; those of similar length are made together."""
-        silence = self.family.features(torch.zeros(1, 1, self.chunk))[0, ..., :1]
-        order = sorted(range(len(samples)), key=lambda number: samples[number])
-        sounds: list[Tensor] = [torch.empty(0)] * len(samples)
-        for group in _groups(order, [self.frames_of(count) for count in samples]):
-            longest = samples[group[-1]]
-            frames = self.frames_of(longest)
-            if len(group) == 1:
-                sounds[group[0]] = self.to_sound(features[group[0]], longest)
-                continue
-            batch = torch.stack([_filled(features[number], frames, self.frames_of(samples[number]), silence)
-                                 for number in group])  # fmt: skip
-            waves = self.family.to_waveform(batch, longest)
-            for number, wave in zip(group, waves, strict=True):
-                sounds[number] = wave[:, : samples[number]]
-        return sounds
-
     def faded(self, sound: Tensor, begin: bool = True) -> Tensor:
         """Return a sound ``[1, N]`` that begins, unless ``begin`` is off, and ends without a cut."""
         shortest = int(_FADE_SHARE * sound.shape[-1])
@@ -173,8 +166,8 @@ class Synthesizer:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
-    ) -> Iterator[list[Tensor]]:
-        """Yield new sounds ``[1, N]``, peak 1, in batches and in order.
+    ) -> Iterator[Tensor]:
+        """Yield new sounds ``[1, N]``, peak 1, one by one.
 
         Parameters
         ----------
@@ -194,15 +187,18 @@ class Synthesizer:
         totals, anchors = prior.draw_sounds(count, generator, freedom)
         if seconds is not None:
             totals = torch.full_like(totals, seconds * self.rate / self.chunk)
-        for low in range(0, count, _SOUNDS_AT_ONCE):
-            part = slice(low, low + _SOUNDS_AT_ONCE)
-            drawn = self._draw(
-                totals[part], None if anchors is None else anchors[part], generator, temperature, freedom
-            )
-            samples = [max(1, round(float(total) * self.chunk)) for total in totals[part]]
-            features = self._features(drawn, samples, detail)
-            sounds = self.to_sounds(features, samples)
-            yield [self.faded(sound / sound.abs().max().clamp_min(1e-9)) for sound in sounds]
+        low, size = 0, _FIRST_SOUNDS
+        while low < count:
+            part = slice(low, low + size)
+            near = None if anchors is None else anchors[part]
+            for total, drawn in zip(
+                totals[part], self._draw(totals[part], near, generator, temperature, freedom), strict=True
+            ):
+                samples = max(1, round(float(total) * self.chunk))
+                features = self.detailed(blend(self.decoded(prior.restore(drawn)), self.frames_of(samples)), detail)
+                sound = self.faded(self.to_sound(features, samples))
+                yield sound / sound.abs().max().clamp_min(1e-9)
+            low, size = low + size, _SOUNDS_AT_ONCE
 
     def _draw(
         self,
@@ -223,19 +219,46 @@ class Synthesizer:
             if number == 0 and anchors is not None:
                 drawn = prior.near(anchors.to(self.device), lengths, generator, temperature, freedom)
             else:
-                drawn = prior.draw(previous, lengths, offset, generator, prior.heat(temperature, freedom))
+                heat = prior.heat(temperature, freedom)
+                drawn = prior.draw(previous, lengths, offset, generator, heat)
+                if number == 0:
+                    drawn = self._away_from_training(drawn, lengths, generator, heat, freedom)
             for index, row in zip(going, drawn, strict=True):
                 sounds[index].append(row)
         return [torch.stack(rows) for rows in sounds]
 
-    def _features(self, drawn: list[Tensor], samples: list[int], detail: float | None) -> list[Tensor]:
-        """Return the features ``[C, F, T]`` of sounds whose windows were drawn."""
+    def _away_from_training(
+        self, drawn: Tensor, lengths: Tensor, generator: torch.Generator, heat: float, freedom: float | None
+    ) -> Tensor:
+        """Return first windows ``[B, dim]`` with those drawn again that lie too near to a training sound.
+
+        After `_MOST_DRAWS` draws the farthest is taken.
+        """
+        if self.index is None:
+            return drawn
         prior = self.need_prior("make new sounds")
-        windows = torch.split(self.decoded(prior.restore(torch.cat(drawn))), [len(rows) for rows in drawn])
-        return [
-            self.detailed(blend(rows, self.frames_of(count)), detail)
-            for rows, count in zip(windows, samples, strict=True)
-        ]
+        least = self.index.usual_distance(_least_newness(freedom))
+        distance = self._distance(drawn)
+        for _ in range(_MOST_DRAWS - 1):
+            near = (distance < least).nonzero().flatten()
+            if not len(near):
+                break
+            again = prior.draw(None, lengths[near], 0.0, generator, heat)
+            found = self._distance(again)
+            better = found > distance[near]
+            drawn[near[better]], distance[near[better]] = again[better], found[better]
+        return drawn
+
+    def _distance(self, drawn: Tensor) -> Tensor:
+        """Return how far first windows ``[B, dim]`` are from the nearest training sound, ``[B]``."""
+        assert self.index is not None
+        return self.index.nearest(self.decoded(self.need_prior("make new sounds").restore(drawn))).distance
+
+
+def _least_newness(freedom: float | None) -> float:
+    """Return the least newness of new sounds; see `_LEAST_NEWNESS`."""
+    above = max(0.0, (_DEFAULT_FREEDOM if freedom is None else freedom) - _DEFAULT_FREEDOM) / (1 - _DEFAULT_FREEDOM)
+    return _LEAST_NEWNESS + (_MOST_NEWNESS - _LEAST_NEWNESS) * above
 
 
 def no_prior(name: str, purpose: str) -> ModelFileError:
@@ -254,23 +277,6 @@ def audible_difference(first: Tensor, second: Tensor) -> Tensor:
     a, b = first[..., 0, :, :], second[..., 0, :, :]
     floor = a.amax((-2, -1), keepdim=True) - _AUDIBLE_DECADES
     return 20 * (torch.maximum(a, floor) - torch.maximum(b, floor)).abs().mean((-2, -1))
-
-
-def _groups(order: list[int], frames: list[int]) -> Iterator[list[int]]:
-    """Yield runs of an order by length, each of at most `_FRAMES_AT_ONCE` frames when filled to its longest."""
-    group: list[int] = []
-    for number in order:
-        if group and (len(group) + 1) * frames[number] > _FRAMES_AT_ONCE:
-            yield group
-            group = []
-        group.append(number)
-    if group:
-        yield group
-
-
-def _filled(features: Tensor, frames: int, used: int, silence: Tensor) -> Tensor:
-    """Return features ``[C, F, frames]``: the first ``used`` frames, then silence."""
-    return torch.cat([features[..., :used], silence.expand(-1, -1, frames - used)], -1)
 
 
 def check_number(name: str, value: float, low: float, high: float) -> None:
