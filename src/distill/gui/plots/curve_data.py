@@ -146,7 +146,10 @@ def robust_range(values: Floats) -> tuple[float, float] | None:
     low, high = float(finite.min()), float(finite.max())
     rank = round(0.95 * (len(finite) - 1))
     usual = float(np.partition(finite, rank)[rank]) if len(finite) >= LEAST_FOR_OUTLIERS else high
-    return (low, usual + 0.2 * (usual - low)) if high - usual > usual - low > 0 else (low, high)
+    if not high - usual > usual - low > 0:
+        return low, high
+    step = 2.0 ** math.floor(math.log2((usual - low) / 8))  # coarse, so that the axis does not change with each step
+    return low, min(high, step * math.ceil((usual + 0.2 * (usual - low)) / step))
 
 
 class HistoryTables:
