@@ -184,7 +184,7 @@ def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
 ) -> None:
     panel, files = made
 
-    class NoTrash(desktop.QFile):
+    class NoTrash(desktop.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 

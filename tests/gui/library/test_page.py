@@ -249,7 +249,7 @@ def test_a_deleted_model_comes_back_by_key_and_by_notice(
 def test_without_a_trash_a_model_goes_into_the_librarys_own(
     page: MainWindow, library: ModelLibrary, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoTrash(desktop.QFile):
+    class NoTrash(desktop.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 
