@@ -42,7 +42,7 @@ def test_a_redraw_at_100_000_steps(
 ) -> None:
     panel = PlotsPanel()
     qtbot.addWidget(panel)
-    panel.restore({"shown": shown, "smoothing": smoothing, "log": is_log})
+    panel.restore({"details": True, "shown": shown, "smoothing": smoothing, "log": is_log})
     panel.resize(560, 900)
     with qtbot.waitExposed(panel):
         panel.show()

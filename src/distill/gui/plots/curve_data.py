@@ -144,8 +144,12 @@ def robust_range(values: Floats) -> tuple[float, float] | None:
     if not len(finite):
         return None
     low, high = float(finite.min()), float(finite.max())
-    usual = float(np.quantile(finite, 0.95)) if len(finite) >= LEAST_FOR_OUTLIERS else high
-    return (low, usual + 0.2 * (usual - low)) if high - usual > usual - low > 0 else (low, high)
+    rank = round(0.95 * (len(finite) - 1))
+    usual = float(np.partition(finite, rank)[rank]) if len(finite) >= LEAST_FOR_OUTLIERS else high
+    if not high - usual > usual - low > 0:
+        return low, high
+    step = 2.0 ** math.floor(math.log2((usual - low) / 8))  # coarse, so that the axis does not change with each step
+    return low, min(high, step * math.ceil((usual + 0.2 * (usual - low)) / step))
 
 
 class HistoryTables:
