@@ -20,12 +20,12 @@ SOURCE = ROOT / "src" / "distill"
 TORCH_FREE = [
     "__init__", "errors", "files", "paths", "runtime", "settings", "diagnostics", "__main__", "trash",
     "events", "history",
-    "cli.app", "cli.library", "cli.generate", "cli.options", "cli.terminal",
+    "cli.app", "cli.library", "cli.generate", "cli.options", "cli.play", "cli.terminal",
     "audio.corpus", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.sounds",
     "audio.cache.waveform_overview", "audio.export",
     "config.catalog", "config.validation", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.reading",
-    "generation.recipe", "generation.history",
+    "generation.recipe", "generation.history", "generation.kit", "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
 ]  # fmt: skip
 

@@ -111,6 +111,14 @@ class PreviewEvent:
 
 
 @dataclass(frozen=True)
+class StartPreviewEvent:
+    """A preview of the model before its first training step, for comparison with those of the epochs."""
+
+    audio_path: str
+    sample_rate: int
+
+
+@dataclass(frozen=True)
 class PreparationProgress:
     """How far the work before the first step is: ``stage`` is a phrase for people."""
 
@@ -152,6 +160,7 @@ Event = (
     | VQStepMetrics
     | VQEpochMetrics
     | PreviewEvent
+    | StartPreviewEvent
     | PreparationProgress
     | TrainingNotice
     | TrainingCompleteEvent

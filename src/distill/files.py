@@ -1,21 +1,38 @@
-"""Files that exist whole or not at all, whatever moment the power goes.
+"""Writes files whole or not at all, and reads JSON without trusting it.
 
-Everything that Distill writes goes through `write_whole`: a temporary file in the same folder, flushed to the disk,
-renamed over the target, and the folder's entry flushed too.  A crash leaves at most a ``.part`` file, which readers
-ignore and `clear_partial_files` removes.
+Everything that Distill writes goes through `write_whole` or `write_new`: a temporary file in the same folder, flushed
+to the disk, moved to its name, and the folder's entry flushed too.  A process that is killed leaves at most a temporary
+file that carries Distill's name and its own process; readers ignore it, and `clear_partial_files` removes it.
 """
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import platform
+import re
+import secrets
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 PARTIAL_SUFFIX = ".part"
+_PARTIAL = re.compile(r"\..*\.distill-(?P<host>[\da-f]{8})-(?P<pid>\d{1,10})-(?P<process>[\da-f]{8})-[\da-f]{8}\.part")
+_HOST = hashlib.blake2b(platform.node().encode(errors="replace"), digest_size=4).hexdigest()
+#: Tells this process from an earlier one with the same id.
+_PROCESS = secrets.token_hex(4)
+#: Characters of the file's own name in that of its temporary file: names end at 255 bytes.
+_MAX_STEM = 40
+
+_MAX_JSON_BYTES = 16 << 20
+_MAX_JSON_DEPTH = 64
 _BLOCK_BYTES = 1 << 20
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -28,23 +45,122 @@ def write_whole(path: Path) -> Iterator[IO[bytes]]:
         The folder cannot be written to, or the disk is full.  ``path`` is then as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL_SUFFIX, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+    with _partial_file(path) as (file, partial):
+        yield file
+        _flush(file)
+        file.close()  # an open file cannot be moved on Windows
+        partial.replace(path)
     _flush_folder(path.parent)
 
 
+def write_new(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Write a binary file that never replaces another, whole or not at all, and return its path.
+
+    Parameters
+    ----------
+    path
+        The path that is wanted; `free_path` of it is taken.
+    write
+        Called once with the open file.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written to, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = _open_unnamed(path.parent)
+    if handle is not None:  # a process that is killed leaves nothing at all
+        with os.fdopen(handle, "w+b") as file:
+            write(file)
+            _flush(file)
+            target = _publish(path, lambda free: _link_unnamed(handle, free))
+    else:
+        with _partial_file(path) as (file, partial):
+            write(file)
+            _flush(file)
+            file.close()
+            target = _publish(path, lambda free: _move_to_free(partial, free))
+    _flush_folder(path.parent)
+    return target
+
+
+@contextmanager
+def _partial_file(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """Open a temporary file beside ``path``; what is left of it at the end of the block is removed."""
+    stem = path.name[:_MAX_STEM]
+    partial = path.with_name(f".{stem}.distill-{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file, partial
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _open_unnamed(folder: Path) -> int | None:
+    """Open a file that has no name yet, where the system has such files (Linux)."""
+    if sys.platform != "linux":
+        return None
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
+    except OSError as exc:
+        if exc.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
+            return None  # this file system has none
+        raise
+    if Path(f"/proc/self/fd/{handle}").exists():
+        return handle
+    os.close(handle)
+    return None
+
+
+def _link_unnamed(handle: int, target: Path) -> None:
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:  # with a folder's descriptor Python calls linkat, which follows the link to the open file
+        os.link(f"/proc/self/fd/{handle}", target, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _move_to_free(partial: Path, target: Path) -> None:
+    """Move a file to a name that must be free."""
+    if os.name == "nt":
+        partial.rename(target)  # raises FileExistsError there
+        return
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: an empty file holds the name for a moment
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        partial.replace(target)
+
+
+def _publish(path: Path, move: Callable[[Path], None]) -> Path:
+    """Move a file to the first free name like ``path``, also when others are taking names at the same time."""
+    while True:
+        target = free_path(path)
+        with suppress(FileExistsError):
+            move(target)
+            return target
+
+
+def free_path(path: Path) -> Path:
+    """Return ``path``, or the first of ``name (2).wav``, ``name (3).wav``, ... that does not exist."""
+    found, number = path, 2
+    while os.path.lexists(found):
+        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return found
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def _flush_folder(folder: Path) -> None:
-    """Make a rename survive a power cut.  Windows has no such call and does not need it."""
+    """Make a new name survive a power cut.  Windows has no such call and does not need it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -56,36 +172,154 @@ def _flush_folder(folder: Path) -> None:
 
 
 def clear_partial_files(folder: Path) -> None:
-    """Remove what a crash or a full disk left behind in ``folder``, which no other process may be writing to."""
-    for path in folder.glob(f".*{PARTIAL_SUFFIX}"):
-        with suppress(OSError):
-            path.unlink()
+    """Remove the temporary files that processes which are gone left in ``folder``, one that Distill made.
+
+    Files of other programs, of living processes and of other computers stay; links are not followed.
+    """
+    if folder.is_symlink():
+        return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _PARTIAL.fullmatch(entry.name)
+            if match is None or match["host"] != _HOST or not entry.is_file(follow_symlinks=False):
+                continue
+            if not _is_alive(int(match["pid"]), match["process"]):
+                with suppress(OSError):
+                    Path(entry.path).unlink()
+
+
+def _is_alive(pid: int, process: str) -> bool:
+    """Whether a process still runs; for others on Windows it does not matter, where an open file cannot be deleted."""
+    if pid == os.getpid():
+        return process == _PROCESS
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------
 
 
 def write_json(path: Path, data: Any) -> None:
     """Write standard JSON (no NaN, no Infinity), readable by a person.
 
+    File names that are not valid UTF-8 are kept: their bytes are written as escapes of lone surrogates.
+
     Raises
     ------
     ValueError
-        ``data`` holds a number that JSON has no word for.
+        ``data`` holds a number that JSON cannot express.
+    OSError
+        The file cannot be written.
     """
     text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False)
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8: JSON can escape what UTF-8 cannot express
+        content = json.dumps(data, indent=1, allow_nan=False).encode("ascii")
     with write_whole(path) as file:
-        file.write(text.encode())
+        file.write(content)
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file, with or without a byte order mark.
 
     Raises
     ------
     OSError
-        The file cannot be read.
+        The file cannot be read, or is no regular file.
     ValueError
-        It is not JSON in UTF-8.
+        It is too large, or `parse_json` refuses it.
     """
-    return json.loads(path.read_bytes().decode("utf-8"))
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with path.open("rb") as file:
+        content = file.read(_MAX_JSON_BYTES + 1)
+    if len(content) > _MAX_JSON_BYTES:
+        raise ValueError(f"{path.name} is larger than {_MAX_JSON_BYTES >> 20} MB")
+    return parse_json(content)
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Return the value of a JSON text in UTF-8.
+
+    Raises
+    ------
+    ValueError
+        It is not standard JSON, or nested absurdly deep.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deep") from None
+    level = [value]
+    for _ in range(_MAX_JSON_DEPTH):
+        inner: list[Any] = []
+        for container in level:
+            if isinstance(container, dict):
+                inner += container.values()
+            elif isinstance(container, list):
+                inner += container
+        level = [item for item in inner if isinstance(item, (dict, list))]
+        if not level:
+            return value
+    raise ValueError("JSON that is nested too deep")
+
+
+def read_json_lines(path: Path, apply: Callable[[Any], object]) -> int:
+    """Call ``apply`` with the value of each line of a file; return how many lines were skipped.
+
+    A line is skipped that is no JSON or longer than a megabyte, or for which ``apply`` raises what bad values raise.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read, or is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    skipped, is_rest = 0, False
+    with path.open("rb") as file:
+        while line := file.readline(_BLOCK_BYTES):
+            was_rest, is_rest = is_rest, not line.endswith(b"\n")
+            if was_rest or not line.strip():
+                continue
+            try:
+                apply(parse_json(line))
+            except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+                skipped += 1
+    return skipped
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def is_access_error(error: BaseException | None) -> bool:
+    """Whether an error says nothing about a file's content and may be over the next time (EIO, EMFILE, EACCES, ...).
+
+    EINVAL does say something: it comes of a damaged archive whose parts lie at negative positions.
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+# --- content ----------------------------------------------------------------------------------------------------
 
 
 def content_hash(path: Path, check: Callable[[], None] | None = None) -> str:
@@ -110,40 +344,3 @@ def content_hash(path: Path, check: Callable[[], None] | None = None) -> str:
                 check()
             digest.update(block)
     return digest.hexdigest()
-
-
-def free_path(path: Path) -> Path:
-    """Return ``path``, or the first of ``name (2).wav``, ``name (3).wav``, ... that does not exist."""
-    found, number = path, 2
-    while os.path.lexists(found):
-        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
-    return found
-
-
-@contextmanager
-def write_new(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Open a binary file that appears when the block ends without an error, and never takes the place of another.
-
-    Yields the file and its path: ``path``, or a free one like it.  The name is reserved by an empty file, so that two
-    programs that save at once do not choose the same.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be written to, or the disk is full.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        target = free_path(path)
-        try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-            break
-        except FileExistsError:
-            continue
-    try:
-        with write_whole(target) as file:
-            yield file, target
-    except BaseException:
-        with suppress(OSError):
-            target.unlink()
-        raise

@@ -165,7 +165,11 @@ def _column(annotation: object) -> "array[Any] | list[Any]":
 
 def _parsed(annotation: object, value: Any) -> Any:
     """Undo `to_json_value` for a field: numbers that are not finite come back from their names."""
-    if annotation is float and isinstance(value, (str, int)):
+    if annotation is int and type(value) is not int:
+        raise TypeError(f"{value!r} is no integer")
+    if annotation is float:
+        if type(value) not in (int, float, str):
+            raise TypeError(f"{value!r} is no number")
         return float(value)
     return _parsed_table(value) if isinstance(value, Mapping) else value
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import platformdirs
 
 _APP = "distill"
+#: Names that Windows keeps for devices, with any suffix.
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")}
 
 
 def _place(kind: str, default: str) -> Path:
@@ -66,7 +68,8 @@ def resources_dir() -> Path:
 
 def slug(text: str, fallback: str = "untitled") -> str:
     """Return ``text`` as a file name part that every system takes: letters, digits, dots and dashes."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60] or fallback
+    plain = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60].rstrip("-._") or fallback
+    return f"_{plain}" if plain.partition(".")[0].upper() in _RESERVED else plain
 
 
 def new_run_dir(name: str) -> Path:

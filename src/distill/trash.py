@@ -1,8 +1,7 @@
-"""The system's trash, without Qt, and the way back out of it.
+"""Moves files to the system's trash and back, without Qt.
 
 On Linux and its relatives the trash is a folder that the freedesktop.org Trash specification 1.0 describes, so that
-what is deleted here is seen by every file manager.  Windows and macOS have calls of their own, which the send2trash
-package makes.
+file managers see what is deleted here.  On Windows and macOS the package send2trash calls the system.
 """
 
 import os
@@ -13,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from distill.files import free_path
 
 
 def move_to_trash(path: Path) -> Path | None:
-    """Move a file to the trash and return where it lies now, or None where the system does not tell.
+    """Move a file to the trash and return its path there, or None where the system does not tell.
 
     Raises
     ------
@@ -39,7 +38,7 @@ def move_to_trash(path: Path) -> Path | None:
 
 
 def restore_from_trash(in_trash: Path, original: Path) -> Path:
-    """Move a file back and return its path: the one it had, or one beside it where that is taken.
+    """Move a file back and return its path: the original one, or a free one beside it.
 
     Raises
     ------
@@ -53,6 +52,28 @@ def restore_from_trash(in_trash: Path, original: Path) -> Path:
     with suppress(OSError):
         (in_trash.parent.parent / "info" / f"{in_trash.name}.trashinfo").unlink()
     return target
+
+
+def find_in_trash(original: Path) -> Path | None:
+    """Return where a file lies that was moved to the trash last from ``original``, or None where that is unknown."""
+    if sys.platform in ("win32", "darwin"):
+        return None
+    original = Path(os.path.abspath(original))  # noqa: PTH100 - the file itself, not what a link points to
+    found: list[tuple[str, Path]] = []
+    try:
+        folders = list(_trash_folders(original.parent))
+    except OSError:
+        return None
+    for folder, top in folders:
+        with suppress(OSError):
+            for note in (folder / "info").glob("*.trashinfo"):
+                with suppress(OSError, ValueError):
+                    facts = dict(line.partition("=")[::2] for line in note.read_text("ascii").splitlines())
+                    where = Path(os.fsdecode(unquote_to_bytes(facts.get("Path", ""))))
+                    there = folder / "files" / note.name.removesuffix(".trashinfo")
+                    if (top / where if top else where) == original and os.path.lexists(there):
+                        found.append((facts.get("DeletionDate", ""), there))
+    return max(found, default=("", None))[1]
 
 
 def _move_by_system(path: Path) -> Path | None:
@@ -97,7 +118,7 @@ def _move_into(path: Path, trash: Path, top: Path | None) -> Path:
         name = path.name if number == 1 else f"{path.stem}.{number}{path.suffix}"
         note, target = notes / f"{name}.trashinfo", files / name
         number += 1
-        if target.exists():
+        if os.path.lexists(target):
             continue
         try:
             with note.open("x", encoding="ascii") as file:  # the specification's lock: only one can make it

@@ -80,7 +80,7 @@ def test_a_chirp_is_followed(spectrogram: ComplexSpectrogram) -> None:
         assert found == pytest.approx(300 + 2000 * at / RATE, abs=15)  # over a window it moves by 85 Hz
 
 
-@pytest.mark.parametrize("place", [9_000, 20_000, 20_200, 20_333, 30_750])
+@pytest.mark.parametrize("position", [9_000, 20_000, 20_200, 20_333, 30_750])
 def test_a_click_comes_back_where_it_was(spectrogram: ComplexSpectrogram, position: int) -> None:
     sound = torch.zeros(1, 1, RATE)
     sound[..., position] = 0.9

@@ -10,7 +10,11 @@ import torch
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.spectrogram import from_decades, griffin_lim, random_phase
+from distill.audio.transforms import (
+    from_decades,
+    griffin_lim,
+    random_phase,
+)
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
 from distill.models.families import make_family

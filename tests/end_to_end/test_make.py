@@ -64,7 +64,7 @@ def test_from_the_end_of_a_training_to_a_new_sound(
     qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     find(window, QSpinBox, "makeCountSpin").setValue(1)
     with null_sink.recording() as take:  # the first sound is heard by itself
-        click(xvfb, qtbot, find(window, QPushButton, "makeButton"))
+        click(xvfb, qtbot, find(window, QPushButton, "generateButton"))
         qtbot.waitUntil(lambda: player.status.state is PlayerState.PLAYING, timeout=PATIENCE)
         qtbot.waitUntil(lambda: player.status.state is PlayerState.IDLE, timeout=PATIENCE)
     made = player.status.path

@@ -30,6 +30,7 @@ def generate_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
     made = PlotsPanel()
     qtbot.addWidget(made)
     made.resize(560, 700)
+    made.toolbar.details.setChecked(True)
     with qtbot.waitExposed(made):
         made.show()
     made.show_history(history, TrainingConfig(max_epochs=20))

@@ -1,5 +1,6 @@
 """The library: found again, told apart, never lost."""
 
+import errno
 import json
 import os
 import subprocess
@@ -319,3 +320,61 @@ def test_a_listed_model_opens(library: ModelLibrary, tmp_path: Path) -> None:
         if path.suffix == ".distill":
             assert open_model(library.import_file(path).path).metadata.name == "Bells"
     assert {entry.family for entry in library.list()} == {"vae", "vqvae"}
+
+
+def test_an_error_of_access_is_not_remembered(library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_model(library.folder / "a.distill", bells())
+    original = Path.open
+
+    def full(self: Path, *arguments: Any, **named: Any) -> Any:
+        if self == path:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return original(self, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        assert "Too many open files" in str(library.list()[0].problem)
+    assert library.list()[0].problem is None
+    assert ModelLibrary(library.folder).list()[0].problem is None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(
+    library: ModelLibrary, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    write_model(library.folder / "a.distill", bells())
+    library.list()
+    opened = reads(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda self: (_ for _ in ()).throw(OSError(number, "no")))
+        with pytest.raises(LibraryError, match="cannot be listed"):
+            library.list()
+    assert len(library.list()) == 1
+    assert opened == []
+
+
+def test_one_odd_name_costs_the_others_nothing(library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n, name in enumerate(["a\ud800b", "\udcff", "plain", "n\0l"]):
+        write_model(library.folder / f"{n}.distill", bells(name=name, model_id=f"{n:032x}"))
+    names = {entry.name for entry in library.list()}
+    assert names == {"a\ud800b", "\udcff", "plain", "n\0l"}
+    opened = reads(monkeypatch)
+    assert {entry.name for entry in ModelLibrary(library.folder).list()} == names
+    assert opened == []
+
+
+def test_damaged_rows_of_the_index_cost_the_others_nothing(
+    library: ModelLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write_model(library.folder / f"{n}.distill", bells(model_id=f"{n:032x}")) for n in range(4)]
+    library.delete(paths[3])
+    file = index.index_folder(library.folder) / index.INDEX_NAME
+    data = json.loads(file.read_text())
+    data["models"]["0.distill"]["stamp"] = [10**400, 1, 2]
+    data["models"]["1.distill"]["facts"]["val_loss"] = 10**400
+    data["deleted"] = [3, {"original": "a\0b", "in_trash": None, "name": "x"}, *data["deleted"], {"original": None}]
+    file.write_text(json.dumps(data))
+    opened = reads(monkeypatch)
+    assert len(library.list()) == 3
+    assert sorted(path.name for path in opened) == ["0.distill", "1.distill"]
+    assert [deletion.original for deletion in library.deletions()] == [paths[3]]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from distill.errors import PlaybackError
-from distill.playback.devices import OutputDevice, find_outputs
+from distill.playback.output import OutputDevice, find_outputs
 from distill.playback.player import Player, PlayerState
 from tests.playback.listening import PATIENCE_SECONDS, FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.processes import find_program

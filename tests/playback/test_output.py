@@ -1,13 +1,15 @@
 """The silence before a sound, on a driver that says how much it holds and on one that does not."""
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from distill.errors import PlaybackError
 from distill.playback import output as output_module
-from distill.playback.output import LEAD_MOST_SECONDS, Output
+from distill.playback.output import LEAD_MOST_SECONDS, Output, OutputDevice, find_outputs
 from tests.playback.listening import Floats
 
 RATE, BLOCK = 48_000, 1024
@@ -42,7 +44,7 @@ class _Driver:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> _Driver:
     made = _Driver()
-    monkeypatch.setattr(output_module, "fresh_portaudio", lambda: made)
+    monkeypatch.setattr(output_module, "_fresh_portaudio", lambda: made)
     return made
 
 
@@ -79,3 +81,30 @@ def test_a_block_too_late_is_a_dropout_in_the_sound_only(driver: _Driver) -> Non
     driver.take(0.2)
     driver.take(0.0, is_late=True)
     assert output.underflows == 1
+
+
+class _BrokenList(_Driver):
+    """A driver that fails while its devices are listed."""
+
+    def query_hostapis(self) -> list[dict[str, Any]]:
+        raise self.PortAudioError("Error querying host API")
+
+    def query_devices(self, _number: object = None, kind: str = "") -> dict[str, Any]:
+        raise self.PortAudioError("Error querying device -1")
+
+
+@pytest.mark.parametrize("device", [None, OutputDevice("USB Audio", "ALSA")])
+def test_a_driver_that_fails_while_devices_are_listed_is_one_clear_sentence(
+    monkeypatch: pytest.MonkeyPatch, device: OutputDevice | None
+) -> None:
+    monkeypatch.setattr(output_module, "_fresh_portaudio", _BrokenList)
+    with pytest.raises(PlaybackError, match="No sound can be played"):
+        Output(lambda _block: False, lambda: None, device)
+    with pytest.raises(PlaybackError, match="No sound can be played"):
+        find_outputs(True)
+
+
+def test_opening_a_device_leaves_the_interpreter_as_it_is(driver: _Driver) -> None:
+    before = sys.getswitchinterval()
+    _opened()
+    assert sys.getswitchinterval() == before

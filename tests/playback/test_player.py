@@ -1,6 +1,7 @@
 """The player, against a real (virtual) sound card and against outputs that fail."""
 
 import importlib
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +13,10 @@ import soundfile
 import soxr
 
 from distill.errors import PlaybackError
-from distill.playback.output import Output
+from distill.playback.output import Output, OutputDevice
 from distill.playback.player import Player, PlayerState
 from distill.playback.sound import Sound, fitted, load_sound
+from distill.runtime import set_switch_interval
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
 
@@ -61,6 +63,8 @@ def test_no_dropout_while_other_threads_hold_the_interpreter(
             sum(i * i for i in range(20_000))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
+    before = sys.getswitchinterval()
+    set_switch_interval()  # as the application does
     for thread in threads:
         thread.start()
     try:
@@ -72,6 +76,7 @@ def test_no_dropout_while_other_threads_hold_the_interpreter(
         ended.set()
         for thread in threads:
             thread.join()
+        sys.setswitchinterval(before)
     assert min(correlations(take.audio, audio[:, 0])) > 0.99
 
 
@@ -193,6 +198,121 @@ def test_a_file_that_cannot_be_played_is_told(
         path.write_bytes(content)
     player.play(path)
     assert word in str(journal.await_state(PlayerState.IDLE).error)
+
+
+@pytest.mark.parametrize("fault", ["open", "start", "listing"])
+@pytest.mark.parametrize("error", [PlaybackError("No sound can be played."), RuntimeError("driver")])
+def test_the_player_survives_any_error_of_a_driver(
+    fault: str, error: Exception, tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every later click works again, a bug is reported, and the device is opened anew."""
+    reports: list[BaseException] = []
+    monkeypatch.setattr("distill.diagnostics.report", reports.append)
+    faults = [fault]
+
+    def fail_once(where: str) -> None:
+        if where in faults:
+            faults.remove(where)
+            raise error
+
+    class Faulty(FakeOutput):
+        def start(self) -> None:
+            fail_once("start")
+            super().start()
+
+    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None], device: object) -> FakeOutput:
+        fail_once("open")
+        return Faulty(fill, on_drained)
+
+    def find_devices(_is_fresh: bool) -> tuple[OutputDevice, ...]:
+        fail_once("listing")
+        return ()
+
+    player = Player(journal, open_output, find_devices)  # type: ignore[arg-type]
+    path = write(tmp_path / "a.wav", noise(0.1))
+    if fault == "listing":
+        player.look_for_devices()
+    else:
+        player.play(path)
+    assert journal.await_error().error
+    player.play(path)
+    assert journal.await_state(PlayerState.PLAYING).error is None
+    assert reports == ([] if isinstance(error, PlaybackError) else [error])
+    player.close()
+
+
+def test_a_listener_that_fails_does_not_end_the_player(
+    fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, _outputs, journal = fake
+    reports: list[BaseException] = []
+    monkeypatch.setattr("distill.diagnostics.report", reports.append)
+
+    def fail(_status: object) -> None:
+        raise RuntimeError("the window is gone")
+
+    player.listener = fail
+    path = write(tmp_path / "a.wav", noise(0.1))
+    player.play(path)
+    deadline = time.monotonic() + 10
+    while len(reports) < 2:  # the status, and the report of the failure
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    player.listener = journal
+    player.play(path)
+    journal.await_state(PlayerState.PLAYING)
+
+
+def test_calls_from_many_threads_start_one_thread_of_the_player(
+    fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path
+) -> None:
+    player, _outputs, journal = fake
+    paths = [write(tmp_path / f"{n}.wav", noise(0.05)) for n in range(8)]
+    barrier = threading.Barrier(len(paths))
+
+    def click(path: Path) -> None:
+        barrier.wait()
+        player.play(path)
+
+    callers = [threading.Thread(target=click, args=(path,)) for path in paths]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    journal.await_state(PlayerState.PLAYING)
+    assert sum(thread.name == "player" for thread in threading.enumerate()) == 1
+    last = write(tmp_path / "last.wav", noise(0.05))
+    player.play(last)
+    journal.await_path(last)
+
+
+def test_a_player_that_was_closed_beside_a_hanging_device_plays_again(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hanging thread must not take the commands of the next one."""
+    monkeypatch.setattr("distill.playback.player.CLOSING_SECONDS", 0.05)
+    go_on, outputs = threading.Event(), list[FakeOutput]()
+
+    class Hanging(FakeOutput):
+        def close(self) -> None:
+            go_on.wait(10)
+            super().close()
+
+    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None], device: object) -> FakeOutput:
+        outputs.append((FakeOutput if outputs else Hanging)(fill, on_drained))
+        return outputs[-1]
+
+    player = Player(journal, open_output)  # type: ignore[arg-type]
+    path = write(tmp_path / "a.wav", noise(0.1))
+    player.play(path)
+    journal.await_state(PlayerState.PLAYING)
+    player.close()
+    go_on.set()
+    other = write(tmp_path / "b.wav", noise(0.1))
+    player.play(other)
+    journal.await_path(other)
+    player.close()
+    assert len(outputs) == 2
 
 
 def test_loading_keeps_two_channels_and_hides_what_is_no_number(tmp_path: Path) -> None:

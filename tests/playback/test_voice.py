@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.playback.sound import Sound
-from distill.playback.voice import FADE_FRAMES, Track, Voice
+from distill.playback.sound import Sound, Track
+from distill.playback.voice import FADE_FRAMES, Voice
 from tests.playback.listening import Floats
 
 RATE = 48_000

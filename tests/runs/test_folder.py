@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -16,6 +17,7 @@ from distill.runs.folder import RunFolder, RunRecord, read_history
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
 from distill.training.background_writer import BackgroundWriter
 from distill.training.steps.schedule import CosineFactor
+from tests.test_files import gone_process, partial_of
 from tests.test_history import filled
 
 HOLDER = """
@@ -67,10 +69,58 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_crash_left_half_written_is_cleared(tmp_path: Path) -> None:
     RunFolder(tmp_path, resuming=False).close()
-    part = tmp_path / "checkpoints" / ".checkpoint_epoch0001.pt.abc.part"
-    part.write_bytes(b"half")
+    part = partial_of(tmp_path / "checkpoints" / "checkpoint_epoch0001.pt", gone_process())
+    foreign = [tmp_path / name for name in (".film.mkv.part", "checkpoints/.download.abc.part")]
+    for path in (part, *foreign):
+        path.write_bytes(b"half")
     RunFolder(tmp_path, resuming=True).close()
     assert not part.exists()
+    assert [path.read_bytes() for path in foreign] == [b"half", b"half"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_nothing_is_cleared_behind_a_link(tmp_path: Path) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    RunFolder(run, resuming=False).close()
+    elsewhere.mkdir()
+    part = partial_of(elsewhere / "checkpoint_epoch0001.pt", gone_process())
+    part.write_bytes(b"half")
+    (run / "checkpoints").rmdir()
+    (run / "checkpoints").symlink_to(elsewhere)
+    RunFolder(run, resuming=True).close()
+    assert part.exists()
+
+
+def test_damaged_lines_of_a_history_are_skipped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    RunRecord(TrainingConfig(), [Path("a.wav")]).save(tmp_path)
+    folder = RunFolder(tmp_path, resuming=True)
+    steps = [StepMetrics(0, n, 9, 1.0, 0.5, 0.5, 0.1, 1e-3, 0.01) for n in range(9)]
+    folder.append_history(steps)
+    folder.close()
+    whole = (tmp_path / "history.jsonl").read_bytes().splitlines(keepends=True)
+    odd = [
+        b"\xff" + whole[0], b"[" * 5000 + b"\n", whole[1].replace(b"1.0", b'"x"'), b"3\n", b"[]\n",
+        whole[2].replace(b'"step": 2', b'"step": null'), b'{"event": "StepMetrics"}\n',
+        whole[3].replace(b'"step": 3', b'"step": %d' % 10**30),
+    ]  # fmt: skip
+    lines = [line for pair in zip(odd, whole, strict=False) for line in pair] + whole[len(odd) :]
+    (tmp_path / "history.jsonl").write_bytes(b"".join(lines) + whole[8][:20])
+    found = read_history(tmp_path)
+    assert list(found.events()) == steps
+    assert f"{len(odd) + 1} damaged lines" in caplog.text
+
+
+def test_any_flipped_bit_costs_a_history_two_lines_at_most(tmp_path: Path) -> None:
+    RunRecord(TrainingConfig(), [Path("a.wav")]).save(tmp_path)
+    folder = RunFolder(tmp_path, resuming=True)
+    folder.append_history([StepMetrics(0, n, 9, 1.0, 0.5, 0.5, 0.1, 1e-3, 0.01) for n in range(4)])
+    folder.close()
+    whole = (tmp_path / "history.jsonl").read_bytes()
+    for bit in range(0, 8 * len(whole), 3):
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "history.jsonl").write_bytes(broken)
+        assert read_history(tmp_path).step_count >= 2
 
 
 class TestRecord:

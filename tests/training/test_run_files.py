@@ -16,9 +16,11 @@ from distill.models.families.vae import MelVAEFamily
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import draw_points
 from distill.runs.folder import RunRecord, read_history
+from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training import (
     EpochMetrics,
     PreviewEvent,
+    StartPreviewEvent,
     StepMetrics,
     TrainingNotice,
     get_best_checkpoint,
@@ -88,7 +90,13 @@ class TestWhatIsOnTheDisk:
         expected |= {
             f"recon_epoch{e:04d}_{kind}_{n:02d}.wav" for e in (0, 2, 4, 5) for kind in ("orig", "recon") for n in (0, 1)
         }
-        assert names == expected
+        assert names == expected | {BEFORE_FOLDER}
+        before = {p.name for p in (folder / BEFORE_FOLDER).iterdir()}
+        assert before == {name for name in expected if "epoch0000" in name}
+        assert {Path(e.audio_path).name for e in done.told(StartPreviewEvent)} == {
+            n for n in before if "_orig_" not in n
+        }
+        names.discard(BEFORE_FOLDER)
         told = Counter(e.epoch for e in done.told(PreviewEvent))
         assert told == {0: 5, 2: 5, 4: 5, 5: 5}
         assert {Path(e.audio_path).name for e in done.told(PreviewEvent)} == {n for n in names if "_orig_" not in n}
@@ -97,7 +105,7 @@ class TestWhatIsOnTheDisk:
         assert all(Path(p["original_path"]).exists() for p in list_reconstructions(folder))
 
     def test_previews_are_16_bit_at_48_khz_and_full(self, done: Finished) -> None:
-        for path in (done.folder / "previews").iterdir():
+        for path in (done.folder / "previews").rglob("*.wav"):
             info = soundfile.info(path)
             assert (info.samplerate, info.channels, info.subtype, info.frames) == (48_000, 1, "PCM_16", 48_000)
             audio, _ = soundfile.read(path)
@@ -115,6 +123,8 @@ class TestWhatIsOnTheDisk:
         named = RunRecord.load(done.folder).preview_sounds  # the window says by this which of the user's sounds it is
         assert matches[named[0]] > 0.999
         assert len(named) == 2
+        assert named[1] not in matches, "the other one is trained on"
+        assert RunRecord.load(done.folder).preview_training == [1]
 
     def test_new_sounds_come_from_the_same_latents_every_time(self, done: Finished) -> None:
         family = MelVAEFamily(RUN)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.phase import PhaseBuilder
-from distill.audio.spectrogram import (
+from distill.audio.transforms import (
     KnownSamples,
     Transform,
     check_waveform,

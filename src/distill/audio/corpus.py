@@ -1,13 +1,14 @@
-"""From what a musician drops on the window to a list of sounds, and of what had to be left out and why.
+"""Turns files and folders into a list of sounds, and a list of what is skipped with the reasons.
 
-Two passes: `scan_sounds` reads headers only, so that a folder of 500 files is listed at once; `check_sounds` decodes
-everything into the cache in the background, and finds what a header does not tell (silence, NaN, damage).
+There are two passes: `scan_sounds` reads headers only, so that a folder of 500 files is listed at once; `check_sounds`
+decodes everything into the cache in the background, and finds what a header does not show (silence, NaN, damage).
 No torch here: the window lists sounds before torch is imported.
 """
 
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, os_reason, read_header
+from distill.audio.decoding.decoder import link_reason
+from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, read_header
 from distill.audio.discovery import RUN_MARKER, SkippedSound, find_sound_files, path_order
 from distill.errors import SoundError
 
@@ -31,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HEADER_WORKERS = 8  # they wait for the disk more than they compute
+_KINDS = 6  # suffixes that are named in a message
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -62,10 +65,30 @@ class SoundEntry:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What was found."""
+    """What was found.
+
+    Attributes
+    ----------
+    entries
+        Sounds that can be used as far as their headers show.
+    skipped
+        Files and folders that cannot be used, with the reason.
+    passed_over
+        Files that are no sounds by their names: suffixes and their number, the most frequent first.
+    """
 
     entries: tuple[SoundEntry, ...]
     skipped: tuple[SkippedSound, ...]
+    passed_over: tuple[tuple[str, int], ...] = ()
+
+    def passed_over_text(self) -> str:
+        """Return one line about the files that are no sounds; empty where there are none."""
+        total = sum(count for _, count in self.passed_over)
+        if not total:
+            return ""
+        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.passed_over[:_KINDS])
+        more = f", {len(self.passed_over) - _KINDS} other kinds" if len(self.passed_over) > _KINDS else ""
+        return f"{total} other {'file is' if total == 1 else 'files are'} no sound by name: {kinds}{more}."
 
     @property
     def total_duration_s(self) -> float:
@@ -73,13 +96,8 @@ class ScanResult:
         return sum(entry.duration_s for entry in self.entries)
 
     @property
-    def total_bytes(self) -> int:
-        """Bytes of all entries' files together."""
-        return sum(entry.size_bytes for entry in self.entries)
-
-    @property
     def file_count(self) -> int:
-        """Number of files that were looked at."""
+        """Number of files and folders that were examined."""
         return len(self.entries) + len(self.skipped)
 
 
@@ -105,7 +123,8 @@ def scan_sounds(
         ``cancel_event`` was set.
     """
     skipped: list[SkippedSound] = []
-    files = find_sound_files(paths, skipped)
+    passed_over: Counter[str] = Counter()
+    files = find_sound_files(paths, skipped, passed_over)
     results: dict[Path, SoundEntry | SkippedSound] = {}
     with closing(_in_threads(_read_entry, files, _HEADER_WORKERS, cancel_event)) as headers:
         for done, (path, found) in enumerate(headers, 1):
@@ -115,7 +134,8 @@ def scan_sounds(
     ordered = [results[path] for path in files]
     skipped.extend(item for item in ordered if isinstance(item, SkippedSound))
     skipped.sort(key=lambda item: path_order(item.path))
-    return ScanResult(tuple(item for item in ordered if isinstance(item, SoundEntry)), tuple(skipped))
+    kinds = tuple(sorted(passed_over.items(), key=lambda item: (-item[1], item[0])))
+    return ScanResult(tuple(item for item in ordered if isinstance(item, SoundEntry)), tuple(skipped), kinds)
 
 
 def _read_entry(path: Path) -> SoundEntry | SkippedSound:
@@ -125,7 +145,7 @@ def _read_entry(path: Path) -> SoundEntry | SkippedSound:
     except SoundError as exc:
         return SkippedSound(path, str(exc))
     except OSError as exc:
-        return SkippedSound(path, os_reason(exc))
+        return SkippedSound(path, link_reason(path, exc))
     return SoundEntry(
         path, path.name, header.duration_s, header.sample_rate, header.channels, status.st_size, status.st_mtime_ns
     )

@@ -1,37 +1,46 @@
-"""Finding the sound files among what a musician names or drops: files and folders, links, hidden things, runs."""
+"""Finds the sound files among files and folders, and accounts for everything else that it meets."""
 
 import os
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from distill import paths as positions
-from distill.audio.decoding.decoder import os_reason
+from distill.audio.decoding.decoder import link_reason, os_reason
 from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
+from distill.files import read_json
 
-#: A folder that holds this file is a run of Distill: its sounds are never taken for the musician's.
+#: The record of a run in its folder.  A folder that holds one is not searched for sounds.
 RUN_MARKER = "run.json"
+#: Keys of the record of every run since the first version, by which another program's ``run.json`` is told apart.
+_RECORD_KEYS = frozenset(("version", "config", "sounds", "status"))
+_LARGEST_RECORD = 64 << 20
+PRIVATE_REASON = "belongs to Distill (a run, its models or its cache) and is not searched for sounds"
 
 _FileId = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class SkippedSound:
-    """A file or folder that is left out, and why; the reason is a phrase that follows its name."""
+    """A file or folder that is skipped, and why; the reason is a phrase that follows its name."""
 
     path: Path
     reason: str
 
 
-def find_sound_files(paths: Iterable[Path | str], skipped: list[SkippedSound] | None = None) -> list[Path]:
+def find_sound_files(
+    paths: Iterable[Path | str],
+    skipped: list[SkippedSound] | None = None,
+    passed_over: "Counter[str] | None" = None,
+) -> list[Path]:
     """Return the sound files among and below ``paths``, sorted, each file once.
 
     Folders are searched to any depth, through links too; hidden files and folders, runs of Distill, its models and
-    its cache are not looked into.  What is named itself is always returned when it is a file: whoever names it
-    means it, and reading it will tell what is wrong with it.
+    its cache are not searched.  A file that is named itself is always returned; reading it shows what is wrong with it.
 
     Parameters
     ----------
@@ -39,18 +48,42 @@ def find_sound_files(paths: Iterable[Path | str], skipped: list[SkippedSound] | 
         Files and folders, mixed.
     skipped
         Receives what cannot be searched or found, with the reason.
+    passed_over
+        Counts the files that are no sounds by their suffix, which is ``""`` for names without one.
     """
-    search = _Search([] if skipped is None else skipped)
+    search = _Search([] if skipped is None else skipped, Counter() if passed_over is None else passed_over)
     for path in paths:
         search.add(Path(os.path.abspath(Path(path).expanduser())))  # noqa: PTH100 - links keep their names
     return search.result()
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run of Distill: it holds the record of one, whole or damaged.
+
+    Other programs write a ``run.json`` as well.  A record that cannot be read counts where a history, checkpoints or
+    previews lie beside it.
+    """
+    marker = folder / RUN_MARKER
+    try:
+        if not stat.S_ISREG(marker.stat().st_mode):
+            return False
+    except OSError:
+        return False
+    with suppress(OSError, ValueError):
+        if marker.stat().st_size <= _LARGEST_RECORD:
+            record = read_json(marker)
+            if isinstance(record, dict) and record.keys() >= _RECORD_KEYS:
+                return True
+    beside = ("history.jsonl", "checkpoints/checkpoint_epoch*.pt", "previews/*_epoch*.wav")
+    return any(next(folder.glob(pattern), None) is not None for pattern in beside)
+
+
 class _Search:
     """One search: what was found, and which folders were seen (a link may lead back up)."""
 
-    def __init__(self, skipped: list[SkippedSound]) -> None:
+    def __init__(self, skipped: list[SkippedSound], passed_over: "Counter[str]") -> None:
         self._skipped = skipped
+        self._passed_over = passed_over
         self._files: dict[Path, _FileId] = {}
         self._folders: set[_FileId] = set()
         homes = (positions.runs_dir(), positions.models_dir(), positions.cache_dir())
@@ -61,12 +94,12 @@ class _Search:
             status = path.stat()
         except OSError as exc:
             gone = isinstance(exc, FileNotFoundError | NotADirectoryError) and not path.is_symlink()
-            self._skip(path, "there is no such file or folder" if gone else os_reason(exc))
+            self._skip(path, "there is no such file or folder" if gone else link_reason(path, exc))
             return
         if not stat.S_ISDIR(status.st_mode):
             self._files[path] = (status.st_dev, status.st_ino)
         elif self._inside_private(path):
-            self._skip(path, "belongs to Distill (a run, its models or its cache) and is not searched for sounds")
+            self._skip(path, PRIVATE_REASON)
         else:
             self._walk(path)
 
@@ -85,16 +118,19 @@ class _Search:
         return any(self._is_private(folder) for folder in (real, *real.parents))
 
     def _is_private(self, folder: Path) -> bool:
-        return _file_id(folder) in self._private or os.path.lexists(folder / RUN_MARKER)
+        return _file_id(folder) in self._private or is_run(folder)
 
     def _walk(self, top: Path) -> None:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
             identity = _file_id(folder)
-            if identity is None or identity in self._folders or (folder != top and self._is_private(folder)):
+            if identity is None or identity in self._folders:
                 continue
             self._folders.add(identity)
+            if folder != top and self._is_private(folder):
+                self._skip(folder, PRIVATE_REASON)
+                continue
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
@@ -113,14 +149,17 @@ class _Search:
         except OSError:  # a link that leads nowhere, or to itself
             pass
         if path.suffix.lower() not in SOUND_SUFFIXES | UNREADABLE_SUFFIXES:
+            self._passed_over[path.suffix.lower()] += 1
             return
         try:
             status = path.stat()
         except OSError as exc:
-            self._skip(path, "is a link to a file that is not there" if entry.is_symlink() else os_reason(exc))
+            self._skip(path, link_reason(path, exc))
             return
         if stat.S_ISREG(status.st_mode):
             self._files[path] = (status.st_dev, status.st_ino)
+        else:
+            self._skip(path, "is not a regular file")
 
 
 def _is_hidden_by_system(entry: "os.DirEntry[str]") -> bool:

@@ -80,9 +80,7 @@ def export_sound(
     encoded, gain = _encoded_without_clipping(samples, options, {"title": title, "comment": comment})
     if path.suffix.lower() != options.kind.suffix:
         path = path.with_name(path.name + options.kind.suffix)
-    with write_new(path) as (file, target):
-        file.write(encoded.getbuffer())
-    return Exported(target, gain)
+    return Exported(write_new(path, lambda file: file.write(encoded.getbuffer())), gain)
 
 
 def _encoded_without_clipping(

@@ -22,7 +22,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from distill.audio.spectrogram import Transform, random_phase
+from distill.audio.transforms import (
+    Transform,
+    random_phase,
+)
 
 #: Neighbouring bands that differ by this much (in distances between bands) agree to 1/e.
 _AGREEMENT = 0.2

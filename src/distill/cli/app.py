@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, library
+from distill.cli import generate, library, play
 from distill.cli.options import (
     Device,
     Epochs,
@@ -48,6 +48,7 @@ app = typer.Typer(
 
 generate.register(app)
 library.register(app)
+play.register(app)
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
     try:
-        typer.main.get_command(app)(arguments, prog_name="distill")
+        typer.main.get_command(app)([_expanded(argument) for argument in arguments], prog_name="distill")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except DistillError as error:
@@ -72,6 +73,14 @@ def main(arguments: list[str]) -> int:
         )
         return 1
     return 0
+
+
+def _expanded(argument: str) -> str:
+    """Return an argument with a leading ``~`` expanded, which no shell does within quotes and behind ``--out=``."""
+    option, separator, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    if value != "~" and not value.startswith(("~/", f"~{os.sep}")):
+        return argument
+    return option + separator + os.path.expanduser(value)  # noqa: PTH111 - pathlib would tidy the rest of the text
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
@@ -134,7 +143,7 @@ def train(
     settings = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with _stoppable(_STOPPING) as stop:
-        files, usable = _find_sounds(given, demo, stop)
+        files, usable = _find_sounds(given, demo, stop, as_json)
         config = make_config(family, max(usable, 1), preset, epochs, **settings)
         _say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
 
@@ -208,6 +217,8 @@ def inspect(sounds: Sounds) -> None:
         print(f"usable   {sound}  {printable(entry.path)}")
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
+    if text := found.passed_over_text():
+        print(text)
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
     if len(usable) < 2:
@@ -264,7 +275,7 @@ def _say(message: str, as_json: bool) -> None:
     print(message, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
-def _find_sounds(given: list[Path], demo: bool, stop: threading.Event) -> tuple[list[Path], int]:
+def _find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
     """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
     from distill.audio.corpus import scan_sounds
 
@@ -273,6 +284,8 @@ def _find_sounds(given: list[Path], demo: bool, stop: threading.Event) -> tuple[
 
         given = [*given, *write_demo_sounds()]
     found = scan_sounds(given, cancel_event=stop)
+    if text := found.passed_over_text():
+        _say(text, as_json)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
     return files, len(found.entries)
 

@@ -15,6 +15,7 @@ from distill.events import (
     Event,
     PreparationProgress,
     PreviewEvent,
+    StartPreviewEvent,
     StepMetrics,
     TrainingCompleteEvent,
     TrainingNotice,
@@ -196,7 +197,7 @@ def epoch_figures(event: AnyEpoch) -> str:
 def message_of(event: Event) -> str | None:
     """Return the line that an event is worth by itself, or None."""
     match event:
-        case PreviewEvent():
+        case PreviewEvent() | StartPreviewEvent():
             return f"New sound: {printable(event.audio_path)}"
         case TrainingNotice():
             return f"{_LEVELS[event.level]}: {printable_lines(event.message)}"

@@ -26,8 +26,8 @@ class FamilyInfo:
     ----------
     key
         Value of ``config.family``, of ``model_type`` in a model file, and of the family menu's item data.
-    label, description
-        For people.
+    label, plain_name, description
+        Its technical name, what it is good at in a word or two, and a sentence.
     config_type
         Type of its configuration.
     adaptive_config
@@ -46,6 +46,7 @@ class FamilyInfo:
 
     key: str
     label: str
+    plain_name: str
     description: str
     config_type: type[AnyConfig]
     adaptive_config: Callable[[int], AnyConfig]
@@ -60,6 +61,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
     FamilyInfo(
         key="vae",
         label="Mel VAE",
+        plain_name="Fast",
         description="Quick to train; gives new sounds from random latents.",
         config_type=TrainingConfig,
         adaptive_config=get_adaptive_config,
@@ -72,6 +74,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
     FamilyInfo(
         key="complex_vae",
         label="Complex VAE",
+        plain_name="Detailed",
         description="Keeps pitch and attack sharp; heard at once; slower to train.",
         config_type=TrainingConfig,
         adaptive_config=get_adaptive_complex_config,
@@ -84,6 +87,7 @@ FAMILIES: tuple[FamilyInfo, ...] = (
     FamilyInfo(
         key="vqvae",
         label="Residual-VQ VAE",
+        plain_name="Closest copies",
         description="Closest copies; describes a sound by codes from codebooks.",
         config_type=VQVAEConfig,
         adaptive_config=get_adaptive_vqvae_config,

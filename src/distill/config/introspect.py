@@ -14,6 +14,9 @@ from distill.errors import ConfigurationError
 
 C = TypeVar("C", bound=Validated)
 
+#: What `SettingField` takes from a field's metadata.
+_FACTS = ("label", "help", "unit", "low", "high", "choices", "whole", "pattern")
+
 
 @dataclass(frozen=True)
 class SettingField:
@@ -25,7 +28,7 @@ class SettingField:
         Name of the field; of one inside another configuration ``"regularization.dropout"``.
     owner
         The class that declares it: what belongs together.
-    label, help, unit, low, high, choices, whole
+    label, help, unit, low, high, choices, whole, pattern
         See `distill.config.validation.setting`.
     default
         A value that has the setting's type.
@@ -40,6 +43,7 @@ class SettingField:
     high: float | None
     choices: tuple[str, ...]
     whole: bool
+    pattern: str
     default: Any
 
     @property
@@ -55,7 +59,7 @@ class SettingField:
         ConfigurationError
             In the configuration's own words, which name the setting by its label.
         """
-        meta = {"choices": self.choices, "low": self.low, "high": self.high, "whole": self.whole}
+        meta = {key: getattr(self, key) for key in ("choices", "low", "high", "whole", "pattern", "help")}
         check_setting(self.label, value, self.default, meta)
 
     def parse(self, text: str) -> Any:
@@ -81,11 +85,11 @@ class SettingField:
 
     @property
     def span(self) -> str:
-        """The range with its unit, empty where there is none: ``1 – 4096 s``."""
+        """The range with its unit, empty where there is none: ``1–4096 s``."""
         if self.low is None or self.high is None:
             return self.unit
         unit = f" {self.unit}" if self.unit else ""
-        return f"{_short(self.low)} – {_short(self.high)}{unit}"
+        return f"{_short(self.low)}–{_short(self.high)}{unit}"
 
 
 def setting_fields(config: Validated) -> list[SettingField]:
@@ -108,7 +112,7 @@ def _walk(config: Validated, prefix: str, taken: frozenset[str], family: str) ->
             yield from _walk(value, f"{prefix}{item.name}.", own, family)
         elif item.metadata.get("label") and item.name not in taken:
             default = value if item.default in (MISSING, None) else item.default
-            known = {key: item.metadata[key] for key in ("label", "help", "unit", "low", "high", "choices", "whole")}
+            known = {key: item.metadata[key] for key in _FACTS}
             yield SettingField(f"{prefix}{item.name}", _declaring(type(config), item.name), default=default, **known)
 
 

@@ -58,7 +58,7 @@ class SpectrogramConfig(Validated):
         return (frames - 1) * self.hop_length or self.hop_length - 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class ComplexSpectrogramConfig(Validated):
     """What a user may change of the two-channel representation; the rest of its geometry is that of the mel one."""
 
@@ -67,7 +67,7 @@ class ComplexSpectrogramConfig(Validated):
     n_mels: int = setting(128, "Bands", "Mel bands.", low=16, high=512)
     masking_threshold: float = setting(
         -60.0, "Masking threshold",
-        "A band quieter than this tells nothing of its frequency, and is not asked for it.",
+        "Below this level the frequency channel is ignored.",
         low=-120.0, high=-20.0, unit="dB",
     )  # fmt: skip
 

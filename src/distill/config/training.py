@@ -20,7 +20,7 @@ class OverfittingPreset(StrEnum):
     AGGRESSIVE = "aggressive"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RegularizationConfig(Validated):
     """What keeps a model from learning its sounds by heart."""
 
@@ -35,8 +35,8 @@ class RegularizationConfig(Validated):
     augmentation_expansion: int = setting(
         4, "Variants per sound",
         "How many variants of each second are trained on: the sound itself, and copies with pitch, speed, noise and "
-        "gain changed. 1 means no augmentation.",
-        low=1, high=32,
+        "gain changed. 0 and 1 mean no augmentation.",
+        low=0, high=32,
     )  # fmt: skip
     gradient_clip_norm: float = setting(
         1.0, "Gradient clip", "Longest gradient that a step follows (L2 norm); longer ones are shortened to it.",
@@ -44,12 +44,12 @@ class RegularizationConfig(Validated):
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunConfig(Validated):
     """Settings that every family has."""
 
     family: str = setting("", "Family", "Kind of model that is trained.")
-    max_epochs: int = setting(200, "Epochs", "How often the training goes through all sounds.", low=1, high=100_000)
+    max_epochs: int = setting(200, "Epochs", "Passes over your sounds.", low=1, high=100_000)
     batch_size: int = setting(
         16, "Batch size", "Seconds of sound that are learned from at once.", low=1, high=4096, unit="s"
     )
@@ -92,7 +92,10 @@ class RunConfig(Validated):
         choices=tuple(p.value for p in OverfittingPreset),
     )  # fmt: skip
     regularization: RegularizationConfig = field(default_factory=RegularizationConfig)
-    device: str = setting("auto", "Device", "Where the training runs: auto, cpu, cuda, cuda:1, mps.")
+    device: str = setting(
+        "auto", "Device", "Device of the training: auto, cpu, cuda, cuda:1, mps.",
+        pattern=r"auto|(cpu|cuda|mps|xpu)(:\d+)?",
+    )  # fmt: skip
     precision: str = setting(
         "auto", "Precision", "Number format of the heavy arithmetic; auto measures which is faster here.",
         choices=("auto", "float32", "bfloat16"),
@@ -108,6 +111,8 @@ class RunConfig(Validated):
         object.__setattr__(self, "preset", OverfittingPreset(self.preset))
         if not isinstance(self.regularization, RegularizationConfig):
             raise ConfigurationError(f"regularization must be a RegularizationConfig, not {self.regularization!r}.")
+        # Each configuration has its own: a change of one does not change another.
+        object.__setattr__(self, "regularization", replace(self.regularization))
 
 
 #: Latents of a variational autoencoder where no number is given: two channels need more than one.
@@ -115,7 +120,7 @@ _LATENTS = {"vae": 64, "complex_vae": 128}
 _COMPLEX = ("complex_vae",)
 
 
-@dataclass(frozen=True)
+@dataclass
 class TrainingConfig(RunConfig):
     """Settings of a variational autoencoder; without a ``latent_dim`` it gets the family's own."""
 
@@ -128,7 +133,7 @@ class TrainingConfig(RunConfig):
     )
     kl_weight_max: float = setting(
         3e-4, "KL weight",
-        "Pull of the latents towards the standard normal: more gives better new sounds, less gives closer copies.",
+        "How closely sounds are packed together: more gives better new sounds, less gives closer copies.",
         low=0.0, high=100.0,
     )  # fmt: skip
     free_bits: float = setting(
@@ -165,9 +170,10 @@ class TrainingConfig(RunConfig):
             raise ConfigurationError(
                 f"complex_spectrogram must be a ComplexSpectrogramConfig, not {self.complex_spectrogram!r}."
             )
+        object.__setattr__(self, "complex_spectrogram", replace(self.complex_spectrogram))
 
 
-@dataclass(frozen=True)
+@dataclass
 class VQVAEConfig(RunConfig):
     """Settings of a residual-VQ autoencoder."""
 

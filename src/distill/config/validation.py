@@ -5,7 +5,9 @@ command line and the files derive from it.
 """
 
 import math
-from dataclasses import field, fields, is_dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -25,27 +27,76 @@ def setting(
     choices: tuple[str, ...] = (),
     families: tuple[str, ...] = (),
     whole: bool = False,
+    pattern: str = "",
 ) -> T:
     """Return a dataclass field that knows its label, help text, unit and range (both ends included).
 
     ``families`` are the model families that the field does something for; all, when empty.  ``default`` None is
     replaced by the class before its fields are checked, and ``whole`` then says what the default would have said.
+    ``pattern`` is a regular expression for the whole of a text, and ``help`` then says what it may be.
     """
     metadata = {
         "label": label, "help": help, "low": low, "high": high, "unit": unit, "choices": choices, "families": families,
-        "whole": whole or isinstance(default, int) or bool(choices),
+        "whole": whole or isinstance(default, int) or bool(choices), "pattern": pattern,
     }  # fmt: skip
     made: T = field(default=default, metadata=metadata)  # type: ignore[assignment]
     return made
 
 
 class Validated:
-    """A dataclass whose fields are checked against their own metadata when it is built."""
+    """A dataclass whose fields are checked against their own metadata when it is built and when one is assigned.
+
+    Its fields can also be read like a mapping: ``config["max_epochs"]``, ``dict(config)``.
+    """
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
             if "label" in item.metadata:
                 check_setting(item.name, getattr(self, item.name), item.default, dict(item.metadata))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field; one that was set before is checked together with all others, as when the object is built.
+
+        Raises
+        ------
+        ConfigurationError
+            The value is out of range; nothing has been changed.
+        AttributeError
+            There is no such field.
+        """
+        if name not in self.__dataclass_fields__:  # type: ignore[attr-defined]
+            raise AttributeError(f"{type(self).__name__} has no setting {name!r}.")
+        if name not in vars(self):  # the dataclass sets it for the first time
+            object.__setattr__(self, name, value)
+            return
+        checked = replace(self, **{name: value})  # type: ignore[type-var]
+        vars(self).update(vars(checked))
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def keys(self) -> list[str]:
+        """Return the names of the fields."""
+        return [item.name for item in fields(self)]  # type: ignore[arg-type]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Return names and values of the fields."""
+        return [(name, getattr(self, name)) for name in self.keys()]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a field, or ``default`` if there is none of that name."""
+        return getattr(self, name) if name in self.keys() else default
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and nested dicts, ready for JSON."""
@@ -100,6 +151,9 @@ def check_setting(name: str, value: Any, default: Any, meta: dict[str, Any]) -> 
             raise ConfigurationError(f"{name} must be on or off (True or False), not {value!r}.")
         if isinstance(default, str) and not isinstance(value, str):
             raise ConfigurationError(f"{name} must be text, not {value!r}.")
+        pattern = meta.get("pattern")
+        if pattern and not re.fullmatch(pattern, value):
+            raise ConfigurationError(f"{name} must be {meta['help'].rpartition(': ')[2].rstrip('.')}; not {value!r}.")
         return
     words = f"{' or '.join(choices)} or " if choices else ""
     whole = meta["whole"]

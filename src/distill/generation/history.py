@@ -5,6 +5,7 @@ removed from the list); what a crash cut short is skipped when it is read.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from distill import paths
+from distill.files import read_json_lines
 from distill.generation.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 
 def generated_dir() -> Path:
@@ -46,9 +50,9 @@ class GeneratedHistory:
         """Return all made sounds, the newest batch first, and each batch in its own order."""
         made: dict[str, GeneratedEntry] = {}
         with suppress(OSError):
-            for line in self.file.read_bytes().splitlines():
-                with suppress(ValueError, KeyError, TypeError, UnicodeDecodeError):
-                    self._apply(json.loads(line), made)
+            skipped = read_json_lines(self.file, lambda event: self._apply(event, made))
+            if skipped:
+                log.warning("%d damaged lines in %s were skipped.", skipped, self.file)
         return _by_batch(made.values())
 
     @staticmethod

@@ -11,6 +11,7 @@ from typing import Any, Self
 import soundfile
 
 from distill import __version__
+from distill.files import parse_json
 from distill.models.metadata import now_iso
 
 #: How the kinds of making are called in recipes.
@@ -151,7 +152,7 @@ class Recipe:
         """
         if not text.startswith(_MARK):
             raise ValueError("not a recipe")
-        return cls.from_dict(json.loads(text.removeprefix(_MARK)))
+        return cls.from_dict(parse_json(text.removeprefix(_MARK)))
 
     def title(self) -> str:
         """Return a title for a sound file."""

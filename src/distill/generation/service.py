@@ -103,18 +103,18 @@ class Removed:
 
 
 class GenerationService:
-    """Makes sounds with the model of the page, which it opens once and keeps.
-
-    One thing at a time: it belongs to whichever background task runs.
-    """
+    """Generates sounds with the model of the page, which it opens once and keeps.  One request at a time."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # a task that was cancelled may still be computing while the next one starts
         self._key: tuple[Path, int, int] | None = None
         self._model: OpenModel | None = None
 
     def forget_model(self) -> None:
-        """Let go of the model that is open."""
-        self._key = self._model = None
+        """Close the model, unless it is in use."""
+        if self._lock.acquire(blocking=False):
+            self._key = self._model = None
+            self._lock.release()
 
     def make(self, wish: AnyRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
         """Make what is wanted, and tell of each sound once it is kept; what is there when it is cancelled stays.
@@ -124,7 +124,9 @@ class GenerationService:
         DistillError
             The model or a sound cannot be used, or nothing can be written; the message says which and why.
         """
-        with suppress(DecodingCancelled):
+        with self._lock, suppress(DecodingCancelled):
+            if cancel.is_set():
+                return
             if isinstance(wish, GenerateRequest):
                 self._make_new(wish, entry, emit, cancel)
             else:
@@ -135,7 +137,7 @@ class GenerationService:
 
         key = (entry.path, entry.mtime_ns, entry.file_bytes)
         if self._model is None or key != self._key:
-            self.forget_model()
+            self._key = self._model = None
             self._model, self._key = open_model(entry.path), key
         return self._model
 
@@ -144,6 +146,8 @@ class GenerationService:
 
         model = self._open(entry)
         for made in make_new(model, entry.path, wish.count, wish.seed, wish.temperature, cancel):
+            if cancel.is_set():
+                return
             name = f"{paths.slug(entry.name)}_seed{wish.seed}_{made.recipe.number:02d}"
             _keep(name, made.audio, replace(made.recipe, model_name=entry.name), emit)
             emit(Progress((made.recipe.number + 1) / wish.count))
@@ -244,23 +248,38 @@ def set_stars(sounds: Sequence[GeneratedEntry], starred: bool) -> None:
         raise DistillError(f"The star cannot be kept ({exc.strerror or exc}).") from exc
 
 
-def remove(sounds: Sequence[GeneratedEntry]) -> tuple[Removed, ...]:
-    """Take sounds off the list and move their files to the trash; return what `bring_back` needs.
+def remove(
+    sounds: Sequence[GeneratedEntry], trash: Callable[[Path], Path | None] = move_to_trash
+) -> tuple[tuple[Removed, ...], DistillError | None]:
+    """Take sounds off the list and move their files to the trash.
 
-    Raises
-    ------
-    DistillError
-        A file cannot be moved; it and those after it stay on the list.
+    Parameters
+    ----------
+    sounds
+        What to remove, in this order.
+    trash
+        Moves a file and returns its new path if known.
+
+    Returns
+    -------
+    tuple
+        What `bring_back` needs for the sounds that were removed, and the error that ended the removal, or None.  The
+        sound that failed and those after it stay on the list.
     """
-    removed = []
+    removed: list[Removed] = []
     for sound in sounds:
+        in_trash = None
         try:
-            in_trash = move_to_trash(sound.path) if sound.path.exists() else None
+            in_trash = trash(sound.path) if sound.path.exists() else None
             GeneratedHistory().forget(sound.recipe)
         except OSError as exc:
-            raise DistillError(f"{sound.path.name} cannot be moved to the trash ({exc.strerror or exc}).") from exc
+            if in_trash is not None:  # moved, but still on the list: back to where the list says that it is
+                with suppress(OSError):
+                    restore_from_trash(in_trash, sound.path)
+            reason = f"{sound.path.name} cannot be moved to the trash ({exc.strerror or exc})."
+            return tuple(removed), DistillError(reason)
         removed.append(Removed(sound, in_trash))
-    return tuple(removed)
+    return tuple(removed), None
 
 
 def bring_back(removed: Sequence[Removed]) -> None:

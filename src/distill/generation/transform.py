@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.audio.spectrogram import check_waveform
+from distill.audio.transforms import (
+    check_waveform,
+)
 from distill.models.inference import OpenModel
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import WindowBlend, cut_windows

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QApplication
 from distill import __version__
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
+from distill.gui.window.instance import InstanceLock
 from distill.gui.window.open_requests import OpenRequests
 from distill.gui.window.window import MainWindow
 from distill.paths import resources_dir
@@ -50,6 +51,8 @@ def run(path: Path | None = None) -> int:
     app.setDesktopFileName(DESKTOP_ID)
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
     window = MainWindow(in_steps=True)
+    instance = InstanceLock()
+    window.show_instance(instance.number)
     opener = OpenRequests(app, window)
     if path is not None:
         opener.open(path)
@@ -62,6 +65,7 @@ def run(path: Path | None = None) -> int:
     finally:
         wakeup.close()
         watcher.close()
+        instance.close()
         window.wait_for_engine()
         garbage.close()
 

@@ -1,9 +1,9 @@
 """The index of a library: what was read from each model file, so that listing opens none of them.
 
-It holds for each file the size and times that it had when it was read, and what it said, or why it could not be read.
-It is a memory, nothing more: what is in it can be read again from the files, and a line that is damaged is read again.
-Only the note of what was moved to the trash is nowhere else.  So it lies in the user's cache and not among the models,
-whose folder may be on a disk that cannot be written to, or be shared with other computers.
+For each file it holds the size and times of the reading, and the facts, or why the content cannot be used.  It is a
+cache: all of it but the note of what was moved to the trash can be read again from the files, and a damaged row is.
+An error of access is not kept, because it may be over the next time.  The index lies in the user's cache folder and
+not among the models, whose folder may be read-only or shared with other computers.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,9 +20,10 @@ import filelock
 
 from distill import __version__
 from distill.errors import LibraryError, ModelFileError
-from distill.files import read_json, write_json
+from distill.files import is_access_error, read_json, write_json
 from distill.library.model_entry import ModelFacts, read_facts
 from distill.paths import cache_dir
+from distill.trash import find_in_trash
 
 INDEX_NAME, LOCK_NAME = "library.json", "library.lock"
 _INDEX_VERSION = 1
@@ -38,20 +39,50 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of a file: its facts, or a problem."""
+    """What is known of a file: its facts, or a problem.
+
+    Attributes
+    ----------
+    is_final
+        Whether the problem is one of the content; one of access is not kept.
+    """
 
     stamp: Stamp
     facts: ModelFacts | None
     problem: str | None
+    is_final: bool = True
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """A model in the trash: where its file was, where it is, and what it was called."""
+    """A model in the trash.
+
+    Attributes
+    ----------
+    original
+        Where its file was.
+    in_trash
+        Where it is, or None where the system does not tell.
+    name
+        The model's name.
+    pending
+        Whether the file was about to be moved: noted before, so that a process that is killed loses no model.
+    """
 
     original: Path
     in_trash: Path | None
     name: str
+    pending: bool = False
+
+    def settled(self) -> Self | None:
+        """Return the deletion as the files show it: None where the file is back, or was never moved."""
+        if self.pending:
+            if os.path.lexists(self.original):
+                return None
+            return replace(self, in_trash=find_in_trash(self.original), pending=False)
+        if self.in_trash is not None and self.original.exists() and not os.path.lexists(self.in_trash):
+            return None
+        return self
 
 
 @dataclass
@@ -72,24 +103,27 @@ class Index:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Return the index in a folder as far as it can be read: none, damaged or newer gives an empty one."""
-        made = cls()
+        index = cls()
         try:
             data = read_json(folder / INDEX_NAME)
-            if data["version"] != _INDEX_VERSION:
-                return made
-            same_program, rows, deletions = data["program"] == __version__, data["models"], data["deleted"]
-            for name, row in rows.items():
-                parsed = _row(row)
-                # What another version could not read, this one may.
-                if parsed is not None and (same_program or parsed.problem is None):
-                    made.rows[name] = parsed
-            for row in deletions:
-                there = None if row["in_trash"] is None else Path(row["in_trash"])
-                made.deletions.append(Deletion(Path(row["original"]), there, str(row["name"])))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-            if not isinstance(exc, FileNotFoundError):
-                log.warning("The index of %s is read anew: %r", folder, exc)
-        return made
+        except FileNotFoundError:
+            return index
+        except (OSError, ValueError) as exc:
+            log.warning("The index of %s is read anew: %r", folder, exc)
+            return index
+        if not isinstance(data, dict) or data.get("version") != _INDEX_VERSION:
+            return index
+        rows, deletions = data.get("models"), data.get("deleted")
+        for name, row in rows.items() if isinstance(rows, dict) else ():
+            parsed = _row(row)
+            # Another version may be able to read what the version that wrote the index could not.
+            if parsed is not None and (parsed.problem is None or data.get("program") == __version__):
+                index.rows[name] = parsed
+        for row in deletions if isinstance(deletions, list) else ():
+            deletion = _deletion(row)
+            if deletion is not None:
+                index.deletions.append(deletion)
+        return index
 
     def save(self, folder: Path) -> None:
         """Write the index; a folder that cannot be written to is read anew each time instead."""
@@ -103,19 +137,21 @@ class Index:
                     "problem": row.problem,
                 }
                 for name, row in sorted(self.rows.items())
+                if row.is_final
             },
             "deleted": [
                 {
                     "original": str(d.original),
                     "in_trash": None if d.in_trash is None else str(d.in_trash),
                     "name": d.name,
+                    "pending": d.pending,
                 }
                 for d in self.deletions[-_MOST_DELETIONS:]
             ],
         }
         try:
             write_json(folder / INDEX_NAME, data)
-        except (OSError, UnicodeEncodeError) as exc:
+        except OSError as exc:
             log.warning("The index of %s could not be written: %s", folder, exc)
 
 
@@ -126,6 +162,17 @@ def _row(data: Any) -> Row | None:
         if (facts is None) == (problem is None) or not isinstance(problem, (str, type(None))):
             return None
         return Row((size, changed, touched), None if facts is None else ModelFacts.from_dict(facts), problem)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+
+
+def _deletion(data: Any) -> Deletion | None:
+    try:
+        original, there, name = data["original"], data["in_trash"], data["name"]
+        pending = data.get("pending", False) is True
+        if not isinstance(name, str) or "\0" in original or "\0" in (there or ""):
+            return None
+        return Deletion(Path(original), None if there is None else Path(there), name, pending)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -149,11 +196,11 @@ def stamp_of(path: Path) -> Stamp:
 
 
 def read_row(path: Path, stamp: Stamp) -> Row:
-    """Read a model file into a row; what is wrong with it is a part of the row."""
+    """Read a model file into a row; a problem with the file is part of the row."""
     try:
         return Row(stamp, read_facts(path), None)
     except ModelFileError as exc:
-        return Row(stamp, None, str(exc))
+        return Row(stamp, None, str(exc), is_final=not is_access_error(exc.__cause__))
 
 
 class LibraryLock:

@@ -1,6 +1,6 @@
-"""A model of the library as a row: all that is shown of it, read from its file without torch and without its weights.
+"""A model of the library: all that is shown of it, read from its file without torch and without its weights.
 
-Facts come from the model file and are remembered in the library's index; words come from the user (see `words`).
+Facts come from the model file and are kept in the library's index; the user's metadata lie beside the file.
 """
 
 import math
@@ -18,8 +18,8 @@ from distill.serialization.reading import read_stored
 
 #: Points of the loss curve that is shown small.
 CURVE_POINTS = 48
-# What a stranger's file may put into the index and onto the screen.
-_LONGEST_WORD, _LONGEST_NOTES, _MOST_TAGS = 200, 20_000, 100
+# Maximum lengths of texts from a file, in the index and on the screen.
+_MAX_TEXT, _MAX_NOTES, _MAX_TAGS = 200, 20_000, 100
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ def read_facts(path: Path) -> ModelFacts:
     check_format(data, path)
     config, metadata = read_settings(data, path)
     return ModelFacts(
-        model_id=metadata.model_id[:_LONGEST_WORD],
-        name=" ".join(metadata.name.split())[:_LONGEST_WORD] or path.stem,
-        description=metadata.description[:_LONGEST_NOTES],
-        tags=tuple(tag[:_LONGEST_WORD] for tag in metadata.tags[:_MOST_TAGS]),
+        model_id=metadata.model_id[:_MAX_TEXT],
+        name=" ".join(metadata.name.split())[:_MAX_TEXT] or path.stem,
+        description=metadata.description[:_MAX_NOTES],
+        tags=tuple(tag[:_MAX_TEXT] for tag in metadata.tags[:_MAX_TAGS]),
         family=config.family,
-        trained=metadata.training_date[:_LONGEST_WORD],
-        saved=metadata.save_date[:_LONGEST_WORD],
-        dataset=metadata.dataset_name[:_LONGEST_WORD],
+        trained=metadata.training_date[:_MAX_TEXT],
+        saved=metadata.save_date[:_MAX_TEXT],
+        dataset=metadata.dataset_name[:_MAX_TEXT],
         **_numbers(metadata),
         codebook=_codebook(data.get("codebook_health_snapshot")),
         curve=_curve(data.get("loss_curve_history")),
@@ -112,11 +112,14 @@ def read_facts(path: Path) -> ModelFacts:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def _numbers(metadata: ModelMetadata) -> dict[str, Any]:
-    """Return the numbers of the metadata; JSON has no word for those that are not finite."""
+    """Return the numbers of the metadata; JSON cannot express those that are not finite."""
     train, val = metadata.final_train_loss, metadata.final_val_loss
     seconds, sounds = metadata.dataset_total_duration_s, metadata.dataset_file_count
     return {
@@ -166,11 +169,11 @@ class ModelEntry:
     Attributes
     ----------
     path
-        Its file; nothing else tells entries apart for sure.
+        Its file, which identifies the entry.
     facts
-        What the file says; of a file that cannot be used only the name is known.
+        What the file says; only the name is known of a file that cannot be used.
     name, tags, notes, starred
-        The user's words.
+        The user's metadata, or those of the file.
     shown_name
         The name, with a part of the id where another model has the same.
     file_bytes, mtime_ns
@@ -197,20 +200,20 @@ class ModelEntry:
         facts: ModelFacts | None,
         problem: str | None,
         status: tuple[int, int],
-        words: UserMetadata | None,
+        user: UserMetadata | None,
     ) -> Self:
-        """Return the entry of a file; the user's words go before what the file says."""
+        """Return the entry of a file; the user's metadata go before those of the file."""
         known = facts or ModelFacts("", path.stem)
-        fits = words is not None and (facts is None or words.model_id == known.model_id)
-        said = words if words is not None and fits else UserMetadata()
-        name = said.name if said.name is not None else known.name
+        fits = user is not None and (facts is None or user.model_id == known.model_id)
+        user = user if user is not None and fits else UserMetadata()
+        name = user.name if user.name is not None else known.name
         return cls(
             path=path,
             facts=known,
             name=name,
-            tags=known.tags if said.tags is None else said.tags,
-            notes=known.description if said.notes is None else said.notes,
-            starred=said.starred,
+            tags=known.tags if user.tags is None else user.tags,
+            notes=known.description if user.notes is None else user.notes,
+            starred=user.starred,
             file_bytes=status[0],
             mtime_ns=status[1],
             shown_name=name,
@@ -256,14 +259,14 @@ def fold(text: str) -> str:
 
 
 def disambiguate(entries: Sequence[ModelEntry]) -> list[ModelEntry]:
-    """Return the entries with names shown that no two of them share."""
+    """Return the entries with shown names that are unique."""
     names = [fold(entry.name) for entry in entries]
     with_ids = [f"{entry.name} ({entry.model_id[:8] or entry.path.stem})" for entry in entries]
-    told = []
+    unique = []
     for entry, name, with_id in zip(entries, names, with_ids, strict=True):
         if names.count(name) == 1:
             shown = entry.name
         else:
             shown = with_id if with_ids.count(with_id) == 1 else f"{entry.name} ({entry.path.stem})"
-        told.append(replace(entry, shown_name=shown))
-    return told
+        unique.append(replace(entry, shown_name=shown))
+    return unique

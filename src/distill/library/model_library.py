@@ -1,11 +1,12 @@
-"""The library of kept models: a folder of `.distill` files, an index of them, and what the user says of each.
+"""The model library: a folder of `.distill` files, an index of them, and the user's metadata of each.
 
-Listing and searching open no model file: an index holds what was read from them, and is brought up to date by the
-files' sizes and times.  Without an index everything is read again.  A file that cannot be used is listed with the
-reason, and never deleted, overwritten or renamed by anything but the user.  No torch here.
+Listing and searching open no model file: the index holds what was read from them, and is updated by the files' sizes
+and times.  Without an index everything is read again.  A file that cannot be used is listed with the reason; only the
+user deletes, overwrites or renames it.  This module imports no torch.
 
-Every call reads the state of the folder and leaves it whole, so that the window and the terminal can share a library;
-what changes it holds a lock.  Calls may take as long as reading new files takes: none belongs into a window's thread.
+Every call reads the state of the folder and leaves it whole, also when the process is killed in the middle, so that
+the window and the terminal can share a library; changes hold a lock.  Calls may take as long as reading new files does
+and do not belong into the window's thread.
 """
 
 import shutil
@@ -14,11 +15,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from distill.errors import LibraryError, ModelFileError
-from distill.files import write_new, write_whole
-from distill.library.index import Deletion, Index, LibraryLock, Row, index_folder, read_row, stamp_of
+from distill.files import clear_partial_files, write_new, write_whole
+from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
 from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.metadata import ModelMetadata
@@ -28,7 +29,7 @@ from distill.trash import move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 _PATIENCE_SECONDS = 2.0
 Progress = Callable[[int, int], None]
 
@@ -62,7 +63,12 @@ class ModelLibrary:
         progress
             Called with the number of files read so far and in all, where there are any to be read.
         cancel_event
-            Ends the reading; what was read until then is returned and remembered.
+            Ends the reading; what was read until then is returned and kept in the index.
+
+        Raises
+        ------
+        LibraryError
+            The folder cannot be listed right now.
         """
         index = Index.load(self._home)
         if self._refresh(index, progress, cancel_event):
@@ -99,12 +105,7 @@ class ModelLibrary:
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
         """Bring an index up to date with the files; return whether anything changed."""
-        stamps = {}
-        with suppress(OSError):
-            for path in self.folder.iterdir():
-                if path.suffix.lower() == SUFFIX and not path.name.startswith("."):
-                    with suppress(OSError):  # gone in this moment, or a link to nothing
-                        stamps[path.name] = stamp_of(path)
+        stamps = self._stamps(index)
         gone = index.rows.keys() - stamps.keys()
         for name in gone:
             del index.rows[name]
@@ -118,6 +119,28 @@ class ModelLibrary:
             if progress is not None:
                 progress(done + 1, len(new))
         return bool(gone or new)
+
+    def _stamps(self, index: Index) -> dict[str, Stamp]:
+        """Return the stamps of the model files; a file that cannot be looked at right now keeps its row."""
+        stamps = {}
+        try:
+            clear_partial_files(self.folder)
+            for path in self.folder.iterdir():
+                if path.suffix.lower() == SUFFIX and not path.name.startswith("."):
+                    try:
+                        stamps[path.name] = stamp_of(path)
+                    except (FileNotFoundError, NotADirectoryError):  # just deleted, or a link to nothing
+                        continue
+                    except OSError:
+                        if path.name in index.rows:
+                            stamps[path.name] = index.rows[path.name].stamp
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as exc:
+            raise LibraryError(
+                f"The models in {self.folder} cannot be listed ({exc.strerror or exc}). Try again in a moment."
+            ) from exc
+        return stamps
 
     def _remember(self, index: Index) -> None:
         with suppress(LibraryError), self._locked(_PATIENCE_SECONDS):  # else it is read once more next time
@@ -141,7 +164,7 @@ class ModelLibrary:
                 return entry
         raise LibraryError(f"There is no model file at {path}.")
 
-    # --- the user's words -------------------------------------------------------------------------------------
+    # --- the user's metadata ----------------------------------------------------------------------------------
 
     def rename(self, which: ModelEntry | Path, name: str) -> ModelEntry:
         """Give a model another name; its file keeps its own.
@@ -154,10 +177,10 @@ class ModelLibrary:
         plain = " ".join(name.split())
         if not plain:
             raise LibraryError("A model needs a name of at least one letter.")
-        return self._update_metadata(which, name=plain[:_LONGEST_NAME])
+        return self._update_metadata(which, name=plain[:_MAX_NAME])
 
     def set_tags(self, which: ModelEntry | Path, tags: Sequence[str]) -> ModelEntry:
-        """Replace a model's tags; empty ones and repetitions are left out."""
+        """Replace a model's tags, without empty ones and repetitions."""
         plain = dict.fromkeys(" ".join(tag.split()) for tag in tags)
         return self._update_metadata(which, tags=tuple(tag for tag in plain if tag))
 
@@ -166,7 +189,7 @@ class ModelLibrary:
         return self._update_metadata(which, notes=notes)
 
     def set_star(self, which: ModelEntry | Path, starred: bool) -> ModelEntry:
-        """Mark a model as a favourite, or no more."""
+        """Set or remove a model's star."""
         return self._update_metadata(which, starred=starred)
 
     def _update_metadata(self, which: ModelEntry | Path, **changes: Any) -> ModelEntry:
@@ -176,9 +199,10 @@ class ModelLibrary:
             if entry.problem is not None:
                 raise LibraryError(entry.problem)
             known = read_user_metadata(path)
-            words = known if known is not None and known.model_id == entry.model_id else UserMetadata(entry.model_id)
+            fits = known is not None and known.model_id == entry.model_id
+            user = known if known is not None and fits else UserMetadata(entry.model_id)
             try:
-                write_user_metadata(path, replace(words, **changes))
+                write_user_metadata(path, replace(user, **changes))
             except OSError as exc:
                 raise LibraryError(f"{path.name} could not be changed ({exc.strerror or exc}).") from exc
             return self._entry_of(path)
@@ -186,9 +210,9 @@ class ModelLibrary:
     # --- files in and out -------------------------------------------------------------------------------------
 
     def add(self, source: Path | str) -> ModelEntry:
-        """Copy the model file of a run into the library; a model of the same id takes the place of its older self.
+        """Copy the model file of a run into the library, where it replaces an older file of the same model id.
 
-        What the user said of it stays.
+        The user's metadata stay.
 
         Raises
         ------
@@ -206,7 +230,7 @@ class ModelLibrary:
             return self._entry_of(target)
 
     def import_file(self, source: Path | str) -> ModelEntry:
-        """Copy a stranger's model file into the library; one that is there already is not copied again.
+        """Copy a model file from elsewhere into the library; one that is there already is not copied again.
 
         Raises
         ------
@@ -221,12 +245,12 @@ class ModelLibrary:
             for entry in self.list():
                 if entry.problem is None and _same_content(entry.path, source):
                     return entry
-            with source.open("rb") as original, write_new(target) as (copy, target):
-                shutil.copyfileobj(original, copy)
+            with source.open("rb") as original:
+                target = write_new(target, lambda copy: shutil.copyfileobj(original, copy))
             return self._entry_of(target)
 
     def export(self, which: ModelEntry | Path, target: Path | str) -> Path:
-        """Write a copy of a model for somebody else, with the user's words in it, and return its path.
+        """Write a copy of a model for somebody else, with the user's metadata in it, and return its path.
 
         Parameters
         ----------
@@ -248,17 +272,19 @@ class ModelLibrary:
         target = Path(target)
         if target.suffix != SUFFIX:
             target = target / f"{slug(entry.name)}{SUFFIX}"
-        changed = {"name": entry.name, "description": entry.notes, "tags": list(entry.tags)}
+        changes = {"name": entry.name, "description": entry.notes, "tags": list(entry.tags)}
+
+        def write(copy: IO[bytes]) -> None:
+            if read_user_metadata(entry.path) is None:
+                with entry.path.open("rb") as original:
+                    shutil.copyfileobj(original, copy)
+            else:
+                _write_renamed(entry.path, copy, changes)
+
         try:
-            with write_new(target) as (copy, target):
-                if read_user_metadata(entry.path) is None:
-                    with entry.path.open("rb") as original:
-                        shutil.copyfileobj(original, copy)
-                else:
-                    _write_renamed(entry.path, copy, changed)
+            return write_new(target, write)
         except OSError as exc:
             raise LibraryError(f"{target} cannot be written ({exc.strerror or exc}).") from exc
-        return target
 
     def _position_of(self, source: Path) -> Path:
         facts = read_facts(source)
@@ -277,7 +303,7 @@ class ModelLibrary:
     # --- the trash --------------------------------------------------------------------------------------------
 
     def delete(self, which: ModelEntry | Path) -> Deletion:
-        """Move a model to the system's trash and return what `restore` needs.  What the user said of it stays.
+        """Move a model to the system's trash and return what `restore` needs.  The user's metadata stay.
 
         Raises
         ------
@@ -287,19 +313,25 @@ class ModelLibrary:
         path = which.path if isinstance(which, ModelEntry) else which
         with self._locked():
             entry = self._entry_of(path)
+            index = Index.load(self._home)
+            before = index.deletions
+            index.deletions = [*before, Deletion(path, None, entry.name, pending=True)]
+            index.save(self._home)  # first the note: a process that is killed now leaves a model that can be restored
             try:
                 deletion = Deletion(path, self._trash(path), entry.name)
             except OSError as exc:
+                index.deletions = before
+                index.save(self._home)
                 raise LibraryError(f"{path.name} cannot be moved to the trash ({exc.strerror or exc}).") from exc
-            index = Index.load(self._home)
             index.rows.pop(path.name, None)
-            index.deletions.append(deletion)
+            index.deletions = [*before, deletion]
             index.save(self._home)
             return deletion
 
     def deletions(self) -> tuple[Deletion, ...]:
         """Return what was deleted and may be restored, the newest last."""
-        return tuple(Index.load(self._home).deletions)
+        settled = (deletion.settled() for deletion in Index.load(self._home).deletions)
+        return tuple(deletion for deletion in settled if deletion is not None)
 
     def restore(self, deletion: Deletion) -> ModelEntry:
         """Take a model back out of the trash.
@@ -312,14 +344,15 @@ class ModelLibrary:
         if deletion.in_trash is None:
             raise LibraryError(f"Take {deletion.original.name} out of the trash with the system's own file manager.")
         with self._locked():
+            index = Index.load(self._home)
+            others = [other for other in index.deletions if deletion not in (other, other.settled())]
             try:
                 path = restore_from_trash(deletion.in_trash, deletion.original)
             except OSError as exc:
                 raise LibraryError(
                     f"{deletion.original.name} cannot be taken out of the trash ({exc.strerror or exc})."
                 ) from exc
-            index = Index.load(self._home)
-            index.deletions = [d for d in index.deletions if d != deletion]
+            index.deletions = others
             index.save(self._home)
             return self._entry_of(path)
 
@@ -335,7 +368,7 @@ def _same_content(one: Path, other: Path) -> bool:
 
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:
-    """Write a model file's contents with other words in its metadata.  Imports torch."""
+    """Write a model file's contents with changed metadata.  Imports torch."""
     from distill.serialization.archive import read_archive, save_archive
 
     data = read_archive(path, KIND, ModelFileError)

@@ -1,8 +1,8 @@
-"""What a musician says of a model: name, tags, notes and star, in a small file beside the model's own.
+"""Reads and writes the user's metadata of a model: name, tags, notes and star, in a small file beside the model.
 
-They do not go into the model file, because a model is what somebody waited hours for and is never rewritten for the
-sake of a star; nor into the library's index alone, because the index may be lost.  ``bells_1a2b3c4d.words.json`` lies
-beside ``bells_1a2b3c4d.distill``; exporting a model writes the words into the copy, so that they travel with it.
+They are not written into the model file, because a model that took hours to train is never rewritten for a star; nor
+only into the library's index, because the index may be lost.  ``bells_1a2b3c4d.words.json`` lies beside
+``bells_1a2b3c4d.distill``.  Exporting a model writes them into the copy, so that they travel with it.
 """
 
 from contextlib import suppress
@@ -17,12 +17,12 @@ SUFFIX = ".words.json"
 
 @dataclass(frozen=True)
 class UserMetadata:
-    """The user's words; None where nothing was changed and the model file's own hold.
+    """The user's metadata; None where nothing was changed and those of the model file hold.
 
     Attributes
     ----------
     model_id
-        The model that they belong to: another file may take the place of its file.
+        The model that they belong to: another model may take over the name of the file.
     """
 
     model_id: str = ""
@@ -33,20 +33,20 @@ class UserMetadata:
 
 
 def user_metadata_path(model_file: Path) -> Path:
-    """Return the path of the words of a model file."""
+    """Return the path of the user's metadata of a model file."""
     return model_file.with_suffix(SUFFIX)
 
 
 def read_user_metadata(model_file: Path) -> UserMetadata | None:
-    """Return the words of a model file; None where there are none, or none that can be read."""
+    """Return the user's metadata of a model file; None where there are none that can be read."""
     try:
         return _parsed(read_json(user_metadata_path(model_file)))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def write_user_metadata(model_file: Path, words: UserMetadata) -> None:
-    """Write the words of a model file; unreadable ones that lie there are kept under another name.
+def write_user_metadata(model_file: Path, metadata: UserMetadata) -> None:
+    """Write the user's metadata of a model file; an unreadable file of that name is kept under another.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def write_user_metadata(model_file: Path, words: UserMetadata) -> None:
     if path.exists() and read_user_metadata(model_file) is None:
         with suppress(OSError):
             path.rename(free_path(path.with_suffix(".damaged")))
-    write_json(path, asdict(words))
+    write_json(path, asdict(metadata))
 
 
 def _parsed(data: Any) -> UserMetadata:
     tags, name, notes = data["tags"], data["name"], data["notes"]
     texts = (data["model_id"], *(tags or ()), *(value for value in (name, notes) if value is not None))
     if not all(isinstance(text, str) for text in texts) or not isinstance(tags, (list, type(None))):
-        raise ValueError("words that are no text")
+        raise ValueError("metadata that are no text")
     return UserMetadata(data["model_id"], name, None if tags is None else tuple(tags), notes, data["starred"] is True)

@@ -10,6 +10,7 @@ from .losses import (
     compute_kl_divergence as compute_kl_divergence,
     get_kl_weight as get_kl_weight,
     vae_loss as vae_loss,
+    vqvae_loss as vqvae_loss,
 )
 from .metadata import (
     ModelMetadata as ModelMetadata,
@@ -33,5 +34,4 @@ from .vae import (
 )
 from .vqvae import (
     ConvVQVAE as ConvVQVAE,
-    vqvae_loss as vqvae_loss,
 )

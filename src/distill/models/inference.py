@@ -10,11 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import AudioSpectrogram, check_waveform
+from distill.audio.spectrogram import AudioSpectrogram
+from distill.audio.transforms import (
+    check_waveform,
+)
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
+from distill.models.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import Nearest
 from distill.models.priors.window_prior import WindowPrior
@@ -55,6 +59,8 @@ class OpenModel:
         Prior of the sounds that it was trained on, or None.
     detail
         What puts their detail back, or None.
+    map
+        Two-dimensional map of the sounds that it was trained on, or None.
     """
 
     model: nn.Module
@@ -63,6 +69,7 @@ class OpenModel:
     device: torch.device
     family: ModelFamily
     parts: SoundParts = field(default_factory=SoundParts, kw_only=True)
+    map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
     def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:

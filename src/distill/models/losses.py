@@ -93,6 +93,37 @@ def vae_loss(
     return recon_loss + kl_weight * kl, recon_loss, kl
 
 
+def multi_scale_loss(recon: Tensor, target: Tensor) -> Tensor:
+    """Return the reconstruction loss averaged over features at full, half and quarter resolution (scalar).
+
+    The coarser scales weigh what is right about a region even where its details are not.
+    """
+    scales = [reconstruction_loss(recon, target)]
+    for factor in (2, 4):
+        pooled = (functional.avg_pool2d(x, factor) for x in (recon, target))
+        scales.append(reconstruction_loss(*pooled))
+    return torch.stack(scales).mean()
+
+
+def vqvae_loss(
+    recon: Tensor, mel: Tensor, commit_loss: Tensor, commitment_weight: float = 0.25
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``(total, recon_loss, weighted_commit)`` of a VQ-VAE, scalars.
+
+    Parameters
+    ----------
+    recon, mel
+        Features ``[B, 1, F, T]``.
+    commit_loss
+        Mean squared distance of the tokens from their codes (van den Oord et al. 2017, equation 3).
+    commitment_weight
+        Its weight.
+    """
+    recon_loss = multi_scale_loss(recon, mel)
+    weighted = commitment_weight * commit_loss
+    return recon_loss + weighted, recon_loss, weighted
+
+
 def get_kl_weight(epoch: float, total_epochs: float, warmup_fraction: float = 0.3, kl_weight_max: float = 1.0) -> float:
     """Return the KL weight of an epoch (counted from 0): a straight line up to ``kl_weight_max``, then constant.
 

@@ -1,13 +1,13 @@
 """What a model file says of itself.  No torch here."""
 
 import uuid
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 
 def now_iso() -> str:
-    """Return the time, in UTC, in ISO 8601."""
+    """Return the time as it is stored: UTC, ISO 8601, in seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -41,6 +41,10 @@ class ModelMetadata:
     final_train_loss: float | None = None
     final_val_loss: float | None = None
     tags: tuple[str, ...] = ()
+
+    def completed(self) -> Self:
+        """Return the metadata with a new id and the time of now where they are empty."""
+        return replace(self, model_id=self.model_id or uuid.uuid4().hex, save_date=self.save_date or now_iso())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

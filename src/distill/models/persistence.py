@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from distill.audio.spectrogram import SpectrogramConfig
 from distill.config.catalog import config_from_dict, family_info
-from distill.config.training import VQVAEConfig
+from distill.config.keywords import accept_keywords
+from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
+from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
+from distill.models.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
@@ -36,6 +39,8 @@ from distill.serialization.archive import (
     read_checkpoint,
     write_archive,
 )
+from distill.serialization.plain_values import plain_values
+from distill.serialization.reading import read_stored
 
 __all__ = [
     "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "library_path",
@@ -63,7 +68,7 @@ def save_model(
     spectrogram_config, training_config
         Configurations, or dicts of them.
     metadata
-        Its name and id make the file's name.
+        Its name and id make the file's name; an empty ``model_id`` or ``save_date`` is filled in.
     models_dir
         Folder of the library; made if it is not there.
     loss_curve_history
@@ -73,20 +78,24 @@ def save_model(
 
     Raises
     ------
+    ModelFileError
+        Network and settings do not fit each other; nothing was written.
+    TypeError
+        A value is of a type that a file may not hold; nothing was written.
     OSError
         The file cannot be written.
     """
+    metadata = metadata.completed()
     optional = {"feature_statistics": feature_statistics, "latent_analysis": latent_analysis}
     contents = _contents(
         model.state_dict(),
         plain_config(spectrogram_config),
-        plain_config(training_config),
+        {"family": TrainingConfig.family} | plain_config(training_config),
         metadata,
         loss_curve_history,
     )
-    path = library_path(Path(models_dir), metadata)
-    write_archive(path, contents | {key: dict(value) for key, value in optional.items() if value is not None})
-    return path
+    path = _free_or_own(library_path(Path(models_dir), metadata), metadata)
+    return _write(path, contents | {key: dict(value) for key, value in optional.items() if value is not None})
 
 
 def save_model_v2(
@@ -110,7 +119,7 @@ def save_model_v2(
     training_config
         Likewise; None where the settings of the network are all there is.
     metadata
-        Its name and id make the file's name.
+        Its name and id make the file's name; an empty ``model_id`` or ``save_date`` is filled in.
     models_dir
         Folder of the library; made if it is not there.
     codebook_health
@@ -120,17 +129,36 @@ def save_model_v2(
 
     Raises
     ------
+    ModelFileError
+        Network and settings do not fit each other; nothing was written.
+    TypeError
+        A value is of a type that a file may not hold; nothing was written.
     OSError
         The file cannot be written.
     """
+    metadata = metadata.completed()
     network = plain_config(vqvae_config)
     settings = network if training_config is None else {**network, **plain_config(training_config)}
     settings["family"] = "vqvae"
     contents = _contents(model.state_dict(), plain_config(spectrogram_config), settings, metadata, loss_curve_history)
     health = None if codebook_health is None else {k: dict(v) for k, v in codebook_health.items()}
-    path = library_path(Path(models_dir), metadata)
-    write_archive(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
-    return path
+    path = _free_or_own(library_path(Path(models_dir), metadata), metadata)
+    return _write(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
+
+
+def _free_or_own(path: Path, metadata: ModelMetadata) -> Path:
+    """Return ``path``, or the first name like it that is free or holds an earlier version of the same model."""
+    slot, number = path, 2
+    while slot.exists() and not _holds(slot, metadata.model_id):
+        slot, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return slot
+
+
+def _holds(path: Path, model_id: str) -> bool:
+    try:
+        return bool(read_stored(path, KIND, ModelFileError)["metadata"]["model_id"] == model_id)
+    except (ModelFileError, KeyError, TypeError):
+        return False  # a file that cannot be read is not overwritten
 
 
 def _contents(
@@ -194,8 +222,9 @@ def save_model_from_checkpoint(
         final_train_loss=data["train_loss"],
         final_val_loss=data["val_loss"],
     )
+    facts = facts.completed()
     target = Path(target)
-    path = target if target.suffix == SUFFIX else library_path(target, facts)
+    path = target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts)
     configs = data["spectrogram_config"], config.to_dict()
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
     prior = ((data.get("training_state") or {}).get("prior") or {}).get("averaged")
@@ -203,8 +232,7 @@ def save_model_from_checkpoint(
         contents[PRIOR] = prior_entry(prior)
     if add_parts is not None:
         contents |= add_parts(data)
-    write_archive(path, contents | family.model_file_fields(data))
-    return path
+    return _write(path, contents | family.model_file_fields(data))
 
 
 def read_model_file(path: Path | str) -> dict[str, Any]:
@@ -221,16 +249,14 @@ def read_model_file(path: Path | str) -> dict[str, Any]:
     return data
 
 
-def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQModel:
-    """Open a model file of any family.
+def _check_contents(data: Mapping[str, Any], path: Path) -> tuple[ModelFamily, ModelMetadata]:
+    """Return family and metadata of a model file's contents, which must fit each other.
 
     Raises
     ------
     ModelFileError
-        The file cannot be used; the message says why.
+        The settings are out of range, or are not those of the weights.
     """
-    path = Path(path)
-    data = read_model_file(path)
     config, metadata = read_settings(data, path)
     try:
         geometry = SpectrogramConfig.from_dict(data["spectrogram_config"])
@@ -239,8 +265,41 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
         raise unusable(path, exc) from exc
     if family.spectrogram_config != geometry:
         raise ModelFileError(f"{path.name} was trained on another representation than this version of Distill has.")
+    check_network(family.build, data["model_state_dict"], path, ModelFileError)
+    return family, metadata
+
+
+def _write(path: Path, contents: dict[str, Any]) -> Path:
+    """Write a model file, if what it holds can be read again.
+
+    Raises
+    ------
+    ModelFileError
+        Network and settings do not fit each other; nothing was written.
+    TypeError
+        It holds something that a file may not hold; nothing was written.
+    OSError
+        It cannot be written.
+    """
+    plain = plain_values(contents, path.name)
+    _check_contents(plain, path)
+    write_archive(path, plain)
+    return path
+
+
+@accept_keywords(path="model_path")
+def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQModel:
+    """Open a model file of any family.
+
+    Raises
+    ------
+    ModelFileError
+        The file cannot be used; the message says why.
+    """
+    path = Path(model_path)
+    data = read_model_file(path)
+    family, metadata = _check_contents(data, path)
     state = data["model_state_dict"]
-    check_network(family.build, state, path, ModelFileError)
     check_weights(state, path, KIND, ModelFileError)
     model = family.build()
     apply_state(model, state, "network", path, ModelFileError)
@@ -248,13 +307,34 @@ def open_model(path: Path | str, device: str = "cpu") -> LoadedModel | LoadedVQM
     parts = SoundParts.of_file(data, path, ModelFileError).to(target)
     if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
         raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
-    opened = OpenModel(model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts)
-    if isinstance(config, VQVAEConfig):
-        return LoadedVQModel(**vars(opened), vqvae_config=config, codebook_health=data.get("codebook_health_snapshot"))
+    sound_map = _read_map(data.get("map"), family, model, path)
+    opened = OpenModel(
+        model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
+    )
+    if isinstance(family.config, VQVAEConfig):
+        health = data.get("codebook_health_snapshot")
+        return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)
     return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
 
 
-def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:
+def _read_map(entry: Any, family: ModelFamily, model: nn.Module, path: Path) -> LatentMap | None:
+    """Return the map of a model file, or None where it has none.
+
+    Raises
+    ------
+    ModelFileError
+        It is damaged, or belongs to another network.
+    """
+    if entry is None:
+        return None
+    try:
+        return LatentMap.of_file(entry, family.point_dim(model))
+    except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as exc:
+        raise ModelFileError(f"{path.name} is damaged: its map is not readable. Use another model file.") from exc
+
+
+@accept_keywords(path="model_path")
+def load_model(model_path: Path | str, device: str = "cpu") -> LoadedModel:
     """Open a VAE's model file.
 
     Raises
@@ -262,13 +342,14 @@ def load_model(path: Path | str, device: str = "cpu") -> LoadedModel:
     ModelFileError
         The file cannot be used, or is a VQ-VAE's; the message says why.
     """
-    opened = open_model(path, device)
+    opened = open_model(model_path, device)
     if not isinstance(opened, LoadedModel):
-        raise ModelFileError(f"{Path(path).name} is the model file of a VQ-VAE: use load_model_v2 or open_model.")
+        raise ModelFileError(f"{Path(model_path).name} is the model file of a VQ-VAE: use load_model_v2 or open_model.")
     return opened
 
 
-def load_model_v2(path: Path | str, device: str = "cpu") -> LoadedVQModel:
+@accept_keywords(path="model_path")
+def load_model_v2(model_path: Path | str, device: str = "cpu") -> LoadedVQModel:
     """Open a VQ-VAE's model file.
 
     Raises
@@ -276,13 +357,16 @@ def load_model_v2(path: Path | str, device: str = "cpu") -> LoadedVQModel:
     ModelFileError
         The file cannot be used, or is a VAE's; the message says why.
     """
-    opened = open_model(path, device)
+    opened = open_model(model_path, device)
     if not isinstance(opened, LoadedVQModel):
-        raise ModelFileError(f"{Path(path).name} is not the model file of a VQ-VAE: use load_model or open_model.")
+        raise ModelFileError(
+            f"{Path(model_path).name} is not the model file of a VQ-VAE: use load_model or open_model."
+        )
     return opened
 
 
-def delete_model(path: Path | str) -> None:
+@accept_keywords(path="model_path")
+def delete_model(model_path: Path | str) -> None:
     """Delete a model file.
 
     Raises
@@ -290,7 +374,7 @@ def delete_model(path: Path | str) -> None:
     ModelFileError
         It is not a `.distill` file, or is not there.
     """
-    path = Path(path)
+    path = Path(model_path)
     if path.suffix != SUFFIX or not path.is_file():
         raise ModelFileError(f"There is no model file at {path}.")
     path.unlink()

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
 
-from distill.models.losses import reconstruction_loss
+from distill.models.losses import multi_scale_loss as multi_scale_loss
+from distill.models.losses import vqvae_loss as vqvae_loss
 from distill.models.vae import scale_init_
 
 #: Bands and frames that a code stands for: four layers halve four times.
@@ -294,34 +295,3 @@ def _decoder(codebook_dim: int) -> nn.Sequential:
     last = nn.ConvTranspose2d(_CHANNELS[0], 1, 4, stride=2, padding=1)
     scale_init_(last)
     return nn.Sequential(*layers, last)
-
-
-def multi_scale_loss(recon: Tensor, target: Tensor) -> Tensor:
-    """Return the reconstruction loss averaged over features at full, half and quarter resolution (scalar).
-
-    The coarser scales weigh what is right about a region even where its details are not.
-    """
-    scales = [reconstruction_loss(recon, target)]
-    for factor in (2, 4):
-        pooled = (nn.functional.avg_pool2d(x, factor) for x in (recon, target))
-        scales.append(reconstruction_loss(*pooled))
-    return torch.stack(scales).mean()
-
-
-def vqvae_loss(
-    recon: Tensor, mel: Tensor, commit_loss: Tensor, commitment_weight: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return ``(total, recon_loss, weighted_commit)`` of a VQ-VAE, scalars.
-
-    Parameters
-    ----------
-    recon, mel
-        Features ``[B, 1, F, T]``.
-    commit_loss
-        Mean squared distance of the tokens from their codes (van den Oord et al. 2017, equation 3).
-    commitment_weight
-        Its weight.
-    """
-    recon_loss = multi_scale_loss(recon, mel)
-    weighted = commitment_weight * commit_loss
-    return recon_loss + weighted, recon_loss, weighted

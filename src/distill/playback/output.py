@@ -1,11 +1,16 @@
-"""The sound device: found, opened and asked, behind one small interface.
+"""The sound device: listing devices, and opening, starting and closing an output stream.
 
-PortAudio may be missing, there may be no device, and the device may go away: each is a `PlaybackError`, and the next
-try starts from a fresh list of devices.  A chosen device that is not there is replaced by the system's default one.
+Uses PortAudio through sounddevice.  PortAudio is not thread-safe and reads its list of devices only when it is
+initialised.  Everything here is therefore called from the player's own thread while no stream is open; only `preload`
+may run earlier.  Every failure of PortAudio or of a driver is raised as `PlaybackError`, and the next try starts from
+a new list of devices.  A chosen device that is not connected is replaced by the system's default device.
 """
 
+import importlib
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -14,38 +19,129 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.errors import PlaybackError
-from distill.playback.devices import OutputDevice, fresh_portaudio, index_of
-from distill.runtime import set_switch_interval
 
 PREFERRED_RATE = 48_000
 
-#: How much sound waits in the device.  The callback needs Python's interpreter lock, which the training in the same
+#: Sound queued in the device, in seconds.  The callback needs Python's interpreter lock, which the training in the same
 #: process holds for some milliseconds at a time, and in rare cases (a garbage collection) for over a tenth of a second.
 BUFFER_SECONDS = 0.2
 
-#: Frames that one callback hands over: small against the buffer, large enough that callbacks are rare.
+#: Frames per callback: few against the buffer, enough to make callbacks rare.
 BLOCK_FRAMES = 1024
 
-#: Silence before the sound when the device starts: until it holds this much, but never for longer than the second
-#: figure, because not every driver says what it holds.  A device runs as soon as it has one period, some 50 ms; while
-#: the training keeps the interpreter busy, the next block can be later than that.  And a device that wakes up swallows
-#: the first milliseconds, with them the attack of a one-shot.
+#: Silence before a sound when the device starts: until the device has queued `LEAD_HELD_SECONDS`, but at most
+#: `LEAD_MOST_SECONDS`, because not every driver reports its queue.  A device starts as soon as it has one period, about
+#: 50 ms; while the training keeps the interpreter busy, the next block can be later than that.  A device that wakes up
+#: also drops the first milliseconds, and with them the attack of a one-shot.
 LEAD_HELD_SECONDS = 0.1
 LEAD_MOST_SECONDS = 0.15
 
-#: A device that takes nothing for this long is gone: not every driver says so.  Some take seconds to wake up.
+#: A device that requests no block for this long is treated as gone: not every driver reports it.  Some need seconds
+#: to wake up.
 STALL_SECONDS = 5.0
+
+_NO_SERVICE = "No sound can be played: the system's sound service does not answer. Click again to retry."
+_GONE = "The sound device is gone. Connect one, and click again."
 
 #: Fills a block ``[frames, channels]`` in place; returns False once there is nothing left to play.
 Fill = Callable[[NDArray[np.float32]], bool]
 
 
 @dataclass(frozen=True)
+class OutputDevice:
+    """A device that can play sound.
+
+    PortAudio's device numbers change with what is plugged in, so a device is identified by its name and by the system
+    interface to it: the same card is often listed several times ("WASAPI", "MME") with different delays and rates.
+    """
+
+    name: str
+    host_api: str
+
+
+@dataclass(frozen=True)
 class OutputFormat:
-    """What the device takes."""
+    """Sample rate and channel count that a device accepts."""
 
     sample_rate: int
     channels: int
+
+
+def preload() -> None:
+    """Load PortAudio in the background ahead of the first click.
+
+    Finding and loading the library holds the interpreter lock for a tenth of a second.  No device is opened.
+    """
+    with suppress(PlaybackError):  # reported when a sound is to be played
+        _portaudio()
+
+
+def find_outputs(is_fresh: bool) -> tuple[OutputDevice, ...]:
+    """Return the devices that can play, in the system's order.
+
+    Parameters
+    ----------
+    is_fresh
+        Restart PortAudio to see devices connected since; no stream may be open.  Otherwise the list is as old as the
+        last restart.
+
+    Raises
+    ------
+    PlaybackError
+        PortAudio is missing or fails.
+    """
+    sounddevice = _fresh_portaudio() if is_fresh else _portaudio()
+    with _driver_errors(sounddevice, _NO_SERVICE):
+        return tuple(dict.fromkeys(device for _, device in _outputs(sounddevice)))  # equal ones cannot be distinguished
+
+
+def _fresh_portaudio() -> ModuleType:
+    """Return sounddevice with an up-to-date list of devices.
+
+    Restarts PortAudio, which closes all streams of the process: none may be open.
+    """
+    was_loaded = "sounddevice" in sys.modules
+    sounddevice = _portaudio()
+    if was_loaded:
+        with suppress(sounddevice.PortAudioError):  # it was not initialised
+            sounddevice._terminate()
+        with _driver_errors(sounddevice, _NO_SERVICE):
+            sounddevice._initialize()
+    return sounddevice
+
+
+def _portaudio() -> ModuleType:
+    """Import sounddevice, which finds the library and initialises it."""
+    try:
+        return importlib.import_module("sounddevice")
+    except OSError as exc:
+        raise PlaybackError(
+            "No sound can be played: PortAudio is missing. Install it (Debian: libportaudio2), and click again."
+        ) from exc
+    except Exception as exc:
+        # sounddevice initialises PortAudio at import, and its own error class is not importable then.
+        raise PlaybackError(_NO_SERVICE) from exc
+
+
+@contextmanager
+def _driver_errors(sounddevice: ModuleType, message: str) -> Iterator[None]:
+    """Turn errors of PortAudio, and its reports of unusable devices, into a `PlaybackError`."""
+    try:
+        yield
+    except (sounddevice.PortAudioError, ValueError, OSError) as exc:
+        raise PlaybackError(message) from exc
+
+
+def _index_of(sounddevice: ModuleType, wanted: OutputDevice) -> int | None:
+    """Return PortAudio's current number of a device; None while it is not connected."""
+    return next((number for number, device in _outputs(sounddevice) if device == wanted), None)
+
+
+def _outputs(sounddevice: ModuleType) -> Iterator[tuple[int, OutputDevice]]:
+    names = [api["name"] for api in sounddevice.query_hostapis()]
+    for number, device in enumerate(sounddevice.query_devices()):
+        if device["max_output_channels"] > 0:
+            yield number, OutputDevice(device["name"], names[device["hostapi"]])
 
 
 class Output:
@@ -59,27 +155,28 @@ class Output:
         fill
             Called in PortAudio's own thread for each block.
         on_drained
-            Called in PortAudio's own thread when the last block has been heard, or the device is gone.
+            Called in PortAudio's own thread when the last block has been played, or the device is gone.
         device
-            Which one; None, and one that is not there, is the system's default.
+            Which device; None, or one that is not connected, selects the system's default.
 
         Raises
         ------
         PlaybackError
-            There is no PortAudio or no device, or the device is busy.
+            There is no PortAudio or no device, or the device is busy or fails.
         """
-        set_switch_interval()
-        sounddevice = fresh_portaudio()
-        number = index_of(sounddevice, device) if device is not None else None
-        #: Whether the system's default device stands in for the one that was asked for.
+        sounddevice = _fresh_portaudio()
+        with _driver_errors(sounddevice, _NO_SERVICE):
+            number = _index_of(sounddevice, device) if device is not None else None
+        #: Whether the system's default device replaces the requested one.
         self.is_stand_in = device is not None and number is None
+        self._sounddevice = sounddevice
         self._stop_exception: type[Exception] = sounddevice.CallbackStop
         self._fill = fill
-        #: Blocks that came too late for the device since it was opened, in the silence before a sound not counted.
+        #: Blocks delivered too late since the device was opened; the silence before a sound is not counted.
         self.underflows = 0
         self._taken_at = time.monotonic()
-        self._lead_frames = 0  # the most that may still be silence before the sound
-        try:
+        self._lead_frames = 0  # maximum number of frames of silence left before the sound
+        with _driver_errors(sounddevice, _refusal(device if number is not None else None)):
             self.format = _choose_format(sounddevice, number)
             self._stream: Any = sounddevice.OutputStream(
                 device=number,
@@ -92,18 +189,15 @@ class Output:
                 finished_callback=on_drained,
                 prime_output_buffers_using_stream_callback=True,
             )
-        except (sounddevice.PortAudioError, ValueError) as exc:
-            raise PlaybackError(_refusal(device if number is not None else None)) from exc
-        self._error: type[Exception] = sounddevice.PortAudioError
 
     @property
     def latency_seconds(self) -> float:
-        """How long a frame waits in the device until it is heard."""
+        """Seconds until a frame given to the device is heard."""
         return float(self._stream.latency)
 
     @property
     def is_stalled(self) -> bool:
-        """Whether a device that has been started takes nothing any more."""
+        """Whether a started device has stopped requesting blocks."""
         return time.monotonic() - self._taken_at > STALL_SECONDS
 
     def start(self) -> None:
@@ -115,20 +209,18 @@ class Output:
             The device is gone.
         """
         self._taken_at = time.monotonic()
-        try:
+        with _driver_errors(self._sounddevice, _GONE):
             if not self._stream.stopped:
-                self._stream.stop()  # PortAudio wants this also after a stream has ended by itself
+                self._stream.stop()  # PortAudio requires this also after a stream has ended by itself
             self._lead_frames = round(LEAD_MOST_SECONDS * self.format.sample_rate)
             self._stream.start()
-        except self._error as exc:
-            raise PlaybackError("The sound device is gone. Connect one, and click again.") from exc
 
     def stop(self) -> None:
-        """Be silent at once; what waits in the device is thrown away."""
+        """Stop at once; queued sound is dropped."""
         self._stream.abort(ignore_errors=True)
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         self._stream.close(ignore_errors=True)
 
     def _callback(self, block: NDArray[np.float32], frames: int, when: Any, status: Any) -> None:

@@ -1,8 +1,11 @@
-"""The player: one sound, or two that are compared, through one device, without Qt.
+"""Plays one sound, or two that are compared, through one device; without Qt.
 
-Every call returns at once.  A thread of the player's own decodes files and talks to the device, both of which can
-take longer than a window may wait; PortAudio's thread only copies blocks that are ready.  Who wants to know about
-changes passes a listener, which is called from those threads: a window must turn the call into a queued signal.
+Every call returns at once.  The player's own thread decodes files and talks to the device, both of which can take
+longer than a window may wait; PortAudio's thread only copies blocks that are ready.  Changes are reported to a
+listener, which is called from the player's thread: a window must turn the call into a queued signal.
+
+The player's thread survives every error.  A failing driver or file is reported in the status, a bug is also reported to
+`distill.diagnostics`, and the next request opens the device again.
 """
 
 import logging
@@ -16,40 +19,43 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from distill import diagnostics
 from distill.errors import PlaybackError
-from distill.playback.devices import OutputDevice, find_outputs
-from distill.playback.output import Fill, Output
-from distill.playback.sound import load_sound
+from distill.playback.output import Fill, Output, OutputDevice, find_outputs
+from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks
 from distill.playback.status import PlayerState, PlayerStatus
-from distill.playback.tracks import PlayRequest, make_tracks
-from distill.playback.voice import Track, Voice
+from distill.playback.voice import Voice
 
 log = logging.getLogger(__name__)
 
 __all__ = ["Player", "PlayerState", "PlayerStatus"]
 
-#: How often the device is looked after while a sound plays.
+#: Seconds between two checks of the device while a sound plays.
 LOOK_SECONDS = 1.0
 
-#: How long closing waits for a device that does not answer.  The system takes it back when the program ends.
+#: Maximum time in seconds to wait at closing for a device that does not respond.  The system releases it when the
+#: program ends.
 CLOSING_SECONDS = 5.0
 
 Listener = Callable[[PlayerStatus], None]
 DevicesListener = Callable[[tuple[OutputDevice, ...]], None]
 OutputFactory = Callable[[Fill, Callable[[], None], OutputDevice | None], Output]
+_Commands = queue.SimpleQueue[Callable[[], None] | None]
 
 
 class Player:
     """Plays sounds.  Nothing is opened or started before the first `play`.
 
+    The public methods may be called from any thread.
+
     Parameters
     ----------
     listener
-        Told of each change, from the threads of the player.
+        Called with each new status, from the player's thread.
     open_output
         Opens a device.
     find_devices
-        Looks for devices: anew while none is open, or as they were when the one that is open was looked for.
+        Lists the devices: with True after a restart of PortAudio, with False from its current list.
     """
 
     def __init__(
@@ -59,12 +65,14 @@ class Player:
         find_devices: Callable[[bool], tuple[OutputDevice, ...]] = find_outputs,
     ) -> None:
         self.listener = listener
-        #: Told of the devices that `look_for_devices` found, from the player's thread.
+        #: Called with the devices that `look_for_devices` found, from the player's thread.
         self.devices_listener: DevicesListener | None = None
-        #: Whether a sound begins again at its end, without a gap.
+        #: Whether a sound repeats without a gap.
         self.is_looping = False
         self._open_output, self._find_devices = open_output, find_devices
-        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # guards the three attributes below, which callers of any thread change
+        self._commands: _Commands = queue.SimpleQueue()
+        self._request_number = 0  # so that an outdated request is skipped
         self._thread: threading.Thread | None = None
         self._status = PlayerStatus()
         self._device: OutputDevice | None = None
@@ -72,63 +80,63 @@ class Player:
         self._voice: Voice | None = None
         self._tracks: tuple[Track, ...] = ()
         self._volume = 1.0
-        self._asked = 0  # counts calls, so that an overtaken one is not carried out
 
-    # What the user asks for: any thread, returns at once.
+    # Requests: from any thread, return at once.
 
     def play(self, path: Path, start_seconds: float = 0.0) -> None:
-        """Play a file from ``start_seconds`` on, in place of what is heard now."""
-        self._ask(lambda: self._begin(PlayRequest((path,), 0, start_seconds)))
+        """Play a file from ``start_seconds`` on, instead of the current sound."""
+        self._replace(lambda: self._begin(PlayRequest((path,), 0, start_seconds)))
 
     def compare(self, path: Path, other: Path, start_seconds: float | None = None, hears_other: bool = False) -> None:
         """Play a file so that `toggle` can switch to another one and back, both at the same loudness.
 
-        Where one of the two is heard already, it goes on from there, unless ``start_seconds`` says otherwise.
+        If one of the two is playing, the position is kept unless ``start_seconds`` is given.
         """
         request = PlayRequest((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
-        self._ask(lambda: self._begin(request))
+        self._replace(lambda: self._begin(request))
 
     def toggle(self) -> None:
-        """Switch to the other one of two sounds that are compared; in silence, play it."""
-        if self._thread is not None:
-            self._put(self._toggle)
+        """Switch to the other one of two compared sounds; play it if none is playing."""
+        self._put(self._toggle, must_start=False)
 
     def stop(self) -> None:
-        """Be silent."""
-        if self._thread is not None:
-            self._ask(self._stop)
+        """Stop the sound."""
+        self._replace(self._stop, must_start=False)
 
     def seek(self, seconds: float) -> None:
-        """Go on elsewhere in the sound that is heard; does nothing when none is."""
+        """Move to another position in the playing sound; does nothing if none is playing."""
         voice = self._voice
         if voice is not None and self._status.state is PlayerState.PLAYING:
             voice.jump(seconds)
 
     def choose_device(self, device: OutputDevice | None) -> None:
-        """Play through this device from now on; None is the system's default.  What is heard goes on there."""
-        if self._thread is None:  # at the start of the window: there is nothing to close
-            self._device = device
-        else:
-            self._put(lambda: self._choose_device(device))
+        """Play through this device from now on; None is the system's default.  The current sound continues there."""
+        with self._lock:
+            if self._thread is None:  # at the start of the window: there is nothing to close
+                self._device = device
+                return
+        self._put(lambda: self._choose_device(device))
 
     def look_for_devices(self, may_interrupt: bool = False) -> None:
-        """Tell the devices there are.
+        """Call `devices_listener` with the connected devices.
 
-        PortAudio has to be started anew to see what has been connected since.  While a sound plays, this is only
-        done with ``may_interrupt``: the sound is then interrupted for a moment.
+        PortAudio has to be restarted to see devices connected since.  While a sound plays, this is only done with
+        ``may_interrupt``, which interrupts the sound for a moment.
         """
         self._put(lambda: self._look_for_devices(may_interrupt))
 
     def close(self) -> None:
-        """Be silent, give the device back and end the player's thread.  The next `play` starts afresh."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._asked += 1
+        """Stop, release the device and end the player's thread.  The next `play` starts a new one."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._request_number += 1
             self._commands.put(self._close_output)
             self._commands.put(None)
+            self._commands = queue.SimpleQueue()
+        if thread is not None:
             thread.join(CLOSING_SECONDS)
             if thread.is_alive():
-                log.warning("The sound device does not answer; it is left to itself")
+                log.warning("The sound device does not respond and could not be closed")
 
     @property
     def volume(self) -> float:
@@ -139,21 +147,21 @@ class Player:
     def volume(self, value: float) -> None:
         self._volume = min(max(float(value), 0.0), 1.0)
 
-    # What there is to see.
+    # State.
 
     @property
     def status(self) -> PlayerStatus:
-        """What the player does now."""
+        """What the player is doing now."""
         return self._status
 
     @property
     def device(self) -> OutputDevice | None:
-        """The device that was chosen; None is the system's default."""
+        """The chosen device; None is the system's default."""
         return self._device
 
     @property
     def position_seconds(self) -> float:
-        """Where in the sound the ear is now: what still waits in the device is not counted."""
+        """The position that is heard now: sound still queued in the device is not counted."""
         voice, output = self._voice, self._output
         if voice is None or output is None or self._status.state is not PlayerState.PLAYING:
             return 0.0
@@ -161,39 +169,57 @@ class Player:
 
     @property
     def underflows(self) -> int:
-        """Blocks that came too late since the device was opened: each one is a dropout."""
-        return self._output.underflows if self._output is not None else 0
+        """Blocks delivered too late since the device was opened: each one is a dropout."""
+        output = self._output
+        return output.underflows if output is not None else 0
 
     # The player's own thread.
 
-    def _ask(self, command: Callable[[], None]) -> None:
-        """Have a command carried out, unless a newer one is asked for before its turn comes."""
-        self._asked += 1
-        number = self._asked
-        self._put(lambda: command() if number == self._asked else None)
+    def _replace(self, command: Callable[[], None], must_start: bool = True) -> None:
+        """Queue a command that is skipped if a newer one is queued before its turn."""
+        with self._lock:
+            self._request_number += 1
+            number = self._request_number
+        self._put(lambda: command() if number == self._request_number else None, must_start)
 
-    def _put(self, command: Callable[[], None]) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="player", daemon=True)
-            self._thread.start()
-        self._commands.put(command)
+    def _put(self, command: Callable[[], None], must_start: bool = True) -> None:
+        """Queue a command; without a thread, start one or do nothing."""
+        with self._lock:
+            if self._thread is None:
+                if not must_start:
+                    return
+                self._thread = threading.Thread(target=self._work, args=(self._commands,), name="player", daemon=True)
+                self._thread.start()
+            self._commands.put(command)
 
-    def _work(self) -> None:
-        while (command := self._next_command()) is not None:
+    def _work(self, commands: _Commands) -> None:
+        while (command := self._next_command(commands)) is not None:
             try:
                 command()
             except PlaybackError as exc:
-                state = self._status.state
-                self._notify(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=str(exc)))
+                self._fail(str(exc))
+            except Exception as exc:  # border: without this thread every later click would be ignored
+                diagnostics.report(exc)
+                self._fail("The player failed. Click again; the details are in the log.", must_close=True)
 
-    def _next_command(self) -> Callable[[], None] | None:
-        """Wait for a command, with an eye on the device while a sound plays."""
+    def _fail(self, message: str, must_close: bool = False) -> None:
+        """Report a failed request; after a bug also close the device, whose state is unknown then."""
+        state = self._status.state
+        try:
+            if must_close:
+                self._close_output()
+            self._notify(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=message))
+        except Exception as exc:  # border: as in `_work`
+            diagnostics.report(exc)
+
+    def _next_command(self, commands: _Commands) -> Callable[[], None] | None:
+        """Wait for a command; check the device meanwhile while a sound plays."""
         while (output := self._output) is not None and self._status.state is PlayerState.PLAYING:
             with suppress(queue.Empty):
-                return self._commands.get(timeout=LOOK_SECONDS)
+                return commands.get(timeout=LOOK_SECONDS)
             if output.is_stalled:
                 return self._lose_device
-        return self._commands.get()
+        return commands.get()
 
     def _begin(self, request: PlayRequest) -> None:
         goes_on = request.goes_on and self._status.state is PlayerState.PLAYING and self._status.path in request.paths
@@ -210,20 +236,23 @@ class Player:
                 self._voice.track = track
             else:
                 start = request.start_seconds
-                # What begins in the middle of a sound fades in, so that it does not click.
+                # A start in the middle of a sound fades in, so that it does not click.
                 volume = self._volume if start <= 0 else 0.0
                 self._voice = Voice(track, output.format.sample_rate, start, volume)
                 output.start()
         except PlaybackError as exc:
-            self._close_output()  # the next one is opened with a fresh look for devices
+            self._close_output()  # the next one is opened with a new list of devices
             self._notify(replace(status, state=PlayerState.NO_DEVICE, error=str(exc)))
             return
+        except Exception:
+            self._close_output()  # the same after a bug, which `_work` reports
+            raise
         self._notify(replace(status, peaks=track.peaks, note=self._note(output)))
 
     def _note(self, output: Output) -> str | None:
         if not output.is_stand_in or self._device is None:
             return None
-        return f"{self._device.name} is not connected; you hear the system's default device instead."
+        return f"{self._device.name} is not connected; the system's default device is used instead."
 
     def _ready_output(self) -> Output:
         if self._output is None:
@@ -252,11 +281,11 @@ class Player:
 
     def _close_output(self) -> None:
         self._voice = None
-        if self._output is not None:
-            self._output.close()
-            self._output = None
+        output, self._output = self._output, None
         if self._status.state is PlayerState.PLAYING:
             self._status = replace(self._status, state=PlayerState.IDLE)
+        if output is not None:
+            output.close()
 
     def _choose_device(self, device: OutputDevice | None) -> None:
         if device != self._device:
@@ -277,7 +306,7 @@ class Player:
 
     @contextmanager
     def _device_closed(self) -> Iterator[None]:
-        """Give the device back for a while; what is heard goes on afterwards, where the ear was."""
+        """Release the device for the block; the playing sound continues afterwards from its position."""
         status, again = self._status, None
         if status.state is PlayerState.PLAYING and status.path is not None:
             paths = status.pair or (status.path,)
@@ -290,7 +319,7 @@ class Player:
     def _lose_device(self) -> None:
         message = "The sound device is gone. Connect one, and click again."
         self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
-        self._close_output()  # after it is told: a driver that hangs may hang in here, too
+        self._close_output()  # after the report: a driver that hangs may hang here, too
 
     def _after_drained(self, voice: Voice) -> None:
         if voice is not self._voice or self._status.state is not PlayerState.PLAYING:
@@ -317,4 +346,4 @@ class Player:
     def _on_drained(self) -> None:
         voice = self._voice
         if voice is not None:
-            self._commands.put(lambda: self._after_drained(voice))
+            self._put(lambda: self._after_drained(voice), must_start=False)

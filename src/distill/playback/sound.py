@@ -1,6 +1,6 @@
-"""A sound in memory, ready for the loudspeakers."""
+"""Sounds ready for the device: decoded, resampled, and as tracks; two compared sounds equally loud and equally long."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +8,48 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from distill.audio.corpus import waveform_peaks
 from distill.errors import PlaybackError
+from distill.playback.loudness import loudness, matching_gains
+from distill.playback.output import OutputFormat
 
 #: Longest part of a file that is played.  It is kept in memory as float32, and an hour of it would not fit everywhere.
 LONGEST_SECONDS = 600
+
+#: Silence after a sound, beyond the latency of the device: some drivers drop their queue when a stream ends.
+TAIL_SECONDS = 0.08
+
+#: Number of peak pairs for drawing a sound: the pixels of a wide window at 200 %.
+PEAKS = 2048
+
+Block = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PlayRequest:
+    """A request to play one sound, or two that are compared.
+
+    Attributes
+    ----------
+    paths
+        One or two files.
+    heard
+        Index of the one to play first.
+    start_seconds
+        Start position.
+    goes_on
+        Whether to keep the current position if one of them is playing now.
+    """
+
+    paths: tuple[Path, ...]
+    heard: int = 0
+    start_seconds: float = 0.0
+    goes_on: bool = False
+
+    @property
+    def pair(self) -> tuple[Path, Path] | None:
+        """The two compared files; None for one."""
+        return (self.paths[0], self.paths[1]) if len(self.paths) == 2 else None
 
 
 @dataclass(frozen=True)
@@ -21,11 +59,11 @@ class Sound:
     Attributes
     ----------
     path
-        The file that it comes from.
+        The sound's file.
     frames
         Float32, ``[N, channels]`` with one or two channels, C-contiguous.
     sample_rate
-        Frames a second.
+        In Hz.
     """
 
     path: Path
@@ -36,6 +74,53 @@ class Sound:
     def seconds(self) -> float:
         """Duration."""
         return len(self.frames) / self.sample_rate
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A sound in the device's format, followed by silence.
+
+    Attributes
+    ----------
+    path
+        The sound's file.
+    frames
+        ``[N + tail, channels]``.
+    end
+        Number of frames of the sound: N.
+    peaks
+        ``[n, 2]`` lowest and highest sample, for drawing.
+    """
+
+    path: Path
+    frames: Block
+    end: int
+    peaks: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def from_sound(cls, sound: Sound, tail_seconds: float, peaks: NDArray[np.float32]) -> "Track":
+        """Return the track of a sound, with ``tail_seconds`` of silence appended."""
+        frames = np.pad(sound.frames, ((0, round(tail_seconds * sound.sample_rate)), (0, 0)))
+        return cls(sound.path, frames, len(sound.frames), peaks)
+
+    def read(self, start: int, block: Block, is_looping: bool) -> int:
+        """Fill ``block`` from position ``start`` on, and return the next position.
+
+        In a loop the last frame of the sound is followed by its first one, without silence between them.
+        """
+        if is_looping and start + len(block) > self.end:
+            return self._read_around(start, block)
+        count = max(0, min(len(block), len(self.frames) - start))
+        block[:count] = self.frames[start : start + count]
+        block[count:] = 0.0
+        return start + count
+
+    def _read_around(self, start: int, block: Block) -> int:
+        if start > self.end:  # the loop was switched on after the end
+            start = 0
+        after = start + len(block)
+        np.take(self.frames[: self.end], np.arange(start, after), axis=0, out=block, mode="wrap")
+        return after % self.end
 
 
 def load_sound(path: Path) -> Sound:
@@ -69,3 +154,31 @@ def fitted(sound: Sound, sample_rate: int, channels: int) -> Sound:
     elif frames.shape[1] < channels:
         frames = np.repeat(frames, channels, axis=1)
     return Sound(sound.path, np.ascontiguousarray(frames, dtype=np.float32), sample_rate)
+
+
+def make_tracks(sounds: list[Sound], output_format: OutputFormat, latency_seconds: float) -> tuple[Track, ...]:
+    """Return the tracks of one or two sounds for a device."""
+    rate, channels = output_format.sample_rate, output_format.channels
+    ready = [fitted(sound, rate, channels) for sound in sounds]
+    if len(ready) == 2:
+        ready = _matched(ready)
+    tail = latency_seconds + TAIL_SECONDS
+    return tuple(Track.from_sound(sound, tail, _peaks(sound)) for sound in ready)
+
+
+def _matched(sounds: list[Sound]) -> list[Sound]:
+    """Return both as loud as the quieter one and as long as the longer one, so that every position exists in both."""
+    rate = sounds[0].sample_rate
+    gains = matching_gains(*(loudness(sound.frames, rate) for sound in sounds))
+    longest = max(len(sound.frames) for sound in sounds)
+    return [
+        Sound(s.path, np.pad(s.frames * np.float32(gain), ((0, longest - len(s.frames)), (0, 0))), rate)
+        for s, gain in zip(sounds, gains, strict=True)
+    ]
+
+
+def _peaks(sound: Sound) -> NDArray[np.float32]:
+    """Return the lowest and highest sample of each stretch, over all channels."""
+    sides = [waveform_peaks(np.ascontiguousarray(channel), PEAKS) for channel in sound.frames.T]
+    low, high = np.min([s[:, 0] for s in sides], axis=0), np.max([s[:, 1] for s in sides], axis=0)
+    return np.stack([low, high], axis=1).astype(np.float32, copy=False)

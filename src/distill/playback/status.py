@@ -1,4 +1,4 @@
-"""What the player tells whoever listens to it."""
+"""The state of the player, as its listener receives it."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class PlayerState(Enum):
-    """What the player does."""
+    """What the player is doing."""
 
     IDLE = "idle"
     PLAYING = "playing"
@@ -18,24 +18,24 @@ class PlayerState(Enum):
 
 @dataclass(frozen=True)
 class PlayerStatus:
-    """What a listener is told.
+    """A snapshot of the player.
 
     Attributes
     ----------
     state
-        What the player does.
+        What the player is doing.
     path
-        The sound that is loaded, or None; of two that are compared, the one that is heard.
+        The loaded sound, or None; of two compared sounds, the one that is heard.
     seconds
-        Its duration; of two that are compared, the longer one's.
+        Its duration; of two compared sounds, the longer duration.
     error
-        Why the last sound could not be played; None when it could.
+        Why the last request failed; None when it succeeded.
     pair
-        The two sounds that are compared, in the order in which they were given; None when none are.
+        The two compared sounds in the order given; None when nothing is compared.
     note
-        What is not as it was asked for, though the sound is heard: another device stands in.
+        A warning while the sound plays: another device is used than the requested one.
     peaks
-        ``[n, 2]``, for drawing the sound; None when none is loaded.
+        ``[n, 2]`` lowest and highest sample, for drawing; None when nothing is loaded.
     """
 
     state: PlayerState = PlayerState.IDLE

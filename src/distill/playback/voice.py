@@ -1,114 +1,61 @@
-"""What is heard, block by block: the one object that PortAudio's thread shares with the others.
+"""Fills the device's blocks from a track; the one object that PortAudio's thread shares with the others.
 
-In that thread there is no lock, no loop in Python and no copy of a sound; what is asked of it meanwhile is put into
+The callback takes no lock, runs no Python loop over samples and copies no whole sound.  Requests from other threads are
 single attributes, each of which it reads once a block.
 """
 
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import numpy as np
-from numpy.typing import NDArray
 
-from distill.playback.sound import Sound
+from distill.playback.sound import Block, Track
 
-#: Length of the crossfade where a sound is left for another one, or for another place in it: no click, and no gap.
+#: Length of the crossfade when the track or the position changes, so that there is neither a click nor a gap.
 FADE_FRAMES = 256
 
 _FADE_IN = (0.5 - 0.5 * np.cos(np.pi * (np.arange(FADE_FRAMES) + 0.5) / FADE_FRAMES)).astype(np.float32)[:, np.newaxis]
 _FADE_OUT = 1 - _FADE_IN
 
-Block = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """A sound at the device's rate, with silence after it.
-
-    Attributes
-    ----------
-    path
-        The file that it comes from.
-    frames
-        ``[N + tail, channels]``.
-    end
-        Where in ``frames`` the sound ends: N.
-    peaks
-        ``[n, 2]``, for drawing it.
-    """
-
-    path: Path
-    frames: Block
-    end: int
-    peaks: NDArray[np.float32] = field(repr=False)
-
-    @classmethod
-    def from_sound(cls, sound: Sound, tail_seconds: float, peaks: NDArray[np.float32]) -> "Track":
-        """Put silence after a sound."""
-        frames = np.pad(sound.frames, ((0, round(tail_seconds * sound.sample_rate)), (0, 0)))
-        return cls(sound.path, frames, len(sound.frames), peaks)
-
-    def read(self, start: int, block: Block, is_looping: bool) -> int:
-        """Fill ``block`` with what comes from ``start`` on, and return where it goes on.
-
-        In a loop, the frame after the sound's last one is its first one: no silence between them, none left out.
-        """
-        if is_looping and start + len(block) > self.end:
-            return self._read_around(start, block)
-        count = max(0, min(len(block), len(self.frames) - start))
-        block[:count] = self.frames[start : start + count]
-        block[count:] = 0.0
-        return start + count
-
-    def _read_around(self, start: int, block: Block) -> int:
-        if start > self.end:  # the loop was switched on after the end
-            start = 0
-        after = start + len(block)
-        np.take(self.frames[: self.end], np.arange(start, after), axis=0, out=block, mode="wrap")
-        return after % self.end
-
 
 class Voice:
-    """A playhead, and the track that it is on.
+    """A playhead on a track.
 
     Parameters
     ----------
     track
-        What is heard first.
+        The track to begin with.
     sample_rate
-        The device's, frames a second.
+        Sample rate of the device in Hz.
     start_seconds
-        Where in the sound.
+        Start position in the sound.
     volume
         Linear gain at the beginning.
     """
 
     def __init__(self, track: Track, sample_rate: int, start_seconds: float, volume: float) -> None:
-        #: What should be heard.  The next block crosses over to it, at the same place in the sound.
+        #: The track to play.  The next block crossfades to it at the same position.
         self.track = track
         self.sample_rate = sample_rate
-        self._heard = track  # by the callback only
-        self._gain = volume  # what has been reached on the way to the volume
+        self._heard = track  # the track of the last block; used by the callback only
+        self._gain = volume  # the gain reached so far on the ramp to the volume
         self._fade = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
-        self._jump = self._jumped = (self._position(start_seconds),)  # told apart by identity, so that none is lost
+        self._jump = self._jumped = (self._position(start_seconds),)  # compared by identity, so that no request is lost
         self._clock = (self._jump[0], self._jump[0], False)
 
     def jump(self, seconds: float) -> None:
-        """Go on elsewhere in the sound, from the next block on."""
+        """Move to another position, from the next block on."""
         self._jump = (self._position(seconds),)
 
     @property
     def is_at_end(self) -> bool:
-        """Whether all has been handed over, the silence after the sound included."""
+        """Whether the sound and the silence after it have been delivered to the device."""
         return self._clock[0] >= len(self.track.frames)
 
     def seconds_heard(self, latency_seconds: float) -> float:
-        """Return where in the sound the ear is, while ``latency_seconds`` wait in the device."""
+        """Return the position that is heard now, with ``latency_seconds`` still queued in the device."""
         track = self.track
         (at, origin, has_wrapped) = self._clock
         length = track.end
         heard = at - round(latency_seconds * self.sample_rate)
-        # Just after a jump one still hears what was before it; the playhead is where one jumped to all the same.
+        # Just after a jump the old position is still heard; the playhead shows the new one all the same.
         heard = heard % length if has_wrapped else max(heard, origin)
         return min(max(heard, 0), length) / self.sample_rate
 

@@ -9,6 +9,7 @@
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,8 +25,10 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import Event, event_to_dict
-from distill.files import clear_partial_files, read_json, write_json
+from distill.files import clear_partial_files, read_json, read_json_lines, write_json
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+
+log = logging.getLogger(__name__)
 
 RECORD_VERSION = 1
 HISTORY, MODEL, _LOCK = "history.jsonl", "model.distill", "run.lock"
@@ -62,6 +65,8 @@ class RunRecord:
         Number of epochs that a run was made for which was finished with fewer; None where its settings say it.
     preview_sounds
         Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
+    preview_training
+        Numbers of those of them that the model is trained on; the others are held out.
     """
 
     config: AnyConfig
@@ -76,6 +81,7 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
     planned_epochs: int | None = None
     preview_sounds: list[Path] = field(default_factory=list)
+    preview_training: list[int] = field(default_factory=list)
 
     @property
     def epochs_asked(self) -> int:
@@ -99,6 +105,7 @@ class RunRecord:
             data = read_json(path)
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
+            _check_types(data)
             return cls(
                 config=config_from_dict(data["config"]),
                 file_paths=[Path(p) for p in data["sounds"]],
@@ -107,6 +114,7 @@ class RunRecord:
                 notes=list(data["notes"]),
                 planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
                 preview_sounds=[Path(p) for p in data.get("preview_sounds", ())],
+                preview_training=[int(number) for number in data.get("preview_training", ())],
             )
         except RunFolderError:
             raise
@@ -137,8 +145,29 @@ class RunRecord:
                 "notes": self.notes,
                 "planned_epochs": self.planned_epochs,
                 "preview_sounds": [str(p) for p in self.preview_sounds],
+                "preview_training": self.preview_training,
             },
         )
+
+
+#: Types of the entries of ``run.json`` that are taken as they are, and the values that a status may have.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "dataset_name": str, "model_name": str, "status": str, "created": str, "error": (str, type(None)), "speed": dict,
+    "sounds": list, "skipped": list, "notes": list,
+}  # fmt: skip
+_STATUSES = ("running", "finished", "stopped", "failed")
+
+
+def _check_types(data: dict[str, Any]) -> None:
+    """Raise a TypeError or ValueError that names the first entry of a wrong type or value."""
+    for name, expected in _TYPES.items():
+        if not isinstance(data[name], expected):
+            raise TypeError(f"{name!r} has an unusable value")
+    if data["status"] not in _STATUSES:
+        raise ValueError(f"unknown status {data['status']!r}")
+    for name in ("sounds", "notes"):
+        if not all(isinstance(item, str) for item in data[name]):
+            raise TypeError(f"{name!r} has an unusable value")
 
 
 class RunFolder:
@@ -234,7 +263,7 @@ def is_locked(run_dir: Path) -> bool:
 
 
 def read_history(run_dir: Path | str) -> AnyHistory:
-    """Return the steps and epochs of a run as far as they are on disk; a line that a crash cut short is left out.
+    """Return the steps and epochs of a run as far as they are on disk, without damaged lines.
 
     Raises
     ------
@@ -245,12 +274,12 @@ def read_history(run_dir: Path | str) -> AnyHistory:
     record = RunRecord.load(folder)
     history: AnyHistory = VQMetricsHistory() if record.config.family == "vqvae" else MetricsHistory()
     try:
-        text = (folder / HISTORY).read_text(encoding="utf-8")
-    except OSError:
+        skipped = read_json_lines(folder / HISTORY, history.add_dict)
+    except FileNotFoundError:
         return history
-    for line in text.splitlines():
-        try:
-            history.add_dict(json.loads(line))
-        except (ValueError, KeyError, TypeError):
-            continue
+    except OSError as exc:
+        log.warning("The history of %s cannot be read: %s", folder, exc)
+        return history
+    if skipped:
+        log.warning("%d damaged lines in the history of %s were skipped.", skipped, folder)
     return history

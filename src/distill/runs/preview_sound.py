@@ -1,4 +1,4 @@
-"""What a preview is, read from its file name.  No Qt here: the run's reader needs it, too."""
+"""Reads from its path what a preview is.  No Qt."""
 
 import re
 from dataclasses import dataclass
@@ -9,8 +9,12 @@ from typing import NamedTuple
 _NAME = re.compile(r"(?:preview_epoch(\d+)_(\d+)|recon_epoch(\d+)_(orig|recon)_(\d+))\.wav")
 
 
+#: Number of the epoch "before training", and the folder inside ``previews`` that holds its files, named as of epoch 0.
+BEFORE_TRAINING, BEFORE_FOLDER = -1, "before_training"
+
+
 class PreviewKind(IntEnum):
-    """What a preview is."""
+    """The kind of a preview."""
 
     SAMPLE = 0
     ORIGINAL = 1
@@ -18,7 +22,7 @@ class PreviewKind(IntEnum):
 
 
 class Slot(NamedTuple):
-    """What stays the same from epoch to epoch: one of the fixed latents, or one of the probe sounds.
+    """A column of previews: one of the fixed latents, or one of the reconstructed sounds.
 
     Slots sort as they are shown: new sounds first.
     """
@@ -29,7 +33,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True)
 class PreviewSound:
-    """A preview; ``epoch`` counts from 0, as its file name does."""
+    """A preview; ``epoch`` counts from 0 as in its file name, or is `BEFORE_TRAINING`."""
 
     slot: Slot
     kind: PreviewKind
@@ -38,23 +42,29 @@ class PreviewSound:
 
     @classmethod
     def from_path(cls, path: Path) -> "PreviewSound | None":
-        """Read what the file name says; None for a file of another kind."""
+        """Parse a path; None for a file of another kind."""
         match = _NAME.fullmatch(path.name)
         if match is None:
             return None
         epoch, number, pair_epoch, part, pair_number = match.groups()
+        at = BEFORE_TRAINING if path.parent.name == BEFORE_FOLDER else int(epoch if part is None else pair_epoch)
         if part is None:
-            return cls(Slot(False, int(number)), PreviewKind.SAMPLE, int(epoch), path)
+            return cls(Slot(False, int(number)), PreviewKind.SAMPLE, at, path)
         kind = PreviewKind.ORIGINAL if part == "orig" else PreviewKind.RECONSTRUCTION
-        return cls(Slot(True, int(pair_number)), kind, int(pair_epoch), path)
+        return cls(Slot(True, int(pair_number)), kind, at, path)
+
+    @property
+    def folder(self) -> Path:
+        """The ``previews`` folder of its run."""
+        return self.path.parent.parent if self.epoch == BEFORE_TRAINING else self.path.parent
 
     @property
     def number(self) -> int:
-        """Number of its latent or probe, from 0."""
+        """Number of its latent or reconstructed sound, from 0."""
         return self.slot.number
 
     def original(self) -> "PreviewSound | None":
-        """Return what a reconstruction was made from."""
+        """Return the original of a reconstruction."""
         if self.kind is not PreviewKind.RECONSTRUCTION:
             return None
         return PreviewSound.from_path(self.path.with_name(self.path.name.replace("_recon_", "_orig_")))
@@ -62,4 +72,5 @@ class PreviewSound:
 
 def find_previews(folder: Path) -> list[PreviewSound]:
     """Return the previews in a run's ``previews`` folder, in no particular order."""
-    return [sound for path in folder.glob("*.wav") if (sound := PreviewSound.from_path(path)) is not None]
+    files = [*folder.glob("*.wav"), *(folder / BEFORE_FOLDER).glob("*.wav")]
+    return [sound for path in files if (sound := PreviewSound.from_path(path)) is not None]

@@ -4,7 +4,6 @@ A history of a long run has hundreds of megabytes of steps.  Of those only the l
 they say is kept in the cache folder until the history changes, so that the list is read in a moment from then on.
 """
 
-import json
 import logging
 import math
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from distill import paths
+from distill import diagnostics, paths
 from distill.audio.corpus import RUN_MARKER
 from distill.config.catalog import family_info
 from distill.errors import DistillError
-from distill.files import read_json, write_json
+from distill.files import parse_json, read_json, write_json
 from distill.runs.folder import HISTORY, MODEL, RunRecord, is_locked
 
 log = logging.getLogger(__name__)
@@ -112,9 +111,18 @@ def list_runs(folder: Path | None = None) -> list[RunSummary]:
     except OSError:
         return []
     cache = _Cache.load()
-    runs = [summarise(path, cache) for path in found]
+    runs = [_summarise_safely(path, cache) for path in found]
     cache.save()
     return sorted(runs, key=lambda run: (run.created, run.folder.name), reverse=True)
+
+
+def _summarise_safely(folder: Path, cache: "_Cache") -> RunSummary:
+    """Return the summary of a run; an unexpected error is reported, and does not hide the other runs."""
+    try:
+        return summarise(folder, cache)
+    except Exception as exc:  # boundary: one damaged folder
+        diagnostics.report(exc, f"the run {folder.name}")
+        return RunSummary(folder, "unreadable", folder.name, problem=f"It cannot be read ({exc}).")
 
 
 def summarise(folder: Path, cache: "_Cache | None" = None) -> RunSummary:
@@ -210,7 +218,7 @@ def read_losses(history: Path) -> Iterator[float]:
             for line in file:
                 if line.startswith(_EPOCH_STARTS):
                     try:
-                        yield float(json.loads(line)["val_loss"])
+                        yield float(parse_json(line)["val_loss"])
                     except (ValueError, KeyError, TypeError):
                         continue
     except OSError as exc:

@@ -5,6 +5,7 @@ is larger than the file.  A file that cannot be used is refused in one sentence 
 damaged, foreign or from a newer version.
 """
 
+import math
 import pickle
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
@@ -16,9 +17,13 @@ import torch
 
 from distill.errors import CheckpointError, DistillError
 from distill.files import write_whole
+from distill.serialization.plain_values import plain_values
 from distill.serialization.reading import read_stored
+from distill.serialization.training_state import state_problem
 
 CHECKPOINT_VERSION = 1
+#: Far over any weight or statistic of a network; larger ones overflow in its layers.
+_MAX_WEIGHT = 1e15
 CHECKPOINT_FORMAT = "distill_checkpoint"
 _CHECKPOINT_KEYS = frozenset(
     ("version", "epoch", "step", "model_state_dict", "optimizer_state_dict", "scheduler_state_dict", "train_loss",
@@ -31,11 +36,14 @@ def write_archive(path: Path, data: dict[str, Any]) -> None:
 
     Raises
     ------
+    TypeError
+        It holds something that a file may not hold; nothing was written.
     OSError
         It cannot be written.
     """
+    plain = plain_values(data, path.name)
     with write_whole(path) as file:
-        save_archive(file, data, path.name)
+        save_archive(file, plain, path.name)
 
 
 def save_archive(file: IO[bytes], data: dict[str, Any], name: str) -> None:
@@ -130,10 +138,15 @@ def check_weights(state: Any, path: Path, kind: str, error: type[DistillError]) 
     if not plain:
         raise error(f"{path.name} is damaged: its weights are not what they should be. Use another {kind}.")
     for key, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if not value.is_floating_point() or value.numel() == 0 or value.layout != torch.strided:
+            continue
+        largest = float(value.detach().abs().max())  # NaN where any is
+        if not math.isfinite(largest):
             raise error(
                 f"{path.name} holds weights that are not numbers (NaN or infinite, in {key}). Use another {kind}."
             )
+        if largest > _MAX_WEIGHT:
+            raise error(f"{path.name} is damaged: it holds a weight of {largest:.0e} (in {key}). Use another {kind}.")
 
 
 def check_network(build: Callable[[], torch.nn.Module], state: Any, path: Path, error: type[DistillError]) -> None:
@@ -171,6 +184,9 @@ def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
     if not _has_its_parts(data):
         raise CheckpointError(f"{path.name} is damaged: its parts are not what they should be. Use another checkpoint.")
     check_weights(data["model_state_dict"], path, "checkpoint", CheckpointError)
+    problem = state_problem(data["optimizer_state_dict"], data["scheduler_state_dict"])
+    if problem is not None:
+        raise CheckpointError(f"{path.name} is damaged: it holds {problem}. Use another checkpoint.")
     return data
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
-from distill.events import EpochMetrics, PreviewEvent, TrainingNotice, VQEpochMetrics
+from distill.events import EpochMetrics, PreviewEvent, StartPreviewEvent, TrainingNotice, VQEpochMetrics
+from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
 from distill.training.preview import SAMPLES, write_reconstructions, write_samples
 from distill.training.run import Run
@@ -95,25 +96,46 @@ def append_history(run: Run) -> None:
 
 def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
     """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
-    folder, model, family = run.folder.previews, run.model, run.family
+    for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}", cancel_event):
+        run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
+
+
+def make_start_previews(run: Run) -> None:
+    """Write previews of a model that has not been trained yet; does nothing in a run that has them or has begun."""
+    folder = run.folder.previews / BEFORE_FOLDER
+    if run.epoch or run.step or folder.exists():
+        return
+    try:
+        folder.mkdir()
+    except OSError as exc:
+        _report_unwritten(run, "a preview before training", exc)
+        return
+    for path in _write_previews(run, folder, 0, "a preview before training", run.request.pause_event):
+        run.emit(StartPreviewEvent(str(path), SAMPLE_RATE))
+
+
+def _write_previews(
+    run: Run, folder: Path, epoch: int, what: str, cancel_event: threading.Event | None
+) -> Iterator[Path]:
+    """Write previews into a folder and yield the new files, until ``cancel_event`` is set."""
+    model, family, waveforms = run.model, run.family, run.training_data.preview_waveforms
     prior = None if run.prior is None else run.prior.averaged
-    waveforms = run.training_data.preview_waveforms
     for previews in (
         write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
         write_reconstructions(family, model, waveforms, folder, epoch, run.device),
     ):
         while cancel_event is None or not cancel_event.is_set():
-            path = _next_preview(run, epoch, previews)
+            path = _next_preview(run, what, previews)
             if path is None:
                 break
-            run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
+            yield path
 
 
-def _next_preview(run: Run, epoch: int, previews: Iterator[Path]) -> Path | None:
+def _next_preview(run: Run, what: str, previews: Iterator[Path]) -> Path | None:
     try:
         return next(previews, None)
     except Exception as exc:  # whatever is wrong with a preview, training goes on
-        _report_unwritten(run, f"a preview of epoch {epoch + 1}", exc)
+        _report_unwritten(run, what, exc)
         return None
 
 

@@ -28,6 +28,7 @@ from distill.serialization.archive import (
     read_checkpoint,
     write_archive,
 )
+from distill.serialization.plain_values import plain_values
 
 __all__ = [
     "CHECKPOINT_VERSION",
@@ -100,13 +101,16 @@ def write_checkpoint(path: Path, checkpoint: dict[str, Any]) -> Path:
 
     Raises
     ------
+    TypeError
+        It holds something that a file may not hold; nothing was written.
     OSError
         The disk is full or cannot be written to; what was at ``path`` before is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    plain = plain_values(checkpoint, path.name)
     sidecar_of(path).unlink(missing_ok=True)
-    write_archive(path, checkpoint)
-    write_json(sidecar_of(path), sidecar_metadata(checkpoint))
+    write_archive(path, plain)
+    write_json(sidecar_of(path), sidecar_metadata(plain))
     return path
 
 

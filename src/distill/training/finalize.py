@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
@@ -22,6 +23,7 @@ from distill.training.artifacts import append_history, make_previews, report_wri
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
 from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
+from distill.training.sound_map import map_entries
 
 log = logging.getLogger(__name__)
 
@@ -233,10 +235,15 @@ def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetad
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return detail and index of the training sounds, as entries of the model file of a checkpoint."""
-    dataset = run.training_data.train_set
+    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders."""
     network = run.family.build().to(run.device)
     network.load_state_dict(checkpoint["model_state_dict"])
+    return _detail(run, network) | map_entries(run.family, network.eval(), run.training_data)
+
+
+def _detail(run: Run, network: nn.Module) -> dict[str, Any]:
+    """Return detail and index of the training sounds for a network, as entries of the model file."""
+    dataset = run.training_data.train_set
     layout = dataset.layout
     most = max(1, MOST_BYTES // bytes_per_chunk(*dataset[0].shape))
     owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])

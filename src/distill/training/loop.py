@@ -34,6 +34,7 @@ from distill.training.artifacts import (
     append_history,
     complete_previews,
     make_previews,
+    make_start_previews,
     report_write_errors,
     save_progress,
 )
@@ -170,6 +171,7 @@ def run_epochs(run: Run) -> bool:
     """Train and validate epoch after epoch; False when the user stopped it to resume it later."""
     if run.saved_at is None:
         save_progress(run)  # so that a run killed from here on can be resumed
+    make_start_previews(run)
     complete_previews(run)
     while run.epoch < run.config.max_epochs:
         epoch = run.epoch
@@ -243,7 +245,7 @@ def _prior_step(run: Run) -> PriorStep | None:
     def step(number: int, objective: Objective, skipped: Tensor) -> Tensor:
         assert objective.posterior is not None
         prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
-        if number == 0 or (run.epoch == 0 and number.bit_count() == 1):
+        if number == 0 or prior.table.has_doubled:
             prior.fit()
         rate = schedule(run.epoch * data.steps_per_epoch + number)
         return prior.step(rate, lambda: run.speed.autocast(run.device))

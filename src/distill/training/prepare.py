@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from distill.audio.augmentation import AugmentationPipeline
-from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
@@ -172,7 +173,10 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     pipeline = AugmentationPipeline() if variants > 1 else None
     train_set = FeatureDataset(train, opened.family, pipeline, variants, half_steps=True)
     val_set = FeatureDataset(val, opened.family)
-    opened.record.preview_sounds = [sound.source for sound in val_set.layout.sounds[:PAIRS]]
+    previewed = _preview_sounds(opened, train_set, val_set)
+    opened.record.preview_sounds = [sound.source for sound in previewed]
+    held_out = {sound.source for sound in val_set.layout.sounds}
+    opened.record.preview_training = [n for n, sound in enumerate(previewed) if sound.source not in held_out]
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event)  # type: ignore[misc]
     return TrainingData(
@@ -181,15 +185,23 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         val_set=val_set,
         train_loader=make_loader(train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner),
         probe_items=_spread(train_set.layout.chunks, len(val_set)),
-        preview_waveforms=_preview_waveforms(val_set),
+        preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
     )
 
 
-def _preview_waveforms(val_set: FeatureDataset) -> Tensor:
-    """Return the beginning of the first held-out sounds, ``[B, 1, N]``."""
-    layout = val_set.layout
-    starts = [torch.from_numpy(sound.read(0, layout.chunk_samples)) for sound in layout.sounds[:PAIRS]]
-    return torch.stack(starts)[:, None]
+def _preview_sounds(opened: OpenedRun, train_set: FeatureDataset, val_set: FeatureDataset) -> list[CachedSound]:
+    """Return the sounds whose copies are among the previews: as recorded, or held-out ones and a training sound."""
+    held_out, trained = val_set.layout.sounds, train_set.layout.sounds
+    by_path = {sound.source: sound for sound in (*trained, *held_out)}
+    recorded = [by_path[path] for path in opened.record.preview_sounds if path in by_path]
+    if recorded and len(recorded) == len(opened.record.preview_sounds):
+        return recorded
+    return [*held_out[: PAIRS - 1], *trained[:1]]
+
+
+def _preview_waveforms(sounds: Sequence[CachedSound], samples: int) -> Tensor:
+    """Return the beginnings of sounds, ``[B, 1, N]``."""
+    return torch.stack([torch.from_numpy(sound.read(0, samples)) for sound in sounds])[:, None]
 
 
 def _network(opened: OpenedRun, data: TrainingData) -> nn.Module:
@@ -241,7 +253,7 @@ def _choose_by_trial(opened: OpenedRun, data: TrainingData, model: nn.Module) ->
         with step_randomness(config.seed, 0, 0, opened.device):
             step_of(plan)(plan.layout(batch[:chunks]), weights, 0)
 
-    opened.emit(PreparationProgress("Finding the fastest way to compute", 0, 1))
+    opened.emit(PreparationProgress("Measuring your computer", 0, 1))
     subject = f"{family.feature_key()} {type(model).__name__} {batch.shape}"
     return choose_plan(config, opened.device, step, len(batch), subject)
 

@@ -1,20 +1,28 @@
 """A training run in a thread of its own, for scripts and for windows other than ours."""
 
+import atexit
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from distill.config.training import AnyConfig, VQVAEConfig
+from distill.errors import ConfigurationError
 from distill.events import MetricsCallback
 from distill.runs.stop_request import StopRequest
-from distill.training.loop import train
+from distill.training.loop import train, train_vqvae
+
+#: Maximum seconds for which the end of the interpreter waits for a run to write its checkpoint.
+EXIT_SECONDS = 60.0
+#: Seconds after which a wait looks for Ctrl-C, which does not interrupt it everywhere.
+_SIGNAL_SECONDS = 0.2
 
 
 class TrainingRunner:
     """Starts, cancels and waits for one run at a time.
 
-    The callback is called in the run's thread.
+    The callback is called in the run's thread.  If the interpreter ends while a run is in progress, the run is
+    cancelled and its checkpoint written first.
     """
 
     def __init__(self) -> None:
@@ -37,9 +45,9 @@ class TrainingRunner:
         Raises
         ------
         RuntimeError
-            A run is under way.
+            A run is in progress.
         """
-        self._start(config, file_paths, output_dir, device, callback, None)
+        self._start(train, config, file_paths, output_dir, device, callback)
 
     def start_vqvae(
         self,
@@ -49,14 +57,18 @@ class TrainingRunner:
         device: str = "auto",
         callback: MetricsCallback | None = None,
     ) -> None:
-        """Start a new run of a VQ-VAE: `start`, typed for its configuration.
+        """Start a new run of a VQ-VAE, by `train_vqvae`; `result` has ``final_codebook_health``.
 
         Raises
         ------
+        ConfigurationError
+            The configuration is that of another family.
         RuntimeError
-            A run is under way.
+            A run is in progress.
         """
-        self.start(config, file_paths, output_dir, device, callback)
+        if not isinstance(config, VQVAEConfig):
+            raise ConfigurationError(f"start_vqvae takes a VQVAEConfig, not a {type(config).__name__}: use start.")
+        self._start(train_vqvae, config, file_paths, output_dir, device, callback)
 
     def resume(
         self,
@@ -72,49 +84,87 @@ class TrainingRunner:
         Raises
         ------
         RuntimeError
-            A run is under way.
+            A run is in progress.
         """
-        self._start(config, file_paths, output_dir, device, callback, checkpoint_path)
+        run = train_vqvae if isinstance(config, VQVAEConfig) else train
+        self._start(run, config, file_paths, output_dir, device, callback, checkpoint_path)
 
-    def _start(self, *arguments: Any) -> None:
-        config, files, output_dir, device, callback, checkpoint = arguments
+    def _start(
+        self,
+        run: Callable[..., dict[str, Any]],
+        config: AnyConfig,
+        files: Sequence[Path | str],
+        output_dir: Path | str,
+        device: str,
+        callback: MetricsCallback | None,
+        checkpoint: Path | str | None = None,
+    ) -> None:
         with self._lock:
             if self.is_running():
                 raise RuntimeError("A training is running already. Cancel it and wait for its end first.")
-            self._cancel = StopRequest()
+            self._cancel = cancel = StopRequest()
             self._error = self._result = None
 
-            def work(cancel: StopRequest = self._cancel) -> None:
+            def work() -> None:
                 try:
-                    self._result = train(config, files, output_dir, device, callback, cancel, checkpoint)
-                except Exception as exc:  # the border of a run: kept for `last_error`
+                    self._result = run(config, files, output_dir, device, callback, cancel, checkpoint)
+                except Exception as exc:  # kept for `last_error`
                     self._error = exc
+                finally:
+                    atexit.unregister(self._end_at_exit)
 
-            self._thread = threading.Thread(target=work, name="distill-training")
+            # A daemon, so that the end of the interpreter comes to `_end_at_exit` instead of waiting for all epochs.
+            self._thread = threading.Thread(target=work, name="distill-training", daemon=True)
+            atexit.register(self._end_at_exit)
             self._thread.start()
 
+    def _end_at_exit(self) -> None:
+        self.cancel()
+        if self._thread is not None:
+            self._thread.join(EXIT_SECONDS)
+
     def cancel(self) -> None:
-        """Ask the run to stop with a checkpoint; returns at once."""
+        """Request the run to stop with a checkpoint; returns at once."""
         self._cancel.set()
 
     def finish(self) -> None:
-        """Ask the run to end as finished, with the epochs that it has made; returns at once."""
+        """Request the run to end as finished, with the epochs that it has done; returns at once."""
         self._cancel.finish()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the run's end, at most ``timeout`` seconds; return whether it has ended."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        """Wait for the run's end, at most ``timeout`` seconds; return whether it has ended.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Ctrl-C was pressed; the run has been cancelled and has ended with its checkpoint.  A second Ctrl-C does
+            not wait for that.
+        """
+        try:
+            self._join(timeout)
+        except KeyboardInterrupt:
+            self.cancel()
+            self._join(None)
+            raise
         return not self.is_running()
 
+    def _join(self, timeout: float | None) -> None:
+        if self._thread is None:
+            return
+        if timeout is not None:
+            self._thread.join(timeout)
+            return
+        while self._thread.is_alive():
+            self._thread.join(_SIGNAL_SECONDS)
+
     def is_running(self) -> bool:
-        """Whether a run is under way."""
+        """Whether a run is in progress."""
         return self._thread is not None and self._thread.is_alive()
 
     def last_error(self) -> Exception | None:
-        """Return what ended the last run, or None."""
+        """Return the error that ended the last run, or None."""
         return self._error
 
     def result(self) -> dict[str, Any] | None:
-        """Return what `train` returned for the last run, or None while it runs or if it failed."""
+        """Return what `train` or `train_vqvae` returned for the last run; None while it runs or if it failed."""
         return self._result

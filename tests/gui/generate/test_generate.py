@@ -1,5 +1,7 @@
 """Making sound in the window: new sounds, transformed sounds, the list of what was made, and exports."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_file import write_wav
+from distill.generation import generated_sound
+from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history import GeneratedHistory, generated_dir
-from distill.generation.recipe import read_recipe
+from distill.generation.recipe import NEW, Recipe, read_recipe
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.pages import MODELS
@@ -22,6 +26,7 @@ from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.families.vqvae import VQVAEFamily
+from distill.models.inference import OpenModel
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from distill.training import VQVAEConfig
@@ -56,6 +61,7 @@ def panel(window: MainWindow, model_file: Path, qtbot: QtBot) -> GeneratePanel:
 
 
 def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
+    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     await_sounds(panel, qtbot, expected)
 
@@ -65,7 +71,7 @@ def await_sounds(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
 
 
 def files(panel: GeneratePanel) -> list[Path]:
-    return [sound.path for sound in panel.made.table.sounds]
+    return [sound.path for sound in panel.made.table.items]
 
 
 def drop(panel: GeneratePanel, paths: list[Path]) -> bool:
@@ -104,11 +110,11 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
 
     before = soundfile.read(made[0])[0]
     made[0].unlink()
-    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    panel.made.remaking_requested.emit(panel.made.table.items[0])
     qtbot.waitUntil(made[0].exists, timeout=PATIENCE)
     await_sounds(panel, qtbot, 3)
     assert np.array_equal(soundfile.read(made[0])[0], before)
-    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    panel.made.remaking_requested.emit(panel.made.table.items[0])
     await_sounds(panel, qtbot, 4)  # beside one that is there comes a second one
     assert files(panel)[0].name == "Tones_seed7_00 (2).wav"
     assert files(panel)[0].read_bytes() != b""
@@ -137,7 +143,7 @@ def test_everything_by_keyboard(window: MainWindow, panel: GeneratePanel, device
     QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
     assert panel.made.filtered.rowCount() == 1
     QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
-    panel.made.go_to(panel.made.table.sounds[1].recipe.id)
+    panel.made.go_to(panel.made.table.items[1].recipe.id)
     QTest.keyClick(view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: not second.exists() and "in the trash" in window.notices.text(), timeout=PATIENCE)
     assert files(panel) == [first]
@@ -161,7 +167,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert files(panel)[0].name == "ten-seconds_through_Tones_100.wav"
     target = tmp_path / "out"
     target.mkdir()
-    panel.made.go_to(panel.made.table.sounds[0].recipe.id)
+    panel.made.go_to(panel.made.table.items[0].recipe.id)
     for name in ("ten-seconds_through_Tones_100.flac", "ten-seconds_through_Tones_100 (2).flac"):
         QTest.mouseClick(panel.made.export, Qt.MouseButton.LeftButton)
         dialog = window.findChild(QDialog, "exportDialog")
@@ -177,7 +183,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     audio, rate = soundfile.read(target / name)
     assert (rate, len(audio)) == (48_000, len(sound))
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()
-    assert read_recipe(target / name) == panel.made.table.sounds[0].recipe
+    assert read_recipe(target / name) == panel.made.table.items[0].recipe
     assert window.making.choices.options.format == "flac24"
 
 
@@ -193,7 +199,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
     expected = ["z_through_Tones_100.wav", "b_through_Tones_100.wav"]
     assert [path.name for path in files(panel)] == expected
     assert [sound.path.name for sound in GeneratedHistory().list()] == expected
-    told = [sound.recipe for sound in panel.made.table.sounds]
+    told = [sound.recipe for sound in panel.made.table.items]
     assert [(one.number, one.count) for one in told] == [(0, 3), (1, 3)]
     assert [read_recipe(path) for path in files(panel)] == told
 
@@ -201,7 +207,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
 def test_mp3_has_no_96_khz(window: MainWindow, panel: GeneratePanel, qtbot: QtBot, device: FakeDevice) -> None:
     panel.new.count.setValue(1)
     make(panel, qtbot, 1)
-    panel.made.exporting_requested.emit(list(panel.made.table.sounds))
+    panel.made.exporting_requested.emit(list(panel.made.table.items))
     dialog = window.findChild(QDialog, "exportDialog")
     assert dialog is not None
     kind, rate = dialog.format, dialog.rate  # type: ignore[attr-defined]
@@ -226,12 +232,58 @@ def test_cancelling_keeps_what_is_ready(
     assert not panel.make.isEnabled()
     assert panel.foot.progress.isVisible()
     assert panel.foot.doing.text() != ""
+    qtbot.waitUntil(lambda: not panel.cancel._is_settling(), timeout=PATIENCE)
     QTest.keyClick(panel.cancel, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: panel.make.isEnabled(), timeout=PATIENCE)
+    assert panel.make.isEnabled(), "at once: the task ends in the background"
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.made.table.rowCount() < 64
     assert not panel.foot.progress.isVisible()
     assert window.focusWidget() is panel.make
+
+
+def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
+    window: MainWindow, panel: GeneratePanel, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the model computes a batch, which it cannot leave; what comes after the cancel is dropped."""
+    go_on = threading.Event()
+
+    def make_slowly(model: OpenModel, _file: Path, count: int, seed: int, *_rest: object) -> Iterator[GeneratedSound]:
+        for number in range(count):
+            if number == 2:
+                go_on.wait(30)  # in the middle of a batch
+            recipe = Recipe(NEW, model.metadata.model_id, "Tones", seed=seed, count=count, number=number)
+            yield GeneratedSound(tone(number, 0.05), recipe)
+
+    monkeypatch.setattr(generated_sound, "make_new", make_slowly)
+    panel.new.count.setValue(999)
+    panel.make.click()
+    qtbot.waitUntil(lambda: panel.made.table.rowCount() == 2, timeout=PATIENCE)
+    assert panel.foot.doing.text() == "2 of 999 ready"
+    assert panel.foot.progress.value() == 2
+    panel.cancel.click()
+    assert panel.make.isEnabled()
+    assert not panel.foot.progress.isVisible()
+    panel.new.count.setValue(1)
+    panel.make.click()  # waits for the one before
+    go_on.set()
+    await_sounds(panel, qtbot, 3)
+    qtbot.wait(200)
+    assert sorted(files(panel)) == sorted(generated_dir().glob("*.wav"))
+    assert len(files(panel)) == 3
+
+
+def test_a_double_click_presses_one_button_only(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    """Cancel takes the place of the button, under the cursor: the second click must not cancel."""
+    panel.new.count.setValue(1)
+    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
+    assert panel.cancel.isVisible()
+    QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    assert panel.cancel.isVisible(), "it goes on"
+    await_sounds(panel, qtbot, 1)
+    QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)  # meant for Cancel, which has just gone
+    assert panel.make.isVisible()
 
 
 def test_what_cannot_be_made_is_told_in_a_sentence(
@@ -244,7 +296,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     make(panel, qtbot, 1)  # the one that can be used
     qtbot.waitUntil(lambda: window.notices.text().startswith("One sound cannot be used: bad.wav"), timeout=PATIENCE)
     good.unlink()
-    panel.made.remaking_requested.emit(panel.made.table.sounds[0])
+    panel.made.remaking_requested.emit(panel.made.table.items[0])
     qtbot.waitUntil(lambda: "cannot be used again" in window.notices.text(), timeout=PATIENCE)
     qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     assert panel.entry is not None
@@ -252,6 +304,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     panel.modes[0].click()
     panel.show_model(panel.entry)
     window.making.panel.model_changed.emit(panel.entry)
+    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
     assert panel.made.table.rowCount() == 1

@@ -1,5 +1,6 @@
 """The list of made sounds beside the form: after a restart, in its order, as a source, and on the disk."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,14 +8,17 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, TRANSFORMED, Recipe
 from distill.generation.service import ListedSound
+from distill.gui.generate import presenter
 from distill.gui.generate.panel import GeneratePanel
+from distill.gui.widgets import trash
+from distill.gui.widgets.trash import move_to_trash
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_library import ModelLibrary
@@ -45,7 +49,7 @@ def keep(recipes: list[Recipe]) -> list[Path]:
 
 
 def names(panel: GeneratePanel) -> list[str]:
-    return [sound.path.name for sound in panel.made.table.sounds]
+    return [sound.path.name for sound in panel.made.table.items]
 
 
 @pytest.fixture
@@ -84,24 +88,24 @@ def test_use_selected_takes_what_is_seen_to_be_chosen(
     transform, view = panel.transform, panel.made.view
     QTest.mouseClick(panel.modes[1], Qt.MouseButton.LeftButton)
     assert not transform.use.isEnabled()
-    assert "none are" in transform.use.toolTip()
+    assert "first" in transform.use.toolTip()
 
     loaded.pages.open_page(TRAINING)
     loaded.browser.view.selectAll()
     trained_on = [row.path for row in loaded.browser.view.selected_rows() if row.entry is not None]
     assert len(trained_on) > 1
     loaded.pages.open_page(MODELS)
-    assert "Training page" in transform.use.toolTip()
+    assert "training sound" in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == trained_on
 
     view.setCurrentIndex(panel.made.filtered.index(1, 0))
-    assert transform.use.toolTip().startswith("Take the sound that is chosen under Made sounds")
+    assert "Uses the selected generated sound" in transform.use.toolTip()
     assert files[1].name in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:2]
     view.selectionModel().select(panel.made.filtered.index(2, 0), Rows.Select)
-    assert "2 sounds" in transform.use.toolTip()
+    assert "2 selected generated sounds" in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:]
 
@@ -125,7 +129,7 @@ def test_a_batch_is_listed_in_its_own_order_under_newer_ones(window: MainWindow,
     panel = window.making.panel
     qtbot.waitUntil(lambda: names(panel) == expected, timeout=10_000)
 
-    panel.made.table.set_sounds([])
+    panel.made.table.set_items([])
     for path, one in zip(files, recipes, strict=True):  # as they come while they are made
         panel.made.table.add(ListedSound(GeneratedEntry(path, one), 0.1))
     assert names(panel) == expected
@@ -151,10 +155,72 @@ def test_the_list_stays_where_it_is_when_the_form_changes(
     assert len(positions) == 1
 
 
+def test_a_removal_that_fails_half_way_can_be_undone(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, files = made
+
+    def fail_at_second(path: Path, own_folder: Path | None = None) -> Path | None:
+        if path == files[1]:
+            raise OSError(errno.EACCES, "Permission denied")
+        return move_to_trash(path, own_folder)
+
+    monkeypatch.setattr(presenter, "move_to_trash", fail_at_second)
+    panel.made.view.selectAll()
+    QTest.keyClick(panel.made.view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: "Permission denied" in window.notices.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: names(panel) == [path.name for path in files[1:]], timeout=10_000)
+    assert not files[0].exists()
+    assert files[1].exists()
+    button = window.findChild(QPushButton, "noticeAction")
+    assert button is not None
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: names(panel) == [path.name for path in files], timeout=10_000)
+    assert all(path.exists() for path in files)
+
+
+def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, files = made
+
+    class NoTrash(trash.QFile):  # type: ignore[misc,name-defined]
+        def moveToTrash(self) -> bool:
+            return False
+
+    def no_trash(_path: Path) -> Path:
+        raise OSError("none")
+
+    monkeypatch.setattr(trash, "QFile", NoTrash)
+    monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
+    panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
+    QTest.keyClick(panel.made.view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: not files[0].exists(), timeout=10_000)
+    assert (files[0].parent / presenter.TRASH_NAME / files[0].name).is_file()
+    QTest.keyClick(panel.made.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(files[0].exists, timeout=10_000)
+
+
+def test_closing_goes_on_when_the_list_cannot_be_changed(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot
+) -> None:
+    """As with a full disk: the pending work fails, and what comes after it is still done."""
+    done: list[str] = []
+
+    def fail(_notify: object, _cancel: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    window.making.refresh()  # so that the next requests have to wait
+    window.making._keep(fail)
+    window.making._keep(lambda _notify, _cancel: done.append("second"))
+    close(qtbot, window)
+    assert done == ["second"]
+
+
 def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]], file_manager: FileManager) -> None:
     panel, files = made
     index = panel.made.filtered.index(1, 0)
-    assert str(files[1]) in index.data(Qt.ItemDataRole.ToolTipRole).splitlines()
+    assert str(files[1]) in index.data(Qt.ItemDataRole.ToolTipRole)
     panel.made.view.setCurrentIndex(index)
     show = panel.made.make_menu().findChild(QAction, "made reveal")
     assert show is not None

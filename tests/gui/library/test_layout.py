@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.generation.recipe import MOST_COUNT
 from distill.gui.library.delegate import CURVE_WIDTH, ModelDelegate
-from distill.gui.library.model import ENTRY_ROLE
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.rows import two_lines, whole_facts
 from distill.gui.window.pages import MODELS
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
@@ -48,7 +48,7 @@ def page(window: MainWindow, qtbot: QtBot) -> MainWindow:
 
 def entries(window: MainWindow) -> dict[str, ModelEntry]:
     """Return a model of each family, and one that cannot be used."""
-    listed = window.models_page.list.table.entries
+    listed = window.models_page.list.table.items
     good = next(entry for entry in listed if entry.problem is None)
     without_codes = replace(good, facts=replace(good.facts, family="vae", codebook=None))
     broken = next(entry for entry in listed if entry.problem is not None)
@@ -102,12 +102,13 @@ def test_rows_say_all_facts_in_whole_words(page: MainWindow) -> None:
     models = page.models_page.list
     assert models.view.verticalScrollBar().isVisible()
     for row in range(models.rows.rowCount()):
-        entry, option = models.rows.index(row, 0).data(ENTRY_ROLE), option_of(page, row)
+        entry, option = models.rows.index(row, 0).data(ITEM_ROLE), option_of(page, row)
         lines = ModelDelegate.lines(entry, models.table, option)
         facts = [fact for line in models.table.facts(entry) for fact in line]
         if entry.problem is None:
             assert len(facts) == 6
-            assert lines == tuple(" · ".join(line) for line in models.table.facts(entry))
+            for line, whole in zip(lines, models.table.facts(entry), strict=True):
+                assert line in {" · ".join(whole[:count]) for count in range(1, len(whole) + 1)}, "whole facts only"
         else:
             assert " ".join(lines).split() == " ".join(facts).split()
         room = option.rect.width() - 2 * theme.GAP - SIDE - theme.GAP  # star and margins

@@ -1,5 +1,6 @@
 """The page of the models: what is kept is found, heard, changed, lost and brought back, through the real window."""
 
+import errno
 import os
 import pickle
 from dataclasses import replace
@@ -17,7 +18,9 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
+from distill.errors import LibraryError
 from distill.gui.library import worker
+from distill.gui.widgets import trash
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
@@ -58,7 +61,7 @@ def page(library: ModelLibrary, window: MainWindow, qtbot: QtBot) -> MainWindow:
 
 
 def until_idle(window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not window.models.worker.is_busy and bool(window.models_page.list.table.entries))
+    qtbot.waitUntil(lambda: not window.models.worker.is_busy and bool(window.models_page.list.table.items))
 
 
 def names(window: MainWindow) -> list[str]:
@@ -166,6 +169,61 @@ def test_notes_that_are_being_typed_when_the_window_closes_are_kept(
     assert [e.notes for e in library.list() if e.name == "Glöckchen"] == ["last words All of them"]
 
 
+def test_notes_that_the_disk_refuses_are_not_lost(
+    page: MainWindow, library: ModelLibrary, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stay in the field, come back to it after another model was shown, and are stored once there is room."""
+
+    def refuse(_library: ModelLibrary, _path: Path, _notes: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    choose(page, "Glöckchen")
+    field = find(page, QPlainTextEdit, "modelNotes")
+    with monkeypatch.context() as full:
+        full.setattr(ModelLibrary, "set_notes", refuse)
+        QTest.keyClicks(field, "last words ")
+        with pytest.raises(LibraryError, match="Glöckchen"):
+            page.models.flush()
+        assert says(page, "No space left")
+        choose(page, names(page)[-1] if names(page)[-1] != "Glöckchen" else names(page)[0])
+        assert "last words" not in field.toPlainText()
+        choose(page, "Glöckchen")
+        assert field.toPlainText().startswith("last words ")
+        page.close()
+        assert page.isVisible(), "the window stays open, once"
+        assert says(page, "Close the window again")
+    page.models.flush()
+    assert [e.notes for e in library.list() if e.name == "Glöckchen"] == ["last words All of them"]
+
+
+def test_closing_goes_on_when_the_library_refuses_a_change(
+    page: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_library: ModelLibrary, _path: Path, _name: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ModelLibrary, "rename", refuse)
+    choose(page, "Glöckchen")
+    page.models.worker.refresh()  # so that the next request has to wait
+    page.models._on_renamed(page.models_page.list.current(), "Ice")  # type: ignore[arg-type]
+    close(qtbot, page)
+
+
+def test_a_bug_in_background_work_is_reported_and_not_shown_as_the_users_error(
+    page: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[BaseException] = []
+    monkeypatch.setattr("distill.diagnostics.report", lambda error, *_origin, **_kind: reports.append(error))
+
+    def break_down(_library: ModelLibrary, _path: Path, _name: str) -> None:
+        raise KeyError("bug")
+
+    monkeypatch.setattr(ModelLibrary, "rename", break_down)
+    page.models._on_renamed(page.models_page.list.current(), "Ice")  # type: ignore[arg-type]
+    qtbot.waitUntil(lambda: len(reports) == 1)
+    assert not page.notices.text()
+
+
 def test_a_deleted_model_comes_back_by_key_and_by_notice(
     page: MainWindow, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -191,15 +249,15 @@ def test_a_deleted_model_comes_back_by_key_and_by_notice(
 def test_without_a_trash_a_model_goes_into_the_librarys_own(
     page: MainWindow, library: ModelLibrary, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoTrash(worker.QFile):  # type: ignore[misc,name-defined]
+    class NoTrash(trash.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 
     def no_trash(path: Path) -> Path:
         raise OSError("none")
 
-    monkeypatch.setattr(worker, "QFile", NoTrash)
-    monkeypatch.setattr(worker, "move_to_trash", no_trash)
+    monkeypatch.setattr(trash, "QFile", NoTrash)
+    monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
     choose(page, "Glöckchen")
     page.models_page.list.actions_by_name["delete"].trigger()
     qtbot.waitUntil(lambda: "there is no trash here" in page.notices.text(), timeout=10_000)
@@ -282,7 +340,7 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     choose(window, "Heard")
     probes = window.models_page.detail.probes
     qtbot.waitUntil(lambda: len(probes.rows) == 3, timeout=10_000)
-    assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "By the model 1"]
+    assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "Copy 1"]
     assert all("epoch0003" in row.probe.path.name for row in probes.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)

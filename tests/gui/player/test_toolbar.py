@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from distill.errors import PlaybackError
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.window import MainWindow
-from distill.playback.devices import OutputDevice
+from distill.playback.output import OutputDevice
 from distill.playback.player import Player, PlayerState
 from distill.settings import WindowSettings
 from tests.gui.conftest import close
@@ -96,6 +96,42 @@ def count_colored(window: MainWindow, left: float, right: float) -> int:
     wanted = theme.colors().accent
     columns = range(round(left * image.width()), round(right * image.width()))
     return sum(image.pixelColor(x, y).name() == wanted for x in columns for y in range(image.height()))
+
+
+def test_the_volume_of_the_last_session_is_applied(
+    qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, sound: Path
+) -> None:
+    """What the slider shows is what is heard and what is stored, at the first start and after a restart."""
+
+    def start() -> MainWindow:
+        made = MainWindow(engine, Player(open_output=device))  # type: ignore[arg-type]
+        with qtbot.waitExposed(made):
+            made.show()
+        return made
+
+    def heard(window: MainWindow) -> float:
+        """Return the gain of what the device gets."""
+        play(window, qtbot, sound)
+        block = np.zeros((4800, 2), np.float32)
+        device.outputs[-1].fill(block)
+        return float(np.abs(block).max()) / 0.3  # the peak of `tone`
+
+    def close_and_load(window: MainWindow) -> float:
+        close(qtbot, window)
+        return WindowSettings.load().volume
+
+    first = start()
+    shown = first.transport.gain
+    assert heard(first) == pytest.approx(shown, rel=0.02)
+    assert close_and_load(first) == pytest.approx(shown)
+    second = start()
+    assert second.transport.gain == pytest.approx(shown)
+    second.transport.volume.setValue(23)
+    assert close_and_load(second) == pytest.approx(0.23**2)
+    third = start()
+    assert third.transport.volume.value() == 23
+    assert heard(third) == pytest.approx(0.23**2, rel=0.02)
+    close(qtbot, third)
 
 
 def test_what_was_heard_is_seen_in_the_waveform(

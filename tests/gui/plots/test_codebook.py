@@ -81,6 +81,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(window: MainWindow, finished_run: Path, qtbot: QtBot) -> MainWindow:
+    window.plots.toolbar.details.setChecked(True)
     window.runs.runs.open(finished_run)
     qtbot.waitUntil(lambda: window.plots.codebook.strip.isVisible(), timeout=PATIENCE)
     return window
@@ -221,6 +222,31 @@ def test_of_many_clicks_the_last_is_heard(opened: MainWindow, qtbot: QtBot) -> N
     assert asked == ["level 0 code 9.wav"]
 
 
+def test_the_folder_of_codes_outlives_its_writer(
+    opened: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled task still writes: its folder must neither be missing nor come back after the end."""
+    written: list[Path] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def write_slowly(_use: object, _code: Code, folder: Path) -> Path:
+        begun.set()
+        go_on.wait(10)
+        (folder / "code.wav").touch()  # fails where the folder is gone
+        written.append(folder)
+        return folder / "code.wav"
+
+    monkeypatch.setattr("distill.gui.plots.codebook.presenter.write_code", write_slowly)
+    opened.plots.codebook.strip.code_requested.emit(Code(0, 0))
+    assert begun.wait(10)
+    opened.codes.show_run(None)
+    go_on.set()
+    qtbot.waitUntil(lambda: bool(written))
+    opened.quit_now()
+    assert not written[0].exists()
+    assert not written[0].parent.exists()
+
+
 def test_a_new_run_hides_the_codes(opened: MainWindow, sounds: Path, qtbot: QtBot) -> None:
     opened.controls.choose("vae", "auto", 1)
     opened.open_folder(sounds)
@@ -235,6 +261,7 @@ def test_a_new_run_hides_the_codes(opened: MainWindow, sounds: Path, qtbot: QtBo
 def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
     window: MainWindow, finished_run: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
+    window.plots.toolbar.details.setChecked(True)
     without = shutil.copytree(finished_run, tmp_path / "without")
     (without / "model.distill").unlink()
     window.runs.runs.open(without)

@@ -44,7 +44,7 @@ def test_a_drawing_has_its_curves_inside_the_picture(panel: PlotsPanel) -> None:
     svg = "{http://www.w3.org/2000/svg}"
     _, _, width, height = (float(v) for v in root.attrib["viewBox"].split())
     text = "".join(root.itertext())
-    for word in ("Loss", "held out", "epoch", "collapse under 0.5"):
+    for word in ("Loss", "held out", "epoch", "ignores sounds below 0.5"):
         assert word in text
     curves = 0
     for group in root.iter(f"{svg}g"):

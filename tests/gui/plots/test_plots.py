@@ -7,11 +7,11 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.config.training import VQVAEConfig
-from distill.events import StepMetrics, VQStepMetrics
+from distill.config.training import TrainingConfig, VQVAEConfig
+from distill.events import EpochMetrics, StepMetrics, VQStepMetrics
 from distill.gui.engine.bridge import RunState
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
@@ -77,6 +77,64 @@ def test_every_figure_has_its_curve(panel: PlotsPanel, history: MetricsHistory, 
     assert entry(panel.loss, "best").value == 8, "people count from 1"
 
 
+def test_without_details_there_is_one_curve_and_a_sentence(
+    panel: PlotsPanel, history: MetricsHistory, qtbot: QtBot
+) -> None:
+    QTest.mouseClick(panel.toolbar.details, Qt.MouseButton.LeftButton)
+    settle(qtbot, panel)
+    assert [p.title for p in panel.shown_plots] == ["Loss"]
+    assert [name for name, curve in panel.loss.curves.items() if curve.is_shown] == ["validation"]
+    listed = [name for name, e in panel.loss.header.entries.items() if e.isVisible()]
+    assert listed == ["validation", "best", "previews"]
+    assert not panel.toolbar.log.isVisible()
+    wanted = "Best: epoch 8, loss 0.125, 88 % lower than after epoch 1. No improvement for 4 epochs."
+    assert panel.summary.text() == wanted
+    QTest.mouseClick(entry(panel.loss, "validation"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.toolbar.details, Qt.MouseButton.LeftButton)
+    assert panel.loss.curves["train"].is_shown
+    assert not panel.loss.curves["validation"].is_shown, "a curve that the user has hidden stays hidden"
+    assert [p.title for p in panel.shown_plots] == ["Loss", "Packing"]
+
+
+def test_nothing_in_a_plot_moves_when_data_arrive(qapp: QApplication, qtbot: QtBot, history: MetricsHistory) -> None:
+    theme.install(qapp)
+    panel = PlotsPanel()
+    qtbot.addWidget(panel)
+    panel.resize(300, 500)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    qtbot.wait(50)
+
+    def positions() -> list[Any]:
+        parts: list[QWidget] = [panel.summary, panel.loss.widget, *panel.loss.header.entries.values()]
+        return [(part.mapTo(panel, QPoint(0, 0)), part.size()) for part in parts if part.isVisible()]
+
+    before = positions()
+    panel.show_history(history, TrainingConfig(max_epochs=20))
+    panel.mark_previews({4: "preview_epoch0004_00.wav"})
+    settle(qtbot, panel)
+    assert positions() == before
+    panel.loss._on_moved()  # as by the mouse: "Show all" appears
+    qtbot.wait(50)
+    assert panel.loss.header.all_button.isVisible()
+    assert positions() == before
+
+
+def test_outliers_do_not_flatten_the_curve(panel: PlotsPanel, qtbot: QtBot) -> None:
+    history = MetricsHistory()
+    for epoch in range(40):
+        loss = 500.0 if epoch == 0 else 1.0 + 1.0 / epoch
+        history.add_epoch(EpochMetrics(epoch, 40, loss, loss, loss, 0.1, 3.0, 0.0, 1e-3, 9, 9, 30))
+    panel.show_history(history, None)
+    settle(qtbot, panel)
+    low, high = panel.loss.widget.box.viewRange()[1]
+    assert low < 1.1
+    assert 1.4 < high < 10
+    assert seen(panel.loss) == (0, 40), "the epochs are all there"
+    low, high = panel.kl.widget.box.viewRange()[1]
+    assert low <= 0.5 <= high, "a reference line is always visible"
+
+
 def test_the_chosen_plots_come_back(panel: PlotsPanel, qtbot: QtBot) -> None:
     panel.toolbar.buttons["gap"].setFocus()
     QTest.keyClick(panel.toolbar.buttons["gap"], Qt.Key.Key_Space)
@@ -84,12 +142,12 @@ def test_the_chosen_plots_come_back(panel: PlotsPanel, qtbot: QtBot) -> None:
     QTest.mouseClick(panel.toolbar.log, Qt.MouseButton.LeftButton)
     panel.toolbar.smoothing.setCurrentIndex(2)
     QTest.mouseClick(entry(panel.loss, "steps"), Qt.MouseButton.LeftButton)
-    assert [p.title for p in panel.shown_plots] == ["Loss", "Overfitting gap, %"]
+    assert [p.title for p in panel.shown_plots] == ["Loss", "Memorising, %"]
     another = PlotsPanel()
     qtbot.addWidget(another)
     another.restore(panel.state())
     another.show()
-    assert [p.title for p in another.shown_plots] == ["Loss", "Overfitting gap, %"]
+    assert [p.title for p in another.shown_plots] == ["Loss", "Memorising, %"]
     assert another.toolbar.log.isChecked()
     assert another.toolbar.smoothing.currentIndex() == 2
     assert not another.loss.curves["steps"].is_shown
@@ -104,7 +162,9 @@ def test_damaged_preferences_cost_nothing(qtbot: QtBot, damaged: dict[str, Any])
     qtbot.addWidget(panel)
     panel.restore(damaged)
     panel.show()
-    assert [p.title for p in panel.shown_plots] == ["Loss", "KL"]
+    assert [p.title for p in panel.shown_plots] == ["Loss"]
+    panel.toolbar.details.click()
+    assert [p.title for p in panel.shown_plots] == ["Loss", "Packing"]
 
 
 def test_the_plots_fit_the_family(panel: PlotsPanel, qtbot: QtBot) -> None:
@@ -308,6 +368,7 @@ def test_100_000_steps_are_drawn_as_few_points_and_hovered_exactly(panel: PlotsP
 def test_codebooks_are_smoothed_and_read_out(qapp: QApplication, qtbot: QtBot) -> None:
     panel, history = PlotsPanel(), VQMetricsHistory()
     qtbot.addWidget(panel)
+    panel.toolbar.details.setChecked(True)
     for n in range(40):
         use = {"level_0": {"utilization": 0.5 + 0.4 * (n % 2), "perplexity": 7.0, "dead_codes": 1}}
         history.add_step(VQStepMetrics(0, n, 40, 1.0, 1.0, 0.1, 0.25, 1e-3, 0.01, use))

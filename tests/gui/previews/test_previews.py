@@ -51,7 +51,8 @@ def click(view: QTableView, index: QModelIndex, keys: Qt.KeyboardModifier = NO_K
 def played(window: MainWindow) -> list[str]:
     """Names of the files that are asked for, as they come."""
     names = list[str]()
-    window.previews.playing_requested.connect(lambda sound: names.append(sound.path.name))
+    for cells in window.previews.table.cells:
+        cells.playing_requested.connect(lambda sound: names.append(sound.path.name))
     return names
 
 

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from distill.gui.previews.stars import read_stars
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import find_previews
+from distill.runs.preview_sound import BEFORE_FOLDER, find_previews
 from distill.training import TrainingConfig
-from tests.gui.fakes import make_previews
+from tests.gui.fakes import FakeDevice, make_previews
 from tests.gui.previews.test_previews import cell, table
 
 Role = Qt.ItemDataRole
@@ -93,3 +95,38 @@ def test_previews_without_a_record_keep_their_number(
     assert said(window, Role.AccessibleTextRole)["heading"] == "Sound 1"
     assert said(window, Role.ToolTipRole)["original"].startswith("Sound 1 as it is")
     assert not window.notices.isVisible()
+
+
+def test_what_the_model_was_before_training_is_the_first_row(
+    window: MainWindow, tmp_path: Path, device: FakeDevice, qtbot: QtBot
+) -> None:
+    folder = tmp_path / "run" / "previews"
+    make_previews(folder / BEFORE_FOLDER, 0)
+    make_previews(folder, 0)
+    RunRecord(TrainingConfig(), [], preview_sounds=[tmp_path / NAME], preview_training=[0]).save(folder.parent)
+    window.previews.show_previews(find_previews(folder))
+    model = table(window).model()
+    assert [model.headerData(row, Qt.Orientation.Vertical) for row in range(2)] == ["Start", "1"]
+    assert model.headerData(0, Qt.Orientation.Vertical, Role.ToolTipRole) == "Before training"
+    assert cell(window, 0, PAIR).data(Role.AccessibleTextRole) == "Sound 1, before training"
+    qtbot.waitUntil(lambda: "training sound" in cell(window, 0, PAIR).data(Role.ToolTipRole))
+    assert "trained on" in said(window, Role.ToolTipRole)["heading"]
+    table(window).setCurrentIndex(cell(window, 0, PAIR))
+    table(window).activated.emit(cell(window, 0, PAIR))
+    before = folder / BEFORE_FOLDER / "recon_epoch0000_recon_00.wav"
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == before)
+    name = window.transport.findChild(ElidedLabel)
+    assert name is not None
+    assert name.text() == f"{NAME}, before training"
+    QTest.keyClick(table(window), Qt.Key.Key_S)  # its star is its own, not that of epoch 1
+    qtbot.waitUntil(lambda: window.previews.grid.starred == {before})
+    qtbot.waitUntil(lambda: read_stars(folder) == {f"{BEFORE_FOLDER}/{before.name}"})
+
+
+def test_cells_are_large_enough_to_see_and_to_click(window: MainWindow, run: Path, qtbot: QtBot) -> None:
+    window.previews.show_previews(find_previews(run / "previews"))
+    qtbot.waitUntil(lambda: table(window).visualRect(cell(window, 0, 0)).isValid())
+    rect = table(window).visualRect(cell(window, 0, 0))
+    assert rect.height() >= 56
+    assert rect.width() >= 100
+    assert window.previews.width() > window.plots.width(), "previews have the centre"

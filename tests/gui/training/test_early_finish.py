@@ -64,7 +64,10 @@ class TestFinishing:
         assert engine.calls == calls
         assert loaded.controls.epochs.value() == RunRecord.load(folder).epochs_asked == 500
         assert RunRecord.load(folder).config.max_epochs == made
-        assert not button(loaded, "resumeButton").isEnabled()
+        assert button(loaded, "resumeButton").isEnabled()  # to the 500 epochs that the field still shows
+        click(loaded, "resumeButton")
+        await_state(qtbot, loaded, RunState.TRAINING)
+        assert engine.calls[-1] == "resume to 500"
 
     def test_a_killed_run_is_finished_by_the_engine(self, window: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
         folder = earlier_run("killed", status="running")
@@ -110,8 +113,9 @@ class TestTheNextRun:
         assert mark_finished(folder)
         window.runs.runs.open(folder)
         qtbot.waitUntil(lambda: "bells · 3 of 9 epochs" in eta(window))
-        assert window.controls.epochs.value() == 9  # what was asked for, not what was made
-        assert not button(window, "resumeButton").isEnabled()
+        assert window.controls.epochs.value() == 9  # what was requested, not what was done
+        assert button(window, "resumeButton").isEnabled()
+        assert button(window, "startButton").property("primary")  # it is finished: a new run is the next step
 
 
 def test_the_time_left_is_not_guessed_from_the_first_steps(

@@ -128,7 +128,7 @@ def test_the_list_of_shortcuts_is_that_of_the_menus_and_panels(window: MainWindo
     assert keys["Play or stop"] == {"Space or Ctrl+Return", "Space"}  # everywhere, and in a list
     assert keys["Undo"] == {"Ctrl+Z"}  # platforms have F14 and a key "Undo" for it, too
     assert keys["Exclude from training"] == {"Del or Backspace"}
-    assert "Star, or take the star away" in keys
+    assert "Star, or remove the star" in keys
     field = dialog.findChild(QLineEdit, "shortcutFilter")
     assert field is not None
     field.setText("play stop")

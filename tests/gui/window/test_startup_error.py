@@ -20,7 +20,7 @@ def test_it_is_told_with_the_place_of_the_log(
     if fault == "of a module":
         monkeypatch.setitem(sys.modules, "distill.gui.app", None)
     else:
-        monkeypatch.setattr("distill.gui.app.MainWindow", lambda: [][1])
+        monkeypatch.setattr("distill.gui.app.MainWindow", lambda **_: [][1])
     told: list[str] = []
 
     def look() -> None:

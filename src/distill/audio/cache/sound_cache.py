@@ -267,7 +267,7 @@ class SoundCache:
         with self.store.locked(file, cancel_event):
             entry = _stored_entry(file)
             if entry is None:
-                self._raise_known_fault(file)
+                self._raise_known_fault(_fault_file(file, path))
                 entry = self._decode(path, file, cancel_event)
                 if _key(path) != before:
                     file.unlink(missing_ok=True)
@@ -319,12 +319,12 @@ class SoundCache:
 
     def _raise_known_fault(self, file: Path) -> None:
         try:
-            fault = read_json(_fault_file(file))
+            fault = read_json(file)
             reason, decoder = fault["reason"], fault["decoder"]
         except (OSError, ValueError, TypeError, KeyError):  # missing, damaged, or of an older version
             return
         if decoder == decoder_name():
-            self.store.use(_fault_file(file))
+            self.store.use(file)
             raise SoundError(str(reason))
 
     def _decode(self, path: Path, file: Path, cancel_event: threading.Event | None) -> _Entry:
@@ -340,7 +340,7 @@ class SoundCache:
             raise
         except SoundError as exc:
             try:
-                write_json(_fault_file(file), {"reason": str(exc), "decoder": decoder_name()})
+                write_json(_fault_file(file, path), {"reason": str(exc), "decoder": decoder_name()})
             except OSError as user_error:
                 raise self.store.user_error(user_error) from user_error
             raise
@@ -393,8 +393,10 @@ def _key(path: Path) -> Key:
         raise UnreachableSoundError(os_reason(exc)) from exc
 
 
-def _fault_file(file: Path) -> Path:
-    return file.with_suffix(".json")
+def _fault_file(file: Path, source: Path) -> Path:
+    """Return where the reason for a refusal is kept; it depends on the suffix too (``M4A files cannot be read``)."""
+    suffix = source.suffix.lower()[1:]
+    return file.with_name(f"{file.stem}.{suffix if suffix.isascii() and suffix.isalnum() else 'x'}.json")
 
 
 def _stored_entry(file: Path) -> _Entry | None:

@@ -112,7 +112,7 @@ def _is_closed(file: IO[bytes], at: int, size: int, head: str) -> bool:
 def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
     file.seek(0)
     magic = file.read(4)
-    total = struct.unpack(f"{order}I", file.read(4))[0]
+    total = int.from_bytes(file.read(4), "little" if order == "<" else "big")
     is_64 = magic in (b"RF64", b"BW64")
     # BW64 (ITU-R BS.2088) is RF64 under another name.
     patches = ((0, b"RF64"),) if magic == b"BW64" else ()

@@ -31,7 +31,7 @@ _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
 class UnreachableSoundError(SoundError):
-    """A sound cannot be got at just now (permission, vanished, disk trouble); its content is not to blame."""
+    """A sound cannot be reached at present (permission, vanished, disk trouble); its content is not the cause."""
 
 
 def os_reason(error: OSError) -> str:
@@ -45,6 +45,13 @@ def os_reason(error: OSError) -> str:
     return f"cannot be read ({os.strerror(error.errno) if error.errno else error})"
 
 
+def link_reason(path: Path, error: OSError) -> str:
+    """Return the reason for which a file cannot be used, also where it is a link that leads nowhere."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
+        return "is a link to a file that is not there"
+    return os_reason(error)
+
+
 def _regular_size(path: Path) -> int:
     """Return a regular file's size in bytes, after making sure that it can be opened and holds something."""
     try:
@@ -56,7 +63,7 @@ def _regular_size(path: Path) -> int:
         with path.open("rb"):
             pass
     except OSError as exc:
-        raise UnreachableSoundError(os_reason(exc)) from exc
+        raise UnreachableSoundError(link_reason(path, exc)) from exc
     if status.st_size == 0:
         raise SoundError("is empty (0 bytes)")
     return status.st_size

@@ -1,18 +1,18 @@
 """The only bridge between the window and the engine.
 
 A `QThread` runs the loop, which blocks.  Its events go into a queue; a timer at display rate drains the queue into the
-Qt-free history and emits signals, so that the window works in batches whatever the step rate is, and nothing is
-lost.  After `TrainingBridge.stop` the state is STOPPING until the thread has really ended: only then can a run
-start, because until then the old one still writes to its folder.
+Qt-free history and emits signals.  The window works in batches at any step rate, and no event is lost.  After
+`TrainingBridge.stop` the state is STOPPING until the thread has really ended: until then the old run still writes to
+its folder, and no other can start.
 """
 
-import logging
 import time
 from collections import deque
 from enum import Enum
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
+from distill import diagnostics
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import (
@@ -20,6 +20,7 @@ from distill.events import (
     Event,
     PreparationProgress,
     PreviewEvent,
+    StartPreviewEvent,
     StepMetrics,
     TrainingCompleteEvent,
     TrainingNotice,
@@ -29,9 +30,8 @@ from distill.events import (
 from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
 from distill.gui.widgets.background import lower_own_priority
 from distill.history import AnyHistory, MetricsHistory
+from distill.runs.preview_sound import BEFORE_TRAINING
 from distill.runs.stop_request import StopRequest
-
-log = logging.getLogger(__name__)
 
 #: How often the queue is drained.
 DRAIN_MILLISECONDS = 33
@@ -50,7 +50,7 @@ class RunState(Enum):
 
 
 class TrainingThread(QThread):
-    """Runs one job and queues what it tells; ends with exactly one `TrainingCompleteEvent` in the queue."""
+    """Runs one job and queues its events, the last of which is exactly one `TrainingCompleteEvent`."""
 
     def __init__(self, engine: EngineSource, job: Job, events: deque[Event | HistoryRead], parent: QObject) -> None:
         super().__init__(parent)
@@ -67,12 +67,12 @@ class TrainingThread(QThread):
             self._job.run(self._engine, self._queue, self.cancel_event)
         except DistillError as exc:
             error = str(exc)
-        except Exception as exc:  # border of a run: told in the window, and in full in the log
-            log.exception("The training ended with an unexpected error")
+        except Exception as exc:  # boundary of a run: a bug, which goes to the crash reporter
+            diagnostics.report(exc, "training")
             text = self.tr("The training ended with an unexpected error ({0}). The log file has the details.")
             error = text.format(repr(exc))
         if not self._completed:
-            error = error or self.tr("The training ended without telling how. The log file may have the details.")
+            error = error or self.tr("The training ended without a result. The log file may have the details.")
             seconds = time.monotonic() - began
             self._queue(TrainingCompleteEvent(0, seconds, None, None, None, None, "failed", error))
 
@@ -82,9 +82,9 @@ class TrainingThread(QThread):
 
 
 class TrainingBridge(QObject):
-    """Starts and stops runs, and tells the window about the one that is under way.
+    """Starts and stops runs, and emits the events of the running one.
 
-    `data_arrived` carries nothing: who draws pulls what it needs from `history`.
+    `data_arrived` carries nothing: the plots read what they need from `history`.
     """
 
     state_changed = Signal(object)  # RunState
@@ -188,6 +188,8 @@ class TrainingBridge(QObject):
             self.history_replaced.emit()
         elif isinstance(event, PreviewEvent):
             self.preview_made.emit(event)
+        elif isinstance(event, StartPreviewEvent):
+            self.preview_made.emit(PreviewEvent(BEFORE_TRAINING, event.audio_path, event.sample_rate))
         elif isinstance(event, PreparationProgress):
             self.preparation_progressed.emit(event)
         elif isinstance(event, TrainingNotice):

@@ -16,7 +16,7 @@ from typing import cast
 
 from distill.gui.engine.jobs import Engine
 from distill.gui.widgets.background import lower_own_priority
-from distill.playback import devices
+from distill.playback import output
 
 ENGINE_MODULE = "distill.training.loop"
 
@@ -94,4 +94,4 @@ class EngineLoader:
             gc.freeze()
             if was_enabled:
                 gc.enable()
-        devices.preload()
+        output.preload()

@@ -1,5 +1,6 @@
-"""Runs as the window handles them: which one is shown, and starting, stopping, continuing and opening them."""
+"""The run that the window shows: starting, stopping, resuming and opening runs."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,22 @@ from distill.errors import ConfigurationError, DistillError
 from distill.events import TrainingCompleteEvent, TrainingNotice
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.runs.actions import mark_finished
 from distill.runs.folder import RunRecord
 from distill.runs.loaded_run import LoadedRun
 
+log = logging.getLogger(__name__)
+
 
 class Session(QObject):
-    """Holds the run that is shown: the one under way, or the last one, or one that was opened."""
+    """Holds the run that is shown: the running one, the last one, or one that was opened."""
 
-    run_opened = Signal(object)  # ShownRun
+    run_opened = Signal(object)  # LoadedRun
     new_run_began = Signal()
-    told = Signal(str, str, str)  # topic, message, level
+    noticed = Signal(str, str, str)  # topic, message, level
     can_resume_changed = Signal()
-    #: The shown run was called finished, without the engine.
+    #: The shown run was marked as finished, without the engine.
     marked_finished = Signal()
 
     def __init__(self, engine: EngineSource, parent: QObject | None = None) -> None:
@@ -34,13 +37,15 @@ class Session(QObject):
         self.bridge.run_ended.connect(self._on_run_ended)
         self.bridge.noticed.connect(self._on_noticed)
         self.folder: Path | None = None
-        self._epochs_asked = 0  # of the run that is shown
-        self._is_finished = False
+        self._max_epochs = 0  # of the run that is shown: the epoch at which it ends
+        #: Number of epochs that a run which was finished early was started for, otherwise 0.
+        self.planned_epochs = 0
+        self._is_finished = self._has_failed = False
         self._has_epochs = False
         self._skipped = 0
         self._reading: BackgroundTask | None = None
-        #: Whether the user asked for the run that was opened last.
-        self.was_asked = False
+        #: Whether the user requested the run that was opened last.
+        self.was_requested = False
 
     def start_new(
         self,
@@ -51,11 +56,11 @@ class Session(QObject):
         name: str,
         changes: Mapping[str, Any] | None = None,
     ) -> None:
-        """Start a new run, with settings that differ from the preset's in ``changes``."""
+        """Start a new run; ``changes`` are the settings that differ from the preset."""
         try:
             config = make_config(family, len(sounds), preset, epochs, **(changes or {}))
         except ConfigurationError as exc:
-            self.told.emit("start", str(exc), "error")
+            self.noticed.emit("start", str(exc), "error")
             return
         self._cancel_reading()
         self.folder = paths.new_run_dir(name)
@@ -64,16 +69,16 @@ class Session(QObject):
         self.bridge.start(TrainJob(config, tuple(sounds), self.folder, paths.models_dir(), name))
 
     def resume(self, epochs: int) -> None:
-        """Continue the run that is shown; more epochs than it was made for make it longer, and 0 asks for none."""
+        """Resume the run that is shown; ``epochs`` extends it where it is more than the run has, and 0 does not."""
         if self.folder is None:
             return
         self._cancel_reading()
-        longer = epochs if self._epochs_asked and epochs > self._epochs_asked else None
-        self._begin(longer or self._epochs_asked)
+        longer = epochs if self._max_epochs and epochs > self._max_epochs else None
+        self._begin(longer or self._max_epochs)
         self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer))
 
     def finish(self) -> None:
-        """Finish the run under way, or the one that is shown: with the epochs that it has made."""
+        """End the running or shown run as finished, with the epochs it has."""
         if self.bridge.is_running:
             self.bridge.finish()
         elif self.folder is not None:
@@ -82,40 +87,47 @@ class Session(QObject):
             self._reading = BackgroundTask(lambda _progress, _cancel: mark_finished(folder), self)
             self._reading.succeeded.connect(self._on_marked)
             self._reading.failed.connect(self._on_read_failed)
+            self._reading.ended.connect(self._on_reading_ended)
             self._reading.start()
 
     def close_run(self) -> None:
-        """Show no run any more."""
+        """Show no run."""
         self._cancel_reading()
         self.folder, self._has_epochs = None, False
         self._begin(0)
         self.can_resume_changed.emit()
 
-    def open(self, folder: Path, is_asked: bool = True) -> None:
-        """Show a run; where the user did not ask for it (the last run, at the start), its loss is no error."""
+    def open(self, folder: Path, is_requested: bool = True) -> None:
+        """Show a run.  If the user did not request it (the last run, at the start), a missing one is no error."""
         if self.bridge.is_running:
-            self.told.emit("open", self.tr("Pause the training before you open another run."), "warning")
+            self.noticed.emit("open", self.tr("Pause the training before you open another run."), "warning")
             return
         self._cancel_reading()
-        self.was_asked = is_asked
+        self.was_requested = is_requested
         self._reading = BackgroundTask(lambda _progress, _cancel: LoadedRun.read(folder), self)
         self._reading.succeeded.connect(self._on_read)
-        if is_asked:
-            self._reading.failed.connect(self._on_read_failed)
+        self._reading.failed.connect(self._on_read_failed if is_requested else self._on_restore_failed)
+        self._reading.ended.connect(self._on_reading_ended)
         self._reading.start()
 
     def can_resume(self, epochs: int) -> bool:
-        """Whether there is something to continue: a run that has not reached its end, or is to have ``epochs``."""
+        """Return whether the shown run is not at its end, or is to be extended to ``epochs``."""
         if self.folder is None or self.bridge.is_running:
             return False
-        return not self._is_finished or epochs > self._epochs_asked
+        return not self._is_finished or epochs > self._max_epochs
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the shown run was stopped before its end, without an error: resuming is the expected next step."""
+        return self.folder is not None and not self.bridge.is_running and not self._is_finished and not self._has_failed
 
     def can_finish(self) -> bool:
-        """Whether the run that is shown, and not under way, can be called finished as it is."""
+        """Return whether the shown run is not running and can be marked as finished."""
         return self.folder is not None and not self.bridge.is_running and not self._is_finished and self._has_epochs
 
     def _begin(self, epochs: int) -> None:
-        self._epochs_asked, self._is_finished, self._skipped = epochs, False, 0
+        self._max_epochs, self._is_finished, self._has_failed, self._skipped = epochs, False, False, 0
+        self.planned_epochs = 0
 
     def _cancel_reading(self) -> None:
         if self._reading is not None:
@@ -123,28 +135,35 @@ class Session(QObject):
             self._reading = None
 
     def _on_read(self, run: LoadedRun) -> None:
-        self._reading = None
         self.folder = run.folder
-        self._epochs_asked = run.record.config.max_epochs
-        self._is_finished = run.record.status == "finished"
+        self._take_record(run.record)
         self._has_epochs = bool(run.history.epochs)
         self.run_opened.emit(run)
         self.can_resume_changed.emit()
 
     def _on_read_failed(self, error: Exception) -> None:
-        self._reading = None
-        self.told.emit("open", str(error), "error")
+        self.noticed.emit("open", error_text(error), "error")
+
+    def _on_restore_failed(self, error: Exception) -> None:
+        log.info("The last run cannot be shown: %s", error)  # it was moved or deleted: no news for the user
+
+    def _on_reading_ended(self) -> None:
+        if self._reading is self.sender():
+            self._reading = None
+
+    def _take_record(self, record: RunRecord) -> None:
+        self._max_epochs, self.planned_epochs = record.config.max_epochs, record.planned_epochs or 0
+        self._is_finished, self._has_failed = record.status == "finished", record.status == "failed"
 
     def _on_marked(self, is_done: bool) -> None:
-        self._reading = None
         if self.folder is None or self.bridge.is_running:
             return
-        if not is_done:  # killed before it had a model: the engine writes one
-            self._begin(self._epochs_asked)
+        if not is_done:  # it was killed before it had a model: the engine writes one
+            self._begin(self._max_epochs)
             self.bridge.start(ResumeJob(self.folder, paths.models_dir()), is_to_finish=True)
             return
+        self._read_record()
         self._is_finished = True
-        self._read_epochs_requested()
         self.marked_finished.emit()
         self.can_resume_changed.emit()
 
@@ -153,20 +172,20 @@ class Session(QObject):
         if notice.topic == "skipped":
             self._skipped += 1
             if self._skipped > 1:
-                message = self.tr("{0} sounds are left out. The last one: {1}").format(self._skipped, message)
-        self.told.emit(notice.topic, message, notice.level)
+                message = self.tr("{0} sounds are skipped. The last one: {1}").format(self._skipped, message)
+        self.noticed.emit(notice.topic, message, notice.level)
 
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
-        self._is_finished = ending.outcome == "finished"
         self._has_epochs = bool(self.bridge.history.epochs)
         if ending.outcome == "failed":
-            self.told.emit("run", ending.error or self.tr("The training failed."), "error")
-        self._read_epochs_requested()
+            self.noticed.emit("run", ending.error or self.tr("The training failed."), "error")
+        self._read_record()
+        self._is_finished, self._has_failed = ending.outcome == "finished", ending.outcome == "failed"
         self.can_resume_changed.emit()
 
-    def _read_epochs_requested(self) -> None:
+    def _read_record(self) -> None:
         if self.folder is not None:
             try:
-                self._epochs_asked = RunRecord.load(self.folder).config.max_epochs
-            except DistillError:  # it failed before there was a record: nothing to continue
+                self._take_record(RunRecord.load(self.folder))
+            except DistillError:  # it failed before there was a record: nothing to resume
                 self.folder = None

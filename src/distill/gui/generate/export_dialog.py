@@ -1,4 +1,4 @@
-"""The dialog that asks how made sounds are written for other programs."""
+"""The dialog for exporting generated sounds."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -98,7 +98,7 @@ class ExportDialog(QDialog):
         for row in FORMATS:
             self.format.addItem(row.label, row.key)
         self.channels.addItem(self.tr("Mono"), False)
-        self.channels.addItem(self.tr("Two channels, wide"), True)
+        self.channels.addItem(self.tr("Stereo (widened)"), True)
         self.format.setCurrentIndex(self.format.findData(self._choices.options.format))
         self.channels.setCurrentIndex(self.channels.findData(self._choices.options.stereo))
         for widget, name, spoken, tip in (

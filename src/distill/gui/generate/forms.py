@@ -1,4 +1,4 @@
-"""What is to be made: new sounds by count, seed and temperature; or sounds sent through the model."""
+"""The two forms: new sounds by count, seed and temperature, and sounds to transform."""
 
 import secrets
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.text import plain_tip
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
 MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0
@@ -33,22 +34,22 @@ _SPIN_FRAME = 36
 
 
 class NewSoundsForm(QWidget):
-    """How many new sounds, from which seed, at which temperature."""
+    """Count, seed and temperature of new sounds."""
 
-    #: Something is wanted otherwise than before.
+    #: The request has changed.
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), QDoubleSpinBox()
-        self.dice = self._button("diceButton", self.tr("Another seed"), self.tr("Throw the dice for another seed."))
+        self.dice = self._button("diceButton", self.tr("New random seed"), self.tr("New random seed"))
         self.lock = self._button(
             "seedLockButton",
             self.tr("Keep the seed"),
-            self.tr("Keep this seed: the same sounds come again, as far as nothing else is changed."),
+            self.tr("Keep this seed. Same seed and settings, same sounds."),
         )
         self.lock.setCheckable(True)
-        self._is_used = False  # a seed that sounds were made from already
+        self._is_used = False  # whether sounds were generated with this seed
         self._set_up()
         self._lay_out()
         self.dice.clicked.connect(self.throw)
@@ -59,23 +60,19 @@ class NewSoundsForm(QWidget):
         self._draw()
 
     def wish(self) -> GenerateRequest:
-        """Return what is wanted.
-
-        The seed that is shown is the one that counts.  One that sounds were made from already makes way for another,
-        unless it is locked.
-        """
+        """Return the request.  A seed that was used already is replaced by a new one, unless it is locked."""
         if self._is_used and not self.lock.isChecked():
             self.throw()
         self._is_used = True
         return GenerateRequest(self.count.value(), self.seed.value(), round(self.temperature.value(), 2))
 
     def throw(self) -> None:
-        """Choose a seed by chance."""
-        self.seed.setValue(secrets.randbelow(10**6))  # short enough to be told to somebody
+        """Choose a random seed."""
+        self.seed.setValue(secrets.randbelow(10**6))  # short enough to be passed on
         self._is_used = False
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Show the settings of a sound that was made before, ready to make it and its siblings again."""
+        """Show the settings of a generated sound, so that its batch can be generated again."""
         self.count.setValue(recipe.count)
         self.seed.setValue(min(recipe.seed, MOST_SEED))
         self.temperature.setValue(recipe.temperature)
@@ -90,20 +87,18 @@ class NewSoundsForm(QWidget):
     def _set_up(self) -> None:
         self.count.setObjectName("makeCountSpin")
         self.count.setAccessibleName(self.tr("Number of new sounds"))
-        self.count.setToolTip(self.tr("How many new sounds to make at once, each as long as a chunk of the training."))
+        self.count.setToolTip(self.tr("How many new sounds to generate."))
         self.count.setRange(1, MOST_COUNT)
         self.count.setValue(4)
         self.count.setFixedWidth(self.fontMetrics().horizontalAdvance(str(MOST_COUNT)) + _SPIN_FRAME)
         self.seed.setObjectName("seedSpin")
         self.seed.setAccessibleName(self.tr("Seed"))
-        self.seed.setToolTip(self.tr("Where the draw begins. The same seed, count and temperature: the same sounds."))
+        self.seed.setToolTip(self.tr("Same seed and settings, same sounds."))
         self.seed.setRange(0, MOST_SEED)
         self.seed.setMinimumWidth(76)
         self.temperature.setObjectName("temperatureSpin")
         self.temperature.setAccessibleName(self.tr("Temperature"))
-        self.temperature.setToolTip(
-            self.tr("How far sounds stray: 1 as trained, less for more typical ones, more for odder ones.")
-        )
+        self.temperature.setToolTip(self.tr("1 is as trained; lower is more typical, higher is more unusual."))
         self.temperature.setRange(0.0, MOST_TEMPERATURE)
         self.temperature.setSingleStep(0.1)
         self.temperature.setDecimals(2)
@@ -155,16 +150,16 @@ class NewSoundsForm(QWidget):
 
 
 class TransformForm(QWidget):
-    """Which sounds are sent through the model, and how much of the result is the model's."""
+    """The sounds to transform, and the mix of original and result."""
 
     choosing_requested = Signal()
-    #: Something is wanted otherwise than before.
+    #: The request has changed.
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sources: tuple[Path, ...] = ()
-        self._chosen: tuple[Path, ...] = ()  # in the list of made sounds
+        self._chosen: tuple[Path, ...] = ()  # in the list of generated sounds
         self._selected: tuple[Path, ...] = ()  # on the page of the training
         self.zone = QFrame()
         self.zone.setObjectName("sourceZone")
@@ -172,7 +167,7 @@ class TransformForm(QWidget):
         self.name.setObjectName("sourceName")
         self.choose = QPushButton(self.tr("C&hoose…"))
         self.choose.setObjectName("chooseSourceButton")
-        self.choose.setToolTip(self.tr("Choose sounds of any length from the disk. They can also be dropped here."))
+        self.choose.setToolTip(self.tr("Choose sounds of any length, or drop them here."))
         self.choose.clicked.connect(self.choosing_requested)
         self.use = QPushButton(self.tr("Use se&lected"))
         self.use.setObjectName("useSelectedButton")
@@ -194,16 +189,16 @@ class TransformForm(QWidget):
             text = self.tr("{0} sounds, from {1}").format(len(self.sources), self.sources[0].name)
         self.name.setText(text)
         self.name.setAccessibleName(self.tr("Sound to be transformed: {0}").format(text))
-        self.name.setToolTip("\n".join(str(path) for path in self.sources[:20]))
+        self.name.setToolTip(plain_tip(*(str(path) for path in self.sources[:20])))
         self.changed.emit()
 
     def show_chosen(self, paths: Sequence[Path]) -> None:
-        """Offer what is chosen in the list of made sounds, which is seen, before what another page has."""
+        """Offer the selection of the list of generated sounds."""
         self._chosen = tuple(paths)
         self._update_offer()
 
     def show_selected(self, paths: Sequence[Path]) -> None:
-        """Offer what is selected on the page of the training."""
+        """Offer the selection of the training page, if no generated sound is selected."""
         self._selected = tuple(paths)
         self._update_offer()
 
@@ -212,11 +207,11 @@ class TransformForm(QWidget):
         theme.mark(self.zone, "over", is_over)
 
     def wish(self) -> TransformRequest:
-        """Return what is wanted."""
+        """Return the request."""
         return TransformRequest(self.sources, self.mix.value() / 100)
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Show the settings of a sound that was made before."""
+        """Show the settings of a transformed sound."""
         self.mix.setValue(round(100 * recipe.dry_wet))
         if recipe.source:
             self.set_sources([Path(recipe.source)])
@@ -224,7 +219,7 @@ class TransformForm(QWidget):
     def _set_up_mix(self) -> None:
         self.mix.setObjectName("mixSlider")
         self.mix.setAccessibleName(self.tr("Dry and wet"))
-        self.mix.setToolTip(self.tr("The model's share of the result: 0 % is the sound itself, 100 % the model's."))
+        self.mix.setToolTip(self.tr("0 % is the original sound, 100 % the model's."))
         self.mix.setRange(0, 100)
         self.mix.setPageStep(10)
         self.mix.valueChanged.connect(self._on_mix)
@@ -262,15 +257,15 @@ class TransformForm(QWidget):
         offered = self._chosen or self._selected
         self.use.setEnabled(bool(offered))
         if not offered:
-            tip = self.tr("Takes the sounds that are chosen under Made sounds, or else on the Training page; none are.")
+            tip = self.tr("Select sounds in the list of generated sounds or on the Training page first.")
         elif self._chosen:
-            one = self.tr("Take the sound that is chosen under Made sounds: {1}")
-            tip = one if len(offered) == 1 else self.tr("Take the {0} sounds that are chosen under Made sounds.")
+            one = self.tr("Uses the selected generated sound: {1}")
+            tip = one if len(offered) == 1 else self.tr("Uses the {0} selected generated sounds.")
         else:
-            one = self.tr("None is chosen under Made sounds: take the one that is selected on the Training page, {1}")
-            more = self.tr("None is chosen under Made sounds: take the {0} that are selected on the Training page.")
+            one = self.tr("Uses the selected training sound: {1}")
+            more = self.tr("Uses the {0} selected training sounds.")
             tip = one if len(offered) == 1 else more
-        self.use.setToolTip(tip.format(len(offered), offered[0].name if offered else ""))
+        self.use.setToolTip(plain_tip(tip.format(len(offered), offered[0].name if offered else "")))
 
     def _on_use(self) -> None:
         if offered := self._chosen or self._selected:

@@ -5,8 +5,9 @@ from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from distill.generation.service import ListedSound
-from distill.gui.generate.history_model import FACTS_ROLE, GENERATED_ROLE, HEARD_ROLE
+from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.widgets import icons, theme
+from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import paint_ground, whole_facts, write_line
 from distill.gui.widgets.waveform import Thumbnails, draw_waveform
 
@@ -35,11 +36,11 @@ class HistoryDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         """Paint a row."""
-        sound = index.data(GENERATED_ROLE)
+        sound = index.data(ITEM_ROLE)
         if not isinstance(sound, ListedSound):
             return
         rect: QRect = option.rect
-        is_playing = bool(index.data(HEARD_ROLE))
+        is_playing = bool(index.data(MARKED_ROLE))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, is_playing)
@@ -68,7 +69,7 @@ class HistoryDelegate(QStyledItemDelegate):
         self, painter: QPainter, position: QRect, option: QStyleOptionViewItem, index: AnyIndex, is_playing: bool
     ) -> None:
         colors, line = theme.colors(), position.height() // 2
-        sound: ListedSound = index.data(GENERATED_ROLE)
+        sound: ListedSound = index.data(ITEM_ROLE)
         font = QFont(option.font)
         font.setBold(True)
         name = position.adjusted(0, 0, 0, line - position.height())

@@ -1,4 +1,4 @@
-"""The history of made sounds: to hear, star, find again, drag out, make again and export."""
+"""The panel of the history: search, filters, export and the menu of a sound."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,37 +10,35 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from distill.generation.service import ListedSound
-from distill.gui.generate.history_model import GENERATED_ROLE, FilteredHistory, HistoryModel
+from distill.gui.generate.history_model import FilteredHistory, HistoryModel
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.search_field import SearchField
 from distill.gui.widgets.waveform import Thumbnails
 
 
 class HistoryPanel(Panel):
-    """Lists the made sounds.  It reads no history and writes none."""
+    """Shows the generated sounds and emits the user's requests."""
 
-    playing_requested = Signal(object)  # Path
-    starring_requested = Signal(object)  # list of ListedSound
     remaking_requested = Signal(object)  # ListedSound
-    #: The settings that a sound was made with are to be used again.
+    #: Show the settings of this sound in the form.
     settings_requested = Signal(object)  # ListedSound
-    #: A sound is to be sent through the model.
+    #: Transform these sounds.
     transforming_requested = Signal(object)  # list of Path
     reveal_requested = Signal(object)  # Path
     exporting_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal(object)  # list of ListedSound
-    undo_requested = Signal()
-    #: Other sounds are chosen than before, or none.
+    #: The selection has changed.
     chosen_changed = Signal(object)  # list of Path
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
-        self.title.setText(self.tr("Made sounds"))
-        self.setAccessibleName(self.tr("Made sounds"))
+        self.title.setText(self.tr("Generated sounds"))
+        self.setAccessibleName(self.tr("Generated sounds"))
         self.table = HistoryModel(self)
         self.filtered = FilteredHistory(self.table, self)
         self.thumbnails = Thumbnails(self)
@@ -51,9 +49,6 @@ class HistoryPanel(Panel):
         self._is_busy = False
         self._make_tools()
         self._lay_out()
-        self.view.playing_requested.connect(self.playing_requested)
-        self.view.starring_requested.connect(self.starring_requested)
-        self.view.undo_requested.connect(self.undo_requested)
         self.view.deleting_requested.connect(lambda: self._with_chosen(self.deleting_requested))
         self.view.exporting_requested.connect(lambda: self._with_chosen(self.exporting_requested))
         self.view.copying_requested.connect(self.copy_chosen)
@@ -67,8 +62,8 @@ class HistoryPanel(Panel):
 
     def show_sounds(self, sounds: Sequence[ListedSound]) -> None:
         """Show the history; the row under the cursor stays the one."""
-        current = self.view.currentIndex().data(GENERATED_ROLE)
-        self.table.set_sounds(sounds)
+        current = self.view.currentIndex().data(ITEM_ROLE)
+        self.table.set_items(sounds)
         self.thumbnails.prefetch([s.path for s in sounds[:200] if s.seconds is not None])
         if isinstance(current, ListedSound) and not self.view.currentIndex().isValid():
             self.go_to(current.recipe.id)
@@ -81,7 +76,7 @@ class HistoryPanel(Panel):
             self.view.scrollTo(index)
 
     def show_model(self, model_id: str) -> None:
-        """Say which model's sounds *This model* means; empty: there is none."""
+        """Set the model that *This model* filters by; an empty id for none."""
         self._model_id = model_id
         self.this_model.setEnabled(bool(model_id))
         self._on_this_model_toggled(self.this_model.isChecked())
@@ -91,7 +86,7 @@ class HistoryPanel(Panel):
         self.table.set_playing(path)
 
     def show_busy(self, is_busy: bool) -> None:
-        """Say whether a sound is being made: another one cannot be made meanwhile."""
+        """Disable generating a sound again while another one is generated."""
         self._is_busy = is_busy
 
     def copy_chosen(self) -> None:
@@ -119,11 +114,11 @@ class HistoryPanel(Panel):
         self.this_model = QToolButton()
         self.this_model.setText(self.tr("This model"))
         self.this_model.setProperty("chip", True)
-        self.this_model.setToolTip(self.tr("Show only sounds of the model that is chosen."))
+        self.this_model.setToolTip(self.tr("Show only sounds of the chosen model."))
         self.this_model.toggled.connect(self._on_this_model_toggled)
         self.starred_only = QToolButton()
         self.starred_only.setAccessibleName(self.tr("Starred only"))
-        self.starred_only.setToolTip(self.tr("Show only starred sounds. A star is given by S or a click at the right."))
+        self.starred_only.setToolTip(self.tr("Show only starred sounds. S, or a click at its right, stars it."))
         self.starred_only.toggled.connect(self._on_starred_toggled)
         for button, name in ((self.this_model, "madeThisModelButton"), (self.starred_only, "madeStarredButton")):
             button.setObjectName(name)
@@ -131,7 +126,7 @@ class HistoryPanel(Panel):
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.export = QPushButton(self.tr("E&xport…"))
         self.export.setObjectName("exportButton")
-        self.export.setToolTip(self.tr("Write the chosen sounds as WAV, FLAC, OGG or MP3 (Ctrl+E)."))
+        self.export.setToolTip(self.tr("Export the selected sounds as WAV, FLAC, OGG or MP3 (Ctrl+E)."))
         self.export.clicked.connect(lambda: self._with_chosen(self.exporting_requested))
 
     def _lay_out(self) -> None:
@@ -145,10 +140,10 @@ class HistoryPanel(Panel):
         for page in (
             EmptyState(
                 "drop",
-                self.tr("Nothing made yet"),
-                self.tr("Every sound that you make is kept here, with all that is needed to make it again."),
+                self.tr("Nothing generated yet"),
+                self.tr("Generated sounds appear here, with everything needed to generate them again."),
             ),
-            EmptyState("drop", self.tr("No such sound"), self.tr("None of the made sounds is shown by this filter.")),
+            EmptyState("drop", self.tr("No such sound"), self.tr("The filter matches no generated sound.")),
             self.view,
         ):
             self._stack.addWidget(page)
@@ -184,16 +179,16 @@ class HistoryPanel(Panel):
         menu.setObjectName("madeMenu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         all_starred = all(s.made.starred for s in sounds)
-        star = self.tr("Take the star away") if all_starred else self.tr("Star")
+        star = self.tr("Remove star") if all_starred else self.tr("Star")
         paths = [s.path for s in sounds if s.seconds is not None]
         rows: tuple[tuple[str, str, str, bool, Any], ...] = (
-            ("play", self.tr("Play"), "Space", one, partial(self.playing_requested.emit, first.path)),
-            ("star", star, "S", True, partial(self.starring_requested.emit, sounds)),
+            ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
+            ("star", star, "S", True, partial(self.view.starring_requested.emit, sounds)),
             ("", "", "", True, None),
-            ("again", self.tr("Make again, exactly"), "", one and not self._is_busy,
+            ("again", self.tr("Generate again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),
             ("settings", self.tr("Use its settings"), "", one, partial(self.settings_requested.emit, first)),
-            ("transform", self.tr("Send through the model"), "", bool(paths),
+            ("transform", self.tr("Transform"), "", bool(paths),
              partial(self.transforming_requested.emit, paths)),
             ("", "", "", True, None),
             ("export", self.tr("Export…"), "Ctrl+E", True, partial(self.exporting_requested.emit, sounds)),
@@ -223,7 +218,7 @@ class HistoryPanel(Panel):
             self._chosen = chosen
             self.chosen_changed.emit(chosen)
         self.filter.setEnabled(bool(count))
-        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.sounds))
+        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.items))
         whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
         shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
         self.detail.setText(shown if count else "")

@@ -1,4 +1,4 @@
-"""The list of made sounds as one works with it: click, keys, stars, dragging out."""
+"""The list of generated sounds: clicks, keys, stars and dragging."""
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
@@ -6,10 +6,11 @@ from PySide6.QtWidgets import QAbstractItemView
 
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
-from distill.gui.generate.history_model import GENERATED_ROLE, HEARD_ROLE, FilteredHistory
+from distill.gui.generate.history_model import FilteredHistory
 from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import PaintedRows
 from distill.gui.widgets.waveform import Thumbnails
 
@@ -17,10 +18,10 @@ _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.K
 
 
 class HistoryView(PaintedRows):
-    """Rows of made sounds: a click, Space, Enter and walking with the arrow keys play, and rows can be dragged out."""
+    """Rows of generated sounds.  A click, Space, Enter and the arrow keys play; rows can be dragged out."""
 
     playing_requested = Signal(object)  # Path
-    #: Star these; or, where all are starred, take their stars away.
+    #: Star these, or remove their stars if all are starred.
     starring_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal()
     undo_requested = Signal()
@@ -30,9 +31,9 @@ class HistoryView(PaintedRows):
 
     def __init__(self, model: FilteredHistory, thumbnails: Thumbnails) -> None:
         super().__init__(model)
-        self.setObjectName("madeList")
-        self.setAccessibleName(self.tr("Made sounds"))
-        self.setToolTip(self.tr("What models have made. Click or press Space to hear one; drag it out to use it."))
+        self.setObjectName("generatedList")
+        self.setAccessibleName(self.tr("Generated sounds"))
+        self.setToolTip(self.tr("Click or press Space to hear a sound; drag it out to use it."))
         self.setItemDelegate(HistoryDelegate(thumbnails, self))
         set_up_sounds(self)
         self._hearing = Audition(self)
@@ -41,20 +42,20 @@ class HistoryView(PaintedRows):
     def chosen_sounds(self) -> list[ListedSound]:
         """Return what is selected, from top to bottom; the sound under the cursor if nothing is."""
         chosen = sorted(self.selectedIndexes(), key=lambda index: index.row())
-        return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(GENERATED_ROLE), ListedSound)]
+        return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(ITEM_ROLE), ListedSound)]
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
         entries = (
             (("Space",), self.tr("Play or stop")),
             (("Return",), self.tr("Play from the start")),
-            (("S",), self.tr("Star, or take the star away")),
+            (("S",), self.tr("Star, or remove the star")),
             (("Ctrl+C",), self.tr("Copy the files")),
             (("Ctrl+E",), self.tr("Export")),
             (("Del",), self.tr("Move to the trash")),
-            (("Ctrl+Z",), self.tr("Take back out of the trash")),
+            (("Ctrl+Z",), self.tr("Undo moving to the trash")),
         )
-        return KeyGroup(self.tr("Made sounds"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
+        return KeyGroup(self.tr("Generated sounds"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
 
     # Keys.
 
@@ -69,7 +70,7 @@ class HistoryView(PaintedRows):
         """Play, star, copy, export, delete, undo, or walk and play."""
         asked = self._action_of(event)
         if asked == "play":
-            self._hearing.take_space(event, bool(self.currentIndex().data(HEARD_ROLE)))
+            self._hearing.take_space(event, bool(self.currentIndex().data(MARKED_ROLE)))
             return
         if asked:
             if not event.isAutoRepeat():
@@ -133,7 +134,7 @@ class HistoryView(PaintedRows):
     def _starred_at(self, event: QMouseEvent) -> ListedSound | None:
         position = event.position().toPoint()
         index = self.indexAt(position)
-        sound = index.data(GENERATED_ROLE)
+        sound = index.data(ITEM_ROLE)
         is_plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
         is_star = is_plain and star_target(self.visualRect(index)).contains(position)
         return sound if is_star and isinstance(sound, ListedSound) else None
@@ -153,6 +154,6 @@ class HistoryView(PaintedRows):
     # Playing.
 
     def _on_requested(self, index: QModelIndex) -> None:
-        sound = index.data(GENERATED_ROLE)
+        sound = index.data(ITEM_ROLE)
         if isinstance(sound, ListedSound):
             self.playing_requested.emit(sound.path)

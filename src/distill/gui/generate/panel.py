@@ -1,4 +1,4 @@
-"""Making sound with the model that is chosen: what to make, how far it is, and all that was made."""
+"""Generates sounds with the chosen model: the form, its progress, and the history of generated sounds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,23 +34,24 @@ from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.text import count_of
 from distill.library.model_library import ModelEntry
 
-#: From this width on the history lies beside the form, not under it, in device-independent pixels.
-SIDE_BY_SIDE = 720
-_FORM_WIDTH = 350
+#: Width from which the history is beside the form, in device-independent pixels.
+SIDE_BY_SIDE = 620
+_FORM_WIDTH = 290
 _NEW, _TRANSFORM = 0, 1
 
 
 class GeneratePanel(QWidget):
-    """Says what the user wants to be made, and shows what was; it makes nothing by itself."""
+    """Emits what the user wants to generate, and shows the history."""
 
-    making_requested = Signal(object)  # NewWish or TransformWish
+    making_requested = Signal(object)  # GenerateRequest or TransformRequest
     cancelling_requested = Signal()
     choosing_requested = Signal()
     #: Another model is shown, or none.
     model_changed = Signal(object)  # ModelEntry or None
-    #: The panel is seen again: the terminal may have made sounds meanwhile.
+    #: The panel has become visible: the terminal may have generated sounds meanwhile.
     appeared = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -58,13 +59,13 @@ class GeneratePanel(QWidget):
         self.setObjectName("makePanel")
         self.entry: ModelEntry | None = None
         self._is_busy = False
-        self.form = _DropPanel(self.tr("Make sound"))
-        self.form.setAccessibleName(self.tr("Make sound"))
+        self.form = _DropPanel(self.tr("Generate"))
+        self.form.setAccessibleName(self.tr("Generate"))
         self.new, self.transform, self.made = NewSoundsForm(), TransformForm(), HistoryPanel()
         self._make_modes()
         self._make_foot()
         self._lay_out()
-        self.make_action = QAction(self.tr("Make"), self)
+        self.make_action = QAction(self.tr("Generate"), self)
         self.make_action.setShortcut(QKeySequence("Ctrl+Shift+Return"))
         self.make_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.make_action.triggered.connect(self.make.click)
@@ -78,7 +79,7 @@ class GeneratePanel(QWidget):
         self._update()
 
     def show_model(self, entry: ModelEntry | None) -> None:
-        """Make sound with this model from now on; None, or one that cannot be used: with none."""
+        """Generate with this model from now on; None, or an unusable one, disables the panel."""
         before = self.entry
         self.entry = entry if entry is not None and entry.problem is None else None
         self.made.show_model(self.entry.model_id if self.entry is not None else "")
@@ -90,19 +91,19 @@ class GeneratePanel(QWidget):
 
     @property
     def can_make_new(self) -> bool:
-        """Whether the model's family makes new sounds; without a model it is not known that it does not."""
+        """Whether the family of the model generates new sounds; True without a model."""
         if self.entry is None:
             return True
         return any(row.makes_new_sounds for row in FAMILIES if row.key == self.entry.family)
 
     def take_sources(self, files: Sequence[Path]) -> None:
-        """Let these sounds be sent through the model."""
+        """Select these sounds for transforming."""
         self.modes[_TRANSFORM].setChecked(True)
         self.transform.set_sources(files)
         self.make.setFocus()
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Show the settings that a sound was made with."""
+        """Show the settings of a generated sound."""
         if recipe.kind == NEW and self.can_make_new:
             self.modes[_NEW].setChecked(True)
             self.new.show_recipe(recipe)
@@ -111,7 +112,7 @@ class GeneratePanel(QWidget):
             self.transform.show_recipe(recipe)
 
     def show_busy(self, is_busy: bool, text: str = "") -> None:
-        """Say whether something is being made."""
+        """Show progress in place of the button, or the button."""
         self._is_busy = is_busy
         self.made.show_busy(is_busy)
         if is_busy:
@@ -122,7 +123,7 @@ class GeneratePanel(QWidget):
             self.foot.show_ready()
 
     def settings(self) -> dict[str, Any]:
-        """Return what the next start of the window should find as it is."""
+        """Return the settings for the next session."""
         return {
             "count": self.new.count.value(),
             "temperature": round(self.new.temperature.value(), 2),
@@ -130,7 +131,7 @@ class GeneratePanel(QWidget):
         }
 
     def restore(self, settings: dict[str, Any]) -> None:
-        """Take up settings of last time; what makes no sense is left out."""
+        """Restore the settings of the last session; invalid ones are ignored."""
         if type(count := settings.get("count")) is int:
             self.new.count.setValue(count)
         temperature = settings.get("temperature")
@@ -141,15 +142,15 @@ class GeneratePanel(QWidget):
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
-        return KeyGroup(self.tr("Making sound"), help_of_actions(self.actions()))
+        return KeyGroup(self.tr("Generating"), help_of_actions(self.actions()))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Say that the panel is seen."""
+        """Emit `appeared`."""
         super().showEvent(event)
         self.appeared.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the history beside the form where there is room, under it where not."""
+        """Put the history beside the form if it is wide enough, otherwise below."""
         super().resizeEvent(event)
         is_wide = self.width() >= SIDE_BY_SIDE
         direction = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
@@ -170,8 +171,8 @@ class GeneratePanel(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             group.addButton(button, number)
             self.form.header.insertWidget(1 + number, button)
-        self.modes[_TRANSFORM].setToolTip(self.tr("Send a sound of any length through the model."))
-        self.form.title.hide()  # the two buttons say it
+        self.modes[_TRANSFORM].setToolTip(self.tr("Transform a sound of any length with the model."))
+        self.form.title.hide()  # the two buttons have the same text
         self.form.detail.hide()
         self.modes[_NEW].setChecked(True)
         self.stack = QStackedWidget()
@@ -223,9 +224,9 @@ class GeneratePanel(QWidget):
         is_new, can_make_new = self.modes[_NEW].isChecked(), self.can_make_new
         self.modes[_NEW].setEnabled(can_make_new)
         self.modes[_NEW].setToolTip(
-            self.tr("Let the model invent sounds.")
+            self.tr("Generate new sounds with the model.")
             if can_make_new
-            else self.tr("Models of this family make no new sounds; they transform yours.")
+            else self.tr("Models of this family generate no new sounds; they transform yours.")
         )
         can_make = self.entry is not None and not self._is_busy and (is_new or bool(self.transform.sources))
         self.make.setEnabled(can_make)
@@ -233,28 +234,28 @@ class GeneratePanel(QWidget):
         if not is_new:
             text = self.tr("Transform")
         else:
-            text = self.tr("Make 1 sound") if count == 1 else self.tr("Make {0} sounds").format(count)
+            text = count_of(count, self.tr("Generate 1 sound"), self.tr("Generate {0} sounds"))
         self.make.setText(text)
         keys = QKeySequence("Ctrl+Shift+Return").toString(QKeySequence.SequenceFormat.NativeText)
         lacks_sounds = not is_new and not self.transform.sources
         tip = (
-            self.tr("Drop a sound above, or choose one, to send it through the model ({0}).")
+            self.tr("Drop or choose a sound above first ({0}).")
             if lacks_sounds
-            else self.tr("Make it with the chosen model; it goes on top of the list ({0}).")
+            else self.tr("The result goes on top of the list ({0}).")
         )
         self.make.setToolTip(tip.format(keys))
         self.status.setText(self._note(can_make_new))
         self.status.setVisible(bool(self.status.text()))
 
     def _note(self, can_make_new: bool) -> str:
-        """Return what stands in the way, the same for both forms, so that the list below stays where it is."""
+        """Return what is missing, the same for both forms, so that the list below does not move."""
         if self.entry is None:
-            return self.tr("Choose a model to make sound with.")
-        return "" if can_make_new else self.tr("Models of this family make no new sounds; they transform yours.")
+            return self.tr("Choose a model.")
+        return "" if can_make_new else self.tr("Models of this family generate no new sounds; they transform yours.")
 
 
 class _DropPanel(Panel):
-    """A panel that sounds can be dropped on."""
+    """A panel that accepts dropped sounds."""
 
     dropped = Signal(object)  # list of Path
     dragging = Signal(bool)
@@ -264,7 +265,7 @@ class _DropPanel(Panel):
         self.setAcceptDrops(True)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take sounds, also those that were made here; anything else is for the window."""
+        """Accept sounds, including generated ones; the window handles anything else."""
         if sounds_in(event):
             event.acceptProposedAction()
             self.dragging.emit(True)
@@ -272,12 +273,12 @@ class _DropPanel(Panel):
             event.ignore()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Look as before."""
+        """End the highlight."""
         self.dragging.emit(False)
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Take the sounds."""
+        """Accept the sounds."""
         self.dragging.emit(False)
         if files := sounds_in(event):
             event.acceptProposedAction()
@@ -285,7 +286,7 @@ class _DropPanel(Panel):
 
 
 def sounds_in(event: QDropEvent | QDragEnterEvent) -> list[Path]:
-    """Return the sound files that are being dragged."""
+    """Return the dragged sound files."""
     data = event.mimeData()
     found = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []
     return [path for path in found if path.suffix.lower() in SOUND_SUFFIXES]

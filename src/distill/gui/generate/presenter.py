@@ -1,5 +1,6 @@
-"""Between the panel that makes sound and the models: making, keeping, playing, exporting."""
+"""Carries out what the panel of generated sounds requests: generating, storing, playing, exporting."""
 
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -28,21 +29,27 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
-from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
-#: Topics of the notices about making, about the list of what was made, and about exports.
+#: Topics of the notices about generating, about the list of generated sounds, and about exports.
 TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
+
+#: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
+TRASH_NAME = "Deleted sounds"
+
+log = logging.getLogger(__name__)
 
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 
 class GeneratePresenter(QObject, WindowPart):
-    """Carries out what the panel asks for."""
+    """Carries out what the panel requests."""
 
     def __init__(
         self,
@@ -58,9 +65,11 @@ class GeneratePresenter(QObject, WindowPart):
         self._service = GenerationService()
         self._making: BackgroundTask | None = None
         self._keeping: BackgroundTask | None = None
-        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # what is to be done with the list, in order
+        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # pending work on the list, in order
         self._removed: list[tuple[Removed, ...]] = []
-        self._wants_first = False  # the first sound of those under way is to be heard
+        self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
+        self._wants_first = False  # the first sound of the batch is played
+        self._ready = self._count = 0  # sounds of the batch
         self._is_closed = False
         self.choices = ExportChoices()
         made = panel.made
@@ -69,20 +78,20 @@ class GeneratePresenter(QObject, WindowPart):
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.refresh)
-        made.playing_requested.connect(self._on_playing_requested)
-        made.starring_requested.connect(self._on_starring_requested)
+        made.view.playing_requested.connect(playing.play)
+        made.view.starring_requested.connect(self._on_starring_requested)
         made.remaking_requested.connect(self._on_remaking_requested)
         made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         made.reveal_requested.connect(reveal)
         made.exporting_requested.connect(self._on_exporting_requested)
         made.deleting_requested.connect(self._on_deleting_requested)
-        made.undo_requested.connect(self.undo)
+        made.view.undo_requested.connect(self.undo)
         self._browser = browser
         browser.view.selectionModel().selectionChanged.connect(self._show_selected)
         browser.table.modelReset.connect(self._show_selected)
         made.chosen_changed.connect(panel.transform.show_chosen)
         playing.playback.status_changed.connect(self._on_status)
-        if panel.isVisible():  # its page was open before there was anybody to hear of it
+        if panel.isVisible():  # its page was open before the presenter existed
             self.refresh()
 
     def restore(self, settings: WindowSettings) -> None:
@@ -95,56 +104,60 @@ class GeneratePresenter(QObject, WindowPart):
         settings.making = {**self.panel.settings(), **self.choices.to_dict()}
 
     def close(self) -> None:
-        """End what runs; what was asked of the list is still done."""
+        """End what runs, and carry out the pending changes of the list.  Never raises: a failure is logged."""
         self._is_closed = True
         self.panel.made.thumbnails.close()
         self.cancel()
         if self._keeping is not None:
             self._keeping.wait()
         end_tasks(self)
-        for work, _done in self._waiting:
-            work(lambda _value: None, threading.Event())
-        self._waiting.clear()
+        while self._waiting:
+            work, _done = self._waiting.pop(0)
+            try:
+                work(lambda _value: None, threading.Event())
+            except Exception:  # border: the other changes are still carried out, and the window still closes
+                log.exception("The list of generated sounds was not changed while closing")
 
-    # Making.
+    # Generating.
 
     def make(self, wish: AnyRequest) -> None:
-        """Make what is wanted with the model that is shown."""
+        """Generate or transform with the model that is shown."""
         entry = self.panel.entry
         if entry is None or self._making is not None:
             return
         self._wants_first = True
-        text = (
-            self.tr("Making new sounds…")
-            if isinstance(wish, GenerateRequest)
-            else self.tr("Sending it through the model…")
-        )
+        self._ready, self._count = 0, wish.count if isinstance(wish, GenerateRequest) else len(wish.sources)
+        text = self.tr("Generating…") if isinstance(wish, GenerateRequest) else self.tr("Transforming…")
         self._start(lambda notify, cancel: self._service.make(wish, entry, notify, cancel), text)
 
     def cancel(self) -> None:
-        """Stop making; what is ready by now stays."""
+        """Stop generating; the sounds that are ready stay.
+
+        The panel is ready at once.  The task ends after the sounds that it is computing, which are dropped.
+        """
         if self._making is not None:
             self._making.cancel()
-            self.panel.status.setText(self.tr("Stopping…"))
+            self._on_made(self._making)
 
     def _on_remaking_requested(self, sound: ListedSound) -> None:
         if self._making is None:
             self._wants_first = True
-            self._start(partial(service.make_again, sound.made), self.tr("Making it again…"))
+            self._ready, self._count = 0, 1
+            self._start(partial(service.make_again, sound.made), self.tr("Generating it again…"))
 
     def _start(self, work: Work, text: str) -> None:
         self._notices.forget(TOPIC)
         engine = self._engine
 
         def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> None:
-            engine()  # waits for the import of torch, which then happens once and in one place
+            engine()  # waits for the import of torch
             work(notify, cancel)
 
         task = BackgroundTask(with_engine, self)
         task.setObjectName("making")
         task.progressed.connect(self._on_progress)
         task.failed.connect(self._on_failed)
-        task.finished.connect(self._on_made)
+        task.finished.connect(lambda: self._on_made(task))
         self._making = task
         self.panel.show_busy(True, text)
         task.start()
@@ -154,19 +167,26 @@ class GeneratePresenter(QObject, WindowPart):
             self.panel.foot.show_share(news.done)
             return
         self.panel.made.table.add(news.sound)
+        self._ready += 1
+        if self._count > 1:
+            self.panel.foot.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
         if self._wants_first:
             self._wants_first = False
             self.panel.made.go_to(news.sound.recipe.id)
             if self._playing.playback.status.state is not PlayerState.PLAYING:
                 self._playing.play(news.sound.path)
 
-    def _on_made(self) -> None:
+    def _on_made(self, task: BackgroundTask) -> None:
+        if task is not self._making:  # it was cancelled, and may have stored one more sound
+            if not self._is_closed:
+                self.refresh()
+            return
         self._making = None
         if not self._is_closed:
             self.panel.show_busy(False)
             if self.panel.entry is None:
                 self._service.forget_model()
-            self.refresh()  # what was kept after a cancel was not told
+            self.refresh()  # sounds stored just before a cancel were not reported
 
     def _on_model_changed(self, _entry: ModelEntry | None) -> None:
         self._notices.forget(TOPIC)
@@ -177,7 +197,7 @@ class GeneratePresenter(QObject, WindowPart):
         panel = self.panel
         sources = panel.transform.sources
         start = sources[0].parent if sources and sources[0].parent.is_dir() else Path.home()
-        dialog = QFileDialog(panel.window(), self.tr("Choose sounds to send through the model"), str(start))
+        dialog = QFileDialog(panel.window(), self.tr("Choose sounds to transform"), str(start))
         dialog.setObjectName("chooseSourceDialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         patterns = " ".join(f"*{suffix}" for suffix in sorted(SOUND_SUFFIXES))
@@ -193,12 +213,14 @@ class GeneratePresenter(QObject, WindowPart):
     # The list.
 
     def refresh(self) -> None:
-        """Read the history anew."""
+        """Read the history again."""
         self._keep(lambda _notify, _cancel: service.list_sounds(), self._on_listed)
 
     def undo(self) -> None:
-        """Bring back what was deleted last."""
-        if self._removed:
+        """Bring back what was deleted last, also if the deletion is still under way."""
+        if self._removing > self._undoing:
+            self._undoing += 1
+        elif self._removed:
             removed = self._removed.pop()
             self._notices.forget(LIST_TOPIC)
             self._keep(lambda _notify, _cancel: service.bring_back(removed))
@@ -213,10 +235,18 @@ class GeneratePresenter(QObject, WindowPart):
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
+        self._removing += 1
         self.panel.made.table.remove([s.recipe.id for s in sounds])
-        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds]), self._on_removed)
+        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds], _to_trash), self._on_removed)
 
-    def _on_removed(self, removed: tuple[Removed, ...]) -> None:
+    def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
+        removed, error = outcome
+        self._removing -= 1
+        if error is not None:
+            self._on_keeping_failed(error)
+        if not removed:
+            self._undoing = min(self._undoing, self._removing)
+            return
         self._removed.append(removed)
         name = removed[0].sound.path.name
         text = (
@@ -224,14 +254,20 @@ class GeneratePresenter(QObject, WindowPart):
             if len(removed) == 1
             else self.tr("{0} sounds are in the trash now.").format(len(removed))
         )
-        self._notices.notify(LIST_TOPIC, text, "info", NoticeAction(self.tr("Undo"), self.undo))
+        level: Level = "info"
+        if error is not None:
+            text, level = f"{error} {text}", "error"
+        self._notices.notify(LIST_TOPIC, text, level, NoticeAction(self.tr("Undo"), self.undo))
+        if self._undoing > self._removing:
+            self._undoing -= 1
+            self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
-        if not self._waiting:  # else the list is about to be another one
+        if not self._waiting:  # otherwise a newer list follows
             self.panel.made.show_sounds(sounds)
 
     def _keep(self, work: Work, on_done: Callable[[Any], None] = lambda _result: None) -> None:
-        """Do something with the history, after what was asked before."""
+        """Change or read the history in the background, after the earlier requests."""
         self._waiting.append((work, on_done))
         self._keep_on()
 
@@ -252,13 +288,10 @@ class GeneratePresenter(QObject, WindowPart):
         self._keep_on()
 
     def _on_keeping_failed(self, error: Exception) -> None:
-        self._notify(LIST_TOPIC, error)
-        self.refresh()  # the list shows what is so, not what was wished
+        self._notices.notify_error(LIST_TOPIC, error)
+        self.refresh()  # the list shows the stored state again
 
     # Playing.
-
-    def _on_playing_requested(self, path: Path) -> None:
-        self._playing.play(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
         self.panel.made.show_playing(status.path if status.state is PlayerState.PLAYING else None)
@@ -272,12 +305,12 @@ class GeneratePresenter(QObject, WindowPart):
         dialog.open()
 
     def export(self, wish: ExportRequest) -> None:
-        """Write made sounds for other programs."""
+        """Export generated sounds for other programs."""
         self._notices.forget(EXPORT_TOPIC)
         task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
-        task.failed.connect(lambda error: self._notify(EXPORT_TOPIC, error))
+        task.failed.connect(lambda error: self._notices.notify_error(EXPORT_TOPIC, error))
         task.start()
 
     def _on_exported(self, files: list[Path]) -> None:
@@ -290,9 +323,8 @@ class GeneratePresenter(QObject, WindowPart):
             self._notices.notify(EXPORT_TOPIC, text, "info")
 
     def _on_failed(self, error: Exception) -> None:
-        self._notify(TOPIC, error)
+        self._notices.notify_error(TOPIC, error)
 
-    def _notify(self, topic: str, error: Exception) -> None:
-        if not isinstance(error, (DistillError, OSError, ImportError)):
-            raise error  # a bug: reported as one
-        self._notices.notify(topic, str(error), "error")
+
+def _to_trash(path: Path) -> Path | None:
+    return move_to_trash(path, path.parent / TRASH_NAME)

@@ -1,4 +1,4 @@
-"""The sounds that tell what a model sounds like: a row for each, heard by a click, dragged out as a file."""
+"""The sounds of a model: a click plays one, a drag copies its file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _LABEL_WIDTH, _HEIGHT = 92, 34
 
 
 class AuditionRow(QAbstractButton):
-    """A sound: its name and its waveform.  A click, Space or Enter plays it, and a drag takes its file along."""
+    """One sound: its name and waveform.  A click, Space or Enter plays it, a drag copies its file."""
 
     def __init__(self, probe: AuditionSample, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -101,14 +101,14 @@ class AuditionRow(QAbstractButton):
 
     def _names(self, number: int = 0) -> tuple[str, ...]:
         """Return the names of the sounds of each kind that have a number, in the order of `AuditionKind`."""
-        texts = self.tr("New sound {0}"), self.tr("Original {0}"), self.tr("By the model {0}")
+        texts = self.tr("New sound {0}"), self.tr("Original {0}"), self.tr("Copy {0}")
         return tuple(text.format(number + 1) for text in texts)
 
     def _meaning(self, probe: AuditionSample) -> str:
         return {
-            AuditionKind.NEW: self.tr("A sound that the model has made up. Click to hear it, drag it out to keep it."),
-            AuditionKind.ORIGINAL: self.tr("One of your sounds that the model was not trained on, as it is."),
-            AuditionKind.MODEL: self.tr("The same sound as the model remembers it. Click to hear it, drag it out."),
+            AuditionKind.NEW: self.tr("A new sound. Click to hear it, drag it out to keep it."),
+            AuditionKind.ORIGINAL: self.tr("One of your sounds that was held out of training."),
+            AuditionKind.MODEL: self.tr("The model's copy of it. Click to hear it, drag it out."),
         }[probe.kind]
 
 

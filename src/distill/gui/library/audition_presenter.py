@@ -1,13 +1,12 @@
-"""Hearing a model: its sounds are looked for when it is chosen, and one is made where there are none."""
+"""Plays the sounds of the chosen model, and generates one where it has none."""
 
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
-from distill.errors import DistillError
 from distill.generation.audition import (
     AuditionKind,
     AuditionSample,
@@ -26,20 +25,18 @@ TOPIC = "model sound"
 
 
 class AuditionPresenter(QObject):
-    """Fills the chosen model's list of sounds, and plays from it."""
+    """Fills the list of sounds of the chosen model, and plays from it."""
 
-    play_requested = Signal(object)  # path
-
-    def __init__(self, page: ModelsPage, notices: NoticeBar, parent: QObject) -> None:
+    def __init__(self, page: ModelsPage, play: Callable[[Path], None], notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
-        self._page, self._notices = page, notices
+        self._page, self._play, self._notices = page, play, notices
         self._probing: BackgroundTask | None = None
         self._making: BackgroundTask | None = None
-        self._hears_next: Path | None = None  # the model that is to be heard when its sounds are known
+        self._hears_next: Path | None = None  # the model to play as soon as its sounds are known
         page.detail.probe_requested.connect(self._make_probe)
 
     def hear(self) -> None:
-        """Play the first sound of the chosen model; one that has none makes one."""
+        """Play the first sound of the chosen model; generate one if it has none."""
         entry = self._page.list.current()
         if entry is None or entry.problem is not None:
             return
@@ -52,7 +49,7 @@ class AuditionPresenter(QObject):
             self._make_probe(entry)
 
     def look_for_sounds(self, entry: ModelEntry | None) -> None:
-        """Show what there is to hear of another model, as soon as that is known."""
+        """Look for the sounds of another model, and show them."""
         if self._probing is not None:
             self._probing.cancel()
             self._probing = None
@@ -63,18 +60,25 @@ class AuditionPresenter(QObject):
             return
         self._probing = BackgroundTask(lambda _notify, _cancel: find_probes(entry), self)
         self._probing.succeeded.connect(self._on_probes)
-        self._probing.failed.connect(lambda error: self._on_probes(AuditionSamples(entry, (), False)))
+        self._probing.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        self._probing.ended.connect(lambda: self._on_probing_ended(entry))
         self._probing.start()
 
     def tidy(self, models: Sequence[ModelEntry]) -> None:
-        """Remove, in the background, the sounds that were made for models that are not among these any more."""
-        BackgroundTask(lambda _notify, _cancel: tidy_probes(models), self).start()
+        """Delete, in the background, the generated sounds of models that are not among these."""
+        task = BackgroundTask(lambda _notify, _cancel: tidy_probes(models), self)
+        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        task.start()
+
+    def _on_probing_ended(self, entry: ModelEntry) -> None:
+        if self._probing is not None:  # it has failed
+            self._on_probes(AuditionSamples(entry, (), False))
 
     def _on_probes(self, found: AuditionSamples) -> None:
         self._probing = None
         message = ""
         if not found.sounds and not found.can_make:
-            message = self.tr("Models of this family make no sounds of their own. Send a sound through it to hear it.")
+            message = self.tr("Models of this family generate no new sounds. Transform a sound to hear it.")
         self._page.detail.probes.show_probes(found.sounds, message)
         is_making = self._making is not None
         self._page.detail.make_probe.setVisible(found.can_make and not found.sounds)
@@ -84,12 +88,12 @@ class AuditionPresenter(QObject):
             self.hear()
 
     def _make_probe(self, entry: ModelEntry) -> None:
-        """Let a model make a sound, in the background, and play it."""
+        """Generate a sound with a model in the background, and play it."""
         if self._making is not None:
             return
         self._page.detail.make_probe.setEnabled(False)
-        self._page.detail.probes.show_probes((), self.tr("Making a sound…"))
-        models = (entry, *self._page.list.table.entries)
+        self._page.detail.probes.show_probes((), self.tr("Generating a sound…"))
+        models = (entry, *self._page.list.table.items)
 
         def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> Path:
             path = make_probe(entry)
@@ -98,31 +102,29 @@ class AuditionPresenter(QObject):
 
         self._making = BackgroundTask(work, self)
         self._making.succeeded.connect(lambda path: self._on_probe_made(entry, path))
-        self._making.failed.connect(lambda error: self._on_probe_failed(entry, error))
+        self._making.failed.connect(self._on_probe_failed)
+        self._making.ended.connect(lambda: self._on_making_ended(entry))
         self._making.start()
 
     def _on_probe_made(self, entry: ModelEntry, path: Path) -> None:
         self._making = None
         if self._is_chosen(entry):
             self._on_probes(AuditionSamples(entry, (AuditionSample(AuditionKind.NEW, 0, path),), can_make=True))
-            self.play_requested.emit(path)
+            self._play(path)
         else:
             self._page.detail.make_probe.setEnabled(True)
 
-    def _on_probe_failed(self, entry: ModelEntry, error: Exception) -> None:
-        self._making = None
+    def _on_probe_failed(self, error: Exception) -> None:
+        self._notices.notify_error(TOPIC, error, self.tr("The model generated no sound: {0}"))
+
+    def _on_making_ended(self, entry: ModelEntry) -> None:
+        if self._making is None:
+            return
+        self._making = None  # it has failed
         self._page.detail.make_probe.setEnabled(True)
         if self._is_chosen(entry):
             self._page.detail.probes.show_probes(())
-        self._notices.notify(
-            TOPIC, self.tr("“{0}” made no sound: {1}").format(entry.shown_name, reason_of(error)), "error"
-        )
 
     def _is_chosen(self, entry: ModelEntry) -> bool:
         current = self._page.list.current()
         return current is not None and current.path == entry.path
-
-
-def reason_of(error: Exception) -> str:
-    """Return what went wrong, for a sentence."""
-    return str(error) if isinstance(error, (DistillError, OSError)) else repr(error)

@@ -13,9 +13,10 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from distill.gui.library.model import ENTRY_ROLE, NEW_ROLE, ModelTable
+from distill.gui.library.model import ModelTable
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
+from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import (
     StyledText,
     facts_width,
@@ -43,7 +44,7 @@ class ModelDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint a row."""
-        entry, table = index.data(ENTRY_ROLE), source_of(index.model(), ModelTable)
+        entry, table = index.data(ITEM_ROLE), source_of(index.model(), ModelTable)
         if not isinstance(entry, ModelEntry):
             return
         colors = theme.colors()
@@ -51,7 +52,7 @@ class ModelDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option)
         self._paint_star(painter, option, entry)
-        is_new = index.data(NEW_ROLE)
+        is_new = index.data(MARKED_ROLE)
         side = StyledText(self.tr("New"), colors.accent) if is_new else StyledText(", ".join(entry.tags), colors.muted)
         head = StyledText(entry.shown_name, colors.muted if entry.problem else colors.text), side
         facts = [StyledText(text, colors.muted) for text in self.lines(entry, table, option)]
@@ -73,7 +74,7 @@ class ModelDelegate(QStyledItemDelegate):
         """Turn the star on which the mouse was clicked."""
         if isinstance(event, QMouseEvent) and event.button() is Qt.MouseButton.LeftButton:
             rect: QRect = option.rect
-            entry = index.data(ENTRY_ROLE)
+            entry = index.data(ITEM_ROLE)
             is_star = _star_area(rect).adjusted(-6, -6, 6, 6).contains(event.position())
             if is_star and isinstance(entry, ModelEntry) and entry.problem is None:
                 if event.type() is QEvent.Type.MouseButtonRelease:

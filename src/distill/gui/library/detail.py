@@ -1,8 +1,6 @@
-"""All that is known of one model, what the user says of it, and what it sounds like."""
+"""The page of one model: its facts, name, tags and notes, and sounds to hear it by."""
 
-from datetime import datetime
-
-from PySide6.QtCore import QDateTime, QEvent, QLocale, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -26,19 +24,19 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.text import format_seconds
+from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip
 from distill.gui.widgets.waveform import Thumbnails
 from distill.library.model_entry import ModelEntry
 
-#: How long after the last letter notes are kept.
+#: Milliseconds from the last key until notes are stored.
 _REST_MILLISECONDS = 1000
 
-#: From the top of a field to its text, where the label beside it begins.
+#: Pixels from the top of a field to its text, so that the label beside it is aligned.
 _FIELD_TOP = 7
 
 
 class Notes(QPlainTextEdit):
-    """The user's notes, kept when the field is left and when the typing rests."""
+    """The user's notes, stored when the field loses the focus and when typing pauses."""
 
     written = Signal()
 
@@ -49,17 +47,17 @@ class Notes(QPlainTextEdit):
         self.textChanged.connect(self._rest.start)
 
     def settle(self) -> None:
-        """Forget that something was typed."""
+        """Cancel the pending signal."""
         self._rest.stop()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Tell that the typing has ended."""
+        """Emit `written` when the focus leaves."""
         super().focusOutEvent(event)
         self.written.emit()
 
 
 class ModelDetail(Panel):
-    """Shows a model; says what the user wants to change of it."""
+    """Shows a model and emits what the user changes."""
 
     renamed = Signal(object, str)  # ModelEntry, name
     starred = Signal(object, bool)
@@ -86,19 +84,20 @@ class ModelDetail(Panel):
         self.problem.setWordWrap(True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.probes = AuditionList(thumbnails)
-        self.make_probe = QPushButton(self.tr("Make a sound to hear"))
+        self.make_probe = QPushButton(self.tr("Generate a sound"))
         self.make_probe.setObjectName("makeProbeButton")
-        self.make_probe.setToolTip(self.tr("Let the model make one new sound, and play it."))
+        self.make_probe.setToolTip(self.tr("Generate one new sound, and play it."))
         self.make_probe.clicked.connect(lambda: self._notify(self.probe_requested))
         self.curve, self.facts = ModelCurve(), QFormLayout()
         self.tags, self.notes = self._make_tags(), self._make_notes()
-        self._made = QWidget()  # what a model that cannot be used does not have
+        self._made = QWidget()  # hidden for a model that cannot be used
         column = QVBoxLayout(self._made)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
-        for widget in (self.probes, self.make_probe, self.curve):
+        for widget in (self.probes, self.make_probe):
             column.addWidget(widget)
         self._set_up_facts(column)
+        self._set_up_info(column)
         self._pages = QStackedWidget()
         self._pages.addWidget(
             EmptyState("curve", self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it."))
@@ -122,7 +121,7 @@ class ModelDetail(Panel):
             return
         if not (is_same and self.name.hasFocus() and self.name.isModified()):
             self.name.setText(entry.name)
-        self.name.setToolTip(self.tr("{0}\nClick to give it another name; its file keeps its own.").format(entry.name))
+        self.name.setToolTip(plain_tip(entry.name, self.tr("Click to rename; the file keeps its name.")))
         if not (is_same and self.tags.hasFocus() and self.tags.isModified()):
             self.tags.setText(", ".join(entry.tags))
         if self.notes.toPlainText() != entry.notes and not (is_same and self.notes.hasFocus()):
@@ -134,8 +133,15 @@ class ModelDetail(Panel):
         if not is_same:
             self.area.verticalScrollBar().setValue(0)
 
+    def show_unsaved_notes(self, notes: str) -> None:
+        """Show notes that could not be stored; the next `commit` requests them again."""
+        if not self.notes.hasFocus():
+            self.notes.setPlainText(notes)
+            self.notes.settle()
+        self.notes.document().setModified(True)
+
     def commit(self) -> None:
-        """Tell of what was typed and not told yet."""
+        """Request what was typed and not requested yet."""
         self._on_named()
         self._on_tagged()
         self._on_noted()
@@ -152,8 +158,7 @@ class ModelDetail(Panel):
         field = QLineEdit()
         field.setObjectName("modelName")
         field.setAccessibleName(self.tr("Name of the model"))
-        field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its id."))
-        field.setToolTip(self.tr("Another name for the model; its file keeps its own."))
+        field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its name."))
         field.setMaxLength(200)
         field.editingFinished.connect(self._on_named)
         return field
@@ -163,7 +168,7 @@ class ModelDetail(Panel):
         button.setObjectName("modelStar")
         button.setCheckable(True)
         button.setAccessibleName(self.tr("Star"))
-        button.setToolTip(self.tr("Star the model, or take its star away."))
+        button.setToolTip(self.tr("Star the model, or remove its star."))
         button.clicked.connect(lambda is_on: self._notify(self.starred, is_on))
         button.toggled.connect(self._draw_star)
         return button
@@ -173,7 +178,7 @@ class ModelDetail(Panel):
         field.setObjectName("modelTags")
         field.setAccessibleName(self.tr("Tags"))
         field.setPlaceholderText(self.tr("metal, soft"))
-        field.setToolTip(self.tr("Words to find the model by, with commas between them."))
+        field.setToolTip(self.tr("Words to find the model by, separated by commas."))
         field.editingFinished.connect(self._on_tagged)
         return field
 
@@ -182,7 +187,7 @@ class ModelDetail(Panel):
         field.setObjectName("modelNotes")
         field.setAccessibleName(self.tr("Notes"))
         field.setPlaceholderText(self.tr("What you want to remember"))
-        field.setToolTip(self.tr("Kept as you type. They go along when you export a copy."))
+        field.setToolTip(self.tr("Saved as you type. An exported copy includes them."))
         field.setTabChangesFocus(True)
         field.setFixedHeight(3 * field.fontMetrics().lineSpacing() + 16)
         field.written.connect(self._on_noted)
@@ -206,7 +211,7 @@ class ModelDetail(Panel):
         column.addLayout(words)
         for key, text in (
             ("family", self.tr("Family")), ("trained", self.tr("Trained")), ("sounds", self.tr("Sounds")),
-            ("epochs", self.tr("Epochs")), ("loss", self.tr("Loss")), ("codebook", self.tr("Codebooks")),
+            ("epochs", self.tr("Epochs")), ("loss", self.tr("Loss")), ("codebook", self.tr("Building blocks")),
             ("file", self.tr("File")),
         ):  # fmt: skip
             value = QLabel()
@@ -217,10 +222,30 @@ class ModelDetail(Panel):
             self._values[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
-        column.addLayout(self.facts)
         width = max(label.sizeHint().width() for label in labels)  # also while a row of the longest is hidden
         for label in labels:
             label.setMinimumWidth(width)
+
+    def _set_up_info(self, column: QVBoxLayout) -> None:
+        """Put the loss, the other facts and the file behind a button: they are seldom needed."""
+        self.info = QToolButton()
+        self.info.setObjectName("modelInfoButton")
+        self.info.setText(self.tr("Info"))
+        self.info.setToolTip(self.tr("Show the loss, the training and the file of the model."))
+        self.info.setCheckable(True)
+        self.info.setProperty("chip", True)
+        self.info.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._info = QWidget()
+        self._info.setObjectName("modelInfo")
+        inside = QVBoxLayout(self._info)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(theme.GAP)
+        inside.addWidget(self.curve)
+        inside.addLayout(self.facts)
+        self._info.hide()
+        self.info.toggled.connect(self._info.setVisible)
+        column.addWidget(self.info, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._info)
 
     def _make_page(self, head: QHBoxLayout) -> QWidget:
         """Put all in a column that scrolls, under the name and above what can be done with the whole model."""
@@ -241,7 +266,7 @@ class ModelDetail(Panel):
         self.area.setWidget(inside)
         buttons = FlowBox(theme.HALF, theme.HALF)
         self.export = self._button("exportModelButton", self.tr("Export a copy…"), self.export_requested)
-        self.export.setToolTip(self.tr("Write a copy for somebody else, with your name, tags and notes in it."))
+        self.export.setToolTip(self.tr("Write a copy for somebody else, with its name, tags and notes."))
         self.reveal = self._button("revealModelButton", self.tr("Show in folder"), self.reveal_requested)
         self.reveal.setToolTip(self.tr("Open the folder that holds the model's file."))
         self.delete = self._button("deleteModelButton", self.tr("Move to trash"), self.delete_requested)
@@ -281,11 +306,11 @@ class ModelDetail(Panel):
         if facts.val_loss is not None:
             losses.append(self.tr("{0:.4g} on held-out sounds").format(facts.val_loss))
         if facts.train_loss is not None:
-            losses.append(self.tr("{0:.4g} on the sounds it learnt from").format(facts.train_loss))
-        size = QLocale().formattedDataSize(entry.file_bytes)
+            losses.append(self.tr("{0:.4g} on training sounds").format(facts.train_loss))
+        size = format_bytes(entry.file_bytes)
         texts = {
             "family": family_label(entry),
-            "trained": _long_date(facts.trained or facts.saved),
+            "trained": format_date(facts.trained or facts.saved),
             "sounds": self._sounds_text(entry),
             "epochs": str(facts.epochs) if facts.epochs else "",
             "loss": "\n".join(losses),
@@ -295,13 +320,13 @@ class ModelDetail(Panel):
         for key, text in texts.items():
             self._values[key].setText(text)
             self.facts.setRowVisible(self._values[key], bool(text))
-        self._values["file"].setToolTip(str(entry.path))
+        self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
     def _sounds_text(self, entry: ModelEntry) -> str:
         facts = entry.facts
         if not facts.sounds:
             return ""
-        count = self.tr("1 sound") if facts.sounds == 1 else self.tr("{0} sounds").format(facts.sounds)
+        count = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
         named = self.tr("{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
         return f"{named}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else named
 
@@ -309,7 +334,7 @@ class ModelDetail(Panel):
         health = entry.facts.codebook
         if health is None:
             return ""
-        return self.tr("{0:.0f} levels, {1:.0%} of the entries used, perplexity {2:.0f}").format(
+        return self.tr("{1:.0%} in use, in {0:.0f} levels (perplexity {2:.0f})").format(
             health["levels"], health.get("utilization", 0), health.get("perplexity", 0)
         )
 
@@ -355,11 +380,3 @@ def _field_label(text: str) -> QLabel:
     label.setObjectName("fieldLabel")
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
     return label
-
-
-def _long_date(written: str) -> str:
-    try:
-        seconds = int(datetime.fromisoformat(written).astimezone().timestamp())
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return QLocale().toString(QDateTime.fromSecsSinceEpoch(seconds), QLocale.FormatType.ShortFormat)

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QS
 
 from distill.config.catalog import FAMILIES
 from distill.gui.library.delegate import ModelDelegate
-from distill.gui.library.model import ENTRY_ROLE, ModelFilter, ModelRows, ModelTable, Order
+from distill.gui.library.model import ModelFilter, ModelRows, ModelTable, Order
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.rows import RowAction, RowView
 from distill.library.model_entry import ModelEntry
@@ -26,7 +27,7 @@ class ModelView(RowView):
     hear_requested = Signal()
 
     def __init__(self, model: ModelRows) -> None:
-        super().__init__("model", model, ENTRY_ROLE)
+        super().__init__("model", model, ITEM_ROLE)
         self.setItemDelegate(ModelDelegate(self))
 
     def key_group(self) -> KeyGroup:
@@ -36,7 +37,7 @@ class ModelView(RowView):
             (
                 KeyHelp(native("Space"), self.tr("Hear the model")),
                 KeyHelp(native("F2"), self.tr("Rename")),
-                KeyHelp(native("S"), self.tr("Star, or take the star away")),
+                KeyHelp(native("S"), self.tr("Star, or remove the star")),
                 KeyHelp(native("Del"), self.tr("Move to trash")),
             ),
         )
@@ -64,7 +65,7 @@ class ModelList(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
         self.title.setText(self.tr("Models"))
-        self.setAccessibleName(self.tr("Kept models"))
+        self.setAccessibleName(self.tr("Models"))
         self.table = ModelTable(self)
         self.rows = ModelRows(self.table, self)
         self.search, self.only, self.order = self._make_search(), self._make_only(), self._make_order()
@@ -77,7 +78,7 @@ class ModelList(Panel):
         self.import_button = QPushButton(self.tr("Import…"))
         self.import_button.setObjectName("importModelButton")
         self.import_button.setToolTip(
-            self.tr("Copy a .distill file into your models. Nothing in it is run. You can also drop it on the window.")
+            self.tr("Copy a .distill file into your models, or drop it on the window. No code in it is run.")
         )
         self.import_button.clicked.connect(self.import_requested)
         choices = QHBoxLayout()
@@ -97,7 +98,7 @@ class ModelList(Panel):
     def show_entries(self, entries: Sequence[ModelEntry]) -> None:
         """Show what the library holds; the chosen model stays chosen."""
         row, had_no_row = self.view.currentIndex().row(), not self.table.rowCount()
-        self.table.set_entries(entries)
+        self.table.set_items(entries)
         self._is_read = True
         if not self.view.currentIndex().isValid() and self.rows.rowCount():  # at first, and when it was deleted
             self._choose(min(max(row, 0), self.rows.rowCount() - 1))
@@ -188,8 +189,8 @@ class ModelList(Panel):
 
     def _make_view(self) -> ModelView:
         view = ModelView(self.rows)
-        view.setAccessibleName(self.tr("Kept models"))
-        view.setToolTip(self.tr("Your models. Space hears the chosen one; its menu has all that can be done with it."))
+        view.setAccessibleName(self.tr("Models"))
+        view.setToolTip(self.tr("Your models. Space plays the chosen one; its menu has all actions."))
         view.selectionModel().currentChanged.connect(self._update)
         view.hear_requested.connect(self.hear_requested)
         view.activated.connect(self.hear_requested)
@@ -229,7 +230,7 @@ class ModelList(Panel):
             is_about_file = name in ("reveal", "delete")
             action.setEnabled(entry is not None and (is_about_file or entry.problem is None))
         is_starred = entry is not None and entry.starred
-        self.actions_by_name["star"].setText(self.tr("Take the star away") if is_starred else self.tr("Star"))
+        self.actions_by_name["star"].setText(self.tr("Remove star") if is_starred else self.tr("Star"))
         count, seen = self.table.rowCount(), self.rows.rowCount()
         self.search.setPlaceholderText(self.tr("Search {0} models").format(count) if count > 1 else self.tr("Search"))
         for widget in (self.search, self.only, self.order):

@@ -1,4 +1,4 @@
-"""The page of the models: the list, the model that is chosen, and what can be made with it."""
+"""The models page: the list, the chosen model, and the widest column for generating with it."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
@@ -8,15 +8,12 @@ from distill.gui.library.list import ModelList
 from distill.gui.widgets import theme
 from distill.gui.widgets.waveform import Thumbnails
 
-#: Smallest widths of the three columns, and their shares of a first start; the same grid as that of the training.
-SMALLEST, COLUMNS = (260, 280, 300), (410, 400, 430)
+#: Smallest widths of the three columns, and those of a first start; what is added to the window goes to the last one.
+SMALLEST, COLUMNS = (250, 240, 400), (260, 290, 700)
 
 
 class ModelsPage(QWidget):
-    """Lays the list, the chosen model, and the place for making sound side by side.
-
-    ``make_area`` is that place: it is there while something is in its layout.
-    """
+    """Lays out the list, the chosen model and the panel for generating side by side."""
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,7 +31,7 @@ class ModelsPage(QWidget):
         for number, widget in enumerate((self.list, self.detail, self.make_area)):
             widget.setMinimumWidth(SMALLEST[number])
             self.splitter.addWidget(widget)
-            self.splitter.setStretchFactor(number, COLUMNS[number])
+            self.splitter.setStretchFactor(number, int(number == len(COLUMNS) - 1))
         self.splitter.setSizes(list(COLUMNS))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -42,6 +39,6 @@ class ModelsPage(QWidget):
         self.setFocusProxy(self.list)
 
     def add_service(self, panel: QWidget) -> None:
-        """Put a panel that makes sound into its place."""
+        """Add the panel for generating."""
         self.make_layout.addWidget(panel)
         self.make_area.show()

@@ -1,4 +1,4 @@
-"""Between the library of models and the page that shows it: listing, changing, undoing, files in and out, listening."""
+"""Carries out what the page of models requests: lists, changes with undo, imports, exports."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,10 +7,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QFileDialog
 
-from distill.gui.library.audition_presenter import AuditionPresenter, reason_of
+from distill.errors import LibraryError
+from distill.gui.library.audition_presenter import AuditionPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
-from distill.gui.widgets.background import end_tasks
+from distill.gui.player.presenter import PlayerPresenter
+from distill.gui.widgets.background import end_tasks, error_text, is_user_error
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
@@ -18,6 +20,7 @@ from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.model_file import SUFFIX
 from distill.paths import slug
 from distill.playback.player import PlayerState, PlayerStatus
+from distill.settings import WindowSettings
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
@@ -32,18 +35,17 @@ class ModelsPresenter(QObject, WindowPart):
     page_requested = Signal()
     #: Another model is chosen, or the chosen one has changed: a `ModelEntry` that can be used, or None.
     model_chosen = Signal(object)
-    play_requested = Signal(object)  # path
-    stop_requested = Signal()
 
-    def __init__(self, page: ModelsPage, notices: NoticeBar, parent: QObject) -> None:
+    def __init__(self, page: ModelsPage, playing: PlayerPresenter, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._page, self._notices = page, notices
         self.worker = LibraryWorker(self)
         self.undo_stack = QUndoStack(self)
         self._stamps: dict[Path, int] | None = None  # what was there when it was listed last
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
-        self.listening = AuditionPresenter(page, notices, self)
+        self.listening = AuditionPresenter(page, playing.play, notices, self)
         self._dialog: QFileDialog | None = None
+        self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
         self.worker.failed.connect(self._on_failed)
@@ -52,9 +54,9 @@ class ModelsPresenter(QObject, WindowPart):
         page.list.import_requested.connect(self.choose_imports)
         page.detail.tags_changed.connect(self._on_tagged)
         page.detail.notes_changed.connect(self._on_noted)
-        page.detail.probes.play_requested.connect(self.play_requested)
-        self.listening.play_requested.connect(self.play_requested)
-        page.detail.probes.stop_requested.connect(self.stop_requested)
+        page.detail.probes.play_requested.connect(playing.play)
+        page.detail.probes.stop_requested.connect(playing.playback.stop)
+        playing.playback.status_changed.connect(self._on_status)
         for source in (page.list, page.detail):
             source.renamed.connect(self._on_renamed)
             source.starred.connect(self._on_starred)
@@ -67,7 +69,7 @@ class ModelsPresenter(QObject, WindowPart):
         self.worker.refresh()
 
     def await_model(self, _ending: object = None) -> None:
-        """List the library anew: a run has ended, whose model is told of when it is there."""
+        """List the library after the end of a run, and report its model once it is listed."""
         self._came.clear()
         self.worker.do(lambda _library: None, lambda _nothing: self._report_come())
 
@@ -76,17 +78,47 @@ class ModelsPresenter(QObject, WindowPart):
         self.page_requested.emit()
         self._page.list.show_model(path)
 
-    def show_status(self, status: PlayerStatus) -> None:
-        """Show which sound is heard."""
+    def _on_status(self, status: PlayerStatus) -> None:
         self._page.detail.probes.show_playing(status.path if status.state is PlayerState.PLAYING else None)
 
     def close(self) -> None:
-        """Keep what was typed, and wait for what is under way."""
-        self._page.detail.commit()
+        """Store what was typed, and wait for the requests.  Never raises: a failure is logged."""
+        self._retry_notes()
         self.worker.close()
         end_tasks(self)
 
-    # Changes, each with the way back.
+    def restore(self, settings: WindowSettings) -> None:
+        """Show or hide the details of the model as in the last session."""
+        self._page.detail.info.setChecked(settings.model_info)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep whether the details of the model are shown."""
+        settings.model_info = self._page.detail.info.isChecked()
+
+    def flush(self) -> None:
+        """Store what was typed, and wait until it is stored.
+
+        Raises
+        ------
+        LibraryError
+            Notes cannot be stored.
+        """
+        self._retry_notes()
+        self.worker.finish_requests()
+        names = [entry.shown_name for entry in self._page.list.table.items if entry.path in self._unsaved_notes]
+        if names:
+            text = self.tr("The disk refuses the notes on “{0}”.")
+            raise LibraryError(text.format("”, “".join(names)))
+
+    def _retry_notes(self) -> None:
+        self._page.detail.commit()
+        entries = {entry.path: entry for entry in self._page.list.table.items}
+        for path, notes in list(self._unsaved_notes.items()):
+            del self._unsaved_notes[path]
+            if path in entries:  # otherwise it was deleted meanwhile
+                self._on_noted(entries[path], notes)
+
+    # Changes, each with undo.
 
     def _on_renamed(self, entry: ModelEntry, name: str) -> None:
         self._change(
@@ -96,7 +128,7 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
         self._change(
-            self.tr("Star {0}").format(entry.name) if wanted else self.tr("Take the Star from {0}").format(entry.name),
+            self.tr("Star {0}").format(entry.name) if wanted else self.tr("Remove Star from {0}").format(entry.name),
             lambda library: library.set_star(entry.path, wanted),
             lambda library: library.set_star(entry.path, entry.starred),
         )
@@ -113,13 +145,20 @@ class ModelsPresenter(QObject, WindowPart):
             self.tr("Notes on {0}").format(entry.name),
             lambda library: library.set_notes(entry.path, notes),
             lambda library: library.set_notes(entry.path, entry.notes),
+            on_failed=lambda: self._keep_notes(entry.path, notes),
         )
 
-    def _change(self, text: str, do: Change, undo: Change) -> None:
-        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo))
+    def _keep_notes(self, path: Path, notes: str) -> None:
+        """Keep notes that could not be stored, in the field if it shows their model."""
+        self._unsaved_notes[path] = notes
+        if self._page.detail.entry is not None and self._page.detail.entry.path == path:
+            self._page.detail.show_unsaved_notes(notes)
+
+    def _change(self, text: str, do: Change, undo: Change, on_failed: Callable[[], object] | None = None) -> None:
+        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:
-        """Move a model to the trash, with a way back."""
+        """Move a model to the trash; undo brings it back."""
         moved: list[Deletion] = []
 
         def do(library: ModelLibrary) -> Deletion:
@@ -148,7 +187,7 @@ class ModelsPresenter(QObject, WindowPart):
         )
 
     def _undo_if_last(self, change: "_LibraryChange") -> None:
-        """Undo a deletion; what was changed after it is undone before it, as an undo stack has it."""
+        """Undo a deletion, and before it all later changes, as an undo stack requires."""
         position = next((n for n in range(self.undo_stack.index()) if self.undo_stack.command(n) is change), None)
         if position is not None:
             self.undo_stack.setIndex(position)
@@ -162,17 +201,17 @@ class ModelsPresenter(QObject, WindowPart):
         return [path for path in paths if path not in models]
 
     def refuse_drop(self, paths: Sequence[Path]) -> None:
-        """Say of files that are no models where they belong."""
+        """Explain where files belong that are not models."""
         self._notices.notify(
             TOPIC,
-            self.tr("{0} is no Distill model. To train on sounds, drop them on the Training page.").format(
+            self.tr("{0} is not a Distill model. To train on sounds, drop them on the Training page.").format(
                 paths[0].name
             ),
             "warning",
         )
 
     def import_files(self, paths: Sequence[Path]) -> None:
-        """Copy model files into the library and show the last one; a file that cannot be used is told of."""
+        """Copy model files into the library and show the last one; report those that cannot be used."""
         for path in paths:
             self._import(path)
 
@@ -182,9 +221,11 @@ class ModelsPresenter(QObject, WindowPart):
             self.show_model(entry.path)
 
         def on_failed(error: Exception) -> None:
-            self._notices.notify(
-                f"model {path}", self.tr("{0} was not opened: {1}").format(path.name, reason_of(error)), "error"
-            )
+            if not is_user_error(error):
+                self.worker.report(error)
+                return
+            text = self.tr("{0} was not opened: {1}").format(path.name, error_text(error))
+            self._notices.notify(f"model {path}", text, "error")
 
         self.worker.do(lambda library: library.import_file(path), on_done, on_failed)
 
@@ -198,7 +239,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._open(dialog)
 
     def choose_export(self, entry: ModelEntry) -> None:
-        """Let the user choose where a copy of a model goes."""
+        """Let the user choose where to write a copy of a model."""
         dialog = QFileDialog(self._page, self.tr("Export a copy of “{0}”").format(entry.name), str(Path.home()))
         dialog.setObjectName("exportModelDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -234,11 +275,14 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _on_current_changed(self, entry: ModelEntry | None) -> None:
         before = self._page.detail.entry
+        notes = self._unsaved_notes.get(entry.path) if entry is not None else None
         self._page.detail.show_model(entry)
+        if notes is not None:
+            self._page.detail.show_unsaved_notes(notes)
         usable = entry if entry is not None and entry.problem is None else None
         self.model_chosen.emit(usable)
         if entry is not None and self._page.isVisible():
-            self._page.list.table.show_new([entry.path], False)
+            self._page.list.table.mark_viewed(entry.path)
         is_same = before is not None and usable is not None and before.path == usable.path
         if not (is_same and before is not None and usable is not None and before.mtime_ns == usable.mtime_ns):
             self.listening.look_for_sounds(usable)
@@ -251,15 +295,15 @@ class ModelsPresenter(QObject, WindowPart):
         if before is None:
             return
         come = [entry for entry in entries if entry.problem is None and before.get(entry.path) != entry.mtime_ns]
-        self._page.list.table.show_new([entry.path for entry in come], True)
+        self._page.list.table.mark_new([entry.path for entry in come])
         self._came |= {entry.path: entry for entry in come}
 
     def note_seen(self) -> None:
-        """Note that the page is looked at: nobody need be led there any more."""
+        """Dismiss the notice about the new model."""
         self._notices.forget(NEW_TOPIC)
 
     def _report_come(self) -> None:
-        """Tell of the model that a run has left."""
+        """Report the model of the run that has ended."""
         if not self._came:
             return
         newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
@@ -269,11 +313,11 @@ class ModelsPresenter(QObject, WindowPart):
         )  # fmt: skip
 
     def _on_failed(self, error: Exception) -> None:
-        self._notices.notify(TOPIC, reason_of(error), "error")
+        self._notices.notify_error(TOPIC, error)
 
 
 class _LibraryChange(QUndoCommand):
-    """A change of the library, made in the background, and its way back."""
+    """An undoable change of the library, carried out in the background."""
 
     def __init__(
         self,
@@ -283,21 +327,24 @@ class _LibraryChange(QUndoCommand):
         undo: Change,
         on_done: Callable[..., object] | None = None,
         on_undone: Callable[..., object] | None = None,
+        on_failed: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(text)
         self._worker, self._do, self._undo = worker, do, undo
-        self._on_done, self._on_undone = on_done, on_undone
+        self._on_done, self._on_undone, self._on_refused = on_done, on_undone, on_failed
 
     def redo(self) -> None:
-        """Do it."""
+        """Carry out the change."""
         if not self.isObsolete():
             self._worker.do(self._do, self._on_done, self._on_failed)
 
     def undo(self) -> None:
-        """Take it back."""
+        """Undo the change."""
         if not self.isObsolete():
             self._worker.do(self._undo, self._on_undone, self._on_failed)
 
     def _on_failed(self, error: Exception) -> None:
-        self.setObsolete(True)  # there is nothing to undo or to do again; the stack drops it when it comes to it
-        self._worker.failed.emit(error)
+        self.setObsolete(True)  # nothing to undo or redo; the stack drops the command when it reaches it
+        if self._on_refused is not None:
+            self._on_refused()
+        self._worker.report(error)

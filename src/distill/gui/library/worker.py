@@ -1,25 +1,23 @@
-"""The library off the window's thread: one thing after the other, each followed by a fresh list."""
+"""Reads and changes the model library on a background thread."""
 
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QFile, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from distill import paths
-from distill.files import free_path
-from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill import diagnostics, paths
+from distill.gui.widgets.background import BackgroundTask, end_tasks, is_user_error
+from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
-from distill.trash import move_to_trash
 
 log = logging.getLogger(__name__)
 
-#: The library's own trash, in its folder, for systems and disks that have none.
+#: Folder for deleted models, inside the library, on systems and disks without a trash.
 TRASH_NAME = "Deleted models"
 
 Change = Callable[[ModelLibrary], Any]
@@ -40,9 +38,9 @@ class _Outcome:
 
 
 class LibraryWorker(QObject):
-    """Reads and changes the user's library in the background, in the order in which it was asked.
+    """Reads and changes the user's library in the background, in the order of the requests.
 
-    A list that comes after a change holds that change: no older one can arrive behind it.
+    Each change is followed by a new list, so that a list never lacks an earlier change.
     """
 
     listed = Signal(object)  # tuple[ModelEntry, ...]
@@ -51,18 +49,18 @@ class LibraryWorker(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.library = ModelLibrary(paths.models_dir(), trash=to_trash)
+        self.library = ModelLibrary(paths.models_dir(), trash=_to_trash)
         self._jobs: deque[_Job] = deque()
         self._task: BackgroundTask | None = None
         self._is_closed = False
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is under way."""
+        """Whether a request is being carried out."""
         return self._task is not None
 
     def refresh(self) -> None:
-        """List the library, where that is not about to happen anyway."""
+        """List the library, unless a queued request will do so anyway."""
         if not self._jobs:
             self._add(_Job(None, None, None))
 
@@ -72,19 +70,34 @@ class LibraryWorker(QObject):
         on_done: Callable[[Any], object] | None = None,
         on_failed: Callable[[Exception], object] | None = None,
     ) -> None:
-        """Change the library; ``on_done`` gets the result once the list is fresh, ``on_failed`` the error."""
+        """Change the library; ``on_done`` gets the result after the new list, ``on_failed`` the error."""
         self._add(_Job(change, on_done, on_failed))
 
     def close(self) -> None:
-        """Wait for what is under way, and do what was asked and has not begun: nothing that was typed is lost."""
+        """Carry out all requests and end.  Never raises: a change that fails is logged."""
         self._is_closed = True
-        end_tasks(self)  # asks Qt which there are: one that the window has cancelled before may be gone already
+        end_tasks(self)  # finds tasks by Qt: one that the window has cancelled before may be deleted already
         self._task = None
-        for job in self._jobs:
-            if job.change is not None:
-                with suppress(Exception):
-                    job.change(self.library)
-        self._jobs.clear()
+        while self._jobs:
+            change = self._jobs.popleft().change
+            try:
+                if change is not None:
+                    change(self.library)
+            except Exception:  # border: the other changes are still carried out
+                log.exception("The library was not changed while closing")
+
+    def finish_requests(self) -> None:
+        """Wait until all requests have been carried out and their results delivered."""
+        while self._task is not None:
+            self._task.wait()
+            QCoreApplication.sendPostedEvents(self._task)
+
+    def report(self, error: Exception) -> None:
+        """Emit `failed` for an error of the user; report a bug."""
+        if is_user_error(error):
+            self.failed.emit(error)
+        else:
+            diagnostics.report(error, "model library")
 
     def _add(self, job: _Job) -> None:
         self._jobs.append(job)
@@ -100,7 +113,7 @@ class LibraryWorker(QObject):
             if job.change is not None:
                 try:
                     value = job.change(self.library)
-                except Exception as exc:  # border: told to the user; the list is of use all the same
+                except Exception as exc:  # border: reported by `on_failed`; the list is useful all the same
                     log.info("The library was not changed", exc_info=True)
                     error = exc
             return _Outcome(value, error, self.library.list(lambda done, total: notify((done, total)), cancel))
@@ -108,40 +121,21 @@ class LibraryWorker(QObject):
         self._task = BackgroundTask(work, self)
         self._task.progressed.connect(lambda counts: self.reading.emit(*counts))
         self._task.succeeded.connect(lambda outcome: self._on_done(job, outcome))
-        self._task.failed.connect(self._on_list_failed)
+        self._task.failed.connect(self.failed)
+        self._task.ended.connect(self._on_ended)
         self._task.start()
 
     def _on_done(self, job: _Job, outcome: _Outcome) -> None:
-        self._task = None
         self.listed.emit(outcome.entries)
         if outcome.error is not None:
-            (job.on_failed or self.failed.emit)(outcome.error)
+            (job.on_failed or self.report)(outcome.error)
         elif job.on_done is not None:
             job.on_done(outcome.value)
-        self._go_on()
 
-    def _on_list_failed(self, error: Exception) -> None:
+    def _on_ended(self) -> None:
         self._task = None
-        self.failed.emit(error)
         self._go_on()
 
 
-def to_trash(path: Path) -> Path | None:
-    """Move a file to the system's trash, or to the library's own where there is none; return where it is then.
-
-    Raises
-    ------
-    OSError
-        It cannot be moved; it is where it was.
-    """
-    file = QFile(str(path))
-    if file.moveToTrash():
-        there = Path(file.fileName())
-        return there if there != path and there.exists() else None
-    try:
-        return move_to_trash(path)
-    except OSError as exc:
-        log.info("There is no trash for %s: %s", path, exc)
-    target = free_path(path.parent / TRASH_NAME / path.name)
-    target.parent.mkdir(exist_ok=True)
-    return path.rename(target)
+def _to_trash(path: Path) -> Path | None:
+    return move_to_trash(path, path.parent / TRASH_NAME)

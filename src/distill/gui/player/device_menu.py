@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
-from distill.playback.devices import OutputDevice
+from distill.playback.output import OutputDevice
 
 
 class DeviceMenu(QMenu):

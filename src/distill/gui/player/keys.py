@@ -1,33 +1,54 @@
-"""Keys that work in the whole window, wherever the focus is, unless what has the focus uses them itself.
+"""Keys that work in the whole window, wherever the focus is, except in text fields.
 
-A shortcut would take Space from buttons, lists and text fields.  A key that they do not use, however, is handed up
-from parent to parent until it reaches the window, and that is where it is caught.
+Shortcuts would take the keys from text fields and lists.  A key that the focused widget does not use is passed up from
+parent to parent to the window, where it is caught.  Buttons, check boxes, menus of choices and sliders do use Space;
+there it is caught at the focused widget, and Return presses a button instead.
 """
 
 from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QApplication, QComboBox, QTabBar, QWidget
+
+#: Widgets that would use Space themselves.  Lists are not among them: they play the sound under their cursor.
+_USE_SPACE = (QAbstractButton, QAbstractSlider, QComboBox, QTabBar)
 
 
 class PlayerKeys(QObject):
-    """Does something for keys that nobody in the window has taken."""
+    """Calls a function for each of some keys."""
 
     def __init__(self, window: QWidget, actions: Mapping[Qt.Key, Callable[[], object]]) -> None:
         super().__init__(window)
-        self._actions = dict(actions)
+        self._window, self._actions = window, dict(actions)
         window.installEventFilter(self)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.focusChanged.connect(self._on_focus_changed)
 
-    def eventFilter(self, _window: QObject, event: QEvent) -> bool:
-        """Take the keys; a key that is held counts once."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the keys; a key that is held down counts once."""
         if event.type() is not QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
             return False
-        if event.modifiers() != Qt.KeyboardModifier.NoModifier:
+        if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             return False
-        action = self._actions.get(Qt.Key(event.key()))
-        if action is None:
+        key = Qt.Key(event.key())
+        if isinstance(watched, QAbstractButton) and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            watched.click()
+            return True
+        action = self._actions.get(key)
+        if action is None or (watched is not self._window and key != Qt.Key.Key_Space):
             return False
         if not event.isAutoRepeat():
             action()
         return True
+
+    def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
+        if isinstance(before, _USE_SPACE):
+            before.removeEventFilter(self)
+        if isinstance(now, _USE_SPACE) and now.window() is self._window and not _is_editable(now):
+            now.installEventFilter(self)
+
+
+def _is_editable(widget: QWidget) -> bool:
+    return isinstance(widget, QComboBox) and widget.isEditable()

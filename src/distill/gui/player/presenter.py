@@ -1,28 +1,132 @@
-"""Between the player, the transport, and the lists that sounds are chosen from."""
+"""Connects the player with its toolbar and with the lists that sounds are chosen from."""
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
-from distill.gui.player.controller import PlayerController
 from distill.gui.player.keys import PlayerKeys
 from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.playback.devices import OutputDevice
+from distill.playback.output import OutputDevice
 from distill.playback.player import Player, PlayerState, PlayerStatus
 from distill.runs.preview_sound import PreviewSound
 from distill.settings import WindowSettings
 
-#: Topics of the notices about the player, and about the device that it plays through.
+#: Topics of the notices about the player, and about the output device.
 TOPIC, DEVICE_TOPIC = "playback", "output device"
+
+#: Milliseconds between two updates of the position while a sound plays.
+POSITION_MILLISECONDS = 33
+
+
+class PlayerController(QObject):
+    """The player as a `QObject`: turns its listeners, which other threads call, into queued signals."""
+
+    status_changed = Signal(object)  # PlayerStatus
+    position_changed = Signal(float)  # seconds
+    devices_found = Signal(object)  # tuple[OutputDevice, ...]
+
+    #: Emitted on the player's thread and received on this object's thread, through Qt's event queue.
+    _status_received = Signal(object)
+    _devices_received = Signal(object)
+
+    def __init__(self, player: Player | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._status_received.connect(self._on_status_received)
+        self._devices_received.connect(self.devices_found)
+        self.player = player or Player()
+        self.player.listener = self._status_received.emit
+        self.player.devices_listener = self._devices_received.emit
+        self.status = PlayerStatus()
+        self._chosen: Path | None = None
+        self._timer = QTimer(self, interval=POSITION_MILLISECONDS)
+        self._timer.timeout.connect(self._on_tick)
+
+    @property
+    def chosen(self) -> Path | None:
+        """The sound that `play_again` plays."""
+        return self._chosen
+
+    def play(self, path: Path, start_seconds: float = 0.0) -> None:
+        """Play a file."""
+        self._chosen = path
+        self.player.play(path, start_seconds)
+
+    def compare(self, path: Path, other: Path) -> None:
+        """Play a file, or keep playing it, so that `toggle_compare` can switch to another one and back.
+
+        Both are played at the same loudness.  By convention ``path`` is the model's copy of ``other``.
+        """
+        self._chosen = path
+        self.player.compare(path, other)
+
+    def toggle_compare(self) -> None:
+        """Switch to the other one of two compared sounds, at the same position; does nothing if none are compared."""
+        self.player.toggle()
+
+    def play_again(self, start_seconds: float = 0.0) -> None:
+        """Play the last sound again; of two compared sounds the one heard last."""
+        if self.status.pair is not None and self.status.path in self.status.pair:
+            path, other = self.status.pair
+            self.player.compare(path, other, start_seconds, hears_other=self.status.path == other)
+        elif self._chosen is not None:
+            self.play(self._chosen, start_seconds)
+
+    def stop(self) -> None:
+        """Stop the sound."""
+        self.player.stop()
+
+    def seek(self, seconds: float) -> None:
+        """Move to another position; a stopped sound starts from there."""
+        if self.status.state is PlayerState.PLAYING:
+            self.player.seek(seconds)
+        else:
+            self.play_again(seconds)
+
+    def scrub(self, seconds: float) -> None:
+        """Move to another position while the slider is dragged; a stopped sound stays stopped."""
+        self.player.seek(seconds)
+
+    def set_looping(self, is_looping: bool) -> None:
+        """Set whether sounds repeat."""
+        self.player.is_looping = is_looping
+
+    def choose_device(self, device: OutputDevice | None) -> None:
+        """Play through this device; None is the system's default."""
+        self.player.choose_device(device)
+
+    def look_for_devices(self, may_interrupt: bool = False) -> None:
+        """Request `devices_found`; see `Player.look_for_devices`."""
+        self.player.look_for_devices(may_interrupt)
+
+    def set_volume(self, volume: float) -> None:
+        """Set the linear gain, from 0 to 1."""
+        self.player.volume = volume
+
+    def close(self) -> None:
+        """Release the device."""
+        self._timer.stop()
+        self.player.close()
+
+    def _on_status_received(self, status: PlayerStatus) -> None:
+        self.status = status
+        self.status_changed.emit(status)
+        if status.state is PlayerState.PLAYING:
+            self._timer.start()
+        else:
+            self._timer.stop()
+            self.position_changed.emit(0.0)
+
+    def _on_tick(self) -> None:
+        self.position_changed.emit(self.player.position_seconds)
 
 
 class PlayerPresenter(QObject, WindowPart):
-    """Plays what is clicked, and shows what is heard."""
+    """Plays what is clicked, and shows what is playing."""
 
     def __init__(
         self,
@@ -40,8 +144,9 @@ class PlayerPresenter(QObject, WindowPart):
         browser.audition_requested.connect(self.play)
         browser.stop_requested.connect(self.playback.stop)
         browser.current_changed.connect(self._on_current_changed)
-        previews.playing_requested.connect(self._on_preview_requested)
-        previews.current_changed.connect(self._on_preview_chosen)
+        for cells in previews.table.cells:
+            cells.playing_requested.connect(self._on_preview_requested)
+        previews.table.chosen_changed.connect(self._on_preview_chosen)
         previews.comparing_requested.connect(self._on_comparing_requested)
         transport.play_requested.connect(self.play_current)
         transport.stop_requested.connect(self.playback.stop)
@@ -50,6 +155,7 @@ class PlayerPresenter(QObject, WindowPart):
         transport.loop_chosen.connect(self.playback.set_looping)
         transport.compare_requested.connect(self.playback.toggle_compare)
         transport.volume_chosen.connect(self.playback.set_volume)
+        self.playback.set_volume(transport.gain)  # the slider was set before there was a player
         transport.device_menu.device_chosen.connect(self._on_device_chosen)
         transport.device_menu.look_requested.connect(self.playback.look_for_devices)
         self.playback.devices_found.connect(transport.device_menu.show_devices)
@@ -66,7 +172,7 @@ class PlayerPresenter(QObject, WindowPart):
         self.playback.play(path)
 
     def play_current(self) -> None:
-        """Play the sound that was chosen last, in whichever list."""
+        """Play the sound that was chosen last, in any list."""
         if self._current is None:
             return
         if self._current in (self.playback.status.pair or ()):
@@ -75,7 +181,7 @@ class PlayerPresenter(QObject, WindowPart):
             self.playback.play(self._current)
 
     def play_or_stop(self) -> None:
-        """Play the sound that was chosen last, or be silent when one is heard."""
+        """Stop the playing sound, or play the one that was chosen last."""
         if self.playback.status.state is PlayerState.PLAYING:
             self.playback.stop()
         else:
@@ -92,7 +198,7 @@ class PlayerPresenter(QObject, WindowPart):
     def save(self, settings: WindowSettings) -> None:
         """Keep volume and output device."""
         device = self._transport.device_menu.chosen
-        settings.volume = self.playback.player.volume
+        settings.volume = self._transport.gain
         settings.output_device = device.name if device is not None else ""
         settings.output_host_api = device.host_api if device is not None else ""
 
@@ -109,7 +215,7 @@ class PlayerPresenter(QObject, WindowPart):
         self.play(sound.path)
 
     def _on_comparing_requested(self, sound: PreviewSound, original: PreviewSound) -> None:
-        """Let the other one of the two be heard, where the first one is; in silence, begin with the model's."""
+        """Switch between the two at the same position; if none is playing, begin with the model's copy."""
         status, pair = self.playback.status, (sound.path, original.path)
         if status.pair == pair:
             self.playback.toggle_compare()

@@ -1,4 +1,4 @@
-"""The transport: play or stop, loop, where in the sound, which of two sounds, through which device, how loud."""
+"""The toolbar of the player: play and stop, loop, position, comparison, output device, volume."""
 
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from PySide6.QtWidgets import (
 from distill.gui.player.compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.position_slider import PositionSlider
+from distill.gui.previews.model import epoch_text
 from distill.gui.previews.sources import PreviewSources
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon, pixmap
 from distill.gui.widgets.layout import ElidedLabel
-from distill.gui.widgets.text import format_seconds
+from distill.gui.widgets.text import format_seconds, plain_tip
 from distill.playback.status import PlayerState, PlayerStatus
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 
@@ -35,10 +36,10 @@ STEP_SHARE, PAGE_SHARE = 1 / 50, 1 / 10
 
 
 class ClickSlider(QSlider):
-    """A slider that goes to where it is clicked."""
+    """A slider that jumps to the clicked position."""
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Jump to the mouse, then let it drag on from there."""
+        """Jump to the mouse, from where it can be dragged on."""
         if event.button() is Qt.MouseButton.LeftButton and self.width() > 1:
             value = QStyle.sliderValueFromPosition(
                 self.minimum(), self.maximum(), round(event.position().x()), self.width() - 1
@@ -48,9 +49,9 @@ class ClickSlider(QSlider):
 
 
 class PlayerToolbar(QFrame):
-    """Shows what the player does and says what the user wants of it.
+    """Shows the state of the player and emits the user's requests.
 
-    Play and stop share a place: only the one that would do something is there.
+    Play and stop share one position: only the one that has an effect is shown.
     """
 
     play_requested = Signal()
@@ -94,21 +95,25 @@ class PlayerToolbar(QFrame):
         self._draw_icons()
 
     def show_can_play(self, has_sound: bool) -> None:
-        """Say whether there is something that Play would play."""
+        """Enable Play if there is a sound to play."""
         self.play.setEnabled(has_sound)
 
     def name_previews(self, sources: PreviewSources) -> None:
-        """Say with a preview which of the user's sounds it was made from."""
+        """Show with a preview which of the user's sounds it is a copy of."""
         self._sources = sources
         sources.changed.connect(self._show_title)
 
+    @property
+    def gain(self) -> float:
+        """The linear gain that the volume slider shows.  The ear hears ratios; a square is close to a fader's law."""
+        return float((self.volume.value() / 100) ** 2)
+
     def show_volume(self, gain: float) -> None:
-        """Show a linear gain, and take it as chosen."""
+        """Set the volume slider to a linear gain."""
         self.volume.setValue(round(100 * gain**0.5))
-        self.volume_chosen.emit(gain)
 
     def show_device(self, name: str | None) -> None:
-        """Say through which device sounds are played; None is the system's default."""
+        """Show the output device; None is the system's default."""
         self.device.setToolTip(
             self.tr("You hear sounds through: {0}. Click to choose another output device.").format(
                 name or self.tr("the system's default")
@@ -116,7 +121,7 @@ class PlayerToolbar(QFrame):
         )
 
     def show_status(self, status: PlayerStatus) -> None:
-        """Show what the player does."""
+        """Show the state of the player."""
         is_playing = status.state is PlayerState.PLAYING
         self._show_play_or_stop(is_playing)
         self._seconds = status.seconds
@@ -124,7 +129,7 @@ class PlayerToolbar(QFrame):
         self.compare.setVisible(status.pair is not None)
         if status.path is not None:
             self._path = status.path
-            self._name.setToolTip(str(status.path))
+            self._name.setToolTip(plain_tip(str(status.path)))
             self._show_title()
         elif not self._name.text():
             self._name.setText(self.tr("Click a sound to hear it"))
@@ -132,7 +137,7 @@ class PlayerToolbar(QFrame):
             self.show_position(0.0)
 
     def show_position(self, seconds: float) -> None:
-        """Show where the player is, unless the user holds the slider."""
+        """Show the position, unless the user holds the slider."""
         if not self.position.isSliderDown():
             self.position.setValue(round(seconds * STEPS_PER_SECOND))
             self._show_time(seconds)
@@ -146,7 +151,7 @@ class PlayerToolbar(QFrame):
     def _make_loop_action(self) -> QAction:
         action = QAction(self.tr("Loop"), self, checkable=True)
         action.setShortcut("L")
-        action.setToolTip(self.tr("Begin again at the end of the sound, without a gap (L)."))
+        action.setToolTip(self.tr("Repeat the sound without a gap (L)."))
         action.toggled.connect(self.loop_chosen)
         return action
 
@@ -154,7 +159,7 @@ class PlayerToolbar(QFrame):
         slider = PositionSlider()
         slider.setObjectName("positionSlider")
         slider.setAccessibleName(self.tr("Position in the sound"))
-        slider.setToolTip(self.tr("Where in the sound you are. Click to go elsewhere, drag to search."))
+        slider.setToolTip(self.tr("Position in the sound. Click to jump, drag to search."))
         slider.sliderMoved.connect(self._on_dragged)
         slider.sliderReleased.connect(self._on_released)
         slider.actionTriggered.connect(self._on_action)
@@ -164,7 +169,7 @@ class PlayerToolbar(QFrame):
         slider = ClickSlider(Qt.Orientation.Horizontal)
         slider.setObjectName("volumeSlider")
         slider.setAccessibleName(self.tr("Volume"))
-        slider.setToolTip(self.tr("How loud sounds are played here."))
+        slider.setToolTip(self.tr("Volume of the player."))
         slider.setRange(0, 100)
         slider.setValue(100)
         slider.setFixedWidth(90)
@@ -172,12 +177,12 @@ class PlayerToolbar(QFrame):
         return slider
 
     def _lay_out(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addStretch(1)
-        words.addWidget(self._name)
-        words.addWidget(self._time)
-        words.addStretch(1)
+        texts = QVBoxLayout()
+        texts.setSpacing(0)
+        texts.addStretch(1)
+        texts.addWidget(self._name)
+        texts.addWidget(self._time)
+        texts.addStretch(1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.GAP, theme.HALF, theme.MARGIN, theme.HALF)
         layout.setSpacing(theme.GAP)
@@ -189,7 +194,7 @@ class PlayerToolbar(QFrame):
         buttons.addLayout(self._play_or_stop)
         buttons.addWidget(self.loop)
         layout.addLayout(buttons)
-        layout.addLayout(words, 2)
+        layout.addLayout(texts, 2)
         layout.addWidget(self.position, 6)
         layout.addWidget(self.compare)
         layout.addWidget(self.device)
@@ -206,7 +211,7 @@ class PlayerToolbar(QFrame):
         return button
 
     def _show_play_or_stop(self, is_playing: bool) -> None:
-        """Put one of the two in the other one's place, with the focus: a button that cannot be pressed loses it."""
+        """Swap the two buttons and move the focus with them: a disabled button would lose it."""
         if is_playing:
             self.stop.setEnabled(True)
         self._play_or_stop.setCurrentWidget(self.stop if is_playing else self.play)
@@ -217,7 +222,7 @@ class PlayerToolbar(QFrame):
             self._name.setText(self._title(self._path))
 
     def _title(self, path: Path) -> str:
-        """Return what a sound is called: its file, or for a preview what it was made from or its column is called."""
+        """Return the title of a sound: its file name, or for a preview its source or column, and its epoch."""
         sound = PreviewSound.from_path(path)
         if sound is None:
             return path.name
@@ -225,7 +230,7 @@ class PlayerToolbar(QFrame):
         name = source or (self.tr("Sound {0}") if sound.slot.is_pair else self.tr("New {0}")).format(sound.number + 1)
         if sound.kind is PreviewKind.ORIGINAL:
             return self.tr("{0}, original").format(name)
-        return self.tr("{0}, epoch {1}").format(name, sound.epoch + 1)
+        return f"{name}, {epoch_text(sound.epoch)}"
 
     def _show_range(self, status: PlayerStatus) -> None:
         steps = max(1, round(status.seconds * STEPS_PER_SECOND))
@@ -237,7 +242,7 @@ class PlayerToolbar(QFrame):
 
     def _show_time(self, seconds: float) -> None:
         self._time.setText(f"{format_seconds(seconds)} / {format_seconds(self._seconds)}" if self._seconds else "")
-        self._time.setVisible(bool(self._seconds))  # the words beside it stand in the middle while they are alone
+        self._time.setVisible(bool(self._seconds))  # the title is centred vertically while it is alone
 
     def _on_dragged(self, step: int) -> None:
         self._show_time(step / STEPS_PER_SECOND)
@@ -250,8 +255,8 @@ class PlayerToolbar(QFrame):
         if not self.position.isSliderDown():  # keys and wheel; a drag ends in sliderReleased
             self.seek_requested.emit(self.position.sliderPosition() / STEPS_PER_SECOND)
 
-    def _on_volume(self, value: int) -> None:
-        self.volume_chosen.emit((value / 100) ** 2)  # the ear hears ratios: a square is near enough to a fader's law
+    def _on_volume(self) -> None:
+        self.volume_chosen.emit(self.gain)
 
     def _on_device_clicked(self) -> None:
         self.device_menu.popup(self._menu_position())
@@ -262,7 +267,7 @@ class PlayerToolbar(QFrame):
             self.device_menu.move(self._menu_position())
 
     def _menu_position(self) -> QPoint:
-        """Return where the menu opens: upwards, because the transport is at the window's foot."""
+        """Return where the menu opens: upwards, because the toolbar is at the bottom of the window."""
         height = self.device_menu.sizeHint().height()
         return self.device.mapToGlobal(QPoint(0, 0)) - QPoint(0, height)
 

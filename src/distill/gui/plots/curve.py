@@ -1,4 +1,4 @@
-"""A curve of a plot: all its points, what is drawn of them, and its moving average."""
+"""Draws one curve of a plot, and its moving average."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
-from distill.gui.plots.curve_data import Average, nearest, pick, thin
+from distill.gui.plots.curve_data import Average, nearest, pick, robust_range, thin
 from distill.gui.plots.legend import CurveStyle
 from distill.gui.widgets import theme
 
 Floats = NDArray[np.float64]
 
-#: Curves of up to this many points are drawn with a sign at each.
+#: Curves of up to this many points get a symbol at each point.
 MOST_DOTS = 60
 
 #: Thick lines of up to this many points have smooth edges, which cost time with every point; smooth curves are drawn
@@ -45,12 +45,13 @@ class Curve:
         self._scale = 1.0
         self._is_log = False
         self.is_shown = True
+        self._drawn: Floats = np.empty(0)  # the values of the last drawing, thinned out
         self._item = self._make_item()
         self._smooth: Any = None  # exists only while something is averaged: few items are quick to draw
 
     @property
     def x(self) -> Floats:
-        """Places of all points."""
+        """Positions of all points."""
         return self._x
 
     @property
@@ -59,11 +60,11 @@ class Curve:
         return self._average is not None
 
     def set_data(self, x: Floats, y: Floats) -> None:
-        """Take all points; they begin with those of the last call, unless `clear` was called."""
+        """Set all points; they begin with those of the last call, unless `clear` was called."""
         self._x, self._y = x, y
 
     def clear(self) -> None:
-        """Forget all points."""
+        """Remove all points."""
         self.set_data(np.empty(0), np.empty(0))
         self.set_smoothing(self._level)
         self.draw(0, 1, 1)
@@ -93,26 +94,32 @@ class Curve:
             item.setLogMode(False, is_log)
 
     def draw(self, low: float, high: float, most: int) -> None:
-        """Draw what lies between two places, in at most about so many points."""
+        """Draw what lies between two positions, with at most about ``most`` points."""
         self._draw_into(self._item, self._y, low, high, most)
         if self._average is not None:
             self._draw_into(self._smooth, self._average.of(self._y), low, high, most)
 
+    def range(self) -> tuple[float, float] | None:
+        """Return the range of drawn values that should be visible, in the coordinates of the axis; None if empty."""
+        if not self._is_log:
+            return robust_range(self._drawn)
+        return robust_range(np.log10(self._drawn[self._drawn > 0]))
+
     def newest(self) -> float | None:
-        """Return the newest value, of the moving average where there is one; None without any of late."""
+        """Return the newest value, of the moving average if there is one; None without a recent one."""
         y = self._read_from()[-50:]
         finite = np.isfinite(y)
         return float(y[finite][-1]) if finite.any() else None
 
     def value_at(self, position: float) -> float | None:
-        """Return the value at the point that is nearest to a place; None where there is none."""
+        """Return the value at the point nearest to a position; None without one."""
         if not len(self._x):
             return None
         value = float(self._read_from()[nearest(self._x, position)])
         return value if np.isfinite(value) else None
 
     def last_position(self) -> float:
-        """Return where the curve ends; 0 while it is empty."""
+        """Return the position of the last point; 0 if empty."""
         return float(self._x[-1]) if len(self._x) else 0.0
 
     def highest(self) -> float:
@@ -121,7 +128,7 @@ class Curve:
         return float(finite.max()) if len(finite) else 0.0
 
     def paint(self) -> None:
-        """Take on the colours that are current."""
+        """Apply the current colours."""
         style, colors = self.style, theme.colors()
         is_behind = self._average is not None
         opacity = style.opacity * (BEHIND if is_behind and not style.strong else 1)
@@ -131,7 +138,7 @@ class Curve:
             self._paint_item(self._smooth, strong, style.opacity, max(1.6, style.width))
 
     def set_line_scale(self, scale: float, is_picture: bool = False) -> None:
-        """Draw lines ``scale`` times as wide: pens count in dots, of a fine screen or of a picture."""
+        """Scale the line width, which counts in pixels of the screen or the picture."""
         self._scale = scale
         for item in self._items():
             item.curve.setSegmentedLineMode("off" if is_picture else "auto")  # in one piece, which a drawing needs
@@ -157,12 +164,14 @@ class Curve:
         else:
             x, y = thin(self._x, values, low, high, most)
         if self._is_log:
-            y = np.where(y > 0, y, np.nan)  # these have no place on an axis of logarithms
-        if not np.isfinite(y).any():  # pyqtgraph looks for the bounds of what is drawn, and there are none
+            y = np.where(y > 0, y, np.nan)  # not drawable on a logarithmic axis
+        if not np.isfinite(y).any():  # pyqtgraph fails on bounds of nothing
             x, y = x[:0], y[:0]
         has_dots = self.style.width > 1 and item is self._item and len(x) <= MOST_DOTS
         edges = item.opts["pen"].widthF() <= 1 or len(x) <= MOST_SMOOTH_EDGES
-        # A line through one point is no line: short curves get signs.
+        if item is self._item:
+            self._drawn = y
+        # A line through a single point is invisible: short curves get symbols.
         item.setData(x, y, connect="finite", symbol=(self.style.dot or None) if has_dots else None, antialias=edges)
 
     def _paint_item(self, item: Any, color: str, opacity: float, width: float) -> None:

@@ -1,7 +1,7 @@
-"""Curves as data: tables that grow with a history, thinned out for the screen, and smoothed.  No Qt here.
+"""The data of curves: growing tables, thinning, moving averages and value ranges.  No Qt.
 
-A plot of 100 000 steps must be drawn within a frame.  So no figure is read twice (a table takes on what is new), and
-what is drawn is what the screen can show: of each fraction of a pixel the lowest and the highest point.
+A plot of 100 000 steps must be drawn within a frame.  No figure is therefore read twice, and of each fraction of a
+pixel only the lowest and the highest point are drawn.
 """
 
 import math
@@ -15,8 +15,11 @@ from distill.history import AnyHistory
 
 Floats = NDArray[np.float64]
 
-#: Rows that a table has room for at first; its room doubles when it is full.
+#: Initial capacity of a table in rows; it doubles when full.
 FIRST_ROWS = 1024
+
+#: Number of values from which some can be outliers.
+LEAST_FOR_OUTLIERS = 8
 
 
 class Table:
@@ -41,15 +44,15 @@ class Table:
 
 
 class Average:
-    """The exponential moving average of a growing column, which is read once.
+    """The exponential moving average of a growing column; each value is read once.
 
-    It is corrected for its start (Kingma and Ba 2015, "Adam", section 3): the first value is the first point, not a
-    share of it.  Values that are not finite are passed over and leave a gap.
+    The start is bias-corrected (Kingma and Ba 2015, "Adam", section 3).  Values that are not finite are skipped and
+    leave a gap.
 
     Parameters
     ----------
     span
-        How many points back the average looks: each new one counts for ``2 / (span + 1)``.
+        Number of points that it averages over: each new one has the weight ``2 / (span + 1)``.
     """
 
     def __init__(self, span: float) -> None:
@@ -74,14 +77,14 @@ class Average:
 
 
 def thin(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
-    """Return the part of a curve that lies in ``low <= x <= high``, as few points as draw the same picture.
+    """Return the part of a curve in ``low <= x <= high``, reduced to as few points as draw the same picture.
 
     Parameters
     ----------
     x, y
         The curve; ``x`` rises.
     low, high
-        What can be seen; one point more on each side leads the line out of the picture.
+        Visible range; one more point on each side continues the line out of the picture.
     most
         Number of points above which each bucket of neighbours is replaced by its lowest and its highest.  Buckets
         begin at multiples of their size, a power of two, so that the drawn curve does not flicker as it grows.
@@ -101,7 +104,7 @@ def thin(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floa
 
 
 def pick(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floats, Floats]:
-    """Return every so many points of what lies in ``low <= x <= high``: for a curve that is smooth between them."""
+    """Return evenly spaced points in ``low <= x <= high``, for a curve that is smooth between them."""
     first = max(0, int(np.searchsorted(x, low)) - 1)
     last = min(len(x), int(np.searchsorted(x, high, "right")) + 1)
     size = 1 << max(0, math.ceil(math.log2(max(1, last - first) / max(1, most))))
@@ -112,7 +115,7 @@ def pick(x: Floats, y: Floats, low: float, high: float, most: int) -> tuple[Floa
 
 
 def nearest(x: Floats, position: float) -> int:
-    """Return the number of the point nearest to ``place``; ``x`` rises and has at least one."""
+    """Return the index of the point nearest to ``position``; ``x`` rises and is not empty."""
     after = int(np.searchsorted(x, position))
     if after == 0:
         return 0
@@ -121,18 +124,42 @@ def nearest(x: Floats, position: float) -> int:
     return after if x[after] - position < position - x[after - 1] else after - 1
 
 
+def robust_range(values: Floats) -> tuple[float, float] | None:
+    """Return the range of values that a plot should show: all of them, but for outliers at the top.
+
+    The first epochs and single steps can be many times higher than the rest, which would then be a flat line.  The top
+    5 % are cut off where they would take more than half of the range.
+
+    Parameters
+    ----------
+    values
+        Figures in any order; those that are not finite are ignored.
+
+    Returns
+    -------
+    tuple or None
+        Lowest and highest value to show; None without finite values.
+    """
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    usual = float(np.quantile(finite, 0.95)) if len(finite) >= LEAST_FOR_OUTLIERS else high
+    return (low, usual + 0.2 * (usual - low)) if high - usual > usual - low > 0 else (low, high)
+
+
 class HistoryTables:
-    """The figures of a history as tables, over an axis on which epoch 1 ends at 1; each is read once.
+    """The figures of a history as tables, over an axis on which epoch 1 ends at 1; each figure is read once.
 
     Attributes
     ----------
     steps, epochs
-        Under ``"x"`` the place, and under each field's name its figures; None counts as not a number.
+        ``"x"`` holds the position, each field its figures; None becomes NaN.
     """
 
     STEP_FIELDS = ("train_loss", "learning_rate")
     EPOCH_FIELDS = ("train_loss", "val_loss", "val_recon_loss", "overfitting_gap")
-    #: Fields that one kind of history has and another has not.
+    #: Fields of only one kind of history.
     SOME_STEPS, SOME_EPOCHS = ("kl_weight",), ("kl_divergence", "active_latents")
 
     def __init__(self, history: AnyHistory) -> None:
@@ -143,7 +170,7 @@ class HistoryTables:
         self.steps, self.epochs = Table(("x", *self._step_names)), Table(("x", *self._epoch_names))
 
     def read(self) -> None:
-        """Take on what has come since the last time."""
+        """Read what was added since the last call."""
         first, last = self.steps.count, self._history.step_count
         if last > first:
             part = {
@@ -158,7 +185,7 @@ class HistoryTables:
             self.epochs.extend({"x": np.array([e.epoch + 1 for e in new], dtype=np.float64), **rows})
 
     def best(self) -> tuple[float, float] | None:
-        """Return place and loss of the epoch that is best on held-out sounds, or None."""
+        """Return position and loss of the epoch with the lowest held-out loss, or None."""
         losses = self.epochs["val_loss"]
         if not np.isfinite(losses).any():
             return None

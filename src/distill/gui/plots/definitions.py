@@ -1,4 +1,4 @@
-"""The plots that there are: their curves, and what each figure means and what to do about it."""
+"""Defines the plots: their curves, what each figure means, and what to do about it."""
 
 from PySide6.QtCore import QCoreApplication
 
@@ -6,10 +6,10 @@ from distill.events import ACTIVE_LATENT_KL, COLLAPSE_KL, OVERFITTING_GAP
 from distill.gui.plots.legend import CurveStyle
 from distill.gui.plots.plot import Plot
 
-#: How many points back the moving averages look, at light, medium and strong smoothing: steps are noisy and many.
+#: Spans of the moving averages in points, at light, medium and strong smoothing.
 STEP_SPANS, EPOCH_SPANS = (10.0, 50.0, 250.0), (3.0, 7.0, 15.0)
 
-#: By this name, and with a context beside each text, Qt's tools find what is to be translated.
+#: Qt's translation tools find texts by this name and the context beside each text.
 translate = QCoreApplication.translate
 
 
@@ -18,14 +18,14 @@ def make_loss_plot() -> Plot:
     curves = (
         CurveStyle(
             "steps", translate("Plot", "steps"), "faint", 1.0,
-            translate("Plot", "What each training step measured. It jumps; smoothing shows where it goes."),
+            translate("Plot", "Loss of each training step. It is noisy; smoothing shows the trend."),
             dot="", spans=STEP_SPANS, strong="steps",
         ),
         CurveStyle(
             "reconstruction", translate("Plot", "reconstruction"), "third", 1.5,
             translate(
                 "Plot",
-                "How far the copies of held-out sounds are from the originals: the part of the loss that one hears.",
+                "Difference between held-out sounds and their copies: the audible part of the loss.",
             ),
             dot="t1", spans=EPOCH_SPANS, is_dashed=True,
         ),
@@ -50,7 +50,7 @@ def make_loss_plot() -> Plot:
             translate("Plot", "best"),
             "good",
             0,
-            translate("Plot", "Lowest held-out loss: the model is taken from here."),
+            translate("Plot", "Lowest held-out loss: the model is saved from this epoch."),
             "o",
         ),
         CurveStyle(
@@ -58,7 +58,7 @@ def make_loss_plot() -> Plot:
             translate("Plot", "checkpoints"),
             "muted",
             0,
-            translate("Plot", "Saved states that a run can go on from."),
+            translate("Plot", "Saved states from which a run can be resumed."),
             "d",
             has_value=False,
         ),
@@ -72,45 +72,45 @@ def make_loss_plot() -> Plot:
             has_value=False,
         ),
     )
-    help = translate("Plot", "How wrong the model is; lower is better. Only falls within one run can be compared.")
+    help = translate("Plot", "How wrong the model is; lower is better. Compare values within one run only.")
     return Plot("lossPlot", translate("Plot", "Loss"), curves, help=help, marks=marks, can_be_log=True)
 
 
 def make_kl_plot() -> Plot:
-    """Return the plot of KL, with the weight that it has in the loss."""
+    """Return the plot of the KL divergence and its weight in the loss."""
     curves = (
         CurveStyle(
             "kl", translate("Plot", "held out"), "second", 2.0,
             translate(
                 "Plot",
-                "How much the latents say about a sound, on sounds that are never trained on (nat). Under {0:g} they "
-                "say nothing any more, the posterior has collapsed: lower the KL weight or raise the free bits."
+                "How much the model remembers of a held-out sound (KL divergence in nat). Below {0:g} it ignores the "
+                "sound (posterior collapse): lower the KL weight or raise the free bits."
             ).format(COLLAPSE_KL),
             dot="s", spans=EPOCH_SPANS,
         ),
         CurveStyle(
             "weight", translate("Plot", "weight"), "third", 1.5,
             translate(
-                "Plot", "How much the KL counts in the loss (axis on the right). It rises while the run warms up."
+                "Plot", "Weight of the KL term in the loss (right axis). It rises during warm-up."
             ),
             dot="", is_dashed=True, is_right=True, is_smooth=True,
         ),
     )  # fmt: skip
-    plot = Plot("klPlot", translate("Plot", "KL"), curves, help=curves[0].help, can_be_log=True)
+    plot = Plot("klPlot", translate("Plot", "Packing"), curves, help=curves[0].help, can_be_log=True)
     plot.set_limits(lowest=0)
-    plot.add_reference(COLLAPSE_KL, translate("Plot", "collapse under {0:g}").format(COLLAPSE_KL))
+    plot.add_reference(COLLAPSE_KL, translate("Plot", "ignores sounds below {0:g}").format(COLLAPSE_KL))
     return plot
 
 
 def make_active_plot() -> Plot:
-    """Return the plot of how many latents are in use."""
+    """Return the plot of the number of active latents."""
     help = translate(
         "Plot",
-        "Latents that say something about held-out sounds (KL over {0:g} nat). A few are enough for few sounds; "
-        "if they fall to none, the posterior has collapsed.",
+        "Dimensions that carry information about held-out sounds (latents with a KL above {0:g} nat). A few are enough "
+        "for few sounds; at zero the model ignores its sounds (posterior collapse).",
     ).format(ACTIVE_LATENT_KL)
     curves = (CurveStyle("active", translate("Plot", "held out"), "second", 2.0, help, dot="s"),)
-    plot = Plot("activeLatentsPlot", translate("Plot", "Active latents"), curves, help=help)
+    plot = Plot("activeLatentsPlot", translate("Plot", "Dimensions in use"), curves, help=help)
     plot.set_limits(lowest=0)
     plot.set_least_range(5)
     return plot
@@ -119,24 +119,25 @@ def make_active_plot() -> Plot:
 def make_rate_plot() -> Plot:
     """Return the plot of the learning rate."""
     help = translate(
-        "Plot", "How big the steps are. It rises shortly, then falls to nothing at the planned end of the run."
+        "Plot",
+        "Size of the training steps (learning rate). It rises, then falls to zero at the end of the run.",
     )
     curves = (CurveStyle("rate", translate("Plot", "each step"), "accent", 2.0, help, dot="", is_smooth=True),)
-    plot = Plot("learningRatePlot", translate("Plot", "Learning rate"), curves, help=help)
+    plot = Plot("learningRatePlot", translate("Plot", "Step size"), curves, help=help)
     plot.set_limits(lowest=0)
     return plot
 
 
 def make_gap_plot() -> Plot:
-    """Return the plot of how much worse the model is on sounds that it is not trained on."""
+    """Return the plot of the overfitting gap."""
     limit = 100 * OVERFITTING_GAP
     help = translate(
         "Plot",
-        "How much higher the held-out loss is than the training loss. Over {0:.0f} % the model learns its sounds by "
-        "heart: stop, add sounds, or choose a more conservative preset.",
+        "How much higher the held-out loss is than the training loss (overfitting gap). Above {0:.0f} % the model is "
+        "starting to memorise: stop, add sounds, or choose a more conservative preset.",
     ).format(limit)
     curves = (CurveStyle("gap", translate("Plot", "gap"), "second", 2.0, help, dot="s", spans=EPOCH_SPANS),)
-    plot = Plot("overfittingPlot", translate("Plot", "Overfitting gap, %"), curves, help=help)
+    plot = Plot("overfittingPlot", translate("Plot", "Memorising, %"), curves, help=help)
     plot.add_band(0, limit, "good")
-    plot.add_reference(limit, translate("Plot", "overfitting over {0:.0f} %").format(limit))
+    plot.add_reference(limit, translate("Plot", "memorising above {0:.0f} %").format(limit))
     return plot

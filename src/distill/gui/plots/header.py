@@ -1,4 +1,4 @@
-"""What stands above a plot: title, legend, note, "show all", and a menu."""
+"""The header of a plot: title, legend, note, "Show all", and a menu."""
 
 from functools import partial
 
@@ -12,13 +12,16 @@ from distill.gui.widgets.layout import FlowBox
 
 
 class PlotHeader(QWidget):
-    """Shows the legend, which wraps in a narrow window, and says what the user wants of the plot."""
+    """Shows the legend, which wraps in a narrow window, and emits requests about the plot.
+
+    Every entry is shown from the beginning, so that nothing moves when its data arrive.
+    """
 
     #: A curve or a kind of mark was shown or hidden: its name, and whether it is shown.
     toggled = Signal(str, bool)
-    #: All data are to be seen.
+    #: All data should be visible.
     all_requested = Signal()
-    #: A picture of this plot is to be saved, or a table of the steps or epochs: "picture", "steps", "epochs".
+    #: Export this plot as a picture, or a table of the steps or epochs: "picture", "steps", "epochs".
     export_requested = Signal(str)
 
     def __init__(self, plot: str, title: str, help: str, styles: tuple[CurveStyle, ...]) -> None:
@@ -30,17 +33,17 @@ class PlotHeader(QWidget):
         self.note = QLabel()
         self.note.setObjectName("muted")
         self.note.hide()
-        self.all_button = QPushButton(self.tr("Show all"))
+        #: Lies over the plot, so that nothing moves when it appears; the plot places it.
+        self.all_button = QPushButton(self.tr("Show all"), self)
         self.all_button.setObjectName(f"{plot}AllButton")
         self.all_button.setProperty("small", True)
-        self.all_button.setToolTip(self.tr("The plot stands still where you put it. Show all, and follow new data."))
+        self.all_button.setToolTip(self.tr("You have moved or zoomed the plot. Show all again, and follow new data."))
         self.all_button.clicked.connect(self.all_requested)
         self.all_button.hide()
         self.menu_button = self._make_menu(plot, title)
         flow = FlowBox(theme.GAP, 0)
         flow.addWidget(heading)
         for name, entry in self.entries.items():
-            entry.hide()
             entry.toggled.connect(lambda on, name=name: self.toggled.emit(name, on))
             flow.addWidget(entry)
         flow.addWidget(self.note)
@@ -48,7 +51,6 @@ class PlotHeader(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.HALF)
         layout.addWidget(flow, 1)
-        layout.addWidget(self.all_button, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         self._paint()
 
@@ -57,12 +59,6 @@ class PlotHeader(QWidget):
         self.note.setText(text)
         self.note.setToolTip(explanation)
         self.note.setVisible(bool(text))
-
-    def show_entry(self, name: str, is_shown: bool) -> None:
-        """Show the entry of something that there is, or hide that of something that there is not."""
-        entry = self.entries.get(name)
-        if entry is not None and entry.isHidden() == is_shown:
-            entry.setVisible(is_shown)
 
     def changeEvent(self, event: QEvent) -> None:
         """Take on the colours of the new theme."""
@@ -73,15 +69,15 @@ class PlotHeader(QWidget):
     def _make_menu(self, plot: str, title: str) -> QToolButton:
         button = QToolButton()
         button.setObjectName(f"{plot}MenuButton")
-        button.setAccessibleName(self.tr("{0}: save").format(title))
-        button.setToolTip(self.tr("Save this plot as a picture, or its figures as a table"))
+        button.setAccessibleName(self.tr("{0}: export").format(title))
+        button.setToolTip(self.tr("Export this plot as a picture, or its figures as a table"))
         button.setProperty("small", True)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
         for kind, text in (
-            ("picture", self.tr("Save picture…")),
-            ("steps", self.tr("Save figures of all steps…")),
-            ("epochs", self.tr("Save figures of all epochs…")),
+            ("picture", self.tr("Export picture…")),
+            ("steps", self.tr("Export steps as CSV…")),
+            ("epochs", self.tr("Export epochs as CSV…")),
         ):
             menu.addAction(text).triggered.connect(partial(self._on_chosen, kind))
         button.setMenu(menu)

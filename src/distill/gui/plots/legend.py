@@ -1,4 +1,4 @@
-"""The legend of a plot: a button for each curve that shows its line and its newest value, and shows or hides it."""
+"""The legend of a plot: a button for each curve, with its line and newest value, that hides or shows the curve."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from distill.gui.widgets import theme
 
-#: Width of the piece of line that an entry shows, and the sides of an entry's frame.
+#: Length of an entry's line sample, and its padding.
 LINE, PAD = 18, 4
 
-#: A value as long as most are: the room that an entry keeps for its own.
-USUAL_VALUE = "0.000"
+#: A value as long as values usually get: the space that each entry reserves.
+USUAL_VALUE = "0.00000"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class LegendEntry(QAbstractButton):
         self._style = style
         self._value: float | None = None
         self._is_averaged = self._is_hovered = False
-        self._value_width = 0.0
+        self._value_width = 0.0  # of the longest value so far
         self.setObjectName(f"legend-{plot}-{style.name}")
         self.setText(style.label)
         self.setCheckable(True)
@@ -103,7 +103,7 @@ class LegendEntry(QAbstractButton):
         if value != self._value:
             self._value = value
             self._describe()
-            needed = QFontMetricsF(self._bold()).horizontalAdvance(max(USUAL_VALUE, self._value_text(), key=len))
+            needed = QFontMetricsF(self._bold()).horizontalAdvance(self._value_text())
             if needed > self._value_width:
                 self._value_width = needed
                 self.updateGeometry()
@@ -118,7 +118,8 @@ class LegendEntry(QAbstractButton):
         metrics = QFontMetricsF(self.font())
         width = LINE + 2 * PAD + theme.HALF + metrics.horizontalAdvance(self._style.label)
         if self._style.has_value:
-            width += theme.HALF + self._value_width
+            usual = QFontMetricsF(self._bold()).horizontalAdvance(USUAL_VALUE)
+            width += theme.HALF + max(self._value_width, usual)
         return QSize(round(width) + 1, round(metrics.height()) + 2 * PAD)
 
     def enterEvent(self, event: QEnterEvent) -> None:

@@ -212,9 +212,10 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
 
 
 def preview_text(epoch: int, file_name: str) -> str:
-    """Return what the mark of a preview says; ``epoch`` counts from 1."""
-    text = QCoreApplication.translate("Plot", "Epoch {0}: click to hear it ({1})")
-    return text.format(epoch, file_name)
+    """Return what the mark of a preview says; ``epoch`` counts from 1, 0 is before training."""
+    if epoch == 0:
+        return QCoreApplication.translate("Plot", "Before training: click to hear it")
+    return QCoreApplication.translate("Plot", "Epoch {0}: click to hear it ({1})").format(epoch, file_name)
 
 
 def _triangle(x: float, y: float) -> QPolygonF:

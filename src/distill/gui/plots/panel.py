@@ -1,16 +1,17 @@
-"""The curves of the run that is shown: loss, and beside it what the user chooses of the rest.
+"""The curves of the shown run: one curve of the loss, and all others under *Details*.
 
-`show_history` and `mark_changed` say only that there is something new.  The plots pull from the history at most 30
-times a second, and only while they can be seen.
+`show_history` and `mark_changed` only note that there is something new.  The plots read the history at most 30 times a
+second, and only while they are visible.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSplitter, QWidget
 
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.gui.plots.codebook.panel import CodebookView
@@ -18,22 +19,29 @@ from distill.gui.plots.curve_data import HistoryTables
 from distill.gui.plots.definitions import make_active_plot, make_gap_plot, make_kl_plot, make_loss_plot, make_rate_plot
 from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
+from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
 
 #: Shortest time between two redraws.
 REDRAW_MILLISECONDS = 34
 
-#: What is shown beside the loss at first: what the family watches.
+#: What the loss plot shows without details.
+MAIN_CURVE = ("validation", "best", "previews")
+
+#: From so many epochs without improvement on, the summary says so.
+STALLED_EPOCHS = 3
+
+#: Plots beside the loss that are chosen at first.
 FIRST_CHOICE = ["monitor"]
 
 
 class PlotsPanel(Panel):
     """Draws a history."""
 
-    #: The first preview of this epoch, which counts from 0, is to be heard.
+    #: Play the first preview of this epoch, which counts from 0.
     preview_requested = Signal(int)
-    #: Something is to be saved: the plots to save a picture of, or "steps" or "epochs" for a table of all figures.
+    #: Export a picture of plots, or a table of all steps or epochs.
     export_requested = Signal(str, object)  # "picture", "steps" or "epochs", and a list of Plot
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -44,6 +52,12 @@ class PlotsPanel(Panel):
         self.loss, self.kl, self.codebook = make_loss_plot(), make_kl_plot(), CodebookView()
         self.active, self.rate, self.gap = make_active_plot(), make_rate_plot(), make_gap_plot()
         self.toolbar = PlotToolbar()
+        self.summary = QLabel()
+        self.summary.setObjectName("lossSummary")
+        self.summary.setTextFormat(Qt.TextFormat.PlainText)
+        self.summary.setWordWrap(True)
+        self.summary.setToolTip(self.tr("The loss is how wrong the model is on held-out sounds; lower is better."))
+        self.summary.setFixedHeight(3 * self.summary.fontMetrics().lineSpacing() + theme.HALF)  # nothing moves
         self._chosen: set[str] = set(FIRST_CHOICE)
         self._monitor = "kl"
         self._history: AnyHistory = MetricsHistory()
@@ -75,15 +89,14 @@ class PlotsPanel(Panel):
         return self._history
 
     def show_monitor(self, monitor: str) -> None:
-        """Offer the plots that fit what a family watches: ``"kl"`` or ``"codebook"``."""
+        """Offer the plots of a kind of family: ``"kl"`` or ``"codebook"``."""
         self._monitor = monitor
         button = self.toolbar.buttons["monitor"]
-        button.setText(self.tr("KL") if monitor == "kl" else self.tr("Codebooks"))
-        self.toolbar.buttons["active"].setVisible(monitor == "kl")
+        button.setText(self.tr("Packing") if monitor == "kl" else self.tr("Building blocks"))
         self._show_chosen()
 
     def show_history(self, history: AnyHistory, config: AnyConfig | None) -> None:
-        """Draw this history from now on, which is that of a run with these settings."""
+        """Draw this history, of a run with these settings, from now on."""
         self._history, self._tables = history, HistoryTables(history)
         for plot in self.plots.values():
             plot.clear()
@@ -107,12 +120,13 @@ class PlotsPanel(Panel):
         self._checkpoints = list(epochs)
         self.mark_changed()
 
-    # What the user has chosen, to come back at the next start.
+    # The user's choices, restored at the next start.
 
     def state(self) -> dict[str, Any]:
-        """Return what the user has chosen, as JSON has words for it."""
+        """Return the user's choices as JSON values."""
         hidden = {name: [k for k, e in p.header.entries.items() if not e.isChecked()] for name, p in self.plots.items()}
         return {
+            "details": self.toolbar.details.isChecked(),
             "shown": sorted(self._chosen),
             "log": self.toolbar.log.isChecked(),
             "smoothing": self.toolbar.smoothing.currentIndex(),
@@ -121,7 +135,7 @@ class PlotsPanel(Panel):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take on what `state` has returned; what is missing or of a wrong type stays as it is."""
+        """Restore what `state` returned; missing values and values of a wrong type are ignored."""
         shown, hidden = state.get("shown"), state.get("hidden")
         if isinstance(shown, list):
             for name, button in self.toolbar.buttons.items():
@@ -132,6 +146,7 @@ class PlotsPanel(Panel):
                 for key in plot.header.entries:
                     if isinstance(keys, list) and key in keys:
                         plot.show_curve(key, False)
+        self.toolbar.details.setChecked(state.get("details") is True)
         self.toolbar.log.setChecked(state.get("log") is True)
         level = state.get("smoothing")
         if isinstance(level, int) and 0 <= level < self.toolbar.smoothing.count():
@@ -140,7 +155,7 @@ class PlotsPanel(Panel):
             self.splitter.restoreState(QByteArray.fromBase64(state["heights"].encode()))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what came while nobody could see it."""
+        """Draw what arrived while the panel was hidden."""
         super().showEvent(event)
         if self._is_stale:
             self._timer.start()
@@ -148,11 +163,12 @@ class PlotsPanel(Panel):
     # Building.
 
     def _build(self) -> None:
-        self.toolbar.add_plot("monitor", self.tr("KL"), self.tr("Show what tells early that a run goes wrong"))
-        self.toolbar.add_plot("active", self.tr("Latents"), self.tr("Show how many latents are in use"))
-        self.toolbar.add_plot("rate", self.tr("Rate"), self.tr("Show how big the training steps are"))
-        self.toolbar.add_plot("gap", self.tr("Gap"), self.tr("Show whether the model learns its sounds by heart"))
+        self.toolbar.add_plot("monitor", self.tr("Packing"), self.tr("Early warning signs"))
+        self.toolbar.add_plot("active", self.tr("Dimensions"), self.tr("Dimensions in use (active latents)"))
+        self.toolbar.add_plot("rate", self.tr("Step size"), self.tr("Size of the training steps (learning rate)"))
+        self.toolbar.add_plot("gap", self.tr("Memorising"), self.tr("Signs of memorising (overfitting gap)"))
         self.toolbar.finish()
+        self.toolbar.details_toggled.connect(self._on_details_toggled)
         self.toolbar.plot_toggled.connect(self._on_plot_toggled)
         self.toolbar.log_toggled.connect(self._on_log_toggled)
         self.toolbar.smoothing_chosen.connect(self._on_smoothing_chosen)
@@ -172,6 +188,7 @@ class PlotsPanel(Panel):
             widget.setAutoFillBackground(False)
         self._area = area
         self.body.addWidget(self.toolbar)
+        self.body.addWidget(self.summary)
         self.body.addWidget(area, 1)
         for plot in self.plots.values():
             plot.pointed.connect(self._on_pointed)
@@ -181,12 +198,16 @@ class PlotsPanel(Panel):
     def _show_chosen(self) -> None:
         for name, button in self.toolbar.buttons.items():
             button.setChecked(name in self._chosen)
-        is_kl = self._monitor == "kl"
-        self.kl.setVisible(is_kl and "monitor" in self._chosen)
-        self.codebook.setVisible(not is_kl and "monitor" in self._chosen)
-        self.active.setVisible(is_kl and "active" in self._chosen)
-        self.rate.setVisible("rate" in self._chosen)
-        self.gap.setVisible("gap" in self._chosen)
+        is_kl, has_details = self._monitor == "kl", self.toolbar.details.isChecked()
+        chosen = self._chosen if has_details else set()
+        self.toolbar.show_choices(has_details)
+        self.toolbar.buttons["active"].setVisible(is_kl and has_details)
+        self.loss.show_only(None if has_details else MAIN_CURVE)
+        self.kl.setVisible(is_kl and "monitor" in chosen)
+        self.codebook.setVisible(not is_kl and "monitor" in chosen)
+        self.active.setVisible(is_kl and "active" in chosen)
+        self.rate.setVisible("rate" in chosen)
+        self.gap.setVisible("gap" in chosen)
 
     # Drawing.
 
@@ -211,6 +232,7 @@ class PlotsPanel(Panel):
         if not self.gap.isHidden():
             self.gap.set_curve("gap", epochs["x"], 100 * epochs["overfitting_gap"])
         self._redraw_monitor()
+        self._show_summary()
         self._show_hint()
 
     def _redraw_monitor(self) -> None:
@@ -230,7 +252,7 @@ class PlotsPanel(Panel):
         steps, epochs = self._tables.steps, self._tables.epochs
         finished = epochs["x"][-1] if epochs.count else 0.0
         newest = max(finished, steps["x"][-1] if steps.count else 0.0)
-        text = self.tr("Epoch {0}: a checkpoint, from which the run can go on (checkpoint_epoch{1:04d}.pt)")
+        text = self.tr("Epoch {0}: checkpoint, from which the run can be resumed (checkpoint_epoch{1:04d}.pt)")
         return {
             float(e + 1 if e + 1 <= finished else min(newest, e + 1)): text.format(e + 1, e) for e in self._checkpoints
         }
@@ -239,7 +261,34 @@ class PlotsPanel(Panel):
         is_empty = not self._tables.steps.count and not self._tables.epochs.count
         self.loss.overlay.set_hint(self.tr("Curves appear here while a model learns.") if is_empty else "")
 
+    def _show_summary(self) -> None:
+        """Say in words how good the loss is, and whether it still improves."""
+        losses = self._tables.epochs["val_loss"]
+        known = np.flatnonzero(np.isfinite(losses))
+        if not len(known):
+            self.summary.clear()
+            return
+        first, best = losses[known[0]], int(known[np.argmin(losses[known])])
+        since = int(known[-1]) - best
+        epoch, loss = self._tables.epochs["x"][best], losses[best]
+        text = self.tr("Best: epoch {0:.0f}, loss {1:.3g}").format(epoch, loss)
+        if best != known[0] and first > 0:
+            text = self.tr("{0}, {1:.0f} % lower than after epoch {2:.0f}.").format(
+                text, 100 * (1 - loss / first), self._tables.epochs["x"][known[0]]
+            )
+        else:
+            text += "."
+        if since >= STALLED_EPOCHS:
+            text = self.tr("{0} No improvement for {1} epochs.").format(text, since)
+        elif len(known) > 1 and not since:
+            text = self.tr("{0} Still improving.").format(text)
+        self.summary.setText(text)
+
     # What the user does.
+
+    def _on_details_toggled(self, _is_on: bool) -> None:
+        self._show_chosen()
+        self.mark_changed()
 
     def _on_plot_toggled(self, name: str, is_shown: bool) -> None:
         if is_shown == (name in self._chosen):
@@ -261,7 +310,7 @@ class PlotsPanel(Panel):
             plot.set_smoothing(level)
 
     def _on_pointed(self, position: float | None) -> None:
-        """Read out the same place in all plots."""
+        """Read out the same position in all plots."""
         for plot in self.shown_plots:
             if plot.position != position and (position is None or math.isfinite(position)):
                 plot.show_position(position)

@@ -1,6 +1,7 @@
-"""A plot that looks like the rest of the window: legend, read-out, marks, and a view that stays where it is put."""
+"""A plot over epochs with legend, read-out and marks, whose view stays where the user puts it."""
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,14 @@ class Plot(QWidget):
         self.title, self.can_be_log = title, can_be_log
         self._is_log = self._holds = False
         self._shows_figures = True
+        self._only: frozenset[str] | None = None
         self._line_scale = 1.0
         self._limits: tuple[float | None, float | None] = (None, None)
         self._best: tuple[float, float] | None = None
         self.widget = PlotView(object_name, title)
         self._set_texts(help)
         self._item, self._box = self.widget.getPlotItem(), self.widget.box
+        self._box.value_range = self._value_range
         self.references = References(self._item)
         self._right: Any = make_right_axis(self.widget) if any(style.is_right for style in curves) else None
         self.curves = {style.name: self._make_curve(style) for style in curves}
@@ -87,6 +90,8 @@ class Plot(QWidget):
         self._layout.setSpacing(theme.HALF)
         self._layout.addWidget(self.header)
         self._layout.addWidget(self.widget, 1)
+        self.header.all_button.setParent(self.widget)
+        self.header.all_button.hide()
         self._connect()
         self._paint()
         self._show_figures()
@@ -202,6 +207,17 @@ class Plot(QWidget):
         """Show or hide a curve, or a kind of mark."""
         self.header.entries[name].setChecked(is_shown)
 
+    def show_only(self, names: Collection[str] | None) -> None:
+        """Restrict the plot to some curves and marks; None allows all."""
+        self._only = None if names is None else frozenset(names)
+        for name, entry in self.header.entries.items():
+            entry.setVisible(self._is_allowed(name))
+            self._on_toggled(name, entry.isChecked())
+        self._box.queueUpdateAutoRange()
+
+    def _is_allowed(self, name: str) -> bool:
+        return self._only is None or name in self._only
+
     @property
     def follows(self) -> bool:
         """Whether all data are to be seen, also those that come."""
@@ -254,6 +270,14 @@ class Plot(QWidget):
         needed = self._layout.minimumHeightForWidth(self.width())
         if needed != self.minimumHeight():
             self.setMinimumHeight(needed)
+        self._place_button()
+
+    def _place_button(self) -> None:
+        """Keep "Show all" in the upper right corner of the curves."""
+        button, area = self.header.all_button, self._box.sceneBoundingRect()
+        button.resize(button.sizeHint())
+        corner = self.widget.mapFromScene(area.topRight())
+        button.move(corner.x() - button.width() - theme.HALF, corner.y() + theme.HALF)
 
     def _readable(self) -> list[Curve]:
         return [curve for curve in self.curves.values() if curve.style.in_legend and curve.is_shown]
@@ -269,13 +293,20 @@ class Plot(QWidget):
     def picture_entries(self) -> list[LegendEntry]:
         """Return what the legend of a picture lists: what is shown, also where the window says it in other ways."""
         if self.header.entries:
-            return [e for e in self.header.entries.values() if not e.isHidden() and e.isChecked()]
+            return [e for n, e in self.header.entries.items() if e.isChecked() and self._is_allowed(n) and self._has(n)]
         entries = []
         for curve in self._readable():
             if len(curve.x):
                 entries.append(LegendEntry(curve.style, self.widget.objectName()))
                 entries[-1].show_value(curve.newest())
         return entries
+
+    def _has(self, name: str) -> bool:
+        """Return whether there are data of a curve or marks of a kind."""
+        if name in self.curves:
+            return self.curves[name].newest() is not None
+        marks = {"best": self._best, "checkpoints": self.overlay.checkpoints, "previews": self.overlay.previews}
+        return bool(marks.get(name))
 
     def _reading(self, position: float, values: dict[str, float | None]) -> Cursor:
         """Return what is painted at the nearest point of the finest curve that is shown."""
@@ -293,11 +324,17 @@ class Plot(QWidget):
 
     def _read_out_newest(self) -> None:
         for name, curve in self.curves.items():
-            if name in self.header.entries:
-                newest = curve.newest()
-                self.header.show_entry(name, newest is not None)
-                if self.position is None:
-                    self.header.entries[name].show_value(newest)
+            if name in self.header.entries and self.position is None:
+                self.header.entries[name].show_value(curve.newest())
+
+    def _value_range(self) -> tuple[float, float] | None:
+        """Return the range of values to show: the usual values of each curve, and the reference lines."""
+        curves = [c for c in self.curves.values() if c.is_shown and not c.style.is_right]
+        ranges = [found for curve in curves if (found := curve.range()) is not None]
+        if not ranges:
+            return None
+        heights = self.references.heights
+        return min([r[0] for r in ranges] + heights), max([r[1] for r in ranges] + heights)
 
     def _height(self, value: float) -> float | None:
         """Return where a value is on the left axis; None where it has no place."""
@@ -307,9 +344,6 @@ class Plot(QWidget):
 
     def _show_mark_entries(self) -> None:
         self._box.keep_free(STRIP if self.overlay.previews or self.overlay.checkpoints else 0)
-        self.header.show_entry("best", self._best is not None)
-        self.header.show_entry("checkpoints", bool(self.overlay.checkpoints))
-        self.header.show_entry("previews", bool(self.overlay.previews))
 
     # Drawing.
 
@@ -375,10 +409,12 @@ class Plot(QWidget):
 
     def _on_moved(self) -> None:
         self._holds = True
+        self._place_button()
         self.header.all_button.show()
         self._draw_all()
 
     def _on_toggled(self, name: str, is_shown: bool) -> None:
+        is_shown = is_shown and self._is_allowed(name)
         if name in self.curves:
             self.curves[name].set_shown(is_shown)
         else:

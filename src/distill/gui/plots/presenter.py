@@ -1,4 +1,4 @@
-"""Between the curves and what they are marked with and saved to: checkpoints, previews, files."""
+"""Marks checkpoints and previews on the curves, and exports the curves."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.loaded_run import LoadedRun
@@ -25,12 +25,12 @@ TOPIC = "curves"
 
 _CHECKPOINT = re.compile(r"checkpoint_epoch(\d+)\.pt")
 
-#: Time from an epoch's end until its checkpoint is looked for, which is written in the background.
+#: Milliseconds from the end of an epoch until its checkpoint, written in the background, is looked for.
 LOOK_MILLISECONDS = 500
 
 
 class PlotsPresenter(QObject, WindowPart):
-    """Marks what a run has written, plays what is clicked, and saves what is asked for."""
+    """Marks what a run has written, plays a clicked epoch, and exports pictures and tables."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class PlotsPresenter(QObject, WindowPart):
         settings.plots = self._plots.state()
 
     def close(self) -> None:
-        """Look no more, and ask no more."""
+        """Stop looking for checkpoints, and close the dialog."""
         self._look_timer.stop()
         if self._dialog is not None:
             self._dialog.close()
@@ -111,6 +111,7 @@ class PlotsPresenter(QObject, WindowPart):
         self._looks_at = folder
         self._looking = BackgroundTask(lambda _progress, _cancel: checkpoint_epochs(folder), self)
         self._looking.succeeded.connect(self._on_looked)
+        self._looking.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
         self._looking.start()
 
     def _on_looked(self, epochs: list[int]) -> None:
@@ -179,9 +180,8 @@ class PlotsPresenter(QObject, WindowPart):
         self._notices.notify(TOPIC, self.tr("Saved: {0}").format(path), "info")
 
     def _on_save_failed(self, path: Path, error: Exception) -> None:
-        reason = getattr(error, "strerror", None) or error
-        text = self.tr("{0} cannot be written ({1}). Choose another folder.").format(path, reason)
-        self._notices.notify(TOPIC, text, "error")
+        text = self.tr("{0} cannot be written ({1}). Choose another folder.")
+        self._notices.notify(TOPIC, text.format(path, error_text(error)), "error")
 
     def _on_dialog_finished(self, _result: int) -> None:
         if self._dialog is not None:

@@ -1,4 +1,4 @@
-"""What a plot is compared with: dashed lines at values that matter, and shaded bands between two."""
+"""Reference lines and shaded bands behind the curves of a plot."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor
 
 from distill.gui.widgets.theme import Colors
 
-#: How much of the ground behind a label covers what passes under it.
+#: Opacity of the background of a label.
 LABEL_GROUND = 0.85
 
 
@@ -27,15 +27,20 @@ class References:
         self._lines: list[tuple[Any, float]] = []
         self._bands: list[tuple[Any, str]] = []
 
+    @property
+    def heights(self) -> list[float]:
+        """Positions of the lines on the axis of values."""
+        return [float(line.value()) for line, _ in self._lines]
+
     def add_line(self, y: float, label: str) -> None:
-        """Draw a dashed line, which is always in view."""
+        """Draw a dashed line, which is always visible."""
         options = {"position": 0.04, "anchors": [(0, 1), (0, 1)]}
         line = pg.InfiniteLine(y, angle=0, label=label, labelOpts=options)
         self._item.addItem(line, ignoreBounds=False)
         self._lines.append((line, y))
 
     def add_band(self, low: float, high: float, color: str) -> None:
-        """Shade the values between two, in a colour of the theme."""
+        """Shade a range of values in a colour of the theme."""
         band = pg.LinearRegionItem((low, high), orientation="horizontal", movable=False)
         band.setZValue(-10)
         for line in band.lines:
@@ -44,22 +49,22 @@ class References:
         self._bands.append((band, color))
 
     def set_log(self, is_log: bool) -> None:
-        """Move the lines to an axis of logarithms, or back."""
+        """Move the lines for a logarithmic or linear axis."""
         for line, y in self._lines:
             line.setValue(math.log10(y) if is_log else y)
 
     def show_labels(self, are_shown: bool) -> None:
-        """Show or hide what stands at the lines."""
+        """Show or hide the labels of the lines."""
         for line, _ in self._lines:
             line.label.setVisible(are_shown)
 
     def labels(self) -> list[tuple[QRectF, str]]:
-        """Return what stands at the lines, and where in the scene."""
+        """Return the rectangles of the labels in the scene, and their texts."""
         labels = [line.label for line, _ in self._lines]
         return [(label.mapRectToScene(label.boundingRect()), label.textItem.toPlainText()) for label in labels]
 
     def paint(self, colors: Colors, scale: float = 1.0) -> None:
-        """Take on these colours; lines are ``scale`` dots wide."""
+        """Apply these colours; lines are ``scale`` pixels wide."""
         for line, _ in self._lines:
             line.setPen(pg.mkPen(colors.muted, width=scale, style=Qt.PenStyle.DashLine))
             line.label.setColor(QColor(colors.muted))

@@ -1,4 +1,4 @@
-"""What is shown of a run, and how: a button for each plot, the kind of axis, and the smoothing."""
+"""The choices above the plots: details, a button for each plot, logarithmic axis, smoothing."""
 
 from itertools import pairwise
 
@@ -12,22 +12,28 @@ from distill.gui.widgets.layout import FlowBox
 class PlotToolbar(FlowBox):
     """A row of choices, which wraps in a narrow window."""
 
-    #: A plot is to be shown or hidden: its name, and whether.
+    #: Show or hide a plot: its name, and whether to show it.
     plot_toggled = Signal(str, bool)
+    #: All curves and plots are to be shown, or only the main curve.
+    details_toggled = Signal(bool)
     log_toggled = Signal(bool)
     smoothing_chosen = Signal(int)
 
     def __init__(self) -> None:
         super().__init__(theme.HALF, theme.HALF)
         self.buttons: dict[str, QToolButton] = {}
+        self.details = self._make_button("plotDetailsButton", self.tr("Details"))
+        self.details.setToolTip(self.tr("Show all curves, checkpoints and early warning signs."))
+        self.details.toggled.connect(self.details_toggled)
+        self.addWidget(self.details)
         self.log = self._make_button("logButton", self.tr("Log"))
-        self.log.setToolTip(self.tr("Draw loss and KL over logarithms: late, small improvements are seen better."))
+        self.log.setToolTip(self.tr("Logarithmic axis: late, small improvements become visible."))
         self.log.toggled.connect(self.log_toggled)
         self.smoothing = QComboBox()
         self.smoothing.setObjectName("smoothingCombo")
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
         self.smoothing.setToolTip(
-            self.tr("Draw moving averages, over 10, 50 or 250 steps and 3, 7 or 15 epochs; the curve stays behind it.")
+            self.tr("Moving averages over 10, 50 or 250 steps and 3, 7 or 15 epochs, in front of the curve.")
         )
         self.smoothing.addItems([self.tr("Raw"), self.tr("Smooth"), self.tr("Smoother"), self.tr("Smoothest")])
         self.smoothing.currentIndexChanged.connect(self.smoothing_chosen)
@@ -40,11 +46,16 @@ class PlotToolbar(FlowBox):
         self.buttons[name] = button
         self.addWidget(button)
 
+    def show_choices(self, are_shown: bool) -> None:
+        """Show or hide everything but the details button."""
+        for widget in (*self.buttons.values(), self.log, self.smoothing):
+            widget.setVisible(are_shown)
+
     def finish(self) -> None:
-        """Put what is not about one plot at the end of the row."""
+        """Append what concerns all plots."""
         self.addWidget(self.log)
         self.addWidget(self.smoothing)
-        for first, second in pairwise((*self.buttons.values(), self.log, self.smoothing)):
+        for first, second in pairwise((self.details, *self.buttons.values(), self.log, self.smoothing)):
             QWidget.setTabOrder(first, second)
 
     def _make_button(self, object_name: str, label: str) -> QToolButton:

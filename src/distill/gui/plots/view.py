@@ -1,7 +1,7 @@
 """The drawing area of a plot: what the mouse and the keyboard do in it, and its axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyqtgraph as pg
@@ -93,12 +93,14 @@ class ValueAxis(DirectAxis):
 class PlotBox(pg.ViewBox):  # type: ignore[misc]
     """The area inside the axes.
 
-    The wheel zooms along the epochs only: the values fit themselves to what is seen.
+    The wheel zooms along the epochs only; the range of values follows what is visible.
     """
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False)
         self._free = 0
+        #: Returns the range of values to show, or None for that of everything drawn.
+        self.value_range: Callable[[], tuple[float, float] | None] = lambda: None
 
     def keep_free(self, height: int) -> None:
         """Fit the values so that so many pixels at the bottom stay free of curves."""
@@ -107,8 +109,11 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
             self.queueUpdateAutoRange()
 
     def childrenBounds(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the ranges that show all curves."""
+        """Return the ranges that show all curves, but for outliers."""
         x_range, y_range = super().childrenBounds(*args, **kwargs)
+        wanted = self.value_range()
+        if y_range is not None and wanted is not None:
+            y_range = [max(y_range[0], wanted[0]), min(y_range[1], wanted[1])]
         if self._free and y_range is not None:
             share = min(0.3, self._free / max(1.0, self.height()))
             y_range = [y_range[0] - (y_range[1] - y_range[0]) * share / (1 - share), y_range[1]]

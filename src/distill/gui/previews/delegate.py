@@ -1,4 +1,4 @@
-"""How a preview looks in the grid: its waveform, whether it is starred, and whether it is heard."""
+"""Paints a preview in the grid: its waveform, star, and whether it is playing."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from distill.runs.preview_sound import PreviewKind, PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
-#: Height of a cell, and narrowest and widest one, in device-independent pixels.
-CELL_HEIGHT, NARROWEST, WIDEST = 40, 36, 160
-#: Side of the star, and of the square that takes a click on it.
+#: Height of a cell, and its smallest and largest width, in device-independent pixels.
+CELL_HEIGHT, NARROWEST, WIDEST = 56, 48, 280
+#: Side of the star, and of the square that takes clicks on it.
 _STAR, _STAR_TARGET = 12, 18
 
 
 def star_target(cell: QRect) -> QRect:
-    """Return where in a cell a click means the star."""
+    """Return the area of a cell that takes clicks on the star."""
     return QRect(cell.right() - _STAR_TARGET + 1, cell.top(), _STAR_TARGET, _STAR_TARGET)
 
 
@@ -30,7 +30,7 @@ class PreviewDelegate(QStyledItemDelegate):
     Attributes
     ----------
     fades_unstarred
-        Whether what has no star stands back.
+        Whether sounds without a star are faded.
     """
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
@@ -40,7 +40,7 @@ class PreviewDelegate(QStyledItemDelegate):
         self.fades_unstarred = False
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
-        """Return the least that shows a sound's shape."""
+        """Return the smallest size of a cell."""
         return QSize(NARROWEST, CELL_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
@@ -63,20 +63,20 @@ class PreviewDelegate(QStyledItemDelegate):
             self._draw_mark(painter, corner, name, current.accent_text if is_playing else color)
 
     def _draw_ground(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, is_playing: bool) -> None:
-        """Tell by brightness what is heard, and by a frame where the keys go: not by a colour alone."""
+        """Show what is playing by brightness and the focus by a frame: not by colour alone."""
         current, area = theme.colors(), QRectF(rect).adjusted(1.5, 1.5, -1.5, -1.5)
         is_selected, has_focus = (
             bool(state & QStyle.StateFlag.State_Selected),
             bool(state & QStyle.StateFlag.State_HasFocus),
         )
-        ground = current.accent if is_playing else current.accent_soft if is_selected else current.hover
-        if is_selected:  # the table has filled the square already, and its corners would show
+        ground = current.accent if is_playing else current.selection if is_selected else current.hover
+        if is_selected:  # the table has filled the whole square, and its corners would show
             painter.fillRect(rect, QColor(current.surface))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(QColor(ground))
         painter.setPen(
-            QPen(QColor(current.text if is_playing else current.accent), 1.5) if has_focus else Qt.PenStyle.NoPen
+            QPen(QColor(current.text if is_playing else current.second), 1.5) if has_focus else Qt.PenStyle.NoPen
         )
         painter.drawRoundedRect(area, 4, 4)
         painter.restore()

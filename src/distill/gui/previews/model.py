@@ -1,7 +1,6 @@
-"""The previews behind the grid: one row an epoch, one column a sound that is made anew at every epoch.
+"""The model of the preview grid: one row an epoch, one column a sound.
 
-Rows are put where their epoch belongs, the first one on top, and never moved: reading down is hearing the model
-learn, and selection and scroll position stay where the user left them while new previews come in below.
+Rows are sorted by epoch and never move, so that selection and scroll position stay while new previews are appended.
 """
 
 from bisect import bisect_left
@@ -11,6 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QCoreApplication,
     QMimeData,
     QModelIndex,
     QObject,
@@ -21,7 +21,8 @@ from PySide6.QtCore import (
 
 from distill.gui.previews.sources import PreviewSources
 from distill.gui.widgets.dragging import files_as_mime
-from distill.runs.preview_sound import PreviewKind, PreviewSound, Slot
+from distill.gui.widgets.text import plain_tip
+from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -204,8 +205,8 @@ class PreviewModel(QAbstractTableModel):
         return files_as_mime([sound.path for index in indexes if (sound := self.sound_at(index)) is not None])
 
     def _name(self, sound: PreviewSound) -> str:
-        words = self.tr("Sound {0}, epoch {1}") if sound.slot.is_pair else self.tr("New sound {0}, epoch {1}")
-        return words.format(sound.number + 1, sound.epoch + 1)
+        name = (self.tr("Sound {0}") if sound.slot.is_pair else self.tr("New sound {0}")).format(sound.number + 1)
+        return f"{name}, {epoch_text(sound.epoch)}"
 
     def _spoken(self, sound: PreviewSound) -> str:
         parts = [self._name(sound)]
@@ -216,20 +217,30 @@ class PreviewModel(QAbstractTableModel):
         return ", ".join(parts)
 
     def _tip(self, sound: PreviewSound) -> str:
-        words = self.tr("New sound {0} after epoch {1}, from the same starting point at every epoch.")
-        number = str(sound.number + 1)
-        if sound.slot.is_pair:
-            words = self.tr("What the model makes of held-out sound {0} after epoch {1}.")
-            source = self.sources.name_of(sound)
-            number = number if source is None else f"{number} ({source})"
-        return f"{words.format(number, sound.epoch + 1)}\n{sound.path.name}"
+        name = self.sources.name_of(sound)
+        if not sound.slot.is_pair:
+            text = self.tr("New sound {0}, {1}. Every epoch starts from the same random point.")
+        elif self.sources.is_trained(sound.slot):
+            text = self.tr("The model's copy of training sound {0}, {1}.")
+        else:
+            text = self.tr("The model's copy of held-out sound {0}, {1}.")
+        number = str(sound.number + 1) if name is None else f"{sound.number + 1} ({name})"
+        return plain_tip(text.format(number, epoch_text(sound.epoch)), sound.path.name)
+
+
+def epoch_text(epoch: int) -> str:
+    """Return an epoch in words, as it is used behind the name of a sound."""
+    if epoch == BEFORE_TRAINING:
+        return QCoreApplication.translate("Previews", "before training")
+    return QCoreApplication.translate("Previews", "epoch {0}").format(epoch + 1)
 
 
 def _epoch_heading(model: QObject, epoch: int, role: int) -> Any:
     if role == Qt.ItemDataRole.DisplayRole:
-        return str(epoch + 1)
+        return model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
     if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-        return model.tr("Epoch {0}").format(epoch + 1)
+        text = epoch_text(epoch)
+        return text[:1].upper() + text[1:]
     if role == Qt.ItemDataRole.TextAlignmentRole:
         return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return None
@@ -243,14 +254,17 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
         return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:
-            text = grid.tr(
-                "One of your sounds that the model is not trained on. On top as it is, below as the model remembers "
-                "it after each epoch."
-            )
-            return text if source is None else f"{source}\n{text}"
+            if grid.sources.is_trained(slot):
+                text = grid.tr(
+                    "One of the sounds that the model is trained on: the original, and its copy at each epoch."
+                )
+            else:
+                text = grid.tr(
+                    "One of your sounds that is held out of training: the original, and its copy at each epoch."
+                )
+            return plain_tip(source or "", text)
         return grid.tr(
-            "A sound that did not exist before. It is made from the same random starting point at every epoch, so "
-            "that one hears the model improve and nothing else."
+            "A new sound. Every epoch starts from the same random point, so that you hear the model improve."
         )
     return None
 

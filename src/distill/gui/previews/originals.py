@@ -13,6 +13,7 @@ from distill.gui.previews.model import (
     column_heading,
 )
 from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.text import plain_tip
 from distill.runs.preview_sound import PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -81,7 +82,7 @@ class OriginalsModel(QAbstractTableModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self.tr("Original")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self.tr("Your own sounds, which the reconstructions below are to be compared with.")
+            return self.tr("Your own sounds, for comparison with the copies below.")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
@@ -104,8 +105,9 @@ class OriginalsModel(QAbstractTableModel):
             return self.tr("{0}, playing").format(text) if self._is_heard(sound.path) else text
         if role == Qt.ItemDataRole.ToolTipRole:
             name = self._grid.sources.name_of(sound) or self.tr("Sound {0}").format(sound.number + 1)
-            text = self.tr("{0} as it is: the model is not trained on it.").format(name)
-            return f"{text}\n{sound.path.name}"
+            is_trained = self._grid.sources.is_trained(sound.slot)
+            text = self.tr("Original. The model is trained on it.") if is_trained else self.tr("Original, held out.")
+            return plain_tip(name, text, sound.path.name)
         return None
 
     def _is_heard(self, path: Path) -> bool:

@@ -19,12 +19,8 @@ from distill.runs.preview_sound import PreviewKind, PreviewSound
 class PreviewPanel(Panel):
     """Shows the previews of the run that is shown."""
 
-    playing_requested = Signal(object)  # PreviewSound
-    current_changed = Signal(object)  # PreviewSound
     #: A reconstruction and its original: hear the other one of the two.
     comparing_requested = Signal(object, object)  # PreviewSound, PreviewSound
-    #: Star these; or, where all are starred, take their stars away.
-    starring_requested = Signal(object)  # list of PreviewSound
     reveal_requested = Signal(object)  # Path
     saving_requested = Signal(object)  # PreviewSound
     #: The previews of another folder are shown; None when there are none.
@@ -52,11 +48,10 @@ class PreviewPanel(Panel):
         self.tools.compare_clicked.connect(self._on_comparing_requested)
         self.tools.starred_only_toggled.connect(self.table.show_starred_only)
         self.tools.newest_clicked.connect(self.view.show_newest)
-        self.table.playing_requested.connect(self.playing_requested)
-        self.table.starring_requested.connect(self.starring_requested)
-        self.table.comparing_requested.connect(self._on_comparing_requested)
-        self.table.menu_requested.connect(self._on_menu_requested)
-        self.table.chosen_changed.connect(self._on_chosen_changed)
+        for cells in self.table.cells:
+            cells.comparing_requested.connect(self._on_comparing_requested)
+            cells.menu_requested.connect(self._on_menu_requested)
+        self.table.chosen_changed.connect(self._update_comparing)
         for signal in (self.grid.modelReset, self.grid.rowsInserted, self.grid.columnsInserted, self.grid.dataChanged):
             signal.connect(self._on_count_changed)
 
@@ -75,7 +70,7 @@ class PreviewPanel(Panel):
 
     def show_previews(self, previews: Sequence[PreviewSound]) -> None:
         """Show the previews of another run, from its newest epoch on."""
-        self._show_folder(previews[0].path.parent if previews else None)
+        self._show_folder(previews[0].folder if previews else None)
         self.tools.starred_only.setChecked(False)
         self.grid.set_previews(previews)
         self.thumbnails.prefetch([sound.path for sound in previews])
@@ -99,14 +94,14 @@ class PreviewPanel(Panel):
         """Add a preview that was made just now."""
         sound = PreviewSound.from_path(path)
         if sound is not None:
-            self._show_folder(path.parent)
+            self._show_folder(sound.folder)
             self.grid.add(sound)
             self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
 
     def show_playing(self, path: Path | None, pair: tuple[Path, Path] | None = None) -> None:
         """Mark the sound that is heard; ``pair`` are the two that are compared."""
         self.grid.set_playing(path)
-        for cells in (self.view, self.table.strip):
+        for cells in self.table.cells:
             cells.show_heard(() if path is None else (path, *(pair or ())))
         self.table.show_playing()
         heard = PreviewSound.from_path(path) if path is not None else None
@@ -122,10 +117,6 @@ class PreviewPanel(Panel):
             self._folder = folder
             self.folder_changed.emit(folder)
 
-    def _on_chosen_changed(self, sound: PreviewSound) -> None:
-        self._update_comparing()
-        self.current_changed.emit(sound)
-
     def _on_comparing_requested(self) -> None:
         pair = self.table.pair()
         if pair is not None:
@@ -140,9 +131,9 @@ class PreviewPanel(Panel):
             return
         chosen = self.table.chosen_sounds()
         menu = PreviewMenu(chosen, self.grid.starred, self.table.pair() is not None, self)
-        menu.play.triggered.connect(lambda: self.playing_requested.emit(sound))
+        menu.play.triggered.connect(lambda: self.view.playing_requested.emit(sound))
         menu.compare.triggered.connect(self._on_comparing_requested)
-        menu.star.triggered.connect(lambda: self.starring_requested.emit(chosen))
+        menu.star.triggered.connect(lambda: self.view.starring_requested.emit(chosen))
         menu.reveal.triggered.connect(lambda: self.reveal_requested.emit(sound.path))
         menu.copy.triggered.connect(self.table.copy_chosen)
         menu.save.triggered.connect(lambda: self.saving_requested.emit(sound))

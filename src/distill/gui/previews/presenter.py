@@ -1,4 +1,4 @@
-"""Between the previews and their files: stars, showing them in their folder, saving copies."""
+"""Carries out requests about previews: stars, showing them in their folder, saving copies."""
 
 import shutil
 import threading
@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QStandardPaths
 from PySide6.QtWidgets import QFileDialog
 
 from distill.files import write_whole
+from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.widgets.background import BackgroundTask
@@ -23,7 +24,7 @@ STARS_TOPIC, COPIES_TOPIC = "stars", "copies"
 
 
 class PreviewsPresenter(QObject, WindowPart):
-    """Carries out what the panel of previews asks for, apart from playing."""
+    """Carries out what the panel of previews requests, apart from playing."""
 
     def __init__(self, previews: PreviewPanel, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
@@ -35,12 +36,13 @@ class PreviewsPresenter(QObject, WindowPart):
         self.stars.failed.connect(self._on_stars_failed)
         previews.folder_changed.connect(self.stars.open)
         previews.folder_changed.connect(previews.grid.sources.open)
-        previews.starring_requested.connect(self._on_starring_requested)
+        for cells in previews.table.cells:
+            cells.starring_requested.connect(self._on_starring_requested)
         previews.reveal_requested.connect(reveal)
         previews.saving_requested.connect(self._on_saving_requested)
 
     def close(self) -> None:
-        """Keep what is not kept yet, and end what runs in the background."""
+        """Write pending stars, and end the background work."""
         self.stars.close()
         self._previews.thumbnails.close()
 
@@ -56,11 +58,11 @@ class PreviewsPresenter(QObject, WindowPart):
         self._notices.notify(STARS_TOPIC, text, "warning")
 
     def _on_saving_requested(self, sound: PreviewSound) -> None:
-        run = sound.path.parent.parent.name
+        run = sound.folder.parent.name
         kind = self.tr("sound {0}") if sound.slot.is_pair else self.tr("new {0}")
         source = self._previews.grid.sources.name_of(sound)
         what = kind.format(sound.number + 1) if source is None else Path(source).stem
-        name = self.tr("{0} {1} epoch {2}").format(run, what, sound.epoch + 1)
+        name = f"{run} {what} {epoch_text(sound.epoch)}"
         start = self._save_folder if self._save_folder.is_dir() else Path.home()
         dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
         dialog.setObjectName("saveCopyDialog")

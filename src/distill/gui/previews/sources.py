@@ -1,4 +1,4 @@
-"""Which of the user's own sounds the reconstructions of a run were made from, read off the window's thread."""
+"""Reads in the background which of the user's sounds the reconstructions of a run are copies of."""
 
 import logging
 import threading
@@ -15,52 +15,61 @@ from distill.runs.preview_sound import PreviewSound, Slot
 
 log = logging.getLogger(__name__)
 
+#: Names of the reconstructed sounds, and the numbers of those that are trained on.
+_Sources = tuple[tuple[str, ...], tuple[int, ...]]
+
 
 class PreviewSources(QObject):
-    """The names of the files behind the previews of one run.
+    """The names of the reconstructed sounds of one run.
 
-    They are told where they are known: the record of a run that was made before it held them says nothing.
+    The records of old runs do not contain them.
     """
 
-    #: Other names are known now.
+    #: The names have changed.
     changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._folder: Path | None = None
         self._names: tuple[str, ...] = ()
+        self._trained: frozenset[int] = frozenset()
         self._task: BackgroundTask | None = None
 
     def name_of(self, sound: PreviewSound) -> str | None:
-        """Return the name of the file that a reconstruction was made from; None where nobody knows."""
-        return self.name_at(sound.slot) if sound.path.parent == self._folder else None
+        """Return the name of the file that a reconstruction is a copy of; None if unknown."""
+        return self.name_at(sound.slot) if sound.folder == self._folder else None
 
     def name_at(self, slot: Slot) -> str | None:
-        """Return the name of the file that a column's reconstructions were made from; None where nobody knows."""
+        """Return the name of the file that the reconstructions of a column are copies of; None if unknown."""
         return self._names[slot.number] if slot.is_pair and slot.number < len(self._names) else None
 
+    def is_trained(self, slot: Slot) -> bool:
+        """Return whether the model is trained on the sound of a column; otherwise it is held out."""
+        return slot.is_pair and slot.number in self._trained
+
     def open(self, folder: Path | None) -> None:
-        """Go to the previews of a run; None when none is shown."""
+        """Read the names for the previews of a run; None clears them."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
         self._folder = folder
-        self._show(())
+        self._show(((), ()))
         if folder is None:
             return
 
-        def work(_notify: Callable[[Any], None], _cancelled: threading.Event) -> tuple[str, ...]:
+        def work(_notify: Callable[[Any], None], _cancelled: threading.Event) -> _Sources:
             try:
-                return tuple(path.name for path in RunRecord.load(folder.parent).preview_sounds)
-            except RunFolderError as exc:  # the previews are there all the same
+                record = RunRecord.load(folder.parent)
+                return tuple(path.name for path in record.preview_sounds), tuple(record.preview_training)
+            except (RunFolderError, OSError) as exc:  # the previews can be played all the same
                 log.info("The names of the sounds behind the previews are not known: %s", exc)
-                return ()
+                return (), ()
 
         self._task = BackgroundTask(work, self)
         self._task.setObjectName("previewSources")
         self._task.succeeded.connect(self._show)
         self._task.start()
 
-    def _show(self, names: tuple[str, ...]) -> None:
-        self._names = names
+    def _show(self, sources: _Sources) -> None:
+        self._names, self._trained = sources[0], frozenset(sources[1])
         self.changed.emit()

@@ -117,8 +117,10 @@ class Stars(QObject):
     def set_starred(self, paths: list[Path], starred: bool) -> None:
         """Star sounds of this run, or take their stars away."""
         folder = self._folder
-        names = frozenset(path.name for path in paths if path.parent == folder)
-        if folder is None or not names:
+        if folder is None:
+            return
+        names = frozenset(path.relative_to(folder).as_posix() for path in paths if folder in path.parents)
+        if not names:
             return
         change = StarChange(names, starred)
         self._names = _applied(self._names, [change])

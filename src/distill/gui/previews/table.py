@@ -1,6 +1,6 @@
 """The grid of previews and, aligned on top of it, the strip of originals: two tables that act as one."""
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -20,10 +20,6 @@ _HEADING_SIZE = 0.85
 class PreviewTable(QWidget):
     """Shows the sounds, and has one cursor for both tables."""
 
-    playing_requested = Signal(object)  # PreviewSound
-    comparing_requested = Signal()
-    starring_requested = Signal(object)  # list of PreviewSound
-    menu_requested = Signal(QPoint)
     #: The cursor is on another sound.
     chosen_changed = Signal(object)  # PreviewSound
 
@@ -50,6 +46,11 @@ class PreviewTable(QWidget):
         thumbnails.ready.connect(self._on_thumbnail_ready)
         grid.modelReset.connect(self._on_reset)
         self._measure()
+
+    @property
+    def cells(self) -> tuple[PreviewCells, PreviewCells]:
+        """The two tables, whose signals are requests of the user."""
+        return self.view, self.strip
 
     @property
     def chosen(self) -> PreviewSound | None:
@@ -97,7 +98,7 @@ class PreviewTable(QWidget):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.PaletteChange) and hasattr(self, "_top"):
             self._measure()
-            for cells in (self.view, self.strip):
+            for cells in self.cells:
                 cells.viewport().update()
 
     def _make_views(self) -> None:
@@ -112,10 +113,6 @@ class PreviewTable(QWidget):
         for cells, model in ((view, self.rows), (strip, self.originals)):
             cells.setModel(model)
             cells.setItemDelegate(self._delegate)
-            cells.playing_requested.connect(self.playing_requested)
-            cells.comparing_requested.connect(self.comparing_requested)
-            cells.starring_requested.connect(self.starring_requested)
-            cells.menu_requested.connect(self.menu_requested)
             cells.copying_requested.connect(self.copy_chosen)
             cells.entered_by_user.connect(self._on_entered)
             cells.selectionModel().currentChanged.connect(self._on_current_changed)
@@ -132,7 +129,7 @@ class PreviewTable(QWidget):
         metrics = self.fontMetrics()
         words = (self.tr("Original"), self.tr("Epoch"), "00000")
         width = max(metrics.horizontalAdvance(word) for word in words) + 2 * theme.HALF
-        for cells in (self.view, self.strip):
+        for cells in self.cells:
             cells.verticalHeader().setFixedWidth(width)
         font = self.font()
         font.setPointSizeF(_HEADING_SIZE * font.pointSizeF())
@@ -200,7 +197,7 @@ class PreviewTable(QWidget):
         cells.setCurrentIndex(index)
         cells.setFocus(Qt.FocusReason.OtherFocusReason)
         self._choose(index.data(SOUND_ROLE))
-        self.playing_requested.emit(index.data(SOUND_ROLE))
+        cells.playing_requested.emit(index.data(SOUND_ROLE))
 
     def _on_thumbnail_ready(self, path: object) -> None:
         sound = PreviewSound.from_path(path)  # type: ignore[arg-type]

@@ -108,7 +108,7 @@ class PreviewMenu(QMenu):
         self.play = self._entry(self.tr("Play"), self.tr("Space"))
         self.compare = self._entry(self.tr("Compare with the original"), "B")
         self.compare.setEnabled(can_compare)
-        self.star = self._entry(self.tr("Take the star away") if loses else self.tr("Star"), "S")
+        self.star = self._entry(self.tr("Remove star") if loses else self.tr("Star"), "S")
         self.star.setEnabled(bool(can_star))
         self.addSeparator()
         self.reveal = self._entry(self.tr("Show in folder"))

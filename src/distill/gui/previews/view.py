@@ -83,7 +83,7 @@ class PreviewCells(QTableView):
                 KeyHelp(native("Space"), self.tr("Play or stop")),
                 KeyHelp(native("Return"), self.tr("Play from the start")),
                 KeyHelp(native("B"), self.tr("Switch between the original and the model's copy")),
-                KeyHelp(native("S"), self.tr("Star, or take the star away")),
+                KeyHelp(native("S"), self.tr("Star, or remove the star")),
                 KeyHelp(native("Ctrl+C"), self.tr("Copy the file, for a file manager or a DAW")),
             ),
         )

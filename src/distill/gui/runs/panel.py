@@ -1,4 +1,4 @@
-"""The earlier runs: a list that shows each one's curve and where it stands, and says what the user wants of it."""
+"""The list of earlier runs, each with its curve and its state."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from distill.runs.summary import RunSummary
 
 
 class RunView(RowView):
-    """The list; a click, Enter or Space on a run asks to see it."""
+    """The list; a click or Enter on a run shows it."""
 
     show_requested = Signal(object)  # RunSummary
     delete_key_pressed = Signal()
@@ -35,16 +35,13 @@ class RunView(RowView):
         return KeyGroup(
             self.tr("List of runs"),
             (
-                KeyHelp(native("Space", "Return"), self.tr("Show the run")),
+                KeyHelp(native("Return"), self.tr("Show the run")),
                 *help_of_actions(self.actions()),
             ),
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space shows, as Enter does, and Delete asks to delete."""
-        if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
-            self._on_index(self.currentIndex())
-            return
+        """Let Delete request to delete."""
         if event.key() == Qt.Key.Key_Delete:
             self.delete_key_pressed.emit()
             return
@@ -90,7 +87,7 @@ class RunsPanel(Panel):
             EmptyState(
                 "curve",
                 self.tr("No runs yet"),
-                self.tr("Each training is kept here, with curves, previews and model, to look at and to go on with."),
+                self.tr("Each training is kept here with its curves, previews and model, so that you can resume it."),
             ),
             EmptyState("curve", self.tr("No such run"), self.tr("No run has these letters in its name.")),
             self.view,
@@ -101,7 +98,7 @@ class RunsPanel(Panel):
         self.resume.clicked.connect(self.actions_by_name["resume"].trigger)
         self.other = QPushButton(self.tr("Open other…"))
         self.other.setObjectName("openRunButton")
-        self.other.setToolTip(self.tr("Show a run that lies in another folder."))
+        self.other.setToolTip(self.tr("Show a run in another folder."))
         self.other.clicked.connect(self.open_other_requested)
         self.body.addWidget(self.filter)
         self.body.addWidget(self._stack, 1)
@@ -126,7 +123,7 @@ class RunsPanel(Panel):
         self.table.show_shown(folder)
 
     def show_training(self, is_training: bool) -> None:
-        """Say whether a run is under way in this window: no other can be continued then."""
+        """Note whether training is running in this window: no other run can be resumed then."""
         self._is_training = is_training
         self._update()
 
@@ -173,9 +170,9 @@ class RunsPanel(Panel):
         can_resume = run is not None and run.can_resume and not self._is_training
         self.resume.setEnabled(can_resume)
         self.resume.setToolTip(
-            self.tr("Show the chosen run, and go on with it from where it stopped.")
+            self.tr("Show the chosen run and continue it from where it stopped.")
             if can_resume or run is None or run.status != "finished"
-            else self.tr("It is finished. Show it, ask for more epochs, and resume it there.")
+            else self.tr("It is finished. Show it, set more epochs, and resume it there.")
         )
         actions = self.actions_by_name if hasattr(self, "actions_by_name") else {}
         for name, is_on in (

@@ -1,4 +1,4 @@
-"""Which columns of the list of sounds are shown: those that the user wants, as far as there is room for them."""
+"""Which columns of the list of sounds are shown: the wanted ones, as far as there is room for them."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,15 @@ from distill.gui.sounds.model import Column
 
 #: Widths in device-independent pixels at the usual font; the name takes what is left, and at least this much.
 WIDTHS = {
-    Column.NAME: 140, Column.WAVEFORM: 72, Column.DURATION: 58, Column.LEVEL: 56, Column.RATE: 44,
+    Column.NAME: 170, Column.WAVEFORM: 72, Column.DURATION: 58, Column.LEVEL: 56, Column.RATE: 44,
     Column.CHANNELS: 36, Column.STATUS: 78,
 }  # fmt: skip
 #: From left to right.
 ORDER = tuple(WIDTHS)
 #: What is shown first where there is not room for all; the name is always shown.
 _IMPORTANCE = (Column.STATUS, Column.WAVEFORM, Column.DURATION, Column.LEVEL, Column.RATE, Column.CHANNELS)
+#: What is shown until the user chooses; the others are in the menu of the header.
+_DEFAULT = (Column.STATUS, Column.WAVEFORM, Column.DURATION)
 
 
 class SoundColumns(QObject):
@@ -29,7 +31,7 @@ class SoundColumns(QObject):
         super().__init__(view)
         self._view = view
         #: Columns that are wanted, the most important one first.
-        self.wanted: tuple[Column, ...] = _IMPORTANCE
+        self.wanted: tuple[Column, ...] = _DEFAULT
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setMinimumSectionSize(30)

@@ -1,72 +1,120 @@
-"""Which sounds the user does not want to train on, and the way back."""
+"""Which sounds are listed and which are excluded, with undo."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 
-class Exclusions(QObject):
-    """A set of files that can be changed, and changed back.
+@dataclass(frozen=True)
+class Choice:
+    """What the user has chosen.
 
-    A file is known by its path, whichever folder it was listed with, so that it is still excluded when the user has
-    been elsewhere in between.
+    Attributes
+    ----------
+    roots
+        Files and folders that are listed, in the order they were added.
+    removed
+        Files in these folders that the user has removed from the list.
+    excluded
+        Files that the user does not want to train on, also while they are not listed: a file is still excluded when
+        the user comes back to its folder.
     """
 
+    roots: tuple[Path, ...] = ()
+    removed: frozenset[Path] = frozenset()
+    excluded: frozenset[Path] = frozenset()
+
+
+class Exclusions(QObject):
+    """Holds the `Choice`, and the undo stack of its changes."""
+
+    #: The excluded files are different.
     changed = Signal()
+    #: The listed files and folders are different, by adding, removing, undo or redo.
+    listing_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._paths: frozenset[Path] = frozenset()
+        self.choice = Choice()
         self.undo_stack = QUndoStack(self)
 
     @property
     def paths(self) -> frozenset[Path]:
         """The excluded files."""
-        return self._paths
+        return self.choice.excluded
 
-    def restore(self, paths: Iterable[Path]) -> None:
-        """Begin with these; there is no way back from it."""
+    def restore(self, excluded: Iterable[Path], removed: Iterable[Path] = ()) -> None:
+        """Take the files of the last session, without undo."""
         self.undo_stack.clear()
-        self.replace(frozenset(paths))
+        self.replace(replace(self.choice, excluded=frozenset(excluded), removed=frozenset(removed)))
+
+    def set_roots(self, roots: Iterable[Path]) -> None:
+        """List these files and folders, without undo and without a signal."""
+        new, before = tuple(roots), self.choice.roots
+        if not set(before) <= set(new):  # undo must not act on what is not listed any more
+            self.undo_stack.clear()
+        is_other = bool(before) and not set(new) & set(before)
+        removed = frozenset[Path]() if is_other else self.choice.removed
+        self.choice = replace(self.choice, roots=new, removed=removed)
 
     def choose(self, paths: Iterable[Path], excluded: bool) -> None:
-        """Exclude files, or include them again: one step for undo, none where nothing changes."""
-        wanted = frozenset(paths)
-        changing = wanted - self._paths if excluded else wanted & self._paths
+        """Exclude files, or include them again: one undo step, none if nothing changes."""
+        wanted, before = frozenset(paths), self.choice.excluded
+        changing = wanted - before if excluded else wanted & before
         if changing:
-            self.undo_stack.push(_Choice(self, changing, excluded))
+            after = before | changing if excluded else before - changing
+            self._push(_text(self, changing, excluded), replace(self.choice, excluded=after))
 
-    def replace(self, paths: frozenset[Path]) -> None:
-        """Put another set in place of the present one."""
-        if paths != self._paths:
-            self._paths = paths
+    def add(self, roots: Sequence[Path]) -> None:
+        """Add files and folders to the list: one undo step.  Removed files among them come back."""
+        new = tuple(dict.fromkeys([*self.choice.roots, *roots]))
+        removed = frozenset(p for p in self.choice.removed if not any(p == r or r in p.parents for r in roots))
+        if new == self.choice.roots and removed == self.choice.removed:
+            return
+        text = self.tr("Add {0}").format(roots[0].name)
+        self._push(text, replace(self.choice, roots=new, removed=removed))
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files from the list: one undo step.  The files themselves are not touched."""
+        gone = frozenset(paths)
+        if gone:
+            one = self.tr("Remove {0}").format(next(iter(gone)).name)
+            text = one if len(gone) == 1 else self.tr("Remove {0} Sounds from the List").format(len(gone))
+            self._push(text, replace(self.choice, removed=self.choice.removed | gone))
+
+    def replace(self, choice: Choice) -> None:
+        """Put another choice in place of the present one."""
+        before, self.choice = self.choice, choice
+        if (before.roots, before.removed) != (choice.roots, choice.removed):
+            self.listing_changed.emit()
+        if before.excluded != choice.excluded:
             self.changed.emit()
 
+    def _push(self, text: str, after: Choice) -> None:
+        self.undo_stack.push(_Change(text, self.replace, self.choice, after))
 
-class _Choice(QUndoCommand):
-    """Excludes files, or includes them."""
 
-    def __init__(self, exclusions: Exclusions, paths: frozenset[Path], excluded: bool) -> None:
-        super().__init__(_text(exclusions, paths, excluded))
-        self._exclusions, self._changing, self._excluded = exclusions, paths, excluded
+class _Change(QUndoCommand):
+    """Puts one choice in place of another."""
+
+    def __init__(self, text: str, apply: Callable[[Choice], None], before: Choice, after: Choice) -> None:
+        super().__init__(text)
+        self._apply, self._before, self._after = apply, before, after
 
     def redo(self) -> None:
-        """Do it."""
-        self._apply(self._excluded)
+        """Apply the change."""
+        self._apply(self._after)
 
     def undo(self) -> None:
-        """Take it back."""
-        self._apply(not self._excluded)
-
-    def _apply(self, excluded: bool) -> None:
-        before = self._exclusions.paths
-        self._exclusions.replace(before | self._changing if excluded else before - self._changing)
+        """Take the change back."""
+        self._apply(self._before)
 
 
 def _text(exclusions: Exclusions, paths: frozenset[Path], excluded: bool) -> str:
-    """Return the words that follow "Undo" in the menu."""
+    """Return the text that follows "Undo" in the menu."""
     if len(paths) == 1:
         text = exclusions.tr("Exclude {0}") if excluded else exclusions.tr("Include {0}")
         return text.format(next(iter(paths)).name)

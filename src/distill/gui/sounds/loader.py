@@ -26,6 +26,8 @@ class Scan:
 
     Attributes
     ----------
+    requested, drops_missing
+        As in `SoundLoader.load`.
     result
         The sounds, and the files that cannot be used.
     roots
@@ -34,6 +36,8 @@ class Scan:
         The folders among them.
     """
 
+    requested: tuple[Path, ...]
+    drops_missing: bool
     result: ScanResult
     roots: tuple[Path, ...]
     folders: tuple[Path, ...]
@@ -130,7 +134,8 @@ def scan(paths: Sequence[Path], drops_missing: bool, cancel: threading.Event) ->
     """Find sounds and read their headers; runs in the background, because a network disk may not answer."""
     existing = tuple(path for path in paths if _exists(path))
     folders = tuple(path for path in existing if path.is_dir())
-    return Scan(scan_sounds(existing if drops_missing else paths, cancel_event=cancel), existing, folders)
+    result = scan_sounds(existing if drops_missing else paths, cancel_event=cancel)
+    return Scan(tuple(paths), drops_missing, result, existing, folders)
 
 
 def _exists(path: Path) -> bool:

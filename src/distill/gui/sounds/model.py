@@ -1,8 +1,10 @@
-"""The table of sounds behind the browser: one row a file, and the order and filter that the user has chosen."""
+"""The table of sounds: one row for each file, with the order and the filter that the user has chosen."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from distill.audio.cache.waveform_overview import Overview
 from distill.audio.corpus import SkippedSound, SoundEntry
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
-from distill.gui.widgets.text import format_level, format_seconds
+from distill.gui.widgets.text import format_level, format_seconds, plain_tip
 
 __all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus"]
 
@@ -22,9 +24,9 @@ _ROOT = QModelIndex()
 
 #: Role under which every cell of a row gives its `SoundRow`.
 ROW_ROLE = Qt.ItemDataRole.UserRole + 2
-#: Role under which a cell gives text, colour and alignment: one question in place of three, for each cell painted.
+#: Role under which a cell gives what is painted: text, colour and alignment in one call.
 CELL_ROLE = Qt.ItemDataRole.UserRole + 3
-#: So few changed rows are told one by one.
+#: Up to so many changed rows are emitted one by one.
 _FEW_ROWS = 4
 
 
@@ -50,6 +52,7 @@ class SoundModel(QAbstractTableModel):
         super().__init__()
         self._rows: list[SoundRow] = []
         self._number: dict[Path, int] = {}
+        self._short_names: dict[str, str] = {}
         self._order: list[int] = []  # numbers of the rows from top to bottom, and where each row is
         self._position: list[int] = []
         self._sorting: tuple[int, Qt.SortOrder] = (Column.NAME, Qt.SortOrder.AscendingOrder)
@@ -62,7 +65,7 @@ class SoundModel(QAbstractTableModel):
             self.tr("How long the sound is."),
             self.tr("Sample rate in kHz. Whatever it is, the sound is trained on at 48 kHz."),
             self.tr("Channels. Whatever their number, the sound is trained on in mono."),
-            self.tr("What a training would do with the sound, and why."),
+            self.tr("Held out, excluded or skipped, and why. Empty for a sound that is trained on."),
             self.tr(
                 "Level of the loudest sample, in dB of full scale (0 is the loudest that fits). Every sound is brought "
                 "to full scale before training, so a quiet one is learned from as well as a loud one."
@@ -76,16 +79,17 @@ class SoundModel(QAbstractTableModel):
         return tuple(self._rows)
 
     def shown_row(self, position: int) -> SoundRow:
-        """Return the row at a place, counted from the top."""
+        """Return the row at a position, counted from the top."""
         return self._rows[self._order[position]]
 
     def set_sounds(self, entries: Iterable[SoundEntry], skipped: Iterable[SkippedSound]) -> None:
-        """Show these sounds and no others; what was known of one whose file has not changed stays known."""
+        """Show these sounds and no others; what is known about an unchanged file is kept."""
         before = {row.entry: row for row in self._rows if row.entry is not None}
         self.beginResetModel()
         self._rows = [before.get(entry) or SoundRow(entry.path, entry) for entry in entries]
         self._rows += [SoundRow(s.path, None, SoundStatus.SKIPPED, s.reason) for s in skipped]
         self._number = {row.path: n for n, row in enumerate(self._rows)}
+        self._short_names = short_names([row.name for row in self._rows])
         self._set_order(self._sorted())
         self.endResetModel()
 
@@ -226,7 +230,7 @@ class SoundModel(QAbstractTableModel):
         if role == ROW_ROLE:
             return row
         if role == CELL_ROLE:
-            return self._text(row, column), _color(row, column), _alignment(column)
+            return self._painted(row, column), _color(row, column), _alignment(column)
         return self._more(row, column, role)
 
     def _more(self, row: SoundRow, column: int, role: int) -> Any:
@@ -237,6 +241,14 @@ class SoundModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole and column == Column.NAME:
             return f"{row.name}, {self._status(row)}"
         return None
+
+    def _painted(self, row: SoundRow, column: int) -> str:
+        """Return the text that is painted: short names, and a status only where it is an exception."""
+        if column == Column.NAME:
+            return self._short_names.get(row.name, row.name)
+        if column == Column.STATUS and row.is_usable and not row.is_held_out:
+            return ""
+        return self._text(row, column)
 
     def _text(self, row: SoundRow, column: int) -> str:
         entry = row.entry
@@ -254,7 +266,7 @@ class SoundModel(QAbstractTableModel):
 
     def _status(self, row: SoundRow) -> str:
         if row.status is SoundStatus.SKIPPED:
-            return self.tr("Left out: {0}").format(row.reason)
+            return self.tr("Skipped: {0}").format(short_reason(row.reason))
         if row.is_excluded:
             return self.tr("Excluded")
         if row.is_held_out:
@@ -268,22 +280,46 @@ class SoundModel(QAbstractTableModel):
             )
         if column == Column.STATUS:
             return self._explanation(row)
-        return f"{row.path}\n{row.reason}" if row.reason else str(row.path)
+        return plain_tip(str(row.path), row.reason)
 
     def _explanation(self, row: SoundRow) -> str:
         if row.status is SoundStatus.SKIPPED:
-            return self.tr("Left out: {0}. Mend or replace the file, and show the folder again.").format(row.reason)
+            return self.tr("Skipped: {0}. Repair or replace the file, and open the folder again.").format(row.reason)
         if row.is_excluded:
             return self.tr("Excluded by you. Tick its box, or press Insert, to train on it again.")
         if row.is_held_out:
             return self.tr(
-                "Held out: the next training does not learn from this sound. It measures with it whether the model "
-                "has learned what your sounds have in common, or only knows them by heart. Which sounds are held out "
-                "follows from their content; exclude or add sounds, and others may be."
+                "Held out: the next training does not learn from this sound. It uses the sound to measure whether the "
+                "model has learned what your sounds have in common, or is only memorising them. The choice depends on "
+                "the content of all sounds; adding or excluding sounds may change it."
             )
         if row.status is SoundStatus.READY:
-            return self.tr("Decoded and fit to be trained on.")
+            return self.tr("Ready to train on.")
         return self.tr("Found; not yet decoded.")
+
+
+#: A common beginning of all names is hidden only if it is at least this long.
+_SHORTEST_PREFIX = 4
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return names for display: without the beginning that all have in common, and without their extension.
+
+    The beginning is cut at the end of a word.  A name that would be empty, or the same as another, stays as it is.
+    """
+    first, last = min(names, default=""), max(names, default="")
+    prefix = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    prefix = prefix[: max((prefix.rfind(mark) + 1 for mark in " _-."), default=0)]
+    if len(prefix) < _SHORTEST_PREFIX or len(names) < 3:
+        prefix = ""
+    short = {name: Path(name.removeprefix(prefix)).stem for name in names}
+    counts = Counter(short.values())
+    return {name: text if text and counts[text] == 1 else name for name, text in short.items()}
+
+
+def short_reason(reason: str) -> str:
+    """Return why a file is skipped, as a phrase behind a colon: ``is silent`` becomes ``silent``."""
+    return reason.removeprefix("is ")
 
 
 def _alignment(column: int) -> int:
@@ -320,7 +356,7 @@ def _sort_key(row: SoundRow, column: int) -> Any:
 
 
 class FilteredSounds(QSortFilterProxyModel):
-    """The rows of the table that hold every word of the filter, in the table's order."""
+    """The rows that contain every word of the filter, in the table's order."""
 
     def __init__(self, table: SoundModel) -> None:
         super().__init__()
@@ -333,7 +369,7 @@ class FilteredSounds(QSortFilterProxyModel):
         words = tuple(text.casefold().split())
         if words != self._words:
             self._words = words
-            self.setFilterFixedString(text)  # in all versions of Qt what makes it look again, at nothing but the filter
+            self.setFilterFixedString(text)  # makes every version of Qt filter again, without sorting again
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Have the table put its rows in order."""

@@ -1,4 +1,4 @@
-"""The dataset browser: the sounds that are trained on, those that are not, and why."""
+"""The dataset browser: the sounds to train on, and those that are skipped, with the reason."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, 
 
 from distill.audio.cache.waveform_overview import Overview
 from distill.audio.corpus import ScanResult
-from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel
+from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel, short_reason
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
@@ -26,7 +26,7 @@ EMPTY_HEIGHT, QWIDGETSIZE_MAX = 150, (1 << 24) - 1
 
 
 class SoundsPanel(Panel):
-    """Lists the sounds.  It says what the user wants and what there is; it never scans by itself.
+    """Lists the sounds and emits what the user requests; it never scans by itself.
 
     Parameters
     ----------
@@ -34,8 +34,10 @@ class SoundsPanel(Panel):
         Where waveforms and levels come from.
     """
 
-    folder_wanted = Signal()
-    demo_wanted = Signal()
+    folder_requested = Signal()
+    adding_requested = Signal()
+    demo_requested = Signal()
+    removal_requested = Signal(object)  # list of Path
     audition_requested = Signal(object)  # Path
     stop_requested = Signal()
     current_changed = Signal(object)  # Path
@@ -55,6 +57,8 @@ class SoundsPanel(Panel):
         self.view = self._make_view()
         self._summary = self._make_muted("soundSummary")
         self._reason = self._make_muted("soundReason")
+        self._reason.setFixedHeight(2 * self.fontMetrics().lineSpacing())
+        self._reason.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         empty = EmptyState(
             "drop",
             self.tr("Drop a folder of sounds here"),
@@ -99,6 +103,7 @@ class SoundsPanel(Panel):
         view.exclusion_requested.connect(self.exclusion_requested)
         view.reveal_requested.connect(self.reveal_requested)
         view.copy_requested.connect(self.copy_requested)
+        view.removal_requested.connect(self.removal_requested)
         view.selectionModel().currentChanged.connect(self._on_current_changed)
         return view
 
@@ -140,15 +145,20 @@ class SoundsPanel(Panel):
         self.folder_button = QPushButton(self.tr("Choose f&older…"))
         self.folder_button.setObjectName("folderButton")
         self.folder_button.setToolTip(self.tr("Show the sounds of a folder and of the folders in it."))
-        self.folder_button.clicked.connect(self.folder_wanted)
+        self.folder_button.clicked.connect(self.folder_requested)
         self.demo_button = QPushButton(self.tr("Use &demo sounds"))
         self.demo_button.setObjectName("demoButton")
-        self.demo_button.setToolTip(self.tr("A dozen plucks, bells, pads and noises, made on this computer."))
-        self.demo_button.clicked.connect(self.demo_wanted)
+        self.demo_button.setToolTip(self.tr("A dozen plucks, bells, pads and noises, generated on this computer."))
+        self.demo_button.clicked.connect(self.demo_requested)
+        self.add_button = QPushButton(self.tr("&Add folder…"))
+        self.add_button.setObjectName("addFolderButton")
+        self.add_button.setToolTip(self.tr("Add the sounds of another folder to the list."))
+        self.add_button.clicked.connect(self.adding_requested)
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
         row.addStretch(0)
         row.addWidget(self.folder_button)
+        row.addWidget(self.add_button)
         row.addWidget(self.demo_button)
         row.addStretch(1)
         return row
@@ -162,11 +172,11 @@ class SoundsPanel(Panel):
     # What there is to show.
 
     def show_scanning(self) -> None:
-        """Say that the sounds are being looked for."""
+        """Show that the folders are being searched."""
         self.show_busy(self.tr("Looking for sounds…"))
 
     def show_busy(self, text: str) -> None:
-        """Say what is being done; nothing, when empty."""
+        """Show what is being done; nothing if empty."""
         self._busy = text
         self._on_rows_changed()
 
@@ -187,7 +197,7 @@ class SoundsPanel(Panel):
         self.table.set_checked(results)
 
     def show_excluded(self, excluded: Container[Path]) -> None:
-        """Note which sounds the user does not want."""
+        """Mark the excluded sounds."""
         self.table.set_excluded(excluded)
 
     def show_held_out(self, held_out: Container[Path] | None) -> None:
@@ -195,12 +205,12 @@ class SoundsPanel(Panel):
         self.table.set_held_out(held_out)
 
     def show_progress(self, done: int, total: int) -> None:
-        """Say how far the checking is."""
+        """Show the progress of checking."""
         self._checking = self.tr("checking {0} of {1}").format(done, total) if done < total else ""
         self._on_rows_changed()
 
     def show_training(self, is_training: bool) -> None:
-        """Note whether a training is under way: what is changed meanwhile counts for the next one only."""
+        """Note whether training is running: changes then count for the next run only."""
         if is_training is not (self._trained_on is not None):
             self._trained_on = self._wanted() if is_training else None
             self._show_totals()
@@ -242,12 +252,10 @@ class SoundsPanel(Panel):
             self.current_changed.emit(row.path)
 
     def _show_reason(self, row: SoundRow | None) -> None:
-        """Say in full why the sound under the cursor is left out: the column is narrow."""
+        """Show in full why the sound under the cursor is skipped: the column is narrow."""
         reason = row.reason if row is not None else ""
-        self._reason.setText(self.tr("Left out: {0}").format(reason) if reason else "")
-        if self._reason.isHidden() and reason:  # the table gets lower by it
-            QTimer.singleShot(0, self, lambda: self.view.scrollTo(self.view.currentIndex()))
-        self._reason.setVisible(bool(reason))
+        self._reason.setText(self.tr("Skipped: {0}").format(short_reason(reason)) if reason else "")
+        self._reason.setVisible(bool(self.skipped()))  # also while it is empty: the list above must not move
 
     def _on_filter_changed(self, text: str) -> None:
         self._filtered.set_filter(text)
@@ -282,11 +290,13 @@ class SoundsPanel(Panel):
         self._stack.setCurrentIndex(1 if rows else 0 if is_empty else 2)
         self._search.setVisible(bool(rows))
         self._place_buttons(is_empty)
+        self.add_button.setVisible(bool(rows))
+        self.demo_button.setVisible(not rows)
         self.view.refresh_actions()
         self._show_totals()
 
     def _place_buttons(self, is_empty: bool) -> None:
-        """Put the buttons under the words that tell a newcomer to press one, later under the list."""
+        """Place the buttons under the empty state, later under the list."""
         self.body.setStretchFactor(self._stack, 0 if is_empty else 1)
         first, last = self.body.indexOf(self._stack) - 1, self.body.count() - 1
         self.body.setStretch(first, 2 if is_empty else 0)
@@ -306,7 +316,7 @@ class SoundsPanel(Panel):
         shown = self._filtered.rowCount()
         for number, text in (
             (len(rows) - len(usable) - skipped, self.tr("{0} excluded")),
-            (skipped, self.tr("{0} left out")),
+            (skipped, self.tr("{0} skipped")),
         ):
             if number:
                 parts.append(text.format(number))
@@ -315,9 +325,10 @@ class SoundsPanel(Panel):
         if self._checking:
             parts.append(self._checking)
         if self._trained_on is not None and self._trained_on != self._wanted():
-            parts.append(self.tr("from the next training on"))
-        self._summary.setText(" · ".join(parts))
-        self._summary.setVisible(bool(parts))
+            parts.append(self.tr("(next run)"))
+        text = " · ".join(parts).replace(" · (", " (")
+        self._summary.setText(text)
+        self._summary.setVisible(bool(rows))  # also while it is empty: the list below must not move
 
     def _split_parts(self, usable: list[SoundRow]) -> list[str]:
         held_out = sum(row.is_held_out is True for row in usable)
@@ -326,8 +337,8 @@ class SoundsPanel(Panel):
             return []
         self._summary.setToolTip(
             self.tr(
-                "A training learns from the first and measures with those held out, which it never learns from. "
-                "The status column says which they are; sort by it to see them together."
+                "A run trains on the first and measures with the held-out ones, which it never trains on. "
+                "The status column shows which they are; sort by it to see them together."
             )
         )
         return [self.tr("{0} training, {1} held out").format(len(usable) - held_out, held_out)]

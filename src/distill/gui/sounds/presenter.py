@@ -1,4 +1,4 @@
-"""Between the sounds on disk and the browser: choosing, dropping, scanning, checking, excluding."""
+"""Lists the sounds of files and folders: choosing, adding, removing, scanning, checking, excluding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,28 @@ from PySide6.QtCore import QMimeData, QObject, QTimer, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from distill import paths
+from distill.audio.corpus import ScanResult
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.exclusions import Exclusions
 from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.sounds.row import CheckedSound, SoundStatus
+from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.widgets.text import format_seconds
 from distill.settings import WindowSettings
 from distill.training.data.split import split_by_file
 
-#: Topic of the notices about the list of sounds.
-TOPIC = "sounds"
-#: The excluded sounds are worth saving once they have not been changed for this long.
+#: Topics of the notices about the list of sounds, and about sounds that make a poor training set.
+TOPIC, MATERIAL_TOPIC = "sounds", "material"
+#: Share of the total duration above which one file dominates the training.
+DOMINANT_SHARE = 0.9
+#: Held-out sounds that are shorter than this together measure little.
+SHORTEST_HELD_OUT_SECONDS = 0.05
+#: Changes are saved once there has been none for this long.
 SETTLED_MILLISECONDS = 500
 
 
@@ -37,13 +43,15 @@ class _Sound:
 
 
 class SoundsPresenter(QObject, WindowPart):
-    """Carries out what the browser asks for, and shows it what the loader finds."""
+    """Carries out what the panel requests, and shows there what the loader finds."""
 
-    #: There are other sounds to train on than before.
+    #: The sounds to train on are different.
     sounds_changed = Signal()
     #: Sounds were found in these folders.
     folders_shown = Signal(object)  # list of Path
-    #: The preferences are worth saving.
+    #: Other folders are listed instead of those before.
+    replaced = Signal()
+    #: The preferences should be saved.
     exclusions_settled = Signal()
 
     def __init__(self, browser: SoundsPanel, notices: NoticeBar, parent: QObject) -> None:
@@ -51,18 +59,22 @@ class SoundsPresenter(QObject, WindowPart):
         self._browser, self._notices = browser, notices
         self.loader = SoundLoader(self)
         self.exclusions = Exclusions(self)
-        #: Files and folders that are shown, in the order they came.
-        self.roots: tuple[Path, ...] = ()
+        self._scan: Scan | None = None
+        self._before: tuple[Path, ...] | None = None  # the roots that come back if the new ones hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
+        self._material_text = ""
         self._held_out_share = TrainingConfig().val_fraction
         self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
         self._settling.timeout.connect(self.exclusions_settled)
         self.exclusions.changed.connect(self._on_exclusions_changed)
+        self.exclusions.listing_changed.connect(self._on_listing_changed)
         browser.exclusion_requested.connect(self.exclusions.choose)
         browser.reveal_requested.connect(reveal)
         browser.copy_requested.connect(self._on_copy_requested)
-        browser.folder_wanted.connect(self.choose_folder)
-        browser.demo_wanted.connect(self.use_demo_sounds)
+        browser.folder_requested.connect(self.choose_folder)
+        browser.adding_requested.connect(self.choose_added_folder)
+        browser.removal_requested.connect(self.exclusions.remove)
+        browser.demo_requested.connect(self.use_demo_sounds)
         self.loader.scan_started.connect(browser.show_scanning)
         self.loader.scan_finished.connect(self._on_scanned)
         self.loader.failed.connect(self._on_failed)
@@ -70,8 +82,13 @@ class SoundsPresenter(QObject, WindowPart):
         self.loader.check_progressed.connect(browser.show_progress)
 
     @property
+    def roots(self) -> tuple[Path, ...]:
+        """Files and folders that are listed, in the order they were added."""
+        return self.exclusions.choice.roots
+
+    @property
     def name(self) -> str:
-        """What a run on these sounds is called: the name of the folder."""
+        """The proposed name of a run on these sounds: that of the folder."""
         if len(self.roots) == 1:
             root = self.roots[0]
             return root.name if root in self._folders else root.stem
@@ -83,7 +100,7 @@ class SoundsPresenter(QObject, WindowPart):
 
     def restore(self, settings: WindowSettings) -> None:
         """List the sounds of the last session, with its exclusions and the layout of the list."""
-        self.exclusions.restore(Path(text) for text in settings.excluded)
+        self.exclusions.restore(map(Path, settings.excluded), map(Path, settings.removed))
         self._settling.stop()  # nothing has changed
         self._browser.show_hears_walking(settings.hears_walking)
         self._browser.view.restore_layout(settings.sound_columns, settings.sound_list)
@@ -96,25 +113,47 @@ class SoundsPresenter(QObject, WindowPart):
         """Keep the sounds, the exclusions and the layout of the list."""
         view = self._browser.view
         settings.sounds = [str(path) for path in self.roots]
+        settings.removed = sorted(str(path) for path in self.exclusions.choice.removed)
         settings.excluded = sorted(str(path) for path in self.exclusions.paths)
         settings.sound_columns, settings.sound_list = view.columns.names(), view.layout_state()
         settings.hears_walking = view.hears_walking
 
     def show(self, roots: Sequence[Path]) -> None:
-        """Show the sounds of these files and folders, in place of those that are shown."""
+        """List the sounds of these files and folders, in place of those that are listed.
+
+        Folders without sounds change nothing: the list stays as it was.
+        """
         new = tuple(dict.fromkeys(path.absolute() for path in roots))
-        if not set(self.roots) <= set(new):  # to take back what one does not see any more would be a surprise
-            self.exclusions.undo_stack.clear()
+        self._before = self.roots if set(new) != set(self.roots) else None
         self._load(new)
 
+    def add(self, roots: Sequence[Path]) -> None:
+        """List these files and folders too; undo takes them off again."""
+        new = [path.absolute() for path in roots]
+        if self.roots:
+            self.exclusions.add(new)
+        else:
+            self.show(new)
+
     def _load(self, roots: Sequence[Path], is_restored: bool = False) -> None:
-        self.roots = tuple(roots)
+        self.exclusions.set_roots(roots)
         self._notices.forget(TOPIC)
         self.loader.load(self.roots, drops_missing=is_restored)
 
-    def add(self, roots: Sequence[Path]) -> None:
-        """Show these files and folders too."""
-        self.show([*self.roots, *roots])
+    def _on_listing_changed(self) -> None:
+        """Follow adding, removing, and their undo."""
+        self._settling.start()
+        if self._scan is not None and self._scan.requested == self.roots and not self.loader.is_busy:
+            self._show_scan(self._scan)
+        elif self.roots:
+            self._load(self.roots)
+
+    def choose_added_folder(self) -> None:
+        """Let the user choose a folder to add."""
+        start = str(self.roots[-1] if self.roots else Path.home())
+        folder = QFileDialog.getExistingDirectory(self._browser, self.tr("Add a folder of sounds"), start)
+        if folder:
+            self.add([Path(folder)])
 
     def choose_folder(self) -> None:
         """Let the user choose a folder."""
@@ -124,23 +163,27 @@ class SoundsPresenter(QObject, WindowPart):
             self.show([Path(folder)])
 
     def use_demo_sounds(self) -> None:
-        """Make the demo sounds, where they are not there yet, and show them."""
-        self._browser.show_busy(self.tr("Making the demo sounds…"))
+        """Generate the demo sounds, unless they exist, and list them."""
+        self._browser.show_busy(self.tr("Generating the demo sounds…"))
         task = BackgroundTask(lambda _progress, _cancel: write_demo_sounds(), self)
         task.succeeded.connect(self._on_demo_made)
         task.failed.connect(self._on_failed)
-        task.ended.connect(lambda: self._browser.show_busy(""))
+        task.ended.connect(self._on_demo_ended)
         task.start()
 
+    def _on_demo_ended(self) -> None:
+        if not self.loader.is_busy:  # it has failed
+            self._browser.show_busy("")
+
     def show_changes(self, changes: Mapping[str, Any]) -> None:
-        """Show which sounds are held out by a training whose settings differ from the defaults in this."""
+        """Show which sounds a training with these changed settings holds out."""
         share = float(changes.get("val_fraction", TrainingConfig().val_fraction))
         if share != self._held_out_share:
             self._held_out_share = share
             self._update_split()
 
     def close(self) -> None:
-        """Wait for nothing any more; the preferences are being saved anyway."""
+        """Stop the timer; the preferences are saved anyway."""
         self._settling.stop()
 
     def _on_demo_made(self, _files: object) -> None:
@@ -151,17 +194,33 @@ class SoundsPresenter(QObject, WindowPart):
         self._notices.notify_error(TOPIC, error, self.tr("The sounds could not be read: {0}"))
 
     def _on_scanned(self, found: Scan) -> None:
-        result, self._folders = found.result, frozenset(found.folders)
-        self.roots = found.roots
+        before, self._before = self._before, None
+        is_empty = not found.result.entries and not found.result.skipped
+        if is_empty and before:
+            self._load(before)
+        else:
+            self._show_scan(found)
+        if is_empty and found.requested and not found.drops_missing:
+            self._notices.notify(TOPIC, self.tr("There are no sounds in there. Choose a folder with audio files."))
+            return
+        if found.folders and not is_empty:
+            self.folders_shown.emit(list(found.folders))
+        if before is not None and not set(before) & set(self.roots):
+            self.replaced.emit()
+
+    def _show_scan(self, found: Scan) -> None:
+        """List what a scan has found, without the removed files."""
+        self._scan, self._folders = found, frozenset(found.folders)
+        if found.drops_missing:
+            self.exclusions.set_roots(found.roots)
+        removed = self.exclusions.choice.removed
+        result = ScanResult(
+            tuple(entry for entry in found.result.entries if entry.path not in removed),
+            tuple(skipped for skipped in found.result.skipped if skipped.path not in removed),
+        )
         self._browser.show_scan(result, self.exclusions.paths)
         self._update_split()
         self._report_skipped()
-        if not result.entries and not result.skipped:
-            self._notices.notify(
-                TOPIC, self.tr("There are no sounds in there. Choose a folder that holds audio files.")
-            )
-        elif found.folders:
-            self.folders_shown.emit(list(found.folders))
         self.sounds_changed.emit()
 
     def _on_checked(self, results: list[CheckedSound]) -> None:
@@ -178,16 +237,45 @@ class SoundsPresenter(QObject, WindowPart):
         self.sounds_changed.emit()
 
     def _update_split(self) -> None:
-        """Show which sounds will be held out, as soon as that is certain: when all that are wanted are decoded.
+        """Show which sounds will be held out, once that is certain: when all wanted sounds are decoded.
 
-        The split ranks the files by their content, as the training will do: a file more or less may change it.
+        The split ranks the files by their content, as the training does: one file more or less may change it.
         """
         usable = [row for row in self._browser.table.rows if row.is_usable]
         if len(usable) < 2 or any(row.status is not SoundStatus.READY for row in usable):
             self._browser.show_held_out(None)
+            self._notices.forget(MATERIAL_TOPIC)
             return
         _, held_out = split_by_file([_Sound(row.path, row.content_hash) for row in usable], self._held_out_share)
-        self._browser.show_held_out({sound.source for sound in held_out})
+        names = {sound.source for sound in held_out}
+        self._browser.show_held_out(names)
+        self._report_material(usable, names)
+
+    def _report_material(self, rows: Sequence[SoundRow], held_out: set[Path]) -> None:
+        """Warn about sounds that can be decoded but are unlikely to give a good model."""
+        text = self._material_problem(rows, held_out)
+        if not text:
+            self._notices.forget(MATERIAL_TOPIC)
+        elif text != self._material_text:
+            self._notices.notify(MATERIAL_TOPIC, text, "warning")
+        self._material_text = text
+
+    def _material_problem(self, rows: Sequence[SoundRow], held_out: set[Path]) -> str:
+        seconds = {row.path: row.entry.duration_s if row.entry is not None else 0.0 for row in rows}
+        total, distinct = sum(seconds.values()), len({row.content_hash for row in rows})
+        if distinct <= len(rows) // 2:
+            text = self.tr("Of {0} files only {1} are different: the others are copies. Add more sounds.")
+            return text.format(len(rows), distinct)
+        longest = max(rows, key=lambda row: seconds[row.path])
+        if len(rows) > 2 and seconds[longest.path] > DOMINANT_SHARE * total:
+            share = round(100 * seconds[longest.path] / total)
+            text = self.tr("{0} is {1} % of the material: the model will learn mostly that. Split it, or exclude it.")
+            return text.format(longest.name, share)
+        measured = sum(seconds[path] for path in held_out)
+        if measured < SHORTEST_HELD_OUT_SECONDS:
+            text = self.tr("The held-out sounds last only {0} together, so the loss says little. Add more sounds.")
+            return text.format(format_seconds(measured))
+        return ""
 
     def _on_copy_requested(self, files: list[Path]) -> None:
         data = QMimeData()
@@ -197,8 +285,10 @@ class SoundsPresenter(QObject, WindowPart):
 
     def _report_skipped(self) -> None:
         rows = self._browser.skipped()
-        if len(rows) == 1:
-            self._notices.notify(TOPIC, self.tr("{0} is left out: {1}").format(rows[0].path.name, rows[0].reason))
-        elif rows:
-            text = self.tr("{0} files are left out; the list says why. One of them: {1}, {2}")
+        if not rows:
+            self._notices.forget(TOPIC)
+        elif len(rows) == 1:
+            self._notices.notify(TOPIC, self.tr("Skipped: {0}, {1}.").format(rows[0].path.name, rows[0].reason))
+        else:
+            text = self.tr("{0} files are skipped; the list says why. One of them: {1}, {2}.")
             self._notices.notify(TOPIC, text.format(len(rows), rows[0].path.name, rows[0].reason))

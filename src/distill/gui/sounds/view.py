@@ -1,4 +1,4 @@
-"""The list of sounds as one works with it: hearing, walking, ticking boxes, the menu, the waveforms."""
+"""The list of sounds: playing, keyboard, check boxes, context menu, waveforms."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +42,7 @@ class SoundView(QTableView):
     exclusion_requested = Signal(object, bool)  # list of Path, whether to exclude them
     reveal_requested = Signal(object)  # Path
     copy_requested = Signal(object)  # list of Path
+    removal_requested = Signal(object)  # list of Path
 
     def __init__(self, model: FilteredSounds, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -132,10 +133,11 @@ class SoundView(QTableView):
         made: dict[str, QAction] = {}
         for name, text, keys, slot in (
             ("play", self.tr("Play"), "Space", self._play_or_stop),
-            ("exclude", self.tr("Exclude from training"), "Del", lambda: self._ask_exclusion(True)),
-            ("include", self.tr("Include in training"), "Ins", lambda: self._ask_exclusion(False)),
-            ("reveal", self.tr("Show in folder"), "Ctrl+Shift+F", self._ask_reveal),
-            ("copy", self.tr("Copy path"), QKeySequence.StandardKey.Copy, self._ask_copy),
+            ("exclude", self.tr("Exclude from training"), "Del", lambda: self._request_exclusion(True)),
+            ("include", self.tr("Include in training"), "Ins", lambda: self._request_exclusion(False)),
+            ("remove", self.tr("Remove from list"), "Shift+Del", self._request_removal),
+            ("reveal", self.tr("Show in folder"), "Ctrl+Shift+F", self._request_reveal),
+            ("copy", self.tr("Copy path"), QKeySequence.StandardKey.Copy, self._request_copy),
         ):
             action = QAction(text, self)
             action.setObjectName(f"{name}SoundAction")
@@ -158,6 +160,7 @@ class SoundView(QTableView):
         self.actions_of_rows["include"].setEnabled(any(row.is_excluded for row in choosable))
         self.actions_of_rows["reveal"].setEnabled(current is not None)
         self.actions_of_rows["copy"].setEnabled(bool(rows))
+        self.actions_of_rows["remove"].setEnabled(bool(rows))
 
     def refresh_actions(self) -> None:
         """Follow a change of the rows."""
@@ -179,16 +182,20 @@ class SoundView(QTableView):
             at = self.viewport().mapToGlobal(self.visualRect(self.currentIndex()).bottomLeft())
         menu.popup(at)
 
-    def _ask_exclusion(self, exclude: bool) -> None:
+    def _request_exclusion(self, exclude: bool) -> None:
         paths = [row.path for row in self.selected_rows() if row.status is not SoundStatus.SKIPPED]
         if paths:
             self.exclusion_requested.emit(paths, exclude)
 
-    def _ask_reveal(self) -> None:
+    def _request_removal(self) -> None:
+        if rows := self.selected_rows():
+            self.removal_requested.emit([row.path for row in rows])
+
+    def _request_reveal(self) -> None:
         if (row := self._current_row()) is not None:
             self.reveal_requested.emit(row.path)
 
-    def _ask_copy(self) -> None:
+    def _request_copy(self) -> None:
         if rows := self.selected_rows():
             self.copy_requested.emit([row.path for row in rows])
 

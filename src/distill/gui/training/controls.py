@@ -1,34 +1,47 @@
-"""The training controls: what to train, for how long, and the buttons that start, stop and continue."""
+"""The training controls: name, family, preset, epochs, and the buttons that start, pause, finish and resume."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QSpinBox,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QToolButton,
     QWidget,
 )
 
-from distill.config.catalog import FAMILIES, family_info
+from distill.config.catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.rows import paint_ground, row_size, write_line
+from distill.gui.widgets.text import format_time_left
 
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
 
-#: An epoch that takes longer than this is not waited for: the time that is left is guessed from its steps.
+#: For an epoch that takes longer than this, the time left is estimated from its steps, before it has ended.
 LONG_EPOCH_SECONDS = 60.0
+
+#: Width of the open family menu, in device-independent pixels.
+FAMILY_MENU_WIDTH = 280
+
+#: Role under which the family menu has its second line.
+DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 
 #: Least width of the field for the epochs, in device-independent pixels: room for the highest number.
 EPOCHS_WIDTH = 72
@@ -40,14 +53,49 @@ def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
     return {**item.metadata, "default": item.default}
 
 
+class ActionButton(QPushButton):
+    """A button that ignores the second click of a double click: by then it may have replaced another button."""
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ignore."""
+        event.accept()
+
+
+class FamilyDelegate(QStyledItemDelegate):
+    """Paints a family in two lines: what it is good at, then its technical name and expected time."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """Return the height of two lines."""
+        return row_size(option, 2)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint a row."""
+        colors = theme.colors()
+        painter.save()
+        paint_ground(painter, option)
+        area = option.rect.adjusted(theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
+        line = QRect(area.left(), area.top(), area.width(), area.height() // 2)
+        write_line(painter, option.font, line, str(index.data()), colors.text)
+        line.translate(0, line.height())
+        write_line(painter, option.font, line, str(index.data(DETAIL_ROLE)), colors.muted)
+        painter.restore()
+
+
 class TrainingControls(Panel):
-    """Shows where the run stands and says what the user wants; it never starts anything by itself."""
+    """Shows the state of the run and emits what the user requests; it starts nothing by itself.
+
+    A button that can do nothing is hidden.  The first visible one is the expected next step.
+    """
 
     start_requested = Signal()
     pause_requested = Signal()
     finish_requested = Signal()
     resume_requested = Signal()
     family_chosen = Signal(str)
+    #: The line below the progress bar has changed.
+    status_changed = Signal(str)
     #: The advanced settings are to be seen, or not any more.
     advanced_toggled = Signal(bool)
 
@@ -56,6 +104,11 @@ class TrainingControls(Panel):
         self.title.setText(self.tr("Training"))
         self.setAccessibleName(self.tr("Training"))
         self.family, self.preset, self.epochs = QComboBox(), QComboBox(), QSpinBox()
+        self.name = self._make_name()
+        self.detail.hide()  # the name has its place
+        self.header.insertWidget(1, self.name, 3)
+        self._epoch_seconds: dict[str, float] = {}
+        self._sound_count = 0
         self._fill_family()
         self._fill_preset()
         self._fill_epochs()
@@ -77,10 +130,10 @@ class TrainingControls(Panel):
         self.body.addWidget(self.eta)
         self._state = RunState.IDLE
         self._default_epochs = self.epochs.value()
-        self._has_sounds = self._can_resume = self._can_finish = False
+        self._has_sounds = self._can_resume = self._can_finish = self._resumes_next = False
         self._is_finishing = self._is_first = False
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
-        self._guess_at: float | None = None  # the same, guessed from the steps of an epoch that takes long
+        self._guess_at: float | None = None  # the same, estimated from the steps of a long epoch
         self._position = self._message = ""
         self._clock = QTimer(self, interval=1000)
         self._clock.timeout.connect(self._report_time)
@@ -101,8 +154,22 @@ class TrainingControls(Panel):
         """``"auto"`` or a preset."""
         return str(self.preset.currentData())
 
+    @property
+    def run_name(self) -> str:
+        """The name of the next run: what the user has typed, otherwise the proposed one."""
+        return " ".join(self.name.text().split()) or self.name.placeholderText()
+
+    def propose_name(self, name: str) -> None:
+        """Propose a name for the next run; one that the user has typed stays."""
+        self.name.setPlaceholderText(name)
+
+    def show_speeds(self, epoch_seconds: Mapping[str, float], sound_count: int) -> None:
+        """Show how long a run takes: by seconds for an epoch and a sound, as measured before, for each family."""
+        self._epoch_seconds, self._sound_count = dict(epoch_seconds), sound_count
+        self._show_families()
+
     def choose(self, family: str, preset: str, epochs: int) -> None:
-        """Set the controls; what they do not know is left as it is, and so are the epochs when 0."""
+        """Set the controls; unknown values are ignored, and so are 0 epochs."""
         for combo, key in ((self.family, family), (self.preset, preset)):
             if (row := combo.findData(key)) >= 0:
                 combo.setCurrentIndex(row)
@@ -134,21 +201,21 @@ class TrainingControls(Panel):
         self._update_buttons()
 
     def show_has_sounds(self, has_sounds: bool) -> None:
-        """Say whether there is something to train on."""
+        """Show whether there are sounds to train on."""
         self._has_sounds = has_sounds
         self._update_buttons()
 
-    def show_can_resume(self, can_resume: bool, can_finish: bool = False) -> None:
-        """Say whether the run that is shown can be continued, and whether it can be called finished as it is."""
-        self._can_resume, self._can_finish = can_resume, can_finish
+    def show_can_resume(self, can_resume: bool, can_finish: bool = False, is_next: bool = True) -> None:
+        """Show whether the run can be resumed, whether it can be finished, and whether resuming is the next step."""
+        self._can_resume, self._can_finish, self._resumes_next = can_resume, can_finish, can_resume and is_next
         self._update_buttons()
 
     def show_finishing(self, is_finishing: bool) -> None:
-        """Say whether what ends the run under way finishes it, or pauses it."""
+        """Show whether the run is being finished, or paused."""
         self._is_finishing = is_finishing
 
     def show_changed(self, count: int) -> None:
-        """Say how many advanced settings differ from the preset's: they count though they are not seen."""
+        """Show how many advanced settings differ from the preset."""
         self.advanced.setText(self.tr("Advanced · {0} changed").format(count) if count else self.tr("Advanced"))
 
     def show_preparation(self, progress: PreparationProgress) -> None:
@@ -156,15 +223,14 @@ class TrainingControls(Panel):
         if self._state is not RunState.STOPPING:
             is_counted = progress.total > 1
             counts = f" {progress.done}/{progress.total}" if is_counted else ""
-            self.progress.setRange(0, progress.total if is_counted else 0)  # else it only says that something is done
+            self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
             self.progress.setValue(progress.done)
             self.show_message(f"{progress.stage}{counts}…")
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
-        """Show where in the run the training is; ``epoch`` counts from 0.
+        """Show the position in the run; ``epoch`` counts from 0.
 
-        ``epoch_seconds`` is how long an epoch's steps take, for a guess at the time left until the first epoch is
-        over and tells more.
+        ``epoch_seconds`` is how long an epoch's steps take: an estimate of the time left until the first epoch ends.
         """
         self._is_first = epoch == 0
         if self._eta_at is None:
@@ -179,12 +245,12 @@ class TrainingControls(Panel):
                 self._report_time()
 
     def show_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
-        """Take on the time that an epoch says is left."""
+        """Take the time left from a finished epoch."""
         self._eta_at = time.monotonic() + epoch.eta_seconds
         self._report_time()
 
     def show_computing(self, text: str) -> None:
-        """Say, to who points at the line under the progress bar, how the run is computed."""
+        """Show in the tooltip of the status line how the run is computed."""
         self.eta.setToolTip(text)
 
     def show_message(self, text: str) -> None:
@@ -195,9 +261,10 @@ class TrainingControls(Panel):
     def _report_message(self) -> None:
         nothing = self.tr("Ready when you are.") if self._has_sounds else self.tr("Choose some sounds to begin with.")
         self.eta.setText(self._message or nothing)
+        self.status_changed.emit("" if self._state is RunState.IDLE else self._message)
 
     def show_progress(self, share: float) -> None:
-        """Show how far a run that is not under way has come, from 0 to 1."""
+        """Show the progress of a run that is not training, from 0 to 1."""
         self.progress.setValue(round(PROGRESS_STEPS * share))
 
     def _report_time(self) -> None:
@@ -209,54 +276,86 @@ class TrainingControls(Panel):
             self.show_message(hearing if self._is_first else self._position)
             return
         about = self.tr("about ") if self._eta_at is None else ""
-        left = about + self._time_left(max(0.0, end - time.monotonic()))
+        left = about + format_time_left(max(0.0, end - time.monotonic()))
         self.show_message(self.tr("{0} · {1} left").format(self._position, left))
-
-    def _time_left(self, seconds: float) -> str:
-        if seconds < 60:
-            return self.tr("{0} s").format(round(seconds))
-        minutes = round(seconds / 60)
-        return (
-            self.tr("{0} min").format(minutes)
-            if minutes < 60
-            else self.tr("{0} h {1:02} min").format(*divmod(minutes, 60))
-        )
 
     def _on_family_changed(self) -> None:
         info = family_info(self.family_key)
-        self.family.setToolTip(info.description)
+        self.family.setToolTip(f"{info.description}\n{self._family_detail(info)}")
         epochs = _setting(info.config_type, "max_epochs")
         self.epochs.setRange(int(epochs["low"]), int(epochs["high"]))
-        if self.epochs.value() == self._default_epochs:  # the user has not said otherwise
+        if self.epochs.value() == self._default_epochs:  # the user has not changed it
             self.epochs.setValue(int(epochs["default"]))
         self._default_epochs = int(epochs["default"])
         self.family_chosen.emit(info.key)
 
     def _update_buttons(self) -> None:
         is_idle = self._state is RunState.IDLE
-        self.start.setEnabled(is_idle and self._has_sounds)
-        self.stop.setEnabled(
-            self._state in (RunState.PREPARING, RunState.TRAINING)
-            or (self._state is RunState.STOPPING and self._is_finishing)
+        can_pause = self._state in (RunState.PREPARING, RunState.TRAINING) or (
+            self._state is RunState.STOPPING and self._is_finishing
         )
-        self.finish.setEnabled(self._state is RunState.TRAINING or (is_idle and self._can_finish))
         can_resume = is_idle and self._can_resume
-        self.resume.setEnabled(can_resume)
-        # What is expected next stands out: to go on with a paused run, else a new one, which is then called so.
-        theme.mark(self.resume, "primary", can_resume)
-        theme.mark(self.start, "primary", not can_resume)
+        had_focus = any(button.hasFocus() for button in (self.start, self.stop, self.resume))
+        for button, is_on in (
+            (self.resume, can_resume),
+            (self.start, is_idle and self._has_sounds),
+            (self.stop, can_pause),
+            (self.finish, self._state is RunState.TRAINING or (is_idle and self._can_finish)),
+        ):
+            button.setEnabled(is_on)
+        resumes = can_resume and self._resumes_next
+        theme.mark(self.resume, "primary", resumes)
+        theme.mark(self.start, "primary", not resumes)
+        theme.mark(self.stop, "primary", True)
         self.start.setText(self.tr("&Start new") if can_resume else self.tr("&Start"))
+        self._order_buttons(is_idle, can_resume, resumes)
+        if had_focus:
+            (self.stop if not is_idle else self.resume if resumes else self.start).setFocus()
         self._report_message()
-        for widget in (self.family, self.preset, self.epochs):
+        for widget in (self.family, self.preset, self.epochs, self.name):
             widget.setEnabled(is_idle)
+
+    def _order_buttons(self, is_idle: bool, can_resume: bool, resumes: bool) -> None:
+        """Show the buttons that can do something, the expected next step first."""
+        self.start.setVisible(is_idle)
+        self.stop.setVisible(not is_idle)
+        self.resume.setVisible(can_resume)
+        first = self.resume if resumes else self.start
+        if self._buttons.indexOf(first) != 0:
+            self._buttons.removeWidget(first)
+            self._buttons.insertWidget(0, first, 1)
 
     # How it is built.
 
     def _fill_family(self) -> None:
         self.family.setObjectName("familyCombo")
         self.family.setAccessibleName(self.tr("Model family"))
+        self.family.setItemDelegate(FamilyDelegate(self.family))
         for row in FAMILIES:
-            self.family.addItem(row.label, row.key)
+            self.family.addItem(row.plain_name, row.key)
+            self.family.setItemData(self.family.count() - 1, row.label, DETAIL_ROLE)
+        self.family.view().setMinimumWidth(FAMILY_MENU_WIDTH)
+
+    def _family_detail(self, info: FamilyInfo) -> str:
+        seconds = self._epoch_seconds.get(info.key)
+        if seconds is None or not self._sound_count:
+            return info.label
+        left = format_time_left(seconds * self._sound_count * self.epochs.value())
+        return self.tr("{0} · about {1}").format(info.label, left)
+
+    def _show_families(self) -> None:
+        for row, info in enumerate(FAMILIES):
+            self.family.setItemData(row, self._family_detail(info), DETAIL_ROLE)
+        info = family_info(self.family_key)
+        self.family.setToolTip(f"{info.description}\n{self._family_detail(info)}")
+
+    def _make_name(self) -> QLineEdit:
+        name = QLineEdit()
+        name.setObjectName("runNameField")
+        name.setAccessibleName(self.tr("Name of the next run and its model"))
+        name.setToolTip(self.tr("Name of the next run and its model. Left empty, it is the name of the folder."))
+        name.setMaxLength(80)
+        return name
 
     def _fill_preset(self) -> None:
         meta = _setting(FAMILIES[0].config_type, "preset")
@@ -274,8 +373,9 @@ class TrainingControls(Panel):
         self.epochs.setToolTip(meta["help"])
         self.epochs.setRange(int(meta["low"]), int(meta["high"]))
         self.epochs.setValue(int(meta["default"]))
-        self.epochs.setMinimumWidth(EPOCHS_WIDTH)  # else as much as its highest number and a margin
+        self.epochs.setMinimumWidth(EPOCHS_WIDTH)
         self.epochs.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
+        self.epochs.valueChanged.connect(self._show_families)
 
     def _make_fields(self) -> QGridLayout:
         grid = QGridLayout()
@@ -299,7 +399,7 @@ class TrainingControls(Panel):
         button = QToolButton()
         button.setObjectName("advancedButton")
         button.setText(self.tr("Advanced"))
-        button.setToolTip(self.tr("Show every setting of the chosen family, in place of the curves."))
+        button.setToolTip(self.tr("Show every setting of the chosen family, in place of the previews."))
         button.setAccessibleName(self.tr("Advanced settings"))
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -312,23 +412,23 @@ class TrainingControls(Panel):
             ("startButton", self.tr("&Start"), self.start_requested, self.tr("Train a new model on these sounds.")),
             (
                 "cancelButton", self.tr("Pa&use"), self.pause_requested,
-                self.tr("Stop at once with a checkpoint, and free the processor or graphics card. Resume goes on."),
+                self.tr("Stop at once with a checkpoint, and free the processor or graphics card. Resume continues."),
             ),
             (
                 "finishButton", self.tr("Finish no&w"), self.finish_requested,
                 self.tr(
-                    "End the run with the epochs that it has made: a model in your library, as from a full run. "
-                    "The epoch under way ends where it stands."
+                    "End the run now, with the epochs that are done: you get a model in your library, as from a full "
+                    "run."
                 ),
             ),
             (
                 "resumeButton", self.tr("&Resume"), self.resume_requested,
-                self.tr("Continue the run that is shown, from where it stopped. More epochs make it longer."),
+                self.tr("Continue this run from where it stopped. Set more epochs to make it longer."),
             ),
         )  # fmt: skip
         made = []
         for object_name, text, signal, tip in descriptions:
-            button = QPushButton(text)
+            button = ActionButton(text)
             button.setObjectName(object_name)
             button.setToolTip(tip)
             button.clicked.connect(signal)
@@ -336,8 +436,8 @@ class TrainingControls(Panel):
         return made[0], made[1], made[2], made[3]
 
     def _make_button_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP)
-        for button in (self.start, self.stop, self.finish, self.resume):
-            row.addWidget(button, 1)
-        return row
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(theme.GAP)
+        for button in (self.start, self.stop, self.resume, self.finish):
+            self._buttons.addWidget(button, 1)
+        return self._buttons

@@ -1,7 +1,7 @@
 """Editors for single settings: the right one for each kind of value.
 
-An editor takes what is typed as soon as it can be, and says at once why something cannot be.  It never holds a wrong
-value: what is left unfinished goes back to the last one that could be taken.
+An editor accepts a valid text at once, and shows at once why another is invalid.  It never holds an invalid value: an
+invalid text goes back to the value before the edit.
 """
 
 from collections.abc import Callable
@@ -83,6 +83,8 @@ class TypedEditor(SettingEditor):
     def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
         self._value: Any = field.default
+        self._before: Any = field.default  # what counts again when the final text is refused
+        self._is_typing = False
         self._line = _Line(self._on_left, self._on_step)
         self._line.setAlignment(Qt.AlignmentFlag.AlignRight if field.low is not None else Qt.AlignmentFlag.AlignLeft)
         self.take(self._line, lambda: self._value, self._show_value)
@@ -92,6 +94,9 @@ class TypedEditor(SettingEditor):
     def _show_value(self, value: Any) -> None:
         """Show a value; what is being typed is left alone where it means the same."""
         self._value = value
+        if self._is_typing:
+            return
+        self._before = value
         try:
             is_same = bool(self._line.text()) and self.field.parse(self._line.text()) == value
         except ConfigurationError:
@@ -104,17 +109,25 @@ class TypedEditor(SettingEditor):
         self._line.setReadOnly(is_read_only)
 
     def _on_edited(self, text: str) -> None:
+        self._is_typing = True
         try:
             value = self.field.parse(text)
         except ConfigurationError as exc:
+            self._set_value(self._before)  # not the beginning of what was typed: 20 must not leave 2
             self.refused.emit(str(exc))
-            return
-        self.refused.emit("")
+        else:
+            self._set_value(value)
+            self.refused.emit("")
+        finally:
+            self._is_typing = False
+
+    def _set_value(self, value: Any) -> None:
         if value != self._value:
             self._value = value
             self.value_changed.emit(value)
 
     def _on_left(self) -> None:
+        self._before = self._value
         self._line.setText(self.field.text(self._value))
 
     def _on_step(self, direction: int) -> None:

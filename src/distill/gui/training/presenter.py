@@ -1,6 +1,7 @@
-"""Between the runs and the panels that show them: controls, curves, previews, notices."""
+"""Shows the current run in controls, plots, previews and notices, and carries out what the controls request."""
 
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from statistics import median
 
@@ -32,19 +33,22 @@ from distill.history import MetricsHistory
 from distill.runs.loaded_run import LoadedRun
 from distill.settings import WindowSettings
 
-#: Seconds of steps after which the time that is left is guessed: the first steps are slow.
+#: Seconds of steps after which the time left is estimated: the first steps are slow.
 GUESS_SECONDS = 10.0
 
-#: Newest steps that the guess goes by.
+#: Topic of the warning about overfitting, which is shown once for each run.
+OVERFITTING = "overfitting"
+
+#: Number of newest steps that the estimate uses.
 GUESS_STEPS = 100
 
 
 class TrainingPresenter(QObject, WindowPart):
-    """Carries out what the controls ask for, and shows the run that is shown."""
+    """Starts, pauses, finishes and resumes runs for the controls, and keeps all panels at the run that is shown."""
 
-    #: Another run is shown: its folder is worth remembering.
+    #: Another run is shown, or none.
     run_changed = Signal()
-    #: Folder of the run that is shown, where that has ended and its family has codebooks; None otherwise.
+    #: Folder of the shown run if it has ended and its family has codebooks, otherwise None.
     codes_changed = Signal(object)  # Path or None
 
     def __init__(
@@ -64,8 +68,16 @@ class TrainingPresenter(QObject, WindowPart):
         self.runs = Session(engine, self)
         self.bridge = self.runs.bridge
         self.settings = SettingsPresenter(controls, advanced, self)
-        self._has_set_epochs = False  # since the run is shown: until then, the field speaks of the next one
+        self._has_set_epochs = False  # since the run is shown; until then the field is for the next run
         self._first_step_at: float | None = None  # monotonic
+        self._epoch_began_at: float | None = None  # monotonic
+        self._run_sounds = 0  # of the run that was started last
+        #: Seconds for an epoch and a sound, by family, as measured on this computer.
+        self._epoch_seconds: dict[str, float] = {}
+        #: Names of earlier runs, so that a new one gets another.
+        self.names_in_use: Callable[[], Collection[str]] = frozenset
+        self._run_topics: set[str] = set()  # of the notices about the shown run
+        self._warned: set[tuple[Path | None, str]] = set()  # run and topic of warnings that are shown only once
         controls.start_requested.connect(self.start)
         controls.pause_requested.connect(self.pause)
         controls.finish_requested.connect(self.finish)
@@ -73,8 +85,9 @@ class TrainingPresenter(QObject, WindowPart):
         controls.family_chosen.connect(self._on_family_chosen)
         controls.epochs.valueChanged.connect(self._on_epochs_changed)
         sounds.sounds_changed.connect(self._on_sounds_changed)
+        sounds.replaced.connect(self._on_sounds_replaced)
         self.runs.run_opened.connect(self._on_run_opened)
-        self.runs.told.connect(self._on_told)
+        self.runs.noticed.connect(self._on_told)
         self.runs.marked_finished.connect(self._on_marked_finished)
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
@@ -90,27 +103,30 @@ class TrainingPresenter(QObject, WindowPart):
         """Set the controls as they were, and show the run that was shown."""
         self.settings.restore(settings.advanced)
         self._controls.choose(settings.family, settings.preset, settings.epochs)
+        self._epoch_seconds = dict(settings.epoch_seconds)
         if settings.run:
-            self.runs.open(Path(settings.run), is_asked=False)
+            self.runs.open(Path(settings.run), is_requested=False)
 
     def save(self, settings: WindowSettings) -> None:
         """Keep the controls and the run that is shown."""
         settings.family, settings.preset = self._controls.family_key, self._controls.preset_key
         settings.epochs = self._controls.epochs.value()
-        settings.advanced = self.settings.to_save()
+        settings.advanced, settings.epoch_seconds = self.settings.to_save(), dict(self._epoch_seconds)
         settings.run = str(self.runs.folder) if self.runs.folder is not None else ""
 
     def start(self) -> None:
-        """Start a new run on the sounds that are listed."""
+        """Start a new run on the listed sounds."""
         self._notices.forget_all()
+        self._run_topics.clear()
         self._previews.show_previews([])
         self._previews.show_family(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
         self._has_set_epochs = False
-        self._controls.advanced.setChecked(False)  # the curves are what is looked at now
+        self._controls.advanced.setChecked(False)  # the previews are of interest now
+        name = free_name(self._controls.run_name, self.names_in_use())
         self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
-            self._sounds.usable(), self._sounds.name, self.settings.changes,
+            self._sounds.usable(), name, self.settings.changes,
         )  # fmt: skip
         self.run_changed.emit()
 
@@ -118,26 +134,28 @@ class TrainingPresenter(QObject, WindowPart):
         """Stop the run under way with a checkpoint."""
         self._controls.show_finishing(False)
         self.bridge.stop()
-        self._controls.show_state(self.bridge.state)  # it may have been stopping already, to finish
+        self._controls.show_state(self.bridge.state)  # it may already be STOPPING, to finish
 
     def finish(self) -> None:
-        """Finish the run under way, or the one that is shown, with the epochs that it has made."""
+        """End the running or shown run as finished, with the epochs that are done."""
         self._controls.show_finishing(True)
         self.runs.finish()
 
     def close_run(self) -> None:
-        """Show no run any more: the one that is shown goes."""
+        """Show no run."""
         self.runs.close_run()
+        self._forget_run_notices()
         self._previews.show_previews([])
         self._plots.show_history(MetricsHistory(), None)
         self.settings.show_config(None)
+        self._on_family_chosen(self._controls.family_key)
         self._controls.show_progress(0.0)
         self._controls.show_message("")
         self.codes_changed.emit(None)
         self.run_changed.emit()
 
     def resume(self) -> None:
-        """Continue the run that is shown."""
+        """Resume the run that is shown."""
         self._notices.forget_all()
         wanted, self._has_set_epochs = self._wanted_epochs(), False
         self.runs.resume(wanted)
@@ -152,41 +170,59 @@ class TrainingPresenter(QObject, WindowPart):
             self.runs.open(Path(folder))
 
     def _on_family_chosen(self, family: str) -> None:
+        if self.runs.folder is not None:  # plots and previews belong to the run that is shown
+            return
         info = family_info(family)
         self._plots.show_monitor(info.monitor)
-        if not self._previews.grid.sound_count:  # what is listed is of the run that is shown
-            self._previews.show_family(info)
+        self._previews.show_family(info)
 
     def _on_sounds_changed(self) -> None:
         count = len(self._sounds.usable())
         self._controls.show_has_sounds(count > 0)
         self.settings.show_sound_count(count)
+        self._controls.propose_name(self._sounds.name)
+        self._controls.show_speeds(self._epoch_seconds, count)
+
+    def _on_sounds_replaced(self) -> None:
+        """Start afresh with another folder; the run that was shown stays in the list of runs."""
+        if not self.bridge.is_running and self.runs.folder is not None:
+            self.close_run()
 
     def _on_run_opened(self, run: LoadedRun) -> None:
         config = run.record.config
         asked = run.record.epochs_asked
-        if self.runs.was_asked:  # the last run, which comes back at the start, does not change what is set
+        self._forget_run_notices()
+        if self.runs.was_requested:  # the last run, which is restored at the start, does not change the controls
             self._controls.choose(config.family, "", asked)
         self._has_set_epochs = False
         self._update_resume()
         self._controls.show_progress(run.share_done)
-        self.settings.show_run(run, is_wanted=self.runs.was_asked)
+        self.settings.show_run(run, is_wanted=self.runs.was_requested)
         info = family_info(config.family)
         self._plots.show_monitor(info.monitor)
         self._plots.show_history(run.history, config)
         self._previews.show_previews(run.previews)
         self._previews.show_family(info)
-        name = run.record.model_name or run.folder.name
-        done = self.tr("{0} of {1} epochs").format(len(run.history.epochs), asked)
-        self._controls.show_message(self.tr("Shown: {0} · {1}").format(name, done))
+        self._controls.show_message(self._state_text(run))
         self.run_changed.emit()
         self._report_codes(info)
+
+    def _state_text(self, run: LoadedRun) -> str:
+        """Return where an opened run stands: ``bells · Paused at epoch 2 of 200``."""
+        status, done, asked = run.record.status, len(run.history.epochs), run.record.epochs_asked
+        texts = {
+            "finished": self.tr("Finished at epoch {0} of {1}"),
+            "failed": self.tr("Failed at epoch {0} of {1}"),
+            "running": self.tr("Interrupted at epoch {0} of {1}"),
+        }
+        text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
+        return f"{run.record.model_name or run.folder.name} · {text}"
 
     def _on_state_changed(self, state: RunState) -> None:
         self._controls.show_state(state)
         self._update_resume()
         if state is RunState.PREPARING:
-            self._first_step_at = None
+            self._first_step_at = self._epoch_began_at = None
             self._sounds.loader.pause()  # the engine decodes the same files
             self.codes_changed.emit(None)
         elif state is RunState.IDLE:
@@ -196,7 +232,8 @@ class TrainingPresenter(QObject, WindowPart):
         if self.bridge.config is not None:
             self._plots.show_monitor(family_info(self.bridge.config.family).monitor)
             if isinstance(self.bridge.job, TrainJob):
-                self.settings.show_config(self.bridge.config, len(self.bridge.job.file_paths))
+                self._run_sounds = len(self.bridge.job.file_paths)
+                self.settings.show_config(self.bridge.config, self._run_sounds)
         self._plots.show_history(self.bridge.history, self.bridge.config)
 
     def _on_data(self) -> None:
@@ -206,7 +243,7 @@ class TrainingPresenter(QObject, WindowPart):
             self._show_position(step)
 
     def _show_position(self, step: StepMetrics | VQStepMetrics) -> None:
-        """Show where the training is; with how long an epoch takes, once the steps have become steady."""
+        """Show the position in the run, with the duration of an epoch once the steps have become steady."""
         now = time.monotonic()
         self._first_step_at = self._first_step_at or now
         steps, seconds = max(step.total_steps, 1), 0.0
@@ -215,24 +252,40 @@ class TrainingPresenter(QObject, WindowPart):
         self._controls.show_position(step.epoch, self.bridge.total_epochs, (step.step + 1) / steps, seconds)
 
     def _on_told(self, topic: str, message: str, level: Level) -> None:
-        if topic == "speed":  # for who asks how it is computed: no news for a musician
+        if topic == "speed":
             self._controls.show_computing(message)
-        else:
-            self._notices.notify(topic, message, level)
+            return
+        if topic == OVERFITTING and (self.runs.folder, topic) in self._warned:
+            return
+        self._warned.add((self.runs.folder, topic))
+        self._run_topics.add(topic)
+        self._notices.notify(topic, message, level)
+
+    def _forget_run_notices(self) -> None:
+        for topic in self._run_topics:
+            self._notices.forget(topic)
+        self._run_topics.clear()
 
     def _on_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         self._controls.show_epoch(epoch)
+        now = time.monotonic()
+        if self._epoch_began_at is not None and self.bridge.config is not None and self._run_sounds:
+            seconds = (now - self._epoch_began_at) / self._run_sounds
+            self._epoch_seconds[self.bridge.config.family] = round(seconds, 5)
+        self._epoch_began_at = now
 
     def _on_preview(self, preview: PreviewEvent) -> None:
         self._previews.add(Path(preview.audio_path))
 
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
+        done, total = len(self.bridge.history.epochs), self.bridge.total_epochs
         texts = {
             "finished": self.tr("Finished. The model is in your library."),
-            "stopped": self.tr("Paused. Resume goes on from here."),
-            "failed": self.tr("The training ended with an error: see the notice above."),
+            "stopped": self.tr("Paused at epoch {0} of {1}.").format(done, total),
+            "failed": self.tr("The training failed: see the notice above."),
         }
         self._controls.show_message(texts[ending.outcome])
+        self._controls.show_speeds(self._epoch_seconds, len(self._sounds.usable()))
         if ending.outcome == "finished":
             self._controls.show_progress(1.0)
         if self.bridge.config is not None:
@@ -247,12 +300,23 @@ class TrainingPresenter(QObject, WindowPart):
 
     def _update_resume(self) -> None:
         can_resume = self.runs.can_resume(self._wanted_epochs())
-        self._controls.show_can_resume(can_resume, self.runs.can_finish())
+        self._controls.show_can_resume(can_resume, self.runs.can_finish(), self.runs.is_paused)
 
     def _wanted_epochs(self) -> int:
-        """Return how many epochs the shown run is to have by the user's word, 0 where nothing was said of it."""
-        return self._controls.epochs.value() if self._has_set_epochs else 0
+        """Return the requested epochs of the shown run, 0 if none were requested."""
+        return self._controls.epochs.value() if self._has_set_epochs else self.runs.planned_epochs
 
     def _on_epochs_changed(self) -> None:
         self._has_set_epochs = True
         self._update_resume()
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return ``name``, or ``name 2``, ``name 3`` and so on where it is taken; letter case makes no difference."""
+    known = {other.casefold() for other in taken}
+    if name.casefold() not in known:
+        return name
+    number = 2
+    while f"{name} {number}".casefold() in known:
+        number += 1
+    return f"{name} {number}"

@@ -1,4 +1,4 @@
-"""One setting as a line of a form: mark, name, editor, range, reset, and under it why something is refused."""
+"""One setting as a row of a form: name, editor, range, reset button, and a message when a value is invalid."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ EDITOR_WIDTH, SPAN_WIDTH = 104, 124
 
 
 class SettingRow(QObject):
-    """Shows a setting's value beside what the preset says, and tells what the user wants instead."""
+    """Shows a setting's value, marks it when it differs from the preset, and emits the requested value."""
 
     #: The user has typed another value.
     value_wanted = Signal(str, object)  # name, value
@@ -88,9 +88,9 @@ class SettingRow(QObject):
         self.label.setText(f"• {field.label}" if changed else field.label)
         theme.mark(self.label, "changed", changed)
         self.reset.setVisible(changed and not self._is_read_only)
-        self.reset.setToolTip(self.tr("Back to {0}, which the preset says.").format(was))
-        state = self.tr("Changed; the preset says {0}.").format(was) if changed else self.tr("As the preset says.")
-        span = self.tr(" Takes {0}.").format(field.span) if field.span else ""
+        self.reset.setToolTip(self.tr("Back to the default, {0}.").format(was))
+        state = self.tr("Changed; default {0}.").format(was) if changed else self.tr("Default.")
+        span = self.tr(" Range {0}.").format(field.span) if field.span else ""
         tip = f"<p>{field.help}</p><p>{state}{span}</p>"
         for widget in (self.label, self.editor.control, self._span):
             widget.setToolTip(tip)

@@ -32,7 +32,7 @@ from distill.gui.sounds.recent_folders import RecentFolders
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.window.frame import PREVIEWS_COLUMN, RUNS_TAB, Frame
+from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.playback.player import Player
 
@@ -83,16 +83,16 @@ def compose(
     """
     notices, controls = frame.notices, frame.controls
     plots = PlotsPanel()
-    frame.put_center(plots)
+    frame.put_column(PLOTS_COLUMN, plots)
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
     generate_panel = GeneratePanel()
+    frame.put_center(previews)
     frame.center.addWidget(advanced)
-    frame.put_column(PREVIEWS_COLUMN, previews)
     frame.put_tab(RUNS_TAB, run_list)
     run_list.title.hide()  # the tab has the same text
     frame.pages.put(MODELS, page)
-    _order_focus(window, frame, run_list, previews, page)
+    _order_focus(window, frame, run_list, plots, page)
     yield
     loader = EngineLoader()
     source = engine or loader
@@ -104,7 +104,7 @@ def compose(
     previewing = PreviewsPresenter(previews, notices, window)
     curves = PlotsPresenter(plots, runs.runs, playing.play, notices, window)
     codes = CodebookPresenter(source, plots.codebook, playing.play, notices, window)
-    models = ModelsPresenter(page, notices, window)
+    models = ModelsPresenter(page, playing, notices, window)
     page.add_service(generate_panel)
     making = GeneratePresenter(source, generate_panel, playing, frame.browser, notices, window)
     parts = Parts(
@@ -112,6 +112,7 @@ def compose(
         codes, models, making, QUndoGroup(window),
         (runs, making, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
+    runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
@@ -126,12 +127,13 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
         sounds.show_changes(runs.settings.changes)
 
     def show_advanced(is_on: bool) -> None:
-        frame.center.setCurrentWidget(parts.advanced if is_on else parts.plots)
+        frame.center.setCurrentWidget(parts.advanced if is_on else parts.previews)
 
     def leave_advanced() -> None:
         controls.advanced.setChecked(False)
         controls.advanced.setFocus()
 
+    controls.status_changed.connect(frame.show_status)
     frame.transport.name_previews(parts.previews.grid.sources)
     sounds.folders_shown.connect(parts.recent.note)
     runs.settings.changed.connect(show_split)
@@ -145,11 +147,8 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
 
 def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     """Connect the models page: finished runs, the player, generation."""
-    models, playing, runs = parts.models, parts.playing, parts.runs
+    models, runs = parts.models, parts.runs
     models.page_requested.connect(lambda: frame.pages.open_page(MODELS))
-    models.play_requested.connect(playing.play)
-    models.stop_requested.connect(playing.playback.stop)
-    playing.playback.status_changed.connect(models.show_status)
     runs.bridge.run_ended.connect(models.await_model)
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
@@ -171,11 +170,11 @@ def _connect_undo(frame: Frame, parts: Parts) -> None:
     parts.undo_group.setActiveStack(stacks[frame.pages.currentIndex()])
 
 
-def _order_focus(window: QWidget, frame: Frame, run_list: QWidget, previews: QWidget, page: QWidget) -> None:
+def _order_focus(window: QWidget, frame: Frame, run_list: QWidget, plots: QWidget, page: QWidget) -> None:
     """Let Tab visit the panels in the order they are laid out; Qt's default is the order of their creation."""
     panels: tuple[QWidget, ...] = (
         frame.pages.switch, frame.notices, frame.tabs.tabBar(), frame.browser, run_list, frame.controls,
-        frame.center, previews, page, frame.transport,
+        frame.center, plots, page, frame.transport,
     )  # fmt: skip
 
     def position(widget: QWidget) -> int:

@@ -1,7 +1,7 @@
 """The frame of the window: what the first frame on the screen shows, with places for the other panels."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.sounds.panel import SoundsPanel
@@ -10,14 +10,14 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.waveform import Thumbnails
-from distill.gui.window.pages import Pages, replace_page
+from distill.gui.window.pages import TRAINING, Pages, replace_page
 from distill.settings import WindowSettings
 
 #: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels.
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
 
-#: Number of the tab with the runs, and of the column with the previews.
-RUNS_TAB, PREVIEWS_COLUMN = 1, 2
+#: Number of the tab with the runs, and of the column with the plots.
+RUNS_TAB, PLOTS_COLUMN = 1, 2
 
 
 class Frame(QWidget):
@@ -50,16 +50,46 @@ class Frame(QWidget):
             self.put_column(number, widget)
         self.splitter.setSizes(list(COLUMNS))
         self.pages = Pages(self.splitter, Panel(""))
+        self._drop_hint = QLabel(self)
+        self._drop_hint.setObjectName("dropHint")
+        self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop_hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._drop_hint.hide()
+        self.status, self._status_text = QLabel(), ""
+        self.status.setObjectName("trainingStatus")
+        self.status.setAccessibleName(self.tr("State of the training"))
+        self.status.hide()
+        self.pages.page_changed.connect(lambda _page: self._show_status())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
         layout.setSpacing(theme.GAP)
         top = QHBoxLayout()
         top.setSpacing(theme.GAP)
         top.addWidget(self.pages.switch, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        top.addWidget(self.status)
         top.addWidget(self.notices, 1)  # in a row that exists anyway: nothing moves when a notice comes
         layout.addLayout(top)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.transport)
+
+    def show_drop_hint(self, text: str) -> None:
+        """Highlight where dragged files would go; an empty text removes the highlight."""
+        self._drop_hint.setVisible(bool(text))
+        if text:
+            target = self.tabs if self.pages.currentIndex() == TRAINING else self.pages
+            self._drop_hint.setGeometry(QRect(target.mapTo(self, QPoint(0, 0)), target.size()))
+            self._drop_hint.setText(text)
+            self._drop_hint.raise_()
+
+    def show_status(self, text: str) -> None:
+        """Show the state of a running training on the pages that have no training controls."""
+        self._status_text = text
+        self._show_status()
+
+    def _show_status(self) -> None:
+        is_shown = bool(self._status_text) and self.pages.currentIndex() != TRAINING
+        self.status.setText(self._status_text if is_shown else "")
+        self.status.setVisible(is_shown)
 
     def put_column(self, number: int, widget: QWidget) -> None:
         """Put a widget into a column, in place of the one that is there."""

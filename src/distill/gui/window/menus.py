@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoGroup
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWidget
 
@@ -28,6 +29,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     file = bar.addMenu(window.tr("&File"))
     _add(file, window.tr("Choose folder of sounds…"), QKeySequence.StandardKey.Open, parts.sounds.choose_folder)
     file.addMenu(RecentMenu(parts.recent, open_folder, file))
+    _add(file, window.tr("Add folder of sounds…"), None, parts.sounds.choose_added_folder)
     _add(file, window.tr("Use demo sounds"), None, parts.sounds.use_demo_sounds)
     file.addSeparator()
     _add(file, window.tr("Open run…"), "Ctrl+Shift+O", parts.runs.choose_run)
@@ -50,13 +52,13 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
         (controls.finish, window.tr("Finish now"), "Ctrl+Shift+."),
         (controls.resume, window.tr("Resume"), "Ctrl+Shift+R"),
     ):
-        _add(training, text, keys, button.click)  # a disabled button does nothing when clicked
+        _follow(button, _add(training, text, keys, button.click))
 
     training.addSeparator()
     _add(training, window.tr("Advanced settings"), "Ctrl+,", controls.advanced.toggle)
 
     playback = bar.addMenu(window.tr("Play&back"))
-    # The text after the tab is only shown: the two keys are caught where nothing else uses them (`PlayerKeys`).
+    # The text after the tab is only displayed: `PlayerKeys` handles the two keys.
     _add(playback, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", parts.playing.play_or_stop)
     frame.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
     playback.addSeparator()
@@ -90,7 +92,12 @@ def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> 
     redo.setShortcuts(QKeySequence.StandardKey.Redo)
     menu.addActions([undo, redo])
     menu.addSeparator()
-    for name in ("exclude", "include", "copy"):  # those of the list, which has their keys while it has the focus
+    for name in (
+        "exclude",
+        "include",
+        "remove",
+        "copy",
+    ):  # of the list, which has the keys
         menu.addAction(frame.browser.view.actions_of_rows[name])
     _add(menu, window.tr("Select all sounds"), None, frame.browser.view.selectAll)
     menu.addSeparator()
@@ -124,6 +131,26 @@ def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QA
     made.triggered.connect(lambda _checked=False: action())
     menu.addAction(made)
     return made
+
+
+class _Follower(QObject):
+    """Enables an action while a button is enabled, so that a menu offers only what is possible."""
+
+    def __init__(self, button: QWidget, action: QAction) -> None:
+        super().__init__(action)
+        self._button, self._action = button, action
+        button.installEventFilter(self)
+        action.setEnabled(button.isEnabled())
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        """Take over the state."""
+        if event.type() is QEvent.Type.EnabledChange:
+            self._action.setEnabled(self._button.isEnabled())
+        return False
+
+
+def _follow(button: QWidget, action: QAction) -> None:
+    _Follower(button, action)
 
 
 def _focuser(widget: QWidget) -> Callable[[], object]:

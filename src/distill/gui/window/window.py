@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QSessionManager
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QSessionManager
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from distill import diagnostics
@@ -24,6 +24,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
+from distill.models.model_file import SUFFIX
 from distill.settings import WindowSettings
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 #: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
 SMALLEST_SIZE, FIRST_SIZE = (1006, 604), (1280, 800)
+
+#: Shift of the window of another running Distill, so that it does not cover the first one exactly.
+INSTANCE_SHIFT = 36
 
 #: Topic of the notice about work that cannot be saved at closing.
 CLOSE_TOPIC = "closing"
@@ -99,6 +103,12 @@ class MainWindow(QMainWindow):
     def is_ready(self) -> bool:
         """Whether the window has been painted and is complete."""
         return self._is_painted and self._is_complete
+
+    def show_instance(self, number: int) -> None:
+        """Mark this as the window of the n-th running Distill: in the title, and by a shifted position."""
+        if number > 1:
+            self.setWindowTitle(f"Distill ({number})")
+            self.move(self.pos() + QPoint(INSTANCE_SHIFT, INSTANCE_SHIFT) * (number - 1))
 
     def complete(self) -> None:
         """Build at once what is still missing; a second call does nothing."""
@@ -166,6 +176,9 @@ class MainWindow(QMainWindow):
         self.codes.allow_import()
         self.earlier.refresh()
         self.models.refresh()
+        focused = QApplication.focusWidget()
+        if focused is None or not focused.isVisibleTo(self):
+            self.pages.open_page(self.pages.currentIndex())
 
     # The first frame.
 
@@ -194,17 +207,32 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and folders."""
-        if _dropped_paths(event):
+        if paths := _dropped_paths(event):
             event.acceptProposedAction()
+            self.frame.show_drop_hint(self._drop_hint(paths))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Remove the highlight."""
+        super().dragLeaveEvent(event)
+        self.frame.show_drop_hint("")
+
+    def _drop_hint(self, paths: list[Path]) -> str:
+        """Return what dropping these files here does."""
+        if all(path.suffix.lower() == SUFFIX for path in paths):
+            return self.tr("Drop to add to your models")
+        if self.pages.currentIndex() == MODELS:
+            return self.tr("Drop to transform with the chosen model")
+        return self.tr("Drop to add to the sounds")
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Import models into the library, and add the other files and folders to the sounds."""
+        """Import models, and add other files to the sounds; on the models page, take them as sources to transform."""
+        self.frame.show_drop_hint("")
         if dropped := _dropped_paths(event):
             event.acceptProposedAction()
             self.complete()
             others = self.models.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
-                self.models.refuse_drop(others)
+                self.making.panel.take_sources(others)
             elif others:
                 self.tabs.setCurrentWidget(self.browser)
                 self.sounds.add(others)

@@ -11,7 +11,10 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from distill.audio.spectrogram import KnownSamples, SpectrogramConfig
+from distill.audio.spectrogram import SpectrogramConfig
+from distill.audio.transforms import (
+    KnownSamples,
+)
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,

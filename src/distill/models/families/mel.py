@@ -2,7 +2,10 @@
 
 from torch import Tensor
 
-from distill.audio.spectrogram import AudioSpectrogram, KnownSamples, SpectrogramConfig
+from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
+from distill.audio.transforms import (
+    KnownSamples,
+)
 
 
 class MelFeatures:

@@ -1,4 +1,4 @@
-"""Between the codes of the run that is shown and the strip: counting them, and playing one."""
+"""Counts the codes of the shown run in the background, and plays one that is clicked."""
 
 import tempfile
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from distill.generation.code_usage import Code, CodebookUse, model_file, read_use, write_code
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import BackgroundTask, end_tasks
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 
@@ -18,7 +18,7 @@ TOPIC = "codes"
 
 
 class CodebookPresenter(QObject, WindowPart):
-    """Shows the strip while there is a finished model to ask, and plays its codes."""
+    """Shows the code strip of a finished run, and plays its codes."""
 
     def __init__(
         self,
@@ -35,29 +35,37 @@ class CodebookPresenter(QObject, WindowPart):
         self._use: CodebookUse | None = None
         self._counting: BackgroundTask | None = None
         self._making: BackgroundTask | None = None
-        self._asked: Code | None = None
+        self._requested: Code | None = None
+        #: Sounds of single codes, in one folder a run.  It lives as long as the window, since a task that was cancelled
+        #: may still write into it.
         self._sounds: tempfile.TemporaryDirectory[str] | None = None
+        self._run_number = 0
         view.strip.code_requested.connect(self._on_code_requested)
 
     def allow_import(self) -> None:
-        """Take up what needs torch: the first frame has been painted."""
+        """Start the work that imports torch; called after the first frame."""
         self._may_import = True
         self._count()
 
     def show_run(self, run_dir: Path | None) -> None:
-        """Show the codes of a run that is not under way; None hides the strip, and so does a run without a model."""
+        """Show the codes of a run that is not training; None, or a run without a model, hides the strip."""
         for task in (self._counting, self._making):
             if task is not None:
                 task.cancel()
-        self._counting = self._making = self._asked = self._use = None
+        self._counting = self._making = self._requested = self._use = None
         self._view.hide_codes()
-        self._drop_sounds()
+        self._run_number += 1
         self._run = run_dir if run_dir is not None and model_file(run_dir).is_file() else None
         self._count()
 
     def close(self) -> None:
-        """Forget the codes, and delete their sounds."""
+        """Wait for the background work, and delete the sounds that it wrote."""
+        self._run = None
+        end_tasks(self)  # before the folder is deleted: a task may still be writing into it
         self.show_run(None)
+        if self._sounds is not None:
+            self._sounds.cleanup()
+            self._sounds = None
 
     def _count(self) -> None:
         run, engine = self._run, self._engine
@@ -72,46 +80,49 @@ class CodebookPresenter(QObject, WindowPart):
         self._counting = BackgroundTask(work, self)
         self._counting.succeeded.connect(self._on_counted)
         self._counting.failed.connect(self._on_count_failed)
+        self._counting.ended.connect(self._on_counting_ended)
         self._counting.start()
 
     def _on_counted(self, use: CodebookUse) -> None:
-        self._counting, self._use = None, use
+        self._use = use
         self._view.show_use(use)
 
     def _on_count_failed(self, error: Exception) -> None:
-        self._counting = self._run = None
-        self._view.hide_codes()
-        self._notices.notify(TOPIC, self.tr("The codes of this run cannot be shown: {0}").format(error), "warning")
+        self._notices.notify_error(TOPIC, error, self.tr("The codes of this run cannot be shown: {0}"))
+
+    def _on_counting_ended(self) -> None:
+        self._counting = None
+        if self._use is None:  # it has failed
+            self._run = None
+            self._view.hide_codes()
 
     def _on_code_requested(self, code: Code) -> None:
-        self._asked = code
-        if self._making is None:  # otherwise the newest one follows; those between are not worth the wait
+        self._requested = code
+        if self._making is None:  # otherwise only the newest request follows
             self._make()
 
     def _make(self) -> None:
-        use, code = self._use, self._asked
+        use, code = self._use, self._requested
         if use is None or code is None:
             return
-        self._asked = None
+        self._requested = None
         if self._sounds is None:
             self._sounds = tempfile.TemporaryDirectory(prefix="distill-codes-", ignore_cleanup_errors=True)
-        folder = Path(self._sounds.name)
+        folder = Path(self._sounds.name) / str(self._run_number)
+        folder.mkdir(exist_ok=True)
         self._making = BackgroundTask(lambda _progress, _cancel: write_code(use, code, folder), self)
         self._making.succeeded.connect(self._on_made)
         self._making.failed.connect(self._on_make_failed)
+        self._making.ended.connect(self._on_making_ended)
         self._making.start()
 
     def _on_made(self, path: Path) -> None:
-        self._making = None
-        if self._asked is None:
+        if self._requested is None:
             self._play(path)
-        self._make()
 
     def _on_make_failed(self, error: Exception) -> None:
-        self._making = None
-        self._notices.notify(TOPIC, self.tr("The code cannot be played: {0}").format(error), "warning")
+        self._notices.notify_error(TOPIC, error, self.tr("The code cannot be played: {0}"))
 
-    def _drop_sounds(self) -> None:
-        if self._sounds is not None:
-            self._sounds.cleanup()
-            self._sounds = None
+    def _on_making_ended(self) -> None:
+        self._making = None
+        self._make()

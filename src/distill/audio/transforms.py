@@ -1,0 +1,216 @@
+"""Transforms of the representations: STFT and bands, levels in decades, Griffin-Lim.
+
+A representation is stateless: its scaling is fixed, so that features can be cached and compared between models.  What
+a corpus looks like (its mean and spread) is the model's business.
+
+Mel features are decadic logarithms of mel magnitudes, centred so that 0 is -60 dB: a full-scale sine is about +3, the
+floor of -120 dB is -3.  The floor lies under the noise of a 16-bit recording on purpose: with a higher one the fade of
+a reverb and the silence after a drum come back as hiss, which costs 5 dB in the round trip at -80 dB.
+"""
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+from torchaudio.functional import melscale_fbanks
+
+from distill.audio.griffin_lim import Frames, recover_phases
+from distill.audio.griffin_lim import KnownSamples as KnownSamples
+from distill.config.spectrogram import SpectrogramConfig
+
+#: Decades between full scale and the floor, and the offset that centres them.
+FLOOR_DECADES = 6.0
+CENTRE = FLOOR_DECADES / 2
+
+#: Iterations of Griffin-Lim: more make no audible difference on features of a decoder.
+GRIFFIN_LIM_ITERATIONS = 12
+#: Iterations where the phases are fitted to known samples.
+FITTING_ITERATIONS = 32
+
+#: Multiplicative updates of the mel inversion; the round trip stops improving after five.
+_INVERSION_UPDATES = 5
+
+
+class Transform:
+    """Short-time Fourier transform and mel bands, with the constants kept by device.
+
+    Magnitudes are scaled so that a full-scale sine has magnitude 1.
+    """
+
+    def __init__(self, config: SpectrogramConfig) -> None:
+        self.config = config
+        bank = _mel_bank(config)
+        self._bank = {"cpu": bank}
+        self._window = {"cpu": torch.hann_window(config.n_fft)}
+        self.scale = 2.0 / float(self._window["cpu"].sum())
+
+    def window(self, device: torch.device) -> Tensor:
+        """Return the Hann window ``[n_fft]`` on a device."""
+        return self._window.setdefault(str(device), self._window["cpu"].to(device))
+
+    def bank(self, device: torch.device) -> Tensor:
+        """Return the mel filters ``[n_fft // 2 + 1, n_mels]`` on a device."""
+        return self._bank.setdefault(str(device), self._bank["cpu"].to(device))
+
+    def stft(self, waveform: Tensor, window: Tensor | None = None) -> Tensor:
+        """Return the complex spectrum ``[B, F, T]`` of ``[B, N]``; sounds shorter than a window are padded.
+
+        ``window`` ``[n_fft]`` takes the place of the Hann window; the scale stays that of the Hann window.
+        """
+        c = self.config
+        short = c.n_fft - waveform.shape[-1]
+        padded = torch.nn.functional.pad(waveform, (0, short)) if short > 0 else waveform
+        used = self.window(waveform.device) if window is None else window
+        spec = torch.stft(padded, c.n_fft, c.hop_length, window=used, return_complex=True)
+        scaled: Tensor = spec[..., : c.frames(waveform.shape[-1])] * self.scale
+        return scaled
+
+    def istft(self, spectrum: Tensor, samples: int) -> Tensor:
+        """Return the waveform ``[B, samples]`` of ``[B, F, T]``."""
+        c = self.config
+        window = self.window(spectrum.device)
+        reach = min(samples, (spectrum.shape[-1] - 1) * c.hop_length + c.n_fft // 2)
+        wave = torch.istft(spectrum / self.scale, c.n_fft, c.hop_length, window=window, length=reach)
+        return torch.nn.functional.pad(wave, (0, samples - reach))
+
+    def to_bands(self, magnitude: Tensor) -> Tensor:
+        """Return band magnitudes ``[B, M, T]`` of bin magnitudes ``[B, F, T]``, summed at the configured power."""
+        power = self.config.power
+        raised = magnitude if power == 1 else magnitude.pow(power)
+        bands = torch.matmul(self.bank(magnitude.device).T, raised)
+        return bands if power == 1 else bands.pow(1 / power)
+
+    def spread(self, bands: Tensor) -> Tensor:
+        """Return bin magnitudes ``[B, F, T]`` with the energy of each band spread evenly over its bins."""
+        bank = self.bank(bands.device)
+        return torch.matmul(bank / bank.sum(0), bands)
+
+    def from_bands(self, bands: Tensor, first: Tensor | None = None, updates: int = _INVERSION_UPDATES) -> Tensor:
+        """Return non-negative bin magnitudes ``[B, F, T]`` whose bands are ``bands`` ``[B, M, T]``.
+
+        Richardson-Lucy updates (Lee and Seung 2001, the Kullback-Leibler case): multiplicative, so that nothing
+        turns negative and silence stays silent.
+
+        Parameters
+        ----------
+        bands
+            Band magnitudes.
+        first
+            Where to begin, at the configured power, ``[B, F, T]``: of the many spectra with these bands the one near
+            it is found.  By default each band is spread evenly over its bins.
+        updates
+            Number of updates.
+        """
+        power = self.config.power
+        bank = self.bank(bands.device)
+        target = bands if power == 1 else bands.pow(power)
+        per_bin = bank.sum(1)[:, None].clamp_min(1e-9)
+        estimate = self.spread(target) if first is None else first
+        for _ in range(updates):
+            ratio = target / torch.matmul(bank.T, estimate).clamp_min(1e-20)
+            estimate = estimate * torch.matmul(bank, ratio) / per_bin
+        return estimate if power == 1 else estimate.pow(1 / power)
+
+
+def _mel_bank(config: SpectrogramConfig) -> Tensor:
+    """Return mel filters ``[n_fft // 2 + 1, n_mels]``, none of them empty.
+
+    With many bands and a short window a band can lie between two bins; it then gets the last bin of the band below.
+    """
+    top = config.f_max or config.sample_rate / 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")
+        bank: Tensor = melscale_fbanks(
+            config.n_fft // 2 + 1, config.f_min, top, config.n_mels, config.sample_rate, mel_scale="slaney"
+        )
+    last = round(config.f_min / config.sample_rate * config.n_fft)
+    for band in range(config.n_mels):
+        if float(bank[:, band].sum()) == 0:
+            bank[last, band] = 1.0
+        last = int(bank[:, band].argmax())
+    return bank
+
+
+def to_decades(magnitude: Tensor) -> Tensor:
+    """Return centred decadic logarithms of magnitudes (full-scale sine: 1)."""
+    feature: Tensor = magnitude.clamp_min(10.0**-FLOOR_DECADES).log10() + CENTRE
+    return feature
+
+
+def from_decades(feature: Tensor) -> Tensor:
+    """Undo `to_decades`; what lies at the floor or under it becomes silence."""
+    floor = 10.0**-FLOOR_DECADES
+    magnitude: Tensor = (torch.pow(10.0, feature.clamp(-CENTRE, CENTRE + 1) - CENTRE) - floor).clamp_min(0.0)
+    return magnitude
+
+
+def random_phase(*shape: int) -> Tensor:
+    """Return random phases (radian), the same each time.
+
+    They come from a generator of their own: the same features give the same sound, and the random stream of a
+    training run is left alone.
+    """
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)) * (2 * math.pi)
+
+
+def griffin_lim(
+    transform: Transform,
+    magnitude: Tensor,
+    angles: Tensor,
+    samples: int,
+    iterations: int,
+    known: KnownSamples | None = None,
+) -> Tensor:
+    """Return a waveform ``[B, samples]`` whose spectrum has about the given magnitudes.
+
+    Parameters
+    ----------
+    transform
+        Geometry.
+    magnitude
+        ``[B, F, T]``.
+    angles
+        Complex numbers of modulus 1 to begin with, that broadcast to the magnitudes.
+    samples
+        Length.
+    iterations
+        Number of round trips that bring the phases of neighbouring windows together.
+    known
+        Samples that each round trip, and the result, has as they are.
+    """
+
+    frames = Frames(transform.window(magnitude.device), transform.config.hop_length, magnitude.shape[-1], samples)
+    rows = (magnitude / transform.scale).transpose(1, 2).contiguous()
+    return recover_phases(frames, rows, angles.transpose(-1, -2).contiguous(), iterations, known)
+
+
+def check_waveform(waveform: Tensor) -> None:
+    """Refuse what is not a mono waveform ``[B, 1, N]``.
+
+    Raises
+    ------
+    ValueError
+        The shape is another.
+    """
+    if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
+        raise ValueError(f"waveform must have the shape [B, 1, N], not {list(waveform.shape)}.")
+
+
+def sample_count(config: SpectrogramConfig, features: Tensor, channels: int, samples: int | None) -> int:
+    """Return how many samples features ``[B, channels, n_mels, T]`` become: ``samples``, or what fits T best.
+
+    Raises
+    ------
+    ValueError
+        The features have another shape, or ``samples`` gives another number of frames.
+    """
+    if features.ndim != 4 or tuple(features.shape[1:3]) != (channels, config.n_mels):
+        raise ValueError(
+            f"Features must have the shape [B, {channels}, {config.n_mels}, T], not {list(features.shape)}."
+        )
+    frames = features.shape[-1]
+    count = config.samples(frames) if samples is None else samples
+    if config.frames(count) != frames:
+        raise ValueError(f"{count} samples give {config.frames(count)} frames; the features have {frames}.")
+    return count

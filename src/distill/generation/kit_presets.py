@@ -1,0 +1,130 @@
+"""The texts of sampler presets: SFZ and DecentSampler.  No torch here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+from distill.audio.pitch import Pitch
+from distill.audio.sample_loop import SampleLoop
+
+#: Seconds that a sound which is held by a key takes to fade after the key is let go.
+_RELEASE_S = 0.25
+
+
+@dataclass(frozen=True)
+class KitFile:
+    """A sound file of a kit.
+
+    Attributes
+    ----------
+    path
+        Relative to the preset, with ``/``.
+    seconds
+        Its length.
+    pitch, loop
+        As in the file's ``smpl`` chunk, or None.
+    """
+
+    path: str
+    seconds: float
+    pitch: Pitch | None = None
+    loop: SampleLoop | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A sound file on the keys and velocities that play it.
+
+    Attributes
+    ----------
+    file
+        The sound.
+    low_key, high_key
+        MIDI notes that play it.
+    root_key
+        MIDI note that plays it as it is.
+    tune_cents
+        Cents that it is raised by, so that its keys are in tune.
+    low_velocity, high_velocity
+        MIDI velocities that play it, 1 to 127.
+    turn, turns
+        Which of how many notes in a row play it, from 1: a round-robin.
+    held
+        Whether it sounds as long as the key is held; otherwise it sounds to its end.
+    """
+
+    file: KitFile
+    low_key: int
+    high_key: int
+    root_key: int
+    tune_cents: float = 0.0
+    low_velocity: int = 1
+    high_velocity: int = 127
+    turn: int = 1
+    turns: int = 1
+    held: bool = False
+
+
+def sfz(regions: Sequence[Region], title: str) -> str:
+    """Return an SFZ preset (format 1, with ``seq_position`` and ``tune``)."""
+    lines = [f"// {_one_line(title)}", ""]
+    for region in regions:
+        keys = f"lokey={region.low_key} hikey={region.high_key} pitch_keycenter={region.root_key}"
+        parts = ["<region>", keys]
+        if round(region.tune_cents):
+            parts.append(f"tune={round(region.tune_cents)}")
+        if (region.low_velocity, region.high_velocity) != (1, 127):
+            parts.append(f"lovel={region.low_velocity} hivel={region.high_velocity}")
+        if region.turns > 1:
+            parts.append(f"seq_length={region.turns} seq_position={region.turn}")
+        loop = region.file.loop
+        if not region.held:
+            parts.append("loop_mode=one_shot")
+        elif loop is None:
+            parts.append(f"loop_mode=no_loop ampeg_release={_RELEASE_S:g}")
+        else:
+            points = f"loop_start={loop.start} loop_end={loop.end - 1}"
+            parts.append(f"loop_mode=loop_continuous {points} ampeg_release={_RELEASE_S:g}")
+        # The path comes last: it may hold spaces, and ends at the end of the line.
+        lines.append(f"{' '.join(parts)} sample={region.file.path}")
+    return "\n".join(lines) + "\n"
+
+
+def decent_sampler(regions: Sequence[Region], title: str) -> str:
+    """Return a DecentSampler preset (``.dspreset``)."""
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {_one_line(title).replace('--', '- -')} -->"]
+    lines += ['<DecentSampler minVersion="1.0.0">', "  <groups>"]
+    for turns in sorted({region.turns for region in regions}):
+        sequence = f' seqMode="round_robin" seqLength="{turns}"' if turns > 1 else ""
+        lines.append(f'    <group trigger="attack"{sequence}>')
+        for region in regions:
+            if region.turns == turns:
+                values = " ".join(f"{key}={quoteattr(text)}" for key, text in _sample(region).items())
+                lines.append(f"      <sample {values}/>")
+        lines.append("    </group>")
+    return "\n".join([*lines, "  </groups>", "</DecentSampler>"]) + "\n"
+
+
+def _sample(region: Region) -> dict[str, str]:
+    """Return the attributes of a region's ``sample`` element."""
+    values = {
+        "path": region.file.path, "rootNote": str(region.root_key),
+        "loNote": str(region.low_key), "hiNote": str(region.high_key),
+        "loVel": str(region.low_velocity), "hiVel": str(region.high_velocity),
+    }  # fmt: skip
+    if round(region.tune_cents):
+        values["tuning"] = f"{region.tune_cents / 100:.2f}"
+    if region.turns > 1:
+        values["seqPosition"] = str(region.turn)
+    # A release as long as the sound lets it sound to its end.
+    values["release"] = f"{_RELEASE_S if region.held else region.file.seconds:.3f}"
+    loop = region.file.loop
+    if loop is not None and region.held:
+        values |= {"loopEnabled": "true", "loopStart": str(loop.start), "loopEnd": str(loop.end - 1)}
+    else:
+        values["loopEnabled"] = "false"
+    return values
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,48 @@
+"""What a listener would say of decoded features, as numbers that can be differentiated."""
+
+import torch
+from torch import Tensor
+
+from distill.audio.transforms import CENTRE
+
+#: Power under the loudest band and frame below which nothing counts: -80 dB.
+_FLOOR = 1e-8
+#: Level under the loudest frame down to which a frame belongs to the sound, and the softness of that limit, in dB.
+_LENGTH_DB, _LENGTH_SOFTNESS_DB = -30.0, 3.0
+
+#: Loudness grows with about this power of the energy in a band (Zwicker and Fastl 1999, "Psychoacoustics").
+_LOUDNESS_EXPONENT = 0.25
+
+#: Names of the descriptors, in order, and what a higher value means.
+DESCRIPTORS: dict[str, str] = {
+    "brightness": "Brighter: more energy in the high bands.",
+    "attack": "Softer attack: the sound takes longer to reach its full level.",
+    "noisiness": "Noisier: energy in all bands instead of in a few.",
+    "length": "Longer: more of the sound is loud.",
+    "loudness": "Louder: a higher mean level.",
+}
+
+
+def describe(features: Tensor) -> Tensor:
+    """Return the descriptors ``[B, 5]`` of features ``[B, C, F, T]``, in the order of `DESCRIPTORS`.
+
+    Brightness is the mean band (0 to 1), weighted by loudness.  Attack is the logarithm of the time by which the level
+    lags behind its maximum.  Noisiness is the spectral flatness in decibels, weighted by energy.  Length is the
+    logarithm of the share of frames within 30 dB of the loudest one.  Loudness is the mean level in decibels.
+    """
+    level = features[:, 0].float() - CENTRE
+    top = level.amax((1, 2), keepdim=True)
+    power = torch.pow(10.0, 2 * (level - top)).clamp_min(_FLOOR)
+    energy = power.sum(1)
+    total = energy.sum(1)
+    bands = torch.linspace(0, 1, power.shape[1], device=power.device)
+    loud = power.pow(_LOUDNESS_EXPONENT).sum(2)
+    brightness = (loud @ bands) / loud.sum(1)
+    reached = energy.cummax(1).values / energy.amax(1, keepdim=True)
+    attack = ((1 - reached).mean(1) + 0.01).log()
+    flatness = 10 * (power.log10().mean(1) - power.mean(1).log10())
+    noisiness = (flatness * energy).sum(1) / total
+    below = 10 * (energy / energy.amax(1, keepdim=True)).log10()
+    length = (torch.sigmoid((below - _LENGTH_DB) / _LENGTH_SOFTNESS_DB).mean(1) + 0.02).log()
+    loudness = 10 * energy.mean(1).log10() + 20 * top[:, 0, 0]
+    return torch.stack([brightness, attack, noisiness, length, loudness], 1)

@@ -1,0 +1,56 @@
+"""``distill kit`` and ``distill map``, as a musician types them."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from distill.cli.app import main
+from distill.generation.recipe import read_recipe
+from tests.models.test_fuzz import write_whole_files
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    write_whole_files(folder := tmp_path_factory.mktemp("models"))
+    return folder / "vae.distill"
+
+
+def test_a_kit_from_the_terminal(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["kit", str(model), "--count", "2", "--seed", "5", "--out", str(tmp_path / "kit")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "2 sounds in 8 files" in printed
+    assert str(tmp_path / "kit" / "Bells.sfz") in printed
+    files = sorted((tmp_path / "kit" / "Samples").iterdir())
+    assert len(files) == 8
+    assert len({soundfile.read(path)[0].tobytes() for path in files}) == 8
+    recipe = read_recipe(files[7])
+    assert recipe is not None
+    assert (recipe.seed, recipe.count, recipe.number) == (5, 2, 1)
+    assert main(command) == 1
+    assert "is not empty. Choose a new folder" in capsys.readouterr().err
+    again = [*command[:-1], str(tmp_path / "again")]
+    assert main(again) == 0
+    for first, second in zip(files, sorted((tmp_path / "again" / "Samples").iterdir()), strict=True):
+        assert (first.name, soundfile.read(first)[0].tolist()) == (second.name, soundfile.read(second)[0].tolist())
+
+
+def test_a_kit_without_variations(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = ["--round-robins", "1", "--layers", "1"]
+    assert main(["kit", str(model), "--count", "2", "--seed", "5", "--out", str(tmp_path / "kit"), *plain]) == 0
+    assert "2 sounds in 2 files" in capsys.readouterr().out
+
+
+def test_a_model_without_a_map_says_so(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", str(model), "--json"]) == 1
+    assert "has no map" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--at", "0.5"], ["--at", "0.5,0.5"], ["--at", "2,0", "--out", "x.wav"], ["--at", "1,1", "--out", "x.aac"]],
+)
+def test_wrong_positions_are_refused(words: list[str], model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", str(model), *words]) == 2
+    assert capsys.readouterr().err

@@ -1,0 +1,188 @@
+"""Files are written whole or not at all; temporary files are Distill's own; JSON is not trusted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from distill import files
+from distill.files import clear_partial_files, parse_json, read_json, write_json, write_new, write_whole
+from distill.paths import slug
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def partial_of(path: Path, pid: int, process: str = "0" * 8, host: str = files._HOST) -> Path:
+    return path.with_name(f".{path.name}.distill-{host}-{pid}-{process}-01234567.part")
+
+
+def gone_process() -> int:
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    return int(done.stdout)
+
+
+class TestTidying:
+    def test_only_files_of_processes_that_are_gone_are_removed(self, tmp_path: Path) -> None:
+        gone = gone_process()
+        dead = [partial_of(tmp_path / "model.pt", gone), partial_of(tmp_path / "ä (2).wav", os.getpid())]
+        others = [
+            partial_of(tmp_path / "a", os.getppid()), partial_of(tmp_path / "b", gone, host="f" * 8),
+            partial_of(tmp_path / "c", os.getpid(), files._PROCESS), tmp_path / ".download.abc.part",
+            tmp_path / "film.part", tmp_path / ".model.pt.x7y8z9.part", tmp_path / "distill-1.part",
+        ]  # fmt: skip
+        for path in dead + others:
+            path.write_bytes(b"half")
+        folder = partial_of(tmp_path / "folder", gone)
+        folder.mkdir()
+        clear_partial_files(tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted([*others, folder])
+
+    @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+    def test_links_are_not_followed(self, tmp_path: Path) -> None:
+        elsewhere, own = tmp_path / "elsewhere", tmp_path / "own"
+        elsewhere.mkdir()
+        own.mkdir()
+        target = partial_of(elsewhere / "x", gone_process())
+        target.write_bytes(b"somebody's")
+        (own / target.name).symlink_to(target)
+        (own / "checkpoints").symlink_to(elsewhere)
+        clear_partial_files(own)
+        clear_partial_files(own / "checkpoints")
+        assert target.read_bytes() == b"somebody's"
+        assert (own / target.name).is_symlink()
+
+    def test_a_folder_that_is_not_there_is_tidy(self, tmp_path: Path) -> None:
+        clear_partial_files(tmp_path / "gone")
+
+    def test_the_files_of_a_killed_writer_are_known_as_ours(self, tmp_path: Path) -> None:
+        code = f"""
+            import os, signal
+            from pathlib import Path
+            from distill.files import write_whole
+            with write_whole(Path({str(tmp_path)!r}) / {"x" * 200!r}) as file:
+                file.write(b"half")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+        """
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
+        assert done.returncode == -signal.SIGKILL
+        assert len(list(tmp_path.iterdir())) == 1
+        clear_partial_files(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestNewFiles:
+    def test_a_name_that_is_taken_is_numbered(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        paths = [write_new(path, lambda file, n=n: file.write(bytes([n]))) for n in range(3)]  # type: ignore[misc]
+        assert [p.name for p in paths] == ["a.wav", "a (2).wav", "a (3).wav"]
+        assert [p.read_bytes() for p in paths] == [b"\0", b"\1", b"\2"]
+        assert len(list(tmp_path.iterdir())) == 3
+
+    @pytest.mark.parametrize("way", ["unnamed", "linked", "moved"])
+    def test_each_way_of_the_system_gives_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        if way != "unnamed":
+            monkeypatch.setattr(files, "_open_unnamed", lambda folder: None)
+        if way == "moved":
+            monkeypatch.setattr(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError("no hard links")))
+        (tmp_path / "a").write_bytes(b"old")
+        assert write_new(tmp_path / "a", lambda file: file.write(b"new")).name == "a (2)"
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old", "a (2)": b"new"}
+
+        def fail(file: object) -> None:
+            raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            write_new(tmp_path / "b", fail)
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_threads_never_take_the_same_name(self, tmp_path: Path) -> None:
+        def work() -> None:
+            for _ in range(20):
+                write_new(tmp_path / "a", lambda file: file.write(b"whole"))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"whole"] * 80
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+    def test_a_killed_writer_leaves_nothing(self, tmp_path: Path) -> None:
+        code = f"""
+            import os, signal
+            from pathlib import Path
+            from distill.files import write_new
+            def die(file):
+                file.write(b"half")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            write_new(Path({str(tmp_path)!r}) / "a.distill", die)
+        """
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
+        assert done.returncode == -signal.SIGKILL
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestJson:
+    @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 1000, "[" * 1000 + "]" * 1000, "[" * 65 + "]" * 65])
+    def test_deep_nesting_is_refused(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "deep.json").write_text(text)
+        with pytest.raises(ValueError, match=r"deep|Expecting"):
+            read_json(tmp_path / "deep.json")
+
+    def test_what_is_nested_as_files_are_is_read(self) -> None:
+        assert parse_json("[" * 64 + "]" * 64)
+
+    @pytest.mark.parametrize("text", ["NaN", "[Infinity]", "-Infinity", "1e999", "1" * 5000, b"\xff"])
+    def test_numbers_and_bytes_that_are_not_json_are_refused(self, text: str | bytes) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            parse_json(text)
+
+    def test_a_huge_file_is_refused_before_it_is_parsed(self, tmp_path: Path) -> None:
+        path = tmp_path / "huge.json"
+        with path.open("wb") as file:
+            file.truncate(3 << 30)
+        with pytest.raises(ValueError, match=r"huge\.json is larger than 16 MB"):
+            read_json(path)
+
+    @pytest.mark.skipif(os.name != "posix", reason="no such files on Windows")
+    def test_pipes_and_devices_are_refused(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+            with pytest.raises(OSError, match=r"."):
+                read_json(path)
+
+    @pytest.mark.parametrize("text", ["Glöckchen", "a\ud800b", "\udcff.wav", "\0"])
+    def test_every_text_comes_back(self, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "a.json"
+        write_json(path, {text: [text, "ä"]})
+        assert read_json(path) == json.loads(path.read_bytes()) == {text: [text, "ä"]}
+
+
+def test_writing_whole_replaces_or_leaves(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with write_whole(path) as file:
+        file.write(b"one")
+    with pytest.raises(ZeroDivisionError), write_whole(path) as file:
+        file.write(bytes(1 // 0))
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"one")]
+
+
+@pytest.mark.parametrize("name", ["CON", "con.a.b", "Nul", "COM1", "lpt9.x", "AUX.", "com²"])
+def test_names_that_windows_reserves_are_changed(name: str) -> None:
+    assert slug(name).startswith("_")
+    assert slug("CONCERT") == "CONCERT"
+
+
+def test_a_name_part_never_ends_in_a_dot() -> None:
+    assert slug("a" * 59 + ".bcd") == "a" * 59
