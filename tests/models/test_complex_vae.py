@@ -78,12 +78,13 @@ def test_every_weight_of_the_settings_is_the_weight_of_a_term() -> None:
 def test_each_term_hears_its_own_channel(channel: int, hears: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     family, model, features = made()
 
-    def forward(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(x: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
         wrong = x.clone()
         wrong[:, channel] += 0.5
-        return wrong, torch.zeros(4, 8), torch.zeros(4, 8)
+        posterior = torch.zeros(4, 8), torch.zeros(4, 8)
+        return (wrong, *posterior), posterior
 
-    monkeypatch.setattr(model, "forward", forward)
+    monkeypatch.setattr(model, "forward_with_posterior", forward)
     terms = family.objective(model, features).terms
     assert {name for name, term in terms.items() if float(term) > 1e-6 and name != "kl_loss"} == hears
 
