@@ -79,10 +79,9 @@ def test_each_term_hears_its_own_channel(channel: int, hears: set[str], monkeypa
     family, model, features = made()
 
     def forward(x: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        wrong = x.clone()
+        wrong, none = x.clone(), torch.zeros(4, 8)
         wrong[:, channel] += 0.5
-        posterior = torch.zeros(4, 8), torch.zeros(4, 8)
-        return (wrong, *posterior), posterior
+        return (wrong, none, none), (none, none)
 
     monkeypatch.setattr(model, "forward_with_posterior", forward)
     terms = family.objective(model, features).terms

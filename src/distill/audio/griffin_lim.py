@@ -80,8 +80,8 @@ class Frames:
         """Return the spectrum ``[B, T, F]`` of signals ``[B, N]``; those shorter than a window are padded."""
         longer = functional.pad(signals, (0, max(0, self._size - self._samples)))
         padded = functional.pad(longer[:, None], (self._half, self._half), mode="reflect")[:, 0]
-        found: Tensor = torch.fft.rfft(padded.unfold(1, self._size, self._hop)[:, : self._count] * self._window)
-        return found
+        spectrum: Tensor = torch.fft.rfft(padded.unfold(1, self._size, self._hop)[:, : self._count] * self._window)
+        return spectrum
 
 
 def recover_phases(

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram as ComplexSpectrogram
+from distill.audio.griffin_lim import KnownSamples
 from distill.audio.transforms import (
     FITTING_ITERATIONS,
-    GRIFFIN_LIM_ITERATIONS,
-    KnownSamples,
     Transform,
     check_waveform,
     from_decades,
     griffin_lim,
+    griffin_lim_iterations,
     random_phase,
     sample_count,
     to_decades,
@@ -68,5 +68,5 @@ class AudioSpectrogram:
         magnitude = self.transform.from_bands(bands)
         phase = random_phase(*magnitude.shape[-2:])
         angles = torch.polar(torch.ones_like(phase), phase)
-        iterations = GRIFFIN_LIM_ITERATIONS if known is None else FITTING_ITERATIONS
+        iterations = griffin_lim_iterations(self.config) if known is None else FITTING_ITERATIONS
         return griffin_lim(self.transform, magnitude, angles, count, iterations, known)[:, None]

@@ -37,6 +37,7 @@ from .metrics import (
     MetricsHistory as MetricsHistory,
     PreparationProgress as PreparationProgress,
     PreviewEvent as PreviewEvent,
+    StartPreviewEvent as StartPreviewEvent,
     StepMetrics as StepMetrics,
     TrainingCompleteEvent as TrainingCompleteEvent,
     TrainingNotice as TrainingNotice,

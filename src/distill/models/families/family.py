@@ -11,10 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from distill.audio.griffin_lim import KnownSamples
 from distill.audio.spectrogram import SpectrogramConfig
-from distill.audio.transforms import (
-    KnownSamples,
-)
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,

@@ -2,10 +2,8 @@
 
 from torch import Tensor
 
+from distill.audio.griffin_lim import KnownSamples
 from distill.audio.spectrogram import AudioSpectrogram, SpectrogramConfig
-from distill.audio.transforms import (
-    KnownSamples,
-)
 
 
 class MelFeatures:

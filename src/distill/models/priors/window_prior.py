@@ -270,16 +270,16 @@ class WindowPrior(nn.Module):
     def renew(
         self,
         components: Tensor,
-        strength: float,
+        strength: Tensor,
+        noise: Tensor,
         previous: Tensor | None,
         total: Tensor,
         offset: float,
-        generator: torch.Generator,
         steps: int = STEPS,
     ) -> Tensor:
         """Return windows ``[B, K]`` near given ones; see `condition` and `FlowPrior.renew`."""
         condition = self.condition(previous, total, offset)
-        return self.flow.renew(components, strength, generator, condition, steps)
+        return self.flow.renew(components, strength, noise, condition, steps)
 
     def draw_sounds(
         self, count: int, generator: torch.Generator, freedom: float | None = None
@@ -301,7 +301,8 @@ class WindowPrior(nn.Module):
         """Return first windows ``[B, K]`` near anchors ``[B, K]``, the nearer the lower the freedom."""
         share = min(1.0, (freedom or 0.0) / _TRAINED_FREEDOM)
         strength = min(1.0, (_LEAST_STRENGTH + (1 - _LEAST_STRENGTH) * share) * min(1.0, temperature))
-        return self.renew(anchors, strength, None, total, 0.0, generator)
+        noise = torch.randn(anchors.shape, generator=generator).to(anchors)
+        return self.renew(anchors, torch.full_like(total, strength), noise, None, total, 0.0)
 
     @staticmethod
     def heat(temperature: float, freedom: float | None) -> float:

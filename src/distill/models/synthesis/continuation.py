@@ -7,9 +7,7 @@ joins best.  The samples of the sound are kept, and the phases of the new part a
 import torch
 from torch import Tensor
 
-from distill.audio.transforms import (
-    KnownSamples,
-)
+from distill.audio.griffin_lim import KnownSamples
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.synthesis.synthesizer import LONGEST_S, SHORTEST_S, Synthesizer, audible_difference, check_number
 from distill.models.synthesis.variations import checked_sound

@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from distill.models.priors.flow import STEPS
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number
 from distill.models.synthesis.windows import blend, half_step
 
-#: Noise levels at which the distance from the source is measured, draws at each, and windows that are measured.
+#: Shares of noise at which the distance from the source is measured, windows that are measured, and steps of the flow.
 _LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
-_TRIALS, _MEASURED_WINDOWS = 3, 4
+_MEASURED_WINDOWS, _MEASURING_STEPS = 6, 10
 #: Points of a morph at which distances are measured, and rounds in which its steps are evened out.
 _MORPH_POINTS, _MORPH_ROUNDS = 33, 4
 #: Most sounds of one call.
@@ -55,7 +56,8 @@ def checked_sound(waveform: Tensor) -> tuple[Tensor, float]:
     return sound.reshape(1, -1) / peak, peak
 
 
-def _source(synth: Synthesizer, waveform: Tensor) -> Source:
+def source_of(synth: Synthesizer, waveform: Tensor) -> Source:
+    """Return a sound as a model describes it; errors are those of `checked_sound`."""
     sound, peak = checked_sound(waveform)
     windows = synth.windows_of(sound)
     return Source(sound, peak, windows.float().cpu(), synth.points_of(windows))
@@ -104,50 +106,65 @@ def vary(
         raise ValueError(f"count must be a number from 1 to {MOST_VARIATIONS}, not {count!r}.")
     check_number("strength", strength, 0.0, 1.0)
     prior = synth.need_prior("vary a sound")
-    source = _source(synth, waveform)
-    generator = torch.Generator().manual_seed(seed)
+    source = source_of(synth, waveform)
+    seeds = torch.randint(2**31, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
+    noise = torch.stack([torch.randn(prior.dim, generator=torch.Generator().manual_seed(own)) for own in seeds])
+    levels = _noise_levels(synth, prior, source, strength, noise)
     owner = synth.training_sound_of(synth.decoded(source.points))
-    noise = _noise_level(synth, prior, source, strength, seed)
     varied = []
-    for _ in range(count):
-        points = _renewed(synth, prior, source, noise, int(torch.randint(2**31, (1,), generator=generator)))
+    for own, level in zip(noise, levels, strict=True):
+        points = source.points if strength == 0 else _renewed(prior, synth, source, level[None], own[None])[0]
         varied.append(_finished(synth, synth.decoded(points), source.samples, source.peak, detail, owner))
     return varied
 
 
-def _renewed(synth: Synthesizer, prior: WindowPrior, source: Source, noise: float, seed: int) -> Tensor:
-    """Return the points ``[K, P]`` of a sound with a share of noise that flowed out again; each window has the same."""
-    if noise == 0.0:
-        return source.points
-    total = torch.full((1,), source.samples / synth.chunk, device=synth.device)
+def _renewed(
+    prior: WindowPrior, synth: Synthesizer, source: Source, levels: Tensor, noise: Tensor, steps: int = STEPS
+) -> Tensor:
+    """Return the points ``[M, K, P]`` of versions of a sound with shares of noise that flowed out again.
+
+    Parameters
+    ----------
+    levels
+        Share of the noise of each version, ``[M]``.
+    noise
+        ``[M, dim]``; all windows of a version have the same.
+    steps
+        Steps of the flow.
+    """
+    count = len(levels)
+    levels, noise = levels.to(source.points), noise.to(source.points)
+    total = torch.full_like(levels, source.samples / synth.chunk)
     previous: Tensor | None = None
-    renewed = []
-    for number, components in enumerate(prior.project(source.points)):
-        generator = torch.Generator().manual_seed(seed)
-        previous = prior.renew(components[None], noise, previous, total, number / 2, generator)
-        renewed.append(previous)
-    missed = (1 - noise) * prior.missing(source.points)
-    return prior.restore(torch.cat(renewed), missed)
+    windows = []
+    for number, point in enumerate(source.points):
+        components = prior.project(point[None]).expand(count, -1)
+        previous = prior.renew(components, levels, noise, previous, total, number / 2, steps)
+        missed = (1 - levels[:, None]) * prior.missing(point[None])
+        windows.append(prior.restore(previous, missed))
+    return torch.stack(windows, 1)
 
 
-def _noise_level(synth: Synthesizer, prior: WindowPrior, source: Source, strength: float, seed: int) -> float:
-    """Return the share of noise at which the distance from the copy is ``strength`` of that of an unrelated sound."""
+def _noise_levels(synth: Synthesizer, prior: WindowPrior, source: Source, strength: float, noise: Tensor) -> Tensor:
+    """Return the share of the noise for each row of ``noise``, so that the distance from the source grows evenly.
+
+    It is measured for each at some shares, on the first windows and with few steps of the flow.
+    """
     if strength in (0.0, 1.0):
-        return strength
-    at = torch.linspace(0, len(source.points) - 1, min(_MEASURED_WINDOWS, len(source.points))).round().long()
-    points = source.points[at].repeat(_TRIALS, 1)
-    before = prior.project(source.points[(at - 1).clamp_min(0)]).repeat(_TRIALS, 1)
-    components, missed = prior.project(points), prior.missing(points)
-    total = torch.full((len(points),), source.samples / synth.chunk, device=synth.device)
-    copy = synth.decoded(points)
-    distances = [0.0]
-    for level in _LEVELS[1:]:
-        generator = torch.Generator().manual_seed(seed)
-        offset = float(at.float().mean()) / 2
-        found = prior.renew(components, level, before if int(at[0]) else None, total, offset, generator)
-        decoded = synth.decoded(prior.restore(found, (1 - level) * missed))
-        distances.append(max(distances[-1], float(audible_difference(copy, decoded).mean())))
-    return _inverse(distances, list(_LEVELS), strength * distances[-1])
+        return torch.full((len(noise),), strength)
+    measured = replace(source, points=source.points[:_MEASURED_WINDOWS])
+    windows = source.windows[:_MEASURED_WINDOWS]
+    found = []
+    for level in _LEVELS:
+        points = _renewed(prior, synth, measured, torch.full((len(noise),), level), noise, _MEASURING_STEPS)
+        decoded = synth.decoded(points.flatten(0, 1))
+        decoded = decoded.view(*points.shape[:2], *decoded.shape[1:])
+        found.append(audible_difference(windows.expand_as(decoded), decoded).mean(1))
+    distances = torch.stack(found).cummax(0).values
+    levels = []
+    for line in distances.T.tolist():
+        levels.append(_inverse(line, list(_LEVELS), line[0] + strength * (line[-1] - line[0])))
+    return torch.tensor(levels)
 
 
 def _inverse(values: list[float], positions: list[float], wanted: float) -> float:
@@ -177,7 +194,7 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail:
     """
     if not 2 <= steps <= MOST_VARIATIONS:
         raise ValueError(f"steps must be a number from 2 to {MOST_VARIATIONS}, not {steps!r}.")
-    ends = [_source(synth, waveform) for waveform in (first, second)]
+    ends = [source_of(synth, waveform) for waveform in (first, second)]
     longest = max(len(end.points) for end in ends)
     silence = torch.zeros(1, longest * synth.chunk)
     one, other = (_lengthened(synth, end, longest, silence) for end in ends)
