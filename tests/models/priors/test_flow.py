@@ -98,10 +98,11 @@ def test_renewed_points_move_away_with_the_strength() -> None:
     prior = FlowPrior(3)
     corpus = gaussian(300)
     prior.fit(corpus)
-    distances = [
-        float((prior.whiten(prior.renew(corpus, torch.full((300,), s), seeded())) - prior.whiten(corpus)).norm(dim=1).mean())
-        for s in (0.0, 0.25, 0.5, 0.75, 1.0)
-    ]
+    noise = torch.randn(300, 3, generator=seeded())
+    distances = []
+    for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
+        renewed = prior.renew(corpus, torch.full((300,), strength), noise)
+        distances.append(float((prior.whiten(renewed) - prior.whiten(corpus)).norm(dim=1).mean()))
     assert distances[0] == pytest.approx(0.0, abs=1e-4)
     assert distances == sorted(distances)
 
