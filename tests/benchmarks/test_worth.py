@@ -1,7 +1,7 @@
 """Are new sounds worth having?  Near the corpus as a set, all of it reached, and no copies.
 
-A fifth of the files is put aside and never trained on.  The measures are those of the literature, on the descriptions of
-`distill.models.nearest` in the place of a network's embedding: the kernel distance of Chung et al. 2025 ("KAD: no more
+A fifth of the files is put aside and never trained on.  The measures are those of the literature, on the descriptions
+of `distill.models.nearest` in the place of a network's embedding: the kernel distance of Chung et al. 2025 ("KAD: no more
 FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance to the nearest training
 sound relative to that of the files put aside.  Figures of two halves of the corpus stand beside them.
 """
@@ -81,7 +81,8 @@ def test_worth(family: str, bench_sounds: list[Path], tmp_path: Path, report: Re
     copies = float((torch.cdist(new, train_all).amin(1) < usual.quantile(0.01)).double().mean())
     size = Path(result["model_path"]).stat().st_size
     report(
-        f"{family}: {seconds:.0f} s, model {size / 1e6:.1f} MB; kernel distance {kernel_distance(new, real, width):.1f} "
+        f"{family}: {seconds:.0f} s, model {size / 1e6:.1f} MB; "
+        f"kernel distance {kernel_distance(new, real, width):.1f} "
         f"(halves {kernel_distance(half, other, width):.1f}), coverage {coverage(new, half):.2f} "
         f"(halves {coverage(other, half):.2f}), copies {copies:.2f}, newness {newness:.2f}"
     )
