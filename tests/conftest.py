@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["PYTHONUNBUFFERED"] = "1"
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `distill.runtime.limit_spinning`: the tests share the machine
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,7 +25,7 @@ TORCH_FREE = [
     "audio.cache.waveform_overview", "audio.export",
     "config.catalog", "config.validation", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.reading",
-    "generation.recipe", "generation.history", "generation.kit", "audio.pitch",
+    "generation.recipe", "generation.history", "generation.kits.export", "generation.map.session", "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
 ]  # fmt: skip
 
@@ -101,7 +101,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BREAKING = [
     ("layers", "models/losses.py", "from distill.training.loop import train"),
     ("layers", "audio/corpus.py", "from distill.gui.window import window"),
-    ("cycles", "audio/transforms.py", "from distill.audio import complex_spectrogram"),
+    ("cycles", "audio/discovery.py", "from distill.audio import corpus"),
     ("cycles", "models/families/family.py", "from distill.models.persistence import open_model"),
     ("qt", "training/loop.py", "from PySide6.QtCore import QObject"),
     ("qt", "generation/service.py", "import pyqtgraph"),

@@ -223,7 +223,7 @@ def test_a_made_sound_holds_its_recipe(old: OldFiles) -> None:
     assert listed == {recipes[0].id, recipes[2].id}  # type: ignore[union-attr]
 
 
-def test_a_decoded_sound_is_not_decoded_again(old: OldFiles) -> None:
+def test_a_decoded_sound_is_used_by_the_runs_of_its_time(old: OldFiles) -> None:
     sound, folder = old.sounds[0], old.folder / "decoded"
     index = folder / "index.jsonl"
     name, _size, changed, content_hash = json.loads(index.read_text(encoding="utf-8"))
@@ -231,13 +231,16 @@ def test_a_decoded_sound_is_not_decoded_again(old: OldFiles) -> None:
     os.utime(sound, ns=(changed, changed))
     file = next(folder.glob("*.f32"))
     number, lines = file.stat().st_ino, index.read_bytes()
-    found = SoundCache(folder).get(sound)
+    found = SoundCache(folder, preparation=1).get(sound)
     assert (found.content_hash, found.file) == (content_hash, file)
     assert file.stat().st_ino == number, "it was written anew"
     assert index.read_bytes() == lines, "its hash was not known"
-    decoded = decode_sound(sound)
+    decoded = decode_sound(sound, normalize=False)
     audio = found.read(0, found.samples)
     np.testing.assert_allclose(audio, decoded / np.abs(decoded).max(), atol=1e-5)
+    new = SoundCache(folder).get(sound)  # a new run prepares it in another way, beside the old entry
+    assert new.file != file
+    assert file.stat().st_ino == number
 
 
 def test_preferences_are_read(old: OldFiles) -> None:

@@ -1,6 +1,7 @@
 """What programs that Distill starts inherit, and what it needs where there is no terminal."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -36,3 +37,28 @@ def test_printing_works_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     assert sys.stdout.name == sys.stderr.name == os.devnull
     sys.stdout.close()
     sys.stderr.close()
+
+
+def test_importing_the_package_leaves_the_environment_alone() -> None:
+    code = (
+        "import os; before = dict(os.environ)\n"
+        "import distill, distill.training, distill.models, distill.audio, distill.training.loop\n"
+        "print({k for k in os.environ if os.environ[k] != before.get(k)})"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True, timeout=300
+    )
+    assert "GOMP" not in shown.stdout
+
+
+def test_the_spin_limit_of_a_program_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    runtime.limit_spinning()
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
+    runtime.forget_spin_limit()
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")  # the user's own
+    runtime.limit_spinning()
+    runtime.forget_spin_limit()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"

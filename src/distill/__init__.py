@@ -15,10 +15,4 @@ The folders follow the data flow, and a module imports only the layers below its
 torch is imported.
 """
 
-import os
-
-# A thread that waits for the others spins, by default for so long that on a busy computer (a DAW beside this window) it
-# takes from them what they need: two threads took ten times as long as one.  Read when torch is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
 __version__ = "0.1.0"

@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process) and return the exit code."""
     multiprocessing.freeze_support()
     runtime.restore_environment()
+    runtime.limit_spinning()
     words = sys.argv[1:] if arguments is None else arguments
     if not words or _is_for_the_window(words):
         return _open_window(words)
@@ -64,6 +65,7 @@ def main_gui() -> int:
     """Open the window whatever the arguments say: the entry of the desktop icon, which has no terminal to print to."""
     multiprocessing.freeze_support()
     runtime.restore_environment()
+    runtime.limit_spinning()
     runtime.ensure_std_streams()
     return _open_window([word for word in sys.argv[1:] if _can_be_opened(word)][:1])
 

@@ -37,6 +37,10 @@ class LibraryError(DistillError, OSError):
     """A model of the library cannot be found, changed, moved or copied."""
 
 
+class ModelReplacedError(LibraryError):
+    """The exact weights that a sound was generated with are gone; other weights of the same model are there."""
+
+
 class TrainingError(DistillError, RuntimeError):
     """The training cannot go on."""
 

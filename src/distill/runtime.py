@@ -29,6 +29,10 @@ EXIT_STOPPED = 130
 #: Maximum time in seconds for which a thread holds the interpreter lock while another thread waits for it.
 SWITCH_SECONDS = 0.001
 
+#: Rounds that a waiting thread of GNU's OpenMP library spins before it sleeps.
+_SPIN_COUNT = "GOMP_SPINCOUNT"
+_limited_spinning = False
+
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -49,6 +53,26 @@ def restore_environment(environment: MutableMapping[str, str] | None = None) -> 
             variables[name] = before
         else:
             variables.pop(name, None)
+
+
+def limit_spinning() -> None:
+    """Limit how long a waiting thread of torch spins, unless the user has; for programs, before torch is loaded.
+
+    By default it spins for so long that on a busy computer it takes from the others what they need: with a DAW beside
+    the window two threads took ten times as long as one.  The OpenMP library reads the variable when it is loaded.
+    """
+    global _limited_spinning
+    if _SPIN_COUNT not in os.environ:
+        os.environ[_SPIN_COUNT] = "1000"
+        _limited_spinning = True
+
+
+def forget_spin_limit() -> None:
+    """Take back what `limit_spinning` has set, once torch is loaded: programs that are started do not inherit it."""
+    global _limited_spinning
+    if _limited_spinning:
+        os.environ.pop(_SPIN_COUNT, None)
+        _limited_spinning = False
 
 
 def ensure_std_streams() -> None:

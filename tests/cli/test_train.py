@@ -211,6 +211,27 @@ def test_run_inside_the_folder_of_sounds_is_refused(
     assert engine.asked == {}
 
 
+def test_a_folder_that_is_not_empty_is_refused_and_nothing_in_it_changes(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "Downloads"
+    out.mkdir()
+    files = [out / name for name in (".film.mkv.part", ".checkpoint_epoch0001.pt.abc.part", "notes.txt")]
+    for path in files:
+        path.write_bytes(b"mine")
+    assert main(["train", str(sounds), "--out", str(out)]) == 2
+    assert "is not empty" in " ".join(capsys.readouterr().err.split())
+    assert sorted(out.iterdir()) == sorted(files)
+
+
+def test_a_folder_that_a_run_could_not_begin_in_is_taken_again(
+    engine: FakeEngine, sounds: Path, tmp_path: Path
+) -> None:
+    for name in ("checkpoints", "previews", ".DS_Store"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+    assert main(["train", str(sounds), "--out", str(tmp_path / "out")]) == 0
+
+
 def test_plain_lines(engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(sounds), "--epochs", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]

@@ -14,6 +14,7 @@ from distill.training import (
     OverfittingPreset,
     RegularizationConfig,
     TrainingConfig,
+    VQVAEConfig,
     get_adaptive_config,
     get_effective_preview_interval,
 )
@@ -181,3 +182,54 @@ def test_a_complex_configuration_comes_back_whole() -> None:
     assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ConfigurationError, match="complex_spectrogram"):
         TrainingConfig(complex_spectrogram={"n_mels": 64})  # type: ignore[arg-type]
+
+
+class TestAssignment:
+    def test_a_value_is_checked_as_when_the_configuration_is_built(self) -> None:
+        config = TrainingConfig()
+        config.max_epochs = 10
+        config.regularization.dropout = 0.5
+        assert (config.max_epochs, config.regularization.dropout) == (10, 0.5)
+        for name, value in (("max_epochs", 0), ("device", "banana"), ("preset", "wild"), ("regularization", 3)):
+            before = config.to_dict()
+            with pytest.raises(ConfigurationError, match=f"^{name} must be"):
+                setattr(config, name, value)
+            assert config.to_dict() == before
+        with pytest.raises(AttributeError, match="no setting 'epochs'"):
+            config.epochs = 3
+
+    def test_what_belongs_together_stays_together(self) -> None:
+        config = VQVAEConfig()
+        config.dropout = 0.4
+        assert config.regularization.dropout == 0.4
+        geometry = ComplexSpectrogramConfig()
+        geometry.n_fft = 1024
+        assert geometry.geometry().n_fft == 1024
+
+    def test_configurations_share_nothing(self) -> None:
+        one, other = get_adaptive_config(6), get_adaptive_config(6)
+        one.regularization.dropout = 0.77
+        assert other.regularization.dropout != 0.77
+        copy = replace(one)
+        one.regularization.dropout = 0.66
+        one.complex_spectrogram.n_mels = 64
+        assert (copy.regularization.dropout, copy.complex_spectrogram.n_mels) == (0.77, 128)
+
+    def test_reading_like_a_mapping(self) -> None:
+        config = TrainingConfig(max_epochs=3)
+        assert dict(config) == dict(config.items())
+        assert (config["max_epochs"], config.get("no such", 7), "seed" in config) == (3, 7, True)
+        with pytest.raises(KeyError):
+            config["no such"]
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
+def test_devices(device: str) -> None:
+    assert TrainingConfig(device=device).device == device
+    for wrong in ("", "banana", "cuda:x", "gpu", f"{device}!"):
+        with pytest.raises(ConfigurationError, match="device must be auto, cpu, cuda, cuda:1, mps; not "):
+            TrainingConfig(device=wrong)
+
+
+def test_no_augmentation() -> None:
+    assert RegularizationConfig(augmentation_expansion=0).augmentation_expansion == 0

@@ -1,7 +1,12 @@
 """Codes as files: what is written comes back, decodes to the model's own reconstruction, and nothing else does."""
 
+import io
+import os
+import tracemalloc
+import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,3 +109,52 @@ def test_damaged_files_are_refused(model: LoadedVQModel, tmp_path: Path) -> None
         load_codes(tmp_path / "negative.npz")
     with pytest.raises(ModelFileError, match="no file of codes"):
         load_codes(tmp_path / "missing.npz")
+
+
+def test_a_small_file_of_two_thousand_million_codes_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<u2", "fortran_order": False, "shape": (1_000_000, 48, 3)})
+    facts = {"format": "distill_codes", "model_id": "x", "samples": 48_000, "peak": 1.0}
+    np.savez(path, **facts)  # type: ignore[arg-type]
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("codes.npy", "w") as member:
+        member.write(header.getvalue())
+        for _ in range(288):
+            member.write(bytes(1_000_000))
+    assert path.stat().st_size < 1_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError, match=r"bomb\.npz is not a file of codes, or is damaged"):
+            load_codes(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"codes": np.zeros((2, 48, 3), np.float32)}, {"codes": np.zeros((2, 48), np.uint16)}, {"codes": "text"},
+        {"samples": np.arange(3)}, {"samples": 1.5}, {"peak": "loud"}, {"peak": float("nan")}, {"model_id": 3},
+        {"model_id": "x" * 5000}, {"format": np.array(["distill_codes"])}, {"peak": 1e300}, {"samples": -5},
+        {"samples": 2**63 - 1, "peak": -1.0},
+    ],
+)  # fmt: skip
+def test_arrays_of_another_kind_are_refused(tmp_path: Path, odd: dict[str, Any]) -> None:
+    whole: dict[str, Any] = {
+        "format": "distill_codes", "model_id": "x", "codes": np.zeros((1, 48, 3), np.uint16), "samples": 48_000,
+        "peak": 1.0,
+    }  # fmt: skip
+    path = tmp_path / "odd.npz"
+    np.savez(path, **whole)
+    assert load_codes(path).samples == 48_000
+    np.savez(path, **whole | odd)
+    with pytest.raises(ModelFileError, match=r"^odd\.npz is "):
+        load_codes(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such files on Windows")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(ModelFileError, match="not a regular file"):
+        load_codes(tmp_path / "pipe.npz")

@@ -239,3 +239,16 @@ def test_resuming_a_strangers_run(
     assert target.read_bytes() == before
     assert made.largest < 10_000_000
     assert not proof.exists()
+
+
+@pytest.mark.parametrize("name", ["vae.distill", "vqvae.distill"])
+@pytest.mark.parametrize("value", [1e38, 1e14])
+def test_finite_but_absurd_weights_are_refused(whole: Path, tmp_path: Path, name: str, value: float) -> None:
+    data = torch.load(whole / name, weights_only=True)
+    for tensor in data["model_state_dict"].values():
+        if tensor.is_floating_point() and tensor.ndim > 1:
+            tensor.fill_(value)
+    path = tmp_path / name
+    torch.save(data, path)
+    with pytest.raises(ModelFileError, match=rf"^{name} is damaged: [^\n]*$"):
+        open_model(path)

@@ -13,9 +13,9 @@ import pytest
 
 from distill.audio.corpus import SkippedSound
 from distill.errors import RunFolderError
+from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import RunFolder, RunRecord, read_history
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
-from distill.training.background_writer import BackgroundWriter
 from distill.training.steps.schedule import CosineFactor
 from tests.test_files import gone_process, partial_of
 from tests.test_history import filled
@@ -147,6 +147,17 @@ class TestRecord:
     )
     def test_a_damaged_one_is_refused(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "run.json").write_text(text)
+        with pytest.raises(RunFolderError, match="cannot be read"):
+            RunRecord.load(tmp_path)
+
+    @pytest.mark.parametrize(("name", "value"), [
+        ("status", []), ("status", "odd"), ("created", 5), ("model_name", None), ("sounds", "a.wav"), ("sounds", [3]),
+        ("notes", {}), ("speed", 1), ("skipped", "none"), ("error", 7),
+    ])  # fmt: skip
+    def test_wrong_types_are_refused(self, tmp_path: Path, name: str, value: object) -> None:
+        self.RECORD.save(tmp_path)
+        data = json.loads((tmp_path / "run.json").read_text())
+        (tmp_path / "run.json").write_text(json.dumps({**data, name: value}))
         with pytest.raises(RunFolderError, match="cannot be read"):
             RunRecord.load(tmp_path)
 

@@ -119,6 +119,15 @@ def test_a_damaged_run_is_listed_with_the_reason() -> None:
     assert run.name == "bells"
 
 
+@pytest.mark.parametrize("damage", [{"status": []}, {"created": 5}, {"status": "odd"}, {"sounds": None}])
+def test_a_damaged_run_hides_no_other(damage: dict[str, object]) -> None:
+    path = make_run("bells")
+    make_run("kicks", day=2)
+    data = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps({**data, **damage}))
+    assert {run.name: run.status for run in list_runs()} == {"bells": "unreadable", "Kicks": "paused"}
+
+
 def test_what_a_crash_left_in_the_history_is_passed_over() -> None:
     path = make_run("bells")
     with (path / "history.jsonl").open("a") as file:

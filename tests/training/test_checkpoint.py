@@ -3,10 +3,12 @@
 import copy
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,15 +17,19 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 from distill.audio import SpectrogramConfig
 from distill.errors import CheckpointError
+from distill.runs.checkpoints import drop_later_checkpoints
 from distill.training import (
     CHECKPOINT_VERSION,
     MetricsHistory,
+    OverfittingPreset,
     TrainingConfig,
     get_best_checkpoint,
     list_checkpoints,
     load_checkpoint,
+    load_vqvae_checkpoint,
     manage_checkpoints,
     save_checkpoint,
+    save_vqvae_checkpoint,
 )
 from distill.training import checkpoint as checkpoint_module
 from distill.training.steps.schedule import CosineFactor
@@ -316,6 +322,14 @@ class TestListing:
         assert len(list(folder.iterdir())) == 8  # sidecars go with them
         assert manage_checkpoints(folder) == []
 
+    @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+    def test_nothing_is_deleted_behind_a_link(self, folder: Path, tmp_path: Path) -> None:
+        link = tmp_path / "link"
+        link.symlink_to(folder)
+        before = sorted(folder.iterdir())
+        assert manage_checkpoints(link, 1) == drop_later_checkpoints(link, 0) == []
+        assert sorted(folder.iterdir()) == before
+
     def test_three_where_the_best_is_among_the_newest(self, folder: Path) -> None:
         save(folder / "checkpoint_epoch0004.pt", trio(), 4, 0.5)
         manage_checkpoints(folder)
@@ -326,3 +340,58 @@ class TestListing:
             manage_checkpoints(folder, 0)
         manage_checkpoints(folder, 1)
         assert [f["epoch"] for f in list_checkpoints(folder)] == [1, 5]
+
+    def test_a_readable_one_is_never_deleted_for_one_that_cannot_be_read(self, tmp_path: Path) -> None:
+        parts = trio()
+        for epoch in range(6):
+            save(tmp_path / f"checkpoint_epoch{epoch:04d}.pt", parts, epoch, 1.0 - epoch * 0.1)
+        for epoch in (3, 4, 5):  # their sidecars are as they were
+            damaged = tmp_path / f"checkpoint_epoch{epoch:04d}.pt"
+            damaged.write_bytes(damaged.read_bytes()[:-100])
+        assert manage_checkpoints(tmp_path, 3) == []
+        assert all(load_checkpoint(tmp_path / f"checkpoint_epoch{epoch:04d}.pt", trio()[0]) for epoch in range(3))
+        save(tmp_path / "checkpoint_epoch0006.pt", parts, 6, 2.0)
+        assert [p.name for p in manage_checkpoints(tmp_path, 3)] == ["checkpoint_epoch0000.pt"]
+
+
+class TestWhatCallersHandOver:
+    """Every writer is followed by its reader."""
+
+    @pytest.mark.parametrize("number", [0.5, np.float32(0.5), np.float64(0.5), np.array(0.5), torch.tensor(0.5)])
+    def test_numbers(self, tmp_path: Path, number: Any) -> None:
+        save(tmp_path / "a.pt", trio(), val_loss=number if not isinstance(number, torch.Tensor) else number.item())
+        assert load_checkpoint(tmp_path / "a.pt", trio()[0])["val_loss"] == 0.5
+
+    def test_nested_values(self, tmp_path: Path) -> None:
+        health = {"level_0": {"utilization": np.float32(0.5), "dead_codes": np.int64(3)}}
+        config = {
+            "preset": OverfittingPreset.BALANCED,
+            "sizes": np.arange(3),
+            "folder": Path("a"),
+            "pair": (np.bool_(True),),
+        }
+        save_vqvae_checkpoint(
+            tmp_path / "a.pt",
+            *trio(),
+            np.int64(0),  # type: ignore[arg-type]
+            0,
+            np.float64(1),
+            None,
+            0.25,
+            health,
+            config,
+            SpectrogramConfig(),
+            {},
+        )
+        data = load_vqvae_checkpoint(tmp_path / "a.pt", trio()[0])
+        assert data["codebook_health"] == {"level_0": {"utilization": 0.5, "dead_codes": 3}}
+        assert data["training_config"] == {"preset": "balanced", "sizes": [0, 1, 2], "folder": "a", "pair": (True,)}
+        assert type(data["training_config"]["preset"]) is str
+        assert type(data["epoch"]) is int
+
+    @pytest.mark.parametrize("value", [object(), {1, 2}, lambda: None, {("a", "b"): 1}])
+    def test_what_cannot_be_stored_is_refused_before_anything_is_written(self, path: Path, value: Any) -> None:
+        before = {p.name: p.read_bytes() for p in path.parent.iterdir()}
+        with pytest.raises(TypeError, match="training_config, odd"):
+            save_checkpoint(path, *trio(), 7, 0, None, None, 0.0, {"odd": value}, {}, {})
+        assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before

@@ -25,8 +25,9 @@ from distill.training import (
     train,
 )
 from distill.training.compute_plan import ComputePlan
-from distill.training.data.split import split_by_file
+from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, prepare_sounds
+from distill.training.loop import is_overfitting_trend
 from distill.training.steps.epoch import validate
 from tests.training.conftest import QUICK, RUN, Finished, ended, topics, write_sounds
 
@@ -93,7 +94,8 @@ class TestWhatIsTold:
 class TestWhatIsMeasured:
     def training_data(self, done: Finished) -> tuple[MelVAEFamily, FeatureDataset, FeatureDataset]:
         family = MelVAEFamily(RUN)
-        train_sounds, val_sounds = split_by_file(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction)
+        sounds = prepare_sounds(done.sounds, SoundCache()).sounds
+        train_sounds, val_sounds = split_sounds(sounds, RUN.val_fraction, 48_000)
         return family, FeatureDataset(train_sounds, family), FeatureDataset(val_sounds, family)
 
     def test_losses_are_those_of_the_newest_checkpoint_in_eval_mode(self, done: Finished) -> None:
@@ -135,6 +137,27 @@ class TestWhatIsMeasured:
             for size in (1, 3, 100)
         ]  # fmt: skip
         assert losses == pytest.approx([losses[0]] * 3, rel=1e-4)
+
+
+def measured(*losses: float, gap: float = 0.5) -> list[EpochMetrics]:
+    """Return epochs with these held-out losses."""
+    return [EpochMetrics(n, 99, 0.5, loss, 0.4, 0.1, 3.0, gap, 1e-3, 1.0, 1.0, 7) for n, loss in enumerate(losses)]
+
+
+class TestOverfittingTrend:
+    def test_one_epoch_is_no_trend(self) -> None:
+        assert not is_overfitting_trend(measured(0.9), 3)
+        assert not is_overfitting_trend(measured(0.9, 1.2), 3)
+
+    def test_a_loss_that_still_falls_is_none(self) -> None:
+        assert not is_overfitting_trend(measured(0.9, 0.8, 0.7, 0.6, 0.5), 3)
+
+    def test_a_small_gap_is_none(self) -> None:
+        assert not is_overfitting_trend(measured(0.5, 0.6, 0.7, 0.8, 0.9, gap=0.1), 3)
+
+    def test_a_rising_loss_with_a_gap_is_one(self) -> None:
+        assert is_overfitting_trend(measured(0.9, 0.5, 0.55, 0.6, 0.65), 3)
+        assert not is_overfitting_trend(measured(0.9, 0.5, 0.55, 0.6, 0.65), 5)  # not for long enough
 
 
 class TestWarnings:

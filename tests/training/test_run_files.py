@@ -29,7 +29,7 @@ from distill.training import (
     list_reconstructions,
     load_checkpoint,
 )
-from distill.training.data.split import split_by_file
+from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.training.conftest import RUN, Finished, ended
 
@@ -116,7 +116,7 @@ class TestWhatIsOnTheDisk:
         for n in (0, 1):
             originals = {(folder / f"recon_epoch{e:04d}_orig_{n:02d}.wav").read_bytes() for e in (0, 2, 4, 5)}
             assert len(originals) == 1
-        _, val = split_by_file(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction)
+        _, val = split_sounds(prepare_sounds(done.sounds, SoundCache()).sounds, RUN.val_fraction, 48_000)
         heard = soundfile.read(folder / "recon_epoch0000_orig_00.wav", dtype="float32")[0]
         matches = {sound.source: float(np.corrcoef(heard, sound.read(0, 48_000))[0, 1]) for sound in val}
         assert max(matches.values()) > 0.999

@@ -1,5 +1,7 @@
 """A run in a thread of its own."""
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -7,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from distill.errors import NotEnoughSoundsError
+from distill.errors import ConfigurationError, NotEnoughSoundsError
 from distill.events import Event
-from distill.training import StepMetrics, TrainingCompleteEvent, TrainingRunner, list_checkpoints
+from distill.runs.folder import RunRecord
+from distill.training import (
+    StepMetrics,
+    TrainingCompleteEvent,
+    TrainingRunner,
+    get_adaptive_vqvae_config,
+    list_checkpoints,
+    train_vqvae,
+)
 from tests.training.conftest import QUICK, ended, write_sounds
 
 LONG = replace(QUICK, max_epochs=500)
@@ -77,3 +87,63 @@ def test_an_error_is_kept(runner: TrainingRunner, tmp_path: Path) -> None:
     assert runner.wait(60)
     assert runner.last_error() is None
     assert runner.result() is not None
+
+
+def test_a_vqvae_is_trained_as_by_train_vqvae(runner: TrainingRunner, tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = get_adaptive_vqvae_config(4)
+    config.max_epochs, config.num_threads, config.precision = 1, 1, "float32"
+    config.regularization.augmentation_expansion = 0
+    runner.start_vqvae(config, sounds, tmp_path / "run", "cpu")
+    config.max_epochs = 77  # a running run works on its own copy
+    assert runner.wait(300)
+    result = runner.result()
+    assert result is not None
+    assert result["final_codebook_health"].keys() == {"level_0", "level_1", "level_2"}
+    assert RunRecord.load(tmp_path / "run").config.max_epochs == 1
+
+
+def test_another_familys_configuration_is_refused_at_once(runner: TrainingRunner, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="start_vqvae takes a VQVAEConfig, not a TrainingConfig"):
+        runner.start_vqvae(QUICK, [], tmp_path / "run")  # type: ignore[arg-type]
+    assert not runner.is_running()
+    with pytest.raises(ConfigurationError, match="train_vqvae takes a VQVAEConfig, not a TrainingConfig"):
+        train_vqvae(QUICK, [], tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+_SCRIPT = """
+import os, signal, sys, threading
+from pathlib import Path
+from distill.training import StepMetrics, TrainingConfig, TrainingRunner
+
+stepped = threading.Event()
+runner = TrainingRunner()
+config = TrainingConfig(max_epochs=5000, batch_size=4, precision="float32", num_threads=1, latent_dim=16)
+files = sorted(Path(sys.argv[1]).glob("*.wav"))
+runner.start(config, files, sys.argv[2], "cpu", lambda event: isinstance(event, StepMetrics) and stepped.set())
+stepped.wait()
+if sys.argv[3] == "interrupt":
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    try:
+        runner.wait()
+    except KeyboardInterrupt:
+        print("interrupted", runner.is_running(), runner.result()["outcome"], runner.last_error())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+@pytest.mark.parametrize("way", ["interrupt", "exit"])
+def test_a_script_that_ends_leaves_a_checkpoint(tmp_path: Path, way: str) -> None:
+    write_sounds(tmp_path / "sounds", 4)
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, str(tmp_path / "sounds"), str(tmp_path / "run"), way],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("interrupted False stopped None\n" if way == "interrupt" else "")
+    assert "Traceback" not in done.stderr
+    record = RunRecord.load(tmp_path / "run")
+    assert (record.status, record.error) == ("stopped", None)
+    assert list_checkpoints(tmp_path / "run" / "checkpoints")
+    assert (tmp_path / "run" / "model.distill").exists()

@@ -128,7 +128,7 @@ def _rounded(samples: FloatArray, bits: int, dither: bool) -> npt.NDArray[np.int
     """
     steps = 2.0 ** (bits - 1)
     scaled = samples.astype(np.float64) * steps
-    if dither:
+    if dither and (scaled != np.rint(scaled)).any():  # what needs no rounding comes back exactly
         generator = np.random.default_rng(0)
         noise = generator.random(samples.shape) - generator.random(samples.shape)
         scaled += np.where(samples == 0, 0.0, noise)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +35,11 @@ from distill.errors import DistillError
 from distill.events import Event
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
+if TYPE_CHECKING:
+    from distill.audio.cache.sound_cache import SoundCache
+
+#: What a run that could not begin leaves in its folder, and what file managers put into any.
+_OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 app = typer.Typer(
@@ -137,6 +142,7 @@ def train(
     dataset = _dataset_name(given, demo)
     run_dir = out if out is not None else paths.new_run_dir(name or dataset)
     _refuse_inside(run_dir, given)
+    _refuse_foreign(run_dir)
 
     from distill.config.factory import make_config
 
@@ -162,6 +168,16 @@ def train(
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
     epochs: Epochs = None,
+    sounds: Annotated[
+        Path | None,
+        typer.Option(
+            "--sounds",
+            exists=True,
+            file_okay=False,
+            show_default=False,
+            help="The folder where the sounds are now, if they were moved or renamed.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Continue a run from its newest whole checkpoint; --epochs extends it."""
@@ -169,7 +185,9 @@ def resume(
         from distill.training.loop import resume_run
 
         def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
-            return resume_run(run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir())
+            return resume_run(
+                run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir(), sounds=sounds
+            )
 
         _run(run_on, make_display(as_json, epochs), stop, as_json)
 
@@ -202,11 +220,13 @@ def inspect(sounds: Sounds) -> None:
     """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded."""
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
+    from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     with _stoppable("Stopping.") as stop:
         found = scan_sounds(sounds, cancel_event=stop)
         reasons: dict[Path, str | None] = {}
-        check_sounds(found.entries, SoundCache(), lambda entry, reason: reasons.update({entry.path: reason}), stop)
+        cache = SoundCache()
+        check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
     usable = [entry for entry in found.entries if reasons[entry.path] is None]
@@ -215,14 +235,37 @@ def inspect(sounds: Sounds) -> None:
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
         print(f"usable   {sound}  {printable(entry.path)}")
+    for note in _sound_notes([entry.path for entry in usable], cache):
+        print(f"note     {printable(note)}")
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
     if text := found.passed_over_text():
         print(text)
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
-    if len(usable) < 2:
-        raise DistillError("Training needs at least two usable sounds. Add more sounds, or repair those left out.")
+    if not _can_be_trained_on([entry.path for entry in usable], cache):
+        raise DistillError(
+            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
+            "or repair those left out."
+        )
+
+
+def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:
+    """Return what a user should know about how sounds are read and used."""
+    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.training.data.regions import silence_note
+
+    sounds = [cache.get(path) for path in usable]
+    notes = [f"{sound.source}: {sound.note}" for sound in sounds if sound.note]
+    silence = silence_note(sounds, SAMPLE_RATE)
+    return [*notes, silence] if silence else notes
+
+
+def _can_be_trained_on(usable: list[Path], cache: "SoundCache") -> bool:
+    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.training.data.split import can_be_divided
+
+    return len(usable) > 1 or (len(usable) == 1 and can_be_divided(cache.get(usable[0]), SAMPLE_RATE))
 
 
 # --- what the commands share -------------------------------------------------------------------------------------
@@ -295,6 +338,19 @@ def _dataset_name(given: list[Path], demo: bool) -> str:
     names = ["Demo sounds"] if demo else []
     names += [path.resolve().name if path.is_dir() else path.stem for path in given]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _refuse_foreign(run_dir: Path) -> None:
+    """Refuse a folder that holds something else than a run: a run's folder is its own."""
+    try:
+        foreign = sorted(path.name for path in run_dir.iterdir() if path.name not in _OF_A_RUN)
+    except OSError:  # it is not there yet, or the run will say what is wrong with it
+        return
+    if foreign and not (run_dir / "run.json").exists():
+        raise typer.BadParameter(
+            f"The folder {printable(run_dir)} is not empty: it holds {printable(foreign[0])}. Choose a new or empty "
+            f"folder with --out, for example {printable(run_dir / 'run')}."
+        )
 
 
 def _refuse_inside(run_dir: Path, given: list[Path]) -> None:

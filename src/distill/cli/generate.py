@@ -245,7 +245,7 @@ def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
     with _reading(source):
         from distill.audio.decoding.sound_file import decode_sound
 
-        audio = decode_sound(source)
+        audio = decode_sound(source, normalize=False)
     import torch
 
     from distill.models.codes import save_codes

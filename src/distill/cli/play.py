@@ -12,7 +12,7 @@ from distill.cli.terminal import printable
 from distill.errors import ConfigurationError, DistillError
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
-#: Most sounds of a kit; `distill.generation.kit` has as many keys.
+#: Most sounds of a kit; `distill.generation.kits.export` has as many keys.
 MOST_SOUNDS = 92
 
 
@@ -39,13 +39,13 @@ def kit(
     name: Annotated[str, typer.Option(help="Name of the kit; without it that of the model.")] = "",
 ) -> None:
     """Generate sounds and write them as a kit: trimmed WAV files, and presets for SFZ players and DecentSampler."""
-    from distill.generation.kit import check_folder
+    from distill.generation.kits.export import check_folder
 
     check_folder(out)
     with stop_on_signal("Stopping.") as stop:
         from distill.audio.decoding.sound_file import DecodingCancelled
-        from distill.generation.kit import write_kit
-        from distill.generation.kit_sounds import KitPlan, kit_sounds
+        from distill.generation.kits.export import write_kit
+        from distill.generation.kits.sounds import KitPlan, kit_sounds
         from distill.models.persistence import open_model
 
         opened = open_model(model)
@@ -86,14 +86,14 @@ def show_map(
             format_of_suffix(out.suffix)
         except ConfigurationError as error:
             raise typer.BadParameter(str(error)) from error
-    from distill.generation.map_sounds import map_of
+    from distill.generation.map.sounds import map_of
     from distill.models.persistence import open_model
 
     opened = open_model(model)
     if position is not None and out is not None:
         from distill.audio.export import export_sound
         from distill.audio.export_options import ExportOptions
-        from distill.generation.map_sounds import sound_at
+        from distill.generation.map.sounds import sound_at
 
         options = ExportOptions(format_of_suffix(out.suffix).key)
         try:
@@ -101,8 +101,8 @@ def show_map(
         except OSError as error:
             raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
         return
-    from distill.generation.map_export import map_summary, map_svg, map_table
-    from distill.generation.sound_names import find_sounds, sounds_of_runs
+    from distill.generation.map.export import map_summary, map_svg, map_table
+    from distill.generation.map.names import find_sounds, sounds_of_runs
 
     shown = map_of(opened)
     candidates = sounds_of_runs(model) if sounds is None else sorted(path for path in sounds.rglob("*"))

@@ -93,16 +93,21 @@ def read_use(run_dir: Path, cancel_event: threading.Event) -> CodebookUse:
 def _held_out(record: RunRecord, model: "LoadedVQModel", cancel_event: threading.Event) -> "Iterator[Tensor] | None":
     """Return features ``[B, 1, F, T]`` of the sounds that were held out, or None where they are not all there."""
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.training.data.split import split_by_file
+    from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.training.data.locate import keep_identities
+    from distill.training.data.split import split_sounds
     from distill.training.dataset import FeatureDataset, prepare_sounds
 
     try:
-        sounds = prepare_sounds(record.file_paths, SoundCache(), cancel_event=cancel_event).sounds
+        cache = SoundCache(preparation=record.preparation)
+        sounds = prepare_sounds(record.file_paths, cache, cancel_event=cancel_event).sounds
     except SoundError:
         return None
     if len(sounds) != model.metadata.dataset_file_count:  # another set splits in another way
         return None
-    held_out = FeatureDataset(split_by_file(sounds, record.config.val_fraction)[1], model.family)
+    sounds = keep_identities(sounds, record.fingerprints)
+    chunk_samples = round(record.config.chunk_duration_s * SAMPLE_RATE)
+    held_out = FeatureDataset(split_sounds(sounds, record.config.val_fraction, chunk_samples)[1], model.family)
     held_out.prepare(cancel_event=cancel_event)
     return held_out.batches(range(len(held_out)), _BATCH)
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, os_reason
-from distill.errors import LibraryError, ModelFileError, SoundError
+from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.files import content_hash
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
 from distill.generation.transform import GenerationCancelled, Progress, transform
 from distill.generation.variations import VARIATIONS, varied_again, varied_sounds
+from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import OpenModel
@@ -80,6 +81,7 @@ def make_new(
     recipe = Recipe(
         NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
+        weights=weights_id(model),
     )  # fmt: skip
     for number, sound in enumerate(_new_sounds(model, recipe)):
         yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
@@ -128,7 +130,7 @@ def transform_file(
         ``cancel_event`` was set.
     """
     recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
-    audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
+    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
     return GeneratedSound(transform(model, audio, dry_wet, progress, cancel_event)[0, 0].numpy(), recipe)
 
 
@@ -143,7 +145,7 @@ def reconstruct_file(
         The file cannot be used; the message is the reason alone.
     """
     recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source)
-    audio = torch.from_numpy(decode_sound(source, cancel_event))[None, None]
+    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
     return GeneratedSound(model.reconstruct(audio)[0, 0].cpu().numpy(), recipe)
 
 
@@ -195,7 +197,7 @@ def make_from_sound(
 def _recipe_of_source(kind: str, model: OpenModel, model_file: Path, source: Path, **settings: Any) -> Recipe:
     return Recipe(
         kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()),
-        source=str(source.absolute()), source_hash=_content_hash(source), **settings,
+        source=str(source.absolute()), source_hash=_content_hash(source), weights=weights_id(model), **settings,
     )  # fmt: skip
 
 
@@ -240,13 +242,24 @@ def remake(
     library: ModelLibrary,
     progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
+    takes_nearest: bool = False,
 ) -> GeneratedSound:
-    """Make a sound again from its recipe.
+    """Generate a sound again from its recipe, with the exact weights that it names.
 
-    The same samples come out on the same kind of machine; another one may round differently.
+    The samples are the same on the same kind of machine; another one may round differently.
+
+    Parameters
+    ----------
+    recipe, library, progress, cancel_event
+        The recipe, where its model is looked for, and as elsewhere.
+    takes_nearest
+        Whether to use other weights of the same model where the exact ones are gone.  The recipe of the result names
+        the weights that were used.
 
     Raises
     ------
+    ModelReplacedError
+        The weights are gone, and ``takes_nearest`` is False.
     LibraryError
         The model is gone.
     SoundError
@@ -256,8 +269,8 @@ def remake(
     MakingCancelled
         ``cancel_event`` was set.
     """
-    path = find_model(recipe, library)
-    model = open_model(path)
+    path, model, weights = _open_exact(recipe, library, takes_nearest)
+    recipe = replace(recipe, weights=weights)
     if recipe.kind == NEW:
         for number, sound in enumerate(_new_sounds(model, recipe)):
             if number == recipe.number:
@@ -270,6 +283,25 @@ def remake(
     if recipe.kind == RECONSTRUCTED:
         return GeneratedSound(reconstruct_file(model, path, source, cancel_event).audio, recipe)
     return GeneratedSound(transform_file(model, path, source, recipe.dry_wet, progress, cancel_event).audio, recipe)
+
+
+def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> tuple[Path, OpenModel, str]:
+    """Open the model of a recipe; return its file and the id of its weights, too."""
+    kept = kept_weights(recipe.weights)
+    if kept is not None:
+        model = open_model(kept)
+        if weights_id(model) == recipe.weights:
+            return kept, model, recipe.weights
+    path = find_model(recipe, library)
+    model = open_model(path)
+    weights = weights_id(model)
+    if recipe.weights and weights != recipe.weights and not takes_nearest:
+        name = recipe.model_name or recipe.model_id[:8]
+        raise ModelReplacedError(
+            f"The weights of {name!r} that generated this sound are gone: the model was trained further. "
+            "Its present weights would generate a similar sound."
+        )
+    return path, model, weights
 
 
 def _unchanged(name: str, known_hash: str) -> Path:

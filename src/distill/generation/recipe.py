@@ -36,7 +36,13 @@ _USED = {
 _OF_A_BATCH = (
     "kind", "model_id", "count", "seed", "temperature", "dry_wet", "seconds", "freedom", "strength", "start", "end"
 )  # fmt: skip
-_COMMON = ("kind", "model_id", "model_name", "model_file", "made", "program", "id")
+_COMMON = ("kind", "model_id", "model_name", "model_file", "weights", "made", "program", "id")
+#: Ranges of the numbers that a recipe from elsewhere may hold; a text is at most as long as a path.
+_RANGES = {
+    "temperature": (0.0, 100.0), "dry_wet": (0.0, 1.0), "seconds": (0.0, 3600.0), "freedom": (-1.0, 1.0),
+    "strength": (0.0, 1.0), "start": (0.0, 86_400.0), "end": (0.0, 86_400.0),
+}  # fmt: skip
+_MAX_TEXT = 4096
 #: Value of ``freedom`` that stands for the prior as it was trained.
 TRAINED = -1.0
 
@@ -51,6 +57,8 @@ class Recipe:
         `NEW`, `TRANSFORMED`, `RECONSTRUCTED`, `VARIED`, `MORPHED`, `EXTENDED` or `REPAINTED`.
     model_id, model_name, model_file
         The model; its id is what counts, its file is where it was.
+    weights
+        Content id of the weights (`distill.generation.weights`); empty in recipes of older versions.
     seed, temperature
         Of a new sound: the draw, and its spread.
     count, number
@@ -95,6 +103,7 @@ class Recipe:
     source_hash: str = ""
     second_source: str = ""
     second_hash: str = ""
+    weights: str = ""
     made: str = field(default_factory=now_iso)
     program: str = __version__
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -121,8 +130,8 @@ class Recipe:
                 continue
             value, kind = data[item.name], item.type
             fits = isinstance(value, (int, float) if kind is float else kind)  # type: ignore[arg-type]
-            if isinstance(value, bool) or not fits or (kind is float and not math.isfinite(value)):
-                raise ValueError(f"{item.name} of a recipe cannot be {value!r}")
+            if isinstance(value, bool) or not fits or not _within(item.name, value):
+                raise ValueError(f"{item.name} of a recipe cannot be {str(value)[:100]!r}")
             values[item.name] = value
         made = cls(**{"kind": "", "model_id": "", **values})
         whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
@@ -165,6 +174,14 @@ class Recipe:
             EXTENDED: f"{name} extended by {self.model_name}",
             REPAINTED: f"{name} repainted by {self.model_name}",
         }.get(self.kind, f"{name} through {self.model_name}")
+
+
+def _within(name: str, value: Any) -> bool:
+    """Whether a value of the right type is in range."""
+    if isinstance(value, str):
+        return len(value) <= _MAX_TEXT and "\0" not in value
+    low, high = _RANGES.get(name, (-math.inf, math.inf))
+    return bool(low <= value <= high)
 
 
 def read_recipe(path: Path) -> Recipe | None:

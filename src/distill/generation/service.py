@@ -21,6 +21,7 @@ from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError, SoundError
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MOST_COUNT, Recipe
+from distill.generation.weights import keep_weights, tidy_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.trash import move_to_trash, restore_from_trash
 
@@ -139,6 +140,7 @@ class GenerationService:
         if self._model is None or key != self._key:
             self._key = self._model = None
             self._model, self._key = open_model(entry.path), key
+            keep_weights(entry.path, weights_id(self._model))  # a resumed run replaces the file
         return self._model
 
     def _make_new(self, wish: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
@@ -178,10 +180,11 @@ class GenerationService:
             raise SoundError(f"{len(problems)} of {count} sounds cannot be used. One of them: {problems[0]}.")
 
 
-def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event) -> None:
-    """Make a sound again from its recipe, exactly; nothing that lies on the disk is overwritten.
+def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes_nearest: bool = False) -> None:
+    """Generate a sound again from its recipe; no file is overwritten.
 
-    The entry of a sound whose file is gone gets the new file; beside one that is still there comes a second one.
+    The entry of a sound whose file is gone gets the new file; otherwise there is a second entry.  With
+    ``takes_nearest`` the model's present weights are used where those of the recipe are gone.
 
     Raises
     ------
@@ -194,9 +197,9 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event) -> No
         emit(Progress(share))
 
     with suppress(DecodingCancelled):
-        made = remake(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel)
-        recipe = sound.recipe
-        if sound.path.exists():
+        made = remake(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
+        recipe = made.recipe
+        if sound.path.exists() or recipe.weights != sound.recipe.weights:
             fresh = Recipe(recipe.kind, recipe.model_id)
             recipe = replace(recipe, id=fresh.id, made=fresh.made, program=fresh.program)
         _keep(sound.path.stem, made.audio, recipe, emit)
@@ -221,7 +224,9 @@ def _keep(name: str, audio: FloatArray, recipe: Recipe, emit: Tell) -> None:
 
 def list_sounds() -> tuple[ListedSound, ...]:
     """Return all that was ever made here and not removed, the newest batch first."""
-    return tuple(ListedSound(made, seconds_of(made.path)) for made in GeneratedHistory().list())
+    sounds = GeneratedHistory().list()
+    tidy_weights({sound.recipe.weights for sound in sounds})
+    return tuple(ListedSound(made, seconds_of(made.path)) for made in sounds)
 
 
 def seconds_of(path: Path) -> float | None:
@@ -349,6 +354,6 @@ def _audio_of(path: Path, cancel: threading.Event) -> FloatArray:
         audio, rate = soundfile.read(path, dtype="float32")
         if rate == SAMPLE_RATE and audio.ndim == 1:
             return np.asarray(audio, np.float32)
-        return decode_sound(path, cancel)  # one that the terminal wrote in another format
+        return decode_sound(path, cancel, normalize=False)  # one that the terminal wrote in another format
     except (OSError, RuntimeError, SoundError) as exc:
         raise SoundError(f"{path.name} is gone or cannot be read. Make it again, then export it.") from exc

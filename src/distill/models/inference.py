@@ -18,7 +18,7 @@ from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.families.family import ModelFamily
-from distill.models.latent_map import LatentMap
+from distill.models.latent_space.sound_map import LatentMap
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import Nearest
 from distill.models.priors.window_prior import WindowPrior

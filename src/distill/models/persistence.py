@@ -16,7 +16,7 @@ from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
-from distill.models.latent_map import LatentMap
+from distill.models.latent_space.sound_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.model_file import (
     KIND,
@@ -144,6 +144,21 @@ def save_model_v2(
     health = None if codebook_health is None else {k: dict(v) for k, v in codebook_health.items()}
     path = _free_or_own(library_path(Path(models_dir), metadata), metadata)
     return _write(path, contents | {"vqvae_config": network, "codebook_health_snapshot": health})
+
+
+@torch.no_grad()
+def _check_by_trial(opened: OpenModel, path: Path) -> None:
+    """Refuse a network that does not give numbers: finite weights may still overflow in its layers.
+
+    Raises
+    ------
+    ModelFileError
+        What it makes of a tone is not finite.
+    """
+    tone = torch.sin(torch.arange(opened.chunk_samples, device=opened.device) * 0.03)[None, None]
+    result = opened.family.reconstruct(opened.model, opened.family.features(tone))
+    if not bool(torch.isfinite(result).all()):
+        raise ModelFileError(f"{path.name} is damaged: its network gives no sound. Use another model file.")
 
 
 def _free_or_own(path: Path, metadata: ModelMetadata) -> Path:
@@ -311,6 +326,7 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     opened = OpenModel(
         model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
     )
+    _check_by_trial(opened, path)
     if isinstance(family.config, VQVAEConfig):
         health = data.get("codebook_health_snapshot")
         return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)

@@ -60,9 +60,9 @@ def _read_sidecar(path: Path) -> dict[str, Any] | None:
     try:
         facts = read_json(sidecar_of(path))
         epoch, losses = facts["epoch"], (facts["train_loss"], facts["val_loss"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
-    numbers = all(v is None or (isinstance(v, (int, float)) and math.isfinite(v)) for v in losses)
+    numbers = all(v is None or (isinstance(v, (int, float)) and abs(v) < math.inf) for v in losses)
     if not isinstance(epoch, int) or isinstance(epoch, bool) or not numbers:
         return None
     return {"epoch": epoch, "train_loss": losses[0], "val_loss": losses[1]}
@@ -90,8 +90,10 @@ def drop_later_checkpoints(folder: Path | str, epoch: int) -> list[Path]:
     """Delete the checkpoints of later epochs than ``epoch``, from which a run goes on; return the deleted ones.
 
     Those epochs are trained again.  Left where they are, their checkpoints would pass for the newest of the run: what
-    it writes from now on would be deleted as older, and a resume would take them up.
+    it writes from now on would be deleted as older, and a resume would take them up.  Nothing is deleted behind a link.
     """
+    if Path(folder).is_symlink():
+        return []
     later = [Path(f["path"]) for f in list_checkpoints(folder) if f["epoch"] > epoch]
     for path in later:
         path.unlink(missing_ok=True)
@@ -104,7 +106,7 @@ def manage_checkpoints(checkpoint_dir: Path | str, max_recent: int = 3) -> list[
     """Delete all checkpoints but the newest ``max_recent`` and the best; return the deleted ones.
 
     Checkpoints that cannot be read are neither counted nor deleted, whatever their sidecars say: a readable one is
-    never deleted in favour of them.
+    never deleted in favour of them.  Nothing is deleted behind a link.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def manage_checkpoints(checkpoint_dir: Path | str, max_recent: int = 3) -> list[
     if max_recent < 1:
         raise ValueError(f"max_recent must be at least 1, not {max_recent!r}.")
     listed = list_checkpoints(checkpoint_dir)
-    if len(listed) <= max_recent:
+    if len(listed) <= max_recent or Path(checkpoint_dir).is_symlink():
         return []
     readable = [facts for facts in listed if _is_readable(Path(facts["path"]))]
     measured = [facts for facts in readable if facts["val_loss"] is not None]

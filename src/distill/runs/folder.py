@@ -65,6 +65,11 @@ class RunRecord:
         Number of epochs that a run was made for which was finished with fewer; None where its settings say it.
     preview_sounds
         Sounds whose reconstructions are among the previews, by their number; empty where they are not known yet.
+    preparation
+        How the sounds were prepared; see `distill.audio.decoding.sound_file.PREPARATION`.
+    fingerprints
+        By path, the hash of each sound's file (``content``) and of its decoded samples (``audio``): by these a run
+        finds its sounds again.  Empty for runs of older versions.
     preview_training
         Numbers of those of them that the model is trained on; the others are held out.
     """
@@ -81,6 +86,8 @@ class RunRecord:
     notes: list[str] = field(default_factory=list)
     planned_epochs: int | None = None
     preview_sounds: list[Path] = field(default_factory=list)
+    preparation: int = 1
+    fingerprints: dict[str, dict[str, str]] = field(default_factory=dict)
     preview_training: list[int] = field(default_factory=list)
 
     @property
@@ -114,11 +121,16 @@ class RunRecord:
                 notes=list(data["notes"]),
                 planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
                 preview_sounds=[Path(p) for p in data.get("preview_sounds", ())],
+                preparation=int(data.get("preparation", 1)),
+                fingerprints={
+                    str(path): {"content": str(item["content"]), "audio": str(item["audio"])}
+                    for path, item in dict(data.get("fingerprints", {})).items()
+                },
                 preview_training=[int(number) for number in data.get("preview_training", ())],
             )
         except RunFolderError:
             raise
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as exc:
             raise RunFolderError(f"The record of the run, {path}, cannot be read ({exc}).") from exc
 
     def save(self, run_dir: Path) -> None:
@@ -145,6 +157,8 @@ class RunRecord:
                 "notes": self.notes,
                 "planned_epochs": self.planned_epochs,
                 "preview_sounds": [str(p) for p in self.preview_sounds],
+                "preparation": self.preparation,
+                "fingerprints": self.fingerprints,
                 "preview_training": self.preview_training,
             },
         )

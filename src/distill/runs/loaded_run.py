@@ -10,12 +10,13 @@ from distill.runs.preview_sound import PreviewSound, find_previews
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A run that lies on disk."""
+    """A run on disk."""
 
     folder: Path
     record: RunRecord
     history: AnyHistory
     previews: list[PreviewSound]
+    checkpoint_epoch: int | None = None  # of the newest checkpoint, counted from 0
 
     @classmethod
     def read(cls, folder: Path) -> "LoadedRun":
@@ -27,9 +28,11 @@ class LoadedRun:
             The folder is no run, or its record is damaged.
         """
         record = RunRecord.load(folder)
-        return cls(folder, record, read_history(folder), find_previews(folder / "previews"))
+        checkpoints = [path.stem.removeprefix("checkpoint_epoch") for path in folder.glob("checkpoints/*.pt")]
+        newest = max((int(number) for number in checkpoints if number.isdecimal()), default=None)
+        return cls(folder, record, read_history(folder), find_previews(folder / "previews"), newest)
 
     @property
     def share_done(self) -> float:
-        """How much of the run is done, from 0 to 1."""
+        """The share of the run that is done, from 0 to 1."""
         return min(1.0, len(self.history.epochs) / max(1, self.record.config.max_epochs))

@@ -165,7 +165,7 @@ class _Cache:
         try:
             data = read_json(_cache_file())
             entries = data["runs"] if data["version"] == _CACHE_VERSION else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
             entries = {}
         return cls(entries if isinstance(entries, dict) else {})
 
@@ -203,7 +203,7 @@ def _summary_of(entry: Any, stamp: list[int]) -> EpochSummary | None:
         return EpochSummary(
             int(entry["epochs"]), None if best is None else float(best), tuple(float(v) for v in entry["curve"])
         )
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -219,7 +219,7 @@ def read_losses(history: Path) -> Iterator[float]:
                 if line.startswith(_EPOCH_STARTS):
                     try:
                         yield float(parse_json(line)["val_loss"])
-                    except (ValueError, KeyError, TypeError):
+                    except (ValueError, LookupError, TypeError, OverflowError):
                         continue
     except OSError as exc:
         log.info("A history cannot be read: %s", exc)

@@ -44,6 +44,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "step_in_epoch": run.step,
             "schedule": run.schedule.to_dict(),
             "sounds": run.training_data.digest,
+            "preparation": run.training_data.preparation,
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),

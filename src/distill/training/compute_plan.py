@@ -5,7 +5,6 @@ slower than float32.  No table of processors says which is which as surely as a 
 the usual layout is the baseline, and is left only for something that is measurably faster.
 """
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -27,9 +26,7 @@ _WORTH_IT = 0.95
 _TIMED_STEPS = 4
 #: Timed steps for which the number of chunks of the trial is chosen.
 _LEAST_TIMED_STEPS = 2
-#: Chunks of the first steps of the trial, which show how long a step takes.
-_SAMPLE_CHUNKS = 2
-#: Seconds that the trial of all plans may take, its first two short steps not counted.
+#: Seconds that the trial of all plans may take after its first two steps, which are taken on one chunk.
 TRIAL_SECONDS = 1.0
 #: Days after which a remembered choice is measured again.
 _MEMORY_DAYS = 30
@@ -178,7 +175,7 @@ Trial = Callable[[ComputePlan, int], None]
 
 
 def _step_ms(
-    plans: list[ComputePlan], step: Trial, chunks: int, device: torch.device, seconds: float
+    plans: list[ComputePlan], step: Trial, chunks: int, device: torch.device, seconds: float, expected: float = 0.0
 ) -> list[tuple[ComputePlan, float]]:
     """Return the milliseconds of a step under each plan; only the first plan, if there is no time for the others.
 
@@ -195,12 +192,14 @@ def _step_ms(
         Device of the step.
     seconds
         No step is begun that is expected to end later than this.
+    expected
+        Seconds that a step is expected to take before one has been measured.
     """
     deadline = time.perf_counter() + seconds
     times: dict[ComputePlan, list[float]] = {plan: [] for plan in plans}
     for _ in range(1 + _TIMED_STEPS):
         for plan in plans:
-            expected = max((min(taken) for taken in times.values() if taken), default=0.0)
+            expected = max((min(taken) for taken in times.values() if taken), default=expected)
             if time.perf_counter() + expected > deadline:
                 break
             with computing_threads(plan.num_threads):
@@ -210,7 +209,7 @@ def _step_ms(
                     torch.cuda.synchronize(device)
                 times[plan].append(time.perf_counter() - start)
     if not all(len(taken) > 1 for taken in times.values()):
-        return [(plans[0], 1000 * min(times[plans[0]] or [math.nan]))]
+        return [(plans[0], 1000 * min(times[plans[0]] or [expected]))]
     return [(plan, 1000 * min(taken[1:])) for plan, taken in times.items()]
 
 
@@ -218,7 +217,7 @@ def choose_plan(config: AnyConfig, device: torch.device, step: Trial, chunks: in
     """Return how a run should compute, measured on real steps of a throw-away copy of the network.
 
     The answer is remembered on this machine, so that the same run started twice computes in the same way and gives
-    the same result.  The trial takes about `TRIAL_SECONDS`, and where steps are slow it is made on fewer chunks.
+    the same result.  The trial takes about `TRIAL_SECONDS`; slow steps are measured on fewer chunks.
 
     Parameters
     ----------
@@ -243,8 +242,8 @@ def choose_plan(config: AnyConfig, device: torch.device, step: Trial, chunks: in
         return remembered
     fewer_threads = config.num_threads == "auto" and device.type == "cpu" and candidates[0].num_threads >= _MANY_THREADS
     seconds = TRIAL_SECONDS / 2 if fewer_threads else TRIAL_SECONDS
-    size = _trial_chunks(candidates[0], step, chunks, device, len(candidates), seconds)
-    timed = _step_ms(candidates, step, size, device, seconds)
+    size, expected = _trial_size(candidates[0], step, chunks, device, len(candidates), seconds)
+    timed = _step_ms(candidates, step, size, device, seconds, expected)
     best = _fastest(timed)
     if fewer_threads:
         fewer = replace(best, num_threads=best.num_threads // 2)
@@ -252,21 +251,27 @@ def choose_plan(config: AnyConfig, device: torch.device, step: Trial, chunks: in
         timed += halved[1:]
         best = _fastest(halved)
     best = replace(best, why=_reason(best, timed), trials=tuple((s.name, round(t, 3)) for s, t in timed))
-    _remember(key, best)
+    if len(timed) >= len(candidates):  # otherwise there was no time to compare, and there may be next time
+        _remember(key, best)
     return best
 
 
-def _trial_chunks(plan: ComputePlan, step: Trial, chunks: int, device: torch.device, plans: int, seconds: float) -> int:
-    """Return on how many chunks of a batch the plans can be compared in the time there is, at least one."""
+def _trial_size(
+    plan: ComputePlan, step: Trial, chunks: int, device: torch.device, plans: int, seconds: float
+) -> tuple[int, float]:
+    """Return on how many chunks of a batch the plans can be compared in ``seconds``, and the seconds of such a step."""
     if device.type != "cpu":
-        return chunks
-    sample = min(_SAMPLE_CHUNKS, chunks)
+        return chunks, 0.0
+    took = 0.0
     for _ in range(2):  # the first step is slower than all others
+        if took > seconds:
+            break
         start = time.perf_counter()
-        step(plan, sample)
+        step(plan, 1)
         took = time.perf_counter() - start
-    affordable = sample * seconds / ((1 + _LEAST_TIMED_STEPS) * plans * took)
-    return max(1, min(chunks, int(affordable)))
+    affordable = int(seconds / ((1 + _LEAST_TIMED_STEPS) * plans * max(took, 1e-6)))
+    size = max(1, min(chunks, affordable))
+    return size, took * size
 
 
 def _memory_file() -> Path:
@@ -285,7 +290,7 @@ def _remembered(key: str) -> ComputePlan | None:
         entry = read_json(_memory_file())[key]
         fresh = time.time() - float(entry["at"]) < _MEMORY_DAYS * 86_400
         return ComputePlan.from_dict(entry["speed"]) if fresh else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
 
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distill.audio.augmentation import AugmentationPipeline
-from distill.audio.cache.sound_cache import CachedSound, SoundCache, read_derived
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.corpus import SkippedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
@@ -32,7 +32,8 @@ from distill.config.training import AnyConfig
 from distill.errors import NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.training.data.split import split_by_file
+from distill.training.data.regions import audible_parts
+from distill.training.data.split import MIN_DIVIDED_CHUNKS, can_be_divided, split_sounds
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
 BLOCK_CHUNKS = 32
@@ -62,7 +63,8 @@ def prepare_sounds(
     Raises
     ------
     NotEnoughSoundsError
-        Fewer than two can be used; the message names each file that cannot, and why.
+        Fewer than two can be used, and the one is too short to be divided; the message names each file that cannot be
+        used, and why.
     DecodingCancelled
         ``cancel_event`` was set.
     """
@@ -91,7 +93,7 @@ def prepare_sounds(
                 on_progress(done, len(paths))
     if cancel_event is not None and cancel_event.is_set():
         raise DecodingCancelled
-    if len(sounds) < _MIN_SOUNDS:
+    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):
         raise NotEnoughSoundsError(_too_few(sounds, skipped))
     return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
 
@@ -99,7 +101,10 @@ def prepare_sounds(
 def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> str:
     usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
     reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
-    return f"Training needs at least {_MIN_SOUNDS} sounds, but {usable} ({reasons}). Add more sounds and start again."
+    return (
+        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} "
+        f"({reasons}). Add more sounds and start again."
+    )
 
 
 def chunk_count(sound: CachedSound, chunk_samples: int) -> int:
@@ -131,7 +136,7 @@ def variant_blocks(
 
 
 class AudioTrainingDataset(Dataset[Tensor]):
-    """Chunks of sounds, each as often as it has variants.
+    """Chunks of sounds, each as often as it has variants; of longer sounds, silence is left out.
 
     Item ``i`` is chunk ``i % chunks`` in variant ``i // chunks``: a waveform ``[1, chunk_samples]``, mono float32 at
     48 kHz, peak-normalised by file.
@@ -169,8 +174,8 @@ class AudioTrainingDataset(Dataset[Tensor]):
         decoded = [item for item in file_paths if isinstance(item, CachedSound)]
         files = [item for item in file_paths if not isinstance(item, CachedSound)]
         fresh = prepare_sounds(files, cache or SoundCache()).sounds if files or not decoded else []
-        self.sounds = decoded + fresh
         self.chunk_samples = round(chunk_duration_s * SAMPLE_RATE)
+        self.sounds = audible_parts(decoded + fresh, self.chunk_samples)
         self.pipeline = augmentation_pipeline
         self.variants = variants if augmentation_pipeline is not None else 1
         self.seed = seed
@@ -210,9 +215,12 @@ class AudioTrainingDataset(Dataset[Tensor]):
         if variant == 0 or self.pipeline is None:
             return torch.from_numpy(sound.read(chunk * self.chunk_samples, self.chunk_samples))[None]
         key = f"variant {variant} {self.seed} {self.chunk_samples} {self.pipeline.fingerprint()}"
-        blocks = variant_blocks(sound, variant, self.pipeline, self.chunk_samples, self.seed)
-        stored = sound.derived(key, lambda: torch.cat(list(blocks)).numpy())
-        return torch.from_numpy(read_derived(stored, chunk, 1)[0])
+
+        def compute() -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+            blocks = variant_blocks(sound, variant, self.pipeline, self.chunk_samples, self.seed)
+            return torch.cat(list(blocks)).numpy()
+
+        return torch.from_numpy(sound.rows(key, compute, chunk, 1)[0])
 
 
 class FeatureDataset(Dataset[Tensor]):
@@ -252,7 +260,6 @@ class FeatureDataset(Dataset[Tensor]):
         self.layout = AudioTrainingDataset(sounds, config.chunk_duration_s, pipeline, variants, config.seed)
         self.family = family
         self._half_steps = half_steps
-        self._files: dict[tuple[str, int], Path] = {}
         counts = np.array([chunk_count(sound, self.layout.chunk_samples) for sound in self.layout.sounds])
         self._between = int((counts - 1).sum()) if half_steps else 0
         self._first_between = np.concatenate([[0], np.cumsum(counts - 1)])
@@ -305,20 +312,19 @@ class FeatureDataset(Dataset[Tensor]):
             if cancel_event is not None and cancel_event.is_set():
                 raise DecodingCancelled
             sound, variant = layout.sounds[done % len(layout.sounds)], done // len(layout.sounds)
-            self._file(sound, variant, cancel_event)
+            sound.derived(*self._features(sound, variant, cancel_event))
             if on_progress is not None:
                 on_progress(done + 1, total)
 
-    def _file(self, sound: CachedSound, variant: int, cancel_event: threading.Event | None = None) -> Path:
-        """Return the file of a variant's features, computed on first demand.
+    def _features(
+        self, sound: CachedSound, variant: int, cancel_event: threading.Event | None = None
+    ) -> "tuple[str, Callable[[], np.ndarray[tuple[int, ...], np.dtype[np.float16]]]]":
+        """Return the cache key of a variant's features, and the function that computes them.
 
-        Its rows ``[rows, C, F, T]`` are the chunks, then with half steps those that begin half a chunk after each
+        Their rows ``[rows, C, F, T]`` are the chunks, then with half steps those that begin half a chunk after each
         but the last: features of neighbouring chunks cannot be put together, because each ends in what a transform
         makes of an edge.
         """
-        known = self._files.get((sound.content_hash, variant))
-        if known is not None:
-            return known
         layout = self.layout
         changed = f"{variant} {layout.seed} {layout.pipeline.fingerprint()}" if variant and layout.pipeline else "0"
         kind = "features with half steps" if self._half_steps else "features"
@@ -335,16 +341,14 @@ class FeatureDataset(Dataset[Tensor]):
                     between.append(self.family.features(shifted).numpy().astype(_STORED))
             return np.concatenate([*rows, *between])
 
-        path = sound.derived(key, compute)
-        self._files[sound.content_hash, variant] = path
-        return path
+        return key, compute
 
     def __len__(self) -> int:
         return len(self.owner)
 
     def __getitem__(self, item: int) -> Tensor:
         sound, row, variant = self._locate(item)
-        return torch.from_numpy(read_derived(self._file(sound, variant), row, 1)[0].astype(np.float32))
+        return torch.from_numpy(sound.rows(*self._features(sound, variant), row, 1)[0].astype(np.float32))
 
     def _locate(self, item: int) -> tuple[CachedSound, int, int]:
         """Return the sound, the row in its file of features and the variant of an item."""
@@ -472,8 +476,9 @@ def create_data_loaders(
         Fewer than two of the files can be used.
     """
     cache = SoundCache()
-    train, val = split_by_file(prepare_sounds(file_paths, cache).sounds, config.val_fraction)
     chunk_s = config.chunk_duration_s
+    sounds = prepare_sounds(file_paths, cache).sounds
+    train, val = split_sounds(sounds, config.val_fraction, round(chunk_s * SAMPLE_RATE))
     variants = max(1, config.regularization.augmentation_expansion)  # 0: no augmentation
     if family_info(config.family).loads_features:
         family = make_family(config)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from distill.models.persistence import save_model_from_checkpoint
 from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.training.data.sound_map import map_entries
 from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
-from distill.training.sound_map import map_entries
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
         save_progress(run, last, wait=True)
     append_history(run)
-    model_path = _export(run)
+    model_path = _export(run, is_finished=outcome == "finished")
     _save_record(run, outcome, error)
     return model_path
 
@@ -174,8 +175,12 @@ def _save_record(opened: OpenedRun, outcome: str, error: BaseException | None) -
         )
 
 
-def _export(run: Run) -> Path | None:
-    """Write `model.distill` of the best checkpoint, or of the newest if none was validated, and to the library."""
+def _export(run: Run, is_finished: bool) -> Path | None:
+    """Write `model.distill` of the best checkpoint, or of the newest if none was validated, and to the library.
+
+    Detail, map and sliders take seconds to minutes to compute, and only the model of a finished run has them: a run
+    that is stopped ends at once.
+    """
     candidates = _by_validation_loss(run.folder.checkpoints)
     if not candidates:
         return None
@@ -191,7 +196,8 @@ def _export(run: Run) -> Path | None:
     )
     target = run.folder.model_file
     try:
-        path = _save_first_readable(run, candidates, metadata, target)
+        parts = partial(_parts, run) if is_finished else None
+        path = _save_first_readable(candidates, metadata, target, parts)
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
         return path
@@ -214,7 +220,12 @@ def _by_validation_loss(folder: Path) -> list[Path]:
     return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
 
 
-def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetadata, target: Path) -> Path:
+def _save_first_readable(
+    checkpoints: list[Path],
+    metadata: ModelMetadata,
+    target: Path,
+    parts: Callable[[Mapping[str, Any]], dict[str, Any]] | None,
+) -> Path:
     """Write the model file of the first checkpoint that can be read.
 
     Raises
@@ -226,7 +237,7 @@ def _save_first_readable(run: Run, checkpoints: list[Path], metadata: ModelMetad
     """
     for number, path in enumerate(checkpoints, 1):
         try:
-            return save_model_from_checkpoint(path, metadata, target, lambda checkpoint: _parts(run, checkpoint))
+            return save_model_from_checkpoint(path, metadata, target, parts)
         except CheckpointError as exc:
             if number == len(checkpoints):
                 raise

@@ -40,6 +40,7 @@ from distill.training.artifacts import (
 )
 from distill.training.checkpoint import list_checkpoints
 from distill.training.compute_plan import computing, pick_device
+from distill.training.data.locate import locate_sounds
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
@@ -56,6 +57,9 @@ __all__ = [
     "validate_epoch",
     "validate_vqvae_epoch",
 ]
+
+#: Fewest epochs that make a trend of overfitting, and the share by which the held-out loss may fall in them.
+OVERFITTING_EPOCHS, OVERFITTING_PROGRESS = 3, 0.03
 
 
 def train(
@@ -297,18 +301,36 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
 
 
 def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
-    """Tell what the user should know, once when it begins and not again while it lasts."""
+    """Emit warnings: each once when its reason begins and not again while it lasts; overfitting once in a run."""
     found = {notice.topic: notice for notice in run.family.warnings(event)}
-    if event.overfitting_gap > OVERFITTING_GAP:
+    patience = max(OVERFITTING_EPOCHS, run.config.max_epochs // 20)
+    if "overfitting" in run.warned:
+        found["overfitting"] = TrainingNotice("overfitting", "")  # already emitted
+    elif is_overfitting_trend(run.history.epochs, patience):
         found["overfitting"] = TrainingNotice(
             "overfitting",
-            f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, "
-            "which the model begins to know by heart. More sounds or the preset Conservative would help.",
+            f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, and "
+            "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
         )
+        if any(is_overfitting_trend(run.history.epochs[:count], patience) for count in range(len(run.history.epochs))):
+            run.warned.add("overfitting")  # emitted before this run was resumed
     for topic, notice in found.items():
         if topic not in run.warned:
             run.emit(notice)
     run.warned = set(found)
+
+
+def is_overfitting_trend(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], patience: int) -> bool:
+    """Return whether a run overfits by its last epochs, and not only in one of them.
+
+    That holds if the gap to the training loss has been over `OVERFITTING_GAP` in each of the last ``patience`` epochs,
+    while the loss on held-out sounds has not fallen by more than `OVERFITTING_PROGRESS` below its best before them.
+    """
+    earlier, last = epochs[:-patience], epochs[-patience:]
+    if not earlier or any(epoch.overfitting_gap <= OVERFITTING_GAP for epoch in last):
+        return False
+    best = min(epoch.val_loss for epoch in earlier)
+    return min(epoch.val_loss for epoch in last) > (1 - OVERFITTING_PROGRESS) * best
 
 
 def resume_run(
@@ -317,6 +339,7 @@ def resume_run(
     cancel_event: threading.Event | None = None,
     max_epochs: int | None = None,
     models_dir: Path | str | None = None,
+    sounds: Path | str | None = None,
 ) -> dict[str, Any]:
     """Continue a run from its newest whole checkpoint; see `train`.
 
@@ -331,18 +354,23 @@ def resume_run(
         As in `train`.
     max_epochs
         New number of epochs, or None for the run's own.
+    sounds
+        Folder in which the sounds are now, where they were moved or renamed; they are found by their content.
 
     Raises
     ------
     DistillError
-        The folder is no run, has no checkpoint that can be read, or as in `train`.
+        The folder is no run, its sounds cannot be found, has no checkpoint that can be read, or as in `train`.
     """
     folder = Path(run_dir)
     record = RunRecord.load(folder)
     checkpoint, notices = _newest_whole(folder / "checkpoints")
+    file_paths = record.file_paths
+    if checkpoint is not None or sounds is not None:
+        file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=cancel_event)
     request = RunRequest(
         config=with_epochs(record.config, max_epochs),
-        file_paths=record.file_paths,
+        file_paths=file_paths,
         output_dir=folder,
         device=_device_of(record),
         cancel_event=cancel_event or threading.Event(),

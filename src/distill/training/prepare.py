@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
+from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
@@ -21,7 +23,9 @@ from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
-from distill.training.data.split import split_by_file
+from distill.training.data.locate import fingerprints_of, keep_identities
+from distill.training.data.regions import silence_note
+from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.preview import PAIRS
 from distill.training.prior_training import LatentTable, PriorTraining
@@ -162,13 +166,23 @@ def _spread(items: int, most: int) -> list[int]:
 
 def _training_data(opened: OpenedRun) -> TrainingData:
     request, config, emit = opened.request, opened.config, opened.emit
+    chunk_samples = round(config.chunk_duration_s * SAMPLE_RATE)
+    preparation = _preparation(opened)
     prepared = prepare_sounds(
-        request.file_paths, SoundCache(), lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event
-    )
-    opened.record.skipped = prepared.skipped
-    for skipped in prepared.skipped:
+        _paths_to_decode(opened), SoundCache(preparation=preparation),
+        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event,
+    )  # fmt: skip
+    sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
+    earlier = [] if opened.checkpoint is None else opened.record.skipped
+    opened.record.skipped = [*earlier, *prepared.skipped]
+    opened.record.preparation = preparation
+    opened.record.fingerprints = fingerprints_of(sounds)
+    for skipped in opened.record.skipped:
         emit(TrainingNotice("skipped", f"{skipped.path.name} is left out: {skipped.reason}"))
-    train, val = split_by_file(prepared.sounds, config.val_fraction)
+    train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
+    for note in [*(f"{s.source.name}: {s.note}." for s in sounds if s.note), silence_note(sounds, chunk_samples)]:
+        if note and opened.checkpoint is None:
+            emit(TrainingNotice("sounds", note, "info"))
     variants = config.regularization.augmentation_expansion
     pipeline = AugmentationPipeline() if variants > 1 else None
     train_set = FeatureDataset(train, opened.family, pipeline, variants, half_steps=True)
@@ -180,7 +194,8 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event)  # type: ignore[misc]
     return TrainingData(
-        sounds=prepared.sounds,
+        sounds=sounds,
+        preparation=preparation,
         train_set=train_set,
         val_set=val_set,
         train_loader=make_loader(train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner),
@@ -189,10 +204,26 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     )
 
 
+def _preparation(opened: OpenedRun) -> int:
+    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record."""
+    if opened.checkpoint is None:
+        return PREPARATION
+    return int((opened.checkpoint.get("training_state") or {}).get("preparation", 1))
+
+
+def _paths_to_decode(opened: OpenedRun) -> list[Path]:
+    """Return the files to decode; a resumed run goes on without the files that were refused at its start."""
+    paths = [Path(path) for path in opened.request.file_paths]
+    if opened.checkpoint is None:
+        return paths
+    refused = {item.path for item in opened.record.skipped}
+    return [path for path in paths if path.absolute() not in refused]
+
+
 def _preview_sounds(opened: OpenedRun, train_set: FeatureDataset, val_set: FeatureDataset) -> list[CachedSound]:
     """Return the sounds whose copies are among the previews: as recorded, or held-out ones and a training sound."""
     held_out, trained = val_set.layout.sounds, train_set.layout.sounds
-    by_path = {sound.source: sound for sound in (*trained, *held_out)}
+    by_path = {sound.source: sound for sound in reversed((*held_out, *trained))}  # the first part of each
     recorded = [by_path[path] for path in opened.record.preview_sounds if path in by_path]
     if recorded and len(recorded) == len(opened.record.preview_sounds):
         return recorded
@@ -283,7 +314,7 @@ def _read_state(
     if digest != data.digest:
         raise CheckpointError(
             f"The sounds are not those that {path.name} was trained on: some were added, removed or changed. "
-            "Put them back, or start a new run."
+            "Put them back, show the folder where they are now (--sounds FOLDER), or start a new run."
         )
     epoch, step = (checkpoint["epoch"] + 1, 0) if completed else (checkpoint["epoch"], position)
     state = _State(kl_epochs, epoch, step, None if completed else epoch, (epoch, step), elapsed)
@@ -294,7 +325,7 @@ def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State) -> Non
     path, epochs = opened.request.resume_checkpoint, opened.config.max_epochs
     assert path is not None
     if state.epoch >= epochs:
-        done = f"all {epochs} epochs are done, and the run is completed now"
+        done = "all epochs are done, and what is missing of the run is written now"
     else:
         done = f"{state.epoch} of {epochs} epochs are done"
         if state.step:

@@ -34,10 +34,10 @@ from distill.events import (
 from distill.history import AnyHistory
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
+from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import MODEL, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.serialization.archive import check_network, read_checkpoint
-from distill.training.background_writer import BackgroundWriter
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
 from distill.training.prior_training import PriorTraining
@@ -124,6 +124,7 @@ class TrainingData:
     """The sounds of a run, split into training and validation set, with everything that is computed from them once."""
 
     sounds: list[CachedSound]
+    preparation: int
     train_set: FeatureDataset
     val_set: FeatureDataset
     train_loader: DataLoader[Tensor]

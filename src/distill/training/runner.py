@@ -2,6 +2,7 @@
 
 import atexit
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class TrainingRunner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        # Not the thread's own `join`: one that Ctrl-C interrupts takes the thread for ended (Python 3.11).
+        self._ended = threading.Event()
         self._cancel = StopRequest()
         self._error: Exception | None = None
         self._result: dict[str, Any] | None = None
@@ -104,6 +107,7 @@ class TrainingRunner:
                 raise RuntimeError("A training is running already. Cancel it and wait for its end first.")
             self._cancel = cancel = StopRequest()
             self._error = self._result = None
+            self._ended = ended = threading.Event()
 
             def work() -> None:
                 try:
@@ -112,6 +116,7 @@ class TrainingRunner:
                     self._error = exc
                 finally:
                     atexit.unregister(self._end_at_exit)
+                    ended.set()
 
             # A daemon, so that the end of the interpreter comes to `_end_at_exit` instead of waiting for all epochs.
             self._thread = threading.Thread(target=work, name="distill-training", daemon=True)
@@ -120,8 +125,7 @@ class TrainingRunner:
 
     def _end_at_exit(self) -> None:
         self.cancel()
-        if self._thread is not None:
-            self._thread.join(EXIT_SECONDS)
+        self._join(EXIT_SECONDS)
 
     def cancel(self) -> None:
         """Request the run to stop with a checkpoint; returns at once."""
@@ -151,15 +155,17 @@ class TrainingRunner:
     def _join(self, timeout: float | None) -> None:
         if self._thread is None:
             return
-        if timeout is not None:
-            self._thread.join(timeout)
-            return
-        while self._thread.is_alive():
-            self._thread.join(_SIGNAL_SECONDS)
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._ended.is_set():
+            left = _SIGNAL_SECONDS if until is None else min(_SIGNAL_SECONDS, until - time.monotonic())
+            if left <= 0:
+                return
+            self._ended.wait(left)
+        self._thread.join()
 
     def is_running(self) -> bool:
         """Whether a run is in progress."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and not self._ended.is_set()
 
     def last_error(self) -> Exception | None:
         """Return the error that ended the last run, or None."""

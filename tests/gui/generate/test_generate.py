@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
@@ -19,6 +20,7 @@ from distill.generation import generated_sound
 from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history import GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, Recipe, read_recipe
+from distill.generation.weights import kept_weights
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.pages import MODELS
@@ -61,7 +63,7 @@ def panel(window: MainWindow, model_file: Path, qtbot: QtBot) -> GeneratePanel:
 
 
 def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
-    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     await_sounds(panel, qtbot, expected)
 
@@ -226,14 +228,14 @@ def test_cancelling_keeps_what_is_ready(
 ) -> None:
     panel.new.count.setValue(64)
     panel.make.setFocus()
-    QTest.keyClick(panel.make, Qt.Key.Key_Space)
+    panel.make.click()
     qtbot.waitUntil(lambda: panel.made.table.rowCount() > 0, timeout=PATIENCE)
     assert window.focusWidget() is panel.cancel
     assert not panel.make.isEnabled()
     assert panel.foot.progress.isVisible()
     assert panel.foot.doing.text() != ""
-    qtbot.waitUntil(lambda: not panel.cancel._is_settling(), timeout=PATIENCE)
-    QTest.keyClick(panel.cancel, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert panel.make.isEnabled(), "at once: the task ends in the background"
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.made.table.rowCount() < 64
@@ -260,16 +262,47 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     qtbot.waitUntil(lambda: panel.made.table.rowCount() == 2, timeout=PATIENCE)
     assert panel.foot.doing.text() == "2 of 999 ready"
     assert panel.foot.progress.value() == 2
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     panel.cancel.click()
     assert panel.make.isEnabled()
     assert not panel.foot.progress.isVisible()
     panel.new.count.setValue(1)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     panel.make.click()  # waits for the one before
     go_on.set()
     await_sounds(panel, qtbot, 3)
     qtbot.wait(200)
     assert sorted(files(panel)) == sorted(generated_dir().glob("*.wav"))
     assert len(files(panel)) == 3
+
+
+def test_a_sound_of_replaced_weights_says_so_and_offers_a_similar_one(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    panel.new.count.setValue(1)
+    make(panel, qtbot, 1)
+    sound = panel.made.table.items[0]
+    assert panel.entry is not None
+    data = torch.load(panel.entry.path, weights_only=True)
+    data["model_state_dict"] = {
+        name: value * 1.01 if value.is_floating_point() else value for name, value in data["model_state_dict"].items()
+    }
+    torch.save(data, panel.entry.path.with_suffix(".new"))
+    panel.entry.path.with_suffix(".new").replace(panel.entry.path)  # as the end of a resumed run does
+    panel.made.remaking_requested.emit(sound)
+    await_sounds(panel, qtbot, 2)  # its weights are kept
+    kept = kept_weights(sound.recipe.weights)
+    assert kept is not None
+    kept.unlink()
+    panel.made.remaking_requested.emit(sound)
+    qtbot.waitUntil(lambda: "trained further" in window.notices.text(), timeout=PATIENCE)
+    button = window.findChild(QPushButton, "noticeAction")
+    assert button is not None
+    assert button.text() == "Generate a similar one"
+    qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    await_sounds(panel, qtbot, 3)
+    assert len({sound.recipe.weights for sound in panel.made.table.items}) == 2
 
 
 def test_a_double_click_presses_one_button_only(
@@ -280,6 +313,7 @@ def test_a_double_click_presses_one_button_only(
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     assert panel.cancel.isVisible()
     QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    panel.cancel.click()  # as Return does
     assert panel.cancel.isVisible(), "it goes on"
     await_sounds(panel, qtbot, 1)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)  # meant for Cancel, which has just gone
@@ -304,29 +338,26 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     panel.modes[0].click()
     panel.show_model(panel.entry)
     window.making.panel.model_changed.emit(panel.entry)
-    qtbot.waitUntil(lambda: not panel.make._is_settling(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
     assert panel.made.table.rowCount() == 1
 
 
-def test_a_family_that_makes_no_new_sounds_only_transforms(
-    window: MainWindow, panel: GeneratePanel, tmp_path: Path
+def test_a_model_without_a_prior_says_so(
+    window: MainWindow, panel: GeneratePanel, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    assert panel.modes[0].isEnabled()
     config = VQVAEConfig(codebook_size=16)
     family = VQVAEFamily(config)
     network = family.build().eval()
     folder = tmp_path / "vq"
     save_model_v2(network, family.spectrogram_config, config, None, ModelMetadata(name="Codes"), folder)
-    entry = ModelLibrary(folder).list()[0]
-    panel.show_model(entry)
-    assert not panel.modes[0].isEnabled()
-    assert panel.modes[1].isChecked()
-    assert "transform" in panel.status.text()
-    assert not panel.make.isEnabled()
+    panel.show_model(ModelLibrary(folder).list()[0])
+    panel.make.click()
+    qtbot.waitUntil(lambda: "has no prior" in window.notices.text(), timeout=PATIENCE)
+    qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     panel.take_sources([tmp_path / "x.wav"])
-    assert panel.make.isEnabled()
+    assert panel.make.isEnabled(), "it can transform"
 
 
 def test_the_seed_that_is_shown_is_the_one_that_counts(window: MainWindow) -> None:

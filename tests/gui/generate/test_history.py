@@ -17,8 +17,8 @@ from distill.generation.recipe import NEW, TRANSFORMED, Recipe
 from distill.generation.service import ListedSound
 from distill.gui.generate import presenter
 from distill.gui.generate.panel import GeneratePanel
-from distill.gui.widgets import trash
-from distill.gui.widgets.trash import move_to_trash
+from distill.gui.widgets import desktop
+from distill.gui.widgets.desktop import move_to_trash
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_library import ModelLibrary
@@ -184,14 +184,14 @@ def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
 ) -> None:
     panel, files = made
 
-    class NoTrash(trash.QFile):  # type: ignore[misc,name-defined]
+    class NoTrash(desktop.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 
     def no_trash(_path: Path) -> Path:
         raise OSError("none")
 
-    monkeypatch.setattr(trash, "QFile", NoTrash)
+    monkeypatch.setattr(desktop, "QFile", NoTrash)
     monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
     panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
     QTest.keyClick(panel.made.view, Qt.Key.Key_Delete)

@@ -20,7 +20,7 @@ from distill import paths
 from distill.config.training import TrainingConfig
 from distill.errors import LibraryError
 from distill.gui.library import worker
-from distill.gui.widgets import trash
+from distill.gui.widgets import desktop
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
@@ -249,14 +249,14 @@ def test_a_deleted_model_comes_back_by_key_and_by_notice(
 def test_without_a_trash_a_model_goes_into_the_librarys_own(
     page: MainWindow, library: ModelLibrary, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoTrash(trash.QFile):  # type: ignore[misc,name-defined]
+    class NoTrash(desktop.QFile):  # type: ignore[misc,name-defined]
         def moveToTrash(self) -> bool:
             return False
 
     def no_trash(path: Path) -> Path:
         raise OSError("none")
 
-    monkeypatch.setattr(trash, "QFile", NoTrash)
+    monkeypatch.setattr(desktop, "QFile", NoTrash)
     monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
     choose(page, "Glöckchen")
     page.models_page.list.actions_by_name["delete"].trigger()
@@ -302,7 +302,7 @@ def test_sounds_that_are_dropped_on_the_models_are_sent_where_they_belong(
     page: MainWindow, qtbot: QtBot, sounds: Path
 ) -> None:
     drop(page, sounds / "tone 1.wav")
-    assert "Training page" in page.notices.text()
+    assert page.making.panel.transform.sources == (sounds / "tone 1.wav",)
     assert not page.sounds.roots
 
 

@@ -14,6 +14,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
+from distill.config.catalog import family_info
 from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
 from distill.generation.code_usage import Code, read_use, write_code
@@ -109,13 +110,13 @@ def test_an_opened_run_shows_how_its_codebooks_are_used(opened: MainWindow, qtbo
     lines = [i for i in opened.plots.codebook.plot.widget.getPlotItem().items if isinstance(i, pg.InfiniteLine)]
     assert [line.value() for line in lines] == [pytest.approx(30)]
     first, second = words(opened)
-    assert "thin" in first
-    assert "40 % used, perplexity 4" in first
-    assert "starved" in second
+    assert ">few<" in first
+    assert "40 % in use" in first
+    assert ">too few<" in second
     assert "12 of 20" in opened.plots.codebook.words[0].toolTip()
 
 
-@pytest.mark.parametrize(("use", "word"), [(0.29, "starved"), (0.3, "thin"), (0.49, "thin"), (0.5, "healthy")])
+@pytest.mark.parametrize(("use", "word"), [(0.29, "too few"), (0.3, "few"), (0.49, "few"), (0.5, "healthy")])
 def test_a_plain_word_for_each_state(window: MainWindow, use: float, word: str) -> None:
     label = window.plots.codebook.words[0]
     label.show_health(health(use)["level_0"], ENTRIES)
@@ -275,10 +276,11 @@ def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
 
 
 def test_the_previews_of_the_family_are_explained(opened: MainWindow) -> None:
+    opened.previews.show_family(replace(family_info("vqvae"), makes_new_sounds=False))
     assert opened.previews.note.isVisible()
     assert opened.previews.grid.sound_count == 1
     opened.previews.show_previews([])
     assert not opened.previews.note.isVisible()
     assert "no new sounds" in opened.previews.empty.text.text()
-    opened.controls.choose("vae", "auto", 5)
+    opened.previews.show_family(family_info("vae"))
     assert "no new sounds" not in opened.previews.empty.text.text()

@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 from distill.gui.previews.model import STARRED_ROLE
 from distill.gui.previews.stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
 from distill.gui.previews.tools import PreviewMenu
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import file_drag
-from distill.gui.widgets.show_in_folder import reveal
 from distill.gui.window.window import MainWindow
 from distill.runs.preview_sound import find_previews
 from tests.gui.conftest import FileManager
@@ -312,7 +312,7 @@ def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
     shown: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    monkeypatch.setattr("distill.gui.widgets.show_in_folder.QDesktopServices", NoProgram)
+    monkeypatch.setattr("distill.gui.widgets.desktop.QDesktopServices", NoProgram)
     path = str(folder / "preview_epoch0001_00.wav")
     menu = menu_at(shown, 1, 0)
     menu.reveal.trigger()
@@ -339,7 +339,7 @@ from pathlib import Path
 from PySide6.QtCore import ClassInfo, QObject, QTimer, QUrl, Slot
 from PySide6.QtDBus import QDBusConnection
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.widgets.desktop import reveal
 app = QGuiApplication(["test", "-platform", "offscreen"])
 @ClassInfo({"D-Bus Interface": "org.freedesktop.FileManager1"})
 class Manager(QObject):

@@ -93,7 +93,7 @@ def test_previews_without_a_record_keep_their_number(
     assert window.findChild(BackgroundTask, "previewSources") is not None
     qtbot.waitUntil(lambda: window.findChild(BackgroundTask, "previewSources") is None)
     assert said(window, Role.AccessibleTextRole)["heading"] == "Sound 1"
-    assert said(window, Role.ToolTipRole)["original"].startswith("Sound 1 as it is")
+    assert "Sound 1<br>Original" in said(window, Role.ToolTipRole)["original"]
     assert not window.notices.isVisible()
 
 

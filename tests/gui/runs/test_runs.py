@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QListView, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from distill import paths
+from distill import paths, trash
 from distill.gui.engine.bridge import RunState
 from distill.gui.runs import presenter
+from distill.gui.widgets import desktop
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.summary import RunSummary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.training.test_training import await_state, button, click, eta, start
@@ -122,7 +124,7 @@ class TestList:
         assert names(window) == ["new bells", "old bells"]
         click_row(window, 0)
         qtbot.waitUntil(lambda: window.runs.runs.folder == folder)
-        assert "new bells · 3 of 9 epochs" in eta(window)
+        assert "new bells · Paused at epoch 3 of 9" in eta(window)
         assert window.controls.epochs.value() == 9
         assert "shown" in said(window, 0)
         assert "shown" not in said(window, 1)
@@ -191,17 +193,23 @@ class TestList:
     def test_to_the_trash_after_asking(
         self, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
     ) -> None:
-        trash: list[Path] = []
+        moved: list[Path] = []
 
         class Trash:
             """Stands for the system's, which a test must not fill."""
 
-            @staticmethod
-            def moveToTrash(path: str) -> bool:
-                trash.append(Path(shutil.move(path, tmp_path / "trash")))
+            def __init__(self, path: str) -> None:
+                self.path = path
+
+            def moveToTrash(self) -> bool:
+                self.path = str(shutil.move(self.path, tmp_path / "trash"))
+                moved.append(Path(self.path))
                 return True
 
-        monkeypatch.setattr(presenter, "QFile", Trash)
+            def fileName(self) -> str:
+                return self.path
+
+        monkeypatch.setattr(desktop, "QFile", Trash)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         click_row(window, 0)
@@ -217,7 +225,7 @@ class TestList:
             return
         QTest.mouseClick(next(b for b in question.buttons() if b.objectName() == "deleteRunButton"), LEFT)
         qtbot.waitUntil(lambda: names(window) == [])
-        assert (trash[0] / "run.json").is_file()
+        assert (moved[0] / "run.json").is_file()
         assert window.runs.runs.folder is None  # the window shows it no more
         assert not button(window, "resumeButton").isEnabled()
         assert window.previews.grid.sound_count == 0
@@ -240,12 +248,17 @@ class TestList:
     def test_a_place_without_a_trash_is_told(
         self, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def fail(_path: Path) -> Path:
+            raise OSError("there is no trash here")
+
         class NoTrash:
-            @staticmethod
-            def moveToTrash(_path: str) -> bool:
+            def __init__(self, _path: str) -> None: ...
+
+            def moveToTrash(self) -> bool:
                 return False
 
-        monkeypatch.setattr(presenter, "QFile", NoTrash)
+        monkeypatch.setattr(desktop, "QFile", NoTrash)
+        monkeypatch.setattr(trash, "move_to_trash", fail)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         view(window).setCurrentIndex(view(window).model().index(0, 0))
@@ -344,3 +357,15 @@ def test_a_run_survives_the_death_of_the_program(
     assert [e.epoch for e in window.runs.bridge.history.epochs][:before] == list(range(before))
     qtbot.waitUntil(lambda: "paused" in said(window))
     close(qtbot, window)
+
+
+def test_names_in_tooltips_are_no_markup(window: MainWindow) -> None:
+    name = "<b>kick</b> & <img src=x>"
+    run = RunSummary(Path("/runs/<i>odd"), "odd status", name, problem="<u>damaged</u>")
+    window.run_list.show_runs([run])
+    tip = window.run_list.table.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    document = QTextDocument()
+    document.setHtml(tip)
+    for text in (name, "<u>damaged</u>", "<i>odd"):
+        assert text in document.toPlainText()
+    assert "unreadable" in window.run_list.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole)

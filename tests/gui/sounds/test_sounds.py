@@ -46,13 +46,13 @@ def drop(window: MainWindow, *paths: Path) -> None:
 def test_a_folder_is_listed_with_what_is_left_out_and_why(loaded: MainWindow) -> None:
     shown = cells(loaded)
     assert shown["tone 1.wav"][:4] == ["0.30 s", "48", "1", "Ready"]
-    assert shown["empty.wav"][3].startswith("Left out: is empty")
+    assert shown["empty.wav"][3].startswith("Skipped: empty")
     assert "silent" in shown["silent.wav"][3]
     assert shown["silent.wav"][:3] == ["0.10 s", "44.1", "2"]
     assert "not a sound file" in shown["text.wav"][3]
     assert loaded.browser.detail.text() == "4 files · 1.40 s"
-    assert "3 left out" in loaded.browser.summary()
-    assert "3 files are left out" in loaded.notices.text()
+    assert "3 skipped" in loaded.browser.summary()
+    assert "3 files are skipped" in loaded.notices.text()
     assert {p.name for p in loaded.sounds.usable()} == {f"tone {n}.wav" for n in range(4)}
 
 
@@ -72,10 +72,11 @@ def test_the_reason_is_told_in_full_for_the_row_under_the_cursor(loaded: MainWin
     rows = {str(model.index(r, 0).data()): r for r in range(model.rowCount())}
     view.setFocus()
     view.setCurrentIndex(model.index(rows["silent.wav"], 0))
-    assert loaded.browser._reason.text() == "Left out: is silent"
-    assert loaded.browser._reason.isVisible()
+    assert loaded.browser._reason.text() == "Skipped: silent"
+    top, height = view.y(), view.height()
     view.setCurrentIndex(model.index(rows["tone 1.wav"], 0))
-    assert not loaded.browser._reason.isVisible()
+    assert loaded.browser._reason.text() == ""
+    assert (view.y(), view.height()) == (top, height)  # nothing moves
 
 
 def test_files_and_folders_dropped_on_the_window_are_added(loaded: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:

@@ -30,7 +30,8 @@ class TestFinishing:
         assert "Finished" in eta(loaded)
         assert loaded.controls.progress.value() == loaded.controls.progress.maximum()
         assert loaded.controls.epochs.value() == 500  # the next run is made as the user has set it
-        assert not button(loaded, "resumeButton").isEnabled()
+        assert button(loaded, "resumeButton").isEnabled()  # to the epochs in the field
+        assert button(loaded, "startButton").property("primary")
         assert not button(loaded, "finishButton").isEnabled()
         qtbot.waitUntil(lambda: f"{made} of 500 epochs" in said(loaded))
         loaded.controls.epochs.setValue(made + 1)  # more epochs are asked
@@ -66,8 +67,7 @@ class TestFinishing:
         assert RunRecord.load(folder).config.max_epochs == made
         assert button(loaded, "resumeButton").isEnabled()  # to the 500 epochs that the field still shows
         click(loaded, "resumeButton")
-        await_state(qtbot, loaded, RunState.TRAINING)
-        assert engine.calls[-1] == "resume to 500"
+        qtbot.waitUntil(lambda: engine.calls[-1] == "resume to 500")
 
     def test_a_killed_run_is_finished_by_the_engine(self, window: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
         folder = earlier_run("killed", status="running")
@@ -112,7 +112,7 @@ class TestTheNextRun:
         (folder / "model.distill").touch()
         assert mark_finished(folder)
         window.runs.runs.open(folder)
-        qtbot.waitUntil(lambda: "bells · 3 of 9 epochs" in eta(window))
+        qtbot.waitUntil(lambda: "bells · Finished at epoch 3 of 9" in eta(window))
         assert window.controls.epochs.value() == 9  # what was requested, not what was done
         assert button(window, "resumeButton").isEnabled()
         assert button(window, "startButton").property("primary")  # it is finished: a new run is the next step

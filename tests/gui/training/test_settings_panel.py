@@ -30,7 +30,7 @@ def open_settings(window: MainWindow) -> None:
     assert toggle is not None
     QTest.mouseClick(toggle, Qt.MouseButton.LeftButton)
     assert window.advanced.isVisible()
-    assert not window.plots.isVisible()
+    assert not window.previews.isVisible()
 
 
 def row(window: MainWindow, name: str) -> SettingRow:

@@ -11,9 +11,11 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from distill import diagnostics
+from distill.errors import SoundError
 from distill.gui.previews import stars
 from distill.gui.widgets import background
-from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.background import BackgroundTask, end_tasks, error_text
 
 
 def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtBot) -> None:
@@ -83,3 +85,48 @@ def test_closed_stars_read_nothing_more(
     qtbot.wait(100)  # the end of the first is told
     assert read == [tmp_path]
     window.deleteLater()
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[tuple[BaseException, bool | None]]:
+    found: list[tuple[BaseException, bool | None]] = []
+
+    def note(error: BaseException, _origin: str | None = None, *, is_expected: bool | None = None) -> None:
+        found.append((error, is_expected))
+
+    monkeypatch.setattr(diagnostics, "report", note)
+    return found
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+@pytest.mark.parametrize("error", [SoundError("It is silent."), OSError(28, "No space left"), KeyError("a bug")])
+def test_errors_are_shown_or_reported_and_never_only_logged(
+    qapp: QApplication,
+    qtbot: QtBot,
+    reports: list[tuple[BaseException, bool | None]],
+    error: Exception,
+    is_connected: bool,
+) -> None:
+    def fail(_notify: object, _cancelled: object) -> None:
+        raise error
+
+    owner, shown, ended = QObject(), list[Exception](), list[bool]()
+    task = BackgroundTask(fail, owner)
+    if is_connected:
+        task.failed.connect(shown.append)
+    task.ended.connect(lambda: ended.append(True))
+    task.start()
+    qtbot.waitUntil(lambda: ended == [True])
+    if isinstance(error, KeyError):  # a bug: the user cannot act on it
+        assert (shown, reports) == ([], [(error, None)])
+    elif is_connected:
+        assert (shown, reports) == ([error], [])
+    else:
+        assert reports == [(error, True)]
+    end_tasks(owner)
+    owner.deleteLater()
+
+
+def test_an_error_says_what_the_system_says() -> None:
+    assert error_text(OSError(28, "No space left", "/disk/a.wav")) == "No space left: /disk/a.wav"
+    assert error_text(SoundError("It is silent.")) == "It is silent."

@@ -5,7 +5,6 @@ that cannot be read is no memory of anything; losing all of them costs reading t
 it does not go through `write_whole`: rewriting the whole list for each of 500 files would cost more than hashing.
 """
 
-import hashlib
 import json
 import os
 import threading
@@ -15,9 +14,8 @@ from pathlib import Path
 
 from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
 from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.files import write_whole
+from distill.files import content_hash, parse_json, write_whole
 
-_BLOCK_BYTES = 1 << 20
 # A file may be written twice within one tick of its time stamp (2 s on FAT); a younger one is hashed every time.
 _SETTLED_NS = 2_500_000_000
 
@@ -82,7 +80,7 @@ class HashIndex:
             return
         for line in lines:
             with suppress(ValueError, TypeError):
-                name, size, mtime_ns, found = json.loads(line)
+                name, size, mtime_ns, found = parse_json(line)
                 if isinstance(name, str) and isinstance(found, str) and len(found) == 40 and found.isalnum():
                     self._known[(name, int(size), int(mtime_ns))] = found
         if len(lines) > 4 * len(self._known) + 1000:
@@ -119,10 +117,8 @@ def file_key(path: Path) -> Key:
 
 
 def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:
-    digest = hashlib.blake2b(digest_size=20)
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
-            digest.update(block)
-    return digest.hexdigest()
+    def check() -> None:
+        if cancel_event is not None and cancel_event.is_set():
+            raise DecodingCancelled
+
+    return content_hash(path, check)

@@ -4,8 +4,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.audio.decoding.byte_view import ByteView
-from distill.audio.decoding.ogg import walk_pages
+from distill.audio.decoding.streams.byte_view import ByteView
+from distill.audio.decoding.streams.ogg import walk_pages
 
 #: Format tags of WAV (mmreg.h) beside those that libsndfile reads.
 _WAVE_CODINGS = {

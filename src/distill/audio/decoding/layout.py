@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from distill.audio.decoding.byte_view import ByteView, Segment, overlaid
-from distill.audio.decoding.containers import Extent, read_container
-from distill.audio.decoding.flac import flac_starts
-from distill.audio.decoding.mpeg import view_of_part, walk_frames
-from distill.audio.decoding.ogg import flac_segments, walk_pages
-from distill.audio.decoding.tags import padding_end, sound_range
+from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid
+from distill.audio.decoding.streams.containers import Extent, read_container
+from distill.audio.decoding.streams.flac import flac_starts
+from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
+from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
+from distill.audio.decoding.streams.tags import padding_end, sound_range
 
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.

@@ -68,13 +68,15 @@ class LevelMeter:
             self._noise.close()
         self._noise.add(mono)
 
-    def check(self, is_mix: bool) -> None:
+    def check(self, is_mix: bool, only_silence: bool = False) -> None:
         """Refuse a file in which nothing can be heard.
 
         Parameters
         ----------
         is_mix
             Whether the mono signal is the mean of all channels, not one of them.
+        only_silence
+            Whether quiet noise and the rest of a mix count as sound, as they did in older versions.
 
         Raises
         ------
@@ -83,12 +85,13 @@ class LevelMeter:
         SoundError
             The file is silent, or holds nothing but quiet noise.
         """
-        if is_mix and self._is_lost():
-            raise MixLostError(int(self._energies.argmax()))
         # The distance between the extremes, not the peak: a constant is as silent as zero.
-        if self._high - self._low < 2 * SILENCE_PEAK:
+        is_silent = self._high - self._low < 2 * SILENCE_PEAK
+        if is_mix and (is_silent or not only_silence) and self._is_lost():
+            raise MixLostError(int(self._energies.argmax()))
+        if is_silent:
             raise SoundError("is silent")
-        if self._noise.is_noise():
+        if not only_silence and self._noise.is_noise():
             peak = 20 * np.log10((self._high - self._low) / 2)
             raise SoundError(f"holds nothing but quiet noise ({peak:.0f} dBFS)")
 
@@ -134,5 +137,6 @@ class _NoiseMeter:
             return False
         if levels.max() > _STEADY_RATIO * np.median(levels):
             return False
-        around = np.lib.stride_tricks.sliding_window_view(self._power[2:], 21)
+        padded = np.pad(self._power[2:], 10, mode="reflect")  # the first two bins hold an offset
+        around = np.lib.stride_tricks.sliding_window_view(padded, 21)
         return bool((around[:, 10] <= _LINE_RATIO * np.median(around, axis=1)).all())

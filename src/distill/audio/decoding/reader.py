@@ -16,8 +16,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from distill.audio.decoding.byte_view import ByteView, Segment
-from distill.audio.decoding.flac import flac_start, next_frame
+from distill.audio.decoding.streams.byte_view import ByteView, Segment
+from distill.audio.decoding.streams.flac import flac_start, next_frame
 from distill.errors import SoundError
 
 FloatArray = npt.NDArray[np.float32]

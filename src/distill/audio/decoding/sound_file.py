@@ -112,7 +112,7 @@ def read_blocks(sound: SoundReader) -> Iterator[FloatArray]:
 
 
 def stream_sound(
-    path: Path, cancel_event: threading.Event | None = None, *, channel: int | None = None, checked: bool = True
+    path: Path, cancel_event: threading.Event | None = None, *, channel: int | None = None, only_silence: bool = False
 ) -> Iterator[FloatArray]:
     """Decode a sound block by block to mono at 48 kHz, at the level that it has in the file.
 
@@ -127,8 +127,8 @@ def stream_sound(
         Stops the decoding.
     channel
         Number of the one channel to use, from 0.
-    checked
-        Whether a file in which nothing can be heard is refused.
+    only_silence
+        Whether only silent files are refused, as by older versions, and not those that hold nothing but quiet noise.
 
     Yields
     ------
@@ -161,8 +161,7 @@ def stream_sound(
             level.add(block, mono)
             yield mono if resampler is None else resampler.resample_chunk(mono)
         _check_read(sound, done)
-        if checked:
-            level.check(is_mix=channel is None)
+        level.check(is_mix=channel is None, only_silence=only_silence)
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
@@ -213,7 +212,7 @@ def stream_prepared(
     DecodingCancelled
         ``cancel_event`` was set.
     """
-    blocks = stream_sound(path, cancel_event, channel=channel)
+    blocks = stream_sound(path, cancel_event, channel=channel, only_silence=preparation == 1)
     if preparation == 1:
         yield from blocks
         return

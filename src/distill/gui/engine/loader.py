@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import cast
 
+from distill import runtime
 from distill.gui.engine.jobs import Engine
 from distill.gui.widgets.background import lower_own_priority
 from distill.playback import output
@@ -89,6 +90,7 @@ class EngineLoader:
         except Exception as exc:  # border: a broken installation is told when the engine is asked for
             self._error = exc
         finally:
+            runtime.forget_spin_limit()
             # They stay for good.  Without this, each full garbage collection, beginning with the next, would walk
             # through them while it holds the interpreter lock, which is seen as a stutter.
             gc.freeze()

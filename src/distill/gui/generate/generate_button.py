@@ -1,7 +1,6 @@
 """The button that generates sounds, and in its place the progress and Cancel while that is under way."""
 
-from PySide6.QtCore import QElapsedTimer
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtCore import QElapsedTimer, Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
@@ -10,45 +9,24 @@ from distill.gui.widgets.layout import ElidedLabel
 _STEPS = 1000
 _READY, _BUSY = 0, 1
 
-#: Milliseconds for which a button that has taken the place of another one ignores the user: a double click on the one
-#: must not press the other.
+#: Milliseconds for which clicks are ignored after the buttons have changed places: a double click on one of them must
+#: not press the other.
 SETTLE_MILLISECONDS = 500
-
-
-class SettlingButton(QPushButton):
-    """A button that ignores mouse and keyboard for a moment after `settle`."""
-
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
-        self._since = QElapsedTimer()
-
-    def settle(self) -> None:
-        """Ignore the user for `SETTLE_MILLISECONDS` from now on."""
-        self._since.start()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Ignore a press that was meant for the button before."""
-        if not self._is_settling():
-            super().mousePressEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ignore a key that was meant for the button before."""
-        if not self._is_settling():
-            super().keyPressEvent(event)
-
-    def _is_settling(self) -> bool:
-        return self._since.isValid() and self._since.elapsed() < SETTLE_MILLISECONDS
 
 
 class GenerateButton(QStackedWidget):
     """Shows either the button or the progress, in the same size, so that nothing below moves."""
 
+    generate_clicked = Signal()
+    cancel_clicked = Signal()
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.make = SettlingButton()
+        self._since_swap = QElapsedTimer()
+        self.make = QPushButton()
         self.make.setObjectName("generateButton")
         self.make.setProperty("primary", True)
-        self.cancel = SettlingButton(self.tr("Cancel"))
+        self.cancel = QPushButton(self.tr("Cancel"))
         self.cancel.setObjectName("makeCancelButton")
         self.cancel.setToolTip(self.tr("Stop. The sounds that are ready stay."))
         self.progress = QProgressBar()
@@ -60,6 +38,17 @@ class GenerateButton(QStackedWidget):
         self.doing.setObjectName("muted")
         self.addWidget(self.make)
         self.addWidget(self._busy())
+        self.make.clicked.connect(lambda: self._pass_on(self.generate_clicked))
+        self.cancel.clicked.connect(lambda: self._pass_on(self.cancel_clicked))
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether the buttons have just changed places, and ignore clicks."""
+        return self._since_swap.isValid() and self._since_swap.elapsed() < SETTLE_MILLISECONDS
+
+    def _pass_on(self, signal: SignalInstance) -> None:
+        if not self.is_settling:
+            signal.emit()
 
     def _busy(self) -> QWidget:
         page, texts = QWidget(), QVBoxLayout()
@@ -77,7 +66,7 @@ class GenerateButton(QStackedWidget):
         """Show the progress.  The focus moves from the button to Cancel."""
         self.show_doing(text)
         self.progress.setRange(0, 0)
-        self.cancel.settle()
+        self._since_swap.start()
         self.setCurrentIndex(_BUSY)  # Qt moves the focus
 
     def show_doing(self, text: str) -> None:
@@ -88,7 +77,7 @@ class GenerateButton(QStackedWidget):
     def show_ready(self) -> None:
         """Show the button; call it after `make` has been enabled."""
         if self.currentIndex() != _READY:
-            self.make.settle()
+            self._since_swap.start()
             self.setCurrentIndex(_READY)
 
     def show_share(self, share: float) -> None:

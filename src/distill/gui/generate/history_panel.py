@@ -16,8 +16,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.search_field import SearchField
+from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.waveform import Thumbnails
 
 

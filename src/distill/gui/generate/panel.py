@@ -187,8 +187,8 @@ class GeneratePanel(QWidget):
         self.status = QLabel()
         self.status.setObjectName("muted")
         self.status.setWordWrap(True)
-        self.make.clicked.connect(self._on_make)
-        self.cancel.clicked.connect(self.cancelling_requested)
+        self.foot.generate_clicked.connect(self._on_make)
+        self.foot.cancel_clicked.connect(self.cancelling_requested)
 
     def _lay_out(self) -> None:
         self.form.body.addWidget(self.stack)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.decoding.formats import SOUND_SUFFIXES
-from distill.errors import DistillError
+from distill.errors import DistillError, ModelReplacedError
 from distill.generation import service
 from distill.generation.service import (
     AnyRequest,
@@ -29,10 +29,9 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import reveal
-from distill.gui.widgets.trash import move_to_trash
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
@@ -80,7 +79,7 @@ class GeneratePresenter(QObject, WindowPart):
         panel.appeared.connect(self.refresh)
         made.view.playing_requested.connect(playing.play)
         made.view.starring_requested.connect(self._on_starring_requested)
-        made.remaking_requested.connect(self._on_remaking_requested)
+        made.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
         made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         made.reveal_requested.connect(reveal)
         made.exporting_requested.connect(self._on_exporting_requested)
@@ -139,13 +138,21 @@ class GeneratePresenter(QObject, WindowPart):
             self._making.cancel()
             self._on_made(self._making)
 
-    def _on_remaking_requested(self, sound: ListedSound) -> None:
-        if self._making is None:
-            self._wants_first = True
-            self._ready, self._count = 0, 1
-            self._start(partial(service.make_again, sound.made), self.tr("Generating it again…"))
+    def _on_remaking_requested(self, sound: ListedSound, takes_nearest: bool = False) -> None:
+        if self._making is not None:
+            return
+        self._wants_first = True
+        self._ready, self._count = 0, 1
+        work = partial(service.make_again, sound.made, takes_nearest=takes_nearest)
+        task = self._start(work, self.tr("Generating it again…"))
+        task.failed.connect(lambda error: self._on_remaking_failed(sound, error))
 
-    def _start(self, work: Work, text: str) -> None:
+    def _on_remaking_failed(self, sound: ListedSound, error: Exception) -> None:
+        if isinstance(error, ModelReplacedError):  # the notice of `_on_failed` gets a way out
+            action = NoticeAction(self.tr("Generate a similar one"), lambda: self._on_remaking_requested(sound, True))
+            self._notices.notify(TOPIC, str(error), "warning", action)
+
+    def _start(self, work: Work, text: str) -> BackgroundTask:
         self._notices.forget(TOPIC)
         engine = self._engine
 
@@ -161,6 +168,7 @@ class GeneratePresenter(QObject, WindowPart):
         self._making = task
         self.panel.show_busy(True, text)
         task.start()
+        return task
 
     def _on_progress(self, news: SoundReady | Progress) -> None:
         if isinstance(news, Progress):

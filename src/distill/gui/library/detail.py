@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from distill.config.catalog import FAMILIES
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.library.curve import ModelCurve
 from distill.gui.library.model import family_label
@@ -309,7 +310,7 @@ class ModelDetail(Panel):
             losses.append(self.tr("{0:.4g} on training sounds").format(facts.train_loss))
         size = format_bytes(entry.file_bytes)
         texts = {
-            "family": family_label(entry),
+            "family": self._family_text(entry),
             "trained": format_date(facts.trained or facts.saved),
             "sounds": self._sounds_text(entry),
             "epochs": str(facts.epochs) if facts.epochs else "",
@@ -321,6 +322,12 @@ class ModelDetail(Panel):
             self._values[key].setText(text)
             self.facts.setRowVisible(self._values[key], bool(text))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
+
+    def _family_text(self, entry: ModelEntry) -> str:
+        """Return what the family is called, and its technical name."""
+        name = family_label(entry)
+        technical = next((family.label for family in FAMILIES if family.key == entry.family), "")
+        return f"{name} ({technical})" if technical else name
 
     def _sounds_text(self, entry: ModelEntry) -> str:
         facts = entry.facts

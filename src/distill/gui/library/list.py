@@ -166,7 +166,7 @@ class ModelList(Panel):
         combo.addItem(self.tr("All models"), "")
         combo.addItem(self.tr("Starred"), _STARRED)
         for family in FAMILIES:
-            combo.addItem(family.label, family.key)
+            combo.addItem(family.plain_name, family.key)
         combo.currentIndexChanged.connect(self._on_filter_changed)
         return combo
 

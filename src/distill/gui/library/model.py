@@ -170,9 +170,9 @@ class ModelRows(QSortFilterProxyModel):
 
 
 def family_label(entry: ModelEntry) -> str:
-    """Return a family's name for people; that of a family of another version is its key."""
+    """Return what a family is called; an unknown family by its key."""
     try:
-        return family_info(entry.family).label
+        return family_info(entry.family).plain_name
     except ConfigurationError:
         return entry.family
 

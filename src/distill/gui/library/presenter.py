@@ -13,9 +13,9 @@ from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import reveal
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.model_file import SUFFIX
 from distill.paths import slug
@@ -199,16 +199,6 @@ class ModelsPresenter(QObject, WindowPart):
         models = [path for path in paths if path.suffix.lower() == SUFFIX and not path.is_dir()]
         self.import_files(models)
         return [path for path in paths if path not in models]
-
-    def refuse_drop(self, paths: Sequence[Path]) -> None:
-        """Explain where files belong that are not models."""
-        self._notices.notify(
-            TOPIC,
-            self.tr("{0} is not a Distill model. To train on sounds, drop them on the Training page.").format(
-                paths[0].name
-            ),
-            "warning",
-        )
 
     def import_files(self, paths: Sequence[Path]) -> None:
         """Copy model files into the library and show the last one; report those that cannot be used."""

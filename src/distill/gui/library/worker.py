@@ -12,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from distill import diagnostics, paths
 from distill.gui.widgets.background import BackgroundTask, end_tasks, is_user_error
-from distill.gui.widgets.trash import move_to_trash
+from distill.gui.widgets.desktop import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
 
 log = logging.getLogger(__name__)

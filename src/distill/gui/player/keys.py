@@ -16,11 +16,26 @@ _USE_SPACE = (QAbstractButton, QAbstractSlider, QComboBox, QTabBar)
 
 
 class PlayerKeys(QObject):
-    """Calls a function for each of some keys."""
+    """Calls a function for each of some keys.
 
-    def __init__(self, window: QWidget, actions: Mapping[Qt.Key, Callable[[], object]]) -> None:
+    Parameters
+    ----------
+    window
+        Where the keys work.
+    actions
+        What each key calls.
+    has_sound
+        Returns whether there is a sound to play or to stop.  While there is none, Space works as in any window.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        actions: Mapping[Qt.Key, Callable[[], object]],
+        has_sound: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(window)
-        self._window, self._actions = window, dict(actions)
+        self._window, self._actions, self._has_sound = window, dict(actions), has_sound
         window.installEventFilter(self)
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -37,7 +52,9 @@ class PlayerKeys(QObject):
             watched.click()
             return True
         action = self._actions.get(key)
-        if action is None or (watched is not self._window and key != Qt.Key.Key_Space):
+        if action is None:
+            return False
+        if watched is not self._window and (key != Qt.Key.Key_Space or not self._has_sound()):
             return False
         if not event.isAutoRepeat():
             action()

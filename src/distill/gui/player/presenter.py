@@ -163,7 +163,9 @@ class PlayerPresenter(QObject, WindowPart):
         self.playback.position_changed.connect(transport.show_position)
         transport.show_can_play(False)
         self._keys = PlayerKeys(
-            parent, {Qt.Key.Key_Space: self.play_or_stop, Qt.Key.Key_B: self.playback.toggle_compare}
+            parent,
+            {Qt.Key.Key_Space: self.play_or_stop, Qt.Key.Key_B: self.playback.toggle_compare},
+            lambda: self._current is not None or self.playback.status.state is PlayerState.PLAYING,
         )
 
     def play(self, path: Path) -> None:

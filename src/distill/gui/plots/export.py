@@ -1,4 +1,4 @@
-"""Plots as pictures and figures as tables, for files.  What is made here is bytes; who asked for them writes them."""
+"""Exports plots as PNG and SVG, and figures as CSV, to bytes."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
 from distill.history import AnyHistory
 
-#: How many dots of a PNG a device-independent pixel becomes, and the least width of one, in dots.
+#: Pixels of a PNG for each device-independent pixel, and its minimum width in pixels.
 PNG_SCALE, PNG_WIDTH = 2.0, 1600
 
 SVG = "http://www.w3.org/2000/svg"
@@ -33,7 +33,7 @@ Rows = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
 
 def draw_image(plots: Sequence[Plot]) -> QImage:
-    """Return a picture of plots, one under the other, twice as fine as on a usual screen or finer."""
+    """Return a picture of plots below each other, with at least twice the resolution of a usual screen."""
     size = _size(plots)
     scale = max(PNG_SCALE, PNG_WIDTH / size.width())
     image = QImage(size * scale, QImage.Format.Format_RGB32)
@@ -47,7 +47,7 @@ def draw_image(plots: Sequence[Plot]) -> QImage:
 
 
 def png_bytes(image: QImage) -> bytes:
-    """Return an image as a PNG file.  Takes a while: for another thread."""
+    """Return an image as a PNG file.  Slow: call it on another thread."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     image.save(buffer, "PNG")  # type: ignore[call-overload]  # PySide's stubs do not know this form
@@ -55,7 +55,7 @@ def png_bytes(image: QImage) -> bytes:
 
 
 def svg_bytes(plots: Sequence[Plot], title: str) -> bytes:
-    """Return plots, one under the other, as an SVG file."""
+    """Return plots below each other as an SVG file."""
     size = _size(plots)
     data = QByteArray()
     buffer = QBuffer(data)
@@ -74,20 +74,20 @@ def svg_bytes(plots: Sequence[Plot], title: str) -> bytes:
 
 
 def step_table(history: AnyHistory) -> Rows:
-    """Return all figures of all steps so far, as they were measured; a copy, which another thread may write."""
+    """Return all figures of all steps, as a copy that another thread may write."""
     columns = {f.name: history.step_column(f.name)[: history.step_count] for f in fields(history.step_type)}
     return _flat(columns)
 
 
 def epoch_table(history: AnyHistory) -> Rows:
-    """Return all figures of all epochs so far, as they were measured."""
+    """Return all figures of all epochs."""
     rows = [asdict(e) for e in history.epochs]
     columns = {f.name: [row[f.name] for row in rows] for f in fields(history.epoch_type)}
     return _flat(columns)
 
 
 def csv_bytes(table: Rows) -> bytes:
-    """Return a table as a CSV file (RFC 4180, UTF-8); numbers are exact, what was not measured is empty."""
+    """Return a table as a CSV file (RFC 4180, UTF-8); numbers are exact, missing ones empty."""
     names, rows = table
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -97,7 +97,7 @@ def csv_bytes(table: Rows) -> bytes:
 
 
 def _flat(columns: Mapping[str, Sequence[Any]]) -> Rows:
-    """Give each figure of the codebooks' health a column of its own: ``codebook_health.level_0.utilization``."""
+    """Flatten the codebook health into columns such as ``codebook_health.level_0.utilization``."""
     flat: dict[str, Sequence[Any]] = {}
     for name, column in columns.items():
         example: Mapping[str, Mapping[str, Any]] | None = next((v for v in column if isinstance(v, Mapping)), None)
@@ -190,7 +190,7 @@ def _draw_header(painter: QPainter, plot: Plot, y: float, width: int) -> None:
 
 
 def _place_header(plot: Plot, width: int) -> tuple[list[tuple[LegendEntry, QRectF]], int]:
-    """Return the legend's entries with their places, beside and under the title, and the height of it all."""
+    """Return the entries of the legend with their rectangles, and the height of the header."""
     title = QLabel(plot.title)
     title.setFont(_title_font())
     x, y, height = theme.MARGIN + title.sizeHint().width() + theme.GAP, theme.HALF, 22

@@ -55,13 +55,13 @@ class PlotHeader(QWidget):
         self._paint()
 
     def set_note(self, text: str, explanation: str) -> None:
-        """Say something beside the legend."""
+        """Show a text beside the legend."""
         self.note.setText(text)
         self.note.setToolTip(explanation)
         self.note.setVisible(bool(text))
 
     def changeEvent(self, event: QEvent) -> None:
-        """Take on the colours of the new theme."""
+        """Apply the colours of the new theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._paint()

@@ -30,7 +30,7 @@ class CurveStyle:
     help
         What the figure means, and what to do about it.
     dot
-        pyqtgraph's name of the sign at each point: colour alone tells nobody anything.
+        pyqtgraph's name of the symbol at each point, so that curves differ by more than colour.
     in_legend
         Whether the legend has an entry for it.
     spans
@@ -62,7 +62,7 @@ class CurveStyle:
     is_smooth: bool = False
 
     def pen(self, color: str, opacity: float = 1.0, width: float | None = None) -> QPen:
-        """Return the pen of this line, in another colour or width where asked."""
+        """Return the pen of this line in a colour, and optionally another width."""
         paint = QColor(color)
         paint.setAlphaF(opacity)
         pen: QPen = pg.mkPen(paint, width=self.width if width is None else width)
@@ -72,9 +72,9 @@ class CurveStyle:
 
 
 class LegendEntry(QAbstractButton):
-    """Shows a piece of the line, its name and a value; a click or Space hides or shows the curve.
+    """Shows a sample of the line, its name and a value; a click or Return hides or shows the curve.
 
-    It never gets narrower, so that the legend stands still while a run goes on.
+    It never gets narrower, so that the legend does not move during a run.
     """
 
     def __init__(self, style: CurveStyle, plot: str, parent: QWidget | None = None) -> None:
@@ -95,11 +95,11 @@ class LegendEntry(QAbstractButton):
 
     @property
     def value(self) -> float | None:
-        """The value that is read out."""
+        """The displayed value."""
         return self._value
 
     def show_value(self, value: float | None) -> None:
-        """Read out a value; None for none."""
+        """Display a value; None for none."""
         if value != self._value:
             self._value = value
             self._describe()
@@ -123,25 +123,25 @@ class LegendEntry(QAbstractButton):
         return QSize(round(width) + 1, round(metrics.height()) + 2 * PAD)
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        """Show that it can be clicked."""
+        """Highlight the entry."""
         super().enterEvent(event)
         self._is_hovered = True
         self.update()
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Show it no more."""
+        """End the highlight."""
         super().leaveEvent(event)
         self._is_hovered = False
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint line, name and value: pale, and the name struck out, while the curve is hidden."""
+        """Paint line, name and value; pale with the name struck out while the curve is hidden."""
         painter = QPainter(self)
         self.paint(painter, QRectF(self.rect()))
         painter.end()
 
     def paint(self, painter: QPainter, rect: QRectF) -> None:
-        """Paint the entry anywhere: on the screen, or in a picture that is saved."""
+        """Paint the entry, on the screen or in an exported picture."""
         colors, style = theme.colors(), self._style
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         on_screen = painter.device() is self
@@ -180,7 +180,7 @@ class LegendEntry(QAbstractButton):
             painter.restore()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Take on new colours and fonts."""
+        """Apply new colours and fonts."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange):
             self.updateGeometry()

@@ -1,4 +1,4 @@
-"""What lies over the curves of a plot: the place that is read out, the best epoch, checkpoints and previews."""
+"""Paints over the curves of a plot: the read-out, the best epoch, checkpoints and previews."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +10,17 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from distill.gui.widgets import theme
 
-#: Height of the strip of marks along the axis, which has a row for checkpoints and one for previews, and the least
-#: distance of two marks that are drawn.
+#: Height of the strip of marks along the axis, with a row for checkpoints and one for previews, and the minimum
+#: distance between two drawn marks.
 STRIP, APART = 24, 9
 
-#: How far from a mark a click still means it, in device-independent pixels.
+#: Maximum distance of a click from a mark, in device-independent pixels.
 REACH = 8
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place that is read out: what it is called, and the point of each curve there, in the plot's coordinates."""
+    """A position that is read out: its label, and the point of each curve there in the plot's coordinates."""
 
     x: float
     text: str
@@ -35,7 +35,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
     box
         The view box.
     on_clicked
-        Is told the place of a preview that was clicked.
+        Called with the position of a clicked preview.
     """
 
     def __init__(self, box: Any, on_clicked: Any) -> None:
@@ -55,24 +55,24 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
     # What is shown.
 
     def read_out(self, reading: Cursor | None) -> None:
-        """Show a place; None for none."""
+        """Read out a position; None for none."""
         if reading != self._reading:
             self._reading = reading
             self.update()
 
     def show_best(self, position: tuple[float, float] | None) -> None:
-        """Mark the best epoch, at a place in the plot's coordinates."""
+        """Mark the best epoch at a point in the plot's coordinates."""
         if position != self._best:
             self._best = position
             self.update()
 
     def show_previews(self, previews: dict[float, str]) -> None:
-        """Mark previews: place on the axis, and what to say of it."""
+        """Mark previews: position on the axis, and tooltip."""
         self.previews = dict(sorted(previews.items()))
         self.update()
 
     def show_checkpoints(self, checkpoints: dict[float, str]) -> None:
-        """Mark checkpoints: place on the axis, and what to say of it."""
+        """Mark checkpoints: position on the axis, and tooltip."""
         self.checkpoints = dict(sorted(checkpoints.items()))
         self.update()
 
@@ -82,13 +82,13 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         self.update()
 
     def set_hint(self, text: str) -> None:
-        """Say something in the middle of a plot that is empty."""
+        """Show a text in the middle of an empty plot."""
         if text != self.hint:
             self.hint = text
             self.update()
 
     def preview_beside(self, position: float | None, direction: int) -> float | None:
-        """Return the place of the next (1) or previous (-1) preview; of the newest one, beside nothing."""
+        """Return the position of the next (1) or previous (-1) preview; without a position, of the newest one."""
         if position is None:
             return next(reversed(self.previews), None)
         if direction > 0:
@@ -96,7 +96,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         return next((p for p in reversed(self.previews) if p < position), None)
 
     def preview_near(self, position: float | None) -> float | None:
-        """Return the place of the nearest preview; of the newest one, near nothing."""
+        """Return the position of the nearest preview; without a position, of the newest one."""
         if position is None:
             return next(reversed(self.previews), None)
         return min(self.previews, key=lambda p: abs(p - position), default=None)
@@ -108,13 +108,13 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         return QRectF(self._box.rect())
 
     def shape(self) -> QPainterPath:
-        """Return the strip of marks: the rest lets the mouse through to the curves."""
+        """Return the strip of marks: elsewhere the mouse reaches the curves."""
         rect, path = self.boundingRect(), QPainterPath()
         path.addRect(QRectF(rect.left(), rect.bottom() - STRIP, rect.width(), STRIP))
         return path
 
     def hoverEvent(self, event: Any) -> None:
-        """Say what the mark under the pointer is."""
+        """Show the tooltip of the mark under the pointer."""
         position = None if event.isExit() else event.pos()
         preview = self._near(self.previews, position) if self.shown["previews"] else None
         checkpoint = self._near(self.checkpoints, position) if self.shown["checkpoints"] else None
@@ -128,7 +128,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
             self.unsetCursor()
 
     def mouseClickEvent(self, event: Any) -> None:
-        """Hear the preview whose mark was clicked."""
+        """Play the preview whose mark was clicked."""
         position = self._near(self.previews, event.pos()) if self.shown["previews"] else None
         if position is None or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
@@ -185,14 +185,14 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, reading.text)
 
     def _near(self, marks: dict[float, str], position: QPointF | None) -> float | None:
-        """Return the mark that a point in the strip means."""
+        """Return the mark nearest to a point in the strip, if it is near enough."""
         if position is None or not marks or position.y() < self.boundingRect().bottom() - STRIP:
             return None
         distance, mark = min((abs(self._pixel(m) - position.x()), m) for m in marks)
         return mark if distance <= REACH else None
 
     def _drawn(self, marks: dict[float, str]) -> list[float]:
-        """Return the pixels of those marks that are seen, so far apart that each can be told from the next."""
+        """Return the pixels of the visible marks, far enough apart to be distinguishable."""
         rect, found = self.boundingRect(), list[float]()
         for mark in reversed(marks):  # the newest one is always there
             x = self._pixel(mark)
@@ -212,7 +212,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
 
 
 def preview_text(epoch: int, file_name: str) -> str:
-    """Return what the mark of a preview says; ``epoch`` counts from 1, 0 is before training."""
+    """Return the tooltip of the mark of a preview; ``epoch`` counts from 1, 0 is before training."""
     if epoch == 0:
         return QCoreApplication.translate("Plot", "Before training: click to hear it")
     return QCoreApplication.translate("Plot", "Epoch {0}: click to hear it ({1})").format(epoch, file_name)

@@ -21,17 +21,17 @@ from distill.gui.widgets import theme
 
 Floats = NDArray[np.float64]
 
-#: Points drawn for each pixel of width, above which a curve is thinned out.
+#: Points for each pixel of width above which a curve is thinned out.
 POINTS_PER_PIXEL = 2
 
-#: A limit that no figure reaches.
+#: A limit beyond all figures.
 FAR = 1e300
 
 
 class Plot(QWidget):
     """A titled plot over epochs.
 
-    It follows the data (all epochs can be seen) until the user moves or zooms; then it holds still until `show_all`.
+    It shows all epochs, also new ones, until the user moves or zooms; then the view is fixed until `show_all`.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class Plot(QWidget):
         Whether an axis of logarithms makes sense for these figures.
     """
 
-    #: A place on the axis of epochs is read out; None: no more.
+    #: The position on the axis of epochs that is read out; None for none.
     pointed = Signal(object)  # float or None
-    #: The first preview of this epoch, which counts from 0, is to be heard.
+    #: Play the first preview of this epoch, which counts from 0.
     preview_requested = Signal(int)
 
     def __init__(
@@ -105,16 +105,16 @@ class Plot(QWidget):
         self._paint()
 
     def add_band(self, low: float, high: float, color: str) -> None:
-        """Shade the values between two, in a colour of the theme."""
+        """Shade a range of values in a colour of the theme."""
         self.references.add_band(low, high, color)
         self._paint()
 
     def set_least_range(self, values: float) -> None:
-        """Always show at least so many values: figures that are whole numbers then get whole ticks."""
+        """Set the minimum range of values: whole numbers then get whole ticks."""
         self._box.setLimits(minYRange=values)
 
     def set_limits(self, lowest: float | None = None, highest: float | None = None) -> None:
-        """Never show values beyond these."""
+        """Limit the visible values."""
         self._limits = lowest, highest
         # Zero has no place on an axis of logarithms.
         self._box.setLimits(
@@ -123,9 +123,9 @@ class Plot(QWidget):
         )
 
     def set_curve(self, name: str, x: Floats, y: Floats) -> None:
-        """Draw a curve; points that are not finite leave a gap, and the newest finite one is read out.
+        """Draw a curve; points that are not finite leave a gap.
 
-        The points begin with those of the last call; `clear` comes before others.
+        The points begin with those of the last call, unless `clear` was called.
         """
         curve = self.curves[name]
         if len(x) == len(curve.x) and len(x):
@@ -137,7 +137,7 @@ class Plot(QWidget):
         self._read_out_newest()
 
     def clear(self) -> None:
-        """Empty all curves, and follow the next data.  Marks stay: their files do."""
+        """Empty all curves and show all of the next data.  Marks stay."""
         for curve in self.curves.values():
             curve.clear()
         self._show_figures()
@@ -147,25 +147,25 @@ class Plot(QWidget):
         self.show_all()
 
     def set_note(self, text: str, explanation: str = "") -> None:
-        """Say something beside the legend."""
+        """Show a text beside the legend."""
         self.header.set_note(text, explanation)
 
     def note(self) -> str:
-        """What is said beside the legend."""
+        """Return the text beside the legend."""
         return self.header.note.text()
 
     def mark_previews(self, previews: dict[int, str]) -> None:
-        """Mark epochs that have previews: number, which counts from 0, and name of the file that a click plays."""
+        """Mark epochs with previews: number, which counts from 0, and the file that a click plays."""
         self.overlay.show_previews({e + 1.0: preview_text(e + 1, name) for e, name in previews.items()})
         self._show_mark_entries()
 
     def mark_checkpoints(self, checkpoints: dict[float, str]) -> None:
-        """Mark checkpoints: their places, and what to say of them."""
+        """Mark checkpoints: positions and tooltips."""
         self.overlay.show_checkpoints(checkpoints)
         self._show_mark_entries()
 
     def mark_best(self, best: tuple[float, float] | None) -> None:
-        """Mark the best epoch: its place and its value."""
+        """Mark the best epoch: its position and its value."""
         self._best = best
         height = None if best is None else self._height(best[1])
         self.overlay.show_best(None if best is None or height is None else (best[0], height))
@@ -176,7 +176,7 @@ class Plot(QWidget):
     # How it is drawn.
 
     def set_smoothing(self, level: int) -> None:
-        """Draw moving averages, the wider the higher the level; 0 for none."""
+        """Draw moving averages, wider with each level; 0 for none."""
         for name, curve in self.curves.items():
             curve.set_smoothing(level)
             self._draw(curve)
@@ -185,7 +185,7 @@ class Plot(QWidget):
         self._read_out_newest()
 
     def set_log(self, is_log: bool) -> None:
-        """Draw over an axis of logarithms, where the figures are of that kind."""
+        """Use a logarithmic axis, if the plot can."""
         is_log = is_log and self.can_be_log
         if is_log == self._is_log:
             return
@@ -220,11 +220,11 @@ class Plot(QWidget):
 
     @property
     def follows(self) -> bool:
-        """Whether all data are to be seen, also those that come."""
+        """Whether the view shows all data, also new ones."""
         return not self._holds
 
     def show_all(self) -> None:
-        """Show all there is, and follow what comes."""
+        """Show all data, also new ones."""
         self._holds = False
         self.header.all_button.hide()
         self._box.enableAutoRange(x=False, y=True)
@@ -234,7 +234,7 @@ class Plot(QWidget):
     # Reading out.
 
     def show_position(self, position: float | None) -> None:
-        """Read out the values at a place on the axis of epochs; None: the newest ones."""
+        """Read out the values at a position on the axis of epochs; None for the newest ones."""
         position = None if position is None or not any(len(c.x) for c in self._readable()) else position
         self._pointer.position = position
         if position is None:
@@ -249,23 +249,23 @@ class Plot(QWidget):
 
     @property
     def position(self) -> float | None:
-        """The place that is read out."""
+        """The position that is read out."""
         return self._pointer.position
 
     def event(self, event: QEvent) -> bool:
-        """Draw lines as wide on a finer screen."""
+        """Adapt the line width to the screen."""
         if event.type() in (QEvent.Type.DevicePixelRatioChange, QEvent.Type.Polish):
             self.prepare_picture(None)
         return bool(super().event(event))
 
     def changeEvent(self, event: QEvent) -> None:
-        """Take on the colours of the new theme."""
+        """Apply the colours of the new theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._paint()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Make room for all rows of the legend."""
+        """Reserve the height of all rows of the legend."""
         super().resizeEvent(event)
         needed = self._layout.minimumHeightForWidth(self.width())
         if needed != self.minimumHeight():
@@ -283,7 +283,7 @@ class Plot(QWidget):
         return [curve for curve in self.curves.values() if curve.style.in_legend and curve.is_shown]
 
     def prepare_picture(self, scale: float | None) -> None:
-        """Get ready to be drawn ``scale`` times as large as on the screen; None: back to the screen."""
+        """Prepare for drawing ``scale`` times as large as on the screen; None for the screen."""
         self._line_scale = scale or self.devicePixelRatioF()
         for curve in self.curves.values():
             curve.set_line_scale(self._line_scale, is_picture=scale is not None)
@@ -291,7 +291,7 @@ class Plot(QWidget):
         self._paint()
 
     def picture_entries(self) -> list[LegendEntry]:
-        """Return what the legend of a picture lists: what is shown, also where the window says it in other ways."""
+        """Return the legend entries for a picture: everything shown, also in plots without a legend on the screen."""
         if self.header.entries:
             return [e for n, e in self.header.entries.items() if e.isChecked() and self._is_allowed(n) and self._has(n)]
         entries = []
@@ -309,7 +309,7 @@ class Plot(QWidget):
         return bool(marks.get(name))
 
     def _reading(self, position: float, values: dict[str, float | None]) -> Cursor:
-        """Return what is painted at the nearest point of the finest curve that is shown."""
+        """Return what is painted at the nearest point of the shown curve with most points."""
         points = []
         for name, value in values.items():
             style = self.curves[name].style
@@ -337,7 +337,7 @@ class Plot(QWidget):
         return min([r[0] for r in ranges] + heights), max([r[1] for r in ranges] + heights)
 
     def _height(self, value: float) -> float | None:
-        """Return where a value is on the left axis; None where it has no place."""
+        """Return the position of a value on the left axis; None if it is not drawable."""
         if not self._is_log:
             return value
         return math.log10(value) if value > 0 else None
@@ -359,7 +359,7 @@ class Plot(QWidget):
             self._right.setYRange(0, 1.05 * top if top > 0 else 1, padding=0)
 
     def _show_figures(self) -> None:
-        """Write figures along the axes, and draw lines across, once there is a curve that they measure."""
+        """Show numbers and grid lines once there is a curve."""
         is_on = any(len(curve.x) for curve in self.curves.values())
         if is_on != self._shows_figures:
             self._shows_figures = is_on
@@ -372,7 +372,7 @@ class Plot(QWidget):
             self._draw(curve)
 
     def _follow(self, must_locate: bool = False) -> None:
-        """Make room for all epochs.  Whole ones: the axis then changes once an epoch, not with each step."""
+        """Show all epochs.  The range ends at a whole epoch, so that it changes once an epoch."""
         if self._holds:
             return
         end = max(1, math.ceil(max(curve.last_position() for curve in self.curves.values())))

@@ -1,4 +1,4 @@
-"""The place of a plot that is read out, and how the mouse and the keyboard move it."""
+"""The position that a plot reads out, moved by mouse and keyboard."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -26,9 +26,9 @@ class PlotPointer(QObject):
         Owner.
     """
 
-    #: Another place is to be read out; None: no more.
+    #: Read out another position; None for none.
     moved = Signal(object)  # float or None
-    #: The first preview of this epoch, which counts from 0, is to be heard.
+    #: Play the first preview of this epoch, which counts from 0.
     preview_requested = Signal(int)
 
     def __init__(
@@ -44,7 +44,7 @@ class PlotPointer(QObject):
         view.mark_requested.connect(self._on_mark_requested)
 
     def hear(self, position: float) -> None:
-        """Ask for the preview at a place."""
+        """Request the preview at a position."""
         self.preview_requested.emit(round(position) - 1)
 
     def _on_pointed(self, position: float) -> None:
@@ -69,14 +69,14 @@ class PlotPointer(QObject):
             self._go_to(position)
 
     def _on_mark_requested(self) -> None:
-        """Hear the preview that is nearest to the place that is read out, or the newest."""
+        """Play the preview nearest to the position that is read out, or the newest."""
         position = self._overlay.preview_near(self.position)
         if position is not None:
             self._go_to(position)
             self.hear(position)
 
     def _go_to(self, position: float) -> None:
-        """Read out a place, and move the view where it is out of sight."""
+        """Read out a position, and scroll to it if necessary."""
         low, high = self._view.box.viewRange()[0]
         if not low <= position <= high:
             self._view.box.translateBy(x=position - (low + high) / 2)

@@ -39,7 +39,7 @@ class PlotToolbar(FlowBox):
         self.smoothing.currentIndexChanged.connect(self.smoothing_chosen)
 
     def add_plot(self, name: str, label: str, help: str) -> None:
-        """Offer a plot."""
+        """Add the button of a plot."""
         button = self._make_button(f"{name}PlotButton", label)
         button.setToolTip(help)
         button.toggled.connect(lambda on: self.plot_toggled.emit(name, on))

@@ -1,4 +1,4 @@
-"""The drawing area of a plot: what the mouse and the keyboard do in it, and its axes."""
+"""The drawing area of a plot: its axes, mouse and keyboard."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,22 +15,22 @@ from distill.gui.widgets.theme import Colors
 #: Share of the visible range that an arrow key moves by.
 KEY_MOVE = 0.1
 
-#: Width of an axis of values, in device-independent pixels: the same in all plots, so that their epochs are in line.
+#: Width of an axis of values, in device-independent pixels: the same in all plots, so that their epochs are aligned.
 AXIS_WIDTH = 44
 
-#: How many ticks there are on an axis of values, of pyqtgraph's usual number: plots can be low.
+#: Number of ticks on an axis of values, relative to pyqtgraph's default: plots can be low.
 TICK_DENSITY = 0.45
 
-#: Least distance of two ticks on an axis of logarithms, in device-independent pixels.
+#: Minimum distance between two ticks on a logarithmic axis, in device-independent pixels.
 TICK_APART = 22
 
-#: By how much the number at the end of an axis of values goes beyond it, in device-independent pixels.
+#: Overhang of the number at the end of an axis of values, in device-independent pixels.
 HALF_NUMBER = 8
 
-#: Least height of a plot with its axes, in device-independent pixels: low windows scroll instead.
+#: Minimum height of a plot with its axes, in device-independent pixels: low windows scroll instead.
 LOWEST = 120
 
-#: Numbers under this are written with an exponent.
+#: Smaller numbers are written with an exponent.
 SMALL = 0.01
 
 #: Factors of one zoom by key, in and out.
@@ -38,10 +38,10 @@ ZOOM_IN, ZOOM_OUT = 0.8, 1.25
 
 
 class DirectAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """An axis that is painted at once.
+    """An axis that is painted directly.
 
-    pyqtgraph records an axis and plays the record, which looks up the font anew for each number: half of the time that
-    a plot took to paint.  Here what is to be drawn is kept instead, where pyqtgraph keeps (and drops) the record.
+    pyqtgraph records an axis as a picture and plays it back, which looks up the font for each number and took half of
+    the time of painting a plot.  This keeps the drawing instructions instead of the picture.
     """
 
     picture: Any
@@ -57,14 +57,14 @@ class DirectAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
 
 
 class ValueAxis(DirectAxis):
-    """An axis whose logarithmic ticks stay readable also within one decade."""
+    """An axis whose logarithmic ticks are readable within one decade too."""
 
     def boundingRect(self) -> QRectF:
-        """Return the place of the axis with room for the halves of its outermost numbers."""
+        """Return the rectangle of the axis, with room for the overhang of its outermost numbers."""
         return QRectF(super().boundingRect()).adjusted(0, -HALF_NUMBER, 0, HALF_NUMBER)
 
     def logTickValues(self, low: float, high: float, size: float, steps: Any) -> list[tuple[float | None, list[float]]]:
-        """Return ticks at 1, 2 and 5 of each decade, fewer where they would not fit, or round values within one."""
+        """Return ticks at 1, 2 and 5 of each decade, fewer if they do not fit, or round values within one decade."""
         most = max(2.0, size / TICK_APART)
         if high - low <= 1:
             return [(None, [math.log10(v) for v in self._round_values(10**low, 10**high, size) if v > 0])]
@@ -75,7 +75,7 @@ class ValueAxis(DirectAxis):
         return [(None, [v for v in values if low <= v <= high])]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """Return numbers that fit beside the axis; pyqtgraph leaves out what does not."""
+        """Return numbers short enough to fit; pyqtgraph drops longer ones."""
         if max((abs(v * scale) for v in values), default=1.0) >= SMALL:
             return list(super().tickStrings(values, scale, spacing))
         parts = [f"{v * scale:.2e}".split("e") for v in values]
@@ -103,7 +103,7 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
         self.value_range: Callable[[], tuple[float, float] | None] = lambda: None
 
     def keep_free(self, height: int) -> None:
-        """Fit the values so that so many pixels at the bottom stay free of curves."""
+        """Keep so many pixels at the bottom free of curves."""
         if height != self._free:
             self._free = height
             self.queueUpdateAutoRange()
@@ -125,21 +125,21 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
 
 
 class PlotView(pg.PlotWidget):  # type: ignore[misc]
-    """A plot that the mouse or the keyboard moves and zooms, with a place in it that is read out."""
+    """A plot that is moved and zoomed by mouse or keyboard, and reads out a position."""
 
     #: The user has moved or zoomed.
     moved = Signal()
-    #: Everything is to be seen again.
+    #: Show everything again.
     all_requested = Signal()
-    #: A place on the axis of epochs, under the pointer.
+    #: The position of the pointer on the axis of epochs.
     pointed = Signal(float)
     #: The pointer has left.
     left = Signal()
-    #: The next (1) or previous (-1) epoch is to be read out.
+    #: Read out the next (1) or previous (-1) epoch.
     step_requested = Signal(int)
-    #: The next (1) or previous (-1) preview is to be read out.
+    #: Read out the next (1) or previous (-1) preview.
     mark_step_requested = Signal(int)
-    #: The preview of the place that is read out is to be heard.
+    #: Play the preview at the position that is read out.
     mark_requested = Signal()
 
     def __init__(self, object_name: str, title: str) -> None:
@@ -161,7 +161,7 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
         self.box.sigRangeChangedManually.connect(lambda _axes: self.moved.emit())
 
     def paint(self, colors: Colors) -> None:
-        """Take on these colours."""
+        """Apply these colours."""
         self.setBackground(colors.surface)
         for side in ("left", "bottom", "right"):
             axis = self.getPlotItem().getAxis(side)
@@ -189,12 +189,12 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
         self.box.enableAutoRange(x=False, y=True)
 
     def key_group(self) -> KeyGroup:
-        """Say which keys work here."""
+        """Return the keys of the plot for the help."""
         return KeyGroup(
             self.tr("Curves"),
             (
                 KeyHelp(native("Shift+Left", "Shift+Right"), self.tr("Read out another epoch")),
-                KeyHelp(native("Left", "Right", "Up", "Down"), self.tr("Move what is seen")),
+                KeyHelp(native("Left", "Right", "Up", "Down"), self.tr("Move the view")),
                 KeyHelp(native("+", "-"), self.tr("Zoom in, zoom out")),
                 KeyHelp(native("Home"), self.tr("Show all")),
                 KeyHelp(native("PgUp", "PgDown"), self.tr("Go to another preview")),
@@ -203,14 +203,14 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
         )
 
     def event(self, event: QEvent) -> bool:
-        """Keep the keys that the plot knows from shortcuts of the window, such as Space for the player."""
+        """Reserve the plot's keys from shortcuts of the window, such as Space for the player."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._action(event):
             event.accept()
             return True
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move, zoom, read out, hear, or show all."""
+        """Move, zoom, read out, play, or show all."""
         action = self._action(event)
         if action is None:
             super().keyPressEvent(event)
@@ -233,7 +233,7 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
             self.all_requested.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Say where the pointer is."""
+        """Emit the position of the pointer."""
         super().mouseMoveEvent(event)
         position = self.mapToScene(event.position().toPoint())
         if self.box.sceneBoundingRect().contains(position) and not event.buttons():
@@ -242,12 +242,12 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
             self.left.emit()
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Say that the pointer has left."""
+        """Emit that the pointer has left."""
         super().leaveEvent(event)
         self.left.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom; but where the plots scroll, a wheel that only passes by scrolls on."""
+        """Zoom, unless the panel scrolls and the plot has neither the focus nor Ctrl."""
         is_meant = self.hasFocus() or event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if is_meant or not _scrolls(self):
             super().wheelEvent(event)
@@ -255,7 +255,7 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
             event.ignore()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Keep the help of the plot beside the curves: over them one reads values."""
+        """Show the help of the plot only outside the curves, where values are read out."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             position = self.mapToScene(event.pos())
             if self.box.sceneBoundingRect().contains(position) and not any(
@@ -288,7 +288,7 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
 
 
 def make_right_axis(view: PlotView) -> Any:
-    """Return a view box for curves that are read on an axis on the right, over the same epochs."""
+    """Return a view box for curves with a right axis over the same epochs."""
     item, box = view.getPlotItem(), pg.ViewBox(enableMenu=False, enableMouse=False)
     axis = item.getAxis("right")
     axis.setWidth(AXIS_WIDTH)
@@ -314,7 +314,7 @@ def make_right_axis(view: PlotView) -> Any:
 
 
 def _scrolls(widget: QWidget) -> bool:
-    """Whether a widget lies in an area that has more below than it shows."""
+    """Return whether a widget is in a scroll area with hidden content."""
     parent = widget.parentWidget()
     while parent is not None:
         if isinstance(parent, QScrollArea):

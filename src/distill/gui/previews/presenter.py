@@ -14,9 +14,9 @@ from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.desktop import RevealNotices, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import RevealNotices, reveal
 from distill.runs.preview_sound import PreviewSound
 
 #: Topics of the notices about stars and about copies.

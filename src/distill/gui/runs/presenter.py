@@ -1,9 +1,9 @@
-"""Between the runs on disk and the list of them: reading, following, renaming, deleting."""
+"""Lists the runs on disk: reading, following, renaming, deleting."""
 
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QFile, QObject
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMessageBox
 
 from distill.errors import RunFolderError
@@ -11,8 +11,8 @@ from distill.gui.engine.bridge import RunState
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.background import BackgroundTask, Work
+from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import NoticeBar
-from distill.gui.widgets.show_in_folder import reveal
 from distill.runs.actions import rename_run
 from distill.runs.folder import is_locked
 from distill.runs.loaded_run import LoadedRun
@@ -21,12 +21,12 @@ from distill.runs.summary import RunSummary, list_runs, with_progress
 #: Topic of the notices about the list of runs.
 TOPIC = "runs"
 
-#: How often the row of a run under way follows it.
+#: How often the row of a running run is updated.
 FOLLOW_SECONDS = 1.0
 
 
 class RunsPresenter(QObject):
-    """Shows what is in the folder of runs, and carries out what the list asks for."""
+    """Shows the folder of runs in the list, and carries out what the list requests."""
 
     def __init__(self, view: RunsPanel, runs: TrainingPresenter, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
@@ -58,6 +58,7 @@ class RunsPresenter(QObject):
         self._reading = BackgroundTask(lambda _progress, _cancel: list_runs(), self)
         self._reading.succeeded.connect(self._on_read)
         self._reading.failed.connect(self._on_read_failed)
+        self._reading.ended.connect(self._on_reading_ended)
         self._reading.start()
 
     def refresh_if_seen(self) -> None:
@@ -66,7 +67,7 @@ class RunsPresenter(QObject):
             self.refresh()
 
     def show(self, folder: Path) -> None:
-        """Show a run, where it is not the one that is shown already."""
+        """Show a run, unless it is shown already."""
         if folder != self._runs.runs.folder:
             self._runs.runs.open(folder)
 
@@ -79,15 +80,16 @@ class RunsPresenter(QObject):
             self._runs.runs.open(folder)
 
     def _on_read(self, runs: list[RunSummary]) -> None:
-        self._reading = None
         self._view.show_runs(runs)
         self._view.show_shown(self._runs.runs.folder)
-        if self._is_stale:
-            self.refresh()
 
     def _on_read_failed(self, error: Exception) -> None:
+        self._notices.notify_error(TOPIC, error, self.tr("The runs could not be listed: {0}"))
+
+    def _on_reading_ended(self) -> None:
         self._reading = None
-        self._notices.notify(TOPIC, self.tr("The runs could not be listed: {0}").format(error), "error")
+        if self._is_stale:
+            self.refresh()
 
     def _on_run_changed(self) -> None:
         self._view.show_shown(self._runs.runs.folder)
@@ -146,28 +148,28 @@ class RunsPresenter(QObject):
         if role is QMessageBox.ButtonRole.AcceptRole:
             if self._runs.runs.folder == run.folder:
                 self._runs.close_run()
-            self._change(lambda _progress, _cancel: move_to_trash(run.folder))
+            self._change(lambda _progress, _cancel: delete_run(run.folder))
 
     def _change(self, work: Work) -> None:
         task = BackgroundTask(work, self)
-        task.succeeded.connect(lambda _result: self.refresh())
-        task.failed.connect(self._on_change_failed)
+        self._notices.forget(TOPIC)
+        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        task.ended.connect(self.refresh)
         task.start()
 
-    def _on_change_failed(self, error: Exception) -> None:
-        self._notices.notify(TOPIC, str(error), "error")
-        self.refresh()
 
-
-def move_to_trash(folder: Path) -> None:
-    """Move a run to the system's trash, from which the user can take it back.
+def delete_run(folder: Path) -> None:
+    """Move a run to the trash, from which the user can restore it.
 
     Raises
     ------
     RunFolderError
-        A process trains in it, or there is no trash; the run is then still where it was.
+        A process trains in it, or there is no trash; the run stays as it was.
     """
     if is_locked(folder):
         raise RunFolderError(f"Another Distill is training in {folder} right now. Stop it there before you delete it.")
-    if not QFile.moveToTrash(str(folder)):
-        raise RunFolderError(f"{folder} cannot be moved to a trash here. Delete the folder yourself to make room.")
+    try:
+        move_to_trash(folder)
+    except OSError as exc:
+        text = f"{folder} cannot be moved to a trash here. Delete the folder yourself to make room."
+        raise RunFolderError(text) from exc

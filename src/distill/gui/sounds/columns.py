@@ -10,7 +10,7 @@ from distill.gui.sounds.model import Column
 
 #: Widths in device-independent pixels at the usual font; the name takes what is left, and at least this much.
 WIDTHS = {
-    Column.NAME: 170, Column.WAVEFORM: 72, Column.DURATION: 58, Column.LEVEL: 56, Column.RATE: 44,
+    Column.NAME: 140, Column.WAVEFORM: 72, Column.DURATION: 58, Column.LEVEL: 56, Column.RATE: 44,
     Column.CHANNELS: 36, Column.STATUS: 78,
 }  # fmt: skip
 #: From left to right.

@@ -13,8 +13,7 @@ from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.search_field import SearchField
+from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import format_seconds
 from distill.gui.widgets.waveform import Thumbnails
 
@@ -314,19 +313,18 @@ class SoundsPanel(Panel):
         parts = self._split_parts(usable)
         skipped = sum(row.status is SoundStatus.SKIPPED for row in rows)
         shown = self._filtered.rowCount()
-        for number, text in (
-            (len(rows) - len(usable) - skipped, self.tr("{0} excluded")),
-            (skipped, self.tr("{0} skipped")),
-        ):
-            if number:
-                parts.append(text.format(number))
+        is_later = self._trained_on is not None and self._trained_on != self._wanted()
+        later = self.tr(" (next run)") if is_later else ""
+        excluded = len(rows) - len(usable) - skipped
+        if excluded or later:
+            parts.append(self.tr("{0} excluded").format(excluded) + later)
+        if skipped:
+            parts.append(self.tr("{0} skipped").format(skipped))
         if shown < len(rows):
             parts.append(self.tr("{0} of {1} shown").format(shown, len(rows)))
         if self._checking:
             parts.append(self._checking)
-        if self._trained_on is not None and self._trained_on != self._wanted():
-            parts.append(self.tr("(next run)"))
-        text = " · ".join(parts).replace(" · (", " (")
+        text = " · ".join(parts)
         self._summary.setText(text)
         self._summary.setVisible(bool(rows))  # also while it is empty: the list below must not move
 

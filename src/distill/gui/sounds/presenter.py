@@ -17,15 +17,15 @@ from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.show_in_folder import reveal
 from distill.gui.widgets.text import format_seconds
 from distill.settings import WindowSettings
 from distill.training.data.split import split_by_file
 
-#: Topics of the notices about the list of sounds, and about sounds that make a poor training set.
-TOPIC, MATERIAL_TOPIC = "sounds", "material"
+#: Topics of the notices about skipped sounds, about a folder without any, and about a poor training set.
+TOPIC, EMPTY_TOPIC, MATERIAL_TOPIC = "sounds", "empty folder", "material"
 #: Share of the total duration above which one file dominates the training.
 DOMINANT_SHARE = 0.9
 #: Held-out sounds that are shorter than this together measure little.
@@ -124,6 +124,7 @@ class SoundsPresenter(QObject, WindowPart):
         Folders without sounds change nothing: the list stays as it was.
         """
         new = tuple(dict.fromkeys(path.absolute() for path in roots))
+        self._notices.forget(EMPTY_TOPIC)
         self._before = self.roots if set(new) != set(self.roots) else None
         self._load(new)
 
@@ -201,7 +202,8 @@ class SoundsPresenter(QObject, WindowPart):
         else:
             self._show_scan(found)
         if is_empty and found.requested and not found.drops_missing:
-            self._notices.notify(TOPIC, self.tr("There are no sounds in there. Choose a folder with audio files."))
+            text = self.tr("There are no sounds in there. Choose a folder with audio files.")
+            self._notices.notify(EMPTY_TOPIC, text)
             return
         if found.folders and not is_empty:
             self.folders_shown.emit(list(found.folders))

@@ -29,6 +29,7 @@ from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
+from distill.gui.widgets.text import count_of
 from distill.history import MetricsHistory
 from distill.runs.loaded_run import LoadedRun
 from distill.settings import WindowSettings
@@ -87,7 +88,7 @@ class TrainingPresenter(QObject, WindowPart):
         sounds.sounds_changed.connect(self._on_sounds_changed)
         sounds.replaced.connect(self._on_sounds_replaced)
         self.runs.run_opened.connect(self._on_run_opened)
-        self.runs.noticed.connect(self._on_told)
+        self.runs.noticed.connect(self._on_noticed)
         self.runs.marked_finished.connect(self._on_marked_finished)
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
@@ -204,6 +205,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._previews.show_previews(run.previews)
         self._previews.show_family(info)
         self._controls.show_message(self._state_text(run))
+        self._report_interruption(run)
         self.run_changed.emit()
         self._report_codes(info)
 
@@ -217,6 +219,23 @@ class TrainingPresenter(QObject, WindowPart):
         }
         text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
         return f"{run.record.model_name or run.folder.name} · {text}"
+
+    def _report_interruption(self, run: LoadedRun) -> None:
+        """Say after a crash what was lost, and from where Resume continues."""
+        if run.record.status != "running":
+            return
+        done, asked = len(run.history.epochs), run.record.epochs_asked
+        name = run.record.model_name or run.folder.name
+        if run.checkpoint_epoch is None:
+            text = self.tr("“{0}” was interrupted before its first checkpoint. Resume starts it again.").format(name)
+        else:
+            again = max(0, done - run.checkpoint_epoch - 1)
+            text = self.tr("“{0}” was interrupted at epoch {1} of {2}. Resume continues after epoch {3}.").format(
+                name, done, asked, run.checkpoint_epoch + 1
+            )
+            if again:
+                text += " " + count_of(again, self.tr("1 epoch is lost."), self.tr("{0} epochs are lost."))
+        self._on_noticed("interrupted", text, "info")
 
     def _on_state_changed(self, state: RunState) -> None:
         self._controls.show_state(state)
@@ -251,7 +270,7 @@ class TrainingPresenter(QObject, WindowPart):
             seconds = steps * median(self.bridge.history.step_column("step_time_s")[-GUESS_STEPS:])
         self._controls.show_position(step.epoch, self.bridge.total_epochs, (step.step + 1) / steps, seconds)
 
-    def _on_told(self, topic: str, message: str, level: Level) -> None:
+    def _on_noticed(self, topic: str, message: str, level: Level) -> None:
         if topic == "speed":
             self._controls.show_computing(message)
             return

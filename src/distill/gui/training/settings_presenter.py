@@ -1,4 +1,4 @@
-"""Between the advanced settings and the rest of the window: what the next run differs in from its preset."""
+"""Holds the advanced settings of the next run that differ from its preset, for each family."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ Changes = dict[str, dict[str, Any]]
 
 
 class SettingsPresenter(QObject):
-    """Holds the changes, and keeps the panel's idea of the preset up to date."""
+    """Holds the changes, and keeps the panel in step with preset and number of sounds."""
 
     changed = Signal()
 
@@ -39,7 +39,7 @@ class SettingsPresenter(QObject):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What the next run differs in from its preset, by name."""
+        """The settings of the next run that differ from its preset, by name."""
         return dict(self._changes.get(self._controls.family_key, {}))
 
     def to_save(self) -> Changes:
@@ -47,7 +47,7 @@ class SettingsPresenter(QObject):
         return {family: dict(changes) for family, changes in self._changes.items() if changes}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take up what `to_save` gave; what does not fit any more (an older or newer version's) is left out."""
+        """Take what `to_save` returned; settings that this version does not accept are dropped."""
         for row in FAMILIES:
             found = saved.get(row.key)
             if isinstance(found, dict):
@@ -55,19 +55,19 @@ class SettingsPresenter(QObject):
         self._update()
 
     def show_sound_count(self, count: int) -> None:
-        """Take on the number of sounds, which the preset goes by."""
+        """Take the number of sounds, on which the preset depends."""
         if count != self._sound_count:
             self._sound_count = count
             self._update()
 
     def show_run(self, run: LoadedRun, is_wanted: bool) -> None:
-        """Take on what a run was trained with, and show it where the user has asked for that run."""
+        """Take the settings of a run, and show them if the user has requested that run."""
         record = run.record
-        asked = replace(record.config, max_epochs=record.epochs_asked)  # what is used again is what was asked for
+        asked = replace(record.config, max_epochs=record.epochs_asked)
         self.show_config(asked, len(record.file_paths) - len(record.skipped), is_wanted)
 
     def show_config(self, config: AnyConfig | None, sounds: int = 1, is_wanted: bool = True) -> None:
-        """Take on what the run that is shown is trained with; None when there is none."""
+        """Take the settings of the shown run; None if there is none."""
         self._run = config
         if config is None:
             self._panel.show_run(None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QUndoGroup
+from PySide6.QtGui import QUndoGroup, QUndoStack
 from PySide6.QtWidgets import QWidget
 
 from distill.gui.engine.bridge import RunState
@@ -19,6 +19,8 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.generate.presenter import GeneratePresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.presenter import ModelsPresenter
+from distill.gui.play.page import PlayPage
+from distill.gui.play.presenter import PlayPresenter
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.plots.codebook.presenter import CodebookPresenter
 from distill.gui.plots.panel import PlotsPanel
@@ -33,7 +35,7 @@ from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
-from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.playback.player import Player
 
 
@@ -63,6 +65,7 @@ class Parts:
     codes: CodebookPresenter
     models: ModelsPresenter
     making: GeneratePresenter
+    play: PlayPresenter
     undo_group: QUndoGroup
     all: tuple[WindowPart, ...]
 
@@ -86,13 +89,14 @@ def compose(
     frame.put_column(PLOTS_COLUMN, plots)
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
-    generate_panel = GeneratePanel()
+    generate_panel, play_page = GeneratePanel(), PlayPage()
     frame.put_center(previews)
     frame.center.addWidget(advanced)
     frame.put_tab(RUNS_TAB, run_list)
     run_list.title.hide()  # the tab has the same text
     frame.pages.put(MODELS, page)
-    _order_focus(window, frame, run_list, plots, page)
+    frame.pages.put(PLAY, play_page)
+    _order_focus(window, frame, run_list, plots, page, play_page)
     yield
     loader = EngineLoader()
     source = engine or loader
@@ -107,10 +111,11 @@ def compose(
     models = ModelsPresenter(page, playing, notices, window)
     page.add_service(generate_panel)
     making = GeneratePresenter(source, generate_panel, playing, frame.browser, notices, window)
+    play = PlayPresenter(source, play_page, playing, notices, window)
     parts = Parts(
         advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, playing, previewing, curves,
-        codes, models, making, QUndoGroup(window),
-        (runs, making, playing, curves, recent, sounds, models, previewing, codes),
+        codes, models, making, play, QUndoGroup(window),
+        (runs, making, play, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
     runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)
@@ -152,11 +157,16 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     runs.bridge.run_ended.connect(models.await_model)
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
+    models.model_chosen.connect(parts.play.show_model)
 
 
 def _connect_undo(frame: Frame, parts: Parts) -> None:
     """Let undo act on the visible page."""
-    stacks = {TRAINING: parts.sounds.exclusions.undo_stack, MODELS: parts.models.undo_stack}
+    stacks = {
+        TRAINING: parts.sounds.exclusions.undo_stack,
+        MODELS: parts.models.undo_stack,
+        PLAY: QUndoStack(parts.undo_group),  # nothing on this page can be undone
+    }
     for stack in stacks.values():
         parts.undo_group.addStack(stack)
 
@@ -170,11 +180,11 @@ def _connect_undo(frame: Frame, parts: Parts) -> None:
     parts.undo_group.setActiveStack(stacks[frame.pages.currentIndex()])
 
 
-def _order_focus(window: QWidget, frame: Frame, run_list: QWidget, plots: QWidget, page: QWidget) -> None:
+def _order_focus(window: QWidget, frame: Frame, run_list: QWidget, plots: QWidget, *pages: QWidget) -> None:
     """Let Tab visit the panels in the order they are laid out; Qt's default is the order of their creation."""
     panels: tuple[QWidget, ...] = (
         frame.pages.switch, frame.notices, frame.tabs.tabBar(), frame.browser, run_list, frame.controls,
-        frame.center, plots, page, frame.transport,
+        frame.center, plots, *pages, frame.transport,
     )  # fmt: skip
 
     def position(widget: QWidget) -> int:

@@ -7,7 +7,7 @@ such as that of a timer, which comes back with each tick, is only noted in the n
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
-from distill.gui.widgets.show_in_folder import reveal
+from distill.gui.widgets.desktop import reveal
 from distill.gui.window.crash_dialog import CrashDialog
 from distill.gui.window.window import MainWindow
 

@@ -49,7 +49,7 @@ class Frame(QWidget):
         for number, widget in enumerate((self.tabs, middle, Panel(""))):
             self.put_column(number, widget)
         self.splitter.setSizes(list(COLUMNS))
-        self.pages = Pages(self.splitter, Panel(""))
+        self.pages = Pages(self.splitter, Panel(""), Panel(""))
         self._drop_hint = QLabel(self)
         self._drop_hint.setObjectName("dropHint")
         self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWid
 from distill import diagnostics
 from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
+from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.key_help import key_groups
-from distill.gui.widgets.show_in_folder import reveal
 from distill.gui.window.about import AboutDialog
 from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame
-from distill.gui.window.pages import MODELS, TRAINING, Pages
+from distill.gui.window.pages import MODELS, PLAY, TRAINING, Pages
 from distill.gui.window.shortcuts_dialog import ShortcutsDialog
 
 Keys = QKeySequence.StandardKey | str | None
@@ -70,6 +70,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     view = bar.addMenu(window.tr("&View"))
     _add(view, window.tr("Training page"), "Ctrl+Shift+T", lambda: frame.pages.open_page(TRAINING))
     _add(view, window.tr("Models page"), "Ctrl+Shift+M", lambda: frame.pages.open_page(MODELS))
+    _add(view, window.tr("Play page"), "Ctrl+Shift+P", lambda: frame.pages.open_page(PLAY))
     view.addSeparator()
     for text, keys, widget in (
         (window.tr("Go to sounds"), "Ctrl+1", frame.browser.view),

@@ -4,7 +4,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
 
 #: The pages, by their place.
-TRAINING, MODELS = 0, 1
+TRAINING, MODELS, PLAY = 0, 1, 2
 
 
 class PageSwitch(QWidget):
@@ -29,6 +29,12 @@ class PageSwitch(QWidget):
                 "modelsPageButton",
                 self.tr("Models"),
                 self.tr("All models that you keep, and what they sound like."),
+            ),
+            (
+                PLAY,
+                "playPageButton",
+                self.tr("Play"),
+                self.tr("Play the chosen model: map, sliders, pads."),
             ),
         ):
             button = QToolButton()
@@ -60,15 +66,15 @@ def replace_page(stack: QStackedWidget, number: int, widget: QWidget) -> None:
 
 
 class Pages(QStackedWidget):
-    """Training and Models, one behind the other, with the switch that belongs to them."""
+    """Training, Models and Play, one behind the other, with the switch that belongs to them."""
 
     page_changed = Signal(int)
 
-    def __init__(self, training: QWidget, models: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, training: QWidget, models: QWidget, play: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("pages")
         self.switch = PageSwitch()
-        for page in (training, models):
+        for page in (training, models, play):
             self.addWidget(page)
         self.switch.page_chosen.connect(self.show_page)
         self.currentChanged.connect(self._on_changed)

@@ -1,13 +1,29 @@
-"""Which sounds are held out.  Without torch: the window shows the split before anything is trained."""
+"""Chooses the sounds that are held out.  No torch here: the window shows the split before anything is trained."""
 
 import hashlib
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.training.data.regions import chunk_starts, kept_seconds, sound_regions
+from distill.training.data.same_audio import same_audio_groups
+
+#: Held-out seconds relative to the requested share that whole files may give; outside, long files are divided by time.
+_LEAST, _MOST = 0.5, 1.5
+#: Files on each side where there are twice as many.
+_SEVERAL = 2
+#: Chunks of a sound that can be divided: some for either side, and one between them that is on none.
+MIN_DIVIDED_CHUNKS = 8
+#: Largest part of one sound that is held out of it.
+_MOST_OF_ONE = 0.5
+
 
 class Hashed(Protocol):
-    """A sound as far as the split looks at it: its file, and the hash of that file's bytes."""
+    """What `split_by_file` reads of a sound: its file, and the hash of that file's bytes."""
 
     @property
     def source(self) -> Path:
@@ -22,7 +38,7 @@ S = TypeVar("S", bound=Hashed)
 
 
 def split_by_file(sounds: Sequence[S], val_fraction: float) -> tuple[list[S], list[S]]:
-    """Return the sounds to train on and those held out.
+    """Return the sounds to train on and those held out, for runs that were begun with this rule.
 
     Sounds are ranked by a digest of their content, so that the same files give the same split in whatever order
     and under whatever names they come; copies of a file stay on one side.
@@ -33,8 +49,156 @@ def split_by_file(sounds: Sequence[S], val_fraction: float) -> tuple[list[S], li
     if len(groups) == 1:  # nothing but copies of one sound: any split is as good
         copies = next(iter(groups.values()))
         return copies[1:], copies[:1]
-    ranked = sorted(groups, key=lambda h: hashlib.blake2b(f"split {h}".encode(), digest_size=8).digest())
+    ranked = sorted(groups, key=_rank)
     held_out = min(len(ranked) - 1, max(1, round(val_fraction * len(ranked))))
     val = [sound for key in ranked[:held_out] for sound in groups[key]]
     train = [sound for key in ranked[held_out:] for sound in groups[key]]
     return train, val
+
+
+def _rank(content_hash: str) -> bytes:
+    return hashlib.blake2b(f"split {content_hash}".encode(), digest_size=8).digest()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Sounds of the same audio, and the seconds of them that are trained on."""
+
+    sounds: list[CachedSound]
+    seconds: float
+
+
+def split_sounds(
+    sounds: Sequence[CachedSound], val_fraction: float, chunk_samples: int
+) -> tuple[list[CachedSound], list[CachedSound]]:
+    """Return the sounds to train on and those held out; long sounds may be divided between both.
+
+    The held-out part comes near ``val_fraction`` of the files and of the seconds.  Sounds of the same audio stay on
+    one side.  Where whole files cannot give the share of the seconds, because a few long files hold most of them, the
+    ends of long files are held out, and one chunk between the two parts is used for neither.  The result depends on
+    the content of the sounds alone, not on their names or their order.
+
+    Parameters
+    ----------
+    sounds
+        All sounds.  Of runs that were begun before, `split_by_file` decides.
+    val_fraction
+        Share that is held out.
+    chunk_samples
+        Samples of a chunk.
+
+    Raises
+    ------
+    ValueError
+        There is one sound only, and it is too short to be divided.
+    """
+    if any(sound.preparation == 1 for sound in sounds):
+        return split_by_file(sounds, val_fraction)
+    ordered = sorted(sounds, key=lambda s: (s.content_hash, str(s.source)))
+    groups = [
+        _Group(members, sum(kept_seconds(sound, chunk_samples) for sound in members))
+        for members in same_audio_groups(ordered)
+    ]
+    groups.sort(key=lambda group: _rank(group.sounds[0].content_hash))
+    target = val_fraction * _seconds(groups)
+    held = _whole_groups(groups, val_fraction, target)
+    kept = [group for group in groups if group not in held]
+    seconds = _seconds(held)
+    val = [sound for group in held for sound in group.sounds]
+    if held and seconds >= _LEAST * target:
+        return [sound for group in kept for sound in group.sounds], val
+    divided = _divided(kept, target - seconds, chunk_samples)
+    if divided is not None:
+        return divided[0], divided[1] + val
+    if len(groups) > 1:
+        held = held or [_nearest(groups, target)]
+        kept = [group for group in groups if group not in held]
+        return [s for g in kept for s in g.sounds], [s for g in held for s in g.sounds]
+    copies = groups[0].sounds
+    if len(copies) == 1:
+        raise ValueError("One sound is too short to be divided into a part to train on and a part to test with.")
+    return copies[1:], copies[:1]  # nothing but copies of one sound: any split is as good
+
+
+def can_be_divided(sound: CachedSound, chunk_samples: int) -> bool:
+    """Whether a sound is long enough to be trained on and tested by itself."""
+    return sum(region.chunks for region in sound_regions(sound, chunk_samples)) >= MIN_DIVIDED_CHUNKS
+
+
+def _whole_groups(groups: list[_Group], val_fraction: float, target: float) -> list[_Group]:
+    """Return the groups to hold out: as many as their share, neighbours in the ranking, whose seconds fit best.
+
+    The first neighbours that fit well are taken, so that a few other files seldom change the choice.  Where none fit,
+    those with the most seconds of all that are under the share are taken.
+    """
+    count = len(groups)
+    if count == 1:
+        return []
+    several = _SEVERAL if count >= 2 * _SEVERAL else 1
+    wanted = min(count - several, max(several, round(val_fraction * count)))
+    largest: list[_Group] = []
+    for size in range(wanted, several - 1, -1):
+        for first in range(count):
+            window = [groups[(first + step) % count] for step in range(size)]
+            seconds = _seconds(window)
+            if _LEAST * target <= seconds <= _MOST * target:
+                return window
+            if seconds < target and (not largest or seconds > _seconds(largest) + 1e-9):
+                largest = window
+    return largest  # too little, or nothing: long files are divided
+
+
+def _seconds(groups: Sequence[_Group]) -> float:
+    return sum(group.seconds for group in groups)
+
+
+def _nearest(groups: list[_Group], target: float) -> _Group:
+    """Return the group whose seconds are nearest to what is to be held out."""
+    return min(groups, key=lambda group: abs(math.log(max(group.seconds, 1e-9) / max(target, 1e-9))))
+
+
+def _divided(
+    groups: list[_Group], seconds: float, chunk_samples: int
+) -> tuple[list[CachedSound], list[CachedSound]] | None:
+    """Return the sounds with the ends of the longest ones held out; None where none is long enough.
+
+    Parameters
+    ----------
+    groups
+        What may be divided.
+    seconds
+        How much is to be held out.
+    chunk_samples
+        Samples of a chunk.
+    """
+    long = [group for group in groups if all(can_be_divided(sound, chunk_samples) for sound in group.sounds)]
+    long.sort(key=lambda group: -group.seconds)
+    if not long:
+        return None
+    left = seconds
+    parts: dict[int, tuple[list[CachedSound], list[CachedSound]]] = {}
+    for number, group in enumerate(long):
+        if left <= 0:
+            break
+        # Several files on the held-out side, where a second one is about as long.
+        shared = number == 0 and len(long) > 1 and long[1].seconds > group.seconds / 2
+        share = min(left / 2 if shared else left, _MOST_OF_ONE * group.seconds)
+        train, val = [], []
+        for sound in group.sounds:
+            kept, held = _ends(sound, share / len(group.sounds), chunk_samples)
+            train.append(kept)
+            val.append(held)
+        parts[id(group)] = train, val
+        left -= sum(kept_seconds(sound, chunk_samples) for sound in val)
+    train_side = [sound for group in groups for sound in parts.get(id(group), (group.sounds, []))[0]]
+    return train_side, [sound for group in groups for sound in parts.get(id(group), ([], []))[1]]
+
+
+def _ends(sound: CachedSound, seconds: float, chunk_samples: int) -> tuple[CachedSound, CachedSound]:
+    """Return the beginning and the end of a sound, with a chunk between them that belongs to neither."""
+    starts = chunk_starts(sound_regions(sound, chunk_samples), chunk_samples)
+    most = len(starts) // 2
+    held = min(most, max(1, round(seconds * SAMPLE_RATE / chunk_samples)))
+    cut = -(-starts[-held] // ENVELOPE_HOP) * ENVELOPE_HOP
+    gap = starts[-held - 1] // ENVELOPE_HOP * ENVELOPE_HOP
+    return sound.part(0, max(gap, chunk_samples)), sound.part(cut, sound.samples)

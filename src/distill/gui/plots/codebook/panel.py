@@ -1,4 +1,4 @@
-"""The health of the codebooks: how much of each level is used, in curves, in words, and code by code."""
+"""The health of the codebooks: utilization by level as curves, in words, and code by code."""
 
 from collections.abc import Mapping
 
@@ -16,25 +16,25 @@ from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
 from distill.history import VQMetricsHistory
 
-#: Share of a codebook's entries in use from which a level is called healthy.
+#: Utilization from which a level is called healthy.
 HEALTHY_UTILIZATION = 0.5
 
-#: Under this many codes for each entry, entries can look unused that are only rare.
+#: With fewer codes for each entry, rare entries can look unused.
 FEW_CODES = 4
 
-#: Colours and signs of the levels, which are four at most: colour alone tells nobody anything.
+#: Colours and symbols of the levels, at most four.
 _LEVEL_COLORS = ("accent", "second", "third", "muted")
 _LEVELS = tuple(f"level_{n}" for n in range(len(_LEVEL_COLORS)))
 _LEVEL_DOTS = (("o", "●"), ("t1", "▲"), ("s", "■"), ("d", "◆"))
 
-#: How many measurements back the moving averages of the steps look; one in ten steps is measured.
+#: Spans of the moving averages in measurements; one in ten steps is measured.
 HEALTH_SPANS = (3.0, 7.0, 25.0)
 
 Floats = NDArray[np.float64]
 
 
 class CodebookView(QWidget):
-    """Draws how the codebooks of a run are used."""
+    """Shows the codebook health of a run."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class CodebookView(QWidget):
         self.plot.set_note(self._note(measured[-1][1]) if measured else "", explanation)
 
     def show_counting(self) -> None:
-        """Say that the codes of the model are being counted."""
+        """Show that the codes of the model are being counted."""
         self.caption.setText(self.tr("Counting which codes the held-out sounds use…"))
         self.caption.show()
 
@@ -98,7 +98,7 @@ class CodebookView(QWidget):
         self.strip.show()
 
     def hide_codes(self) -> None:
-        """Show no codes: there is no finished model to ask."""
+        """Hide the codes."""
         self.caption.hide()
         self.strip.hide()
 
@@ -109,7 +109,7 @@ class CodebookView(QWidget):
         return self.tr("measured on {0} codes").format(tokens)
 
     def _make_plot(self) -> Plot:
-        explanation = self.tr("Share of this level's codebook entries that held-out sounds use.")
+        explanation = self.tr("Share of the building blocks of this level (codebook entries) that held-out sounds use.")
         by_step = self.tr("The same for the sounds of one training step.")
         steps = (
             CurveStyle(f"steps_{n}", "", color, 1.0, by_step, opacity=0.45, in_legend=False, spans=HEALTH_SPANS)
@@ -120,12 +120,12 @@ class CodebookView(QWidget):
             for n, color in enumerate(_LEVEL_COLORS)
         )
         help = self.tr(
-            "Share of each codebook that is used. A starved level wastes its codes: use a smaller codebook, or more "
-            "sounds."
+            "Share of the building blocks in use (codebook utilization). With too few, choose a smaller codebook or "
+            "add sounds."
         )
-        plot = Plot("codebookPlot", self.tr("Codebook use, %"), (*steps, *levels), help=help, has_legend=False)
+        plot = Plot("codebookPlot", self.tr("Blocks in use, %"), (*steps, *levels), help=help, has_legend=False)
         plot.set_limits(0, 105)
-        plot.add_reference(100 * LOW_UTILIZATION, self.tr("starved under {0:.0f} %").format(100 * LOW_UTILIZATION))
+        plot.add_reference(100 * LOW_UTILIZATION, self.tr("too few below {0:.0f} %").format(100 * LOW_UTILIZATION))
         return plot
 
 
@@ -137,7 +137,7 @@ class _StepHealth:
         self._table = Table(("x", *_LEVELS))
 
     def read(self, history: VQMetricsHistory) -> None:
-        """Take on the steps that are new."""
+        """Read the new steps."""
         seen, self._seen = self._seen, history.step_count
         health: list[Health | None] = list(history.step_column("codebook_health")[seen : self._seen])
         measured = [seen + n for n, table in enumerate(health) if table]
@@ -151,12 +151,12 @@ class _StepHealth:
         self._table.extend(rows)
 
     def curve(self, level: str) -> tuple[Floats, Floats]:
-        """Return places on the axis of epochs, and percents."""
+        """Return positions on the axis of epochs, and percentages."""
         return self._table["x"], self._table[level]
 
 
 class _LevelWords(QLabel):
-    """What the newest epoch says of a level: a plain word, and the numbers behind it.  Hidden without them."""
+    """The health of a level in the newest epoch: a word and a number.  Hidden without a measurement."""
 
     def __init__(self, level: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class _LevelWords(QLabel):
             self._write()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Take on the colours of the new theme."""
+        """Apply the colours of the new theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._write()
@@ -191,22 +191,24 @@ class _LevelWords(QLabel):
         level = (
             f'<span style="color:{getattr(colors, _LEVEL_COLORS[self._level])}">{_LEVEL_DOTS[self._level][1]}</span>'
         )
-        numbers = self.tr("{0:.0f} % used, perplexity {1:.0f}").format(100 * use, health["perplexity"])
+        numbers = self.tr("{0:.0f} % in use").format(100 * use)
         self.setText(
             f'{level} {self.tr("level {0}").format(self._level)} <b style="color:{color}">{word}</b>'
             f'<br><span style="color:{colors.muted}">{numbers}</span>'
         )
         self.setToolTip(
             self.tr(
-                "{0} of {1} entries are not used. Perplexity: as many entries, used equally, would say as much. "
-                "Healthy from {2:.0%} of the entries in use, starved under {3:.0%}."
-            ).format(int(health["dead_codes"]), self._entries, HEALTHY_UTILIZATION, LOW_UTILIZATION)
+                "{0} of {1} building blocks (codebook entries) are unused; perplexity {4:.0f}. "
+                "Healthy from {2:.0%} in use, too few below {3:.0%}."
+            ).format(
+                int(health["dead_codes"]), self._entries, HEALTHY_UTILIZATION, LOW_UTILIZATION, health["perplexity"]
+            )
         )
 
     def _verdict(self, use: float) -> tuple[str, str]:
         colors = theme.colors()
         if use < LOW_UTILIZATION:
-            return self.tr("starved"), colors.bad
+            return self.tr("too few"), colors.bad
         if use < HEALTHY_UTILIZATION:
-            return self.tr("thin"), colors.fair
+            return self.tr("few"), colors.fair
         return self.tr("healthy"), colors.good

@@ -1,4 +1,4 @@
-"""The strip of codes: a cell for each entry of each level, the darker the more held-out sounds use it."""
+"""The strip of codes: a cell for each entry of each level, darker the more it is used."""
 
 import math
 from typing import Any
@@ -61,7 +61,7 @@ class CodeTable(QAbstractTableModel):
         return math.ceil(entries / CELLS)
 
     def is_gap(self, row: int) -> bool:
-        """Whether a row is what lies between two levels."""
+        """Return whether a row is the gap between two levels."""
         return row % (self.rows_of_level + 1) == self.rows_of_level
 
     def code_at(self, index: AnyIndex) -> Code | None:
@@ -129,7 +129,7 @@ class _CellDelegate(QStyledItemDelegate):
 
 
 class CodebookStrip(QTableView):
-    """The cells; a click, Enter or Space on one asks to hear it."""
+    """The cells; a click, Return or Space requests to play one."""
 
     code_requested = Signal(object)  # Code
 
@@ -168,11 +168,11 @@ class CodebookStrip(QTableView):
         self.setCurrentIndex(self.codes.index_of(Code(0, 0)))  # where the arrow keys start
 
     def key_group(self) -> KeyGroup:
-        """Say which keys work here."""
+        """Return the keys of the strip for the help."""
         return KeyGroup(self.tr("Codes"), (KeyHelp(native("Space", "Return"), self.tr("Hear the code")),))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space and Enter play; a key that is held plays once."""
+        """Play with Space and Return; a held key plays once."""
         if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
             if not event.isAutoRepeat():
                 self._ask(self.currentIndex())
@@ -198,7 +198,7 @@ class CodebookStrip(QTableView):
 
 
 def _between(low: str, high: str, share: float) -> QColor:
-    """Return the colour that lies at ``share`` of the way from one to another."""
+    """Return the colour at ``share`` of the way from one colour to another."""
     first, last = QColor(low), QColor(high)
     parts = zip(first.getRgbF()[:3], last.getRgbF()[:3], strict=True)  # type: ignore[index]
     return QColor.fromRgbF(*(a + share * (b - a) for a, b in parts))

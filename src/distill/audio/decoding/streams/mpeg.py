@@ -1,0 +1,270 @@
+"""MPEG audio (MP3) frame by frame: how much sound a file really holds.
+
+libsndfile takes the length of an MP3 file from its first frame, or guesses it from the first bytes, and reads no
+further.  Files without a stated length, joined files and files with damage in the middle then lose sound without a
+word.  So the frames are counted here, and the decoder gets a view of the valid frames with a length frame (Xing) that
+is right.  Frame layout: ISO/IEC 11172-3 and 13818-3, section 2.4.1.3.
+"""
+
+import mmap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distill.audio.decoding.streams.byte_view import Segment
+
+_V1_BITRATES = {
+    1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+}
+_V2_BITRATES = {
+    1: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    3: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_IN_A_ROW = 3  # frames that must follow each other before sound is believed to go on
+_XING = (b"Xing", b"Info")
+
+
+@dataclass(frozen=True)
+class _Header:
+    kind: int  # version, layer, sample rate and mono, packed: the same in all frames of one stream
+    layer: int
+    size: int
+    samples: int
+    info_offset: int  # where a length frame has its mark
+
+
+def _parse(head: bytes) -> _Header | None:
+    """Return what the four bytes of a frame header say; None for anything else and for free-format frames."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = (head[1] >> 3) & 3, 4 - ((head[1] >> 1) & 3)
+    rate_index, bitrate_index = (head[2] >> 2) & 3, head[2] >> 4
+    if version == 1 or layer == 4 or rate_index == 3 or bitrate_index in (0, 15) or head[3] & 3 == 2:
+        return None
+    rate = _RATES[version][rate_index]
+    bitrate = 1000 * (_V1_BITRATES if version == 3 else _V2_BITRATES)[layer][bitrate_index]
+    padding = (head[2] >> 1) & 1
+    if layer == 1:
+        size, samples = (12 * bitrate // rate + padding) * 4, 384
+    else:
+        samples = 576 if layer == 3 and version != 3 else 1152
+        size = samples // 8 * bitrate // rate + padding
+    mono = head[3] >> 6 == 3
+    side = ((17 if mono else 32) if version == 3 else (9 if mono else 17)) if layer == 3 else 0
+    kind = (version << 6) | (layer << 4) | (rate_index << 1) | mono
+    return _Header(kind, layer, size, samples, 4 + side)
+
+
+@dataclass
+class MpegPart:
+    """Frames that one decoder can read in a row.
+
+    Attributes
+    ----------
+    frames, samples
+        Their number, the length frame not counted, and the samples of each.
+    stated
+        Number of frames that the length frame states; None where there is none.
+    stated_bytes
+        Likewise, bytes of the part.
+    header
+        The four bytes of the first frame.
+    length_frame
+        Range of the length frame in the file, and the offset of its mark; None where there is none.
+    segments
+        Ranges of the frames in the file.
+    layer
+        1, 2 or 3.
+    """
+
+    header: bytes
+    layer: int
+    kind: int
+    samples: int
+    length_frame: tuple[int, int, int] | None = None
+    stated: int | None = None
+    stated_bytes: int | None = None
+    frames: int = 0
+    segments: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, start: int, end: int) -> None:
+        """Append a frame."""
+        self.frames += 1
+        if self.segments and self.segments[-1][1] == start:
+            self.segments[-1] = (self.segments[-1][0], end)
+        else:
+            self.segments.append((start, end))
+
+
+@dataclass(frozen=True)
+class MpegLayout:
+    """The parts of a file, and whether a decoder needs a view to read all of them."""
+
+    parts: list[MpegPart]
+    needs_view: bool
+
+    @property
+    def present(self) -> int:
+        """Samples of all parts."""
+        return sum(part.frames * part.samples for part in self.parts)
+
+    def missing_at_end(self, end: int) -> int:
+        """Return the samples that the last part states and does not hold because the file ends at ``end``.
+
+        Where all stated bytes are there, frames are missing in the middle: the file is damaged, not cut off.
+        """
+        last = self.parts[-1]
+        missing = max(0, (last.stated or 0) - last.frames)
+        if last.length_frame is not None and last.stated_bytes is not None:
+            mean = last.stated_bytes / max(1, last.stated or 1)
+            if end >= last.length_frame[0] + last.stated_bytes - 2 * mean:
+                return 0
+        return missing * last.samples
+
+
+def walk_frames(path: Path, start: int, end: int) -> MpegLayout | None:
+    """Return the frames of an MPEG audio file; None where there are none that can be walked.
+
+    Parameters
+    ----------
+    path
+        The file.
+    start, end
+        Range in which to look.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:  # an empty file
+            return None
+        with mapped as data:
+            return _walk(data, start, min(end, len(data)))
+
+
+def _walk(data: mmap.mmap, start: int, end: int) -> MpegLayout | None:
+    parts: list[MpegPart] = []
+    known: dict[bytes, _Header | None] = {}
+    skipped, at, part = False, start, None
+    while at + 4 <= end:
+        raw = data[at : at + 4]
+        header = known.get(raw)
+        if header is None:
+            header = known.setdefault(raw, _parse(raw))
+        if header is None or ((part is None or header.kind != part.kind) and not _goes_on(data, at, end, header.kind)):
+            found = _resync(data, at + 1, end)
+            if found is None:
+                break
+            skipped, at = True, found
+            continue
+        stop = at + header.size
+        if stop > end and part is not None:  # the last frame is cut
+            break
+        mark = _mark_of(data, at, header) if header.layer == 3 else None
+        if mark is not None or part is None or header.kind != part.kind:
+            part = MpegPart(raw, header.layer, header.kind, header.samples)
+            parts.append(part)
+        if mark is None:
+            part.add(at, min(stop, end))
+        else:
+            part.length_frame = (at, stop, mark)
+            part.stated, part.stated_bytes = _stated(data, mark)
+        at = stop
+    parts = [part for part in parts if part.frames]
+    if not parts:
+        return None
+    return MpegLayout(parts, skipped or len(parts) > 1 or any(_is_misleading(part) for part in parts))
+
+
+def _is_misleading(part: MpegPart) -> bool:
+    return part.layer == 3 and (part.stated is None or abs(part.stated - part.frames) > 1)
+
+
+def _goes_on(data: mmap.mmap, at: int, end: int, kind: int) -> bool:
+    """Whether several frames of one kind follow each other from ``at`` on, or fill the rest of the file."""
+    for count in range(_IN_A_ROW):
+        header = _parse(data[at : at + 4])
+        if header is None or header.kind != kind:
+            return count > 0 and at >= end - 4
+        at += header.size
+        if at >= end:
+            return True
+    return True
+
+
+def _resync(data: mmap.mmap, at: int, end: int) -> int | None:
+    """Return the next position from which frames follow each other."""
+    while (at := data.find(b"\xff", at, end)) >= 0:
+        header = _parse(data[at : at + 4])
+        if header is not None and _goes_on(data, at, end, header.kind):
+            return at
+        at += 1
+    return None
+
+
+def _mark_of(data: mmap.mmap, at: int, header: _Header) -> int | None:
+    """Return the position of the mark of a length frame; None for a frame of sound."""
+    for position in (at + header.info_offset, at + header.info_offset + 2):  # two bytes later behind a checksum
+        if data[position : position + 4] in _XING:
+            return position
+    return at + 36 if data[at + 36 : at + 40] == b"VBRI" else None
+
+
+def _stated(data: mmap.mmap, mark: int) -> tuple[int | None, int | None]:
+    """Return the number of frames and of bytes that a length frame states; None for what it does not state."""
+    if data[mark : mark + 4] == b"VBRI":
+        return int.from_bytes(data[mark + 14 : mark + 18], "big") or None, None
+    flags, at = data[mark + 7], mark + 8
+    frames = int.from_bytes(data[at : at + 4], "big") if flags & 1 else 0
+    at += 4 * (flags & 1)
+    size = int.from_bytes(data[at : at + 4], "big") if flags & 2 else 0
+    return frames or None, size or None
+
+
+def view_of_part(path: Path, part: MpegPart) -> list[Segment]:
+    """Return segments of a part's frames behind a length frame that states their number.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    segments: list[Segment] = list(part.segments)
+    if part.layer != 3:
+        return segments
+    total = sum(end - start for start, end in part.segments)
+    if part.length_frame is not None:
+        begin, stop, mark = part.length_frame
+        with path.open("rb") as file:
+            file.seek(begin)
+            frame = bytearray(file.read(stop - begin))
+        mark -= begin
+        if bytes(frame[mark : mark + 4]) in _XING and frame[mark + 7] & 3 == 3:
+            frame[mark + 8 : mark + 12] = part.frames.to_bytes(4, "big")
+            frame[mark + 12 : mark + 16] = (total + len(frame)).to_bytes(4, "big")
+            return [bytes(frame), *segments]
+    return [_length_frame(part, total), *segments]
+
+
+def _length_frame(part: MpegPart, total: int) -> bytes:
+    """Return a frame without sound that states a part's number of frames and bytes."""
+    for index in range(1, 15):
+        head = bytearray(part.header)
+        head[1] |= 1  # no checksum
+        head[2] = (index << 4) | (head[2] & 0x0C)
+        header = _parse(bytes(head))
+        if header is not None and header.size >= header.info_offset + 16:
+            frame = bytearray(header.size)
+            frame[:4] = head
+            mark = header.info_offset
+            frame[mark : mark + 8] = b"Xing" + (3).to_bytes(4, "big")
+            frame[mark + 8 : mark + 16] = part.frames.to_bytes(4, "big") + (total + header.size).to_bytes(4, "big")
+            return bytes(frame)
+    return b""

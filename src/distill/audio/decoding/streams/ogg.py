@@ -1,0 +1,112 @@
+"""The pages of an Ogg file: chained streams, multiplexed streams, and FLAC inside Ogg.
+
+libsndfile reads the first link of a chain, refuses files with a second track (a picture, a video), and knows no FLAC in
+Ogg.  Each audio stream is found here page by page (RFC 3533, section 6) and given to the decoder by itself.
+"""
+
+import mmap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distill.audio.decoding.streams.byte_view import Segment
+
+_BEGINS, _ENDS, _CONTINUES = 0x02, 0x04, 0x01
+_MARKS = (
+    (b"\x01vorbis", "Vorbis"), (b"OpusHead", "Opus"), (b"\x7fFLAC", "FLAC"), (b"Speex   ", "Speex"),
+    (b"\x80theora", "Theora"), (b"fishead\0", "Skeleton"), (b"BBCD\0", "Dirac"), (b"CELT    ", "CELT"),
+)  # fmt: skip
+
+
+@dataclass
+class OggStream:
+    """One logical stream: its coding (None where it is not known) and the ranges of its pages."""
+
+    coding: str | None
+    pages: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Ranges of the pages, neighbours joined."""
+        joined: list[tuple[int, int]] = []
+        for start, end in self.pages:
+            if joined and joined[-1][1] == start:
+                joined[-1] = (joined[-1][0], end)
+            else:
+                joined.append((start, end))
+        return list(joined)
+
+
+@dataclass(frozen=True)
+class OggLayout:
+    """All streams of a file in the order in which they begin, and the bytes that the pages begin and end at."""
+
+    streams: list[OggStream]
+    start: int
+    end: int
+
+    def of_codings(self, *codings: str) -> list[OggStream]:
+        """Return the streams in some codings."""
+        return [stream for stream in self.streams if stream.coding in codings]
+
+
+def walk_pages(path: Path, start: int, end: int) -> OggLayout | None:
+    """Return the streams of an Ogg file, None where it has no pages; bytes between pages are skipped.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:
+            return None
+        with mapped as data:
+            return _walk(data, start, min(end, len(data)))
+
+
+def _walk(data: mmap.mmap, start: int, end: int) -> OggLayout | None:
+    streams: list[OggStream] = []
+    current: dict[bytes, OggStream] = {}
+    at = first = data.find(b"OggS\0", start, end)
+    last = at
+    while 0 <= at <= end - 27:
+        segments = data[at + 26]
+        body = at + 27 + segments
+        stop = body + sum(data[at + 27 : body])
+        if stop > end:
+            break
+        serial = data[at + 14 : at + 18]
+        if data[at + 5] & _BEGINS:
+            current[serial] = OggStream(_coding(data[body : body + 8]))
+            streams.append(current[serial])
+        if serial in current:
+            current[serial].pages.append((at, stop))
+        last = stop
+        at = stop if data[stop : stop + 5] == b"OggS\0" else data.find(b"OggS\0", stop, end)
+    return OggLayout(streams, first, last) if streams else None
+
+
+def _coding(head: bytes) -> str | None:
+    return next((name for mark, name in _MARKS if head.startswith(mark)), None)
+
+
+def flac_segments(path: Path, stream: OggStream) -> list[Segment]:
+    """Return a FLAC stream that lies in Ogg pages as segments of a plain FLAC file.
+
+    The first packet is a mark of 9 bytes and then a FLAC file's beginning, all others are metadata blocks and frames
+    (https://xiph.org/flac/ogg_mapping.html).
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    segments: list[Segment] = []
+    with path.open("rb") as file:
+        for number, (start, end) in enumerate(stream.pages):
+            file.seek(start + 26)
+            body = start + 27 + file.read(1)[0]
+            segments.append((body + 9, end) if number == 0 else (body, end))
+    return segments

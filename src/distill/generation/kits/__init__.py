@@ -1,0 +1,1 @@
+"""Kits for samplers: their sounds, their files, and their presets."""

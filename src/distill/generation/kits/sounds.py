@@ -1,0 +1,113 @@
+"""Generates the sounds of a kit, each with its round-robins and velocity layers."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from distill.audio.decoding.sound_file import FloatArray
+from distill.errors import ConfigurationError
+from distill.generation.generated_sound import GenerationCancelled, make_new
+from distill.generation.kits.export import KitSound, Layer
+from distill.models.inference import OpenModel
+
+#: Most versions that are played in turn, and most ranges of velocity.
+MOST_TURNS, MOST_LAYERS = 8, 4
+#: Distance of a sound's versions from it: 0 is its copy, 1 an unrelated sound.
+VARIATION_STRENGTH = 0.2
+
+
+@dataclass(frozen=True)
+class KitPlan:
+    """What a kit is made of.
+
+    Attributes
+    ----------
+    count
+        Number of sounds.
+    turns
+        Versions of each sound that are played in turn (round-robins).
+    layers
+        Ranges of velocity with versions of their own.  Darker versions answer softer notes.
+    strength
+        Distance of the versions from the sound, 0 to 1.
+
+    Raises
+    ------
+    ConfigurationError
+        A number is out of range.
+    """
+
+    count: int = 16
+    turns: int = 2
+    layers: int = 2
+    strength: float = VARIATION_STRENGTH
+
+    def __post_init__(self) -> None:
+        for name, value, most in (("turns", self.turns, MOST_TURNS), ("layers", self.layers, MOST_LAYERS)):
+            if not 1 <= value <= most:
+                raise ConfigurationError(f"{name} must be a number from 1 to {most}, not {value!r}.")
+        if not 0.0 < self.strength <= 1.0:
+            raise ConfigurationError(f"strength must be above 0 and at most 1, not {self.strength!r}.")
+
+
+def kit_sounds(
+    model: OpenModel,
+    model_file: Path,
+    plan: KitPlan,
+    seed: int | None = None,
+    cancel_event: threading.Event | None = None,
+) -> list[KitSound]:
+    """Return new sounds for a kit; each file holds the recipe of its sound.
+
+    Parameters
+    ----------
+    model, model_file
+        The model, and where it was opened from.
+    plan
+        Number of sounds and of their versions.
+    seed
+        Start of the draw; by chance where None.
+    cancel_event
+        Ends the work after the sound in hand.
+
+    Raises
+    ------
+    ValueError
+        The model cannot generate new sounds.
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
+    sounds = []
+    for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event):
+        if cancel_event is not None and cancel_event.is_set():
+            raise GenerationCancelled
+        versions = [new.audio, *_variations(model, new.audio, plan, new.recipe.seed + new.recipe.number)]
+        sounds.append(KitSound(tuple(_layers(versions, plan)), new.recipe.to_text()))
+    return sounds
+
+
+def _variations(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int) -> list[FloatArray]:
+    """Return as many variations of a sound as the plan needs beside the sound itself."""
+    needed = plan.turns * plan.layers - 1
+    if not needed:
+        return []
+    return [sound[0].numpy() for sound in model.vary(torch.from_numpy(audio)[None], needed, plan.strength, seed)]
+
+
+def _layers(versions: list[FloatArray], plan: KitPlan) -> Iterator[Layer]:
+    """Yield the layers from soft to loud, which get the versions from dark to bright."""
+    ordered = sorted(versions, key=brightness)
+    edges = np.linspace(0, 127, plan.layers + 1).round().astype(int).tolist()
+    for number in range(plan.layers):
+        takes = tuple(ordered[number * plan.turns : (number + 1) * plan.turns])
+        yield Layer(takes, edges[number] + 1, edges[number + 1])
+
+
+def brightness(audio: FloatArray) -> float:
+    """Return the spectral centroid of a sound ``[N]``, as a share of half the sample rate."""
+    power = np.square(np.abs(np.fft.rfft(audio)))
+    return float(power @ np.linspace(0, 1, len(power)) / max(float(power.sum()), 1e-12))

@@ -1,0 +1,243 @@
+"""Plays a model's map: opens it, and turns positions, paths and variations into sound files.  No Qt.
+
+Every method may take a while; a window calls them on a background thread.  torch is imported by the first `open`.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
+from distill.errors import DistillError
+from distill.generation.kits.export import Kit, single, write_kit
+
+if TYPE_CHECKING:
+    from distill.models.inference import OpenModel
+
+Position = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A slider of a model: its name, what a higher value does, and its measured rank correlation."""
+
+    name: str
+    help: str
+    strength: float
+
+
+@dataclass(frozen=True)
+class ShownMap:
+    """A map as plain values, one for each chunk unless said otherwise.
+
+    Attributes
+    ----------
+    positions
+        x and y, within 0 and 1.
+    sounds
+        Numbers of the sounds.
+    starts, seconds
+        Where a chunk begins in its sound, and its length.
+    brightness, loudness
+        What dots can be coloured by.
+    names
+        One for each sound.
+    files
+        Files of the sounds that were found on this computer, by number.
+    sliders
+        The model's sliders.
+    most
+        Range of a slider: from minus this to this.
+    """
+
+    positions: tuple[Position, ...]
+    sounds: tuple[int, ...]
+    starts: tuple[float, ...]
+    seconds: tuple[float, ...]
+    brightness: tuple[float, ...]
+    loudness: tuple[float, ...]
+    names: tuple[str, ...]
+    files: Mapping[int, Path]
+    sliders: tuple[Slider, ...]
+    most: float
+
+    def nearest(self, position: Position, count: int = 8) -> list[int]:
+        """Return the numbers of the chunks nearest to a position, at most one for each sound."""
+        x, y = position
+        order = sorted(
+            range(len(self.positions)),
+            key=lambda row: (self.positions[row][0] - x) ** 2 + (self.positions[row][1] - y) ** 2,
+        )
+        first: dict[int, int] = {}
+        for row in order:
+            first.setdefault(self.sounds[row], row)
+            if len(first) == count:
+                break
+        return list(first.values())
+
+    def spread(self, count: int) -> list[int]:
+        """Return the numbers of ``count`` chunks that lie far from each other: each is the furthest from those before.
+
+        Fewer are returned where the map has fewer chunks.
+        """
+        chosen = self.nearest((0.5, 0.5), 1)
+        distance = [float("inf")] * len(self.positions)
+        while len(chosen) < min(count, len(self.positions)):
+            x, y = self.positions[chosen[-1]]
+            for row, (u, v) in enumerate(self.positions):
+                distance[row] = min(distance[row], (u - x) ** 2 + (v - y) ** 2)
+            chosen.append(max(range(len(distance)), key=distance.__getitem__))
+        return chosen
+
+
+class MapSession:
+    """Generates sounds with one model at a time and keeps them as files until `close`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # a cancelled task may still compute while the next one starts
+        self._model: OpenModel | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._known: dict[object, Path] = {}
+
+    def open(self, model_file: Path) -> ShownMap:
+        """Open a model and return its map.
+
+        Raises
+        ------
+        DistillError
+            The model cannot be opened, or has no map.
+        """
+        from distill.generation.map.export import sound_name
+        from distill.generation.map.names import find_sounds, sounds_of_runs
+        from distill.generation.map.sounds import map_of, sliders_of
+        from distill.models.latent_space.sliders import MOST_AMOUNT
+        from distill.models.persistence import open_model
+
+        with self._lock:
+            self._model, self._known = None, {}
+            model = open_model(model_file)
+            shown = map_of(model)
+            sliders = sliders_of(model)
+            self._model = model
+        files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
+        names = {fingerprint: path.stem for fingerprint, path in files.items()}
+        return ShownMap(
+            tuple((x, y) for x, y in shown.positions.tolist()),
+            tuple(shown.sounds.tolist()),
+            tuple(shown.starts.tolist()),
+            tuple(shown.seconds.tolist()),
+            tuple(shown.brightness.tolist()),
+            tuple(shown.loudness.tolist()),
+            tuple(sound_name(shown, number, names) for number in range(len(shown.fingerprints))),
+            {n: files[text] for n, text in enumerate(shown.fingerprints) if text in files},
+            tuple(Slider(d.name, d.help, d.strength) for d in sliders.directions) if sliders else (),
+            MOST_AMOUNT,
+        )
+
+    def sound_at(self, position: Position, moves: Mapping[str, float]) -> Path:
+        """Return the file of the sound at a position after the sliders' moves.
+
+        Raises
+        ------
+        DistillError
+            No model is open, or the file cannot be written.
+        """
+        from distill.generation.map.sounds import sound_at
+
+        used = {name: amount for name, amount in moves.items() if amount}
+        name = f"Map {position[0]:.3f} {position[1]:.3f}"
+        return self._made(
+            (position, *sorted(used.items())), name, lambda model: sound_at(model, position, used)[0].numpy()
+        )
+
+    def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
+        """Return the file of one sound that moves along a path.
+
+        Raises
+        ------
+        DistillError
+            No model is open, or the file cannot be written.
+        """
+        from distill.generation.map.sounds import long_sound_along
+
+        corners = tuple(path)
+        return self._made(
+            (corners, seconds),
+            f"Path {seconds:.1f} s",
+            lambda model: long_sound_along(model, corners, seconds)[0].numpy(),
+        )
+
+    def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
+        """Return the files of variations of a sound file.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or the sound cannot be used, or a file cannot be written.
+        """
+        import torch
+
+        from distill.audio.decoding.sound_file import decode_sound
+
+        with self._lock:
+            audio = torch.from_numpy(decode_sound(source))[None]
+            sounds = self._opened().vary(audio, count, strength, seed)
+            stem = source.stem.split(" variation ")[0]
+            return [
+                self._written(f"{stem} variation {number + 1}", sound[0].numpy()) for number, sound in enumerate(sounds)
+            ]
+
+    def export_kit(
+        self, folder: Path, title: str, sounds: Sequence[Path], progress: Callable[[float], None] | None = None
+    ) -> Kit:
+        """Write a kit of sound files.
+
+        Raises
+        ------
+        DistillError
+            A sound cannot be used, or the folder cannot be written to or holds something.
+        """
+        from distill.audio.decoding.sound_file import decode_sound
+
+        try:
+            return write_kit(folder, title, [single(decode_sound(path)) for path in sounds], progress)
+        except OSError as exc:
+            raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
+
+    def close(self) -> None:
+        """Forget the model and remove the files."""
+        with self._lock:
+            self._model, self._known = None, {}
+            if self._folder is not None:
+                with suppress(OSError):
+                    self._folder.cleanup()
+                self._folder = None
+
+    def _opened(self) -> "OpenModel":
+        if self._model is None:
+            raise DistillError("No model with a map is open. Choose one on the Models page.")
+        return self._model
+
+    def _made(self, key: object, name: str, make: "Callable[[OpenModel], FloatArray]") -> Path:
+        """Return the file of a sound that is known by a key, made on first demand."""
+        with self._lock:
+            model = self._opened()
+            if key not in self._known:
+                self._known[key] = self._written(name, make(model))
+            return self._known[key]
+
+    def _written(self, name: str, audio: FloatArray) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="distill-map-", ignore_cleanup_errors=True)
+        folder, path, number = Path(self._folder.name), Path(self._folder.name) / f"{name}.wav", 2
+        while path.exists():
+            path, number = folder / f"{name} ({number}).wav", number + 1
+        try:
+            write_wav(path, audio, SAMPLE_RATE)
+        except OSError as exc:
+            raise DistillError(f"The sound cannot be stored: {exc.strerror or exc}. Free some disk space.") from exc
+        return path

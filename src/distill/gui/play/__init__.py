@@ -1,0 +1,1 @@
+"""The page that plays a model: its map, its sliders, and pads."""

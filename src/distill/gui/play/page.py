@@ -1,0 +1,248 @@
+"""The Play page: the map in the middle, and at its right the sliders, the near sounds, and the pads."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSlider,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from distill.generation.map.session import ShownMap
+from distill.gui.play.map_view import MapView
+from distill.gui.play.pads import PadGrid
+from distill.gui.play.sliders import SoundSliders
+from distill.gui.widgets import theme
+from distill.gui.widgets.panel import EmptyState, Panel
+
+#: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
+_COLUMNS, _SMALLEST = (760, 330), (320, 270)
+#: Length of a sound along a path, in seconds.
+_SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
+_EMPTY, _MAP = 0, 1
+
+
+class PlayPage(QWidget):
+    """Lays out the widgets that play a model; a presenter makes the sound."""
+
+    #: The page is shown: its model may have changed meanwhile.
+    appeared = Signal()
+    saving_requested = Signal()
+    variations_requested = Signal(float)
+    filling_requested = Signal()
+    kit_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("playPage")
+        self.setAccessibleName(self.tr("Play"))
+        self.map, self.sliders, self.pads = MapView(), SoundSliders(), PadGrid()
+        self.setFocusProxy(self.map)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setHandleWidth(theme.GAP)
+        splitter.setChildrenCollapsible(False)
+        for number, widget in enumerate((self._map_panel(), self._side())):
+            widget.setMinimumWidth(_SMALLEST[number])
+            splitter.addWidget(widget)
+            splitter.setStretchFactor(number, 1 - number)
+        splitter.setSizes(list(_COLUMNS))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(splitter)
+        self.show_map(None, "")
+        self.show_has_sound(False)
+        self.map.cursor_moved.connect(self._show_near)
+        self.colors.currentIndexChanged.connect(self._color)
+        self.pads.changed.connect(self._show_pads)
+        self._show_pads()
+
+    def show_map(self, shown: ShownMap | None, title: str, reason: str = "") -> None:
+        """Show the map of a model, or the reason why there is none."""
+        self.map_panel.detail.setText(title)
+        self.map.show_map(shown)
+        self.sliders.show_sliders(shown.sliders if shown else (), shown.most if shown else 1.0)
+        self.slider_hint.setVisible(shown is not None and not shown.sliders)
+        self.empty.text.setText(reason or self.tr("Choose a model on the Models page to see where its sounds lie."))
+        self.stack.setCurrentIndex(_MAP if shown is not None else _EMPTY)
+        for widget in (self.fill, self.colors, self.hover):
+            widget.setEnabled(shown is not None)
+        self.near.setEnabled(shown is not None)
+        self._color()
+        self._show_near()
+
+    def show_has_sound(self, has_sound: bool) -> None:
+        """Enable what needs a current sound."""
+        for widget in (self.save, self.vary, self.strength):
+            widget.setEnabled(has_sound)
+
+    def show_busy(self, text: str) -> None:
+        """Show what is being computed; an empty text for nothing."""
+        self.status.setText(text)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Report that the page is seen."""
+        super().showEvent(event)
+        self.appeared.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play the pad of a key."""
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if plain and not event.isAutoRepeat() and self.pads.strike_key(event.text()):
+            return
+        super().keyPressEvent(event)
+
+    def _map_panel(self) -> QWidget:
+        self.map_panel = Panel(self.tr("Map"))
+        self.colors = QComboBox()
+        self.colors.setObjectName("mapColorCombo")
+        self.colors.setAccessibleName(self.tr("Colour of the dots"))
+        self.colors.setToolTip(self.tr("What the colour of the dots shows: from blue, little, to orange, much."))
+        for text, key in (
+            (self.tr("Brightness"), "brightness"),
+            (self.tr("Loudness"), "loudness"),
+            (self.tr("Length"), "seconds"),
+        ):
+            self.colors.addItem(text, key)
+        self.hover = QCheckBox(self.tr("Play under the pointer"))
+        self.hover.setObjectName("hoverPlayCheck")
+        self.hover.setToolTip(self.tr("Play your own sounds as the pointer passes their dots."))
+        self.map_panel.header.insertWidget(1, self.colors)
+        self.map_panel.header.insertWidget(2, self.hover)
+        self.stack = QStackedWidget()
+        self.empty = EmptyState("curve", self.tr("No map"), "")
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self.map)
+        hint = QLabel(
+            self.tr(
+                "Click a dot to hear your own sound, and anywhere else to generate a new one. Drag to draw a path. "
+                "The wheel zooms, the right button moves the map."
+            )
+        )
+        hint.setObjectName("muted")
+        hint.setWordWrap(True)
+        self.map_panel.body.addWidget(self.stack, 1)
+        self.map_panel.body.addWidget(hint)
+        return self.map_panel
+
+    def _side(self) -> QWidget:
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        column.addWidget(self._sound_panel())
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("playTabs")
+        self.tabs.tabBar().setAccessibleName(self.tr("Pads and near sounds"))
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
+        self.tabs.addTab(self._near_panel(), self.tr("Near the cursor"))
+        self.tabs.setTabToolTip(0, self.tr("Sounds that you play with a click or a key."))
+        self.tabs.setTabToolTip(1, self.tr("Your own sounds around the cursor of the map."))
+        column.addWidget(self.tabs, 1)
+        return side
+
+    def _sound_panel(self) -> QWidget:
+        panel = Panel(self.tr("Sound"))
+        self.status = panel.detail
+        self.status.setObjectName("playStatus")
+        self.slider_hint = QLabel(self.tr("This model has no sliders: none could be measured to work."))
+        self.slider_hint.setObjectName("muted")
+        self.slider_hint.setWordWrap(True)
+        self.length = QDoubleSpinBox()
+        self.length.setObjectName("lengthSpin")
+        self.length.setAccessibleName(self.tr("Length of a path's sound"))
+        self.length.setToolTip(self.tr("Length of the sound along a path that you draw."))
+        self.length.setRange(_SHORTEST, _LONGEST)
+        self.length.setSingleStep(0.5)
+        self.length.setDecimals(1)
+        self.length.setSuffix(self.tr(" s"))
+        self.length.setValue(_DEFAULT)
+        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.strength.setObjectName("strengthSlider")
+        self.strength.setRange(5, 100)
+        self.strength.setValue(35)
+        self.strength.setAccessibleName(self.tr("Distance of the variations"))
+        self.strength.setToolTip(self.tr("How far variations lie from the sound: left close, right unrelated."))
+        self.vary = QPushButton(self.tr("Vary"))
+        self.vary.setObjectName("varyButton")
+        self.vary.setToolTip(self.tr("Put 8 variations of the current sound on the pads."))
+        self.vary.clicked.connect(lambda: self.variations_requested.emit(self.strength.value() / 100))
+        self.save = QPushButton(self.tr("Save…"))
+        self.save.setObjectName("saveSoundButton")
+        self.save.setToolTip(self.tr("Save the current sound as a WAV file."))
+        self.save.clicked.connect(self.saving_requested)
+        panel.body.addWidget(self.sliders)
+        panel.body.addWidget(self.slider_hint)
+        varying, saving = QHBoxLayout(), QHBoxLayout()
+        varying.addWidget(QLabel(self.tr("Distance")))
+        varying.addWidget(self.strength, 1)
+        varying.addWidget(self.vary)
+        saving.addWidget(QLabel(self.tr("Path length")))
+        saving.addWidget(self.length)
+        saving.addStretch(1)
+        saving.addWidget(self.save)
+        panel.body.addLayout(varying)
+        panel.body.addLayout(saving)
+        return panel
+
+    def _near_panel(self) -> QWidget:
+        panel = Panel(self.tr("Near the cursor"))
+        panel.title.hide()  # the tab has the same text
+        self.near = QListWidget()
+        self.near.setObjectName("nearList")
+        self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
+        self.near.setToolTip(self.tr("Your own sounds around the cursor, the nearest first. Click one to hear it."))
+        self.near.itemActivated.connect(self._on_near_activated)
+        self.near.itemClicked.connect(self._on_near_activated)
+        panel.body.addWidget(self.near)
+        return panel
+
+    def _pad_panel(self) -> QWidget:
+        panel = Panel(self.tr("Pads"))
+        panel.title.hide()  # the tab has the same text
+        self.fill = QPushButton(self.tr("Fill from the map"))
+        self.fill.setObjectName("fillPadsButton")
+        self.fill.setToolTip(self.tr("Put 16 generated sounds from all over the map on the pads."))
+        self.fill.clicked.connect(self.filling_requested)
+        self.kit = QPushButton(self.tr("Export kit…"))
+        self.kit.setObjectName("exportKitButton")
+        self.kit.setToolTip(self.tr("Write the pads as a kit for samplers: WAV files, SFZ, DecentSampler."))
+        self.kit.clicked.connect(self.kit_requested)
+        row = QHBoxLayout()
+        row.addWidget(self.fill)
+        row.addStretch(1)
+        row.addWidget(self.kit)
+        panel.body.addWidget(self.pads, 1)
+        panel.body.addLayout(row)
+        return panel
+
+    def _color(self) -> None:
+        if self.map.shown is not None:
+            self.map.color_by(getattr(self.map.shown, self.colors.currentData()))
+
+    def _show_pads(self) -> None:
+        self.kit.setEnabled(bool(self.pads.sounds()))
+
+    def _show_near(self) -> None:
+        shown = self.map.shown
+        self.near.clear()
+        for row in shown.nearest(self.map.cursor_position) if shown is not None else []:
+            assert shown is not None
+            item = QListWidgetItem(shown.names[shown.sounds[row]])
+            item.setData(Qt.ItemDataRole.UserRole, row)
+            self.near.addItem(item)
+
+    def _on_near_activated(self, item: QListWidgetItem) -> None:
+        row = int(item.data(Qt.ItemDataRole.UserRole))
+        self.map.dot_chosen.emit(row)

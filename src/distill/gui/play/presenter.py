@@ -1,0 +1,265 @@
+"""Carries out what the Play page requests: generating at positions, along paths, for pads, and exporting kits."""
+
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog
+
+from distill.errors import DistillError
+from distill.generation.kits.export import Kit
+from distill.generation.map.session import MapSession, Position, ShownMap
+from distill.gui.engine.jobs import EngineSource
+from distill.gui.play.pads import COUNT
+from distill.gui.play.page import PlayPage
+from distill.gui.player.presenter import PlayerPresenter
+from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.panel import WindowPart
+from distill.library.model_library import ModelEntry
+
+#: Topic of the notices of this page.
+TOPIC = "play"
+#: Number of variations that are put on the pads.
+VARIATIONS = 8
+
+Work = Callable[[Callable[[Any], None], threading.Event], Any]
+
+
+class PlayPresenter(QObject, WindowPart):
+    """Opens the map of the chosen model when the page is seen, and generates one sound at a time.
+
+    A request that comes while another one is computed waits; of several that wait the newest is carried out.
+    """
+
+    def __init__(
+        self, engine: EngineSource, page: PlayPage, playing: PlayerPresenter, notices: NoticeBar, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
+        self._session = MapSession()
+        self._entry: ModelEntry | None = None
+        self._opened: Path | None = None
+        self._task: BackgroundTask | None = None
+        self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
+        self.current: Path | None = None
+        view = page.map
+        page.appeared.connect(self.refresh)
+        view.position_chosen.connect(lambda x, y: self.play_position((x, y)))
+        view.dot_chosen.connect(self.play_dot)
+        view.dot_hovered.connect(self._on_hovered)
+        view.path_drawn.connect(self.play_path)
+        page.sliders.settled.connect(lambda: self.play_position(view.cursor_position))
+        page.pads.play_requested.connect(playing.play)
+        page.pads.sound_requested.connect(self._on_pad_empty)
+        page.filling_requested.connect(self.fill_pads)
+        page.variations_requested.connect(self.vary)
+        page.saving_requested.connect(self._on_saving_requested)
+        page.kit_requested.connect(self._on_kit_requested)
+
+    def show_model(self, entry: ModelEntry | None) -> None:
+        """Take over the model that is chosen on the Models page."""
+        self._entry = entry
+        if self.page.isVisible():
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Open the map of the chosen model, unless it is open."""
+        path = self._entry.path if self._entry is not None else None
+        if path == self._opened:
+            return
+        self._opened = path
+        self._set_current(None)
+        self.page.pads.clear()
+        self.page.show_map(None, "")
+        if path is not None:
+            session = self._session
+            self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
+
+    def close(self) -> None:
+        """End what runs and remove the generated files."""
+        self._waiting = None
+        self.page.sliders.stop()
+        end_tasks(self)
+        self._session.close()
+
+    # Playing.
+
+    def play_position(self, position: Position) -> None:
+        """Generate and play the sound at a position, with the sliders as they are."""
+        moves = dict(self.page.sliders.moves())
+        session = self._session
+        self._start(
+            lambda _notify, _cancel: session.sound_at(position, moves), self._play_generated, self.tr("Generating…")
+        )
+
+    def play_dot(self, row: int) -> None:
+        """Play the user's own sound of a dot, from its chunk on; one that is not found is generated."""
+        shown = self.page.map.shown
+        if shown is None:
+            return
+        path = shown.files.get(shown.sounds[row])
+        if path is None or not path.exists():
+            self.play_position(shown.positions[row])
+            return
+        self._set_current(path)
+        self._playing.playback.play(path, shown.starts[row])
+
+    def play_path(self, path: Sequence[Position]) -> None:
+        """Generate and play one sound along a path."""
+        seconds, session, corners = self.page.length.value(), self._session, list(path)
+        self._start(
+            lambda _notify, _cancel: session.sound_along(corners, seconds),
+            self._play_generated,
+            self.tr("Generating the path…"),
+        )
+
+    def _on_hovered(self, row: int) -> None:
+        if row >= 0 and self.page.hover.isChecked():
+            self.play_dot(row)
+
+    def _play_generated(self, path: Path) -> None:
+        self._set_current(path)
+        self._playing.play(path)
+
+    def _set_current(self, path: Path | None) -> None:
+        self.current = path
+        self.page.show_has_sound(path is not None)
+
+    # Pads.
+
+    def fill_pads(self) -> None:
+        """Put generated sounds from all over the map on the pads."""
+        shown = self.page.map.shown
+        if shown is None:
+            return
+        positions = [shown.positions[row] for row in shown.spread(COUNT)]
+        moves, session = dict(self.page.sliders.moves()), self._session
+
+        def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
+            for number, position in enumerate(positions):
+                if cancel.is_set():
+                    return
+                notify((number, session.sound_at(position, moves)))
+
+        self._start(work, lambda _result: None, self.tr("Filling the pads…"))
+
+    def vary(self, strength: float) -> None:
+        """Put variations of the current sound on the pads, from the first one on."""
+        source, session = self.current, self._session
+        if source is None:
+            return
+        seed = secrets.randbelow(2**31)
+
+        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> None:
+            for number, path in enumerate(session.variations(source, VARIATIONS, strength, seed)):
+                notify((number, path))
+
+        self._start(work, lambda _result: self.page.pads.strike(0), self.tr("Varying…"))
+
+    def _on_pad_empty(self, number: int) -> None:
+        if self.current is not None:
+            self.page.pads.hold(number, self.current)
+            self._playing.play(self.current)
+
+    # Files.
+
+    def _on_saving_requested(self) -> None:
+        source = self.current
+        if source is None:
+            return
+        dialog = QFileDialog(self.page.window(), self.tr("Save the sound"), str(Path.home() / f"{source.stem}.wav"))
+        dialog.setObjectName("saveSoundDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(source.suffix.lstrip("."))
+        dialog.fileSelected.connect(lambda target: self.save_as(source, Path(target)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def save_as(self, source: Path, target: Path) -> None:
+        """Copy a sound to a file that the user chose."""
+        try:
+            shutil.copyfile(source, target)
+        except (OSError, shutil.SameFileError) as exc:
+            error = DistillError(f"{target} cannot be written: {getattr(exc, 'strerror', None) or exc}.")
+            self._notices.notify_error(TOPIC, error)
+            return
+        self._notify_written(self.tr("{0} is saved.").format(target.name), target)
+
+    def _on_kit_requested(self) -> None:
+        name = self._entry.name if self._entry is not None else self.tr("Kit")
+        dialog = QFileDialog(self.page.window(), self.tr("New folder for the kit"), str(Path.home() / f"{name} kit"))
+        dialog.setObjectName("exportKitDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+        dialog.setLabelText(QFileDialog.DialogLabel.FileName, self.tr("Folder:"))
+        dialog.fileSelected.connect(lambda folder: self.export_kit(Path(folder)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def export_kit(self, folder: Path) -> None:
+        """Write the sounds of the pads as a kit into a new folder."""
+        sounds, session = self.page.pads.sounds(), self._session
+        title = self._entry.name if self._entry is not None else folder.name
+        self._start(
+            lambda _notify, _cancel: session.export_kit(folder, title, sounds),
+            self._on_kit_written,
+            self.tr("Writing the kit…"),
+        )
+
+    def _on_kit_written(self, kit: Kit) -> None:
+        text = self.tr("The kit of {0} sounds is in {1}.").format(len(kit.samples), kit.folder.name)
+        self._notify_written(text, kit.presets[0])
+
+    def _notify_written(self, text: str, path: Path) -> None:
+        action = NoticeAction(self.tr("Show in folder"), lambda: reveal(path))
+        self._notices.notify(TOPIC, text, "info", action)
+
+    # Tasks.
+
+    def _on_map(self, shown: ShownMap) -> None:
+        self.page.show_map(shown, self._entry.name if self._entry is not None else "")
+
+    def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
+        """Run work in the background after that which runs."""
+        if self._task is not None:
+            self._waiting = (work, on_done, text)
+            return
+        engine = self._engine
+
+        def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> Any:
+            engine()  # waits for the import of torch
+            return work(notify, cancel)
+
+        model = self._opened
+        task = BackgroundTask(with_engine, self)
+        task.setObjectName("play")
+        task.progressed.connect(self._on_pad_ready)
+        task.succeeded.connect(lambda result: on_done(result) if model == self._opened else None)
+        task.failed.connect(self._on_failed)
+        task.finished.connect(self._on_finished)
+        self._task = task
+        self._notices.forget(TOPIC)
+        self.page.show_busy(text)
+        task.start()
+
+    def _on_pad_ready(self, ready: tuple[int, Path]) -> None:
+        self.page.pads.hold(*ready)
+
+    def _on_failed(self, error: Exception) -> None:
+        if self.page.map.shown is None:
+            self.page.show_map(None, "", str(error))
+        else:
+            self._notices.notify_error(TOPIC, error)
+
+    def _on_finished(self) -> None:
+        self._task = None
+        self.page.show_busy("")
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._start(*waiting)

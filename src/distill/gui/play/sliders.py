@@ -1,0 +1,77 @@
+"""The sliders of a model: labelled directions in which a sound can be moved."""
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFormLayout, QSizePolicy, QSlider, QWidget
+
+from distill.generation.map.session import Slider
+from distill.gui.widgets import theme
+
+#: Steps of a slider on each side of the middle.
+_STEPS = 30
+#: Milliseconds without a change after which the sound is generated.
+_SETTLED = 180
+
+
+def label_of(name: str) -> str:
+    """Return the label of a slider."""
+    labels = {
+        "brightness": QCoreApplication.translate("sliders", "Brightness"),
+        "attack": QCoreApplication.translate("sliders", "Soft attack"),
+        "noisiness": QCoreApplication.translate("sliders", "Noisiness"),
+        "length": QCoreApplication.translate("sliders", "Length"),
+        "loudness": QCoreApplication.translate("sliders", "Loudness"),
+    }
+    return labels.get(name, name)
+
+
+class SoundSliders(QWidget):
+    """Shows a slider for each direction that was measured to work, and reports when they come to rest."""
+
+    settled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("soundSliders")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setVerticalSpacing(theme.HALF)
+        self._sliders: dict[str, QSlider] = {}
+        self._most = 1.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SETTLED)
+        self._timer.timeout.connect(self.settled)
+
+    def show_sliders(self, sliders: Sequence[Slider], most: float) -> None:
+        """Show these sliders, in the middle."""
+        self._timer.stop()
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._sliders, self._most = {}, most
+        for item in sliders:
+            slider = QSlider(Qt.Orientation.Horizontal)
+            slider.setObjectName(f"{item.name}Slider")
+            slider.setRange(-_STEPS, _STEPS)
+            slider.setPageStep(_STEPS // 3)
+            slider.setAccessibleName(label_of(item.name))
+            strength = self.tr("Measured on new sounds: rank correlation {0:.2f}.").format(item.strength)
+            slider.setToolTip(f"{item.help} {strength}")
+            slider.valueChanged.connect(self._timer.start)
+            self._form.addRow(label_of(item.name), slider)
+            self._sliders[item.name] = slider
+
+    def moves(self) -> Mapping[str, float]:
+        """Return the amount of each slider that is not in the middle."""
+        return {name: slider.value() / _STEPS * self._most for name, slider in self._sliders.items() if slider.value()}
+
+    def center(self) -> None:
+        """Put all sliders into the middle."""
+        for slider in self._sliders.values():
+            slider.setValue(0)
+
+    def stop(self) -> None:
+        """Report no change any more."""
+        self._timer.stop()

@@ -1,0 +1,276 @@
+"""Files are decoded to their real end: joined, tagged, damaged, never closed, without a stated length."""
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from distill.audio.cache.waveform_overview import measure_sound
+from distill.audio.decoding.sound_file import FloatArray, decode_sound, read_header
+from distill.errors import SoundError
+
+RATE = 44_100
+#: What encoders and decoders may add or drop at a joint: a packet of MP3 and of Vorbis.
+PACKET_S = 1152 / RATE + 0.001
+
+
+def sweep(seconds: float, rate: int = RATE, seed: int = 0) -> FloatArray:
+    """A sound that is different at each moment, so that a shift or a gap shows."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * rate)) / rate
+    wave = 0.4 * np.sin(2 * np.pi * (200 + 60 * seed) * t * (1 + 0.4 * t / seconds))
+    return np.asarray(wave + 0.02 * rng.standard_normal(len(t)), np.float32)
+
+
+def encoded(kind: str, audio: FloatArray, rate: int = RATE, **options: object) -> bytes:
+    """The bytes of a file of a format, ``"OGG VORBIS"`` for instance."""
+    container, _, coding = kind.partition(" ")
+    whole = io.BytesIO()
+    soundfile.write(whole, audio, rate, format=container, subtype=coding or None, **options)
+    return whole.getvalue()
+
+
+SUFFIXES = {"WAV": "wav", "AIFF": "aiff", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "CAF": "caf", "AU": "au",
+            "W64": "w64", "RF64": "wav"}  # fmt: skip
+
+
+def write(folder: Path, kind: str, data: bytes) -> Path:
+    path = folder / f"a.{SUFFIXES[kind.split()[0]]}"
+    path.write_bytes(data)
+    return path
+
+
+def check(path: Path, expected: FloatArray, rate: int = RATE, tolerance_s: float = 1e-4) -> None:
+    """Length as stated and as decoded, content, and the overview of it."""
+    audio = decode_sound(path, normalize=False)
+    assert len(audio) / 48_000 == pytest.approx(len(expected) / rate, abs=tolerance_s)
+    assert read_header(path).duration_s == pytest.approx(len(audio) / 48_000, abs=tolerance_s)
+    assert measure_sound(path).peak_dbfs == pytest.approx(20 * np.log10(np.abs(expected).max()), abs=1)
+    at = np.arange(len(audio)) / 48_000
+    same = np.interp(at, np.arange(len(expected)) / rate, expected)
+    quarter = len(audio) // 4  # the last quarter: what follows a joint or damage is in its position
+    assert correlation(audio[-quarter:], same[-quarter:]) > 0.95
+
+
+def correlation(first: FloatArray, second: FloatArray, shift: int = 2400) -> float:
+    """The largest correlation of two sounds that are shifted by up to 50 ms."""
+    inner = first[shift:-shift].astype(np.float64)
+    size = 1 << (2 * len(second)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(second, size) * np.conj(np.fft.rfft(inner, size)), size)[: 2 * shift + 1]
+    energy = np.concatenate([[0.0], np.cumsum(second.astype(np.float64) ** 2)])
+    energies = (energy[len(inner) :] - energy[: len(second) - len(inner) + 1])[: 2 * shift + 1]
+    return float((product / np.sqrt(energies * np.dot(inner, inner))).max())
+
+
+@pytest.mark.parametrize("kind", ["MP3", "OGG VORBIS", "OGG OPUS", "FLAC PCM_16", "FLAC PCM_24"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_joined_files(tmp_path: Path, kind: str, count: int) -> None:
+    rate = 48_000 if "OPUS" in kind else RATE
+    parts = [sweep(1.0 + 0.3 * n, rate, n) for n in range(count)]
+    path = write(tmp_path, kind, b"".join(encoded(kind, part, rate) for part in parts))
+    check(path, np.concatenate(parts), rate, PACKET_S * count)
+
+
+def test_joined_files_of_other_rates_and_channels(tmp_path: Path) -> None:
+    first, second = sweep(1.0), sweep(2.0, 48_000, 1)
+    for kind in ("MP3", "OGG VORBIS", "FLAC"):
+        data = encoded(kind, first) + encoded(kind, np.stack([second, second], 1), 48_000)
+        path = write(tmp_path, kind, data)
+        assert len(decode_sound(path)) / 48_000 == pytest.approx(3.0, abs=2 * PACKET_S)
+        assert read_header(path).duration_s == pytest.approx(3.0, abs=2 * PACKET_S)
+
+
+def without_length_frame(data: bytes) -> bytes:
+    first = data.index(b"\xff\xfb")
+    return data[data.index(b"\xff\xfb", first + 4) :]
+
+
+def with_length(data: bytes, frames: int) -> bytes:
+    mark = max(data.find(b"Xing"), data.find(b"Info"))
+    return data[: mark + 8] + struct.pack(">I", frames) + data[mark + 12 :]
+
+
+MP3_LENGTHS: dict[str, Callable[[bytes], bytes]] = {
+    "none": without_length_frame,
+    "zero": lambda data: with_length(data, 0),
+    "too small": lambda data: with_length(data, 40),
+    "none behind a tag": lambda data: b"ID3\x04\0\0\0\0\x08\0" + bytes(1024) + without_length_frame(data),
+    "none before a tag": lambda data: without_length_frame(data) + b"TAG" + bytes(125),
+}
+
+
+@pytest.mark.parametrize("change", MP3_LENGTHS)
+@pytest.mark.parametrize("loud_first", [True, False])
+@pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
+def test_mp3_without_a_right_length(tmp_path: Path, change: str, loud_first: bool, mode: str) -> None:
+    noise = 0.6 * np.random.default_rng(1).uniform(-1, 1, RATE).astype(np.float32)
+    audio = np.concatenate([noise, sweep(6.0)] if loud_first else [sweep(6.0), noise])
+    data = encoded("MP3", audio, bitrate_mode=mode, compression_level=0.3)
+    path = write(tmp_path, "MP3", MP3_LENGTHS[change](data))
+    assert read_header(path).duration_s == pytest.approx(7.0, abs=3 * PACKET_S)
+    assert len(decode_sound(path)) / 48_000 == pytest.approx(7.0, abs=3 * PACKET_S)
+
+
+def ape_tag(has_header: bool) -> bytes:
+    item = struct.pack("<II", 4, 0) + b"Title\0Bell"
+    head = b"APETAGEX" + struct.pack("<III", 2000, 32 + len(item), 1)
+    return (
+        (head + struct.pack("<I", 0xA0000000) + bytes(8) if has_header else b"")
+        + item
+        + head
+        + struct.pack("<I", 0x80000000 if has_header else 0)
+        + bytes(8)
+    )
+
+
+def lyrics_tag() -> bytes:
+    body = b"LYRICSBEGININD0000200"
+    return body + f"{len(body):06d}".encode() + b"LYRICS200"
+
+
+TAGS = {
+    "ID3v1": b"TAG" + b"x" * 125,
+    "APE": ape_tag(False),
+    "APE with header": ape_tag(True),
+    "Lyrics3 and ID3v1": lyrics_tag() + b"TAG" + b"x" * 125,
+    "APE and ID3v1": ape_tag(True) + b"TAG" + b"x" * 125,
+    "zeros": bytes(100_000),
+}
+CONTAINERS = ["WAV PCM_16", "AIFF PCM_24", "FLAC PCM_16", "OGG VORBIS", "OGG OPUS", "MP3", "CAF PCM_16", "AU PCM_16",
+              "W64 PCM_16", "RF64 PCM_16"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("tag", TAGS)
+def test_tags_and_padding_behind_the_sound(tmp_path: Path, kind: str, tag: str) -> None:
+    audio = sweep(2.0, 48_000)
+    data = encoded(kind, audio, 48_000)
+    check(write(tmp_path, kind, data + TAGS[tag]), audio, 48_000, PACKET_S)
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("front", ["ID3v2", "zeros", "ID3v2 and zeros"])
+def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str) -> None:
+    tag = b"ID3\x04\0\0\0\0\x08\0" + b"T" * 1024
+    before = {"ID3v2": tag, "zeros": bytes(70_000), "ID3v2 and zeros": tag + bytes(5000)}[front]
+    audio = sweep(2.0, 48_000)
+    check(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
+
+
+@pytest.mark.parametrize("kind", ["MP3", "OGG VORBIS", "OGG OPUS", "FLAC PCM_16", "FLAC PCM_24"])
+@pytest.mark.parametrize("damage", ["zeros", "junk", "one byte"])
+@pytest.mark.parametrize("position", [0.3, 0.7])
+def test_damage_in_the_middle(tmp_path: Path, kind: str, damage: str, position: float) -> None:
+    audio = sweep(8.0, 48_000)
+    data = encoded(kind, audio, 48_000)
+    at = int(position * len(data))
+    junk = np.random.default_rng(5).bytes(3000)
+    data = {
+        "zeros": data[:at] + bytes(200) + data[at + 200 :],
+        "junk": data[:at] + junk + data[at:],
+        "one byte": data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :],
+    }[damage]
+    path = write(tmp_path, kind, data)
+    decoded = decode_sound(path)
+    # Ogg loses the pages that were hit, of about a second each; the others a frame or two.
+    lost = 8.0 - len(decoded) / 48_000
+    assert lost < (2.2 if kind.startswith("OGG") else 0.35)
+    assert lost > -PACKET_S
+    assert correlation(decoded[-24_000:], audio[-24_000:]) > 0.9
+
+
+def overwritten(data: bytes, *fields: tuple[int, bytes]) -> bytes:
+    changed = bytearray(data)
+    for at, new in fields:
+        changed[at : at + len(new)] = new
+    return bytes(changed)
+
+
+def wav_sizes(data: bytes, value: int, both: bool = True) -> bytes:
+    at = data.index(b"data") + 4
+    size = struct.pack("<I", value)
+    return overwritten(data, (at, size), *([(4, size)] if both else []))
+
+
+def aiff_sizes(data: bytes, value: int) -> bytes:
+    size = struct.pack(">I", value)
+    return overwritten(data, (4, size), (data.index(b"SSND") + 4, size), (data.index(b"COMM") + 10, size))
+
+
+NEVER_CLOSED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "WAV zero": ("WAV PCM_16", lambda data: wav_sizes(data, 0)),
+    "WAV 24 bits zero": ("WAV PCM_24", lambda data: wav_sizes(data, 0)),
+    "WAV data zero": ("WAV FLOAT", lambda data: wav_sizes(data, 0, both=False)),
+    "WAV unknown": ("WAV PCM_16", lambda data: wav_sizes(data, 0xFFFFFFFF)),
+    "WAV 2 GB": ("WAV PCM_16", lambda data: wav_sizes(data, 0x7FFFF000)),
+    "RF64 zero": ("RF64 PCM_24", lambda data: overwritten(data, (20, bytes(24)))),
+    "RF64 unknown": ("RF64 PCM_24", lambda data: overwritten(data, (20, b"\xff" * 16))),
+    "BW64": ("RF64 PCM_24", lambda data: b"BW64" + data[4:]),
+    "BW64 zero": ("RF64 PCM_16", lambda data: b"BW64" + overwritten(data, (20, bytes(24)))[4:]),
+    "W64 zero": ("W64 PCM_16", lambda data: overwritten(data, (16, bytes(8)), (data.index(b"data") + 16, bytes(8)))),
+    "W64 unknown": ("W64 PCM_16", lambda data: overwritten(data, (data.index(b"data") + 16, b"\xff" * 8))),
+    "AU zero": ("AU PCM_16", lambda data: overwritten(data, (8, bytes(4)))),
+    "AU unknown": ("AU PCM_16", lambda data: overwritten(data, (8, b"\xff" * 4))),
+    "CAF unknown": ("CAF PCM_16", lambda data: overwritten(data, (data.index(b"data") + 4, b"\xff" * 8))),
+    "CAF zero": ("CAF PCM_24", lambda data: overwritten(data, (data.index(b"data") + 4, bytes(8)))),
+    "AIFF zero": ("AIFF PCM_16", lambda data: aiff_sizes(data, 0)),
+    "AIFF unknown": ("AIFF PCM_24", lambda data: aiff_sizes(data, 0xFFFFFFFF)),
+    "AIFF frames zero": ("AIFF PCM_16", lambda data: overwritten(data, (data.index(b"COMM") + 10, bytes(4)))),
+}
+
+
+@pytest.mark.parametrize("case", NEVER_CLOSED)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_recordings_that_were_never_closed(tmp_path: Path, case: str, channels: int) -> None:
+    kind, change = NEVER_CLOSED[case]
+    audio = sweep(3.0, 48_000)
+    data = encoded(kind, audio if channels == 1 else np.stack([audio, audio], 1), 48_000)
+    check(write(tmp_path, kind, change(data)), audio, 48_000)
+
+
+def test_an_empty_recording_is_still_empty(tmp_path: Path) -> None:
+    for kind in ("WAV PCM_16", "AIFF PCM_16", "AU PCM_16", "CAF PCM_16", "W64 PCM_16", "RF64 PCM_16"):
+        path = write(tmp_path, kind, encoded(kind, np.zeros(0, np.float32)))
+        with pytest.raises(SoundError, match=r"no samples|none of its sound|cannot be read|cut off"):
+            decode_sound(path)
+
+
+def ogg_pages(serial: int, packets: list[bytes], granules: list[int]) -> bytes:
+    """Ogg pages of whole packets, one each; checksums are those of RFC 3533."""
+    data = b""
+    for number, (packet, granule) in enumerate(zip(packets, granules, strict=True)):
+        flags = (2 if number == 0 else 0) | (4 if number == len(packets) - 1 else 0)
+        lacing = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+        page = b"OggS\0" + bytes([flags]) + struct.pack("<qIII", granule, serial, number, 0) + bytes([len(lacing)])
+        page += lacing + packet
+        crc = 0
+        for byte in page:
+            crc ^= byte << 24
+            for _ in range(8):
+                crc = ((crc << 1) ^ 0x04C11DB7) & 0xFFFFFFFF if crc & 0x80000000 else crc << 1
+        data += page[:22] + struct.pack("<I", crc) + page[26:]
+    return data
+
+
+def test_flac_in_ogg_and_a_picture_track(tmp_path: Path) -> None:
+    audio = sweep(0.9)
+    flac = encoded("FLAC PCM_16", audio)
+    at, blocks = 4, []
+    while True:
+        size = 4 + int.from_bytes(flac[at + 1 : at + 4], "big")
+        blocks.append(flac[at : at + size])
+        at += size
+        if blocks[-1][0] & 0x80:
+            break
+    first = b"\x7fFLAC\x01\0" + struct.pack(">H", len(blocks) - 1) + b"fLaC" + blocks[0]
+    frames = [flac[at + n : at + n + 60_000] for n in range(0, len(flac) - at, 60_000)]
+    path = tmp_path / "a.oga"
+    path.write_bytes(ogg_pages(7, [first, *blocks[1:], *frames], [0] * len(blocks) + [len(audio)] * len(frames)))
+    check(path, audio)
+    picture = ogg_pages(9, [b"\x80theora" + bytes(40)], [0])
+    (tmp_path / "b.ogg").write_bytes(picture + encoded("OGG VORBIS", sweep(1.0)))
+    check(tmp_path / "b.ogg", sweep(1.0), tolerance_s=PACKET_S)

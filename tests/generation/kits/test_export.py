@@ -1,0 +1,201 @@
+"""Kits: their files, and what an independent player makes of them."""
+
+import struct
+import threading
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray
+from distill.audio.pitch import estimate_pitch
+from distill.audio.sample_loop import find_loop
+from distill.errors import ConfigurationError
+from distill.generation.kits.export import FIRST_KEY, PEAK, Kit, KitSound, Layer, single, trim, write_kit
+
+RATE = 48_000
+
+
+def tone(hertz: float, seconds: float = 1.0, decay: float = 0.0) -> FloatArray:
+    t = np.arange(round(seconds * RATE)) / RATE
+    wave = sum(np.sin(2 * np.pi * hertz * k * t + k) / k for k in (1, 2, 3, 4)) * np.exp(-decay * t)
+    return np.asarray(0.3 * wave, np.float32)
+
+
+def noise(seconds: float = 0.4, seed: int = 0) -> FloatArray:
+    samples = np.random.default_rng(seed).standard_normal(round(seconds * RATE))
+    samples = np.convolve(samples, np.hanning(32), "same") / 4  # the player interpolates between samples
+    return np.asarray(0.2 * samples * np.exp(-8 * np.arange(len(samples)) / RATE), np.float32)
+
+
+def smpl(path: Path) -> tuple[Any, ...] | None:
+    """Return root note, fraction and loops of a file's ``smpl`` chunk, read by the layout of the specification."""
+    data = path.read_bytes()
+    assert struct.unpack("<I", data[4:8])[0] == len(data) - 8
+    at = 12
+    while at < len(data):
+        name, size = struct.unpack("<4sI", data[at : at + 8])
+        if name == b"smpl":
+            head = struct.unpack("<9I", data[at + 8 : at + 44])
+            loops = [struct.unpack("<6I", data[at + 44 + 24 * n :][:24])[2:4] for n in range(head[7])]
+            return head[3], head[4] / 2**32, loops
+        at += 8 + size + size % 2
+    return None
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    layers = (
+        Layer((tone(330.0, decay=4), tone(331.0, decay=4)), 1, 63),
+        Layer((tone(330.0, decay=3), tone(330.5, decay=3)), 64, 127),
+    )
+    sounds = [single(tone(223.0), "how it was generated"), single(noise()), KitSound(layers)]
+    return write_kit(tmp_path_factory.mktemp("kits") / "bells", 'Glass & "bells" -- #1', sounds)
+
+
+def test_the_files_of_a_kit(kit: Kit) -> None:
+    names = sorted(str(path.relative_to(kit.folder).as_posix()) for path in kit.folder.rglob("*") if path.is_file())
+    assert names == [
+        "Glass-bells----1 01 A3.dspreset", "Glass-bells----1 01 A3.sfz",
+        "Glass-bells----1 03 E4.dspreset", "Glass-bells----1 03 E4.sfz",
+        "Glass-bells----1.dspreset", "Glass-bells----1.sfz",
+        "Samples/Glass-bells----1 01 A3.wav", "Samples/Glass-bells----1 02.wav",
+        *(f"Samples/Glass-bells----1 03 E4 v{n}.wav" for n in (1, 2, 3, 4)),
+    ]  # fmt: skip
+    assert {path.exists() for path in (*kit.presets, *kit.samples)} == {True}
+    assert len(kit.presets) + len(kit.samples) == len(names)
+    assert [path.name for path in kit.folder.parent.iterdir()] == ["bells"]
+    for path in kit.samples:
+        audio, rate = soundfile.read(path)
+        assert (rate, soundfile.info(path).subtype) == (RATE, "PCM_24")
+        assert np.abs(audio).max() == pytest.approx(PEAK, abs=1e-4)
+    assert soundfile.SoundFile(kit.samples[0]).comment == "how it was generated"
+
+
+def test_root_notes_are_exact_or_missing(kit: Kit) -> None:
+    found = smpl(kit.samples[0])
+    assert found is not None
+    note, fraction, loops = found
+    assert 1200 * np.log2(440 * 2 ** ((note + fraction - 69) / 12) / 223.0) == pytest.approx(0, abs=2)
+    assert len(loops) == 1
+    assert smpl(kit.samples[1]) is None
+
+
+def test_a_loop_repeats_the_sound_without_a_click() -> None:
+    audio = trim(tone(223.0, 2.0))
+    loop = find_loop(audio, 223.0)
+    assert loop is not None
+    assert loop.end - loop.start > 0.5 * RATE
+    joined = np.concatenate([audio[: loop.end], audio[loop.start : loop.end]])
+    steps = np.abs(np.diff(joined, 2))
+    at_the_joint = steps[loop.end - 3 : loop.end + 2].max()
+    assert at_the_joint < 1.05 * steps[: loop.end - 10].max()
+    assert np.corrcoef(audio[loop.start - 400 : loop.start], audio[loop.end - 400 : loop.end])[0, 1] > 0.985
+
+
+def test_what_decays_or_is_short_has_no_loop() -> None:
+    assert find_loop(trim(tone(223.0, decay=6)), 223.0) is None
+    assert find_loop(trim(tone(223.0, 0.3)), 223.0) is None
+    assert find_loop(noise(1.0), 223.0) is None
+
+
+def test_silence_around_a_sound_is_cut_off_and_its_ends_are_faded() -> None:
+    quiet = np.concatenate([np.zeros(5000), 0.01 * tone(440.0, 0.2), np.zeros(9000)])
+    cut = trim(quiet)
+    assert len(cut) == pytest.approx(0.2 * RATE, abs=600)
+    assert np.abs(cut).max() == pytest.approx(PEAK, abs=1e-4)
+    assert abs(cut[0]) < 0.01
+    assert abs(cut[-1]) < 0.01
+
+
+@pytest.mark.parametrize("bad", [np.zeros(100), np.zeros(0), np.array([0.0, np.nan]), np.zeros((2, 8))])
+def test_what_is_no_sound_is_refused_and_nothing_is_left(bad: FloatArray, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not all zero"):
+        write_kit(tmp_path / "kit", "Bells", [single(noise()), single(bad)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigurationError, match="is not empty"):
+        write_kit(tmp_path, "Bells", [single(noise())])
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(ConfigurationError, match="1 to 92 sounds, not 0"):
+        write_kit(tmp_path / "kit", "Bells", [])
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert write_kit(empty, "Bells", [single(noise())]).folder == empty
+
+
+def test_a_cancelled_kit_leaves_nothing(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with pytest.raises(DecodingCancelled):
+        write_kit(tmp_path / "kit", "Bells", [single(noise())] * 3, progress=lambda done: stop.set(), cancel_event=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_decent_sampler_preset_names_every_file(kit: Kit) -> None:
+    root = ElementTree.parse(kit.folder / "Glass-bells----1.dspreset").getroot()
+    assert root.tag == "DecentSampler"
+    groups = root.findall("./groups/group")
+    assert [group.get("seqMode") for group in groups] == [None, "round_robin"]
+    samples = [sample for group in groups for sample in group]
+    assert {kit.folder / str(sample.get("path")) for sample in samples} == set(kit.samples)
+    keys = {(sample.get("loNote"), sample.get("hiNote"), sample.get("rootNote")) for sample in samples}
+    assert keys == {(str(FIRST_KEY + n),) * 3 for n in range(3)}
+    last = [(s.get("loVel"), s.get("hiVel"), s.get("seqPosition")) for s in groups[1]]
+    assert last == [("1", "63", "1"), ("1", "63", "2"), ("64", "127", "1"), ("64", "127", "2")]
+    over = ElementTree.parse(kit.folder / "Glass-bells----1 01 A3.dspreset").getroot().find("./groups/group/sample")
+    assert over is not None
+    assert (over.get("rootNote"), over.get("loopEnabled")) == ("57", "true")
+    assert float(str(over.get("tuning"))) == pytest.approx(-0.23, abs=0.02)
+
+
+@pytest.fixture
+def player() -> Any:
+    """The sampler sfizz, which reads presets independently of Distill."""
+    return pytest.importorskip("pysfizz").Synth(sample_rate=RATE)
+
+
+def rendered(player: Any, key: int, velocity: int = 100, held: float = 0.3, seconds: float = 1.2) -> FloatArray:
+    left: FloatArray = player.render_note(key, velocity, held, seconds)[0]
+    return left
+
+
+def least_likeness(heard: FloatArray, audio: FloatArray) -> float:
+    """Return the correlation of the least similar twentieth of a second; the player may be some samples late."""
+    least, size = 1.0, RATE // 20
+    for start in range(0, len(audio) - size, size):
+        wanted = audio[start : start + size]
+        shifted = (np.corrcoef(heard[start + late :][:size], wanted)[0, 1] for late in range(16))
+        least = min(least, float(max(shifted)))
+    return least
+
+
+def test_every_pad_sounds_in_an_independent_player(kit: Kit, player: Any) -> None:
+    assert player.load_sfz_file(kit.folder / "Glass-bells----1.sfz")
+    assert player.playable_keys == [FIRST_KEY + n for n in range(3)]
+    files = [soundfile.read(path)[0] for path in kit.samples]
+    for key, audio in ((FIRST_KEY, files[0]), (FIRST_KEY + 1, files[1])):
+        assert least_likeness(rendered(player, key), audio) > 0.98, "a pad plays its file to the end"
+    # Two velocities, and at each of them two versions in turn.
+    for velocity, versions in ((30, files[2:4]), (110, files[4:6])):
+        for audio in (*versions, *versions):
+            heard = rendered(player, FIRST_KEY + 2, velocity, seconds=2.0)[: len(audio)]
+            others = [np.corrcoef(heard[: len(each)], each[: len(heard)])[0, 1] for each in files[2:]]
+            assert int(np.argmax(others)) == next(n for n, each in enumerate(files[2:]) if each is audio)
+
+
+def test_a_pitched_sound_is_in_tune_over_the_keyboard(kit: Kit, player: Any) -> None:
+    assert player.load_sfz_file(kit.folder / "Glass-bells----1 01 A3.sfz")
+    for key in (45, 57, 60, 69):
+        found = estimate_pitch(rendered(player, key, held=3.0, seconds=3.0))
+        assert found is not None
+        assert 100 * (found.midi - key) == pytest.approx(0, abs=3)
+    held = rendered(player, 57, held=4.0, seconds=6.0)
+    level = [np.sqrt(np.square(held[round(s * RATE) : round((s + 0.2) * RATE)]).mean()) for s in (0.5, 3.5, 5.0)]
+    assert level[1] == pytest.approx(level[0], rel=0.1), "the loop holds the sound as long as the key"
+    assert level[2] < 0.01 * level[0]

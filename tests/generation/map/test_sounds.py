@@ -1,0 +1,114 @@
+"""Sounds at positions of a map and along paths, from a model file."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.audio.decoding.sound_file import decode_sound, write_wav
+from distill.config.factory import make_config
+from distill.errors import ModelFileError
+from distill.generation.map.export import map_svg, map_table
+from distill.generation.map.names import find_sounds, sounds_of_runs
+from distill.generation.map.sounds import along, long_sound_along, map_of, sliders_of, sound_at, sounds_along
+from distill.models.inference import LoadedModel
+from distill.models.persistence import open_model
+from distill.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[LoadedModel, Path]:
+    """A model of twelve tones, trained for one epoch, and the folder of its run."""
+    folder = tmp_path_factory.mktemp("tones")
+    t = torch.arange(36_000) / 48_000
+    files = []
+    for n in range(12):
+        tone = torch.sin(2 * torch.pi * 150 * 1.3**n * t) * torch.exp(-(2 + n % 4) * t) + 0.01 * torch.randn(36_000)
+        files.append(folder / f"tone {n}.wav")
+        write_wav(files[-1], (0.5 * tone).numpy())
+    run = folder.parent / "run"
+    config = make_config("vae", 12, max_epochs=1, precision="float32", num_threads=1)
+    train(config, files, run, "cpu")
+    model = open_model(run / "model.distill")
+    assert isinstance(model, LoadedModel)
+    return model, run
+
+
+def test_a_run_stores_the_map_of_all_its_sounds(trained: tuple[LoadedModel, Path]) -> None:
+    shown = map_of(trained[0])
+    assert sorted(set(shown.sounds.tolist())) == list(range(12))
+    assert len(shown.fingerprints) == 12
+    assert b"tone" not in (trained[1] / "model.distill").read_bytes()
+    files = find_sounds(shown.fingerprints, sounds_of_runs(trained[1] / "model.distill"))
+    assert sorted(path.name for path in files.values()) == sorted(f"tone {n}.wav" for n in range(12))
+    table = map_table(shown, {print_: path.name for print_, path in files.items()})
+    assert {row["name"] for row in table["sounds"]} == {f"tone {n}.wav" for n in range(12)}
+    picture = map_svg(shown, {}, "A & B")
+    assert picture.count("<circle") == len(shown)
+    assert "A &amp; B" in picture
+    assert "Sound 1, 0.0 s" in picture
+
+
+def test_a_dot_sounds_like_its_own_sound(trained: tuple[LoadedModel, Path]) -> None:
+    model, run = trained
+    shown = map_of(model)
+    files = find_sounds(shown.fingerprints, sounds_of_runs(run / "model.distill"))
+    own = {print_: torch.from_numpy(decode_sound(path)) for print_, path in files.items()}
+    spectra = {n: model.family.features(own[shown.fingerprints[n]][None, None, :36_000]) for n in range(12)}
+    right = 0
+    for row in range(len(shown)):
+        x, y = shown.positions[row].tolist()
+        sound = sound_at(model, (x, y))
+        assert sound.shape[1] == pytest.approx(36_000, abs=480)
+        assert float(sound.abs().max()) == pytest.approx(1.0, abs=1e-5)
+        heard = model.family.features(torch.nn.functional.pad(sound, (0, 36_000))[None, :, :36_000])
+        distance = {n: float((heard - spectra[n]).abs().mean()) for n in spectra}
+        right += min(distance, key=lambda n: distance[n]) == int(shown.sounds[row])
+    assert right >= 9, "most of twelve positions are nearest to their own sound"
+
+
+def test_positions_are_repeatable_and_between_dots_something_else_sounds(trained: tuple[LoadedModel, Path]) -> None:
+    model, _ = trained
+    shown = map_of(model)
+    middle = tuple(((shown.positions[0] + shown.positions[1]) / 2).tolist())
+    first = sound_at(model, (middle[0], middle[1]))
+    assert torch.equal(first, sound_at(model, (middle[0], middle[1])))
+    assert not torch.equal(first, sound_at(model, tuple(shown.positions[0].tolist())))
+    for bad in ((1.2, 0.5), (0.5, -0.1), (float("nan"), 0.5)):
+        with pytest.raises(ValueError, match="two numbers from 0 to 1"):
+            sound_at(model, bad)
+
+
+def test_sliders_change_the_sound(trained: tuple[LoadedModel, Path]) -> None:
+    model, _ = trained
+    sliders = sliders_of(model)
+    assert sliders is not None
+    assert model.analysis is not None
+    name = sliders.directions[0].name
+    plain, moved = sound_at(model, (0.5, 0.5)), sound_at(model, (0.5, 0.5), {name: 1.0})
+    assert not torch.equal(plain, moved)
+    with pytest.raises(ValueError, match="no direction"):
+        sound_at(model, (0.5, 0.5), {"colour": 1.0})
+
+
+def test_a_path_is_a_morph_or_one_long_sound(trained: tuple[LoadedModel, Path]) -> None:
+    model, _ = trained
+    path = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]
+    even = [(0.1, 0.1), (0.5, 0.1), (0.9, 0.1), (0.9, 0.5), (0.9, 0.9)]
+    assert [tuple(round(value, 9) for value in position) for position in along(path, 5)] == even
+    assert along([(0.3, 0.4)], 2) == [(0.3, 0.4)] * 2
+    assert len(sounds_along(model, path, 3)) == 3
+    long = long_sound_along(model, path, 2.5)
+    assert long.shape == (1, 120_000)
+    assert float(long.abs().max()) == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(ValueError, match="at least one position"):
+        sounds_along(model, [], 3)
+    with pytest.raises(ValueError, match="seconds must be a number"):
+        long_sound_along(model, path, 31.0)
+
+
+def test_an_older_model_has_no_map_and_says_so(trained: tuple[LoadedModel, Path]) -> None:
+    old = LoadedModel(**{**vars(trained[0]), "map": None, "analysis": None})
+    with pytest.raises(ModelFileError, match="has no map"):
+        sound_at(old, (0.5, 0.5))
+    assert sliders_of(old) is None

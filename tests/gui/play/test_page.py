@@ -1,0 +1,271 @@
+"""The Play page in the real window, with a map of twenty dots and a session that writes tones."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDoubleSpinBox, QListWidget, QPushButton, QSlider
+from pytestqt.qtbot import QtBot
+
+from distill.errors import DistillError
+from distill.generation.map.session import MapSession, Position, ShownMap, Slider
+from distill.gui.play import presenter
+from distill.gui.play.map_view import MapView
+from distill.gui.play.pads import PadGrid
+from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.pages import PLAY
+from distill.gui.window.window import MainWindow
+from distill.library.model_entry import ModelEntry, ModelFacts
+from tests.gui.fakes import tone
+
+DOTS = 20
+WAIT = 10_000
+
+
+class ToneSession(MapSession):
+    """Writes a tone for each request, and remembers the requests."""
+
+    def __init__(self, folder: Path, own: Path) -> None:
+        super().__init__()
+        self.folder, self.own = folder, own
+        self.requests: list[tuple[Any, Any]] = []
+        self.is_closed = False
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def open(self, model_file: Path) -> ShownMap:
+        if model_file.stem == "old":
+            raise DistillError("This model has no map.")
+        positions = tuple((0.05 + 0.045 * n, 0.1 + 0.8 * (n % 5) / 4) for n in range(DOTS))
+        return ShownMap(
+            positions, tuple(n // 2 for n in range(DOTS)), (0.0, 0.1) * (DOTS // 2), (0.1,) * DOTS,
+            tuple(n / DOTS for n in range(DOTS)), tuple(-float(n) for n in range(DOTS)),
+            tuple(f"bell <{n}>" for n in range(DOTS // 2)), {0: self.own},
+            (Slider("brightness", "Brighter.", 0.97), Slider("loudness", "Louder.", 1.0)), 1.5,
+        )  # fmt: skip
+
+    def _tone(self, name: str, request: tuple[Any, Any]) -> Path:
+        assert self.go_on.wait(10)
+        self.requests.append(request)
+        path = self.folder / f"{name} {len(self.requests)}.wav"
+        soundfile.write(path, tone(0.2), 48_000)
+        return path
+
+    def sound_at(self, position: Position, moves: Mapping[str, float]) -> Path:
+        return self._tone("position", (position, dict(moves)))
+
+    def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
+        return self._tone("path", (tuple(path), seconds))
+
+    def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
+        return [self._tone("variation", (source, strength)) for _ in range(count)]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def entry_of(path: Path) -> ModelEntry:
+    return ModelEntry.of(path, ModelFacts(path.stem, "Glass bells"), None, (0, 0), None)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToneSession:
+    own = tmp_path / "own bell.wav"
+    soundfile.write(own, tone(0.3), 48_000)
+    made = ToneSession(tmp_path, own)
+    monkeypatch.setattr(presenter, "MapSession", lambda: made)
+    return made
+
+
+@pytest.fixture
+def play(session: ToneSession, window: MainWindow, qtbot: QtBot) -> PlayPresenter:
+    """The presenter, with a map on the page."""
+    qtbot.waitUntil(lambda: window.findChild(PlayPresenter) is not None, timeout=WAIT)
+    found = window.findChild(PlayPresenter)
+    assert isinstance(found, PlayPresenter)
+    window.pages.open_page(PLAY)
+    found.show_model(entry_of(Path("bells.distill")))
+    qtbot.waitUntil(lambda: found.page.map.shown is not None, timeout=WAIT)
+    return found
+
+
+def pixel(view: MapView, position: Position) -> QPoint:
+    return view.pixel_of(position).toPoint()
+
+
+def idle(play: PlayPresenter, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: play._task is None, timeout=WAIT)
+
+
+def test_a_click_between_dots_generates_and_a_click_on_a_dot_plays_its_own_sound(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot
+) -> None:
+    view = play.page.map
+    target = (0.5, 0.75)
+    assert view.dot_at(view.pixel_of(target)) == -1
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, target))
+    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
+    idle(play, qtbot)
+    position, moves = session.requests[0]
+    assert position == pytest.approx(target, abs=0.01)
+    assert moves == {}
+    assert play.current is not None
+    assert play.current.stem.startswith("position")
+    first = play.page.map.shown
+    assert first is not None
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, first.positions[1]))
+    assert play.current == session.own
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, first.positions[4]))  # its file is not known
+    qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
+    idle(play, qtbot)
+
+
+def test_a_drag_plays_a_path_of_the_chosen_length(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    view = play.page.map
+    length = play.page.findChild(QDoubleSpinBox, "lengthSpin")
+    assert length is not None
+    length.setValue(6.5)
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=pixel(view, (0.2, 0.2)))
+    for step in range(1, 11):
+        QTest.mouseMove(view, pixel(view, (0.2 + 0.05 * step, 0.2)))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=pixel(view, (0.7, 0.2)))
+    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
+    idle(play, qtbot)
+    path, seconds = session.requests[0]
+    assert seconds == 6.5
+    assert path[0] == pytest.approx((0.2, 0.2), abs=0.01)
+    assert path[-1] == pytest.approx((0.7, 0.2), abs=0.02)
+    assert len(path) > 5
+
+
+def test_sliders_change_the_sound_at_the_cursor(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    slider = play.page.findChild(QSlider, "brightnessSlider")
+    assert slider is not None
+    slider.setValue(slider.maximum())
+    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[0] == (play.page.map.cursor_position, {"brightness": 1.5})
+
+
+def test_the_map_by_keyboard(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    view = play.page.map
+    view.setFocus()
+    before = view.cursor_position
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Up):
+        QTest.keyClick(view, key)
+    assert view.cursor_position[0] > before[0] + 0.05
+    assert view.cursor_position[1] > before[1]
+    assert "bell <" in view.accessibleDescription()
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
+    idle(play, qtbot)
+    scale = view.pixel_of((1, 0)).x() - view.pixel_of((0, 0)).x()
+    QTest.keyClick(view, Qt.Key.Key_Plus)
+    assert view.pixel_of((1, 0)).x() - view.pixel_of((0, 0)).x() == pytest.approx(1.3 * scale, rel=0.01)
+    QTest.keyClick(view, Qt.Key.Key_0)
+    assert view.pixel_of((1, 0)).x() - view.pixel_of((0, 0)).x() == pytest.approx(scale)
+    seen = set()
+    for _ in range(3):
+        QTest.keyClick(view, Qt.Key.Key_N)
+        seen.add(view.cursor_position)
+        idle(play, qtbot)
+    assert len(seen) == 3, "N goes from one near sound to the next"
+    near = play.page.findChild(QListWidget, "nearList")
+    assert near is not None
+    assert near.count() == 8
+
+
+def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    page = play.page
+    pads = page.findChild(PadGrid, "padGrid")
+    assert pads is not None
+    fill = page.findChild(QPushButton, "fillPadsButton")
+    assert fill is not None
+    QTest.mouseClick(fill, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(pads.sounds()) == 16, timeout=WAIT)
+    idle(play, qtbot)
+    assert len({request[0] for request in session.requests}) == 16
+    played: list[Path] = []
+    pads.play_requested.connect(played.append)
+    QTest.mousePress(pads.pads[2], Qt.MouseButton.LeftButton)
+    QTest.mouseRelease(pads.pads[2], Qt.MouseButton.LeftButton)
+    QTest.keyClick(page.map, Qt.Key.Key_W, Qt.KeyboardModifier.NoModifier)
+    assert played == [pads.pads[2].sound, pads.pads[5].sound]
+    QTest.keyClick(pads.pads[5], Qt.Key.Key_Delete)
+    assert pads.pads[5].sound is None
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
+    pads.strike(5)
+    assert pads.pads[5].sound == play.current, "an empty pad takes the current sound"
+
+
+def test_variations_go_to_the_pads(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    vary = play.page.findChild(QPushButton, "varyButton")
+    strength = play.page.findChild(QSlider, "strengthSlider")
+    assert vary is not None
+    assert strength is not None
+    assert not vary.isEnabled(), "there is no sound to vary yet"
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(vary.isEnabled, timeout=WAIT)
+    idle(play, qtbot)
+    strength.setValue(80)
+    source = play.current
+    QTest.mouseClick(vary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == 8, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[1:] == [(source, 0.8)] * 8
+
+
+def test_of_waiting_requests_the_newest_is_carried_out(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    session.go_on.clear()
+    for x in (0.1, 0.2, 0.3, 0.4):
+        play.play_position((x, 0.5))
+    session.go_on.set()
+    qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
+    idle(play, qtbot)
+    assert [request[0][0] for request in session.requests] == [0.1, 0.4]
+
+
+def test_a_kit_and_a_sound_are_written(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot, tmp_path: Path, window: MainWindow
+) -> None:
+    play.fill_pads()
+    qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == 16, timeout=WAIT)
+    idle(play, qtbot)
+    play.export_kit(tmp_path / "my kit")
+    qtbot.waitUntil(lambda: (tmp_path / "my kit").exists(), timeout=WAIT)
+    idle(play, qtbot)
+    assert (tmp_path / "my kit" / "Glass-bells.sfz").is_file()
+    assert "kit of 16 sounds" in window.notices.text()
+    play.export_kit(tmp_path / "my kit")
+    qtbot.waitUntil(lambda: "is not empty" in window.notices.text(), timeout=WAIT)
+    idle(play, qtbot)
+    source = play.page.pads.sounds()[0]
+    play.save_as(source, tmp_path / "saved.wav")
+    assert np.array_equal(soundfile.read(tmp_path / "saved.wav")[0], soundfile.read(source)[0])
+    play.save_as(source, tmp_path / "no folder" / "saved.wav")
+    assert "cannot be written" in window.notices.text()
+
+
+def test_a_model_without_a_map_says_why(play: PlayPresenter, qtbot: QtBot) -> None:
+    play.show_model(entry_of(Path("old.distill")))
+    qtbot.waitUntil(lambda: "has no map" in play.page.empty.text.text(), timeout=WAIT)
+    idle(play, qtbot)
+    assert play.page.map.shown is None
+    assert play.page.pads.sounds() == []
+    play.show_model(None)
+    assert "Choose a model" in play.page.empty.text.text()
+
+
+def test_the_session_is_closed_with_the_window(
+    play: PlayPresenter, session: ToneSession, window: MainWindow, qtbot: QtBot
+) -> None:
+    window.quit_now()
+    qtbot.waitUntil(lambda: session.is_closed, timeout=WAIT)

@@ -1,0 +1,187 @@
+"""What is listed: adding and removing with undo, folders without sounds, names, and sounds that make a poor set."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
+from pytestqt.qtbot import QtBot
+
+from distill.gui.sounds.model import CELL_ROLE, short_names
+from distill.gui.window.pages import MODELS
+from distill.gui.window.window import MainWindow
+from distill.settings import WindowSettings
+from tests.gui.conftest import close, make_window
+from tests.gui.fakes import FakeDevice, FakeEngine, tone
+from tests.gui.sounds.test_sounds import drop, view_of
+
+
+def names(window: MainWindow) -> set[str]:
+    return {row.name for row in window.browser.table.rows}
+
+
+def settle(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not window.sounds.loader.is_busy, timeout=10_000)
+
+
+def menu_action(window: MainWindow, text: str) -> QAction:
+    menus = [menu for menu in window.menuBar().findChildren(QMenu) if isinstance(menu, QMenu)]
+    return next(action for menu in menus for action in menu.actions() if action.text().startswith(text))
+
+
+@pytest.fixture
+def more(tmp_path: Path) -> Path:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    soundfile.write(folder / "extra.wav", tone(0.5, 700.0), 48_000)
+    return folder
+
+
+def test_adding_is_undone_and_redone(loaded: MainWindow, more: Path, qtbot: QtBot) -> None:
+    before = names(loaded)
+    drop(loaded, more)
+    qtbot.waitUntil(lambda: "extra.wav" in names(loaded))
+    settle(loaded, qtbot)
+    undo = menu_action(loaded, "Undo")
+    assert undo.text() == "Undo Add more"
+    undo.trigger()
+    qtbot.waitUntil(lambda: names(loaded) == before)
+    settle(loaded, qtbot)
+    menu_action(loaded, "Redo").trigger()
+    qtbot.waitUntil(lambda: "extra.wav" in names(loaded))
+
+
+def test_sounds_are_removed_from_the_list_and_stay_on_the_disk(
+    loaded: MainWindow, sounds: Path, engine: FakeEngine, device: FakeDevice, qtbot: QtBot
+) -> None:
+    view = view_of(loaded)
+    view.selectRow(next(r for r in range(view.model().rowCount()) if view.model().index(r, 0).data() == "tone 1.wav"))
+    view.setFocus()
+    loaded.browser.view.actions_of_rows["remove"].trigger()
+    assert "tone 1.wav" not in names(loaded)
+    assert (sounds / "tone 1.wav").exists()
+    menu_action(loaded, "Undo").trigger()
+    assert "tone 1.wav" in names(loaded)
+    menu_action(loaded, "Redo").trigger()
+    close(qtbot, loaded)
+    again = make_window(qtbot, engine, device)
+    qtbot.waitUntil(lambda: len(names(again)) == 6, timeout=10_000)
+    assert "tone 1.wav" not in names(again)
+    close(qtbot, again)
+
+
+def test_a_folder_without_sounds_does_not_wipe_the_list(loaded: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    before, roots = names(loaded), loaded.sounds.roots
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    loaded.open_folder(empty)
+    qtbot.waitUntil(lambda: "There are no sounds in there" in loaded.notices.text())
+    settle(loaded, qtbot)
+    qtbot.waitUntil(lambda: names(loaded) == before)
+    assert loaded.sounds.roots == roots
+    assert button(loaded, "startButton").isEnabled()
+
+
+def button(window: MainWindow, name: str) -> QPushButton:
+    found = window.findChild(QPushButton, name)
+    assert found is not None
+    return found
+
+
+def test_the_target_of_a_drag_is_highlighted(loaded: MainWindow, more: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(more))])
+    hint = loaded.findChild(QLabel, "dropHint")
+    assert hint is not None
+    event = QDragEnterEvent(
+        QPoint(600, 400), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(loaded, event)
+    assert hint.isVisible()
+    assert hint.text() == "Drop to add to the sounds"
+    QApplication.sendEvent(loaded, QDragLeaveEvent())
+    assert not hint.isVisible()
+
+
+def test_a_sound_dropped_on_the_models_page_is_to_be_transformed(loaded: MainWindow, more: Path, qtbot: QtBot) -> None:
+    loaded.pages.show_page(MODELS)
+    drop(loaded, more / "extra.wav")
+    assert loaded.making.panel.transform.sources == (more / "extra.wav",)
+    assert "extra.wav" not in names(loaded)
+
+
+def test_names_are_shown_without_what_they_have_in_common(loaded: MainWindow, qtbot: QtBot) -> None:
+    many = ["samples_kit_kick.flac", "samples_kit_snare.flac", "samples_kit_hat.flac"]
+    assert list(short_names(many).values()) == ["kick", "snare", "hat"]
+    assert list(short_names(["a.wav", "a.aiff", "b.wav"]).values()) == ["a.wav", "a.aiff", "b"]
+    assert list(short_names(["kick 1.wav", "kick 2.wav", "kick.wav"]).values()) == ["kick 1", "kick 2", "kick"]
+    assert list(short_names(["samples_a.wav", "samples_b.wav"]).values()) == ["samples_a", "samples_b"]
+    assert short_names([]) == {}
+    model = view_of(loaded).model()
+    painted = {model.index(r, 0).data(): model.index(r, 0).data(CELL_ROLE)[0] for r in range(model.rowCount())}
+    assert painted["tone 1.wav"] == "tone 1"
+
+
+def test_the_list_stays_where_it_is(loaded: MainWindow, qtbot: QtBot) -> None:
+    view = view_of(loaded)
+    settle(loaded, qtbot)
+    at = view.mapTo(loaded, QPoint(0, 0)), view.size()
+    view.selectRow(0)
+    QTest.keyClick(view, Qt.Key.Key_Delete)  # the first exclusion
+    qtbot.wait(50)
+    assert (view.mapTo(loaded, QPoint(0, 0)), view.size()) == at
+    for row in range(view.model().rowCount()):
+        view.setCurrentIndex(view.model().index(row, 0))
+        qtbot.wait(10)
+        assert (view.mapTo(loaded, QPoint(0, 0)), view.size()) == at
+
+
+def write(folder: Path, *lengths: float, same: bool = False) -> Path:
+    folder.mkdir()
+    for number, seconds in enumerate(lengths):
+        soundfile.write(folder / f"{number}.wav", tone(seconds, 300.0 if same else 300.0 + 50 * number), 48_000)
+    return folder
+
+
+@pytest.mark.parametrize(("lengths", "same", "words"), [
+    ((0.3, 0.3, 0.3, 0.3), True, "Of 4 files only 1 are different"),
+    ((0.2, 0.2, 0.2, 20.0), False, "3.wav is 97 % of the material"),
+    ((0.003, 0.003, 0.003, 0.003), False, "held-out sounds last only 0.00 s"),
+])  # fmt: skip
+def test_a_poor_set_of_sounds_is_reported(
+    window: MainWindow, tmp_path: Path, lengths: tuple[float, ...], same: bool, words: str, qtbot: QtBot
+) -> None:
+    window.open_folder(write(tmp_path / "poor", *lengths, same=same))
+    qtbot.waitUntil(lambda: any(words in notice.message for notice in window.notices.notices), timeout=10_000)
+    good = write(tmp_path / "good", 0.4, 0.5, 0.6, 0.7)
+    window.open_folder(good)  # the notice goes with its reason
+    qtbot.waitUntil(lambda: {path.parent for path in window.browser.usable_paths()} == {good})
+    settle(window, qtbot)
+    assert window.notices.notices == ()
+
+
+def test_the_start_looks_at_no_folder_on_its_own_thread(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = tmp_path / "network disk"
+    mount.mkdir()
+    soundfile.write(mount / "a.wav", np.zeros(100), 48_000)
+    WindowSettings(sounds=[str(mount)], recent=[str(mount)], run=str(mount / "run")).save()
+    looked: list[str] = []
+    stat = Path.stat
+
+    def note(path: Path, **options: bool) -> object:
+        if threading.current_thread() is threading.main_thread() and mount in (path, *path.parents):
+            looked.append(str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", note)
+    window = make_window(qtbot, FakeEngine(), FakeDevice())
+    qtbot.waitUntil(lambda: "a.wav" in names(window), timeout=10_000)
+    assert looked == []
+    close(qtbot, window)

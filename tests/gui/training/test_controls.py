@@ -1,0 +1,242 @@
+"""The next step comes first, runs get names, another folder is a fresh start, and notices go with their reason."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
+from pytestqt.qtbot import QtBot
+
+from distill.config.catalog import FAMILIES
+from distill.errors import TrainingError
+from distill.events import TrainingNotice
+from distill.gui.engine.bridge import RunState
+from distill.gui.training.controls import DETAIL_ROLE
+from distill.gui.training.presenter import free_name
+from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.window import MainWindow
+from distill.runs.folder import RunRecord
+from tests.gui.fakes import FakeEngine, tone
+from tests.gui.runs.test_runs import earlier_run
+from tests.gui.training.test_training import await_state, button, click, eta, start
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    folder = tmp_path / "other sounds"
+    folder.mkdir()
+    for number in range(3):
+        soundfile.write(folder / f"other {number}.wav", tone(0.5, 200.0 + 90 * number), 48_000)
+    return folder
+
+
+def first_button(window: MainWindow) -> str:
+    row = [button(window, n) for n in ("startButton", "cancelButton", "resumeButton")]
+    return min((b for b in row if b.isVisible()), key=lambda b: b.x()).objectName()
+
+
+def test_what_can_be_done_is_seen_and_the_next_step_comes_first(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    assert first_button(loaded) == "startButton"
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    assert first_button(loaded) == "cancelButton"
+    assert not button(loaded, "startButton").isVisible()
+    assert button(loaded, "cancelButton").property("primary")
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert first_button(loaded) == "resumeButton"
+    assert button(loaded, "startButton").isVisible()
+    for name in ("startButton", "resumeButton", "finishButton"):
+        assert button(loaded, name).isVisible()
+        assert button(loaded, name).isEnabled()
+
+
+def test_a_double_click_on_start_does_not_pause(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    pause = button(loaded, "cancelButton")
+    at = QPointF(pause.rect().center())
+    event = QMouseEvent(
+        QEvent.Type.MouseButtonDblClick, at, pause.mapToGlobal(at), Qt.MouseButton.LeftButton,
+        Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(pause, event)
+    QTest.mouseRelease(pause, Qt.MouseButton.LeftButton)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    assert loaded.runs.bridge.is_running
+
+
+def test_the_keyboard_stays_on_the_next_step(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    loaded.controls.epochs.setValue(300)
+    engine.step_seconds = 0.02
+    button(loaded, "startButton").setFocus()
+    QTest.keyClick(button(loaded, "startButton"), Qt.Key.Key_Return)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    assert button(loaded, "cancelButton").hasFocus()
+
+
+def test_runs_have_the_name_that_was_typed_or_that_of_the_folder(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    field = loaded.findChild(QLineEdit, "runNameField")
+    assert field is not None
+    assert (field.text(), field.placeholderText()) == ("", "my sounds")
+    QTest.keyClicks(field, "  Glass   bells ")
+    for name in ("Glass bells", "Glass bells 2"):
+        start(loaded, 1)
+        await_state(qtbot, loaded, RunState.IDLE)
+        folder = loaded.runs.runs.folder
+        assert folder is not None
+        assert RunRecord.load(folder).model_name == name
+        known = loaded.runs.names_in_use
+        qtbot.waitUntil(lambda: RunRecord.load(folder).model_name in known(), timeout=10_000)  # noqa: B023 - at once
+
+
+def test_equal_names_get_a_number() -> None:
+    assert free_name("bells", ()) == "bells"
+    assert free_name("bells", ("Bells", "bells 2")) == "bells 3"
+
+
+def test_another_folder_is_a_fresh_start(loaded: MainWindow, engine: FakeEngine, other: Path, qtbot: QtBot) -> None:
+    engine.step_seconds = 0.01
+    start(loaded, 500)
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) >= 2, timeout=10_000)
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    folder = loaded.runs.runs.folder
+    assert folder is not None
+    loaded.open_folder(other)
+    qtbot.waitUntil(lambda: loaded.runs.runs.folder is None, timeout=10_000)
+    assert first_button(loaded) == "startButton"
+    assert button(loaded, "startButton").text() == "&Start"
+    assert not button(loaded, "resumeButton").isVisible()
+    assert loaded.previews.grid.rowCount() == 0
+    assert eta(loaded) == "Ready when you are."
+    loaded.earlier.show(folder)  # one click away
+    qtbot.waitUntil(lambda: "Paused at epoch" in eta(loaded))
+    assert button(loaded, "resumeButton").isEnabled()
+
+
+def test_more_sounds_are_no_fresh_start(loaded: MainWindow, engine: FakeEngine, other: Path, qtbot: QtBot) -> None:
+    start(loaded, 1)
+    await_state(qtbot, loaded, RunState.IDLE)
+    shown = loaded.runs.runs.folder
+    loaded.sounds.add([other])
+    qtbot.waitUntil(lambda: len(loaded.browser.usable_paths()) == 7, timeout=10_000)
+    assert loaded.runs.runs.folder == shown
+
+
+def test_a_failed_run_is_not_the_next_step(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    engine.fail_with = TrainingError("The loss is not finite. Lower the learning rate.")
+    start(loaded, 2)
+    qtbot.waitUntil(lambda: "Lower the learning rate" in loaded.notices.text())
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert first_button(loaded) == "startButton"
+    assert button(loaded, "startButton").property("primary")
+
+
+def test_another_family_leaves_the_plots_of_the_shown_run(loaded: MainWindow, qtbot: QtBot) -> None:
+    start(loaded, 2)
+    await_state(qtbot, loaded, RunState.IDLE)
+    before = {name: plot.isHidden() for name, plot in loaded.plots.plots.items()}
+    loaded.controls.choose("vqvae", "", 0)
+    assert {name: plot.isHidden() for name, plot in loaded.plots.plots.items()} == before
+
+
+def test_families_say_what_they_are_good_at(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    combo = loaded.controls.family
+    assert [combo.itemText(row) for row in range(combo.count())] == [info.plain_name for info in FAMILIES]
+    assert [combo.itemData(row, DETAIL_ROLE) for row in range(combo.count())] == [info.label for info in FAMILIES]
+    engine.step_seconds = 0.01
+    start(loaded, 4)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    await_state(qtbot, loaded, RunState.IDLE)
+    detail = combo.itemData(combo.findData("vae"), DETAIL_ROLE)
+    assert detail.startswith("Mel VAE · about ")
+
+
+def test_overfitting_is_reported_once_for_a_run(loaded: MainWindow, qtbot: QtBot) -> None:
+    start(loaded, 2)
+    await_state(qtbot, loaded, RunState.IDLE)
+    topics = [notice.topic for notice in loaded.notices.notices]
+    assert topics.count("overfitting") == 1
+    loaded.notices.forget_all()
+    loaded.runs.bridge.noticed.emit(TrainingNotice("overfitting", "Overfitting: the gap is 40 %."))
+    assert loaded.notices.notices == ()
+
+
+def test_notices_about_a_run_go_with_it(loaded: MainWindow, qtbot: QtBot) -> None:
+    start(loaded, 2)
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert "30 %" in " ".join(notice.message for notice in loaded.notices.notices)
+    loaded.runs.close_run()
+    assert "30 %" not in " ".join(notice.message for notice in loaded.notices.notices)
+
+
+def test_the_training_is_seen_on_every_page(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    status = loaded.findChild(QLabel, "trainingStatus")
+    assert status is not None
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    assert not status.isVisible()
+    loaded.pages.show_page(MODELS)
+    qtbot.waitUntil(lambda: "of 300" in status.text(), timeout=10_000)
+    assert status.isVisible()
+    loaded.pages.show_page(TRAINING)
+    assert not status.isVisible()
+
+
+def test_the_menu_offers_what_is_possible(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    def enabled() -> dict[str, bool]:
+        menu = next(m for m in loaded.menuBar().findChildren(QMenu) if "Trai" in m.title())
+        return {action.text(): action.isEnabled() for action in menu.actions() if action.text()}
+
+    idle = {"Start": True, "Pause": False, "Finish now": False, "Resume": False, "Advanced settings": True}
+    assert enabled() == idle
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    assert enabled() == {**idle, "Start": False, "Pause": True, "Finish now": True}
+
+
+def test_a_value_beyond_its_range_leaves_the_one_before(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.controls.advanced.setChecked(True)
+    row = loaded.advanced.rows["chunk_duration_s"]
+    before = row.editor.value()
+    line = row.editor.control
+    assert isinstance(line, QLineEdit)
+    line.selectAll()
+    QTest.keyClicks(line, "2000")  # 2 would be possible
+    assert line.text() == "2000"
+    assert row.editor.value() == before
+    assert "2000" in row.message.text()
+    assert f"stays {row.field.text(before)}" in row.message.text()
+
+
+@pytest.mark.parametrize(("checkpoints", "words"), [
+    ((), "interrupted before its first checkpoint. Resume starts it again."),
+    ((0,), "was interrupted at epoch 3 of 9. Resume continues after epoch 1. 2 epochs are lost."),
+    ((0, 2), "was interrupted at epoch 3 of 9. Resume continues after epoch 3."),
+])  # fmt: skip
+def test_a_crash_says_what_was_lost(window: MainWindow, checkpoints: tuple[int, ...], words: str, qtbot: QtBot) -> None:
+    folder = earlier_run("bells", status="running")
+    for path in (folder / "checkpoints").glob("*.pt"):
+        path.unlink()
+    for number in checkpoints:
+        (folder / "checkpoints" / f"checkpoint_epoch{number:04}.pt").touch()
+    window.runs.runs.open(folder)
+    qtbot.waitUntil(lambda: words in window.notices.text())
+    assert window.notices.text().endswith(words)
+    assert "Interrupted at epoch 3 of 9" in eta(window)
+    assert len(window.runs.bridge.history.epochs) in (0, 3)
+    window.runs.close_run()
+    assert window.notices.text() == ""

@@ -1,0 +1,89 @@
+"""Closing: every step is taken, errors are reported, and what was typed is not lost."""
+
+from collections.abc import Callable
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from distill import diagnostics
+from distill.errors import LibraryError
+from distill.gui.widgets.panel import WindowPart
+from distill.gui.window.window import MainWindow
+from distill.settings import WindowSettings
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    found: list[BaseException] = []
+    monkeypatch.setattr(diagnostics, "report", lambda error, *_args, **_more: found.append(error))
+    return found
+
+
+def test_every_step_is_taken_when_one_fails(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, reported: list[BaseException]
+) -> None:
+    closed: list[WindowPart] = []
+    full = OSError(28, "No space left on device")
+
+    def fail() -> None:
+        raise full
+
+    for part in window.parts.all[1:]:
+        close = part.close
+
+        def note(close: Callable[[], None] = close, part: WindowPart = part) -> None:
+            closed.append(part)
+            close()
+
+        monkeypatch.setattr(part, "close", note)
+    before = window.parts.all[0]
+    monkeypatch.setattr(before, "close", fail)
+    window.controls.epochs.setValue(77)
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert closed == list(window.parts.all[1:])
+    assert reported == [full]
+    assert WindowSettings.load().epochs == 77
+
+
+def test_what_cannot_be_saved_keeps_the_window_open_once(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, reported: list[BaseException]
+) -> None:
+    error = LibraryError("The notes cannot be written: the disk is full.")
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(window.models, "flush", fail)
+    window.close()
+    assert window.isVisible()
+    assert "the disk is full. Close the window again" in window.notices.text()
+    assert reported == [error]
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_a_quit_that_nobody_can_answer_goes_through(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, reported: list[BaseException]
+) -> None:
+    def fail() -> None:
+        raise LibraryError("The notes cannot be written.")
+
+    monkeypatch.setattr(window.models, "flush", fail)
+    window.quit_now()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert len(reported) == 1
+
+
+def test_all_parts_come_back(window: MainWindow) -> None:
+    """Each part restores what it saves; a part that saves nothing changes nothing."""
+    settings = WindowSettings()
+    for part in window.parts.all:
+        part.save(settings)
+    for part in window.parts.all:
+        part.restore(settings)
+    again = WindowSettings()
+    for part in window.parts.all:
+        part.save(again)
+    again.sound_list = settings.sound_list  # Qt normalises the state of a header
+    assert again == settings

@@ -1,0 +1,169 @@
+"""The split: near its share in seconds and in files, the same audio on one side, long files divided by time."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
+from distill.errors import NotEnoughSoundsError
+from distill.training.data.regions import kept_seconds
+from distill.training.data.same_audio import same_audio_groups
+from distill.training.data.split import split_by_file, split_sounds
+from distill.training.dataset import prepare_sounds
+from tests.training.conftest import tone
+
+RATE = CHUNK = 48_000
+SHARE = 0.1
+
+
+def recording(seed: int, seconds: float) -> np.ndarray:
+    """A sound of any length that is nowhere silent."""
+    rng = np.random.default_rng(seed)
+    steps = rng.uniform(100, 2000, max(1, int(seconds * 4)))
+    hertz = np.repeat(steps, -(-int(seconds * RATE) // len(steps)))[: int(seconds * RATE)]
+    return np.asarray(0.4 * np.sin(2 * np.pi * np.cumsum(hertz) / RATE), np.float32)
+
+
+def write(folder: Path, lengths: Sequence[float]) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for number, seconds in enumerate(lengths):
+        paths.append(folder / f"{number}.wav")
+        audio = tone(number, seconds) if seconds < 2 else recording(number, seconds)
+        soundfile.write(paths[-1], audio, RATE, subtype="PCM_16")
+    return paths
+
+
+def prepared(folder: Path, paths: Sequence[Path]) -> list[CachedSound]:
+    return prepare_sounds(paths, SoundCache(folder / "cache")).sounds
+
+
+def seconds_of(sounds: Sequence[CachedSound]) -> float:
+    return sum(kept_seconds(sound, CHUNK) for sound in sounds)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "least_files"),
+    [
+        ([0.5] * 4 + [120.0], 2),  # hits and a field recording
+        ([0.4] * 12 + [60.0, 45.0], 2),
+        ([30.0, 40.0, 50.0], 2),
+        ([0.8] * 20, 2),
+        ([200.0, 0.3], 1),
+        ([90.0, 80.0], 1),
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 1),
+        ([0.5] * 40 + [5.0] * 4, 2),
+    ],
+)
+def test_the_held_out_part_is_near_its_share_in_seconds(tmp_path: Path, lengths: list[float], least_files: int) -> None:
+    sounds = prepared(tmp_path, write(tmp_path / "sounds", lengths))
+    train, val = split_sounds(sounds, SHARE, CHUNK)
+    total = seconds_of(sounds)
+    # Within half of the share, a chunk being the smallest part of a sound that is divided.
+    assert abs(seconds_of(val) - SHARE * total) <= max(0.5 * SHARE * total, 1.5)
+    assert seconds_of(train) >= 0.5 * total
+    assert len({sound.source for sound in val}) >= least_files
+    assert len({sound.source for sound in train}) >= min(2, len(lengths) - 1)
+
+
+@pytest.mark.parametrize("lengths", [[120.0, 0.5, 0.5, 0.5], [30.0, 40.0], [60.0], [0.3, 100.0, 0.2], [25.0] * 3])
+def test_a_divided_sound_has_a_chunk_between_its_parts(tmp_path: Path, lengths: list[float]) -> None:
+    sounds = prepared(tmp_path, write(tmp_path / "sounds", lengths))
+    train, val = split_sounds(sounds, SHARE, CHUNK)
+    both = {sound.source for sound in train} & {sound.source for sound in val}
+    assert both
+    for source in both:
+        (kept,) = (sound for sound in train if sound.source == source)
+        (held,) = (sound for sound in val if sound.source == source)
+        assert (kept.start, held.start + held.samples) == (0, held.total_samples)
+        assert held.start - kept.samples >= CHUNK
+        whole = next(sound for sound in sounds if sound.source == source)
+        np.testing.assert_array_equal(held.read(0, 1000), whole.read(held.start, 1000))
+        np.testing.assert_array_equal(held.envelope(), whole.envelope()[held.start // 480 :])
+
+
+def test_names_and_order_do_not_matter(tmp_path: Path) -> None:
+    paths = write(tmp_path / "sounds", [0.5, 0.6, 0.7, 0.8, 40.0, 3.0])
+
+    def sides(files: Sequence[Path]) -> list[list[tuple[str, int, int]]]:
+        return [
+            sorted((s.content_hash, s.start, s.samples) for s in side)
+            for side in split_sounds(prepared(tmp_path, files), SHARE, CHUNK)
+        ]
+
+    expected = sides(paths)
+    assert sides(paths[::-1]) == expected
+    assert sides([path.rename(path.with_name(f"x{9 - n}.wav")) for n, path in enumerate(paths)]) == expected
+
+
+def variant(name: str, audio: np.ndarray, path: Path) -> None:
+    """Write the same audio in another way."""
+    if name in ("FLAC", "AIFF", "CAF"):
+        soundfile.write(path, audio, RATE, format=name, subtype="PCM_16")
+    elif name == "softer":
+        soundfile.write(path, 0.3 * audio, RATE, format="WAV", subtype="PCM_24")
+    elif name == "inverted":
+        soundfile.write(path, -audio, RATE, format="WAV", subtype="PCM_16")
+    elif name == "44100":
+        soundfile.write(path, soxr.resample(audio, RATE, 44_100), 44_100, format="WAV", subtype="PCM_16")
+    elif name == "stereo":
+        soundfile.write(path, np.stack([audio, audio], 1), RATE, format="WAV", subtype="PCM_16")
+    else:
+        soundfile.write(path, audio, RATE, format={"VORBIS": "OGG", "OPUS": "OGG"}.get(name, name))
+
+
+@pytest.mark.parametrize("name", ["FLAC", "AIFF", "CAF", "softer", "inverted", "44100", "stereo", "MP3", "OGG"])
+def test_the_same_audio_is_on_one_side(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "sounds"
+    paths = write(folder, [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 3.0, 2.5])
+    for number, path in enumerate(list(paths)):
+        copy = folder / f"copy {number}.{name.lower()}"
+        variant(name, soundfile.read(path, dtype="float32")[0], copy)
+        paths.append(copy)
+    sounds = prepared(tmp_path, paths)
+    groups = same_audio_groups(sounds)
+    stems = sorted(sorted(sound.source.stem.removeprefix("copy ") for sound in group) for group in groups)
+    assert stems == [[str(number)] * 2 for number in range(8)]
+    train, val = split_sounds(sounds, 0.25, CHUNK)
+    sides = [{sound.source.stem.removeprefix("copy ") for sound in side} for side in (train, val)]
+    assert not sides[0] & sides[1]
+
+
+def test_different_sounds_are_not_taken_for_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    paths = []
+    for seed, kind in itertools.product(range(6), ("tone", "noise", "hit")):
+        rng = np.random.default_rng(seed)
+        t = np.arange(24_000) / RATE
+        audio = {
+            "tone": 0.5 * np.sin(2 * np.pi * (200 + 30 * seed) * t),
+            "noise": 0.2 * rng.standard_normal(24_000),
+            "hit": rng.standard_normal(24_000) * np.exp(-20 * t) * 0.3,
+        }[kind]
+        paths.append(folder / f"{kind} {seed}.wav")
+        soundfile.write(paths[-1], audio, RATE, subtype="PCM_16")
+    assert len(same_audio_groups(prepared(tmp_path, paths))) == len(paths)
+
+
+@pytest.mark.parametrize(("seconds", "usable"), [(0.5, False), (3.0, False), (8.0, True), (20.0, True), (90.0, True)])
+def test_one_single_sound(tmp_path: Path, seconds: float, usable: bool) -> None:
+    paths = write(tmp_path / "sounds", [0.5]) if seconds < 2 else write(tmp_path / "sounds", [seconds])
+    if not usable:
+        with pytest.raises(NotEnoughSoundsError, match=r"or one of at least 8 s, but only 0\.wav can be used"):
+            prepared(tmp_path, paths)
+        return
+    train, val = split_sounds(prepared(tmp_path, paths), SHARE, CHUNK)
+    assert len(train) == len(val) == 1
+    assert kept_seconds(train[0], CHUNK) > kept_seconds(val[0], CHUNK) >= 1
+
+
+def test_older_runs_keep_their_split(tmp_path: Path) -> None:
+    paths = write(tmp_path / "sounds", [0.5, 0.5, 0.5, 0.5, 40.0])
+    sounds = prepare_sounds(paths, SoundCache(tmp_path / "cache", preparation=1)).sounds
+    assert split_sounds(sounds, SHARE, CHUNK) == split_by_file(sounds, SHARE)

@@ -1,0 +1,158 @@
+"""Cancelling takes effect within one step, whatever the run is doing."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.events import Event
+from distill.models.families.vae import MelVAEFamily
+from distill.runs.folder import RunRecord
+from distill.training import (
+    PreparationProgress,
+    PreviewEvent,
+    TrainingNotice,
+    TrainingRunner,
+    list_checkpoints,
+    list_previews,
+    resume_run,
+    train,
+)
+from distill.training.compute_plan import choose_plan
+from tests.training.conftest import QUICK, ended, write_sounds
+from tests.training.test_resume import assert_same_run
+
+
+class CancelOn:
+    """A callback that cancels at the first event that a condition holds for."""
+
+    def __init__(self, condition: Callable[[Event], bool]) -> None:
+        self.condition, self.cancel = condition, threading.Event()
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if self.condition(event):
+            self.cancel.set()
+
+
+def stage(name: str) -> Callable[[Event], bool]:
+    return lambda event: isinstance(event, PreparationProgress) and event.stage.startswith(name)
+
+
+def notices(events: list[Event], topic: str) -> list[str]:
+    return [e.message for e in events if isinstance(e, TrainingNotice) and e.topic == topic]
+
+
+@pytest.mark.parametrize("name", ["Reading", "Preparing variants", "Preparing held-out", "Finding"])
+def test_while_the_run_is_prepared(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objectives = 0
+    objective = MelVAEFamily.objective
+
+    def counting(*arguments: Any) -> Any:
+        nonlocal objectives
+        objectives += 1
+        return objective(*arguments)
+
+    monkeypatch.setattr(MelVAEFamily, "objective", counting)
+    stop = CancelOn(stage(name))
+    config = replace(QUICK, precision="auto")
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    assert train(config, sounds, tmp_path / "run", "cpu", stop, stop.cancel)["outcome"] == "stopped"
+    assert objectives == 0  # not one step of the trial was taken
+    assert ended(stop.events).outcome == "stopped"
+    assert not list_checkpoints(tmp_path / "run" / "checkpoints")
+    (told,) = notices(stop.events, "stopped")
+    assert "there is no checkpoint yet" in told
+    assert RunRecord.load(tmp_path / "run").status == "stopped"
+    assert told in RunRecord.load(tmp_path / "run").notes
+    assert resume_run(tmp_path / "run")["outcome"] == "finished"
+
+
+def test_between_two_steps_of_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel, objectives = threading.Event(), 0
+    objective = MelVAEFamily.objective
+
+    def cancelling(*arguments: Any) -> Any:
+        nonlocal objectives
+        objectives += 1
+        if objectives == 2:
+            cancel.set()
+        return objective(*arguments)
+
+    monkeypatch.setattr(MelVAEFamily, "objective", cancelling)
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, precision="auto")
+    assert train(config, sounds, tmp_path / "run", "cpu", None, cancel)["outcome"] == "stopped"
+    assert objectives == 2
+
+
+def test_while_a_resumed_run_is_prepared(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    whole = train(QUICK, sounds, tmp_path / "whole", "cpu")
+    steps = CancelOn(lambda event: type(event).__name__ == "EpochMetrics")
+    train(QUICK, sounds, tmp_path / "run", "cpu", steps, steps.cancel)
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    stop = CancelOn(stage("Reading"))
+    assert resume_run(tmp_path / "run", stop, stop.cancel)["outcome"] == "stopped"
+    (told,) = notices(stop.events, "stopped")
+    assert list_checkpoints(tmp_path / "run" / "checkpoints")[-1]["path"].name in told
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    assert_same_run(whole, resume_run(tmp_path / "run"))
+
+
+def test_while_previews_are_written(tmp_path: Path) -> None:
+    """No preview is begun after it, and resuming the run writes those that are missing."""
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    previews = 0
+
+    def is_last(event: Event) -> bool:
+        nonlocal previews
+        previews += isinstance(event, PreviewEvent)
+        return previews == 1
+
+    stop = CancelOn(is_last)
+    assert train(QUICK, sounds, tmp_path / "run", "cpu", stop, stop.cancel)["outcome"] == "stopped"
+    assert sum(isinstance(e, PreviewEvent) for e in stop.events) == 1
+    resume_run(tmp_path / "run")
+    folder = tmp_path / "run" / "previews"
+    assert sorted({p["epoch"] for p in list_previews(folder)}) == [0, 2]
+    assert len(list(folder.glob("*_epoch0000_*.wav"))) == len(list(folder.glob("*_epoch0002_*.wav"))) == 5
+
+
+def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from distill.training import compute_plan
+
+    clock = 0.0
+    monkeypatch.setattr("distill.training.compute_plan.time.perf_counter", lambda: clock)
+    for seconds_a_chunk in (0.001, 0.01, 0.1, 0.3, 1.0):
+        began, asked = clock, list[int]()
+
+        def step(plan: Any, chunks: int, cost: float = seconds_a_chunk, asked: list[int] = asked) -> None:
+            nonlocal clock
+            asked.append(chunks)
+            clock += cost * (chunks + 0.5)
+
+        config = replace(QUICK, precision="auto")
+        plan = choose_plan(config, torch.device("cpu"), step, 16, f"steps of {seconds_a_chunk} s")
+        first = 1.5 * seconds_a_chunk  # of a step on one chunk, which shows how long steps take
+        allowed = first if first > compute_plan.TRIAL_SECONDS else 2 * first + compute_plan.TRIAL_SECONDS
+        assert clock - began <= allowed + 1e-9
+        assert max(asked) == (16 if seconds_a_chunk < 0.01 else 7 if seconds_a_chunk < 0.1 else 1)
+        assert plan.precision == "float32"  # all are equally fast
+
+
+def test_cancelling_the_runner_at_once(tmp_path: Path) -> None:
+    runner, events = TrainingRunner(), []  # type: ignore[var-annotated]
+    runner.start(
+        replace(QUICK, precision="auto"), write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", events.append
+    )
+    runner.cancel()
+    assert runner.wait(60)
+    assert runner.last_error() is None
+    assert ended(events).outcome == "stopped"
