@@ -1,5 +1,6 @@
 """New sounds of any length, variations, morphs, continuations and repainted parts, for the families with a prior."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -192,7 +193,7 @@ class TestContinuation:
 
 
 def test_a_model_without_a_prior_says_what_it_cannot(model: Any) -> None:
-    without = type(model)(**(vars(model) | {"parts": SoundParts()}))
+    without = replace(model, parts=SoundParts())
     if model.family.key == "vqvae":
         for act in (
             lambda: without.generate(1),
