@@ -22,9 +22,9 @@ from distill.models.persistence import save_model_from_checkpoint
 from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
-from distill.training.data.sound_map import map_entries
-from distill.training.prior_training import spread_by_file
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
+from distill.training.sound_map import map_entries
+from distill.training.steps.prior_training import spread_by_file
 
 log = logging.getLogger(__name__)
 

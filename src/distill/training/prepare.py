@@ -28,9 +28,9 @@ from distill.training.data.regions import silence_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.preview import PAIRS
-from distill.training.prior_training import LatentTable, PriorTraining
 from distill.training.run import OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
+from distill.training.steps.prior_training import LatentTable, PriorTraining
 from distill.training.steps.schedule import CosineFactor, make_scheduler
 from distill.training.steps.step import TrainingStep, step_randomness
 

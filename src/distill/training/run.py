@@ -40,8 +40,8 @@ from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
-from distill.training.prior_training import PriorTraining
 from distill.training.steps.eta import EtaEstimator
+from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
 
 log = logging.getLogger("distill.training")

@@ -11,8 +11,8 @@ from distill.models.families.family import ModelFamily
 from distill.models.latent_space.sliders import fit_analysis
 from distill.models.latent_space.sound_map import fit_map
 from distill.training.dataset import FeatureDataset
-from distill.training.prior_training import spread_by_file
 from distill.training.run import TrainingData
+from distill.training.steps.prior_training import spread_by_file
 
 log = logging.getLogger(__name__)
 
