@@ -246,14 +246,14 @@ def _save_first_readable(
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further entries of the model file, for the network of a checkpoint: detail, map and sliders."""
+    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders."""
     network = run.family.build().to(run.device)
     network.load_state_dict(checkpoint["model_state_dict"])
     return _detail(run, network) | map_entries(run.family, network.eval(), run.training_data)
 
 
 def _detail(run: Run, network: nn.Module) -> dict[str, Any]:
-    """Return the detail of the training sounds for a network, as an entry of the model file."""
+    """Return detail and index of the training sounds for a network, as entries of the model file."""
     dataset = run.training_data.train_set
     layout = dataset.layout
     most = max(1, MOST_BYTES // bytes_per_chunk(*dataset[0].shape))

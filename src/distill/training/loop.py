@@ -249,7 +249,7 @@ def _prior_step(run: Run) -> PriorStep | None:
     def step(number: int, objective: Objective, skipped: Tensor) -> Tensor:
         assert objective.posterior is not None
         prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
-        if number == 0 or (run.epoch == 0 and number.bit_count() == 1):
+        if number == 0 or prior.table.has_doubled:
             prior.fit()
         rate = schedule(run.epoch * data.steps_per_epoch + number)
         return prior.step(rate, lambda: run.speed.autocast(run.device))

@@ -15,7 +15,11 @@ from torch import Tensor, nn
 
 #: Numbers that describe a time to the network, and the highest frequency of them.
 _TIME_FEATURES = 64
-_TIME_FREQUENCY = 1000.0
+_TIME_FREQUENCY = 20.0
+#: Factor on the first weights of the points.  The closed form holds all that is linear, so a network in its linear
+#: range has nothing to learn from: with 1 the loss stays at 1.76 for 500 steps, with 3 it falls to 1.29.  With the
+#: same in mind the first weights of the blocks are doubled (1.23).
+_POINT_GAIN, _BLOCK_GAIN = 3.0, 2.0
 #: Directions with less variance than this share of the mean one are constant for all practical purposes.
 _LEAST_VARIANCE = 1e-6
 #: Steps of the integration (Heun's method: two evaluations each).
@@ -30,6 +34,9 @@ class _Block(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.widen = nn.Linear(width, widening * width)
         self.narrow = nn.Linear(widening * width, width)
+        with torch.no_grad():
+            self.widen.weight *= _BLOCK_GAIN
+            self.narrow.weight *= _BLOCK_GAIN
 
     def forward(self, x: Tensor) -> Tensor:
         changed: Tensor = self.narrow(nn.functional.silu(self.widen(self.norm(x))))
@@ -69,6 +76,8 @@ class FlowPrior(nn.Module):
         self.register_buffer("inverse_root", torch.eye(dim))
         self.register_buffer("is_fitted", torch.zeros((), dtype=torch.bool))
         self.enter = nn.Linear(dim + _TIME_FEATURES + condition_dim, width)
+        with torch.no_grad():
+            self.enter.weight[:, :dim] *= _POINT_GAIN
         self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
         self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, dim))
         for parameter in self.leave[1].parameters():
@@ -139,7 +148,9 @@ class FlowPrior(nn.Module):
     def _learned(self, points: Tensor, time: Tensor, condition: Tensor | None) -> Tensor:
         rates = torch.exp(torch.linspace(0, math.log(_TIME_FREQUENCY), _TIME_FEATURES // 2, device=points.device))
         turns = time * rates
-        parts = [points, turns.sin(), turns.cos()]
+        # A point of the Gaussian has this spread at this time: brought to 1, the network sees all times alike.
+        even = points / (time.square() + (1 - time).square()).sqrt()
+        parts = [even, turns.sin(), turns.cos()]
         if self.condition_dim:
             parts.append(points.new_zeros(len(points), self.condition_dim) if condition is None else condition)
         hidden = self.enter(torch.cat(parts, 1))

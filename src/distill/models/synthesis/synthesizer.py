@@ -32,7 +32,7 @@ _AUDIBLE_DECADES = 4.0
 
 
 #: Share of the training sounds that lie nearer to another one than a new sound may lie to any: by default, and at most.
-_LEAST_NEWNESS, _MOST_NEWNESS = 0.15, 0.5
+_LEAST_NEWNESS, _MOST_NEWNESS = 0.25, 0.6
 #: Freedom from which it is higher than by default.
 _DEFAULT_FREEDOM = 0.5
 #: Draws for a new sound, until one is new enough.

@@ -89,9 +89,16 @@ class LatentTable:
             prior.fit(self.windows.only(known))
 
     @property
-    def can_draw(self) -> bool:
-        """Whether `fit` has found out what there is to draw."""
-        return self._weight is not None
+    def is_drawable(self) -> bool:
+        """Whether there is anything to draw."""
+        return self._weight is not None and bool((self._weight > 0).any())
+
+    @property
+    def has_doubled(self) -> bool:
+        """Whether twice as many entries are known as the prior was fitted to."""
+        fitted = 0 if self._weight is None else int((self._weight > 0).sum())
+        # Once half of the entries are known there is nothing to double, and no need to wait for the device.
+        return 2 * fitted <= len(self.known) and int(self.known.sum()) >= max(1, 2 * fitted)
 
     def draw(self, count: int) -> Tensor:
         """Return which entries a step of the prior learns from, ``[count]``; from torch's generator."""
@@ -187,7 +194,7 @@ class PriorTraining:
         autocast
             Returns the context of a forward pass.
         """
-        if not self.steps:
+        if not self.steps or not self.table.is_drawable:
             return torch.zeros(())
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * rate
@@ -195,8 +202,6 @@ class PriorTraining:
         return torch.stack(losses).mean()
 
     def _step(self, autocast: Callable[[], Any]) -> Tensor:
-        if not self.table.can_draw:  # resumed from a checkpoint without a prior, in the middle of an epoch
-            self.fit()
         rows = self.table.draw(BATCH)
         with autocast():
             loss = self.prior.loss(self.table.windows, rows)
