@@ -11,6 +11,7 @@ from distill.cli.app import main
 from distill.generation.history import GeneratedHistory
 from distill.generation.recipe import read_recipe
 from tests.models.test_fuzz import write_whole_files
+from tests.support.models import tone_model, write_model_with_prior
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +83,46 @@ def test_sounds_made_in_the_terminal_can_be_made_again(
     assert "does not say how it was made" in said(capsys, "remake", source, str(tmp_path / "x.wav"), code=1)
 
 
+@pytest.mark.parametrize("family", ["vae", "vqvae"])
+def test_sounds_made_from_sounds_can_be_made_again(
+    family: str, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(write_model_with_prior(tone_model(family), tmp_path / "tones.distill"))
+    source, other = str(sounds / "bell 1.wav"), str(sounds / "bell 2.wav")
+    length = soundfile.info(source).frames / soundfile.info(source).samplerate
+    out = str(tmp_path / "out")
+    calls = {
+        "new": ["sample", model, "--count", "2", "--seed", "3", "--out", out, "--seconds", "0.4", "--freedom", "0.2"],
+        "varied": ["vary", model, source, "--count", "2", "--strength", "0.3", "--seed", "5", "--out", out],
+        "morphed": ["morph", model, source, other, "--steps", "3", "--out", out],
+        "extended": ["extend", model, source, str(tmp_path / "e.wav"), "--seconds", "0.5", "--seed", "1"],
+        "repainted": ["repaint", model, source, str(tmp_path / "p.wav"), "--from", "0.1", "--to", "0.3", "--seed", "1"],
+    }
+    seconds = {"new": 0.4, "varied": length, "extended": length + 0.5, "repainted": length}
+    for kind, words in calls.items():
+        made = [Path(line) for line in said(capsys, *words).splitlines()]
+        assert len(made) == {"new": 2, "varied": 2, "morphed": 3}.get(kind, 1)
+        recipe = read_recipe(made[-1])
+        assert recipe is not None
+        assert recipe.kind == kind
+        assert soundfile.info(made[-1]).duration == pytest.approx(seconds.get(kind, recipe.seconds or length), abs=0.3)
+        again = Path(said(capsys, "remake", str(made[-1]), str(tmp_path / f"again {kind}.wav")).strip())
+        first, second = (soundfile.read(path, dtype="float32")[0] for path in (made[-1], again))
+        assert first.shape == second.shape
+        assert abs(first - second).max() < 2e-3
+    assert "must be" in said(
+        capsys, "repaint", model, source, str(tmp_path / "q.wav"), "--from", "5", "--to", "6", code=1
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
+        (["sample", "{model}", "--seconds", "31"], "--seconds"),
+        (["vary", "{model}", "{sound}", "--strength", "2"], "--strength"),
+        (["morph", "{model}", "{sound}", "{sound}", "--steps", "1"], "--steps"),
+        (["extend", "{model}", "{sound}", "{sound}"], "OUT is IN"),
+        (["repaint", "{model}", "{sound}", "out.wav", "--from", "1"], "--to"),
         (["transform", "{model}", "{sound}", "out.aac"], ".wav, .flac, .ogg, .mp3"),
         (["transform", "{model}", "{sound}", "out.wav", "--format", "mp3"], "must end in .mp3"),
         (["transform", "{model}", "{sound}", "out.mp3", "--rate", "96000"], "44100, 48000 Hz"),

@@ -132,7 +132,7 @@ def test_new_sounds_are_made_again_from_their_files(model: Any, model_file: Path
     assert [m.recipe.number for m in made] == [0, 1, 2]
     plain = model.sample(3, seed=7)
     assert not np.allclose(plain[1, 0], made[1].audio)
-    assert np.array_equal(model.sample(3, seed=7, temperature=0.5)[1, 0], made[1].audio)
+    assert np.allclose(model.sample(3, seed=7, temperature=0.5)[1, 0], made[1].audio, atol=1e-3)
     for row in FORMATS:
         recipe = made[1].recipe
         path = export_sound(tmp_path / "a", made[1].audio, ExportOptions(row.key), "t", recipe.to_text()).path

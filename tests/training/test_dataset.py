@@ -255,6 +255,28 @@ class TestFeatures:
         with pytest.raises(AssertionError, match="computed again"):
             FeatureDataset(loaded, family, AugmentationPipeline(pitch_semitones=3.0), 3).prepare()
 
+    def test_half_steps_are_computed_from_the_sound(self, sounds: list[Path]) -> None:
+        """Windows between the chunks come after them; each knows the item half a chunk before it."""
+        family = MelVAEFamily(TrainingConfig())
+        loaded = prepare_sounds(sounds, SoundCache()).sounds
+        plain = FeatureDataset(loaded, family, AugmentationPipeline(), 2)
+        features = FeatureDataset(loaded, family, AugmentationPipeline(), 2, half_steps=True)
+        assert len(plain) == 24
+        assert len(features) == 28  # the sound of two and a half seconds has three chunks, and two between them
+        assert torch.equal(features[5], plain[5])
+        first = [item for item in range(len(features)) if features.offset[item] == 0.5]
+        assert len(first) == 2  # one in each variant
+        number = int(features.owner[first[0]])
+        assert features.total[first[0]] == pytest.approx(loaded[number].samples / 48_000)
+        audio = torch.from_numpy(loaded[number].read(24_000, 48_000))[None, None]
+        torch.testing.assert_close(features[first[0]], family.features(audio)[0], rtol=0, atol=4e-3)
+        for item, previous in enumerate(features.previous):
+            assert (previous < 0) == (features.offset[item] == 0)
+            if previous >= 0:
+                assert features.owner[previous] == features.owner[item]
+                assert features.offset[previous] == features.offset[item] - 0.5
+                assert (previous >= 24) != (item >= 24)  # a chunk lies before each window between, and the other way
+
     def test_progress_and_batches(self, sounds: list[Path]) -> None:
         features = FeatureDataset(prepare_sounds(sounds, SoundCache()).sounds, MelVAEFamily(TrainingConfig()))
         seen: list[tuple[int, int]] = []

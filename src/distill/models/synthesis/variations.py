@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from distill.models.synthesis.windows import blend, half_step
 _LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 _MEASURED_WINDOWS, _MEASURING_STEPS = 6, 10
 #: Points of a morph at which distances are measured, and rounds in which its steps are evened out.
-_MORPH_POINTS, _MORPH_ROUNDS = 33, 4
+_MORPH_POINTS, _MORPH_ROUNDS = 25, 6
 #: Most sounds of one call.
 MOST_VARIATIONS = 1000
 
@@ -198,16 +198,24 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail:
     longest = max(len(end.points) for end in ends)
     silence = torch.zeros(1, longest * synth.chunk)
     one, other = (_lengthened(synth, end, longest, silence) for end in ends)
+    quiet = synth.family.features(silence[None, :, : synth.chunk].to(synth.device))[0, ..., :1].float().cpu()
+    samples = [end.samples for end in ends]
+    total = synth.frames_of(max(samples))
 
-    def decoded(share: float) -> Tensor:
-        return synth.decoded(torch.lerp(one, other, share))
+    def length_at(share: float) -> int:
+        return round(samples[0] + share * (samples[1] - samples[0]))
 
-    shares = _even_shares(decoded, steps)
+    def features_at(share: float) -> Tensor:
+        windows = synth.decoded(torch.lerp(one, other, share))
+        features = synth.detailed(blend(windows, total), detail)
+        features[..., synth.frames_of(length_at(share)) :] = quiet
+        return features
+
     sounds = []
-    for share in shares:
-        samples = round(ends[0].samples + share * (ends[1].samples - ends[0].samples))
+    for share, features in _even_steps(features_at, steps):
+        sound = synth.to_sound(features, length_at(share))
         peak = ends[0].peak ** (1 - share) * ends[1].peak ** share
-        sound = _finished(synth, decoded(share), samples, peak, detail)
+        sound = sound * (peak / sound.abs().max().clamp_min(1e-9))
         sounds.append(sound if share in (0.0, 1.0) else synth.faded(sound))
     return sounds
 
@@ -221,24 +229,18 @@ def _lengthened(synth: Synthesizer, source: Source, count: int, silence: Tensor)
     return synth.points_of(synth.windows_of(longer))[:count]
 
 
-def _even_shares(decoded: Callable[[float], Tensor], steps: int) -> list[float]:
-    """Return ``steps`` shares of the way, from 0 to 1, whose decoded features differ equally from one to the next."""
-    grid = torch.linspace(0, 1, max(_MORPH_POINTS, steps)).tolist()
-    known = [decoded(share) for share in grid]
-    gaps = [float(audible_difference(a, b).mean()) for a, b in pairwise(known)]
-    walked = [0.0]
-    for gap in gaps:
-        walked.append(walked[-1] + gap)
-    shares = [_inverse(walked, grid, walked[-1] * number / (steps - 1)) for number in range(steps)]
-    shares[0], shares[-1] = 0.0, 1.0
-    for _ in range(_MORPH_ROUNDS):  # the sum of small steps is not the length of a large one: measure those
-        points = [decoded(share) for share in shares]
-        gaps = [float(audible_difference(a, b).mean()) for a, b in pairwise(points)]
-        if sum(gaps) <= 0:
-            break
-        walked = [0.0]
-        for gap in gaps:
-            walked.append(walked[-1] + gap)
-        inner = [_inverse(walked, shares, walked[-1] * number / (steps - 1)) for number in range(1, steps - 1)]
+def _even_steps(features_at: Callable[[float], Tensor], steps: int) -> list[tuple[float, Tensor]]:
+    """Return ``steps`` shares of the way, from 0 to 1, whose features differ equally from one to the next."""
+    shares = torch.linspace(0, 1, max(_MORPH_POINTS, steps)).tolist()
+    best: list[tuple[float, Tensor]] = []
+    least = math.inf
+    for number in range(_MORPH_ROUNDS):
+        found = [(share, features_at(share)) for share in shares]
+        gaps = [float(audible_difference(a, b)) for (_, a), (_, b) in pairwise(found)]
+        if number > 0 and max(gaps) < least:
+            best, least = found, max(gaps)
+        # The sum of small steps is not the length of a large one: from the second round on, the large ones count.
+        walked = [0.0, *accumulate(gaps)]
+        inner = [_inverse(walked, shares, walked[-1] * at / (steps - 1)) for at in range(1, steps - 1)]
         shares = [0.0, *inner, 1.0]
-    return shares
+    return best

@@ -1,0 +1,97 @@
+"""The prior over windows: each sound counts the same, lengths, projection, and its state."""
+
+import pytest
+import torch
+
+from distill.models.priors.window_prior import WindowPrior, WindowTable, window_count
+
+
+def table(dim: int = 3) -> WindowTable:
+    """Two sounds of one window, and one of five."""
+    generator = torch.Generator().manual_seed(0)
+    return WindowTable(
+        points=torch.randn(7, dim, generator=generator),
+        variance=torch.full((7, dim), 0.01),
+        sounds=torch.tensor([0, 1, 2, 2, 2, 2, 2]),
+        previous=torch.tensor([-1, -1, -1, 2, 3, 4, 5]),
+        total=torch.tensor([0.3, 0.8, 2.6, 2.6, 2.6, 2.6, 2.6]),
+        offset=torch.tensor([0.0, 0.0, 0.0, 0.5, 1.0, 1.5, 2.0]),
+    )
+
+
+def test_each_sound_counts_the_same_and_half_of_a_long_one_is_its_beginning() -> None:
+    weights = table().weights()
+    assert weights[:3].tolist() == [1.0, 1.0, 0.5]
+    assert float(weights[2:].sum()) == pytest.approx(1.0)
+    used = torch.tensor([True, True, False, True, True, False, False])
+    known = table().weights(used)
+    assert known[~used].sum() == 0
+    assert float(known[2:].sum()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("total", "count"), [(0.02, 1), (1.0, 1), (1.01, 2), (1.5, 2), (2.0, 3), (30.0, 59)])
+def test_windows_cover_the_sound(total: float, count: int) -> None:
+    assert window_count(total) == count
+    assert (count - 1) / 2 + 1 >= total
+
+
+def test_lengths_keep_within_those_of_the_corpus() -> None:
+    prior = WindowPrior(3, anchors=2)
+    prior.fit(table())
+    totals, anchors = prior.draw_sounds(30, torch.Generator().manual_seed(1))
+    assert anchors is None
+    assert 0.3 <= float(totals.min()) < float(totals.max()) <= 2.6
+    totals, anchors = prior.draw_sounds(30, torch.Generator().manual_seed(1), freedom=0.1)
+    assert anchors is not None
+    assert set(totals.tolist()) <= {float(prior.anchor_totals[0]), float(prior.anchor_totals[1])}
+
+
+def test_the_loss_falls_with_training_and_the_state_comes_back() -> None:
+    torch.manual_seed(0)
+    prior, rows = WindowPrior(3, width=32, blocks=1, anchors=3), table()
+    prior.fit(rows)
+    optimizer = torch.optim.AdamW(prior.parameters(), 3e-3)
+    picked = torch.multinomial(rows.weights(), 256, replacement=True, generator=torch.Generator().manual_seed(0))
+    losses = []
+    for _ in range(150):
+        loss = prior.loss(rows, picked, torch.Generator().manual_seed(3))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    again = WindowPrior.of_state(prior.state_dict())
+    length = torch.tensor([0.3, 2.6])
+    drawn = [one.draw(None, length, 0.0, torch.Generator().manual_seed(5)) for one in (prior, again)]
+    assert torch.equal(*drawn)
+    # What follows depends on what was before it.
+    before = torch.stack([rows.points[2], rows.points[4]])
+    following = prior.draw(before, torch.tensor([2.6, 2.6]), 0.5, torch.Generator().manual_seed(5))
+    other = prior.draw(before.flip(0), torch.tensor([2.6, 2.6]), 0.5, torch.Generator().manual_seed(5))
+    assert not torch.allclose(following, other, atol=1e-3)
+
+
+def test_components_hold_what_they_were_fitted_to() -> None:
+    generator = torch.Generator().manual_seed(0)
+    axes = torch.randn(2, 50, generator=generator)
+    points = torch.randn(20, 2, generator=generator) @ axes + 3.0
+    prior = WindowPrior(50, components=2)
+    prior.fit_projection(points, torch.ones(20))
+    torch.testing.assert_close(prior.restore(prior.project(points)), points, rtol=1e-3, atol=1e-3)
+    odd = points + torch.randn(20, 50, generator=generator)
+    torch.testing.assert_close(prior.restore(prior.project(odd), prior.missing(odd)), odd, rtol=1e-3, atol=1e-3)
+    again = WindowPrior.of_state(prior.state_dict())
+    assert (again.point_dim, again.dim) == (50, 2)
+    torch.testing.assert_close(again.project(points), prior.project(points))
+
+
+def test_renewing_by_nothing_changes_nothing_and_by_all_forgets_everything() -> None:
+    prior, rows = WindowPrior(3), table()
+    prior.fit(rows)
+    noise = torch.randn(7, 3, generator=torch.Generator().manual_seed(2))
+    same = prior.renew(rows.points, torch.zeros(7), noise, None, rows.total, 0.0)
+    torch.testing.assert_close(same, rows.points, rtol=1e-3, atol=1e-3)
+    one, other = (
+        prior.renew(points, torch.ones(7), noise, None, rows.total, 0.0) for points in (rows.points, -rows.points)
+    )
+    torch.testing.assert_close(one, other)
