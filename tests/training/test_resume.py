@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def run_and_kill(run: Path, record: Path, is_time: Callable[[float], bool]) -> i
 
 
 def check_a_killed_run(
-    sounds: list[Path], config: AnyConfig, tmp_path: Path, moments: list[Callable[[float], bool]]
+    sounds: list[Path], config: AnyConfig, tmp_path: Path, moments: Sequence[Callable[[float], bool]]
 ) -> None:
     """Kill a run at each of the moments, start it again each time, let it end, and compare with the run left alone."""
     import json
