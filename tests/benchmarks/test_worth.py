@@ -1,9 +1,9 @@
 """Are new sounds worth having?  Near the corpus as a set, all of it reached, and no copies.
 
 A fifth of the files is put aside and never trained on.  The measures are those of the literature, on the descriptions
-of `distill.models.nearest` in the place of a network's embedding: the kernel distance of Chung et al. 2025 ("KAD: no more
-FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance to the nearest training
-sound relative to that of the files put aside.  Figures of two halves of the corpus stand beside them.
+of `distill.models.nearest` in the place of a network's embedding: the kernel distance of Chung et al. 2025 ("KAD: no
+more FAD") with the median bandwidth, coverage after Naeem et al. 2020, and newness, the distance to the nearest
+training sound relative to that of the files put aside.  Figures of two halves of the corpus stand beside them.
 """
 
 import random
