@@ -195,13 +195,12 @@ class TestContinuation:
 def test_a_model_without_a_prior_says_what_it_cannot(model: Any) -> None:
     without = replace(model, parts=SoundParts())
     if model.family.key == "vqvae":
-        for act in (
-            lambda: without.generate(1),
-            lambda: without.vary(sound(1, 0.5), 1, 0.5),
-            lambda: without.sample(1),
-        ):
+        calls: tuple[tuple[str, tuple[Any, ...]], ...] = (
+            ("generate", (1,)), ("sample", (1,)), ("vary", (sound(1, 0.5), 1, 0.5)),
+        )  # fmt: skip
+        for name, values in calls:
             with pytest.raises(ModelFileError, match="Train it again"):
-                act()
+                getattr(without, name)(*values)
     else:  # a file of an older version: latents of the standard normal, sounds of a second
         assert without.generate(2, seed=1)[0].shape == (1, RATE)
         assert without.vary(sound(1, 0.5), 1, 0.5, seed=1)[0].shape == (1, RATE // 2)
