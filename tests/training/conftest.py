@@ -106,6 +106,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def _no_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out map and sliders, which take seconds a run and are tested with what computes them."""
+    monkeypatch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
+
+
 @pytest.fixture(scope="session")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(tmp_path_factory.mktemp("finished"))

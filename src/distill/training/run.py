@@ -140,7 +140,7 @@ class TrainingData:
     @property
     def steps_per_epoch(self) -> int:
         """Number of training steps in an epoch."""
-        batches = -(-len(self.train_set) // self.train_set.family.config.batch_size)
+        batches = -(-len(self.train_set.layout) // self.train_set.family.config.batch_size)  # without half steps
         return max(1, batches)
 
 
