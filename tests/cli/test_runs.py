@@ -74,7 +74,7 @@ def test_ctrl_c_resume_sample_and_reconstruct(sounds: Path, tmp_path: Path, caps
     assert [Path(line) for line in printed] == sorted((tmp_path / "new").iterdir())
     for line in printed:
         audio, rate = soundfile.read(line)
-        assert (audio.shape, rate) == ((48_000,), 48_000)
+        assert (audio.shape, rate) == ((24_000,), 48_000)  # as long as the sounds of the corpus
         assert np.abs(audio).max() > 0
 
     again = tmp_path / "again.wav"

@@ -46,6 +46,7 @@ def test_a_vq_model_is_trained_seen_heard_and_opened(
     family.setCurrentIndex(family.findData("vqvae"))
     preset.setCurrentIndex(preset.findData("aggressive"))  # fewest variants: the quickest to prepare
     epochs.setValue(3)
+    click(xvfb, qtbot, window.plots.toolbar.details)
     assert (plot.isVisible(), kl.isVisible()) == (True, False)
     click(xvfb, qtbot, start)
     bridge = window.runs.bridge
@@ -60,9 +61,10 @@ def test_a_vq_model_is_trained_seen_heard_and_opened(
 
     previews, player = find(window, QAbstractItemView, "previewList"), window.playing.playback
     heading = previews.model().headerData(0, Qt.Orientation.Horizontal)
-    assert heading == "Sound 1"  # no new sounds
-    assert window.previews.note.isVisible()
-    copy = previews.model().index(0, 0)
+    assert heading == "New 1"  # the codes have a prior
+    assert not window.previews.note.isVisible()
+    column = [previews.model().headerData(n, Qt.Orientation.Horizontal) for n in range(4)].index("Sound 1")
+    copy = previews.model().index(0, column)
     with null_sink.recording() as take:
         click(xvfb, qtbot, previews.viewport(), previews.visualRect(copy).center())
         qtbot.waitUntil(lambda: player.status.state is PlayerState.PLAYING, timeout=PATIENCE)

@@ -116,8 +116,8 @@ from distill.gui import app
 from distill.gui.window import window
 made = []
 class Window(window.MainWindow):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **options):
+        super().__init__(**options)
         made.append(self)
         self.painted.connect(self.on_first_frame)
     def on_first_frame(self):

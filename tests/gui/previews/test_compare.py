@@ -108,7 +108,7 @@ def test_the_cell_of_what_is_heard_is_painted_as_such(shown: MainWindow, device:
     assert (ground(view, model), ground(strip, original)) == (colors.accent, colors.hover)
     QTest.keyClick(view, Qt.Key.Key_B)
     wait_heard(qtbot, shown, ORIGINAL)
-    assert (ground(view, model), ground(strip, original)) == (colors.accent_soft, colors.accent)
+    assert (ground(view, model), ground(strip, original)) == (colors.selection, colors.accent)
     shown.transport.volume.setFocus()
     assert ground(view, model) == colors.accent_soft  # where the cursor is, without the keys
     assert ground(view, model, 0) == colors.surface  # rounded: nothing is painted in the corner
