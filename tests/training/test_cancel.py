@@ -22,6 +22,7 @@ from distill.training import (
     train,
 )
 from distill.training.compute_plan import choose_plan
+from distill.training.preview import PAIRS, SAMPLES
 from tests.training.conftest import QUICK, ended, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -47,7 +48,7 @@ def notices(events: list[Event], topic: str) -> list[str]:
     return [e.message for e in events if isinstance(e, TrainingNotice) and e.topic == topic]
 
 
-@pytest.mark.parametrize("name", ["Reading", "Preparing variants", "Preparing held-out", "Finding"])
+@pytest.mark.parametrize("name", ["Reading", "Preparing variants", "Preparing held-out", "Measuring"])
 def test_while_the_run_is_prepared(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objectives = 0
     objective = MelVAEFamily.objective
@@ -104,6 +105,21 @@ def test_while_a_resumed_run_is_prepared(tmp_path: Path) -> None:
     assert_same_run(whole, resume_run(tmp_path / "run"))
 
 
+def test_before_the_sounds_of_a_resumed_run_are_located(tmp_path: Path) -> None:
+    """The run ends as stopped, with its one last event, and stays as it was."""
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    whole = train(QUICK, sounds, tmp_path / "whole", "cpu")
+    steps = CancelOn(lambda event: type(event).__name__ == "EpochMetrics")
+    train(QUICK, sounds, tmp_path / "run", "cpu", steps, steps.cancel)
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    stop = CancelOn(lambda event: False)
+    stop.cancel.set()
+    assert resume_run(tmp_path / "run", stop, stop.cancel)["outcome"] == "stopped"
+    assert ended(stop.events).outcome == "stopped"
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    assert_same_run(whole, resume_run(tmp_path / "run"))
+
+
 def test_while_previews_are_written(tmp_path: Path) -> None:
     """No preview is begun after it, and resuming the run writes those that are missing."""
     sounds = write_sounds(tmp_path / "sounds", 4)
@@ -120,7 +136,8 @@ def test_while_previews_are_written(tmp_path: Path) -> None:
     resume_run(tmp_path / "run")
     folder = tmp_path / "run" / "previews"
     assert sorted({p["epoch"] for p in list_previews(folder)}) == [0, 2]
-    assert len(list(folder.glob("*_epoch0000_*.wav"))) == len(list(folder.glob("*_epoch0002_*.wav"))) == 5
+    expected = SAMPLES + 2 * PAIRS  # a pair is an original and its reconstruction
+    assert [len(list(folder.glob(f"*_epoch{epoch:04d}_*.wav"))) for epoch in (0, 2)] == [expected, expected]
 
 
 def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,14 @@
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from distill.events import Event
 from distill.training import EpochMetrics, StepMetrics, resume_run, train
 from distill.training.steps.eta import EtaEstimator
+from distill.training.steps.step import TrainingStep
 from tests.training.conftest import QUICK, write_sounds
 
 
@@ -64,27 +66,33 @@ def test_where_only_measuring_is_left_of_an_epoch_its_steps_count() -> None:
 class BeforeTheLastStep(threading.Event):
     """Pauses before the last step of the second epoch."""
 
-    looks_left: int | None = None
+    steps = taken = 0
 
     def emit(self, event: Event) -> None:
         if isinstance(event, StepMetrics):
             self.steps = event.total_steps
-        elif isinstance(event, EpochMetrics):
-            self.looks_left = self.steps - 1
 
-    def is_set(self) -> bool:
-        if self.looks_left is not None:
-            self.looks_left -= 1
-            if self.looks_left < 0:
+    def counting(self, take: Any) -> Any:
+        """Return a training step that is counted; steps are reported later than they are taken."""
+
+        def step(*arguments: Any) -> Any:
+            self.taken += 1
+            if self.taken == 2 * self.steps - 1:
                 self.set()
-        return super().is_set()
+            return take(*arguments)
+
+        return step
 
 
-def test_a_run_that_is_resumed_near_the_end_of_an_epoch_does_not_promise_too_much(tmp_path: Path) -> None:
+def test_a_run_that_is_resumed_near_the_end_of_an_epoch_does_not_promise_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sounds = write_sounds(tmp_path / "sounds", 8)
     config = replace(QUICK, max_epochs=30, batch_size=1, checkpoint_interval=100)
     at = BeforeTheLastStep()
-    paused = train(config, sounds, tmp_path / "run", "cpu", at.emit, at)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingStep, "__call__", at.counting(TrainingStep.__call__))
+        paused = train(config, sounds, tmp_path / "run", "cpu", at.emit, at)
     assert paused["outcome"] == "stopped"
     assert paused["metrics_history"].step_count == 2 * at.steps - 1
     told: list[EpochMetrics] = []

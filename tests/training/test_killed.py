@@ -130,7 +130,7 @@ from distill.config.catalog import config_from_dict
 from distill.training import finalize, train
 import json
 
-def kill(*arguments):
+def kill(*arguments, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(finalize, sys.argv[2], kill)

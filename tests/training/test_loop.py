@@ -27,7 +27,7 @@ from distill.training import (
 from distill.training.compute_plan import ComputePlan
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, prepare_sounds
-from distill.training.loop import is_overfitting_trend
+from distill.training.loop import OVERFITTING_EPOCHS, is_overfitting_trend
 from distill.training.steps.epoch import validate
 from tests.training.conftest import QUICK, RUN, Finished, ended, topics, write_sounds
 
@@ -164,13 +164,16 @@ class TestWarnings:
     def test_an_overfitting_run_is_told_once_and_goes_on(self, tmp_path: Path) -> None:
         events: list[Event] = []
         config = replace(
-            QUICK, max_epochs=6, learning_rate=3e-3, kl_weight_max=0.0,
+            QUICK, max_epochs=12, learning_rate=3e-3, kl_weight_max=0.0,
             regularization=RegularizationConfig(dropout=0.0, weight_decay=0.0, augmentation_expansion=1),
         )  # fmt: skip
         result = train(config, write_sounds(tmp_path / "sounds", 5), tmp_path / "run", "cpu", events.append)
         assert topics(events).count("overfitting") == 1
         said = next(e for e in events if isinstance(e, TrainingNotice) and e.topic == "overfitting")
         assert said.level == "warning"
+        before = [e for e in events[: events.index(said)] if isinstance(e, EpochMetrics)]
+        assert is_overfitting_trend(before, OVERFITTING_EPOCHS)  # in the first epoch that shows it
+        assert not is_overfitting_trend(before[:-1], OVERFITTING_EPOCHS)
         assert result["metrics_history"].is_overfitting()
         assert ended(events).outcome == "finished"
         assert "collapse" not in topics(events)

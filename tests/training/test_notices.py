@@ -33,20 +33,22 @@ def test_warnings_and_the_summary_of_a_resume(
         nonlocal steps
         if isinstance(event, StepMetrics):
             steps += 1
-            if steps == 2 * event.total_steps - 1:  # in the second epoch
+            if steps == 5 * event.total_steps - 1:  # in the fifth epoch
                 cancel.set()
 
-    config = replace(QUICK, batch_size=2)
-    monkeypatch.setattr("distill.training.loop.OVERFITTING_GAP", -2.0)  # every epoch overfits
+    config = replace(QUICK, batch_size=2, max_epochs=6)
+    monkeypatch.setattr("distill.training.loop.OVERFITTING_GAP", -2.0)  # every epoch has the gap
+    monkeypatch.setattr("distill.training.loop.OVERFITTING_PROGRESS", 1.0)  # and no fall of the loss is enough
     part = train(config, sounds, tmp_path / "run", "cpu", stop, cancel)["metrics_history"]
-    assert any("Overfitting" in m for m in messages(caplog, logging.WARNING))
+    assert sum("Overfitting" in m for m in messages(caplog, logging.WARNING)) == 1
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]["path"]
     per_epoch, taken = part.step_column("total_steps")[0], part.step_count
     caplog.clear()
     resume_run(tmp_path / "run")
     (summary,) = [m for m in messages(caplog, logging.INFO) if m.startswith("Resumed")]
     epochs, rest = divmod(taken, per_epoch)
-    expected = f"Resumed from {newest.name}: {epochs} of 3 epochs are done"
+    expected = f"Resumed from {newest.name}: {epochs} of 6 epochs are done"
+    assert not any("Overfitting" in m for m in messages(caplog, logging.WARNING))  # it was reported before
     assert summary == expected + (f", and {rest} of {per_epoch} steps of epoch {epochs + 1}." if rest else ".")
 
 

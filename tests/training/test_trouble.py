@@ -15,7 +15,7 @@ import torch
 
 from distill.errors import CheckpointError
 from distill.events import Event
-from distill.models import open_model
+from distill.models import open_model, sound_parts
 from distill.models.families.vae import MelVAEFamily
 from distill.serialization import archive
 from distill.training import (
@@ -73,7 +73,7 @@ def test_previews_that_cannot_be_written_do_not_disturb_the_training(tmp_path: P
     assert same_weights(good, result)
 
 
-@pytest.mark.parametrize("method", ["sample", "reconstruct", "to_waveform"])
+@pytest.mark.parametrize("method", ["draw_points", "reconstruct", "to_waveform"])
 def test_a_preview_that_raises_does_not_disturb_the_training(
     tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,14 +85,52 @@ def test_a_preview_that_raises_does_not_disturb_the_training(
         torch.rand(1)  # a half-made preview has drawn from the random stream, too
         raise RuntimeError("out of ideas")
 
-    monkeypatch.setattr(MelVAEFamily, method, fail)
+    # Points are drawn for new sounds only; `from_points` decodes reconstructions, too.
+    monkeypatch.setattr(sound_parts if method == "draw_points" else MelVAEFamily, method, fail)
     events: list[Event] = []
     result = train(config, sounds, tmp_path / "run", "cpu", events.append)
     assert ended(events).outcome == "finished"
     assert all("out of ideas" in message for message in notices(events, "preview"))
-    assert len(notices(events, "preview")) == (4 if method == "to_waveform" else 2)
+    # Samples or pairs or both, before training and of two epochs.
+    assert len(notices(events, "preview")) == (6 if method == "to_waveform" else 3)
     assert any(isinstance(e, PreviewEvent) for e in events) is (method != "to_waveform")
     assert same_weights(good, result)
+    # The detail is computed from reconstructions; the model is saved without it, and with everything else.
+    without = [message for message in notices(events, "checkpoint") if "without detail (out of ideas)" in message]
+    assert len(without) == (method == "reconstruct")
+    monkeypatch.undo()
+    parts = open_model(tmp_path / "run" / "model.distill").parts
+    assert parts.prior is not None
+    assert parts.index is not None
+    assert (parts.detail is None) is (method == "reconstruct")
+
+
+@pytest.mark.parametrize("part", ["_network", "_training_features", "SoundIndex.build"])
+def test_a_part_of_the_model_that_cannot_be_computed_is_missing(
+    tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(f"distill.training.finalize.{part}", fail)
+    events: list[Event] = []
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", events.append)
+    assert ended(events).outcome == "finished"
+    (told,) = notices(events, "checkpoint")
+    assert "is saved without" in told
+    assert "MemoryError" in told
+    monkeypatch.undo()
+    parts = open_model(tmp_path / "run" / "model.distill").parts
+    assert parts.prior is not None
+    assert parts.index is None
+    assert (parts.detail is None) is (part != "SoundIndex.build")
+    # Another epoch computes them again, as the notice says.
+    monkeypatch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
+    assert resume_run(tmp_path / "run", max_epochs=2)["outcome"] == "finished"
+    again = open_model(tmp_path / "run" / "model.distill").parts
+    assert again.index is not None
+    assert again.detail is not None
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_and_tried_again(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
@@ -246,23 +246,57 @@ def _save_first_readable(
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders."""
-    network = run.family.build().to(run.device)
+    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders.
+
+    What cannot be computed is reported and missing: a model without it is better than none.
+    """
+    try:
+        network = _network(run, checkpoint)
+        features, owner, is_variant = _training_features(run)
+    except Exception as exc:  # whatever is wrong with an extra part, the model is saved
+        _report_missing(run, "detail and map", exc)
+        return {}
+    detail = index = None
+    try:
+        detail = build_detail(run.family, network, features, owner, run.device)
+    except Exception as exc:
+        _report_missing(run, "detail", exc)
+    try:
+        index = SoundIndex.build(features[~is_variant], owner[~is_variant])
+    except Exception as exc:
+        _report_missing(run, "the search for the nearest sound", exc)
+    return SoundParts(detail=detail, index=index).to_file() | map_entries(run.family, network, run.training_data)
+
+
+def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
+    """Return the network of a checkpoint, in eval mode."""
+    with torch.random.fork_rng(devices=[]):  # the weights that the checkpoint replaces are drawn
+        network = run.family.build()
     network.load_state_dict(checkpoint["model_state_dict"])
-    return _detail(run, network) | map_entries(run.family, network.eval(), run.training_data)
+    return network.to(run.device).eval()
 
 
-def _detail(run: Run, network: nn.Module) -> dict[str, Any]:
-    """Return detail and index of the training sounds for a network, as entries of the model file."""
+def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:
+    """Return training chunks ``[N, C, F, T]``, the number of the file of each, and whether each is of a variant."""
     dataset = run.training_data.train_set
     layout = dataset.layout
     most = max(1, MOST_BYTES // bytes_per_chunk(*dataset[0].shape))
     owner = torch.from_numpy(layout.owner[: layout.chunks * max(1, min(layout.variants, most // layout.chunks))])
     items = spread_by_file(owner, most)
     features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
-    detail = build_detail(run.family, network, features, owner[items], run.device)
-    own = items < layout.chunks  # the sounds themselves, not their variants
-    return SoundParts(detail=detail, index=SoundIndex.build(features[own], owner[items][own])).to_file()
+    return features, owner[items], items >= layout.chunks
+
+
+def _report_missing(run: Run, part: str, error: Exception) -> None:
+    """Log why a part of the model file could not be computed, and tell the user."""
+    log.error("A part of the model file could not be computed: %s", part, exc_info=error)
+    reason = str(error) or type(error).__name__
+    run.emit(
+        TrainingNotice(
+            "checkpoint",
+            f"The model is saved without {part} ({reason}). Continue the run for one more epoch to compute it again.",
+        )
+    )
 
 
 def _complete_event(

@@ -7,6 +7,7 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from distill.events import (
 )
 from distill.models.families.family import EpochResult, Objective
 from distill.runs.folder import RunRecord
+from distill.runs.stop_request import pause_event_of
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
 from distill.training.artifacts import (
@@ -366,8 +368,10 @@ def resume_run(
     record = RunRecord.load(folder)
     checkpoint, notices = _newest_whole(folder / "checkpoints")
     file_paths = record.file_paths
+    stop = None if cancel_event is None else pause_event_of(cancel_event)
     if checkpoint is not None or sounds is not None:
-        file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=cancel_event)
+        with suppress(DecodingCancelled):  # the preparation then ends at once, and the run with it as stopped
+            file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=stop)
     request = RunRequest(
         config=with_epochs(record.config, max_epochs),
         file_paths=file_paths,
