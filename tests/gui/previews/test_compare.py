@@ -110,7 +110,7 @@ def test_the_cell_of_what_is_heard_is_painted_as_such(shown: MainWindow, device:
     wait_heard(qtbot, shown, ORIGINAL)
     assert (ground(view, model), ground(strip, original)) == (colors.selection, colors.accent)
     shown.transport.volume.setFocus()
-    assert ground(view, model) == colors.accent_soft  # where the cursor is, without the keys
+    assert ground(view, model) == colors.selection  # where the cursor is, without the keys
     assert ground(view, model, 0) == colors.surface  # rounded: nothing is painted in the corner
 
 
