@@ -59,6 +59,7 @@ class TestTidying:
 
     def test_a_folder_that_is_not_there_is_tidy(self, tmp_path: Path) -> None:
         clear_partial_files(tmp_path / "gone")
+        assert not (tmp_path / "gone").exists()
 
     def test_the_files_of_a_killed_writer_are_known_as_ours(self, tmp_path: Path) -> None:
         code = f"""

@@ -43,5 +43,6 @@ def test_every_reader_refuses_or_opens_broken_files(tmp_path: Path) -> None:
 @pytest.mark.soak
 def test_ten_thousand_broken_files(tmp_path: Path) -> None:
     counts = fuzz(tmp_path, 1000, 10_000)
+    assert sum(counter.total() for counter in counts.values()) == 10_000
     for name, counter in counts.items():
         print(f"{name}: {counter['opened']} opened, {counter['refused']} refused")

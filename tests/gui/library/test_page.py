@@ -207,6 +207,7 @@ def test_closing_goes_on_when_the_library_refuses_a_change(
     page.models.worker.refresh()  # so that the next request has to wait
     page.models._on_renamed(page.models_page.list.current(), "Ice")  # type: ignore[arg-type]
     close(qtbot, page)
+    assert not page.isVisible()
 
 
 def test_a_bug_in_background_work_is_reported_and_not_shown_as_the_users_error(

@@ -24,8 +24,8 @@ class FileDragModel:
     """
 
     def file_at(self, index: QModelIndex) -> Path | None:
-        """Return the file of an item, or None."""
-        raise NotImplementedError
+        """Return the file of an item, or None where it has none; a model without files has none anywhere."""
+        return None
 
     def supportedDragActions(self) -> Qt.DropAction:
         """Return that items can only be copied."""
