@@ -56,7 +56,6 @@ def test_adding_is_undone_and_redone(loaded: MainWindow, more: Path, qtbot: QtBo
     qtbot.waitUntil(lambda: "extra.wav" in names(loaded))
 
 
-@pytest.mark.soak  # by hand until the race with the reading of the list is found: fails at times on a busy machine
 def test_sounds_are_removed_from_the_list_and_stay_on_the_disk(
     loaded: MainWindow, sounds: Path, engine: FakeEngine, device: FakeDevice, qtbot: QtBot
 ) -> None:
@@ -76,7 +75,6 @@ def test_sounds_are_removed_from_the_list_and_stay_on_the_disk(
     close(qtbot, again)
 
 
-@pytest.mark.soak  # by hand until the race with the reading of the list is found: fails at times on a busy machine
 def test_a_folder_without_sounds_does_not_wipe_the_list(loaded: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
     before, roots = names(loaded), loaded.sounds.roots
     empty = tmp_path / "empty"

@@ -62,7 +62,7 @@ class SoundsPresenter(QObject, WindowPart):
         self._scan: Scan | None = None
         self._before: tuple[Path, ...] | None = None  # the roots that come back if the new ones hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
-        self._material_text = ""
+        self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
         self._held_out_share = TrainingConfig().val_fraction
         self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
         self._settling.timeout.connect(self.exclusions_settled)
@@ -137,8 +137,12 @@ class SoundsPresenter(QObject, WindowPart):
             self.show(new)
 
     def _load(self, roots: Sequence[Path], is_restored: bool = False) -> None:
-        self.exclusions.set_roots(roots)
         self._notices.forget(TOPIC)
+        self._skipped_text = ""
+        self._read(roots, is_restored)
+
+    def _read(self, roots: Sequence[Path], is_restored: bool = False) -> None:
+        self.exclusions.set_roots(roots)
         self.loader.load(self.roots, drops_missing=is_restored)
 
     def _on_listing_changed(self) -> None:
@@ -198,7 +202,7 @@ class SoundsPresenter(QObject, WindowPart):
         before, self._before = self._before, None
         is_empty = not found.result.entries and not found.result.skipped
         if is_empty and before:
-            self._load(before)
+            self._read(before)  # the notices of the list still hold
         else:
             self._show_scan(found)
         if is_empty and found.requested and not found.drops_missing:
@@ -287,10 +291,14 @@ class SoundsPresenter(QObject, WindowPart):
 
     def _report_skipped(self) -> None:
         rows = self._browser.skipped()
-        if not rows:
-            self._notices.forget(TOPIC)
-        elif len(rows) == 1:
-            self._notices.notify(TOPIC, self.tr("Skipped: {0}, {1}.").format(rows[0].path.name, rows[0].reason))
-        else:
+        text = ""
+        if len(rows) == 1:
+            text = self.tr("Skipped: {0}, {1}.").format(rows[0].path.name, rows[0].reason)
+        elif rows:
             text = self.tr("{0} files are skipped; the list says why. One of them: {1}, {2}.")
-            self._notices.notify(TOPIC, text.format(len(rows), rows[0].path.name, rows[0].reason))
+            text = text.format(len(rows), rows[0].path.name, rows[0].reason)
+        if not text:
+            self._notices.forget(TOPIC)
+        elif text != self._skipped_text:
+            self._notices.notify(TOPIC, text)
+        self._skipped_text = text
