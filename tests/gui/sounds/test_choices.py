@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QStyle, QStyleOptionViewItem,
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.delegates import NameDelegate
 from distill.gui.sounds.model import ROW_ROLE, Column
@@ -18,7 +20,7 @@ from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
-from distill.training.data.split import split_by_file
+from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews, tone
@@ -157,25 +159,44 @@ def held_out(view: SoundView) -> set[str]:
 
 def split_of_a_training(window: MainWindow, share: float) -> set[str]:
     sounds = prepare_sounds(window.sounds.usable(), SoundCache()).sounds
-    return {sound.source.name for sound in split_by_file(sounds, share)[1]}
+    return {sound.source.name for sound in split_sounds(sounds, share, SAMPLE_RATE)[1]}
 
 
-def test_the_split_that_is_shown_is_the_one_that_is_trained_with(loaded: MainWindow, view: SoundView) -> None:
+def wait_split(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not window.sounds.splitting.is_busy, timeout=10_000)
+
+
+def test_the_split_that_is_shown_is_the_one_that_is_trained_with(
+    loaded: MainWindow, view: SoundView, qtbot: QtBot
+) -> None:
     share = TrainingConfig().val_fraction
+    wait_split(loaded, qtbot)
     first = held_out(view)
     assert first == split_of_a_training(loaded, share)
-    assert len(first) == 1
-    assert "3 training, 1 held out" in loaded.browser.summary()
+    assert 0 < len(first) < 4
+    assert f"{4 - len(first)} training, {len(first)} held out" in loaded.browser.summary()
     name = first.pop()
     assert status(view, name) == "Held out"
     tip = view.model().index(row_of(view, name), Column.STATUS).data(Qt.ItemDataRole.ToolTipRole)
     assert "does not learn from this sound" in tip
     click(view, box(view, name))
     assert status(view, name) == "Excluded"
+    wait_split(loaded, qtbot)
     assert held_out(view) == split_of_a_training(loaded, share) != set()
     loaded.advanced.changes_made.emit({"val_fraction": 0.5})
-    assert held_out(view) == split_of_a_training(loaded, 0.5)
-    assert len(held_out(view)) == 2
+    wait_split(loaded, qtbot)
+    assert held_out(view) == split_of_a_training(loaded, 0.5) != set()
+
+
+def test_of_a_long_sound_only_the_end_is_held_out(loaded: MainWindow, view: SoundView, qtbot: QtBot) -> None:
+    folder = loaded.sounds.roots[0]
+    noise = np.random.default_rng(3).uniform(-0.5, 0.5, 30 * SAMPLE_RATE).astype(np.float32)
+    soundfile.write(folder / "long.wav", noise, SAMPLE_RATE)
+    loaded.sounds.show(loaded.sounds.roots)
+    qtbot.waitUntil(lambda: "long.wav" in held_out(view), timeout=20_000)
+    assert status(view, "long.wav") == "Partly held out"
+    tip = view.model().index(row_of(view, "long.wav"), Column.STATUS).data(Qt.ItemDataRole.ToolTipRole)
+    assert "learns from the beginning" in tip
 
 
 def test_the_split_is_not_told_before_it_is_certain(loaded: MainWindow, view: SoundView, qtbot: QtBot) -> None:
@@ -185,6 +206,7 @@ def test_the_split_is_not_told_before_it_is_certain(loaded: MainWindow, view: So
     loaded.sounds.show(loaded.sounds.roots)
     qtbot.waitUntil(lambda: bool(told) and not loaded.sounds.loader.is_busy)
     assert told == [set()]  # the new file is not decoded yet: any of the others may be held out
+    wait_split(loaded, qtbot)
     assert held_out(view) == split_of_a_training(loaded, TrainingConfig().val_fraction)
 
 

@@ -101,7 +101,14 @@ class SoundModel(QAbstractTableModel):
             result = found[row.path]
             if result.reason is None:
                 return replace(row, status=SoundStatus.READY, reason="", content_hash=result.content_hash)
-            return replace(row, status=SoundStatus.SKIPPED, reason=result.reason, content_hash="", is_held_out=None)
+            return replace(
+                row,
+                status=SoundStatus.SKIPPED,
+                reason=result.reason,
+                content_hash="",
+                is_held_out=None,
+                is_divided=False,
+            )
 
         is_any_bad = any(result.reason is not None for result in found.values())  # all of its row is pale then
         self._change(found, checked, *(() if is_any_bad else (Column.STATUS, Column.STATUS)))
@@ -120,14 +127,23 @@ class SoundModel(QAbstractTableModel):
         changing = [row.path for row in self._rows if (row.path in excluded) is not row.is_excluded]
         self._change(changing, lambda row: replace(row, is_excluded=not row.is_excluded))
 
-    def set_held_out(self, held_out: Container[Path] | None) -> None:
-        """Note which sounds the next training will hold out; None while that is not certain."""
+    def set_held_out(self, held_out: Container[Path] | None, divided: Container[Path] = ()) -> None:
+        """Note which sounds the next training will hold out; None while that is not certain.
 
-        def split(row: SoundRow) -> bool | None:
-            return row.path in held_out if held_out is not None and row.is_usable else None
+        Of those in ``divided`` only the end is held out.
+        """
 
-        changing = [row.path for row in self._rows if split(row) is not row.is_held_out]
-        self._change(changing, lambda row: replace(row, is_held_out=split(row)), Column.STATUS, Column.STATUS)
+        def split(row: SoundRow) -> tuple[bool | None, bool]:
+            if held_out is None or not row.is_usable:
+                return None, False
+            return row.path in held_out, row.path in divided
+
+        def noted(row: SoundRow) -> SoundRow:
+            is_held_out, is_divided = split(row)
+            return replace(row, is_held_out=is_held_out, is_divided=is_divided)
+
+        changing = [row.path for row in self._rows if split(row) != (row.is_held_out, row.is_divided)]
+        self._change(changing, noted, Column.STATUS, Column.STATUS)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Put the rows in order; equal ones stay as they came.
@@ -270,7 +286,7 @@ class SoundModel(QAbstractTableModel):
         if row.is_excluded:
             return self.tr("Excluded")
         if row.is_held_out:
-            return self.tr("Held out")
+            return self.tr("Partly held out") if row.is_divided else self.tr("Held out")
         return self.tr("Ready") if row.status is SoundStatus.READY else self.tr("Listed")
 
     def _tip(self, row: SoundRow, column: int) -> str:
@@ -287,6 +303,11 @@ class SoundModel(QAbstractTableModel):
             return self.tr("Skipped: {0}. Repair or replace the file, and open the folder again.").format(row.reason)
         if row.is_excluded:
             return self.tr("Excluded by you. Tick its box, or press Insert, to train on it again.")
+        if row.is_divided:
+            return self.tr(
+                "Partly held out: the next training learns from the beginning of this long sound and measures with "
+                "its end. A chunk between the two is used for neither."
+            )
         if row.is_held_out:
             return self.tr(
                 "Held out: the next training does not learn from this sound. It uses the sound to measure whether the "

@@ -199,9 +199,9 @@ class SoundsPanel(Panel):
         """Mark the excluded sounds."""
         self.table.set_excluded(excluded)
 
-    def show_held_out(self, held_out: Container[Path] | None) -> None:
+    def show_held_out(self, held_out: Container[Path] | None, divided: Container[Path] = ()) -> None:
         """Note which sounds the next training will hold out; None while that is not certain."""
-        self.table.set_held_out(held_out)
+        self.table.set_held_out(held_out, divided)
 
     def show_progress(self, done: int, total: int) -> None:
         """Show the progress of checking."""
@@ -339,7 +339,8 @@ class SoundsPanel(Panel):
                 "The status column shows which they are; sort by it to see them together."
             )
         )
-        return [self.tr("{0} training, {1} held out").format(len(usable) - held_out, held_out)]
+        trained = len(usable) - sum(row.is_held_out is True and not row.is_divided for row in usable)
+        return [self.tr("{0} training, {1} held out").format(trained, held_out)]
 
     def _draw_icons(self) -> None:
         current = theme.colors()

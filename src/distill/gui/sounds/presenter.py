@@ -1,7 +1,6 @@
 """Lists the sounds of files and folders: choosing, adding, removing, scanning, checking, excluding."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from distill.audio.corpus import ScanResult
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.exclusions import Exclusions
+from distill.gui.sounds.held_out import Split, SplitFinder
 from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
@@ -22,7 +22,6 @@ from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import format_seconds
 from distill.settings import WindowSettings
-from distill.training.data.split import split_by_file
 
 #: Topics of the notices about skipped sounds, about a folder without any, and about a poor training set.
 TOPIC, EMPTY_TOPIC, MATERIAL_TOPIC = "sounds", "empty folder", "material"
@@ -32,14 +31,6 @@ DOMINANT_SHARE = 0.9
 SHORTEST_HELD_OUT_SECONDS = 0.05
 #: Changes are saved once there has been none for this long.
 SETTLED_MILLISECONDS = 500
-
-
-@dataclass(frozen=True)
-class _Sound:
-    """A sound as the split sees it."""
-
-    source: Path
-    content_hash: str
 
 
 class SoundsPresenter(QObject, WindowPart):
@@ -63,7 +54,11 @@ class SoundsPresenter(QObject, WindowPart):
         self._before: tuple[Path, ...] | None = None  # the roots that come back if the new ones hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
         self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
-        self._held_out_share = TrainingConfig().val_fraction
+        defaults = TrainingConfig()
+        self._share, self._chunk_seconds = defaults.val_fraction, defaults.chunk_duration_s
+        self.splitting = SplitFinder(self)
+        self.splitting.found.connect(self._show_split)
+        self._split_of: tuple[object, ...] = ()  # what the split on display, or the one being found, is the split of
         self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
         self._settling.timeout.connect(self.exclusions_settled)
         self.exclusions.changed.connect(self._on_exclusions_changed)
@@ -137,8 +132,9 @@ class SoundsPresenter(QObject, WindowPart):
             self.show(new)
 
     def _load(self, roots: Sequence[Path], is_restored: bool = False) -> None:
-        self._notices.forget(TOPIC)
-        self._skipped_text = ""
+        for topic in (TOPIC, MATERIAL_TOPIC):
+            self._notices.forget(topic)
+        self._skipped_text = self._material_text = ""
         self._read(roots, is_restored)
 
     def _read(self, roots: Sequence[Path], is_restored: bool = False) -> None:
@@ -182,10 +178,10 @@ class SoundsPresenter(QObject, WindowPart):
 
     def show_changes(self, changes: Mapping[str, Any]) -> None:
         """Show which sounds a training with these changed settings holds out."""
-        share = float(changes.get("val_fraction", TrainingConfig().val_fraction))
-        if share != self._held_out_share:
-            self._held_out_share = share
-            self._update_split()
+        defaults = TrainingConfig()
+        self._share = float(changes.get("val_fraction", defaults.val_fraction))
+        self._chunk_seconds = float(changes.get("chunk_duration_s", defaults.chunk_duration_s))
+        self._update_split()
 
     def close(self) -> None:
         """Stop the timer; the preferences are saved anyway."""
@@ -243,30 +239,41 @@ class SoundsPresenter(QObject, WindowPart):
         self.sounds_changed.emit()
 
     def _update_split(self) -> None:
-        """Show which sounds will be held out, once that is certain: when all wanted sounds are decoded.
+        """Find which sounds will be held out, once that is certain: when all wanted sounds are decoded.
 
-        The split ranks the files by their content, as the training does: one file more or less may change it.
+        The split depends on the content of all files: one more or less may change it.
         """
         usable = [row for row in self._browser.table.rows if row.is_usable]
         if len(usable) < 2 or any(row.status is not SoundStatus.READY for row in usable):
+            self._split_of = ()
+            self.splitting.cancel()
+            self._browser.show_held_out(None)
+            return
+        wanted = (*((row.path, row.content_hash) for row in usable), self._share, self._chunk_seconds)
+        if wanted != self._split_of:
+            self._split_of = wanted
+            self._browser.show_held_out(None)
+            self.splitting.start([row.path for row in usable], self._share, self._chunk_seconds)
+
+    def _show_split(self, split: Split | None) -> None:
+        if split is None:
             self._browser.show_held_out(None)
             self._notices.forget(MATERIAL_TOPIC)
+            self._material_text = ""
             return
-        _, held_out = split_by_file([_Sound(row.path, row.content_hash) for row in usable], self._held_out_share)
-        names = {sound.source for sound in held_out}
-        self._browser.show_held_out(names)
-        self._report_material(usable, names)
+        self._browser.show_held_out(split.held_out, split.divided)
+        self._report_material([row for row in self._browser.table.rows if row.is_usable], split)
 
-    def _report_material(self, rows: Sequence[SoundRow], held_out: set[Path]) -> None:
+    def _report_material(self, rows: Sequence[SoundRow], split: Split) -> None:
         """Warn about sounds that can be decoded but are unlikely to give a good model."""
-        text = self._material_problem(rows, held_out)
+        text = self._material_problem(rows, split)
         if not text:
             self._notices.forget(MATERIAL_TOPIC)
         elif text != self._material_text:
             self._notices.notify(MATERIAL_TOPIC, text, "warning")
         self._material_text = text
 
-    def _material_problem(self, rows: Sequence[SoundRow], held_out: set[Path]) -> str:
+    def _material_problem(self, rows: Sequence[SoundRow], split: Split) -> str:
         seconds = {row.path: row.entry.duration_s if row.entry is not None else 0.0 for row in rows}
         total, distinct = sum(seconds.values()), len({row.content_hash for row in rows})
         if distinct <= len(rows) // 2:
@@ -277,10 +284,9 @@ class SoundsPresenter(QObject, WindowPart):
             share = round(100 * seconds[longest.path] / total)
             text = self.tr("{0} is {1} % of the material: the model will learn mostly that. Split it, or exclude it.")
             return text.format(longest.name, share)
-        measured = sum(seconds[path] for path in held_out)
-        if measured < SHORTEST_HELD_OUT_SECONDS:
+        if split.seconds < SHORTEST_HELD_OUT_SECONDS:
             text = self.tr("The held-out sounds last only {0} together, so the loss says little. Add more sounds.")
-            return text.format(format_seconds(measured))
+            return text.format(format_seconds(split.seconds))
         return ""
 
     def _on_copy_requested(self, files: list[Path]) -> None:

@@ -35,11 +35,13 @@ class SoundRow:
     status, reason
         Whether it can be used; ``reason`` says why it is left out.
     content_hash
-        Of the file, once it is decoded: what the split goes by.
+        Of the file, once it is decoded: the split depends on it.
     is_excluded
         The user does not want it.
     is_held_out
         The next training will measure with it and not learn from it; None while that is not certain.
+    is_divided
+        Only its end is held out; its beginning is trained on.
     peak_dbfs, rms_dbfs
         How loud it is, in dB of full scale; None while that is not known.
     """
@@ -51,6 +53,7 @@ class SoundRow:
     content_hash: str = ""
     is_excluded: bool = False
     is_held_out: bool | None = None
+    is_divided: bool = False
     peak_dbfs: float | None = None
     rms_dbfs: float | None = None
 

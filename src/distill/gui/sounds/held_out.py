@@ -1,0 +1,96 @@
+"""Finds which sounds the next training will hold out, in the background."""
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.errors import SoundError
+from distill.gui.widgets.background import BackgroundTask
+from distill.training.data.split import split_sounds
+
+
+@dataclass(frozen=True)
+class Split:
+    """The held-out part of a set of sounds.
+
+    Attributes
+    ----------
+    held_out
+        Files of which at least a part is held out.
+    divided
+        Those of them whose beginning is trained on.
+    seconds
+        Duration of the held-out part.
+    """
+
+    held_out: frozenset[Path]
+    divided: frozenset[Path]
+    seconds: float
+
+
+class SplitFinder(QObject):
+    """Splits sounds as a training does, which reads their loudness over time from the cache."""
+
+    found = Signal(object)  # Split, or None where the sounds cannot be split
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._task: BackgroundTask | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a split is being found."""
+        return self._task is not None
+
+    def start(self, files: Sequence[Path], share: float, chunk_seconds: float) -> None:
+        """Find the split of these files; a search in progress is dropped.
+
+        Parameters
+        ----------
+        files
+            Sounds that are decoded already.
+        share
+            Share that is held out, from 0 to 1.
+        chunk_seconds
+            Length of a training chunk.
+        """
+        self.cancel()
+        task = BackgroundTask(lambda _progress, cancel: _split(files, share, chunk_seconds, cancel), self)
+        task.succeeded.connect(self.found)
+        task.ended.connect(lambda: self._on_ended(task))
+        self._task = task
+        task.start()
+
+    def cancel(self) -> None:
+        """Drop the search in progress."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _on_ended(self, task: BackgroundTask) -> None:
+        if self._task is task:
+            self._task = None
+
+
+def _split(files: Sequence[Path], share: float, chunk_seconds: float, cancel: threading.Event) -> Split | None:
+    cache = SoundCache()
+    sounds: list[CachedSound] = []
+    with suppress(DecodingCancelled):
+        for path in files:
+            with suppress(SoundError):  # the file was removed just now; the training leaves it out as well
+                sounds.append(cache.get(path, cancel))
+    if len(sounds) < 2:
+        return None
+    try:
+        train, held = split_sounds(sounds, share, round(chunk_seconds * SAMPLE_RATE))
+    except ValueError:
+        return None
+    sources = frozenset(sound.source for sound in held)
+    divided = sources & {sound.source for sound in train}
+    return Split(sources, divided, sum(sound.samples for sound in held) / SAMPLE_RATE)
