@@ -83,6 +83,7 @@ class DetailStore(nn.Module):
         self.register_buffer("centre", torch.zeros(PATCH * PATCH))
         self.register_buffer("owner", torch.zeros(chunks, dtype=torch.int32))
         self._key_table: list[Tensor] = []
+        self._source: Tensor | None = None
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "DetailStore":
@@ -137,6 +138,12 @@ class DetailStore(nn.Module):
             self._key_table = [row.reshape(-1, KEY_SIZE).contiguous() for row in keys.unbind(1)]
         return self._key_table
 
+    def _residual_patches(self) -> Tensor:
+        """Return the patches of the residuals, of which the padded copy is made on first use."""
+        if self._source is None:
+            self._source = _patches(self.residual)
+        return self._source
+
     def _scores(self, features: Tensor) -> Tensor:
         """Return the keys of features' patches, ``[B, rows, columns, KEY_SIZE]``."""
         return (_patches(features[:, :1])[:, 0].flatten(-2) - self.centre) @ self.axes
@@ -176,7 +183,7 @@ class DetailStore(nn.Module):
         scores = self._scores(features)
         batch, rows, columns, _ = scores.shape
         stored_columns = self.keys.shape[2]
-        source = _patches(self.residual)
+        source = self._residual_patches()
         out = features.new_zeros(batch, features.shape[1], PATCH * PATCH, rows, columns)
         barred = self._barred(exclude, columns)
         for row, keys in enumerate(self._row_keys()):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
@@ -19,9 +19,10 @@ from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import save_model_from_checkpoint
-from distill.models.sound_parts import SoundParts, build_detail
+from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
-from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.training.checkpoint import get_best_checkpoint
+from distill.training.closing import by_validation_loss, network_of
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.prior_training import spread_by_file
@@ -181,7 +182,7 @@ def _export(run: Run, is_finished: bool) -> Path | None:
     Detail, map and sliders take seconds to minutes to compute, and only the model of a finished run has them: a run
     that is stopped ends at once.
     """
-    candidates = _by_validation_loss(run.folder.checkpoints)
+    candidates = by_validation_loss(run.folder.checkpoints)
     if not candidates:
         return None
     # The same in all sessions of a run: what it saves after a resume replaces what it saved before.
@@ -213,13 +214,6 @@ def _export(run: Run, is_finished: bool) -> Path | None:
         return target if target.exists() else None
 
 
-def _by_validation_loss(folder: Path) -> list[Path]:
-    """Return the checkpoints from the best to the worst, then those that were not validated, the newest first."""
-    listed = list_checkpoints(folder)
-    measured = sorted((c for c in listed if c["val_loss"] is not None), key=lambda c: (c["val_loss"], c["epoch"]))
-    return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
-
-
 def _save_first_readable(
     checkpoints: list[Path],
     metadata: ModelMetadata,
@@ -246,16 +240,18 @@ def _save_first_readable(
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders.
+    """Return further entries of the model file, for the network of a checkpoint: prior, detail, index, map and sliders.
 
     What cannot be computed is reported and missing: a model without it is better than none.
     """
+    closed = run.closed_prior
+    entries = {PRIOR: prior_entry(closed.state)} if closed and closed.epoch == checkpoint["epoch"] else {}
     try:
-        network = _network(run, checkpoint)
+        network = network_of(run, checkpoint)
         features, owner, is_variant = _training_features(run)
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         _report_missing(run, "detail and map", exc)
-        return {}
+        return entries
     detail = index = None
     try:
         detail = build_detail(run.family, network, features, owner, run.device)
@@ -265,15 +261,8 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         index = SoundIndex.build(features[~is_variant], owner[~is_variant])
     except Exception as exc:
         _report_missing(run, "the search for the nearest sound", exc)
-    return SoundParts(detail=detail, index=index).to_file() | map_entries(run.family, network, run.training_data)
-
-
-def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
-    """Return the network of a checkpoint, in eval mode."""
-    with torch.random.fork_rng(devices=[]):  # the weights that the checkpoint replaces are drawn
-        network = run.family.build()
-    network.load_state_dict(checkpoint["model_state_dict"])
-    return network.to(run.device).eval()
+    entries |= SoundParts(detail=detail, index=index).to_file()
+    return entries | map_entries(run.family, network, run.training_data)
 
 
 def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:
