@@ -27,8 +27,10 @@ from distill.training.steps.step import step_randomness
 
 log = logging.getLogger(__name__)
 
-#: Most steps of the phase, and most windows that are encoded for it.
-MOST_STEPS, _MOST_WINDOWS = 4000, 4096
+#: Most steps of the phase: for each sound, so that a prior of few sounds does not learn them by heart, and in all.
+_STEPS_PER_SOUND, _MOST_STEPS = 25, 4000
+#: Most windows that are encoded for it.
+_MOST_WINDOWS = 4096
 #: In the place of an epoch's number in the seed of the phase's random draws.
 _DRAWS = 2**32 - 1
 _BATCH = 64
@@ -108,7 +110,7 @@ def _encode(run: Run, prior: PriorTraining, network: nn.Module) -> bool:
 def _train(run: Run, prior: PriorTraining) -> bool:
     """Take the steps; False when the user paused."""
     prior.fit()
-    steps = min(MOST_STEPS, prior.closing_steps * run.history.step_count)
+    steps = closing_steps(prior.closing_steps * run.history.step_count, len(run.training_data.train_set.layout.sounds))
     for number, rate in enumerate(_falling(steps)):
         if run.request.pause_event.is_set():
             return False
@@ -116,6 +118,11 @@ def _train(run: Run, prior: PriorTraining) -> bool:
             prior.step(rate, lambda: run.speed.autocast(run.device))
         run.emit.progress("Learning to make new sounds", number + 1, steps)
     return True
+
+
+def closing_steps(planned: int, sounds: int) -> int:
+    """Return how many steps the phase has, of those that are planned, for a number of training sounds."""
+    return min(planned, _STEPS_PER_SOUND * sounds, _MOST_STEPS)
 
 
 def _falling(steps: int) -> Iterator[float]:

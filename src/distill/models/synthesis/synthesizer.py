@@ -214,7 +214,10 @@ class Synthesizer:
     def _new_sound(self, drawn: Tensor, samples: int, detail: float | None) -> Tensor:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
         windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
-        features = self.detailed(blend(windows, self.frames_of(samples)), detail)
+        blended = blend(windows, self.frames_of(samples))
+        # Its detail comes from other sounds than the one that it resembles most: it is to be no copy of that one.
+        source = -1 if self.detail is None else int(self.detail.main_source(blended[None]))
+        features = self.detailed(blended, detail, source)
         sound = self.faded(self.to_sound(features, samples))
         return sound / sound.abs().max().clamp_min(1e-9)
 

@@ -54,6 +54,7 @@ def _single_threaded(workers: int) -> ThreadPoolExecutor:
 
     def begin() -> None:
         begun.wait(_BEGIN_S)
+        torch.get_num_threads()  # a thread takes the caller's number when torch first looks at it
         torch.set_num_threads(1)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="sounds")
