@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.errors import ModelFileError
-from distill.models.detail import DetailStore
+from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, window_count
@@ -119,15 +119,18 @@ class Synthesizer:
         parts = [self.family.from_points(self.network, batch) for batch in torch.split(points, _WINDOWS_AT_ONCE)]
         return torch.cat(parts).float().cpu()
 
-    def detailed(self, features: Tensor, amount: float | None = None, source: int = -1) -> Tensor:
+    def detailed(
+        self, features: Tensor, amount: float | None = None, source: int = -1, evenness: float = 0.0
+    ) -> Tensor:
         """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it.
 
-        ``source`` is the training sound that they are a version of: its own detail is not used.
+        ``source`` is the training sound that they are a version of: its own detail is not used.  ``evenness`` is that
+        of `DetailStore.add`.
         """
         if self.detail is None:
             return features
         exclude = torch.tensor([source], device=features.device)
-        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
+        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude, evenness)[0]
 
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
@@ -217,7 +220,7 @@ class Synthesizer:
         blended = blend(windows, self.frames_of(samples))
         # Its detail comes from other sounds than the one that it resembles most: it is to be no copy of that one.
         source = -1 if self.detail is None else int(self.detail.main_source(blended[None]))
-        features = self.detailed(blended, detail, source)
+        features = self.detailed(blended, detail, source, EVENNESS)
         sound = self.faded(self.to_sound(features, samples))
         return sound / sound.abs().max().clamp_min(1e-9)
 
