@@ -119,18 +119,22 @@ class Synthesizer:
         parts = [self.family.from_points(self.network, batch) for batch in torch.split(points, _WINDOWS_AT_ONCE)]
         return torch.cat(parts).float().cpu()
 
-    def detailed(
-        self, features: Tensor, amount: float | None = None, source: int = -1, evenness: float = 0.0
-    ) -> Tensor:
+    def detailed(self, features: Tensor, amount: float | None = None, source: int = -1) -> Tensor:
         """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it.
 
-        ``source`` is the training sound that they are a version of: its own detail is not used.  ``evenness`` is that
-        of `DetailStore.add`.
+        ``source`` is the training sound that they are a version of: its own detail is not used.
         """
         if self.detail is None:
             return features
         exclude = torch.tensor([source], device=features.device)
-        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude, evenness)[0]
+        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
+
+    def _new_detail(self, features: Tensor, amount: float | None) -> Tensor:
+        """Return features ``[C, F, T]`` of a new sound with detail, but none of the sound that it resembles most."""
+        if self.detail is None:
+            return features
+        share = 1.0 if amount is None else amount
+        return self.detail.add(features[None], share, evenness=EVENNESS, spare_main=True)[0]
 
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
@@ -218,9 +222,7 @@ class Synthesizer:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
         windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
         blended = blend(windows, self.frames_of(samples))
-        # Its detail comes from other sounds than the one that it resembles most: it is to be no copy of that one.
-        source = -1 if self.detail is None else int(self.detail.main_source(blended[None]))
-        features = self.detailed(blended, detail, source, EVENNESS)
+        features = self._new_detail(blended, detail)
         sound = self.faded(self.to_sound(features, samples))
         return sound / sound.abs().max().clamp_min(1e-9)
 
