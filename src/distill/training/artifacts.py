@@ -1,15 +1,15 @@
 """Writes checkpoints, history and previews of a run.  A full or missing disk is reported and never ends a training."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
 from distill.events import EpochMetrics, PreviewEvent, StartPreviewEvent, TrainingNotice, VQEpochMetrics
 from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
+from distill.training.interruptible import Interruptible
 from distill.training.preview import SAMPLES, write_reconstructions, write_samples
 from distill.training.run import Run
 
@@ -95,9 +95,9 @@ def append_history(run: Run) -> None:
             _report_unwritten(run, "the history", exc)
 
 
-def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
-    """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
-    for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}", cancel_event):
+def make_previews(run: Run, epoch: int) -> None:
+    """Write the previews of an epoch until the user stops the run; report one that fails and go on."""
+    for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}"):
         run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
 
 
@@ -111,21 +111,19 @@ def make_start_previews(run: Run) -> None:
     except OSError as exc:
         _report_unwritten(run, "a preview before training", exc)
         return
-    for path in _write_previews(run, folder, 0, "a preview before training", run.request.pause_event):
+    for path in _write_previews(run, folder, 0, "a preview before training"):
         run.emit(StartPreviewEvent(str(path), SAMPLE_RATE))
 
 
-def _write_previews(
-    run: Run, folder: Path, epoch: int, what: str, cancel_event: threading.Event | None
-) -> Iterator[Path]:
-    """Write previews into a folder and yield the new files, until ``cancel_event`` is set."""
+def _write_previews(run: Run, folder: Path, epoch: int, what: str) -> Iterator[Path]:
+    """Write previews into a folder and yield the new files, until the user stops the run."""
     model, family, waveforms = run.model, run.family, run.training_data.preview_waveforms
     prior = None if run.prior is None else run.prior.averaged
     for previews in (
         write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
         write_reconstructions(family, model, waveforms, folder, epoch, run.device),
     ):
-        while cancel_event is None or not cancel_event.is_set():
+        while not run.request.pause_event.is_set():
             path = _next_preview(run, what, previews)
             if path is None:
                 break
@@ -134,7 +132,10 @@ def _write_previews(
 
 def _next_preview(run: Run, what: str, previews: Iterator[Path]) -> Path | None:
     try:
-        return next(previews, None)
+        with Interruptible(run.request.check_paused):
+            return next(previews, None)
+    except DecodingCancelled:
+        return None
     except Exception as exc:  # whatever is wrong with a preview, training goes on
         _report_unwritten(run, what, exc)
         return None
@@ -148,4 +149,4 @@ def complete_previews(run: Run) -> None:
     expected = 2 * len(run.training_data.preview_waveforms)
     expected += SAMPLES if family_info(run.config.family).makes_new_sounds else 0
     if len(list(run.folder.previews.glob(f"*_epoch{epoch:04d}_*.wav"))) < expected:
-        make_previews(run, epoch, run.request.pause_event)
+        make_previews(run, epoch)

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
@@ -22,6 +22,7 @@ from distill.models.persistence import save_model_from_checkpoint
 from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.training.interruptible import Interruptible
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.prior_training import spread_by_file
@@ -106,7 +107,7 @@ def end(
     model_path = None
     try:
         if run is not None:
-            model_path = _close(run, outcome, error)
+            model_path, outcome = _close(run, outcome, error)
         elif opened is not None:
             _close_unprepared(opened, outcome, error)
     except Exception as exc:  # the first error is the one that is reported
@@ -143,8 +144,11 @@ def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | No
         _save_record(opened, outcome, error)
 
 
-def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
-    """Write the final checkpoint, the model file and the record."""
+def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[Path | None, str]:
+    """Write the final checkpoint, the model file and the record; return the model file and how the run ended.
+
+    A run that is stopped here ends as stopped, with all its epochs; resuming it completes the model file.
+    """
     run.writer.flush()
     report_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
@@ -153,9 +157,13 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
         save_progress(run, last, wait=True)
     append_history(run)
-    model_path = _export(run, is_finished=outcome == "finished")
+    model_path, is_complete = _export(run, with_parts=outcome == "finished")
+    if outcome == "finished" and not is_complete:
+        outcome = "stopped"
+        message = "Stopped before the model file was complete: all epochs are done, and resuming the run completes it."
+        run.emit(TrainingNotice("stopped", message, "info"))
     _save_record(run, outcome, error)
-    return model_path
+    return model_path, outcome
 
 
 def _save_record(opened: OpenedRun, outcome: str, error: BaseException | None) -> None:
@@ -175,15 +183,20 @@ def _save_record(opened: OpenedRun, outcome: str, error: BaseException | None) -
         )
 
 
-def _export(run: Run, is_finished: bool) -> Path | None:
+def _export(run: Run, with_parts: bool) -> tuple[Path | None, bool]:
     """Write `model.distill` of the best checkpoint, or of the newest if none was validated, and to the library.
 
     Detail, map and sliders take seconds to minutes to compute, and only the model of a finished run has them: a run
     that is stopped ends at once.
+
+    Returns
+    -------
+    tuple
+        The model file, or None if there is none; and False if the user stopped the run while the parts were computed.
     """
     candidates = _by_validation_loss(run.folder.checkpoints)
     if not candidates:
-        return None
+        return None, True
     # The same in all sessions of a run: what it saves after a resume replaces what it saved before.
     identity = f"{run.record.created} {run.folder.path.name} {run.training_data.digest}"
     metadata = ModelMetadata(
@@ -195,12 +208,22 @@ def _export(run: Run, is_finished: bool) -> Path | None:
         training_date=run.record.created,
     )
     target = run.folder.model_file
+    is_complete = True
+
+    def parts(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal is_complete
+        try:
+            with Interruptible(run.request.check_paused):
+                return _parts(run, checkpoint)
+        except DecodingCancelled:
+            is_complete = False
+            return {}
+
     try:
-        parts = partial(_parts, run) if is_finished else None
-        path = _save_first_readable(candidates, metadata, target, parts)
+        path = _save_first_readable(candidates, metadata, target, parts if with_parts else None)
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
-        return path
+        return path, is_complete
     except (OSError, DistillError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         run.emit(
@@ -210,7 +233,7 @@ def _export(run: Run, is_finished: bool) -> Path | None:
                 "error",
             )
         )
-        return target if target.exists() else None
+        return (target if target.exists() else None), is_complete
 
 
 def _by_validation_loss(folder: Path) -> list[Path]:
@@ -249,20 +272,31 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders.
 
     What cannot be computed is reported and missing: a model without it is better than none.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user stopped the run.
     """
     try:
         network = _network(run, checkpoint)
         features, owner, is_variant = _training_features(run)
+    except DecodingCancelled:
+        raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         _report_missing(run, "detail and map", exc)
         return {}
     detail = index = None
     try:
         detail = build_detail(run.family, network, features, owner, run.device)
+    except DecodingCancelled:
+        raise
     except Exception as exc:
         _report_missing(run, "detail", exc)
     try:
         index = SoundIndex.build(features[~is_variant], owner[~is_variant])
+    except DecodingCancelled:
+        raise
     except Exception as exc:
         _report_missing(run, "the search for the nearest sound", exc)
     return SoundParts(detail=detail, index=index).to_file() | map_entries(run.family, network, run.training_data)

@@ -198,8 +198,7 @@ def run_epochs(run: Run) -> bool:
         if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
         if has_previews(run.config, epoch):
-            # A run that has its last epoch is finished, so those of the last epoch are written in any case.
-            make_previews(run, epoch, None if is_last else run.request.pause_event)
+            make_previews(run, epoch)
         report_write_errors(run)
     return True
 

@@ -27,6 +27,7 @@ from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
+from distill.training.interruptible import Interruptible
 from distill.training.preview import PAIRS
 from distill.training.run import OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
@@ -50,6 +51,18 @@ def prepare(opened: OpenedRun) -> Run:
     DecodingCancelled
         The user stopped.
     """
+    with Interruptible(opened.request.check_paused):
+        run = _prepare(opened)
+    try:
+        _begin(opened, run.history)
+    except BaseException:
+        run.writer.close()
+        raise
+    return run
+
+
+def _prepare(opened: OpenedRun) -> Run:
+    """Compute what a run consists of; writes nothing but the cache."""
     config, checkpoint = opened.config, opened.checkpoint
     data = _training_data(opened)
     model = _network(opened, data)
@@ -72,7 +85,6 @@ def prepare(opened: OpenedRun) -> Run:
         _report_resumed(opened, data, state)
     else:
         _fit_projection(opened, data, model, prior)
-    _begin(opened, history)
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, started=time.perf_counter(),
