@@ -221,7 +221,21 @@ def save_model_from_checkpoint(
     OSError
         The file cannot be written.
     """
-    data = read_checkpoint(checkpoint_path)
+    path = Path(checkpoint_path)
+    return save_model_from_contents(read_checkpoint(path), path.name, metadata, target, add_parts)
+
+
+def save_model_from_contents(
+    data: Mapping[str, Any],
+    name: str,
+    metadata: ModelMetadata,
+    target: Path | str,
+    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> Path:
+    """Write the model file of what a checkpoint holds; ``name`` is that of the checkpoint.
+
+    Parameters and errors are otherwise those of `save_model_from_checkpoint`.
+    """
     config = config_from_dict(data["training_config"])
     family = make_family(config)
     history = family.history_type()
@@ -229,7 +243,7 @@ def save_model_from_checkpoint(
         try:
             history = type(history).from_dict(data["metrics_history"])
         except ValueError as exc:
-            raise CheckpointError(f"{Path(checkpoint_path).name} is damaged: {exc}") from exc
+            raise CheckpointError(f"{name} is damaged: {exc}") from exc
     facts = replace(
         metadata,
         save_date=now_iso(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
@@ -53,9 +54,11 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
     folder, keep = run.folder.checkpoints, run.config.max_checkpoints
+    path = checkpoint_path(folder, epoch)
+    _remember_best(run, path, data)
 
     def write() -> None:
-        write_checkpoint(checkpoint_path(folder, epoch), data)
+        write_checkpoint(path, data)
         manage_checkpoints(folder, keep)
 
     run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
@@ -64,6 +67,20 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
     if wait:
         run.writer.flush()
         report_write_errors(run)
+
+
+def _remember_best(run: Run, path: Path, data: dict[str, Any]) -> None:
+    """Keep what a model file needs of a checkpoint that is better than the last one kept, or the first measured one.
+
+    A run that is stopped then does not wait for its checkpoint to be read again.
+    """
+    best = None if run.best_saved is None else run.best_saved[1]["val_loss"]
+    if best is not None and (data["val_loss"] is None or data["val_loss"] >= best):
+        return
+    prior = data["training_state"].get("prior")
+    slim = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
+    slim["training_state"] = {} if prior is None else {"prior": {"averaged": prior["averaged"]}}
+    run.best_saved = path, slim
 
 
 def report_write_errors(run: Run) -> None:

@@ -18,7 +18,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
-from distill.models.persistence import save_model_from_checkpoint
+from distill.models.persistence import save_model_from_checkpoint, save_model_from_contents
 from distill.models.sound_parts import SoundParts, build_detail
 from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
@@ -220,7 +220,7 @@ def _export(run: Run, with_parts: bool) -> tuple[Path | None, bool]:
             return {}
 
     try:
-        path = _save_first_readable(candidates, metadata, target, parts if with_parts else None)
+        path = _save_first_readable(run, candidates, metadata, target, parts if with_parts else None)
         if run.request.models_dir is not None:
             ModelLibrary(run.request.models_dir).add(path)
         return path, is_complete
@@ -244,12 +244,13 @@ def _by_validation_loss(folder: Path) -> list[Path]:
 
 
 def _save_first_readable(
+    run: Run,
     checkpoints: list[Path],
     metadata: ModelMetadata,
     target: Path,
     parts: Callable[[Mapping[str, Any]], dict[str, Any]] | None,
 ) -> Path:
-    """Write the model file of the first checkpoint that can be read.
+    """Write the model file of the first checkpoint that can be read, or that this session still has in memory.
 
     Raises
     ------
@@ -260,6 +261,8 @@ def _save_first_readable(
     """
     for number, path in enumerate(checkpoints, 1):
         try:
+            if run.best_saved is not None and run.best_saved[0] == path:
+                return save_model_from_contents(run.best_saved[1], path.name, metadata, target, parts)
             return save_model_from_checkpoint(path, metadata, target, parts)
         except CheckpointError as exc:
             if number == len(checkpoints):

@@ -174,6 +174,8 @@ class Run(OpenedRun):
         ``(epoch, step)`` of the newest checkpoint, or None.
     elapsed_before
         Seconds of training in earlier sessions.
+    best_saved
+        The checkpoint of this session that the model file is made from: its path, and what of it the file needs.
     """
 
     training_data: TrainingData
@@ -194,6 +196,7 @@ class Run(OpenedRun):
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     non_finite_run: int = 0
+    best_saved: tuple[Path, dict[str, Any]] | None = None
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 
