@@ -29,7 +29,7 @@ from distill.training import (
     train,
 )
 from distill.training.steps.step import weighted_sum
-from tests.training.conftest import MakeConfig
+from tests.training.conftest import SMALL_PRIOR, MakeConfig
 
 
 def losses(result: dict[str, Any]) -> list[Any]:
@@ -113,10 +113,11 @@ def test_cancelled_while_validating(sounds: list[Path], make_config: MakeConfig,
     assert_same_run(whole, resume_run(tmp_path / "part"))
 
 
-CHILD = """
+CHILD = f"""
 import json, sys
 from pathlib import Path
-from distill.training import train, resume_run
+from distill.training import prepare, train, resume_run
+prepare.PRIOR_SIZE = {SMALL_PRIOR}
 from distill.config.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())

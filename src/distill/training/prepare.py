@@ -35,6 +35,8 @@ from distill.training.steps.prior_training import LatentTable, PriorTraining
 from distill.training.steps.schedule import CosineFactor, make_scheduler
 from distill.training.steps.step import TrainingStep, step_randomness
 
+#: Width and blocks of the network of a new run's prior.
+PRIOR_SIZE = (384, 3)
 #: Items of the training set, spread evenly, that the components of a prior are computed from.
 _PROJECTION_ITEMS = 768
 #: Maximum number of training chunks, spread evenly, that the statistics of the corpus are computed from.
@@ -92,12 +94,17 @@ def _prepare(opened: OpenedRun) -> Run:
 
 
 def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTraining:
-    """Return the training of a prior that starts with the network."""
+    """Return the training of a prior that starts with the network, of the size that the checkpoint has."""
     dataset, family, config = data.train_set, opened.family, opened.config
+    stored = ((opened.checkpoint or {}).get("training_state") or {}).get("prior")
+    try:
+        width, blocks = PRIOR_SIZE if stored is None else WindowPrior.size_of(stored["prior"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
+        raise _unfitting_prior(opened) from exc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         anchors = anchor_count(len(dataset.layout.sounds))
-        prior = WindowPrior(family.point_dim(model), family.prior_components, anchors=anchors)
+        prior = WindowPrior(family.point_dim(model), family.prior_components, width, blocks, anchors)
     return PriorTraining(prior, LatentTable(dataset, prior.dim, opened.device), config.prior_steps, opened.device)
 
 
@@ -137,9 +144,13 @@ def _restore_prior(
     try:
         prior.load_state_dict(stored)
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as exc:
-        assert opened.request.resume_checkpoint is not None
-        name = opened.request.resume_checkpoint.name
-        raise CheckpointError(f"{name} holds a prior that does not fit this run. Use another checkpoint.") from exc
+        raise _unfitting_prior(opened) from exc
+
+
+def _unfitting_prior(opened: OpenedRun) -> CheckpointError:
+    assert opened.request.resume_checkpoint is not None
+    name = opened.request.resume_checkpoint.name
+    return CheckpointError(f"{name} holds a prior that does not fit this run. Use another checkpoint.")
 
 
 @dataclass(frozen=True)
