@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.catalog import family_info
@@ -28,7 +29,25 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         Whether to return only when it is on disk.
     """
     epoch = run.epoch if completed is None else completed.epoch
-    data = make_checkpoint(
+    data = snapshot(run, completed)
+    folder, keep = run.folder.checkpoints, run.config.max_checkpoints
+
+    def write() -> None:
+        write_checkpoint(checkpoint_path(folder, epoch), data)
+        manage_checkpoints(folder, keep)
+
+    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
+    run.unfinished_checkpoint = None if completed is not None else epoch
+    run.saved_at = (run.epoch, run.step)
+    if wait:
+        run.writer.flush()
+        report_write_errors(run)
+
+
+def snapshot(run: Run, completed: EpochMetrics | VQEpochMetrics | None) -> dict[str, Any]:
+    """Return what a checkpoint holds; see `save_progress`."""
+    epoch = run.epoch if completed is None else completed.epoch
+    return make_checkpoint(
         run.model,
         run.optimizer,
         run.scheduler,
@@ -52,18 +71,6 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         },
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
-    folder, keep = run.folder.checkpoints, run.config.max_checkpoints
-
-    def write() -> None:
-        write_checkpoint(checkpoint_path(folder, epoch), data)
-        manage_checkpoints(folder, keep)
-
-    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
-    run.unfinished_checkpoint = None if completed is not None else epoch
-    run.saved_at = (run.epoch, run.step)
-    if wait:
-        run.writer.flush()
-        report_write_errors(run)
 
 
 def report_write_errors(run: Run) -> None:
@@ -72,8 +79,22 @@ def report_write_errors(run: Run) -> None:
         _report_unwritten(run, what, error)
 
 
+def take_write_errors(run: Run) -> str:
+    """Wait for the background writer and return why a checkpoint was not written, or nothing; emits no notice."""
+    run.writer.flush()
+    reason = ""
+    for _, error in run.writer.take_errors():
+        reason, run.saved_at = reason_of(error), None
+    return reason
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the system's words for an error, or its own."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def _report_unwritten(run: Run, what: str, error: Exception) -> None:
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = reason_of(error)
     run.saved_at = None if what.startswith("the checkpoint") else run.saved_at
     run.emit(
         TrainingNotice(
