@@ -6,7 +6,7 @@ goes block by block, so that an hour of sound takes no more memory than a second
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -207,16 +207,32 @@ class _CheckedFile:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._error: OSError | None = None
-        self.seek, self.tell, self.read = file.seek, file.tell, file.read
 
     def write(self, data: Any) -> int:
         """Write, or drop what comes after an error."""
+        return int(self._checked(lambda: self._file.write(data), len(data)))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move in the file."""
+        return int(self._checked(lambda: self._file.seek(offset, whence), 0))
+
+    def tell(self) -> int:
+        """Return the position."""
+        return int(self._checked(self._file.tell, 0))
+
+    def read(self, size: int = -1) -> bytes:
+        """Read what was written."""
+        data: bytes = self._checked(lambda: self._file.read(size), b"")
+        return data
+
+    def _checked(self, call: Callable[[], Any], otherwise: Any) -> Any:
+        """Do a call; after the first error, do nothing."""
         if self._error is None:
             try:
-                return int(self._file.write(data))
-            except OSError as exc:
+                return call()
+            except OSError as exc:  # a seek writes what is still in the buffer
                 self._error = exc
-        return len(data)
+        return otherwise
 
     def raise_error(self) -> None:
         """Raise the first error of a write.

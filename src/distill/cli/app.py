@@ -35,6 +35,7 @@ from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
 from distill.errors import DistillError, is_memory_error
 from distill.events import UNSAVED, Event
+from distill.housekeeping import tidy_own_folders
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def main(arguments: list[str]) -> int:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
+        tidy_own_folders()
         code = _main(arguments)
         with suppress(BrokenPipeError):
             sys.stdout.flush()

@@ -235,6 +235,7 @@ def remake(
         recipe = read_recipe(source)
         if recipe is None:
             raise DistillError(f"{source} does not say how it was made: it was not made by Distill, or was edited.")
+        print(printable(recipe.reads()), file=sys.stderr, flush=True)
         _write(target, stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop), options)
 
 

@@ -72,8 +72,9 @@ def lenient_streams() -> Iterator[LenientWriter | None]:
 @contextmanager
 def _lenient(name: str) -> Iterator[LenientWriter | None]:
     stream: TextIO = getattr(sys, name)
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
-    if stream is not getattr(sys, f"__{name}__") or raw is None:  # a program that calls us has its own
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # there is no buffer with PYTHONUNBUFFERED
+    if stream is not getattr(sys, f"__{name}__") or not isinstance(raw, io.RawIOBase):  # a program that calls us has its own
         yield None
         return
     writer = LenientWriter(raw)

@@ -1,6 +1,7 @@
 """New sounds and transformed sounds, each with the recipe that makes it again."""
 
 import secrets
+import stat
 import threading
 import uuid
 from collections.abc import Iterator
@@ -12,7 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, measure_sound, os_reason
+from distill.audio.decoding.sound_file import (
+    FloatArray,
+    UnreachableSoundError,
+    measure_sound,
+    os_reason,
+    read_header,
+)
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.files import content_hash
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
@@ -22,6 +29,7 @@ from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import OpenModel
+from distill.models.model_file import SUFFIX
 from distill.models.persistence import open_model
 
 __all__ = [
@@ -38,6 +46,11 @@ __all__ = [
     "stream_transform",
     "transform_file",
 ]
+
+
+#: Largest files that a recipe may have read, and characters of a path in a message.
+_MOST_SOUND_BYTES, _MOST_MODEL_BYTES = 8 << 30, 4 << 30
+_MOST_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -275,7 +288,7 @@ def find_model(recipe: Recipe, library: ModelLibrary) -> Path:
         It is in neither place.
     """
     there = Path(recipe.model_file) if recipe.model_file else None
-    if there is not None and there.is_file():
+    if there is not None and there.suffix == SUFFIX and _is_regular(there, _MOST_MODEL_BYTES):
         try:
             if read_facts(there).model_id == recipe.model_id:
                 return there
@@ -366,6 +379,21 @@ def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> t
     return path, model, weights
 
 
+def _is_regular(path: Path, most_bytes: int) -> bool:
+    """Whether there is a regular file of a limited size: a stranger's recipe may name a device or a pipe."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # too long a name
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= most_bytes
+
+
+def _short_path(path: Path) -> str:
+    """Return a path for a message, with its middle left out where it is long."""
+    text = str(path)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN // 2]}…{text[-_MOST_SHOWN // 2 :]}"
+
+
 def _unchanged(name: str, known_hash: str) -> Path:
     """Return the file of a recipe's source.
 
@@ -375,10 +403,16 @@ def _unchanged(name: str, known_hash: str) -> Path:
         It is gone, or is another sound now.
     """
     source = Path(name)
+    if not _is_regular(source, _MOST_SOUND_BYTES):
+        raise SoundError(
+            f"{_short_path(source)} cannot be used again: it is gone, or no file of at most "
+            f"{_MOST_SOUND_BYTES >> 30} GB."
+        )
     try:
+        read_header(source)  # what is no sound is not read
         same = _content_hash(source) == known_hash
-    except UnreachableSoundError as exc:
-        raise SoundError(f"{source} cannot be used again: {exc}.") from exc
+    except SoundError as exc:
+        raise SoundError(f"{_short_path(source)} cannot be used again: {exc}.") from exc
     if not same:
         raise SoundError(f"{source} has changed since this sound was made from it.")
     return source

@@ -274,7 +274,9 @@ def remove(
     for sound in sounds:
         in_trash = None
         try:
-            in_trash = trash(sound.path) if sound.path.exists() else None
+            if sound.path.exists():
+                GeneratedHistory().announce_removal(sound.recipe)
+                in_trash = trash(sound.path)
             GeneratedHistory().forget(sound.recipe)
         except OSError as exc:
             if in_trash is not None:  # moved, but still on the list: back to where the list says that it is
