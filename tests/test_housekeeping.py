@@ -29,7 +29,7 @@ def killed_writer(path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a process that is gone is told apart there only")
 @pytest.mark.parametrize("number", range(len(FOLDERS)))
 def test_left_files_are_tidied(tmp_path: Path, number: int) -> None:
-    folder = FOLDERS[number]()
+    folder: Path = FOLDERS[number]()  # type: ignore[no-untyped-call]
     killed_writer(folder / "a.bin")
     assert len(list(folder.glob(".*.part"))) == 1
     foreign, outside = folder / ".download.part", tmp_path / "outside"

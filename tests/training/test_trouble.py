@@ -16,6 +16,7 @@ import torch
 
 from distill.errors import CheckpointError, MemoryShortError
 from distill.events import UNSAVED, Event
+from distill.files import write_whole
 from distill.models import open_model, sound_parts
 from distill.models.families.vae import MelVAEFamily
 from distill.runs.folder import RunRecord
@@ -273,7 +274,7 @@ def test_a_run_that_cannot_save_its_model_is_not_finished(
     tmp_path: Path, what: tuple[str, ...], stops: bool, outcome: str, words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model is kept in memory then, and can be written elsewhere; one that fits is written without a checkpoint."""
-    whole, cancel = archive.write_whole, threading.Event()
+    whole, cancel = write_whole, threading.Event()
 
     def full(path: Path) -> Any:
         kind = "model" if path.suffix == ".distill" else "checkpoint"
