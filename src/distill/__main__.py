@@ -76,8 +76,10 @@ def _open_window(words: list[str]) -> int:
         )
         return 1
     from distill import diagnostics
+    from distill.housekeeping import tidy_own_folders
 
     diagnostics.start()
+    tidy_own_folders()
     runtime.load_torch_before_qt()
     try:
         from distill.gui.app import run

@@ -127,6 +127,7 @@ class ModelLibrary:
         stamps = {}
         try:
             clear_partial_files(self.folder)
+            clear_partial_files(self._home)
             for path in self.folder.iterdir():
                 if path.suffix.lower() == SUFFIX and not path.name.startswith("."):
                     try:

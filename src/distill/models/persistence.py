@@ -195,11 +195,14 @@ def _contents(
     }
 
 
+AddParts = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
 def save_model_from_checkpoint(
     checkpoint_path: Path | str,
     metadata: ModelMetadata,
     target: Path | str,
-    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    add_parts: AddParts | None = None,
 ) -> Path:
     """Write the model file of a checkpoint's weights and return its path.
 
@@ -221,20 +224,26 @@ def save_model_from_checkpoint(
     OSError
         The file cannot be written.
     """
-    path = Path(checkpoint_path)
-    return save_model_from_contents(read_checkpoint(path), path.name, metadata, target, add_parts)
+    data = read_checkpoint(checkpoint_path)
+    return write_model_file(target, contents_of_checkpoint(data, Path(checkpoint_path).name, metadata, add_parts))
 
 
-def save_model_from_contents(
-    data: Mapping[str, Any],
-    name: str,
-    metadata: ModelMetadata,
-    target: Path | str,
-    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
-) -> Path:
-    """Write the model file of what a checkpoint holds; ``name`` is that of the checkpoint.
+def contents_of_checkpoint(
+    data: Mapping[str, Any], name: str, metadata: ModelMetadata, add_parts: AddParts | None = None
+) -> dict[str, Any]:
+    """Return what the model file of a checkpoint holds; see `save_model_from_checkpoint`.
 
-    Parameters and errors are otherwise those of `save_model_from_checkpoint`.
+    Parameters
+    ----------
+    data
+        What `read_checkpoint` returned.
+    name
+        Name of the checkpoint, for messages.
+
+    Raises
+    ------
+    CheckpointError
+        Its history is damaged.
     """
     config = config_from_dict(data["training_config"])
     family = make_family(config)
@@ -252,8 +261,6 @@ def save_model_from_contents(
         final_val_loss=data["val_loss"],
     )
     facts = facts.completed()
-    target = Path(target)
-    path = target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts)
     configs = data["spectrogram_config"], config.to_dict()
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
     prior = ((data.get("training_state") or {}).get("prior") or {}).get("averaged")
@@ -261,7 +268,27 @@ def save_model_from_contents(
         contents[PRIOR] = prior_entry(prior)
     if add_parts is not None:
         contents |= add_parts(data)
-    return _write(path, contents | family.model_file_fields(data))
+    return contents | family.model_file_fields(data)
+
+
+def write_model_file(target: Path | str, contents: dict[str, Any]) -> Path:
+    """Write what `contents_of_checkpoint` returned and return the file's path.
+
+    Parameters
+    ----------
+    target
+        A file that ends in ``.distill``, or the folder of a library.
+    contents
+        What the file holds.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    target = Path(target)
+    facts = ModelMetadata.from_dict(contents["metadata"])
+    return _write(target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts), contents)
 
 
 def read_model_file(path: Path | str) -> dict[str, Any]:

@@ -4,8 +4,10 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 ``callback(event)``.  Preparing, training and ending a run are separate; the end is the same whatever ended the run.
 """
 
+import logging
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.training import AnyConfig, VQVAEConfig, has_previews
-from distill.errors import CheckpointError, ConfigurationError
+from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, is_memory_error
 from distill.events import (
     OVERFITTING_GAP,
     EpochMetrics,
@@ -59,6 +61,8 @@ __all__ = [
     "validate_epoch",
     "validate_vqvae_epoch",
 ]
+
+log = logging.getLogger(__name__)
 
 #: Fewest epochs that make a trend of overfitting, and the share by which the held-out loss may fall in them.
 OVERFITTING_EPOCHS, OVERFITTING_PROGRESS = 3, 0.03
@@ -104,7 +108,9 @@ def train(
     -------
     dict
         ``model`` (the newest weights, in eval mode), ``metrics_history``, ``output_dir``, ``best_checkpoint_path``,
-        ``model_path``, ``outcome`` (``"finished"`` or ``"stopped"``).
+        ``model_path``, ``outcome`` (``"finished"``, ``"stopped"``, or ``"could not be saved"`` where there was no room
+        for the model), ``unsaved_model`` (then a `distill.training.unsaved.UnsavedModel`, otherwise None), ``error``
+        (then the reason, otherwise None).
 
     Raises
     ------
@@ -146,8 +152,23 @@ def _train(
     except DecodingCancelled:
         outcome = "stopped"
     except BaseException as exc:
-        error = exc
+        error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
     return finalize.end(opened, run, request, emit, outcome, error, time.perf_counter() - started)
+
+
+def _short_of_memory(error: BaseException, request: RunRequest) -> BaseException:
+    """Return an error that proposes a smaller batch, for one that says that memory was not enough."""
+    traceback.clear_frames(error.__traceback__)  # lets go of the batch, so that the run can be ended
+    if isinstance(error, MemoryShortError):
+        return error
+    size = request.config.batch_size
+    smaller = (
+        f"Start a new run with a smaller batch, for example {size // 2} instead of {size}, or close other programs."
+        if size > 1
+        else "Close other programs, or train on fewer sounds."
+    )
+    log.error("Memory was not enough", exc_info=error)
+    return MemoryShortError(f"There is not enough memory for this training. {smaller}")
 
 
 def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -179,6 +200,8 @@ def run_epochs(run: Run) -> bool:
         save_progress(run)  # so that a run killed from here on can be resumed
     make_start_previews(run)
     complete_previews(run)
+    run.writer.flush()
+    report_write_errors(run)  # that nothing can be kept is told before the first epoch
     while run.epoch < run.config.max_epochs:
         epoch = run.epoch
         if not _train_epoch(run):
