@@ -43,6 +43,7 @@ from distill.training.artifacts import (
     save_progress,
 )
 from distill.training.checkpoint import list_checkpoints
+from distill.training.closing import close_prior
 from distill.training.compute_plan import computing, pick_device
 from distill.training.data.locate import locate_sounds
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
@@ -50,6 +51,7 @@ from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.prior_training import WARMUP_STEPS
 from distill.training.steps.step import TrainingStep
 
 __all__ = [
@@ -148,7 +150,7 @@ def _train(
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
         with computing(run.device, run.speed.num_threads):
-            outcome = "finished" if run_epochs(run) else "stopped"
+            outcome = "finished" if run_epochs(run) and close_prior(run) else "stopped"
     except DecodingCancelled:
         outcome = "stopped"
     except BaseException as exc:
@@ -266,6 +268,7 @@ def _train_epoch(run: Run) -> bool:
 def _prior_step(run: Run) -> PriorStep | None:
     """Return what trains the prior within a step of the network; None where there is no prior."""
     prior, data, schedule = run.prior, run.training_data, run.schedule
+    taken = run.epoch * data.steps_per_epoch
     if prior is None:
         return None
     batches = data.train_loader.batch_sampler.batches_of(run.epoch)  # type: ignore[union-attr]
@@ -275,7 +278,8 @@ def _prior_step(run: Run) -> PriorStep | None:
         prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
         if number == 0 or prior.table.has_doubled:
             prior.fit()
-        rate = schedule(run.epoch * data.steps_per_epoch + number)
+        # A last phase lets the rate fall; without one it follows the network's.
+        rate = min(1.0, (taken + number + 1) / WARMUP_STEPS) if prior.closing_steps else schedule(taken + number)
         return prior.step(rate, lambda: run.speed.autocast(run.device))
 
     return step

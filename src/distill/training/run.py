@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,14 @@ class TrainingData:
         return max(1, batches)
 
 
+@dataclass(frozen=True)
+class ClosedPrior:
+    """A prior after its last phase, and the epoch of the checkpoint that it belongs to."""
+
+    epoch: int
+    state: Mapping[str, Tensor]
+
+
 @dataclass
 class OpenedRun:
     """A run whose folder is claimed; nothing has been computed yet."""
@@ -174,8 +182,8 @@ class Run(OpenedRun):
         ``(epoch, step)`` of the newest checkpoint, or None.
     elapsed_before
         Seconds of training in earlier sessions.
-    best_saved
-        The checkpoint of this session that the model file is made from: its path, and what of it the file needs.
+    closed_prior
+        The prior of the model that is saved, after its last phase, or None before it.
     """
 
     training_data: TrainingData
@@ -196,7 +204,7 @@ class Run(OpenedRun):
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     non_finite_run: int = 0
-    best_saved: tuple[Path, dict[str, Any]] | None = None
+    closed_prior: ClosedPrior | None = None
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.models.families.family import ModelFamily
+from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.sliders import fit_analysis
 from distill.models.latent_space.sound_map import fit_map
 from distill.training.dataset import FeatureDataset
@@ -46,9 +47,10 @@ def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> 
     entries: dict[str, Any] = {}
     try:
         features, sounds, starts, seconds, prints = _chunks(data)
-        entries["map"] = fit_map(family, network, features, sounds, starts, seconds, prints).to_file()
+        chunks = decode_chunks(family, network, features)
+        entries["map"] = fit_map(chunks, sounds, starts, seconds, prints).to_file()
         every = max(1, len(features) // _MOST_ANALYSED)
-        analysis = fit_analysis(family, network, features[::every])
+        analysis = fit_analysis(family, network, chunks.every(every))
         if analysis is not None:
             entries["latent_analysis"] = analysis.to_file()
     except NotImplementedError:
