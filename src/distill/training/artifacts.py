@@ -1,8 +1,10 @@
 """Writes checkpoints, history and previews of a run.  A full or missing disk is reported and never ends a training."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.catalog import family_info
@@ -11,11 +13,19 @@ from distill.events import EpochMetrics, PreviewEvent, StartPreviewEvent, Traini
 from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
 from distill.training.preview import SAMPLES, write_reconstructions, write_samples
-from distill.training.run import Run
+from distill.training.run import BestEpoch, Run
+
+#: Seconds after which a checkpoint is written, also within an epoch: a crash loses no more than that.
+SAVE_SECONDS = 120.0
+
+
+def is_save_due(run: Run) -> bool:
+    """Whether the newest checkpoint was taken so long ago that a crash would lose more than it may."""
+    return time.perf_counter() - run.saved_time >= SAVE_SECONDS
 
 
 def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = None, wait: bool = False) -> None:
-    """Take a snapshot of the run and write it in the background.
+    """Take a snapshot of the run and write it in the background, after that of the best epoch.
 
     Parameters
     ----------
@@ -28,7 +38,60 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         Whether to return only when it is on disk.
     """
     epoch = run.epoch if completed is None else completed.epoch
-    data = make_checkpoint(
+    data = {**_snapshot(run, completed), "metrics_history": run.history.to_dict()}
+    if completed is not None and completed.val_loss < run.best.val_loss:
+        run.best = BestEpoch(epoch, completed.val_loss, data)
+    write_best(run)  # a run that continues from the newer checkpoint does not train the best epoch again
+    if run.best.epoch != epoch:
+        _submit(run, epoch, data)
+    run.unfinished_checkpoint = None if completed is not None else epoch
+    run.saved_at, run.saved_time = (run.epoch, run.step), time.perf_counter()
+    if wait:
+        run.writer.flush()
+        report_write_errors(run)
+
+
+def keep_best(run: Run, completed: EpochMetrics | VQEpochMetrics) -> None:
+    """Keep a snapshot of an epoch in memory if it is the best so far; it is written with the next checkpoint."""
+    if completed.val_loss < run.best.val_loss:
+        before = run.best.checkpoint if run.best.state == "in memory" else None
+        run.best = BestEpoch(completed.epoch, completed.val_loss, _snapshot(run, completed, before))
+
+
+def write_best(run: Run) -> None:
+    """Write the snapshot of the best epoch in the background, if it is not on disk yet."""
+    best = run.best
+    if best.checkpoint is None or best.state == "being written":
+        return
+    if not best.checkpoint["metrics_history"]:
+        best.checkpoint["metrics_history"] = run.history.to_dict(best.epoch + 1)
+    best.state = "being written"
+    _submit(run, best.epoch, best.checkpoint, best)
+
+
+def _submit(run: Run, epoch: int, data: dict[str, Any], best: BestEpoch | None = None) -> None:
+    folder, keep = run.folder.checkpoints, run.config.max_checkpoints
+
+    def write() -> None:
+        try:
+            write_checkpoint(checkpoint_path(folder, epoch), data)
+        except BaseException:
+            if best is not None:
+                best.state = "in memory"  # tried again with the next checkpoint
+            raise
+        if best is not None:
+            best.checkpoint = None
+        manage_checkpoints(folder, keep)
+
+    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
+
+
+def _snapshot(
+    run: Run, completed: EpochMetrics | VQEpochMetrics | None, before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what a checkpoint holds, without the history; ``before`` is a snapshot whose memory is used again."""
+    epoch = run.epoch if completed is None else completed.epoch
+    return make_checkpoint(
         run.model,
         run.optimizer,
         run.scheduler,
@@ -38,7 +101,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         None if completed is None else completed.val_loss,
         run.config,
         run.family.spectrogram_config,
-        run.history.to_dict(),
+        {},
         {
             "epoch_completed": completed is not None,
             "step_in_epoch": run.step,
@@ -50,20 +113,9 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "speed": run.speed.to_dict(),
             **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
+        before,
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
-    folder, keep = run.folder.checkpoints, run.config.max_checkpoints
-
-    def write() -> None:
-        write_checkpoint(checkpoint_path(folder, epoch), data)
-        manage_checkpoints(folder, keep)
-
-    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
-    run.unfinished_checkpoint = None if completed is not None else epoch
-    run.saved_at = (run.epoch, run.step)
-    if wait:
-        run.writer.flush()
-        report_write_errors(run)
 
 
 def report_write_errors(run: Run) -> None:
@@ -93,6 +145,11 @@ def append_history(run: Run) -> None:
         if "history" not in run.warned_files:
             run.warned_files.add("history")
             _report_unwritten(run, "the history", exc)
+
+
+def is_preview_epoch(run: Run, epoch: int) -> bool:
+    """Whether previews are made after an epoch that is complete."""
+    return has_previews(run.config, epoch, [event.val_loss for event in run.history.epochs])
 
 
 def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
@@ -143,7 +200,7 @@ def _next_preview(run: Run, what: str, previews: Iterator[Path]) -> Path | None:
 def complete_previews(run: Run) -> None:
     """Write the previews of the last complete epoch if the run was stopped or killed before all of them were there."""
     epoch = run.epoch - 1
-    if run.step or epoch < 0 or not has_previews(run.config, epoch):
+    if run.step or epoch < 0 or not is_preview_epoch(run, epoch):
         return
     expected = 2 * len(run.training_data.preview_waveforms)
     expected += SAMPLES if family_info(run.config.family).makes_new_sounds else 0

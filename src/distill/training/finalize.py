@@ -20,7 +20,7 @@ from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import save_model_from_checkpoint
 from distill.models.sound_parts import SoundParts, build_detail
-from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
+from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress, write_best
 from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
@@ -145,6 +145,7 @@ def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | No
 
 def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
     """Write the final checkpoint, the model file and the record."""
+    write_best(run)
     run.writer.flush()
     report_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.

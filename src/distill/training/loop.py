@@ -6,7 +6,7 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.config.training import AnyConfig, VQVAEConfig, has_previews
+from distill.config.training import AnyConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError
 from distill.events import (
     OVERFITTING_GAP,
@@ -35,6 +35,9 @@ from distill.training import finalize
 from distill.training.artifacts import (
     append_history,
     complete_previews,
+    is_preview_epoch,
+    is_save_due,
+    keep_best,
     make_previews,
     make_start_previews,
     report_write_errors,
@@ -195,9 +198,12 @@ def run_epochs(run: Run) -> bool:
         _warn(run, event)
         append_history(run)
         is_last = run.epoch == run.config.max_epochs
-        if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
+        is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
+        if is_due or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
-        if has_previews(run.config, epoch):
+        else:
+            keep_best(run, event)
+        if is_preview_epoch(run, epoch):
             # A run that has its last epoch is finished, so those of the last epoch are written in any case.
             make_previews(run, epoch, None if is_last else run.request.pause_event)
         report_write_errors(run)
@@ -224,10 +230,17 @@ def _train_epoch(run: Run) -> bool:
         run.scheduler.step()
         run.step += 1
 
+    def batches() -> Iterator[Tensor]:
+        for batch in loader:
+            if is_save_due(run):
+                meter.read()  # the checkpoint's history has all steps that it has done
+                save_progress(run)
+            yield batch
+
     try:
         train_steps(
             step,
-            loader,
+            batches(),
             meter,
             run.device,
             run.config.seed,
