@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.config.training import AnyConfig, VQVAEConfig, has_previews
+from distill.config.training import AnyConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, is_memory_error
 from distill.events import (
     OVERFITTING_GAP,
@@ -37,6 +37,9 @@ from distill.training import finalize
 from distill.training.artifacts import (
     append_history,
     complete_previews,
+    is_preview_epoch,
+    is_save_due,
+    keep_best,
     make_previews,
     make_start_previews,
     report_write_errors,
@@ -220,9 +223,12 @@ def run_epochs(run: Run) -> bool:
         _warn(run, event)
         append_history(run)
         is_last = run.epoch == run.config.max_epochs
-        if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
+        is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
+        if is_due or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
-        if has_previews(run.config, epoch):
+        else:
+            keep_best(run, event)
+        if is_preview_epoch(run, epoch):
             make_previews(run, epoch)
         report_write_errors(run)
     return True
@@ -248,10 +254,17 @@ def _train_epoch(run: Run) -> bool:
         run.scheduler.step()
         run.step += 1
 
+    def batches() -> Iterator[Tensor]:
+        for batch in loader:
+            if is_save_due(run):
+                meter.read()  # the checkpoint's history has all steps that it has done
+                save_progress(run)
+            yield batch
+
     try:
         train_steps(
             step,
-            loader,
+            batches(),
             meter,
             run.device,
             run.config.seed,

@@ -20,7 +20,7 @@ from distill.errors import CheckpointError, RunFolderError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
-from distill.runs.checkpoints import drop_later_checkpoints
+from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.locate import fingerprints_of, keep_identities
@@ -29,7 +29,7 @@ from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.interruptible import Interruptible
 from distill.training.preview import PAIRS
-from distill.training.run import OpenedRun, Run, TrainingData
+from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.prior_training import LatentTable, PriorTraining
 from distill.training.steps.schedule import CosineFactor, make_scheduler
@@ -89,8 +89,16 @@ def _prepare(opened: OpenedRun) -> Run:
         _fit_projection(opened, data, model, prior)
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
-        scheduler=scheduler, schedule=schedule, history=history, eta=eta, started=time.perf_counter(),
+        scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
+        started=time.perf_counter(),
     )  # fmt: skip
+
+
+def _best_on_disk(opened: OpenedRun) -> BestEpoch:
+    """Return the best epoch that the run's folder has a checkpoint of; that of a new run has none."""
+    listed = [c for c in list_checkpoints(opened.folder.checkpoints) if c["val_loss"] is not None]
+    best = min(listed, key=lambda c: (c["val_loss"], c["epoch"]), default=None)
+    return BestEpoch() if best is None else BestEpoch(best["epoch"], best["val_loss"])
 
 
 def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTraining:
