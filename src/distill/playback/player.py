@@ -38,7 +38,7 @@ __all__ = ["Player", "PlayerState", "PlayerStatus"]
 #: Seconds between two checks of the device while a sound plays.
 LOOK_SECONDS = 1.0
 
-#: Dropouts between two checks after which the buffer for notes is doubled.
+#: Dropouts between two checks, twice in a row, after which the buffer for notes is doubled.
 MOST_UNDERFLOWS = 3
 
 #: Maximum time in seconds to wait at closing for a device that does not respond.  The system releases it when the
@@ -96,7 +96,7 @@ class Player:
         self._leaving: Voice | None = None
         self._ended: Voice | None = None
         self._heard_at = 0.0
-        self._live_seconds, self._underflows_seen = LIVE_BUFFER_SECONDS, 0
+        self._live_seconds, self._underflows_seen, self._dry_looks = LIVE_BUFFER_SECONDS, 0, 0
 
     # Requests: from any thread, return at once.
 
@@ -269,9 +269,8 @@ class Player:
                 return commands.get(timeout=LOOK_SECONDS)
             if output.is_stalled:
                 return self._lose_device
-            if self._is_live and output.underflows - self._underflows_seen >= MOST_UNDERFLOWS:
+            if self._runs_dry(output):
                 return self._lengthen_buffer
-            self._underflows_seen = output.underflows
         return commands.get()
 
     def _begin(self, request: PlayRequest) -> None:
@@ -340,16 +339,18 @@ class Player:
         elif self._is_live and self._status.state is not PlayerState.PLAYING:
             self._close_output()
 
+    def _runs_dry(self, output: Output) -> bool:
+        """Return whether the device had dropouts in this look and in the one before; one alone may be a hiccup."""
+        had, self._underflows_seen = output.underflows - self._underflows_seen, output.underflows
+        self._dry_looks = self._dry_looks + 1 if self._is_live and had >= MOST_UNDERFLOWS else 0
+        return self._dry_looks >= 2 and self._live_seconds < BUFFER_SECONDS
+
     def _lengthen_buffer(self) -> None:
         """Double the buffer for notes: this computer does not keep up with the present one."""
-        longer = min(2 * self._live_seconds, BUFFER_SECONDS)
-        if longer > self._live_seconds:
-            log.info("The buffer for notes is %.0f ms now: the device ran dry", 1000 * longer)
-            self._live_seconds = longer
-            with self._device_closed():
-                pass
-        elif self._output is not None:
-            self._underflows_seen = self._output.underflows
+        self._live_seconds, self._dry_looks = min(2 * self._live_seconds, BUFFER_SECONDS), 0
+        log.info("The buffer for notes is %.0f ms now: the device ran dry", 1000 * self._live_seconds)
+        with self._device_closed():
+            pass
 
     def _start_live(self) -> None:
         try:
