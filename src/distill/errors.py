@@ -47,3 +47,7 @@ class TrainingError(DistillError, RuntimeError):
 
 class PlaybackError(DistillError, RuntimeError):
     """No sound can be played: no device, a busy device, or a file that cannot be read."""
+
+
+class MidiError(DistillError, RuntimeError):
+    """A MIDI or OSC port cannot be used."""

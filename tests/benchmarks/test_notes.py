@@ -47,13 +47,11 @@ def onsets(sink: NullSink) -> Iterator[list[float]]:
         ],
         env=environment, stdout=subprocess.PIPE,
     )  # fmt: skip
-    ear = start_helper(
-        [sys.executable, "-m", "tests.support.onsets"], stdin=recorder.stdout, stdout=subprocess.PIPE, text=True
-    )
+    ear = start_helper([sys.executable, "-m", "tests.support.onsets"], stdin=recorder.stdout, stdout=subprocess.PIPE)
     assert recorder.stdout is not None
     assert ear.stdout is not None
     recorder.stdout.close()  # the ear has it
-    assert ear.stdout.readline().strip() == "READY"
+    assert ear.stdout.readline().strip() == b"READY"
     heard: list[float] = []
     lines = ear.stdout
     thread = threading.Thread(target=lambda: heard.extend(float(line) for line in lines))

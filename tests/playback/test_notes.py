@@ -144,7 +144,7 @@ def test_the_buffer_grows_where_the_device_runs_dry(
     player, output = armed(fake, sound)
     used = [output.live_seconds]
     while used[-1] != BUFFER_SECONDS:
-        wait(lambda: runs_dry(output) and fake[1][-1].live_seconds != used[-1] and fake[1][-1].is_running)
+        wait(lambda: runs_dry(fake[1][-1]) and fake[1][-1].live_seconds != used[-1] and fake[1][-1].is_running)
         output = fake[1][-1]
         used.append(output.live_seconds)
     assert used == [min(LIVE_BUFFER_SECONDS * 2**n, BUFFER_SECONDS) for n in range(len(used))]

@@ -154,6 +154,10 @@ class Player:
             for higher in semitones:
                 self._put(lambda path=path, higher=higher: self._prepare(path, higher))  # type: ignore[misc]
 
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function on the player's thread, after all that was requested before."""
+        self._put(function)
+
     def choose_device(self, device: OutputDevice | None) -> None:
         """Play through this device from now on; None is the system's default.  The current sound continues there."""
         with self._lock:
@@ -211,6 +215,12 @@ class Player:
         if voice is None or output is None or self._status.state is not PlayerState.PLAYING:
             return 0.0
         return voice.seconds_heard(output.latency_seconds)
+
+    @property
+    def sounding(self) -> int:
+        """Number of notes that sound."""
+        instrument = self._instrument
+        return instrument.mixer.sounding if instrument is not None and self._is_running else 0
 
     @property
     def note_seconds(self) -> float:
