@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, library, play
+from distill.cli import generate, instrument, library, play
 from distill.cli.options import (
     Batch,
     Device,
@@ -59,6 +59,7 @@ app = typer.Typer(
 generate.register(app)
 library.register(app)
 play.register(app)
+instrument.register(app)
 
 
 def main(arguments: list[str]) -> int:
