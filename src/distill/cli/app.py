@@ -50,7 +50,8 @@ _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, witho
 app = typer.Typer(
     name="distill",
     help="Train a small audio model on your own sounds, and hear it learn.",
-    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds.",
+    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds. "
+    "A window that is open already comes to the front; distill --new-window opens another one.",
     add_completion=False,
     rich_markup_mode=None,  # plain text: what is wrong on one line, for people and for logs
     context_settings={"help_option_names": ["-h", "--help"]},
