@@ -86,9 +86,7 @@ class ResumeJob:
     def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> dict[str, Any]:
         """Train on; blocks."""
         callback(HistoryRead(RunRecord.load(self.run_dir).config, read_history(self.run_dir)))
-        return engine().resume_run(
-            self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir, self.sounds
-        )
+        return engine().resume_run(self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir, self.sounds)
 
 
 Job = TrainJob | ResumeJob
