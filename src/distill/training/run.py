@@ -155,12 +155,12 @@ class ClosedPrior:
 
 @dataclass
 class BestEpoch:
-    """The epoch of lowest validation loss so far, and its snapshot until that is on disk."""
+    """The epoch of lowest validation loss so far, and its snapshot; once that is on disk, only what a model file needs."""
 
     epoch: int = -1
     val_loss: float = math.inf
     checkpoint: dict[str, Any] | None = None
-    state: Literal["in memory", "being written"] = "in memory"
+    state: Literal["in memory", "being written", "on disk"] = "in memory"
 
 
 @dataclass

@@ -144,7 +144,7 @@ def test_a_minimised_window_comes_back_and_shows_the_folder(
     folder = tmp_path / "bells"
     folder.mkdir()
     shown: list[Sequence[Path]] = []
-    window.sounds.show = shown.append  # type: ignore[method-assign]
+    window.sounds.show = shown.append  # type: ignore[method-assign, assignment]
     opener.open_in_front(folder)
     assert shown == [[folder]]
 
