@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.sliders import fit_analysis
@@ -38,6 +38,11 @@ def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> 
         The model.
     data
         Its training and held-out sounds; both are on the map.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user stopped the run.
     """
     entries: dict[str, Any] = {}
     try:
@@ -50,6 +55,8 @@ def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> 
             entries["latent_analysis"] = analysis.to_file()
     except NotImplementedError:
         log.info("The family %s has no points to lay out.", family.key)
+    except DecodingCancelled:
+        raise
     except Exception:  # the border of an extra: whatever it is, the model is saved without it
         log.exception("The map of the sounds could not be computed")
     return entries
