@@ -101,7 +101,7 @@ def test_an_error_in_it_costs_the_phase_and_not_the_model(
     def fails(*given: Any) -> Any:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("distill.training.closing._encode", fails)
+    monkeypatch.setattr("distill.training.steps.closing.Closing._encode", fails)
     events: list[Event] = []
     result = train(replace(make_config(), max_epochs=1), sounds, tmp_path / "run", "cpu", events.append)
     assert result["outcome"] == "finished"

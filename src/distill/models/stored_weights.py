@@ -59,7 +59,8 @@ def _restored(value: Any, step: Any, path: Path) -> Tensor:
         raise _damaged(path)
     if value.ndim < 2 or step.shape != value.shape[:1] or not bool(torch.isfinite(step).all()):
         raise _damaged(path)
-    return value.float() * _by_output(step.float(), value)
+    restored: Tensor = value.float() * _by_output(step.float(), value)
+    return restored
 
 
 def _by_output(step: Tensor, value: Tensor) -> Tensor:
