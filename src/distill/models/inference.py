@@ -72,7 +72,7 @@ class OpenModel:
     map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
-    def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:
+    def reconstruct(self, waveform: Tensor, detail: float | None = None) -> Tensor:
         """Return waveforms ``[B, 1, N]`` that went through the latent and nothing else; level in is level out.
 
         Each sound is brought to full scale, cut into chunks of the model's length, and given its level back.
@@ -83,7 +83,8 @@ class OpenModel:
             The shape is not ``[B, 1, N]``.
         """
         chunks, peak = self._chunks(waveform)
-        check_number("detail", detail, 0.0, 1.0)
+        if detail is not None:
+            check_number("detail", detail, 0.0, 1.0)
         made = [self.through_latent(batch, detail) for batch in torch.split(chunks, CHUNKS_AT_ONCE)]
         return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
@@ -101,7 +102,7 @@ class OpenModel:
         return padded.reshape(-1, 1, self.chunk_samples), peak
 
     @torch.no_grad()
-    def through_latent(self, chunks: Tensor, detail: float = 1.0) -> Tensor:
+    def through_latent(self, chunks: Tensor, detail: float | None = None) -> Tensor:
         """Return chunks ``[B, 1, chunk]`` of full scale as they come out of the latent."""
         features = self.family.features(chunks.to(self.device))
         copies = self.family.reconstruct(self.model, features)
@@ -123,15 +124,16 @@ class OpenModel:
         return Synthesizer(self.model, self.family, self.device, prior, *parts, self.metadata.name)
 
     @torch.no_grad()
-    def with_detail(self, features: Tensor, amount: float = 1.0) -> Tensor:
+    def with_detail(self, features: Tensor, amount: float | None = None) -> Tensor:
         """Return decoded features ``[B, C, F, T]`` with the detail that the decoder averages away.
 
-        A copy of a training sound gets none of that sound's own detail: it stays a copy through the latents.
+        A copy of a training sound gets none of that sound's own detail: it stays a copy through the latents.  Without
+        an ``amount`` it gets the family's share for copies.
         """
-        store = self.parts.detail
-        if store is None or amount == 0:
+        store, share = self.parts.detail, self.family.copy_detail if amount is None else amount
+        if store is None or share == 0:
             return features
-        return store.add(features, amount, store.owners_of(features))
+        return store.add(features, share, store.owners_of(features))
 
     @torch.no_grad()
     def nearest(self, waveform: Tensor) -> Nearest | None:

@@ -159,6 +159,10 @@ class ModelFamily(Protocol):
     def prior_components(self) -> int | None:
         """Principal components of the points that the prior describes; None for the points themselves."""
 
+    @property
+    def copy_detail(self) -> float:
+        """Share of the detail that copies get back by default."""
+
     def point_dim(self, model: nn.Module) -> int:
         """Return P, numbers in a point."""
 

@@ -29,6 +29,7 @@ class VariationalFamily:
     history_type = MetricsHistory
     config: TrainingConfig
     prior_components: int | None = None
+    copy_detail: float = 1.0
 
     def reconstruction_weights(self) -> dict[str, float]:
         """Return the terms of the reconstruction and their weights."""

@@ -120,14 +120,14 @@ class Synthesizer:
         return torch.cat(parts).float().cpu()
 
     def detailed(self, features: Tensor, amount: float | None = None, source: int = -1) -> Tensor:
-        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it.
+        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for that of copies.
 
         ``source`` is the training sound that they are a version of: its own detail is not used.
         """
         if self.detail is None:
             return features
         exclude = torch.tensor([source], device=features.device)
-        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
+        return self.detail.add(features[None], self.family.copy_detail if amount is None else amount, exclude)[0]
 
     def _new_detail(self, features: Tensor, amount: float | None) -> Tensor:
         """Return features ``[C, F, T]`` of a new sound with detail, but none of the sound that it resembles most."""
