@@ -18,6 +18,8 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportOptions
 from distill.files import write_new
 
+#: Level relative to the peak under which beginning and end are silent, and samples that are kept beside what is heard.
+_SILENCE, _KEPT_BEFORE, _KEPT_AFTER = 1e-3, SAMPLE_RATE // 1000, SAMPLE_RATE // 100
 #: Highest level that is written: the highest number of 16 bits.
 _CEILING = 1.0 - 2.0**-15
 #: Level that is aimed for where a lossy codec gave more than full scale, and how often that is tried.
@@ -73,6 +75,10 @@ def export_sound(
         raise ValueError(f"Audio to be exported must be [samples], not {list(samples.shape)}.")
     if not np.isfinite(samples).all():
         raise ValueError("Audio to be exported contains samples that are not numbers.")
+    if options.trim:
+        samples = without_silence(samples)
+    if options.fade_ms:
+        samples = with_fades(samples, options.fade_ms / 1000)
     if options.stereo:
         samples = widen(samples)
     if options.sample_rate != SAMPLE_RATE:
@@ -81,6 +87,29 @@ def export_sound(
     if path.suffix.lower() != options.kind.suffix:
         path = path.with_name(path.name + options.kind.suffix)
     return Exported(write_new(path, lambda file: file.write(encoded.getbuffer())), gain)
+
+
+def without_silence(samples: FloatArray) -> FloatArray:
+    """Return a sound ``[samples]`` without what is under -60 dB of its peak at its beginning and end.
+
+    Some milliseconds beside what is heard are kept, for attacks and reverberation.  A silent sound stays as it is.
+    """
+    peak = float(peak_of(samples))
+    heard = np.flatnonzero(np.abs(samples) > _SILENCE * peak)
+    if not peak or not len(heard):
+        return samples
+    return samples[max(0, int(heard[0]) - _KEPT_BEFORE) : int(heard[-1]) + 1 + _KEPT_AFTER]
+
+
+def with_fades(samples: FloatArray, seconds: float) -> FloatArray:
+    """Return a sound ``[samples]`` that begins and ends at zero; a fade takes at most a quarter of it."""
+    length = min(round(seconds * SAMPLE_RATE), len(samples) // 4)
+    if not length:
+        return samples
+    faded, ramp = samples.copy(), np.linspace(0.0, 1.0, length, dtype=np.float32)
+    faded[:length] *= ramp
+    faded[-length:] *= ramp[::-1]
+    return faded
 
 
 def _encoded_without_clipping(

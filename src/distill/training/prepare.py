@@ -21,13 +21,13 @@ from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
+from distill.runs.preview_sound import PAIRS
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
-from distill.training.preview import PAIRS
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.prior_training import LatentTable, PriorTraining
@@ -186,7 +186,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     opened.record.preparation = preparation
     opened.record.fingerprints = fingerprints_of(sounds)
     for skipped in opened.record.skipped:
-        emit(TrainingNotice("skipped", f"{skipped.path.name} is left out: {skipped.reason}"))
+        emit(TrainingNotice("skipped", f"Skipped {skipped.path.name}: {skipped.reason}"))
     train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
     for note in [*(f"{s.source.name}: {s.note}." for s in sounds if s.note), silence_note(sounds, chunk_samples)]:
         if note and opened.checkpoint is None:

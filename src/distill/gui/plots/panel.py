@@ -56,6 +56,7 @@ class PlotsPanel(Panel):
         self.summary.setObjectName("lossSummary")
         self.summary.setTextFormat(Qt.TextFormat.PlainText)
         self.summary.setWordWrap(True)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.summary.setToolTip(self.tr("The loss is how wrong the model is on held-out sounds; lower is better."))
         self.summary.setFixedHeight(3 * self.summary.fontMetrics().lineSpacing() + theme.HALF)  # nothing moves
         self._chosen: set[str] = set(FIRST_CHOICE)

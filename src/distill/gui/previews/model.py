@@ -79,8 +79,8 @@ class PreviewModel(QAbstractTableModel):
             return QModelIndex()
         return self.index(bisect_left(self._epochs, sound.epoch), bisect_left(self._slots, sound.slot))
 
-    def set_previews(self, previews: Iterable[PreviewSound]) -> None:
-        """Show these previews and no others."""
+    def set_previews(self, previews: Iterable[PreviewSound], expected: Iterable[Slot] = ()) -> None:
+        """Show these previews and no others; ``expected`` columns are there before their first sound is."""
         self.beginResetModel()
         self._sounds, self._originals = {}, {}
         for sound in previews:
@@ -89,7 +89,7 @@ class PreviewModel(QAbstractTableModel):
             else:
                 self._sounds.setdefault(sound.epoch, {})[sound.slot] = sound
         self._epochs = sorted(self._sounds)
-        self._slots = sorted({slot for sounds in self._sounds.values() for slot in sounds})
+        self._slots = sorted({*expected, *(slot for sounds in self._sounds.values() for slot in sounds)})
         self.endResetModel()
 
     def add(self, sound: PreviewSound) -> None:
@@ -274,7 +274,7 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
         text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
         if slot.is_pair and grid.sources.is_trained(slot):
-            text = grid.tr("{0} (trained on)").format(text)
+            text = grid.tr("Trained {0}").format(slot.number + 1)
         return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:

@@ -13,7 +13,7 @@ from distill.gui.previews.tools import PreviewMenu, PreviewTools
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.waveform import Thumbnails
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
 
 
 class PreviewPanel(Panel):
@@ -67,6 +67,13 @@ class PreviewPanel(Panel):
         self._stack.addWidget(content)
         self.body.addWidget(self.note)
         self.body.addWidget(self._stack, 1)
+
+    def expect_previews(self, info: FamilyInfo) -> None:
+        """Make room for the previews of a new run of a family: nothing moves when they come, one after the other."""
+        self.show_previews([])
+        new = [Slot(False, number) for number in range(SAMPLES if info.makes_new_sounds else 0)]
+        self.grid.set_previews([], [*new, *(Slot(True, number) for number in range(PAIRS))])
+        self.show_family(info)
 
     def show_previews(self, previews: Sequence[PreviewSound]) -> None:
         """Show the previews of another run, from its newest epoch on."""
