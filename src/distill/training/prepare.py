@@ -21,6 +21,7 @@ from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
+from distill.runs.folder import read_history
 from distill.runs.preview_sound import PAIRS
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
@@ -69,7 +70,7 @@ def prepare(opened: OpenedRun) -> Run:
         apply_checkpoint(opened.request.resume_checkpoint, checkpoint, model, optimizer, scheduler)
         _restore_prior(opened, checkpoint, data, model, prior)
         schedule = _continue_schedule(opened, data, stored, state, optimizer, scheduler)
-        _report_resumed(opened, data, state)
+        _report_resumed(opened, data, state, len(history.epochs))
     else:
         _fit_projection(opened, data, model, prior)
     _begin(opened, history)
@@ -329,7 +330,8 @@ def _read_state(
     return schedule, history, state
 
 
-def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State) -> None:
+def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State, known_epochs: int) -> None:
+    """Say where the run continues, and how many epochs a crash has lost."""
     path, epochs = opened.request.resume_checkpoint, opened.config.max_epochs
     assert path is not None
     if state.epoch >= epochs:
@@ -338,6 +340,9 @@ def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State) -> Non
         done = f"{state.epoch} of {epochs} epochs are done"
         if state.step:
             done += f", and {state.step} of {data.steps_per_epoch} steps of epoch {state.epoch + 1}"
+    lost = len(read_history(opened.folder.path).epochs) - known_epochs
+    if lost > 0:
+        done += f"; {lost} later {'epoch is' if lost == 1 else 'epochs are'} lost and trained again"
     opened.emit(TrainingNotice("resumed", f"Resumed from {path.name}: {done}.", "info"))
 
 

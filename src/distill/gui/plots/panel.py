@@ -178,7 +178,7 @@ class PlotsPanel(Panel):
         stack: tuple[QWidget, ...] = (self.loss, self.kl, self.codebook, self.active, self.rate, self.gap)
         for widget in stack:
             self.splitter.addWidget(widget)
-        self.splitter.setSizes([300, 200, 260, 160, 160, 160])
+        self.splitter.setSizes([300, 200, 260, 190, 190, 190])
         self.splitter.setMinimumWidth(1)  # legends wrap instead
         area = QScrollArea(widgetResizable=True)  # for low windows, and for many plots
         area.setFrameShape(QFrame.Shape.NoFrame)
