@@ -196,7 +196,11 @@ class FakeDevice:
         self.chosen: list[object] = []  # which device was asked for, each time
 
     def __call__(
-        self, fill: Callable[[NDArray[np.float32]], bool], on_drained: Callable[[], None], chosen: object = None
+        self,
+        fill: Callable[[NDArray[np.float32]], bool],
+        on_drained: Callable[[], None],
+        chosen: object = None,
+        live_seconds: float | None = None,
     ) -> FakeOutput:
         self.chosen.append(chosen)
         self.outputs.append(FakeOutput(fill, on_drained))

@@ -10,15 +10,16 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, library, play
+from distill.cli import generate, instrument, library, play
 from distill.cli.options import (
+    Batch,
     Device,
     Epochs,
     Family,
@@ -30,9 +31,11 @@ from distill.cli.options import (
     Sounds,
     Threads,
 )
+from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
-from distill.errors import DistillError
-from distill.events import Event
+from distill.errors import DistillError, is_memory_error
+from distill.events import UNSAVED, Event
+from distill.housekeeping import tidy_own_folders
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
@@ -40,12 +43,15 @@ if TYPE_CHECKING:
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
+#: Commands whose only result is what they print.
+_PRINTING = {"inspect", "models", "--help", "-h", "--version"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 app = typer.Typer(
     name="distill",
     help="Train a small audio model on your own sounds, and hear it learn.",
-    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds.",
+    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds. "
+    "A window that is open already comes to the front; distill --new-window opens another one.",
     add_completion=False,
     rich_markup_mode=None,  # plain text: what is wrong on one line, for people and for logs
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -54,13 +60,29 @@ app = typer.Typer(
 generate.register(app)
 library.register(app)
 play.register(app)
+instrument.register(app)
 
 
 def main(arguments: list[str]) -> int:
     """Run a command line and return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
+    open_missing_streams()
+    with lenient_streams() as output:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
+        tidy_own_folders()
+        code = _main(arguments)
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+        if output is not None and output.error is not None:
+            reason = output.error.strerror or output.error
+            print(f"distill: what was to be printed could not be written ({reason}).", file=sys.stderr)
+            if code == 0 and arguments[0] in _PRINTING:  # what others print tells of what they have done
+                code = 1
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     try:
         typer.main.get_command(app)([_expanded(argument) for argument in arguments], prog_name="distill")
     except SystemExit as done:
@@ -69,6 +91,11 @@ def main(arguments: list[str]) -> int:
         print(f"distill: {printable_lines(error)}", file=sys.stderr)
         return 1
     except Exception as error:  # the border: what gets here is a bug
+        if is_memory_error(error):
+            print(
+                "distill: there is not enough memory for this. Close other programs, then try again.", file=sys.stderr
+            )
+            return 1
         diagnostics.start()
         made = diagnostics.report(error)
         print(
@@ -126,6 +153,7 @@ def train(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = "auto",
+    batch: Batch = None,
     out: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="New folder for the run; without it one is made in your data folder."),
@@ -146,7 +174,8 @@ def train(
 
     from distill.config.factory import make_config
 
-    settings = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
+    settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
+    settings |= {} if batch is None else {"batch_size": batch}
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with _stoppable(_STOPPING) as stop:
         files, usable = _find_sounds(given, demo, stop, as_json)
@@ -290,6 +319,8 @@ def _run(
     diagnostics.start()
     with display:
         result = run(_stop_at_closed_pipe(display, stop))
+    if result["outcome"] == UNSAVED:
+        raise DistillError(str(result["error"]))
     run_dir = Path(result["output_dir"])
     model_file = run_dir / "model.distill"
     if model_file.exists():

@@ -60,9 +60,9 @@ class RunConfig(Validated):
         low=1e-7, high=1.0,
     )  # fmt: skip
     prior_steps: int = setting(
-        4, "Prior steps",
-        "How many steps the prior, from which new sounds are drawn, learns for each step of the network; 0 leaves it "
-        "at a Gaussian that is fitted to the corpus.",
+        8, "Prior steps",
+        "How many steps the prior, from which new sounds are drawn, learns for each step of the network: the first of "
+        "them beside it, the others at the end of the run. 0 leaves it at a Gaussian that is fitted to the corpus.",
         low=0, high=64,
     )  # fmt: skip
     val_fraction: float = setting(

@@ -36,7 +36,7 @@ from distill.models.vae import ConvVAE
 from distill.models.vqvae import ConvVQVAE
 
 #: Chunks that go through a model at once when a sound is reconstructed.
-_BATCH = 16
+CHUNKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class OpenModel:
         """
         chunks, peak = self._chunks(waveform)
         check_number("detail", detail, 0.0, 1.0)
-        made = [self._through_latent(batch, detail) for batch in torch.split(chunks, _BATCH)]
+        made = [self.through_latent(batch, detail) for batch in torch.split(chunks, CHUNKS_AT_ONCE)]
         return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
     @property
@@ -100,7 +100,9 @@ class OpenModel:
         padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
         return padded.reshape(-1, 1, self.chunk_samples), peak
 
-    def _through_latent(self, chunks: Tensor, detail: float) -> Tensor:
+    @torch.no_grad()
+    def through_latent(self, chunks: Tensor, detail: float = 1.0) -> Tensor:
+        """Return chunks ``[B, 1, chunk]`` of full scale as they come out of the latent."""
         features = self.family.features(chunks.to(self.device))
         copies = self.family.reconstruct(self.model, features)
         return self.family.to_waveform(self.with_detail(copies, detail), chunks.shape[-1])
@@ -189,7 +191,7 @@ class OpenModel:
         points = draw_points(self.family, self.model, self.prior, num_samples, seed, temperature)
         if points is None:
             raise no_prior(self.metadata.name, "make new sounds")
-        decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, _BATCH))
+        decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, CHUNKS_AT_ONCE))
         return tuple(self.with_detail(features, detail) for features in decoded)
 
     def generate(
@@ -318,7 +320,8 @@ class LoadedVQModel(OpenModel):
         chunks, peak = self._chunks(waveform)
         network = self._network
         grids = [
-            network.encode(self.family.features(batch.to(self.device))).cpu() for batch in torch.split(chunks, _BATCH)
+            network.encode(self.family.features(batch.to(self.device))).cpu()
+            for batch in torch.split(chunks, CHUNKS_AT_ONCE)
         ]
         return SoundCodes(
             codes=torch.cat(grids).numpy().astype(np.uint16),
@@ -343,7 +346,7 @@ class LoadedVQModel(OpenModel):
         grids = torch.from_numpy(codes.codes.astype(np.int64))
         made = [
             self.family.to_waveform(self.with_detail(network.decode(batch.to(self.device))), self.chunk_samples)
-            for batch in torch.split(grids, _BATCH)
+            for batch in torch.split(grids, CHUNKS_AT_ONCE)
         ]
         return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak
 

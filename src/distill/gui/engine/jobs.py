@@ -57,10 +57,10 @@ class TrainJob:
     models_dir: Path
     name: str
 
-    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> None:
+    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> dict[str, Any]:
         """Train; blocks."""
         callback(HistoryRead(self.config, _new_history(self.config)))
-        engine().train(
+        return engine().train(
             self.config, list(self.file_paths), self.run_dir, self.config.device, callback, cancel_event,
             models_dir=self.models_dir, dataset_name=self.name, model_name=self.name,
         )  # fmt: skip
@@ -83,10 +83,10 @@ class ResumeJob:
     max_epochs: int | None = None
     sounds: Path | None = None
 
-    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> None:
+    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> dict[str, Any]:
         """Train on; blocks."""
         callback(HistoryRead(RunRecord.load(self.run_dir).config, read_history(self.run_dir)))
-        engine().resume_run(self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir, self.sounds)
+        return engine().resume_run(self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir, self.sounds)
 
 
 Job = TrainJob | ResumeJob

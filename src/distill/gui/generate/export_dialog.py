@@ -130,7 +130,7 @@ class ExportDialog(QDialog):
             (self.channels, "exportChannels", self.tr("Channels"),
              self.tr("Wide: two decorrelated channels whose sum is the mono sound; nothing is lost in mono.")),
             (self.trim, "exportTrim", self.tr("Trim silence"),
-             self.tr("Cut off what is 60 dB or more below the peak, before and after the sound.")),
+             self.tr("Cut off what is below −60 dBFS, before and after the sound.")),
             (self.fade, "exportFade", self.tr("Fades"),
              self.tr("Length of the fades at both ends, so that no cut is heard; 0 for none.")),
             (self.browse, "exportFolderButton", self.tr("Choose the folder"), self.tr("Choose where to write to.")),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from distill import paths
 from distill.config.catalog import FamilyInfo, family_info
 from distill.events import (
+    UNSAVED,
     EpochMetrics,
     PreviewEvent,
     StepMetrics,
@@ -28,6 +29,7 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
+from distill.gui.training.unsaved import UnsavedModelOffer
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of
@@ -70,6 +72,7 @@ class TrainingPresenter(QObject, WindowPart):
         self.runs = Session(engine, self)
         self.bridge = self.runs.bridge
         self.settings = SettingsPresenter(controls, advanced, self)
+        self.unsaved = UnsavedModelOffer(notices, controls, self)
         self._locator = SoundLocator(controls, notices, self)
         self._locator.folder_chosen.connect(self.resume_with_sounds)
         self._has_set_epochs = False  # since the run is shown; until then the field is for the next run
@@ -119,9 +122,14 @@ class TrainingPresenter(QObject, WindowPart):
         settings.advanced, settings.epoch_seconds = self.settings.to_save(), dict(self._epoch_seconds)
         settings.run = str(self.runs.folder) if self.runs.folder is not None else ""
 
+    def flush(self) -> None:
+        """Remind of a model that could not be saved."""
+        self.unsaved.refuse_to_lose()
+
     def start(self) -> None:
         """Start a new run on the listed sounds."""
         self._notices.forget_all()
+        self.unsaved.show_again()
         self._run_topics.clear()
         self._previews.expect_previews(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
@@ -161,6 +169,7 @@ class TrainingPresenter(QObject, WindowPart):
     def resume(self) -> None:
         """Resume the run that is shown."""
         self._notices.forget_all()
+        self.unsaved.show_again()
         wanted, self._has_set_epochs = self._wanted_epochs(), False
         self.runs.resume(wanted)
 
@@ -227,6 +236,7 @@ class TrainingPresenter(QObject, WindowPart):
         texts = {
             "finished": self.tr("Finished at epoch {0} of {1}"),
             "failed": self.tr("Failed at epoch {0} of {1}"),
+            UNSAVED: self.tr("Could not be saved at epoch {0} of {1}"),
             "running": self.tr("Interrupted at epoch {0} of {1}"),
         }
         text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
@@ -319,10 +329,14 @@ class TrainingPresenter(QObject, WindowPart):
             "finished": self.tr("Finished. The model is in your library."),
             "stopped": self.tr("Paused at epoch {0} of {1}.").format(done, total),
             "failed": self.tr("The training failed: see the notice above."),
+            UNSAVED: self.tr("The model could not be saved: see the notice above."),
         }
+        if self.bridge.unsaved_model is not None:
+            self.unsaved.offer(self.bridge.unsaved_model, ending.error or "", self.runs.folder)
         self._controls.show_message(texts[ending.outcome])
         self._controls.show_speeds(self._epoch_seconds, len(self._sounds.usable()))
         if ending.outcome == "finished":
+            self.unsaved.forget(self.runs.folder)
             self._controls.show_progress(1.0)
         if ending.outcome == "failed" and isinstance(self.bridge.job, ResumeJob):
             self._locator.check(self.bridge.job.run_dir, self.bridge.job.sounds)

@@ -41,7 +41,7 @@ class SoundLocator(QObject):
 
         task = BackgroundTask(work, self)
         task.setObjectName("missingSounds")
-        task.succeeded.connect(lambda found: self.report(*found, searched))
+        task.succeeded.connect(lambda found: self.report(found[0], found[1], searched))
         task.failed.connect(lambda _error: None)  # why the run failed has been said
         task.start()
 
