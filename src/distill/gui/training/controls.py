@@ -45,7 +45,7 @@ FAMILY_MENU_WIDTH = 280
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 
 #: Least width of the field for the epochs, in device-independent pixels: room for the highest number.
-EPOCHS_WIDTH = 82
+EPOCHS_WIDTH = 78
 
 
 def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
