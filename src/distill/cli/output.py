@@ -74,7 +74,9 @@ def _lenient(name: str) -> Iterator[LenientWriter | None]:
     stream: TextIO = getattr(sys, name)
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # there is no buffer with PYTHONUNBUFFERED
-    if stream is not getattr(sys, f"__{name}__") or not isinstance(raw, io.RawIOBase):  # a program that calls us has its own
+    if stream is not getattr(sys, f"__{name}__") or not isinstance(
+        raw, io.RawIOBase
+    ):  # a program that calls us has its own
         yield None
         return
     writer = LenientWriter(raw)
