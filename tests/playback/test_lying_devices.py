@@ -156,7 +156,7 @@ def test_a_device_that_lies_is_told_and_the_next_one_plays(
     monkeypatch.setattr("distill.playback.player.LOOK_SECONDS", 0.05)
     monkeypatch.setattr("distill.playback.output.STALL_SECONDS", 0.2)
     driver = Driver(*cases()[number])
-    monkeypatch.setitem(sys.modules, "sounddevice", driver)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "sounddevice", driver)
     path = write(tmp_path / "a.wav", noise(0.2))
     if number % 3 == 0:
         player.choose_device(OutputDevice("Card", "ALSA"))
@@ -171,7 +171,7 @@ def test_a_device_that_lies_is_told_and_the_next_one_plays(
             break  # a device that asks for nothing is no failure until the user stops it
     player.stop()
     honest = Driver()
-    monkeypatch.setitem(sys.modules, "sounddevice", honest)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "sounddevice", honest)
     player.choose_device(None)
     player.look_for_devices(True)
     deadline = time.monotonic() + 30
