@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import error_text
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
 INFO_SECONDS = 10.0
@@ -52,6 +53,7 @@ class NoticeBar(QFrame):
         self._shown = 0
         self._text = QLabel()
         self._text.setObjectName("noticeText")
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._count = QLabel()
@@ -94,7 +96,7 @@ class NoticeBar(QFrame):
             self._until[topic] = time.monotonic() + INFO_SECONDS
             self._clock.start()
         self._notices = [n for n in self._notices if n.topic != topic]
-        self._notices.append(Notice(topic, message, level, action))
+        self._notices.append(Notice(topic, readable(message), level, action))
         self._shown = len(self._notices) - 1
         self._render()
 
@@ -164,7 +166,7 @@ class NoticeBar(QFrame):
         self._action.setVisible(notice.action is not None)
         self._action.setText(notice.action.text if notice.action is not None else "")
         self._action.setAccessibleName(self._action.text())
-        self._action.setToolTip(notice.message if notice.action is not None else "")
+        self._action.setToolTip(plain_tip(notice.message) if notice.action is not None else "")
         self.setAccessibleName(self.tr("Notice"))
         self.setAccessibleDescription(notice.message)
         several = len(self._notices) > 1
