@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def engine() -> FakeEngine:
     return FullDisk()
 
 
+def says(window: MainWindow, words: str) -> bool:
+    return words in window.notices.text()
+
+
 def action(window: MainWindow) -> QPushButton:
     found = window.findChild(QPushButton, "noticeAction")
     assert found is not None
@@ -64,19 +69,18 @@ def action(window: MainWindow) -> QPushButton:
 
 
 def test_the_model_is_offered_until_it_is_saved(
-    window: MainWindow, engine: FullDisk, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: MainWindow, engine: FullDisk, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    window = loaded
     chosen = ["", str(tmp_path / "full"), str(tmp_path / "mine")]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen.pop(0), ""))
     start(window, 1)
-    await_state(qtbot, window, RunState.TRAINING)
-    await_state(qtbot, window, RunState.IDLE)
-    qtbot.waitUntil(lambda: "could not be saved" in eta(window), timeout=10_000)
+    qtbot.waitUntil(lambda: "could not be saved" in eta(window), timeout=30_000)
     folder = window.runs.runs.folder
     assert folder is not None
     assert RunRecord.load(folder).status == summarise(folder).status == UNSAVED
     for words in ("is kept until", "is kept until", "Choose another place"):  # offered, cancelled, full
-        qtbot.waitUntil(lambda words=words: words in window.notices.text(), timeout=10_000)
+        qtbot.waitUntil(partial(says, window, words), timeout=10_000)
         assert action(window).text() == "Save model as…"
         action(window).click()
     qtbot.waitUntil(lambda: "is saved as" in window.notices.text(), timeout=10_000)
@@ -84,11 +88,10 @@ def test_the_model_is_offered_until_it_is_saved(
     assert not window.runs.unsaved.is_open
 
 
-def test_the_window_asks_once_before_it_loses_a_model(window: MainWindow, engine: FullDisk, qtbot: QtBot) -> None:
+def test_the_window_asks_once_before_it_loses_a_model(loaded: MainWindow, engine: FullDisk, qtbot: QtBot) -> None:
+    window = loaded
     start(window, 1)
-    await_state(qtbot, window, RunState.TRAINING)
-    await_state(qtbot, window, RunState.IDLE)
-    qtbot.waitUntil(lambda: window.runs.unsaved.is_open, timeout=10_000)
+    qtbot.waitUntil(lambda: window.runs.unsaved.is_open, timeout=30_000)
     assert not window.close()
     assert "only in memory" in window.notices.text()
     window.runs.start()  # a new run keeps the offer

@@ -17,8 +17,8 @@ from distill.gui.widgets.text import readable
 from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.runs.folder import RunRecord
-from tests.gui.conftest import tone
 from tests.library.test_model_library import bells, write_model
+from tests.training.conftest import tone
 
 #: Harmful, if it acts: loads a file, loses text, colours a terminal, turns a line around, is nothing but long.
 NAMES = [
@@ -38,7 +38,7 @@ def hostile(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> MainWindow:
     folder = tmp_path / "sounds <img src=x>"
     folder.mkdir()
     for number, name in enumerate(NAMES):
-        soundfile.write(folder / f"{number}.wav", tone(0.2), 48_000)
+        soundfile.write(folder / f"{number}.wav", tone(number, 0.2), 48_000)
         (folder / f"{number}.wav").rename(folder / f"{file_name(name)}.wav")
         record = RunRecord(
             TrainingConfig(), [folder / "a.wav"], model_name=name, dataset_name=name, error=name, notes=[name]
@@ -60,7 +60,7 @@ def hostile(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> MainWindow:
 
 def acts(text: str) -> bool:
     """Whether Qt would show a text otherwise than it is written."""
-    return Qt.mightBeRichText(text)
+    return bool(Qt.mightBeRichText(text))  # type: ignore[attr-defined]
 
 
 def raw(text: str) -> list[str]:
