@@ -64,6 +64,10 @@ class PlaybackError(DistillError, RuntimeError):
     """No sound can be played: no device, a busy device, or a file that cannot be read."""
 
 
+class MidiError(DistillError, RuntimeError):
+    """A MIDI or OSC port cannot be used."""
+
+
 def is_memory_error(error: BaseException | None) -> bool:
     """Whether an error says that memory was not enough; torch raises a `RuntimeError` for it on most devices."""
     if isinstance(error, OSError):

@@ -49,6 +49,7 @@ class FakeEngine:
         self.go_on = threading.Event()
         self.go_on.set()
         self.names: tuple[str, str] = ("", "")
+        self.located: Path | None = None  # folder in which the user says the sounds are
 
     def __call__(self) -> "FakeEngine":
         assert threading.current_thread() is not threading.main_thread(), "the window itself asked for the engine"
@@ -79,8 +80,10 @@ class FakeEngine:
         cancel_event: CancelEvent | None = None,
         max_epochs: int | None = None,
         models_dir: Path | None = None,
+        sounds: Path | None = None,
     ) -> dict[str, Any]:
         self.calls.append(f"resume to {max_epochs}")
+        self.located = sounds
         record = RunRecord.load(run_dir)
         first = len(list((run_dir / "checkpoints").iterdir()))
         return self._run(record, run_dir, first, callback, cancel_event)
@@ -193,7 +196,11 @@ class FakeDevice:
         self.chosen: list[object] = []  # which device was asked for, each time
 
     def __call__(
-        self, fill: Callable[[NDArray[np.float32]], bool], on_drained: Callable[[], None], chosen: object = None
+        self,
+        fill: Callable[[NDArray[np.float32]], bool],
+        on_drained: Callable[[], None],
+        chosen: object = None,
+        live_seconds: float | None = None,
     ) -> FakeOutput:
         self.chosen.append(chosen)
         self.outputs.append(FakeOutput(fill, on_drained))

@@ -26,8 +26,14 @@ def fake() -> Iterator[tuple[Player, list[FakeOutput], Journal]]:
     outputs: list[FakeOutput] = []
     journal = Journal()
 
-    def open_output(fill: Callable[[Floats], bool], on_drained: Callable[[], None], device: object) -> FakeOutput:
+    def open_output(
+        fill: Callable[[Floats], bool],
+        on_drained: Callable[[], None],
+        device: object,
+        live_seconds: float | None = None,
+    ) -> FakeOutput:
         outputs.append(FakeOutput(fill, on_drained, device))
+        outputs[-1].live_seconds = live_seconds
         return outputs[-1]
 
     made = Player(journal, open_output)  # type: ignore[arg-type]

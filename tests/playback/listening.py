@@ -46,6 +46,7 @@ class FakeOutput:
     latency_seconds = 0.0
     underflows = 0
     is_stand_in = is_stalled = False
+    live_seconds: float | None = None
 
     def __init__(self, fill: Callable[[Floats], bool], on_drained: Callable[[], None], device: object = None) -> None:
         self.fill, self.on_drained, self.device = fill, on_drained, device

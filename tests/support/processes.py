@@ -27,8 +27,7 @@ def start_helper(command: list[str], **options: object) -> "subprocess.Popen[byt
     mortal = [setpriv, "--pdeathsig", "TERM"] if setpriv else []
     process: subprocess.Popen[bytes] = subprocess.Popen(
         [*mortal, *command],
-        stdin=subprocess.DEVNULL,
-        **options,  # type: ignore[call-overload]
+        **{"stdin": subprocess.DEVNULL, **options},  # type: ignore[call-overload]
     )
     SESSION_PROCESSES.add(process.pid)
     return process

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, library, play
+from distill.cli import generate, instrument, library, play
 from distill.cli.options import (
     Batch,
     Device,
@@ -50,7 +50,8 @@ _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, witho
 app = typer.Typer(
     name="distill",
     help="Train a small audio model on your own sounds, and hear it learn.",
-    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds.",
+    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds. "
+    "A window that is open already comes to the front; distill --new-window opens another one.",
     add_completion=False,
     rich_markup_mode=None,  # plain text: what is wrong on one line, for people and for logs
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,6 +60,7 @@ app = typer.Typer(
 generate.register(app)
 library.register(app)
 play.register(app)
+instrument.register(app)
 
 
 def main(arguments: list[str]) -> int:

@@ -18,6 +18,9 @@ from torch.nn import functional
 PATCH, HOP = 16, 8
 #: Numbers that a patch is compared by: its scores on the principal axes of all patches.
 KEY_SIZE = 24
+#: Keys are compared with each axis divided by its spread to this power: 0 goes by the level of a patch nearly alone, 1
+#: takes its finest structure as seriously.
+_EVENNESS = 0.5
 #: Largest store (bytes); model files stay small enough to be sent around.
 MOST_BYTES = 5_000_000
 #: Patches that the axes of the keys are found from.
@@ -83,6 +86,7 @@ class DetailStore(nn.Module):
         self.register_buffer("centre", torch.zeros(PATCH * PATCH))
         self.register_buffer("owner", torch.zeros(chunks, dtype=torch.int32))
         self._key_table: list[Tensor] = []
+        self._source: Tensor | None = None
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "DetailStore":
@@ -133,9 +137,19 @@ class DetailStore(nn.Module):
     def _row_keys(self) -> list[Tensor]:
         """Return the keys of each row of patches, ``[chunks * columns, KEY_SIZE]``, made on first use."""
         if not self._key_table:
-            keys = self.keys.float() * self.key_step
+            keys = self.keys.float() * (self.key_step * self._axis_weights())
             self._key_table = [row.reshape(-1, KEY_SIZE).contiguous() for row in keys.unbind(1)]
         return self._key_table
+
+    def _axis_weights(self) -> Tensor:
+        """Return the weight of each axis in comparisons, ``[KEY_SIZE]``; steps are proportional to spreads."""
+        return (self.key_step[0] / self.key_step).pow(_EVENNESS)
+
+    def _residual_patches(self) -> Tensor:
+        """Return the patches of the residuals, of which the padded copy is made on first use."""
+        if self._source is None:
+            self._source = _patches(self.residual)
+        return self._source
 
     def _scores(self, features: Tensor) -> Tensor:
         """Return the keys of features' patches, ``[B, rows, columns, KEY_SIZE]``."""
@@ -159,6 +173,17 @@ class DetailStore(nn.Module):
         return torch.where(distance < _SAME, self.owner[nearest], found)
 
     @torch.no_grad()
+    def main_source(self, features: Tensor) -> Tensor:
+        """Return the number of the stored sound that most patches of features ``[B, C, F, T]`` resemble, ``[B]``."""
+        scores = self._scores(features) * self._axis_weights()
+        batch = len(scores)
+        nearest = [
+            torch.cdist(scores[:, row].flatten(0, 1), keys).argmin(1).view(batch, -1)
+            for row, keys in enumerate(self._row_keys())
+        ]
+        return self.owner[torch.cat(nearest, 1) // self.keys.shape[2]].mode(1).values
+
+    @torch.no_grad()
     def add(self, features: Tensor, amount: float = 1.0, exclude: Tensor | None = None) -> Tensor:
         """Return features ``[B, C, F, T]`` of any length with their detail.
 
@@ -173,10 +198,10 @@ class DetailStore(nn.Module):
         """
         if amount == 0 or not len(self):
             return features
-        scores = self._scores(features)
+        scores = self._scores(features) * self._axis_weights()
         batch, rows, columns, _ = scores.shape
         stored_columns = self.keys.shape[2]
-        source = _patches(self.residual)
+        source = self._residual_patches()
         out = features.new_zeros(batch, features.shape[1], PATCH * PATCH, rows, columns)
         barred = self._barred(exclude, columns)
         for row, keys in enumerate(self._row_keys()):

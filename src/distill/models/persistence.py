@@ -29,7 +29,7 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
-from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
+from distill.models.sound_parts import PRIOR, SoundParts, prior_entry, stored_weights
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -187,7 +187,7 @@ def _contents(
         "format": MODEL_FORMAT_MARKER,
         "version": family_info(training_config["family"]).file_version,
         "model_type": training_config["family"],
-        "model_state_dict": {key: value.detach().cpu().contiguous() for key, value in state.items()},
+        "model_state_dict": stored_weights(state),
         "spectrogram_config": spectrogram_config,
         "training_config": training_config,
         "loss_curve_history": dict(curves or {}),

@@ -29,6 +29,11 @@ BUFFER_SECONDS = 0.2
 #: Frames per callback: few against the buffer, enough to make callbacks rare.
 BLOCK_FRAMES = 1024
 
+#: The same while notes are played, which must be heard at once.  Where the computer does not keep up, the player opens
+#: the device again with twice the buffer, up to the other one.
+LIVE_BUFFER_SECONDS = 0.01
+LIVE_BLOCK_FRAMES = 128
+
 #: Silence before a sound when the device starts: until the device has queued `LEAD_HELD_SECONDS`, but at most
 #: `LEAD_MOST_SECONDS`, because not every driver reports its queue.  A device starts as soon as it has one period, about
 #: 50 ms; while the training keeps the interpreter busy, the next block can be later than that.  A device that wakes up
@@ -151,7 +156,13 @@ def _outputs(sounddevice: ModuleType) -> Iterator[tuple[int, OutputDevice]]:
 class Output:
     """An open output device, silent until `start`."""
 
-    def __init__(self, fill: Fill, on_drained: Callable[[], None], device: OutputDevice | None = None) -> None:
+    def __init__(
+        self,
+        fill: Fill,
+        on_drained: Callable[[], None],
+        device: OutputDevice | None = None,
+        live_seconds: float | None = None,
+    ) -> None:
         """Open a device.
 
         Parameters
@@ -162,6 +173,8 @@ class Output:
             Called in PortAudio's own thread when the last block has been played, or the device is gone.
         device
             Which device; None, or one that is not connected, selects the system's default.
+        live_seconds
+            For notes: the length of the small buffer.  None: `BUFFER_SECONDS`.
 
         Raises
         ------
@@ -187,8 +200,8 @@ class Output:
                 samplerate=self.format.sample_rate,
                 channels=self.format.channels,
                 dtype="float32",
-                blocksize=BLOCK_FRAMES,
-                latency=BUFFER_SECONDS,
+                blocksize=BLOCK_FRAMES if live_seconds is None else LIVE_BLOCK_FRAMES,
+                latency=BUFFER_SECONDS if live_seconds is None else live_seconds,
                 callback=self._callback,
                 finished_callback=on_drained,
                 prime_output_buffers_using_stream_callback=True,

@@ -1,4 +1,4 @@
-"""Plays one sound, or two that are compared, through one device; without Qt.
+"""Plays one sound, or two that are compared, and the notes of pads and keys, through one device; without Qt.
 
 Every call returns at once.  The player's own thread decodes files and talks to the device, both of which can take
 longer than a window may wait; PortAudio's thread only copies blocks that are ready.  Changes are reported to a
@@ -6,12 +6,16 @@ listener, which is called from the player's thread: a window must turn the call 
 
 The player's thread survives every error.  A failing driver or file is reported in the status, a bug is also reported to
 `distill.diagnostics`, and the next request opens the device again.
+
+While the player is *armed* for notes, the device is open with a short buffer and runs between notes, so that the next
+one is heard at once.  After `ARMED_SECONDS` without sound it rests, and the next note starts it again.
 """
 
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +25,8 @@ from numpy.typing import NDArray
 
 from distill import diagnostics
 from distill.errors import PlaybackError
-from distill.playback.output import Fill, Output, OutputDevice, find_outputs
+from distill.playback.instrument import Instrument, Strike
+from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
 from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks
 from distill.playback.status import PlayerState, PlayerStatus
 from distill.playback.voice import Voice
@@ -33,13 +38,19 @@ __all__ = ["Player", "PlayerState", "PlayerStatus"]
 #: Seconds between two checks of the device while a sound plays.
 LOOK_SECONDS = 1.0
 
+#: Dropouts between two checks, twice in a row, after which the buffer for notes is doubled.
+MOST_UNDERFLOWS = 3
+
 #: Maximum time in seconds to wait at closing for a device that does not respond.  The system releases it when the
 #: program ends.
 CLOSING_SECONDS = 5.0
 
+#: Seconds without sound after which a device that is armed for notes rests.
+ARMED_SECONDS = 120.0
+
 Listener = Callable[[PlayerStatus], None]
 DevicesListener = Callable[[tuple[OutputDevice, ...]], None]
-OutputFactory = Callable[[Fill, Callable[[], None], OutputDevice | None], Output]
+OutputFactory = Callable[..., Output]
 _Commands = queue.SimpleQueue[Callable[[], None] | None]
 
 
@@ -53,7 +64,7 @@ class Player:
     listener
         Called with each new status, from the player's thread.
     open_output
-        Opens a device.
+        Opens a device: called as `Output` is.
     find_devices
         Lists the devices: with True after a restart of PortAudio, with False from its current list.
     """
@@ -80,6 +91,12 @@ class Player:
         self._voice: Voice | None = None
         self._tracks: tuple[Track, ...] = ()
         self._volume = 1.0
+        self._instrument: Instrument | None = None  # for the open device
+        self._is_armed = self._is_live = self._is_running = False
+        self._leaving: Voice | None = None
+        self._ended: Voice | None = None
+        self._heard_at = 0.0
+        self._live_seconds, self._underflows_seen, self._dry_looks = LIVE_BUFFER_SECONDS, 0, 0
 
     # Requests: from any thread, return at once.
 
@@ -108,6 +125,38 @@ class Player:
         voice = self._voice
         if voice is not None and self._status.state is PlayerState.PLAYING:
             voice.jump(seconds)
+
+    def arm(self, is_armed: bool) -> None:
+        """Hold the device open for notes, with a short buffer, or no longer."""
+        if is_armed != self._is_armed:
+            self._is_armed = is_armed
+            self._put(self._take_over_mode, must_start=is_armed)
+
+    def strike(self, strike: Strike) -> None:
+        """Play a note.  One whose sound is ready, on an armed player, begins with the device's next block."""
+        instrument = self._instrument
+        if instrument is None or not self._is_running or not instrument.play(strike):
+            self._put(lambda: self._strike(strike))
+
+    def release(self, key: Hashable) -> None:
+        """End the note of a key, with a short fade."""
+        if (instrument := self._instrument) is not None:
+            instrument.mixer.release(key)
+
+    def release_all(self) -> None:
+        """End all notes."""
+        if (instrument := self._instrument) is not None:
+            instrument.mixer.release_all()
+
+    def prepare(self, paths: Iterable[Path], semitones: Iterable[int] = (0,)) -> None:
+        """Make sounds ready for notes, at each of these pitches; notes that come meanwhile are not held up by all."""
+        for path in paths:
+            for higher in semitones:
+                self._put(lambda path=path, higher=higher: self._prepare(path, higher))  # type: ignore[misc]
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function on the player's thread, after all that was requested before."""
+        self._put(function)
 
     def choose_device(self, device: OutputDevice | None) -> None:
         """Play through this device from now on; None is the system's default.  The current sound continues there."""
@@ -168,6 +217,17 @@ class Player:
         return voice.seconds_heard(output.latency_seconds)
 
     @property
+    def sounding(self) -> int:
+        """Number of notes that sound."""
+        instrument = self._instrument
+        return instrument.mixer.sounding if instrument is not None and self._is_running else 0
+
+    @property
+    def note_seconds(self) -> float:
+        """Length of the buffer for notes; it grows where the computer does not keep up."""
+        return self._live_seconds
+
+    @property
     def underflows(self) -> int:
         """Blocks delivered too late since the device was opened: each one is a dropout."""
         output = self._output
@@ -214,11 +274,13 @@ class Player:
 
     def _next_command(self, commands: _Commands) -> Callable[[], None] | None:
         """Wait for a command; check the device meanwhile while a sound plays."""
-        while (output := self._output) is not None and self._status.state is PlayerState.PLAYING:
+        while (output := self._output) is not None and (self._is_running or self._status.state is PlayerState.PLAYING):
             with suppress(queue.Empty):
                 return commands.get(timeout=LOOK_SECONDS)
             if output.is_stalled:
                 return self._lose_device
+            if self._runs_dry(output):
+                return self._lengthen_buffer
         return commands.get()
 
     def _begin(self, request: PlayRequest) -> None:
@@ -239,7 +301,8 @@ class Player:
                 # A start in the middle of a sound fades in, so that it does not click.
                 volume = self._volume if start <= 0 else 0.0
                 self._voice = Voice(track, output.format.sample_rate, start, volume)
-                output.start()
+                if not (self._is_live and self._is_running):  # a device that runs for notes is not stopped
+                    self._run(output)
         except PlaybackError as exc:
             self._close_output()  # the next one is opened with a new list of devices
             self._notify(replace(status, state=PlayerState.NO_DEVICE, error=str(exc)))
@@ -255,9 +318,77 @@ class Player:
         return f"{self._device.name} is not connected; the system's default device is used instead."
 
     def _ready_output(self) -> Output:
+        """Return the open device; it is opened anew where notes need a shorter buffer, or none do any more."""
+        if self._output is not None and self._is_live != self._is_armed:
+            self._close_output(keeps_status=True)
         if self._output is None:
-            self._output = self._open_output(self._fill, self._on_drained, self._device)
+            self._is_live = self._is_armed
+            live = {"live_seconds": self._live_seconds} if self._is_live else {}
+            self._underflows_seen = 0
+            self._output = self._open_output(self._fill, self._on_drained, self._device, **live)
+            if self._instrument is None or self._instrument.format != self._output.format:
+                self._instrument = Instrument(self._output.format)
         return self._output
+
+    def _run(self, output: Output) -> None:
+        self._heard_at = time.monotonic()
+        self._is_running = True  # before the start: the callback may end the stream at once
+        try:
+            output.start()
+        except BaseException:
+            self._is_running = False
+            raise
+
+    # Notes.
+
+    def _take_over_mode(self) -> None:
+        """Open the device for notes; or leave it to the next sound, which opens it with the long buffer."""
+        if self._is_armed:
+            with self._device_closed():
+                self._start_live()
+        elif self._is_live and self._status.state is not PlayerState.PLAYING:
+            self._close_output()
+
+    def _runs_dry(self, output: Output) -> bool:
+        """Return whether the device had dropouts in this look and in the one before; one alone may be a hiccup."""
+        had, self._underflows_seen = output.underflows - self._underflows_seen, output.underflows
+        self._dry_looks = self._dry_looks + 1 if self._is_live and had >= MOST_UNDERFLOWS else 0
+        return self._dry_looks >= 2 and self._live_seconds < BUFFER_SECONDS
+
+    def _lengthen_buffer(self) -> None:
+        """Double the buffer for notes: this computer does not keep up with the present one."""
+        self._live_seconds, self._dry_looks = min(2 * self._live_seconds, BUFFER_SECONDS), 0
+        log.info("The buffer for notes is %.0f ms now: the device ran dry", 1000 * self._live_seconds)
+        with self._device_closed():
+            pass
+
+    def _start_live(self) -> None:
+        try:
+            output = self._ready_output()
+            if not self._is_running:
+                self._run(output)
+        except PlaybackError as exc:
+            self._close_output()
+            self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=str(exc)))
+        except Exception:
+            self._close_output()
+            raise
+        else:
+            if self._status.state is PlayerState.NO_DEVICE:
+                self._notify(replace(self._status, state=PlayerState.IDLE, error=None))
+
+    def _strike(self, strike: Strike) -> None:
+        """Play a note whose sound, or for which the device, is not ready yet."""
+        if not self._is_running or self._output is None:
+            self._start_live()
+        if (instrument := self._instrument) is not None and self._output is not None:
+            instrument.prepare(strike.path, strike.semitones)
+            instrument.play(strike)
+
+    def _prepare(self, path: Path, semitones: int) -> None:
+        if self._instrument is not None:
+            with suppress(PlaybackError):  # reported when it is to be played
+                self._instrument.prepare(path, semitones)
 
     def _toggle(self) -> None:
         status, voice = self._status, self._voice
@@ -275,14 +406,16 @@ class Player:
         self._notify(replace(self._status, state=PlayerState.IDLE, error=None))
 
     def _silence(self) -> None:
-        self._voice = None
-        if self._output is not None:
+        self._leaving, self._voice = self._voice, None
+        if self._output is not None and not (self._is_live and self._is_running):
+            self._is_running = False
             self._output.stop()
 
-    def _close_output(self) -> None:
-        self._voice = None
+    def _close_output(self, keeps_status: bool = False) -> None:
+        self._voice = self._leaving = None
         output, self._output = self._output, None
-        if self._status.state is PlayerState.PLAYING:
+        self._is_running = False
+        if not keeps_status and self._status.state is PlayerState.PLAYING:
             self._status = replace(self._status, state=PlayerState.IDLE)
         if output is not None:
             output.close()
@@ -295,7 +428,8 @@ class Player:
     def _look_for_devices(self, may_interrupt: bool) -> None:
         devices: tuple[OutputDevice, ...] = ()
         try:
-            if self._status.state is PlayerState.PLAYING and not may_interrupt:
+            sounds = self._instrument is not None and self._is_running and self._instrument.mixer.sounding > 0
+            if (sounds or self._status.state is PlayerState.PLAYING) and not may_interrupt:
                 devices = self._find_devices(False)
             else:
                 with self._device_closed():
@@ -307,7 +441,7 @@ class Player:
     @contextmanager
     def _device_closed(self) -> Iterator[None]:
         """Release the device for the block; the playing sound continues afterwards from its position."""
-        status, again = self._status, None
+        status, again, was_armed = self._status, None, self._is_live and self._is_running
         if status.state is PlayerState.PLAYING and status.path is not None:
             paths = status.pair or (status.path,)
             again = PlayRequest(paths, paths.index(status.path), self.position_seconds)
@@ -315,6 +449,8 @@ class Player:
         yield
         if again is not None:
             self._begin(again)
+        elif was_armed and self._is_armed and not self._is_running:
+            self._start_live()
 
     def _lose_device(self) -> None:
         message = "The sound device is gone. Connect one, and click again."
@@ -337,13 +473,27 @@ class Player:
     # PortAudio's thread.
 
     def _fill(self, block: NDArray[np.float32]) -> bool:
-        voice = self._voice
-        if voice is None:
+        voice, leaving, is_playing, goes_on = self._voice, self._leaving, False, False
+        if voice is None or voice is self._ended:
             block.fill(0.0)
-            return False
-        return voice.fill(block, self._volume, self.is_looping)
+        else:
+            is_playing = voice.fill(block, self._volume, self.is_looping)
+        if leaving is not None and voice is None:
+            self._leaving = None
+            leaving.fill(block, 0.0, self.is_looping)  # a ramp to silence
+        if (instrument := self._instrument) is not None:
+            if instrument.mixer.add_to(block, self._volume) or is_playing:
+                self._heard_at = time.monotonic()
+                goes_on = True
+            elif self._is_live and self._is_armed:
+                goes_on = time.monotonic() - self._heard_at < ARMED_SECONDS
+        if goes_on and not is_playing and voice is not None and voice is not self._ended:
+            self._ended = voice  # the stream does not end, so this is how the end of the sound is told
+            self._commands.put(lambda: self._after_drained(voice))
+        return is_playing or goes_on
 
     def _on_drained(self) -> None:
+        self._is_running = False
         voice = self._voice
         if voice is not None:
             self._put(lambda: self._after_drained(voice), must_start=False)

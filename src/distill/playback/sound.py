@@ -68,7 +68,7 @@ class Sound:
 
     path: Path
     frames: NDArray[np.float32]
-    sample_rate: int
+    sample_rate: float
 
     @property
     def seconds(self) -> float:
@@ -168,7 +168,7 @@ def make_tracks(sounds: list[Sound], output_format: OutputFormat, latency_second
 
 def _matched(sounds: list[Sound]) -> list[Sound]:
     """Return both as loud as the quieter one and as long as the longer one, so that every position exists in both."""
-    rate = sounds[0].sample_rate
+    rate = round(sounds[0].sample_rate)
     gains = matching_gains(*(loudness(sound.frames, rate) for sound in sounds))
     longest = max(len(sound.frames) for sound in sounds)
     return [

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
@@ -19,16 +19,18 @@ from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
-from distill.models.sound_parts import SoundParts, build_detail
+from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.training.artifacts import (
     append_history,
     make_previews,
     reason_of,
     save_progress,
-    snapshot,
     take_write_errors,
+    write_best,
 )
-from distill.training.checkpoint import get_best_checkpoint, list_checkpoints, read_checkpoint
+from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
+from distill.training.closing import by_validation_loss, network_of
+from distill.training.interruptible import Interruptible
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.prior_training import spread_by_file
@@ -41,11 +43,18 @@ AnyEpoch = EpochMetrics | VQEpochMetrics
 
 @dataclass
 class _Saved:
-    """What the end of a run has written: the model file, or else the model and why it is not written."""
+    """What the end of a run has written: the model file, or else the model and why it is not written.
+
+    Attributes
+    ----------
+    is_complete
+        False if the user stopped the run while further parts of the file were computed.
+    """
 
     path: Path | None = None
     unsaved: UnsavedModel | None = None
     reason: str = ""
+    is_complete: bool = True
 
 
 # --- finishing early ----------------------------------------------------------------------------------------------
@@ -123,8 +132,7 @@ def end(
     saved, unsaved_text = _Saved(), None
     try:
         if run is not None:
-            saved, unsaved_text = _close(run, outcome, error)
-            outcome = outcome if unsaved_text is None else UNSAVED
+            saved, outcome, unsaved_text = _close(run, outcome, error)
         elif opened is not None:
             _close_unprepared(opened, outcome, error)
     except Exception as exc:  # the first error is the one that is reported
@@ -161,22 +169,29 @@ def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | No
         _save_record(opened, outcome, None if error is None else reason_of(error))
 
 
-def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved, str | None]:
-    """Write the final checkpoint, the model file and the record; return what was saved, and why the model was not.
+def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved, str, str | None]:
+    """Write the final checkpoint, the model file and the record.
 
     The model of weights that could not be written as a checkpoint is made from memory: it is a third as large.
+
+    Returns
+    -------
+    tuple
+        What was saved, how the run ended, and why its model was not saved.  A run that is stopped here ends as stopped,
+        with all its epochs; resuming it completes the model file.
     """
+    write_best(run)
     take_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
     consistent = error is None or isinstance(error, TrainingError)
-    unwritten, reason = None, ""
+    newest, reason = None, ""
     if consistent and run.saved_at != (run.epoch, run.step):
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
-        save_progress(run, last)
+        newest = save_progress(run, last)
         reason = take_write_errors(run)
-        unwritten = snapshot(run, last) if reason else None
+    unwritten = newest if reason else None
     append_history(run)
-    saved = _export(run, outcome == "finished", unwritten)
+    saved = _export(run, outcome == "finished", newest, is_written=not reason)
     text = None if error is None else reason_of(error)
     if saved.path is None and (outcome == "finished" or unwritten is not None) and error is None:
         outcome, text = UNSAVED, _unsaved_text(run, saved.reason or reason, unwritten is not None)
@@ -184,8 +199,12 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
         run.emit(TrainingNotice("checkpoint", _unwritten_text(run, reason), "error"))
     elif saved.reason:
         run.emit(TrainingNotice("checkpoint", f"{saved.reason} Resume the run to save it.", "error"))
+    if outcome == "finished" and not saved.is_complete:
+        outcome = "stopped"
+        message = "Stopped before the model file was complete: all epochs are done, and resuming the run completes it."
+        run.emit(TrainingNotice("stopped", message, "info"))
     _save_record(run, outcome, text)
-    return saved, text if outcome == UNSAVED else None
+    return saved, outcome, text if outcome == UNSAVED else None
 
 
 def _unsaved_text(run: Run, reason: str, is_checkpoint_missing: bool) -> str:
@@ -225,11 +244,22 @@ def _save_record(opened: OpenedRun, outcome: str, error: str | None) -> None:
         )
 
 
-def _export(run: Run, is_finished: bool, unwritten: dict[str, Any] | None) -> _Saved:
+def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_written: bool) -> _Saved:
     """Write `model.distill` of the best checkpoint, or of the newest if none was validated, and to the library.
 
-    ``unwritten`` is a newer checkpoint that is only in memory, or None.  Detail, map and sliders take seconds to
-    minutes to compute, and only the model of a finished run has them: a run that is stopped ends at once.
+    Detail, map and sliders take seconds to minutes to compute, and only the model of a finished run has them: a run
+    that is stopped ends at once.
+
+    Parameters
+    ----------
+    run
+        The run.
+    is_finished
+        Whether it has all its epochs.
+    newest
+        The final checkpoint, or None if the last one on disk is that.
+    is_written
+        Whether the final checkpoint is on disk.
     """
     # The same in all sessions of a run: what it saves after a resume replaces what it saved before.
     identity = f"{run.record.created} {run.folder.path.name} {run.training_data.digest}"
@@ -242,8 +272,17 @@ def _export(run: Run, is_finished: bool, unwritten: dict[str, Any] | None) -> _S
         training_date=run.record.created,
     )
     saved = _Saved()
+
+    def parts(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            with Interruptible(run.request.check_paused):
+                return _parts(run, checkpoint)
+        except DecodingCancelled:
+            saved.is_complete = False
+            return {}
+
     try:
-        contents = _contents_of_best(run, unwritten, metadata, partial(_parts, run) if is_finished else None)
+        contents = _contents_of_best(run, newest, is_written, metadata, parts if is_finished else None)
         if contents is None:
             return saved
         saved.unsaved = UnsavedModel(contents)
@@ -273,38 +312,37 @@ def _add_to_library(run: Run, path: Path) -> None:
         )
 
 
-def _by_validation_loss(folder: Path) -> list[Path]:
-    """Return the checkpoints from the best to the worst, then those that were not validated, the newest first."""
-    listed = list_checkpoints(folder)
-    measured = sorted((c for c in listed if c["val_loss"] is not None), key=lambda c: (c["val_loss"], c["epoch"]))
-    return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
-
-
 def _contents_of_best(
     run: Run,
-    unwritten: dict[str, Any] | None,
+    newest: dict[str, Any] | None,
+    is_written: bool,
     metadata: ModelMetadata,
     parts: Callable[[Mapping[str, Any]], dict[str, Any]] | None,
 ) -> dict[str, Any] | None:
     """Return what the model file of the best checkpoint that can be read holds; None if there is no checkpoint.
+
+    Parameters are those of `_export`.  What this session still has in memory is not read again.
 
     Raises
     ------
     CheckpointError
         There are checkpoints, and none can be read.
     """
-    error: CheckpointError | None = None
-    for path in _by_validation_loss(run.folder.checkpoints):
+    folder, error = run.folder.checkpoints, None
+    in_memory = {} if run.best.checkpoint is None else {checkpoint_path(folder, run.best.epoch): run.best.checkpoint}
+    if newest is not None:
+        in_memory[checkpoint_path(folder, newest["epoch"])] = newest
+    for path in by_validation_loss(folder):
         try:
-            data = read_checkpoint(path)
-            if unwritten is not None and _is_better(unwritten["val_loss"], data["val_loss"]):
+            data = in_memory[path] if path in in_memory else read_checkpoint(path)
+            if newest is not None and not is_written and _is_better(newest["val_loss"], data["val_loss"]):
                 break
             return contents_of_checkpoint(data, path.name, metadata, parts)
         except CheckpointError as exc:
             error = exc
             log.warning("The model is not made from the best checkpoint: %s", exc)
-    if unwritten is not None:
-        return contents_of_checkpoint(unwritten, "The last checkpoint", metadata, parts)
+    if newest is not None and not is_written:
+        return contents_of_checkpoint(newest, "The last checkpoint", metadata, parts)
     if error is not None:
         raise error
     return None
@@ -316,34 +354,40 @@ def _is_better(one: float | None, other: float | None) -> bool:
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders.
+    """Return further entries of the model file, for the network of a checkpoint: prior, detail, index, map and sliders.
 
     What cannot be computed is reported and missing: a model without it is better than none.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user stopped the run.
     """
+    closed = run.closed_prior
+    entries = {PRIOR: prior_entry(closed.state)} if closed and closed.epoch == checkpoint["epoch"] else {}
     try:
-        network = _network(run, checkpoint)
+        network = network_of(run, checkpoint)
         features, owner, is_variant = _training_features(run)
+    except DecodingCancelled:
+        raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         _report_missing(run, "detail and map", exc)
-        return {}
+        return entries
     detail = index = None
     try:
         detail = build_detail(run.family, network, features, owner, run.device)
+    except DecodingCancelled:
+        raise
     except Exception as exc:
         _report_missing(run, "detail", exc)
     try:
         index = SoundIndex.build(features[~is_variant], owner[~is_variant])
+    except DecodingCancelled:
+        raise
     except Exception as exc:
         _report_missing(run, "the search for the nearest sound", exc)
-    return SoundParts(detail=detail, index=index).to_file() | map_entries(run.family, network, run.training_data)
-
-
-def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
-    """Return the network of a checkpoint, in eval mode."""
-    with torch.random.fork_rng(devices=[]):  # the weights that the checkpoint replaces are drawn
-        network = run.family.build()
-    network.load_state_dict(checkpoint["model_state_dict"])
-    return network.to(run.device).eval()
+    entries |= SoundParts(detail=detail, index=index).to_file()
+    return entries | map_entries(run.family, network, run.training_data)
 
 
 def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:

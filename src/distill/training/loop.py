@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.config.training import AnyConfig, VQVAEConfig, has_previews
+from distill.config.training import AnyConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, is_memory_error
 from distill.events import (
     OVERFITTING_GAP,
@@ -37,12 +37,16 @@ from distill.training import finalize
 from distill.training.artifacts import (
     append_history,
     complete_previews,
+    is_preview_epoch,
+    is_save_due,
+    keep_best,
     make_previews,
     make_start_previews,
     report_write_errors,
     save_progress,
 )
 from distill.training.checkpoint import list_checkpoints
+from distill.training.closing import close_prior
 from distill.training.compute_plan import computing, pick_device
 from distill.training.data.locate import locate_sounds
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
@@ -50,6 +54,7 @@ from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.prior_training import WARMUP_STEPS
 from distill.training.steps.step import TrainingStep
 
 __all__ = [
@@ -148,7 +153,7 @@ def _train(
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
         with computing(run.device, run.speed.num_threads):
-            outcome = "finished" if run_epochs(run) else "stopped"
+            outcome = "finished" if run_epochs(run) and close_prior(run) else "stopped"
     except DecodingCancelled:
         outcome = "stopped"
     except BaseException as exc:
@@ -218,11 +223,13 @@ def run_epochs(run: Run) -> bool:
         _warn(run, event)
         append_history(run)
         is_last = run.epoch == run.config.max_epochs
-        if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
+        is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
+        if is_due or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
-        if has_previews(run.config, epoch):
-            # A run that has its last epoch is finished, so those of the last epoch are written in any case.
-            make_previews(run, epoch, None if is_last else run.request.pause_event)
+        else:
+            keep_best(run, event)
+        if is_preview_epoch(run, epoch):
+            make_previews(run, epoch)
         report_write_errors(run)
     return True
 
@@ -247,10 +254,17 @@ def _train_epoch(run: Run) -> bool:
         run.scheduler.step()
         run.step += 1
 
+    def batches() -> Iterator[Tensor]:
+        for batch in loader:
+            if is_save_due(run):
+                meter.read()  # the checkpoint's history has all steps that it has done
+                save_progress(run)
+            yield batch
+
     try:
         train_steps(
             step,
-            loader,
+            batches(),
             meter,
             run.device,
             run.config.seed,
@@ -267,6 +281,7 @@ def _train_epoch(run: Run) -> bool:
 def _prior_step(run: Run) -> PriorStep | None:
     """Return what trains the prior within a step of the network; None where there is no prior."""
     prior, data, schedule = run.prior, run.training_data, run.schedule
+    taken = run.epoch * data.steps_per_epoch
     if prior is None:
         return None
     batches = data.train_loader.batch_sampler.batches_of(run.epoch)  # type: ignore[union-attr]
@@ -276,7 +291,8 @@ def _prior_step(run: Run) -> PriorStep | None:
         prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
         if number == 0 or prior.table.has_doubled:
             prior.fit()
-        rate = schedule(run.epoch * data.steps_per_epoch + number)
+        # A last phase lets the rate fall; without one it follows the network's.
+        rate = min(1.0, (taken + number + 1) / WARMUP_STEPS) if prior.closing_steps else schedule(taken + number)
         return prior.step(rate, lambda: run.speed.autocast(run.device))
 
     return step

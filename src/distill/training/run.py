@@ -2,12 +2,13 @@
 
 import hashlib
 import logging
+import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -144,6 +145,24 @@ class TrainingData:
         return max(1, batches)
 
 
+@dataclass(frozen=True)
+class ClosedPrior:
+    """A prior after its last phase, and the epoch of the checkpoint that it belongs to."""
+
+    epoch: int
+    state: Mapping[str, Tensor]
+
+
+@dataclass
+class BestEpoch:
+    """The epoch of lowest validation loss so far, and its snapshot; once that is on disk, only what a model file needs."""
+
+    epoch: int = -1
+    val_loss: float = math.inf
+    checkpoint: dict[str, Any] | None = None
+    state: Literal["in memory", "being written", "on disk"] = "in memory"
+
+
 @dataclass
 class OpenedRun:
     """A run whose folder is claimed; nothing has been computed yet."""
@@ -170,10 +189,14 @@ class Run(OpenedRun):
         Number of epochs that the warm-up of the loss weights refers to.
     unfinished_checkpoint
         Epoch whose checkpoint on disk was written before the epoch was complete, or None.
-    saved_at
-        ``(epoch, step)`` of the newest checkpoint, or None.
+    saved_at, saved_time
+        ``(epoch, step)`` of the newest checkpoint, or None; and the time at which it was taken.
+    best
+        The best epoch so far.
     elapsed_before
         Seconds of training in earlier sessions.
+    closed_prior
+        The prior of the model that is saved, after its last phase, or None before it.
     """
 
     training_data: TrainingData
@@ -189,11 +212,14 @@ class Run(OpenedRun):
     step: int = 0
     unfinished_checkpoint: int | None = None
     saved_at: tuple[int, int] | None = None
+    saved_time: float = field(default_factory=time.perf_counter)
+    best: BestEpoch = field(default_factory=BestEpoch)
     elapsed_before: float = 0.0
     started: float = field(default_factory=time.perf_counter)
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     non_finite_run: int = 0
+    closed_prior: ClosedPrior | None = None
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 

@@ -68,14 +68,22 @@ class Session(QObject):
         self.new_run_began.emit()
         self.bridge.start(TrainJob(config, tuple(sounds), self.folder, paths.models_dir(), name))
 
-    def resume(self, epochs: int) -> None:
-        """Resume the run that is shown; ``epochs`` extends it where it is more than the run has, and 0 does not."""
+    def resume(self, epochs: int, sounds: Path | None = None) -> None:
+        """Resume the run that is shown.
+
+        Parameters
+        ----------
+        epochs
+            Extends the run where it is more than the run has; 0 does not.
+        sounds
+            Folder in which the run's sounds are now, where they have moved.
+        """
         if self.folder is None:
             return
         self._cancel_reading()
         longer = epochs if self._max_epochs and epochs > self._max_epochs else None
         self._begin(longer or self._max_epochs)
-        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer))
+        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer, sounds))
 
     def finish(self) -> None:
         """End the running or shown run as finished, with the epochs it has."""

@@ -146,7 +146,7 @@ class NewSoundsForm(QWidget):
     def _draw(self) -> None:
         current, is_locked = theme.colors(), self.lock.isChecked()
         self.dice.setIcon(icon("dice", current.text))
-        self.lock.setIcon(icon("locked" if is_locked else "unlocked", current.accent if is_locked else current.text))
+        self.lock.setIcon(icon("locked" if is_locked else "unlocked", current.second if is_locked else current.text))
 
 
 class TransformForm(QWidget):

@@ -78,7 +78,7 @@ class AuditionRow(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors, area = theme.colors(), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         if self._is_playing or self.underMouse() or self.hasFocus():
-            painter.setPen(QPen(QColor(colors.accent), 1) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setPen(QPen(QColor(colors.second), 1) if self.hasFocus() else Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.accent_soft if self._is_playing else colors.hover))
             painter.drawRoundedRect(area, 6, 6)
         middle = area.center().y()

@@ -256,7 +256,10 @@ class Plot(QWidget):
         """Adapt the line width to the screen."""
         if event.type() in (QEvent.Type.DevicePixelRatioChange, QEvent.Type.Polish):
             self.prepare_picture(None)
-        return bool(super().event(event))
+        handled = bool(super().event(event))
+        if event.type() is QEvent.Type.LayoutRequest:  # the note has come, or an entry has become wider
+            self._reserve_height()
+        return handled
 
     def changeEvent(self, event: QEvent) -> None:
         """Apply the colours of the new theme."""
@@ -267,10 +270,13 @@ class Plot(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Reserve the height of all rows of the legend."""
         super().resizeEvent(event)
+        self._reserve_height()
+        self._place_button()
+
+    def _reserve_height(self) -> None:
         needed = self._layout.minimumHeightForWidth(self.width())
         if needed != self.minimumHeight():
             self.setMinimumHeight(needed)
-        self._place_button()
 
     def _place_button(self) -> None:
         """Keep "Show all" in the upper right corner of the curves."""

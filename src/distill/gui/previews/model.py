@@ -4,7 +4,7 @@ Rows are sorted by epoch and never move, so that selection and scroll position s
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class PreviewModel(QAbstractTableModel):
         self._originals: dict[Slot, PreviewSound] = {}
         self._starred: frozenset[Path] = frozenset()
         self._playing: Path | None = None
+        self._losses: dict[int, float] = {}
         #: Says what a column's reconstructions were made from.
         self.sources = PreviewSources(self)
         self.sources.changed.connect(self._on_sources_changed)
@@ -144,6 +145,20 @@ class PreviewModel(QAbstractTableModel):
         """Let the cell of a sound be drawn anew, whose picture has come."""
         self._report_changed([path])
 
+    def set_losses(self, losses: Mapping[int, float]) -> None:
+        """Note the loss on held-out sounds after epochs, which count from 0: the rows say how far it has fallen."""
+        if losses != self._losses:
+            self._losses = dict(losses)
+            if self._epochs:
+                self.headerDataChanged.emit(Qt.Orientation.Vertical, 0, len(self._epochs) - 1)
+
+    def change_of(self, row: int) -> float | None:
+        """Return the share by which the loss differs from that of the row before, or None where it is not known."""
+        if row < 1:
+            return None
+        before, now = (self._losses.get(self._epochs[n]) for n in (row - 1, row))
+        return None if before is None or now is None or before <= 0 else now / before - 1
+
     # Qt's interface.
 
     def rowCount(self, parent: AnyIndex = _ROOT) -> int:
@@ -166,7 +181,7 @@ class PreviewModel(QAbstractTableModel):
         if orientation is Qt.Orientation.Vertical:
             if not 0 <= section < len(self._epochs):
                 return None
-            return _epoch_heading(self, self._epochs[section], role)
+            return _epoch_heading(self, self._epochs[section], self.change_of(section), role)
         return column_heading(self, self._slots[section], role) if 0 <= section < len(self._slots) else None
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -235,12 +250,19 @@ def epoch_text(epoch: int) -> str:
     return QCoreApplication.translate("Previews", "epoch {0}").format(epoch + 1)
 
 
-def _epoch_heading(model: QObject, epoch: int, role: int) -> Any:
+def _epoch_heading(model: QObject, epoch: int, change: float | None, role: int) -> Any:
+    percent = "" if change is None else f"{100 * change:+.0f} %".replace("-", "\N{MINUS SIGN}")
     if role == Qt.ItemDataRole.DisplayRole:
-        return model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
+        heading = model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
+        return f"{heading}\n{percent}" if percent else heading
     if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
         text = epoch_text(epoch)
-        return text[:1].upper() + text[1:]
+        text = text[:1].upper() + text[1:]
+        if not percent:
+            return text
+        return model.tr("{0}: the loss on held-out sounds is {1} of that of the row above.").format(
+            text, f"{100 * (1 + (change or 0)):.0f} %"
+        )
     if role == Qt.ItemDataRole.TextAlignmentRole:
         return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return None
@@ -251,6 +273,8 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
     source = grid.sources.name_at(slot)
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
         text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
+        if slot.is_pair and grid.sources.is_trained(slot):
+            text = grid.tr("{0} (trained on)").format(text)
         return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:

@@ -1,6 +1,6 @@
 """The panel of previews: how the model sounds, epoch by epoch, beside the originals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Signal
@@ -97,6 +97,10 @@ class PreviewPanel(Panel):
             self._show_folder(sound.folder)
             self.grid.add(sound)
             self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
+
+    def show_losses(self, losses: Mapping[int, float]) -> None:
+        """Say beside each epoch, which counts from 0, how far the loss on held-out sounds has fallen."""
+        self.grid.set_losses(losses)
 
     def show_playing(self, path: Path | None, pair: tuple[Path, Path] | None = None) -> None:
         """Mark the sound that is heard; ``pair`` are the two that are compared."""

@@ -13,9 +13,6 @@ from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.waveform import Thumbnails
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 
-#: Size of the headings over the columns, in that of the other texts: five columns fit into a narrow panel.
-_HEADING_SIZE = 0.85
-
 
 class PreviewTable(QWidget):
     """Shows the sounds, and has one cursor for both tables."""
@@ -131,9 +128,7 @@ class PreviewTable(QWidget):
         width = max(metrics.horizontalAdvance(word) for word in words) + 2 * theme.HALF
         for cells in self.cells:
             cells.verticalHeader().setFixedWidth(width)
-        font = self.font()
-        font.setPointSizeF(_HEADING_SIZE * font.pointSizeF())
-        self.strip.horizontalHeader().setFont(font)
+        self.strip.horizontalHeader().setFont(theme.sized(self.font(), theme.SMALL))
         self._on_columns_changed()
 
     def _on_columns_changed(self) -> None:

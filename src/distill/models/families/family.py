@@ -165,6 +165,9 @@ class ModelFamily(Protocol):
     def points(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the points ``[B, P]`` that features ``[B, C, F, T]`` are encoded to."""
 
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the points ``[B, P]`` of features and their variance ``[B, P]`` (None: none), as in `Objective`."""
+
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the features that points ``[B, P]`` are decoded to; `reconstruct` goes through them."""
 

@@ -114,6 +114,12 @@ class VariationalFamily:
         assert isinstance(model, ConvVAE)
         return model.encode(features)[0]
 
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the posterior's mean and variance."""
+        assert isinstance(model, ConvVAE)
+        mu, logvar = model.encode(features)
+        return mu, logvar.exp()
+
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the decoded latents."""
         assert isinstance(model, ConvVAE)

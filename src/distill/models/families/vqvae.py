@@ -150,6 +150,10 @@ class VQVAEFamily(MelFeatures):
         assert isinstance(model, ConvVQVAE)
         return model.tokens(features).flatten(1)
 
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the points, which are the same each time."""
+        return self.points(model, features), None
+
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the features decoded from the codes nearest to the grid's vectors."""
         assert isinstance(model, ConvVQVAE)

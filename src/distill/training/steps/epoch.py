@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.models.families.family import ModelFamily, Objective
 from distill.training.compute_plan import ComputePlan
 from distill.training.steps.loss_reader import LossReader
@@ -46,7 +47,7 @@ def train_steps(
     after_step
         Called after each step: moves the schedule on.
     cancel_event
-        Ends the epoch before the next step.
+        Ends the epoch before the next step, or before the one under way has changed a weight.
     prior_step
         Called within each step, after the network's own part: trains the prior and returns its loss.
     """
@@ -58,7 +59,10 @@ def train_steps(
         rate = float(step.optimizer.param_groups[0]["lr"])
         with step_randomness(seed, meter.epoch, number, device):
             features = features_of(step.family, batch, step.speed, device)
-            objective, total, skipped = step(features, meter.weights, number)
+            try:
+                objective, total, skipped = step(features, meter.weights, number, cancel_event)
+            except DecodingCancelled:
+                break
             if prior_step is not None:
                 terms = {**objective.terms, "prior_loss": prior_step(number, objective, skipped)}
                 objective = Objective(terms, objective.detail)

@@ -59,6 +59,15 @@ class CodebookView(QWidget):
         self._steps = _StepHealth()
         self.hide_codes()
 
+    def event(self, event: QEvent) -> bool:
+        """Reserve the height of plot, words and codes, so that a low window scrolls instead of squeezing them."""
+        handled = bool(super().event(event))
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            needed = self.layout().minimumHeightForWidth(self.width())
+            if needed != self.minimumHeight():
+                self.setMinimumHeight(needed)
+        return handled
+
     def show_history(self, entries: int) -> None:
         """Prepare for another run, whose codebooks have this many entries."""
         self._entries = entries

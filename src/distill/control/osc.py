@@ -1,0 +1,91 @@
+"""OSC over UDP, in and out, with the addresses of `distill.control.controls`.  Only this computer is listened to.
+
+python-osc is imported by the first use.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from distill.errors import MidiError
+
+HOST = "127.0.0.1"
+#: Ports by default.
+PORT_IN, PORT_OUT = 9000, 9001
+
+_MISSING = "OSC needs the package python-osc. Install it with: pip install python-osc."
+
+ReceiveOsc = Callable[[str, Sequence[Any]], None]
+
+
+class OscInput:
+    """Receives messages on a thread of its own until `close`.
+
+    Parameters
+    ----------
+    receive
+        Called with address and values.
+    port
+        Number of the UDP port; 0 takes any, which `port` then tells.
+
+    Raises
+    ------
+    MidiError
+        The port is in use, or python-osc is missing.
+    """
+
+    def __init__(self, receive: ReceiveOsc, port: int = PORT_IN) -> None:
+        try:
+            from pythonosc.dispatcher import Dispatcher
+            from pythonosc.osc_server import BlockingOSCUDPServer
+        except ImportError as exc:
+            raise MidiError(_MISSING) from exc
+        dispatcher = Dispatcher()
+        dispatcher.set_default_handler(lambda address, *values: receive(address, values))
+        try:
+            self._server = BlockingOSCUDPServer((HOST, port), dispatcher)
+        except (OSError, OverflowError) as exc:
+            raise MidiError(f"OSC cannot listen on port {port}: it is in use. Choose another one.") from exc
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="osc", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Receive nothing more."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class OscOutput:
+    """Sends messages; what nobody receives is lost, as with UDP.
+
+    Parameters
+    ----------
+    port
+        Number of the UDP port on this computer.
+
+    Raises
+    ------
+    MidiError
+        python-osc is missing.
+    """
+
+    def __init__(self, port: int = PORT_OUT) -> None:
+        try:
+            from pythonosc.osc_message_builder import build_msg
+        except ImportError as exc:
+            raise MidiError(_MISSING) from exc
+        self._build, self.port = build_msg, port
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def send(self, address: str, *values: float) -> None:
+        """Send a message."""
+        with suppress(OSError):  # nobody listens
+            self._socket.sendto(self._build(address, list(values)).dgram, (HOST, self.port))
+
+    def close(self) -> None:
+        """Release the socket."""
+        self._socket.close()

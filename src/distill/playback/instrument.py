@@ -1,0 +1,88 @@
+"""Sounds that are held ready for pads and keys, and the notes that play them.
+
+A sound is decoded, brought to the device's format and, for a key, resampled to its pitch ahead of the note, so that a
+note costs one entry in a queue.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.playback.mixer import Mixer, NoteOn, gain_of
+from distill.playback.output import OutputFormat
+from distill.playback.sound import Block, Sound, fitted, load_sound
+
+#: Bytes of sounds that are held ready; those that were not played for longest make room.
+MOST_BYTES = 256 * 2**20
+
+#: Semitones that a sound is played up or down at most.
+MOST_SEMITONES = 36
+
+
+@dataclass(frozen=True)
+class Strike:
+    """A note: which sound, and how it is played.
+
+    Attributes
+    ----------
+    path
+        The sound's file.
+    key
+        What `distill.playback.player.Player.release` names.
+    velocity
+        1 to 127.
+    semitones
+        How much higher the sound is played; it becomes shorter as it becomes higher, as on a tape.
+    group
+        Notes of the same group end each other; 0 is no group.
+    """
+
+    path: Path
+    key: Hashable = 0
+    velocity: int = 127
+    semitones: int = 0
+    group: int = 0
+
+
+class Instrument:
+    """Holds sounds in the format of a device, and hands their notes to a mixer."""
+
+    def __init__(self, output_format: OutputFormat) -> None:
+        self.format = output_format
+        self.mixer = Mixer(output_format.sample_rate, output_format.channels)
+        self._ready: OrderedDict[tuple[Path, int], Block] = OrderedDict()
+        self._bytes = 0
+
+    def play(self, strike: Strike) -> bool:
+        """Begin a note; return False, and do nothing, where its sound is not ready."""
+        frames = self._ready.get((strike.path, _within(strike.semitones)))
+        if frames is None:
+            return False
+        self.mixer.start(NoteOn(strike.key, frames, gain_of(strike.velocity), strike.group))
+        return True
+
+    def prepare(self, path: Path, semitones: int = 0) -> None:
+        """Make a sound ready.  Takes a while: call it on the player's thread.
+
+        Raises
+        ------
+        PlaybackError
+            The file cannot be read.
+        """
+        key = (path, _within(semitones))
+        if key in self._ready:
+            self._ready.move_to_end(key)
+            return
+        sound = load_sound(path)
+        higher = Sound(path, sound.frames, sound.sample_rate * 2 ** (key[1] / 12))
+        frames = fitted(higher, self.format.sample_rate, self.format.channels).frames
+        self._ready[key] = frames
+        self._bytes += frames.nbytes
+        while self._bytes > MOST_BYTES and len(self._ready) > 1:
+            _, dropped = self._ready.popitem(last=False)
+            self._bytes -= dropped.nbytes
+
+
+def _within(semitones: int) -> int:
+    return min(max(semitones, -MOST_SEMITONES), MOST_SEMITONES)

@@ -1,0 +1,195 @@
+"""MIDI bytes and OSC packets, from the port to what they play."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.control import ports as ports_module
+from distill.control.controls import Controls
+from distill.control.messages import CONTROL, NOTE_OFF, NOTE_ON, MidiMessage, MidiParser, note_name
+from distill.control.osc import OscInput, OscOutput
+from distill.control.ports import ByteStream, PortWatcher, SystemPorts
+from distill.errors import MidiError
+from tests.control.fakes import FakePorts, Played
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_messages_are_read_from_bytes() -> None:
+    data = bytes.fromhex(
+        "90 3c 64 f8 3c 00"  # note on; a clock; running status: note off
+        "f0 7e 90 3c f7 40"  # system exclusive with what looks like a note; then data of nobody
+        "b2 10 f8 7f c0 05 e1 00 40"  # controller with a clock in it; program; pitch wheel
+        "f2 01 02 3c 64"  # song position ends the running status
+        "89 3c 40 90"  # note off on channel 10; the beginning of a note
+    )
+    wanted = [
+        MidiMessage(NOTE_ON, 0, 60, 100), MidiMessage(NOTE_OFF, 0, 60, 0), MidiMessage(CONTROL, 2, 16, 127),
+        MidiMessage(0xC0, 0, 5, 0), MidiMessage(0xE0, 1, 0, 64), MidiMessage(NOTE_OFF, 9, 60, 64),
+    ]  # fmt: skip
+    assert MidiParser().feed(data) == wanted
+    parser = MidiParser()
+    assert [message for byte in data for message in parser.feed(bytes([byte]))] == wanted
+    assert parser.feed(b"\x30\x01") == [MidiMessage(NOTE_ON, 0, 48, 1)]
+    assert (note_name(60), note_name(36), note_name(37)) == ("C4", "C2", "C#2")
+
+
+def test_any_bytes_are_read() -> None:
+    data = np.random.default_rng(0).integers(0, 256, 20_000, dtype=np.uint8).tobytes()
+    played = Played()
+    controls = Controls(played)
+    for message in MidiParser().feed(data):
+        assert 0 <= message.number <= 127
+        assert 0 <= message.value <= 127
+        controls.take_midi(message)
+    assert played
+
+
+def test_notes_play_pads_or_one_sound_at_its_pitches() -> None:
+    played = Played()
+    controls = Controls(played)
+    feed(controls, "90 24 7f 24 00 33 01 34 40 23 40")
+    assert played == [("strike_pad", 0, 127), ("release_pad", 0), ("strike_pad", 15, 1)]
+    played.clear()
+    controls.plays_pitches = True
+    feed(controls, "90 3c 64 48 64 80 3c 40 b0 7b 00")
+    assert played == [("strike_key", 0, 100), ("strike_key", 12, 100), ("release_key", 0), ("stop_all",)]
+
+
+def test_controllers_move_the_point_and_the_sliders_and_are_learned() -> None:
+    played = Played()
+    controls = Controls(played)
+    controls.sliders = ("brightness", "attack")
+    feed(controls, "b0 10 7f 11 00 12 40 13 00 14 00")
+    assert played == [
+        ("move_point", 1.0, None), ("move_point", None, 0.0), ("move_slider", "brightness", 0.0),
+        ("move_slider", "attack", -1.0),
+    ]  # fmt: skip
+    learned: list[tuple[int, str]] = []
+    controls.on_learned = lambda *values: learned.append(values)
+    controls.learn("x")
+    played.clear()
+    feed(controls, "b0 4a 7f 10 7f")
+    assert learned == [(0x4A, "x")]
+    assert played == [("move_point", 1.0, None)], "the controller of before moves nothing now"
+    assert controls.controller_of("x") == 0x4A
+    again = Controls(Played())
+    again.restore({**controls.to_dict(), "200": "x", "nine": "x", "9": 5})
+    assert again.to_dict() == {"74": "x"}
+
+
+def feed(controls: Controls, text: str) -> None:
+    for message in MidiParser().feed(bytes.fromhex(text)):
+        controls.take_midi(message)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in its file system")
+def test_a_pipe_is_played_by_one_program_after_another(tmp_path: Path) -> None:
+    pipe, played = tmp_path / "midi", list[MidiMessage]()
+    os.mkfifo(pipe)
+    stream = ByteStream(pipe, played.append)
+    for velocity in (10, 20):
+        with pipe.open("wb", buffering=0) as writer:
+            writer.write(bytes([0x90, 60]))
+            time.sleep(0.02)
+            writer.write(bytes([velocity]))
+        wait(lambda: played)
+        assert played.pop() == MidiMessage(NOTE_ON, 0, 60, velocity)
+    assert not stream.ended.is_set()
+    stream.close()
+    assert stream.ended.is_set()
+
+
+def test_a_file_is_played_to_its_end(tmp_path: Path) -> None:
+    file, played = tmp_path / "notes.bin", list[MidiMessage]()
+    file.write_bytes(bytes([0x90, 60, 100, 61, 100]))
+    stream = ByteStream(file, played.append)
+    assert stream.ended.wait(30)
+    assert [message.number for message in played] == [60, 61]
+    stream.close()
+    with pytest.raises(MidiError, match="cannot be read"):
+        ByteStream(tmp_path / "missing", played.append)
+
+
+def test_ports_are_opened_as_they_come_and_closed_as_they_go() -> None:
+    ports, states, played = FakePorts("one"), [], Played()
+    controls = Controls(played)
+    watcher = PortWatcher(controls.take_midi, lambda *state: states.append(state), ports, 0.01)
+    watcher.want("")
+    wait(lambda: states == [(("one",), ("one",))])
+    ports.connected.append("two")
+    wait(lambda: states[-1] == (("one", "two"), ("one", "two")))
+    ports.send("two", bytes([0x90, 36, 127]))
+    assert played == [("strike_pad", 0, 127)]
+    ports.connected.remove("one")
+    wait(lambda: states[-1] == (("two",), ("two",)))
+    watcher.want("one")
+    wait(lambda: states[-1] == (("two",), ()))
+    ports.busy.add("one")
+    ports.connected.append("one")
+    wait(lambda: states[-1] == (("two", "one"), ()))
+    ports.busy.clear()
+    wait(lambda: states[-1] == (("two", "one"), ("one",)))
+    watcher.want(None)
+    wait(lambda: states[-1] == (("two", "one"), ()))
+    watcher.want("one")
+    wait(lambda: ports.opened)
+    watcher.close()
+    assert ports.opened == {}
+
+
+def test_a_system_without_midi_has_no_ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ports_module, "_LINUX_SEQUENCER", tmp_path / "missing")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert SystemPorts().names() == []
+    with pytest.raises(MidiError, match="no MIDI sequencer"):
+        SystemPorts().open("x", lambda _message: None)
+    monkeypatch.setattr(ports_module, "_LINUX_SEQUENCER", tmp_path)
+    monkeypatch.setitem(sys.modules, "rtmidi2", None)
+    assert SystemPorts().names() == []
+
+
+def test_osc_in_and_out() -> None:
+    pytest.importorskip("pythonosc")
+    played, arrived = Played(), threading.Semaphore(0)
+    controls = Controls(played)
+    controls.sliders = ("brightness",)
+
+    def receive(address: str, values: Sequence[object]) -> None:
+        controls.take_osc(address, values)
+        arrived.release()
+
+    server = OscInput(receive, 0)
+    output = OscOutput(server.port)
+    try:
+        with pytest.raises(MidiError, match="in use"):
+            OscInput(receive, server.port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
+            raw.sendto(b"\xff" * 40, ("127.0.0.1", server.port))  # not OSC
+        sent = [
+            ("/distill/pad/1", 1.0), ("/distill/pad/16", 0), ("/distill/note", 37, 0.5), ("/distill/point", 0.25, 2.0),
+            ("/distill/slider/brightness", -0.5), ("/distill/stop",), ("/distill/pad/17", 1.0), ("/distill/pad/x", 1),
+            ("/distill/slider/none", 1.0), ("/distill/point", float("nan"), 0.0), ("/other", 1.0),
+        ]  # fmt: skip
+        for address, *values in sent:
+            output.send(str(address), *[float(value) for value in values])
+            assert arrived.acquire(timeout=30)
+    finally:
+        output.close()
+        server.close()
+    assert played == [
+        ("strike_pad", 0, 127), ("release_pad", 15), ("strike_pad", 1, 64), ("move_point", 0.25, 1.0),
+        ("move_slider", "brightness", -0.5), ("stop_all",),
+    ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""Notes on the player: beside its sound, through the same device, and whatever the device does."""
+
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.errors import PlaybackError
+from distill.playback import player as player_module
+from distill.playback.instrument import Strike
+from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS
+from distill.playback.player import Player, PlayerState
+from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
+from tests.support.sound_card import NullSink
+
+Fake = tuple[Player, list[FakeOutput], Journal]
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def armed(fake: Fake, *paths: Path) -> tuple[Player, FakeOutput]:
+    player, outputs, _ = fake
+    player.arm(True)
+    player.prepare(paths)
+    wait(lambda: outputs and outputs[-1].is_running and is_idle(player))
+    assert outputs[-1].live_seconds == LIVE_BUFFER_SECONDS
+    return player, outputs[-1]
+
+
+def is_idle(player: Player) -> bool:
+    """Return once the player's thread has done everything it was asked for."""
+    done: list[bool] = []
+    player._put(lambda: done.append(True))
+    wait(lambda: done)
+    return True
+
+
+def runs_dry(output: FakeOutput) -> bool:
+    """Have some dropouts."""
+    output.underflows += 3
+    time.sleep(0.01)
+    return True
+
+
+def steady(tmp_path: Path, level: float = 0.25, name: str = "flat.wav") -> Path:
+    return write(tmp_path / name, np.full((24_000, 1), level, np.float32))
+
+
+def test_a_ready_note_is_in_the_next_block(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    assert np.abs(output.pull(128)).max() == 0.0
+    player.strike(Strike(sound, "a", 127))
+    player.strike(Strike(sound, "b", 64))
+    assert output.pull(128)[64, 0] == pytest.approx(0.25 * (1 + (64 / 127) ** 2), abs=1e-3)
+    player.release("a")
+    output.pull(6000)
+    assert output.pull(128)[64, 0] == pytest.approx(0.25 * (64 / 127) ** 2, abs=1e-3)
+    player.release_all()
+    output.pull(6000)
+    assert np.abs(output.pull(128)).max() == 0.0
+    assert output.is_running, "the device waits for the next note"
+
+
+def test_a_note_whose_sound_is_not_ready_comes_later_and_at_its_pitch(fake: Fake, tmp_path: Path) -> None:
+    turn = 2 * np.pi * 400 * np.arange(48_000) / 48_000
+    sound = write(tmp_path / "tone.wav", (0.5 * np.sin(turn))[:, np.newaxis].astype(np.float32))
+    player, output = armed(fake)
+    player.strike(Strike(sound, 0, 127, semitones=12))
+    is_idle(player)
+    heard = output.pull(16_384)[:, 0]
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+    assert np.argmax(spectrum) * 48_000 / len(heard) == pytest.approx(800, abs=4)
+    assert np.abs(output.pull(9_000)[-500:]).max() == 0.0, "an octave up is half as long"
+
+
+def test_a_sound_plays_beside_notes_and_its_end_is_told(fake: Fake, tmp_path: Path) -> None:
+    sound, other = steady(tmp_path), steady(tmp_path, 0.125, "other.wav")
+    player, output = armed(fake, sound)
+    player.play(other)
+    fake[2].await_state(PlayerState.PLAYING)
+    player.strike(Strike(sound))
+    assert output.pull(128)[64, 0] == pytest.approx(0.375, abs=1e-3)
+    assert fake[1] == [output], "one device for both"
+    for _ in range(40):
+        output.pull(1024)
+    assert fake[2].await_state(PlayerState.IDLE).error is None
+    assert output.is_running
+
+
+def test_a_stopped_sound_fades_while_notes_go_on(fake: Fake, tmp_path: Path) -> None:
+    sound, other = steady(tmp_path), steady(tmp_path, 0.125, "other.wav")
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    player.play(other)
+    fake[2].await_state(PlayerState.PLAYING)
+    output.pull(1024)
+    player.stop()
+    fake[2].await_state(PlayerState.IDLE)
+    heard = output.pull(512)[:, 0]
+    assert np.abs(np.diff(heard)).max() < 0.01
+    assert heard[-1] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_disarmed_the_next_sound_has_the_long_buffer_again(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    player.arm(False)
+    is_idle(player)
+    assert output.is_closed
+    player.play(sound)
+    fake[2].await_state(PlayerState.PLAYING)
+    assert fake[1][-1].live_seconds is None
+    player.strike(Strike(sound, velocity=127))  # a note all the same, through the device that is open
+    is_idle(player)
+    assert fake[1][-1].pull(128)[64, 0] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_device_at_rest_is_started_by_a_note(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    monkeypatch.setattr(player_module, "ARMED_SECONDS", 0.0)
+    output.pull(128)  # and is drained
+    output.is_running = False
+    player.strike(Strike(sound))
+    is_idle(player)
+    assert output.is_running
+    assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_the_buffer_grows_where_the_device_runs_dry(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_module, "LOOK_SECONDS", 0.01)
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    used = [output.live_seconds]
+    while used[-1] != BUFFER_SECONDS:
+        wait(lambda: runs_dry(fake[1][-1]) and fake[1][-1].live_seconds != used[-1] and fake[1][-1].is_running)
+        output = fake[1][-1]
+        used.append(output.live_seconds)
+    assert used == [min(LIVE_BUFFER_SECONDS * 2**n, BUFFER_SECONDS) for n in range(len(used))]
+    for _ in range(20):
+        runs_dry(output)
+    is_idle(player)
+    assert fake[1][-1] is output, "it does not grow without end"
+    player.strike(Strike(sound))
+    assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3), "the sounds are still ready"
+
+
+def test_no_device_and_a_broken_driver_never_end_the_thread(tmp_path: Path) -> None:
+    journal, faults, outputs = Journal(), [PlaybackError("No device."), RuntimeError("a bug")], list[FakeOutput]()
+
+    def open_output(
+        fill: Callable[[Floats], bool], on_drained: Callable[[], None], device: object, live_seconds: float
+    ) -> FakeOutput:
+        if faults:
+            raise faults.pop(0)
+        outputs.append(FakeOutput(fill, on_drained, device))
+        return outputs[-1]
+
+    player, sound = Player(journal, open_output), steady(tmp_path)  # type: ignore[arg-type]
+    try:
+        player.arm(True)
+        assert journal.await_error().state is PlayerState.NO_DEVICE
+        player.strike(Strike(sound))
+        wait(lambda: "failed" in (journal[-1].error or ""))
+        player.strike(Strike(tmp_path / "missing.wav"))
+        wait(lambda: "missing.wav" in (journal[-1].error or ""))
+        player.strike(Strike(sound))
+        is_idle(player)
+        assert outputs[-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+    finally:
+        player.close()
+        player.close()
+
+
+def test_notes_are_heard_through_a_real_device(
+    null_sink: NullSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_module, "LIVE_BUFFER_SECONDS", 0.2)  # a busy machine does not keep up with less
+    sounds = [write(tmp_path / f"{n}.wav", noise(0.2) * np.float32((n + 1) / 4)) for n in range(3)]
+    journal = Journal()
+    player = Player(journal)
+    try:
+        with null_sink.recording() as take:
+            player.arm(True)
+            player.prepare(sounds)
+            is_idle(player)
+            time.sleep(0.3)
+            for sound in sounds:
+                player.strike(Strike(sound))
+                time.sleep(0.5)
+        assert all(status.error is None for status in journal)
+    finally:
+        player.close()
+    level = np.abs(take.audio[: len(take.audio) // 480 * 480]).reshape(-1, 480).max(1)
+    loud = np.flatnonzero(level > 0.02) / 100
+    starts = [loud[0], *(now for before, now in pairwise(loud) if now - before > 0.3)]
+    assert len(starts) == 3, (starts, level.round(2).tolist())
+    assert min(correlations(take.audio, noise(0.2)[:, 0])) > 0.9
