@@ -155,7 +155,10 @@ class ClosedPrior:
 
 @dataclass
 class BestEpoch:
-    """The epoch of lowest validation loss so far, and its snapshot; once that is on disk, only what a model file needs."""
+    """The epoch of lowest validation loss so far, and its snapshot.
+
+    Once that is on disk, only what a model file needs is kept.
+    """
 
     epoch: int = -1
     val_loss: float = math.inf

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from distill.gui.widgets import theme
@@ -60,7 +60,6 @@ class NoticeBar(QFrame):
         self._shown = 0
         self._text = FewLinesLabel(LINES)
         self._text.setObjectName("noticeText")
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._count = QLabel()
         self._count.setObjectName("muted")
         self._action = QPushButton()
