@@ -10,7 +10,7 @@ import soundfile
 
 from distill.errors import LibraryError, SoundError
 from distill.files import content_hash
-from distill.generation.generated_sound import unchanged_source, find_model
+from distill.generation.generated_sound import find_model, unchanged_source
 from distill.generation.recipe import NEW, TRANSFORMED, Recipe
 from distill.library.model_library import ModelLibrary
 
