@@ -25,7 +25,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip
+from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
 from distill.gui.widgets.waveform import Thumbnails
 from distill.library.model_entry import ModelEntry
 
@@ -293,7 +293,7 @@ class ModelDetail(Panel):
 
     def _show_kind(self, entry: ModelEntry) -> None:
         is_good = entry.problem is None
-        self.problem.setText(entry.problem or "")
+        self.problem.setText(readable(entry.problem or ""))
         self.problem.setVisible(not is_good)
         self._made.setVisible(is_good)
         self.name.setReadOnly(not is_good)
@@ -319,7 +319,7 @@ class ModelDetail(Panel):
             "file": self.tr("{0}, {1}, id {2}").format(entry.path.name, size, entry.model_id[:8] or "–"),
         }
         for key, text in texts.items():
-            self._values[key].setText(text)
+            self._values[key].setText(readable(text))
             self.facts.setRowVisible(self._values[key], bool(text))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
