@@ -244,7 +244,8 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
     idle(play, qtbot)
     first = play.current
-    assert sound.verdict.text() == "New. Nearest of your sounds: bell &lt;0>"
+    wanted = "New. Nearest of your sounds: bell &lt;0>"
+    qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
     assert play.page.made.item(0).text().endswith("new")
     sound.compare.click()
     playback = play._playing.playback
@@ -255,7 +256,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     play.play_path([(0.2, 0.2), (0.8, 0.8)])
     qtbot.waitUntil(lambda: play.current not in (first, session.own), timeout=WAIT)
     idle(play, qtbot)
-    assert sound.verdict.text().startswith("A copy of")
+    qtbot.waitUntil(lambda: sound.verdict.text().startswith("A copy of"), timeout=WAIT)
     assert [path.stem.split()[0] for path in play.page.made.sounds()] == ["path", "position"]
     play.page.made.sound_chosen.emit(first)
     assert play.current == first

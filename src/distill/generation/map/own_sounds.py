@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import soxr
+import torch
 from numpy.typing import NDArray
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
@@ -23,15 +24,18 @@ PART_SAMPLES = RATE
 #: Transforms are this long; what they yield beyond the part's own length is kept.
 _BLOCK = 2**16
 _HOP = _BLOCK - PART_SAMPLES
+_BLOCKS_AT_ONCE = 32
 
-#: Semitones by which copies are looked for.
-_SEMITONES = (0, -1, 1)
+#: Semitones by which copies are looked for, and samples at 48 kHz by which they lie between those that are compared:
+#: without the latter the correlation of a shifted click falls to 0.8.
+_LOOKED_FOR = ((0, 0), (0, 1), (0, 2), (-1, 0), (1, 0))
 
 #: Seconds of own sounds that are held at most: 100 MB.
 _MOST_SECONDS = 1200
 
-#: Correlation from which a sound is a copy.
-COPY_CORRELATION = 0.9
+#: Correlation from which a sound is a copy.  Of 132 sounds of one corpus, two are more like another one: two recordings
+#: of a stroke that are the same but for their ends.
+COPY_CORRELATION = 0.965
 
 
 class Match(NamedTuple):
@@ -70,9 +74,7 @@ class OwnSounds:
         padded = np.zeros(blocks * _HOP + PART_SAMPLES, np.float32)
         joined = np.concatenate(line)
         padded[: len(joined)] = joined
-        self._spectra = np.stack(
-            [np.fft.rfft(padded[n * _HOP : n * _HOP + _BLOCK]).astype(np.complex64) for n in range(blocks)]
-        )
+        self._spectra = torch.fft.rfft(torch.from_numpy(padded).unfold(0, _BLOCK, _HOP))  # [blocks, _BLOCK // 2 + 1]
         self._energy = np.concatenate([[0.0], np.cumsum(padded.astype(np.float64) ** 2)])
 
     @classmethod
@@ -89,10 +91,10 @@ class OwnSounds:
     def find(self, audio: FloatArray) -> Match:
         """Return the place of the own sounds that a sound ``[N]`` at 48 kHz is most like."""
         best = Match(0.0, -1)
-        if not len(self._owner) or not float(np.abs(audio).max(initial=0.0)):
+        if not len(self._owner) or len(audio) < 100 or not float(np.abs(audio).max(initial=0.0)):
             return best
-        for semitones in _SEMITONES:
-            match = self._find(_loudest_part(_at(audio, semitones)))
+        for semitones, skipped in _LOOKED_FOR:
+            match = self._find(_loudest_part(_at(audio[skipped:], semitones)))
             best = max(best, match)
         return best
 
@@ -100,15 +102,16 @@ class OwnSounds:
         size, norm = len(part), float(np.sqrt(np.square(part, dtype=np.float64).sum()))
         if norm == 0.0:
             return Match(0.0, -1)
-        wanted = np.fft.rfft(part, _BLOCK).conj().astype(np.complex64)
+        wanted = torch.fft.rfft(torch.from_numpy(part), _BLOCK).conj()
         best = Match(0.0, -1)
-        for block, spectrum in enumerate(self._spectra):
-            start = block * _HOP
-            count = min(_HOP, len(self._owner) - start)
-            dot = np.abs(np.fft.irfft(spectrum * wanted, _BLOCK)[:count])
-            energy = self._energy[start + size : start + size + count] - self._energy[start : start + count]
+        for first in range(0, len(self._spectra), _BLOCKS_AT_ONCE):
+            start = first * _HOP
+            found = torch.fft.irfft(self._spectra[first : first + _BLOCKS_AT_ONCE] * wanted, _BLOCK)[:, :_HOP]
+            dot = found.abs().reshape(-1)[: len(self._owner) - start].numpy()
+            energy = self._energy[start + size : start + size + len(dot)]
+            energy = energy - self._energy[start : start + len(energy)]
             # Where next to nothing of an own sound is under the part, nothing is to be compared.
-            correlation = dot / (np.sqrt(np.maximum(energy, 1e-3)) * norm)
+            correlation = dot[: len(energy)] / (np.sqrt(np.maximum(energy, 1e-3)) * norm)
             at = int(correlation.argmax())
             if correlation[at] > best.correlation:
                 middle = min(start + at + size // 2, len(self._owner) - 1)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
 from distill.errors import DistillError
 from distill.generation.kits.export import Kit, single, write_kit
-from distill.generation.map.own_sounds import COPY_CORRELATION, OwnSounds
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from distill.generation.map.own_sounds import OwnSounds
     from distill.models.inference import OpenModel
 
 Position = tuple[float, float]
@@ -271,28 +271,25 @@ class MapSession:
         DistillError
             No model is open, or the sound cannot be read.
         """
-        with self._lock:
-            from distill.generation.map.sounds import nearest_training_sound
+        from distill.generation.map.own_sounds import COPY_CORRELATION, OwnSounds
+        from distill.generation.map.sounds import nearest_training_sound
 
-            model = self._opened()
-            index, shown = model.parts.index, self._shown
+        with self._lock:
+            model, shown = self._opened(), self._shown
+            index = model.parts.index
             if index is None or shown is None:
                 return Made(path, None)
             audio = _decoded(path)
             number, newness = nearest_training_sound(model, index, audio)
-            match = self._own_sounds(shown).find(audio[0].numpy())
-            word = NEW if newness > CLOSE_NEWNESS else CLOSE
-            if match.correlation >= COPY_CORRELATION:
-                number, word = match.number, COPY
-            elif newness == 0.0:
-                word = COPY
-            name = shown.names[number] if 0 <= number < len(shown.names) else ""
-            return Made(path, Verdict(word, name, shown.files.get(number)))
-
-    def _own_sounds(self, shown: ShownMap) -> OwnSounds:
-        if self._own is None:
-            self._own = OwnSounds.of_files(shown.files)
-        return self._own
+            own = self._own = self._own or OwnSounds.of_files(shown.files)
+        match = own.find(audio[0].numpy())  # outside of the lock: the next sound need not wait
+        word = NEW if newness > CLOSE_NEWNESS else CLOSE
+        if match.correlation >= COPY_CORRELATION:
+            number, word = match.number, COPY
+        elif newness == 0.0:
+            word = COPY
+        name = shown.names[number] if 0 <= number < len(shown.names) else ""
+        return Made(path, Verdict(word, name, shown.files.get(number)))
 
     def export_kit(
         self, folder: Path, title: str, sounds: Sequence[Path], progress: Callable[[float], None] | None = None

@@ -61,6 +61,8 @@ class PlayPresenter(QObject, WindowPart):
         self.current: Path | None = None
         #: What is known of how new the made sounds are.
         self._verdicts: dict[Path, Verdict] = {}
+        self._to_judge: list[Path] = []
+        self._judging: BackgroundTask | None = None
         self._morph_from: Path | None = None
         view = page.map
         page.appeared.connect(self.refresh)
@@ -103,6 +105,7 @@ class PlayPresenter(QObject, WindowPart):
         self._opened = path
         self._set_current(None)
         self._verdicts.clear()
+        self._to_judge.clear()
         self.page.made.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
@@ -113,6 +116,7 @@ class PlayPresenter(QObject, WindowPart):
     def close(self) -> None:
         """End what runs and remove the generated files."""
         self._waiting = None
+        self._to_judge.clear()
         self.page.sliders.stop()
         self._settling.stop()
         end_tasks(self)
@@ -125,7 +129,7 @@ class PlayPresenter(QObject, WindowPart):
         moves = dict(self.page.sliders.moves())
         session = self._session
         self._start(
-            lambda _notify, _cancel: session.judged(session.sound_at(position, moves)),
+            lambda _notify, _cancel: session.sound_at(position, moves),
             self._play_generated,
             self.tr("Generating…"),
         )
@@ -146,7 +150,7 @@ class PlayPresenter(QObject, WindowPart):
         """Generate and play one sound along a path."""
         seconds, session, corners = self.page.sound.length.value(), self._session, list(path)
         self._start(
-            lambda _notify, _cancel: session.judged(session.sound_along(corners, seconds)),
+            lambda _notify, _cancel: session.sound_along(corners, seconds),
             self._play_generated,
             self.tr("Generating the path…"),
         )
@@ -161,10 +165,10 @@ class PlayPresenter(QObject, WindowPart):
         self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
         self._settling.start()
 
-    def _play_generated(self, made: Made) -> None:
-        self._list(made)
-        self._set_current(made.path)
-        self._playing.play(made.path)
+    def _play_generated(self, path: Path) -> None:
+        self._list(path)
+        self._set_current(path)
+        self._playing.play(path)
 
     def _play_chosen(self, path: Path) -> None:
         self._set_current(path)
@@ -174,17 +178,49 @@ class PlayPresenter(QObject, WindowPart):
         """Take over a sound from another page, to make others of it."""
         self._set_current(path)
 
-    def _list(self, made: Made) -> None:
-        if made.verdict is not None:
-            self._verdicts[made.path] = made.verdict
+    def _list(self, path: Path) -> None:
+        """List a made sound, and find out in the background how new it is."""
+        self.page.made.add(path, word_of(self._verdicts.get(path)))
+        if path not in self._verdicts and path not in self._to_judge:
+            self._to_judge.append(path)
+            self._judge_next()
+
+    def _judge_next(self) -> None:
+        if self._judging is not None or not self._to_judge:
+            return
+        path, session, model = self._to_judge[0], self._session, self._opened
+        task = BackgroundTask(lambda _notify, _cancel: session.judged(path), self)
+        task.setObjectName("how new")
+        task.succeeded.connect(lambda made: self._on_judged(made) if model == self._opened else None)
+        task.failed.connect(lambda _error: None)  # the sound is there all the same
+        task.finished.connect(self._on_judging_finished)
+        self._judging = task
+        task.start()
+
+    def _on_judged(self, made: Made) -> None:
+        if made.verdict is None:
+            return
+        self._verdicts[made.path] = made.verdict
         self.page.made.add(made.path, word_of(made.verdict))
+        if made.path == self.current:
+            self._show_verdict()
+
+    def _on_judging_finished(self) -> None:
+        self._judging = None
+        if self._to_judge:
+            del self._to_judge[0]
+        self._judge_next()
+
+    def _show_verdict(self) -> None:
+        verdict = self._verdicts.get(self.current) if self.current is not None else None
+        text = verdict_text(verdict) if verdict is not None else ""
+        self.page.sound.show_verdict(text, verdict is not None and verdict.file is not None)
 
     def _set_current(self, path: Path | None) -> None:
         before, self.current = self.current, path
-        sound, verdict = self.page.sound, self._verdicts.get(path) if path is not None else None
+        sound = self.page.sound
         sound.show_has_sound(path is not None)
-        text = verdict_text(verdict) if verdict is not None else ""
-        sound.show_verdict(text, verdict is not None and verdict.file is not None)
+        self._show_verdict()
         self._control.show_sound(path)
         self._show_wave(path)
         source, self._morph_from = self._morph_from, None
@@ -229,7 +265,7 @@ class PlayPresenter(QObject, WindowPart):
             for number, position in enumerate(positions):
                 if cancel.is_set():
                     return
-                notify((number, session.judged(session.sound_at(position, moves))))
+                notify((number, session.sound_at(position, moves)))
 
         self._start(work, lambda _result: None, self.tr("Filling the pads…"))
 
@@ -254,7 +290,7 @@ class PlayPresenter(QObject, WindowPart):
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
             self._start(
-                lambda _notify, _cancel: session.judged(session.extend(source, seconds, seed)),
+                lambda _notify, _cancel: session.extend(source, seconds, seed),
                 self._play_generated,
                 self.tr("Extending…"),
             )
@@ -264,18 +300,17 @@ class PlayPresenter(QObject, WindowPart):
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
             self._start(
-                lambda _notify, _cancel: session.judged(session.repaint(source, start, end, seed)),
+                lambda _notify, _cancel: session.repaint(source, start, end, seed),
                 self._play_generated,
                 self.tr("Repainting…"),
             )
 
     def _start_batch(self, make: Callable[[], list[Path]], text: str) -> None:
         """Put the sounds that a function makes on the pads, and play the first."""
-        session = self._session
 
         def work(notify: Callable[[Any], None], _cancel: threading.Event) -> None:
             for number, path in enumerate(make()):
-                notify((number, session.judged(path)))
+                notify((number, path))
 
         self._start(work, lambda _result: self.page.pads.strike(0), text)
 
@@ -372,10 +407,9 @@ class PlayPresenter(QObject, WindowPart):
         self.page.show_busy(text)
         task.start()
 
-    def _on_pad_ready(self, ready: tuple[int, Made]) -> None:
-        number, made = ready
-        self._list(made)
-        self.page.pads.hold(number, made.path)
+    def _on_pad_ready(self, ready: tuple[int, Path]) -> None:
+        self._list(ready[1])
+        self.page.pads.hold(*ready)
 
     def _on_failed(self, error: Exception) -> None:
         if self.page.map.shown is None:
