@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.map.session import Position
 from distill.gui.play.map_view import MapView
-from distill.gui.play.pads import PadGrid
+from distill.gui.play.pads import KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.window import MainWindow
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
@@ -124,6 +124,18 @@ def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, sessio
     idle(play, qtbot)
     pads.strike(5)
     assert pads.pads[5].sound == play.current, "an empty pad takes the current sound"
+
+
+def test_every_key_of_a_pad_reaches_it_from_the_map(play: PlayPresenter, tmp_path: Path) -> None:
+    pads, played = play.page.pads, list[int]()
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(100), 48_000)
+    for number in range(16):
+        pads.hold(number, path)
+    pads.pressed.connect(played.append)
+    for key in KEYS:
+        QTest.keyClick(play.page.map, Qt.Key(ord(key)))
+    assert played == list(range(16))
 
 
 def test_variations_go_to_the_pads(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
@@ -282,5 +294,5 @@ def test_a_lasso_selects_what_the_pads_are_filled_from(play: PlayPresenter, sess
     assert [request[0] for request in session.requests] == [shown.positions[row] for row in inside]
     QTest.keyClick(view, Qt.Key.Key_Escape)
     assert view.selected == []
-    QTest.keyClick(view, Qt.Key.Key_S)
+    QTest.keyClick(view, Qt.Key.Key_L)
     assert len(view.selected) == len(set(shown.sounds)), "the near ones, one of each sound"

@@ -115,6 +115,15 @@ class ShownMap:
                 break
         return list(first.values())
 
+    def between(self, row: int) -> Position:
+        """Return a position between a chunk and the nearest one of another sound; its own without one.
+
+        It is a little nearer to the chunk, so that two that are nearest to each other give two positions.
+        """
+        others = [near for near in self.nearest(self.positions[row], 3) if self.sounds[near] != self.sounds[row]]
+        (x, y), (u, v) = self.positions[row], self.positions[(others or [row])[0]]
+        return 0.6 * x + 0.4 * u, 0.6 * y + 0.4 * v
+
     def spread(self, count: int) -> list[int]:
         """Return the numbers of ``count`` chunks that lie far from each other: each is the furthest from those before.
 

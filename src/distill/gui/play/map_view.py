@@ -18,7 +18,7 @@ _DRAG = 7
 _MOST_ZOOM = 20.0
 #: Share of the visible part that an arrow key moves the cursor by; a smaller one with Shift.
 _KEY_STEP, _FINE_KEY_STEP = 0.04, 0.01
-#: Number of near sounds that the key S selects.
+#: Number of near sounds that the key L selects.
 _SELECTED_BY_KEY = 16
 #: Number of colours of the scale.
 _SHADES = 24
@@ -29,7 +29,7 @@ class MapView(QWidget):
 
     The left button plays a position or draws a path, with Control it draws a lasso around dots; another button moves
     the map, the wheel zooms.  The arrow keys move the cursor, Enter plays there, N goes from one near sound to the
-    next, S selects the near ones and Esc none, plus and minus zoom, 0 shows all.
+    next, L selects the near ones and Esc none, plus and minus zoom, 0 shows all.
     """
 
     #: Play the generated sound at a position.
@@ -275,7 +275,7 @@ class MapView(QWidget):
             self.position_chosen.emit(*self.cursor_position)
         elif key is Qt.Key.Key_N:
             self._go_to_next_near()
-        elif key is Qt.Key.Key_S:
+        elif key is Qt.Key.Key_L:
             self.select(self.shown.nearest(self.cursor_position, _SELECTED_BY_KEY))
         elif key is Qt.Key.Key_Escape and self.selected:
             self.select([])

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QScrollArea,
     QSplitter,
     QStackedWidget,
     QTabWidget,
@@ -157,7 +158,12 @@ class PlayPage(QWidget):
         self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
         self.tabs.addTab(self._near_panel(), self.tr("Near"))
         self.tabs.addTab(self.made, self.tr("Made"))
-        self.tabs.addTab(self.midi, self.tr("MIDI"))
+        scroll = QScrollArea()
+        scroll.setWidget(self.midi)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.tabs.addTab(scroll, self.tr("MIDI"))
         self.tabs.setTabToolTip(0, self.tr("Sounds that you play with a click or a key."))
         self.tabs.setTabToolTip(1, self.tr("Your own sounds around the cursor of the map."))
         self.tabs.setTabToolTip(2, self.tr("The sounds made on this page, the newest first."))

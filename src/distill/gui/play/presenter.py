@@ -253,12 +253,15 @@ class PlayPresenter(QObject, WindowPart):
     # Pads.
 
     def fill_pads(self) -> None:
-        """Put generated sounds from all over the map on the pads."""
+        """Put generated sounds on the pads: the model's copies of the selected ones, or new ones from all over.
+
+        New ones lie between dots: at a dot, the model gives back the sound that it knows.
+        """
         shown = self.page.map.shown
         if shown is None:
             return
-        rows = self.page.map.selected or shown.spread(COUNT)
-        positions = [shown.positions[row] for row in rows][:COUNT]
+        selected = self.page.map.selected[:COUNT]
+        positions = [shown.positions[row] for row in selected] or [shown.between(row) for row in shown.spread(COUNT)]
         moves, session = dict(self.page.sliders.moves()), self._session
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:

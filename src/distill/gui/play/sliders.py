@@ -64,6 +64,7 @@ class SoundSliders(QWidget):
             slider.setToolTip(f"{item.help} {strength}")
             slider.valueChanged.connect(self._timer.start)
             slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
+            slider.setMinimumHeight(slider.sizeHint().height())
             self._form.addRow(label_of(item.name), slider)
             self._sliders[item.name] = slider
 

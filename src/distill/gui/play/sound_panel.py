@@ -206,7 +206,7 @@ class SoundPanel(Panel):
         making.addWidget(self.extend)
         making.addWidget(self.repaint_mark)
         making.addStretch(1)
-        making.addWidget(self.save)
+        self.header.addWidget(self.save)
         self.body.addWidget(self.wave)
         self.body.addLayout(verdict)
         self.body.addWidget(self.sliders)
