@@ -60,6 +60,8 @@ class WindowSettings:
         Which page of the window is open: 0 is the training, 1 the models.
     making
         What the panel that makes sound was set to, in that panel's own words; empty for the default.
+    instrument
+        Ports, controllers and modes by which sounds are played; empty for the default.
     model_info
         Whether loss, training and file of the chosen model are shown.
     appearance
@@ -94,6 +96,7 @@ class WindowSettings:
     side_tab: int = 0
     page: int = 0
     making: dict[str, Any] = field(default_factory=dict)
+    instrument: dict[str, Any] = field(default_factory=dict)
     model_info: bool = False
     appearance: str = "system"
     plots: dict[str, Any] = field(default_factory=dict)
