@@ -76,9 +76,7 @@ class _Images:
         if known is None:
             known = peaks, _drawn(peaks, width, height, QColor.fromRgba(color), muted, fills)
             self._bytes += known[1].sizeInBytes()
-        self._known[key] = (
-            known  # with the peaks: an id is unique only while its object exists
-        )
+        self._known[key] = known  # with the peaks: an id is unique only while its object exists
         while self._bytes > _MOST_IMAGE_BYTES and len(self._known) > 1:
             self._bytes -= self._known.pop(next(iter(self._known)))[1].sizeInBytes()
         return known[1]
