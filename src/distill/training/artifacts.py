@@ -8,10 +8,17 @@ from typing import Any
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
-from distill.events import EpochMetrics, PreviewEvent, StartPreviewEvent, TrainingNotice, VQEpochMetrics
-from distill.runs.preview_sound import BEFORE_FOLDER
+from distill.events import (
+    EpochMetrics,
+    PreparationProgress,
+    PreviewEvent,
+    StartPreviewEvent,
+    TrainingNotice,
+    VQEpochMetrics,
+)
+from distill.runs.preview_sound import BEFORE_FOLDER, SAMPLES
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
-from distill.training.preview import SAMPLES, write_reconstructions, write_samples
+from distill.training.preview import write_reconstructions, write_samples
 from distill.training.run import BestEpoch, Run
 from distill.training.steps.interruptible import Interruptible
 
@@ -192,6 +199,7 @@ def make_start_previews(run: Run) -> None:
     except OSError as exc:
         _report_unwritten(run, "a preview before training", exc)
         return
+    run.emit(PreparationProgress("Making the first previews", 0, 1))
     for path in _write_previews(run, folder, 0, "a preview before training"):
         run.emit(StartPreviewEvent(str(path), SAMPLE_RATE))
 
