@@ -14,6 +14,7 @@ from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
 from distill.models.nearest import SoundIndex
 from distill.runs.folder import RunRecord
+from distill.runs.preview_sound import PAIRS, SAMPLES
 from distill.training import (
     PreparationProgress,
     PreviewEvent,
@@ -26,7 +27,6 @@ from distill.training import (
     train,
 )
 from distill.training.compute_plan import choose_plan
-from distill.training.preview import PAIRS, SAMPLES
 from tests.training.conftest import QUICK, ended, write_sounds
 from tests.training.test_resume import assert_same_run
 
