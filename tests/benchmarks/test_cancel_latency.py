@@ -83,7 +83,7 @@ def test_a_cancel_at_a_random_moment(
     draw = random.Random(family)
     sounds = sorted(draw.sample(bench_sounds, min(FILES, len(bench_sounds))))
     homes = [tmp_path / "home of the first", tmp_path / "home"]
-    lasting = []
+    lasting: list[float] = []
     for home in homes:  # cold, with the choice of the compute plan; the second home stays warm
         monkeypatch.setenv("DISTILL_HOME", str(home))
         lasting.append(timed_run(family, sounds, tmp_path / f"whole {len(lasting)}", None)[0])
@@ -100,7 +100,8 @@ def test_a_cancel_at_a_random_moment(
             if number % 5 == 0:  # each would take as long as all of this
                 assert resume_run(folder)["outcome"] == "finished"
                 resumed += has_checkpoint
-    seconds, computed = (sorted(wait[n] for wait in waits) for n in (0, 1))
+    seconds = sorted(wait for wait, _, _ in waits)
+    computed = sorted(computing for _, computing, _ in waits)
     within = sum(wait <= 0.5 for wait in seconds) / len(seconds)
     report(
         f"{family}: a run takes {lasting[0]:.1f} s; {len(seconds)} cancelled runs ended after "

@@ -12,7 +12,9 @@ import torch
 from distill.events import Event
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
+from distill.models.nearest import SoundIndex
 from distill.runs.folder import RunRecord
+from distill.runs.preview_sound import PAIRS, SAMPLES
 from distill.training import (
     PreparationProgress,
     PreviewEvent,
@@ -25,7 +27,6 @@ from distill.training import (
     train,
 )
 from distill.training.compute_plan import choose_plan
-from distill.training.preview import PAIRS, SAMPLES
 from tests.training.conftest import QUICK, ended, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -157,7 +158,7 @@ def test_while_the_model_file_is_completed(part: str, tmp_path: Path, monkeypatc
     """The next operation of torch is not begun, the checkpoint stays, and resuming the run completes it."""
     module, name = finalize, part
     if part == "SoundIndex.build":
-        module, name = finalize.SoundIndex, "build"  # type: ignore[assignment]
+        module, name = SoundIndex, "build"  # type: ignore[assignment]
     original = getattr(module, name)
     stop = CancelOn(lambda event: False)
 
