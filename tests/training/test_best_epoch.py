@@ -90,7 +90,7 @@ def test_paused_in_the_middle_of_an_epoch(sounds: list[Path], tmp_path: Path, mo
             cancel.set()
 
     train(CONFIG, sounds, tmp_path / "run", "cpu", stop, cancel)
-    assert kept(tmp_path / "run") == [1, 2]
+    assert kept(tmp_path / "run") == [0, 1]
     losses.assert_model(tmp_path / "run", 1)
     resume_run(tmp_path / "run")
     losses.assert_model(tmp_path / "run", 1)  # it knows the best of the session before
@@ -108,10 +108,12 @@ def test_a_run_that_is_resumed_after_a_crash_keeps_the_best_epoch(
 
     with pytest.raises(MemoryError):
         train(CONFIG, sounds, run, "cpu", crash)
-    assert kept(run) == [1, 3]
+    assert kept(run) == [0, 1, 3]
     events: list[Event] = []
     resume_run(run, events.append)
     assert [event.epoch for event in events if isinstance(event, EpochMetrics)] == [4, 5]
+    (said,) = [e.message for e in events if isinstance(e, TrainingNotice) and e.topic == "resumed"]
+    assert said.endswith("4 of 6 epochs are done; 1 later epoch is lost and trained again.")
     losses.assert_model(run, 1)
 
 

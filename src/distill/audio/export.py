@@ -23,6 +23,8 @@ from distill.files import write_new
 
 __all__ = ["Exported", "export_sound", "widen"]
 
+#: Level under which beginning and end are silent (-60 dBFS), and samples that are kept beside what is heard.
+_SILENCE, _KEPT_BEFORE, _KEPT_AFTER = 1e-3, SAMPLE_RATE // 1000, SAMPLE_RATE // 100
 #: Highest level that is written: the highest number of 16 bits.
 _CEILING = 1.0 - 2.0**-15
 #: Level that is aimed for where a lossy codec gave more than full scale, and how often that is tried.
@@ -70,6 +72,10 @@ def export_sound(
     """
     options = options or ExportOptions()
     blocks = _checked(_blocks_of(audio) if isinstance(audio, np.ndarray) else audio)
+    if options.trim:
+        blocks = without_silence(blocks)
+    if options.fade_ms:
+        blocks = with_fades(blocks, options.fade_ms / 1000)
     if path.suffix.lower() != options.kind.suffix:
         path = path.with_name(path.name + options.kind.suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +85,49 @@ def export_sound(
         encoder = _Encoder(waiting, options, {"title": title, "comment": comment})
         target = write_new(path, encoder.write)
     return Exported(target, encoder.gain, samples)
+
+
+def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+    """Yield a sound, in blocks ``[n]``, without what is under -60 dBFS at its beginning and end.
+
+    Some milliseconds beside what is heard are kept, for attacks and reverberation.  A silent sound stays as it is.
+    """
+    silent: list[FloatArray] = []
+    has_begun = False
+    for block in blocks:
+        heard = np.flatnonzero(np.abs(block) > _SILENCE)
+        if not len(heard):
+            silent.append(block)
+            continue
+        first, last = int(heard[0]), int(heard[-1])
+        pause = np.concatenate([*silent, block[:first]])
+        yield np.concatenate([pause if has_begun else pause[-_KEPT_BEFORE:], block[first : last + 1]])
+        silent, has_begun = [block[last + 1 :]], True
+    rest = np.concatenate(silent)[: _KEPT_AFTER if has_begun else None] if silent else np.zeros(0, np.float32)
+    if len(rest):
+        yield rest
+
+
+def with_fades(blocks: Iterable[FloatArray], seconds: float) -> Iterator[FloatArray]:
+    """Yield a sound, in blocks ``[n]``, that begins and ends at zero; a fade takes at most a quarter of it."""
+    length = round(seconds * SAMPLE_RATE)
+    held: FloatArray = np.zeros(0, np.float32)
+    has_begun = False
+    for block in blocks:
+        held = np.concatenate([held, block])
+        if not has_begun and len(held) >= 4 * length:
+            held[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
+            has_begun = True
+        if has_begun and len(held) > length:
+            yield held[: len(held) - length]
+            held = held[len(held) - length :]
+    if not has_begun:
+        length = min(length, len(held) // 4)
+        held[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
+    if length:
+        held[-length:] *= np.linspace(1.0, 0.0, length, dtype=np.float32)
+    if len(held):
+        yield held
 
 
 def _blocks_of(audio: npt.NDArray[Any]) -> Iterator[FloatArray]:

@@ -90,7 +90,7 @@ class RunConfig(Validated):
         3, "Checkpoints kept", "Newest checkpoints that are kept; the best one is kept beside them.", low=1, high=1000
     )
     preset: OverfittingPreset = setting(
-        OverfittingPreset.BALANCED, "Preset", "Guards against learning few sounds by heart.",
+        OverfittingPreset.BALANCED, "Preset", "Guards against memorising when there are few sounds.",
         choices=tuple(p.value for p in OverfittingPreset),
     )  # fmt: skip
     regularization: RegularizationConfig = field(default_factory=RegularizationConfig)
@@ -128,7 +128,7 @@ class TrainingConfig(RunConfig):
 
     family: str = setting("vae", "Family", "Kind of model that is trained.", choices=tuple(_LATENTS))
     latent_dim: int = setting(
-        None, "Latents", "Numbers that a second of sound is described by.", low=1, high=4096, whole=True
+        None, "Dimensions", "Numbers that a second of sound is described by (latents).", low=1, high=4096, whole=True
     )
     kl_warmup_fraction: float = setting(
         0.3, "KL warm-up", "Share of the epochs over which the KL weight rises to its final value.", low=0.0, high=1.0
@@ -143,9 +143,9 @@ class TrainingConfig(RunConfig):
         low=0.0, high=10.0, unit="nat",
     )  # fmt: skip
     network_width: int = setting(
-        64, "Network width",
-        "Channels of the first layer; each of the five has twice those of the one before. Half the width trains about "
-        "three times as fast and learns less.",
+        32, "Network width",
+        "Channels of the first layer; each of the five has twice those of the one before. Twice the width takes about "
+        "three times as long and pays only where there are many sounds.",
         low=4, high=256, families=_COMPLEX,
     )  # fmt: skip
     magnitude_weight: float = setting(

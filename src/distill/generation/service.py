@@ -19,7 +19,7 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError, SoundError
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
-from distill.generation.recipe import MOST_COUNT, Recipe
+from distill.generation.recipe import MOST_COUNT, NEW, Recipe
 from distill.generation.weights import keep_weights, tidy_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.trash import move_to_trash, restore_from_trash
@@ -27,7 +27,8 @@ from distill.trash import move_to_trash, restore_from_trash
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
 
-#: How made sounds are kept: nothing of what a model can do is lost, and every other program reads it.
+#: How made sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
+#: begin and end with a fade already, and silence is cut off unless they were to have a certain length.
 KEPT_AS = ExportOptions("wav24")
 
 Tell = Callable[[Any], None]
@@ -208,7 +209,8 @@ def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, e
     """Write a made sound, note it in the history, and tell of it."""
     folder = generated_dir()
     try:
-        written = export_sound(folder / f"{name}.wav", audio, KEPT_AS, recipe.title(), recipe.to_text())
+        options = replace(KEPT_AS, trim=recipe.kind == NEW and not recipe.seconds)
+        written = export_sound(folder / f"{name}.wav", audio, options, recipe.title(), recipe.to_text())
         sound = GeneratedEntry(written.path.absolute(), recipe)
         GeneratedHistory().add([sound])
     except OSError as exc:

@@ -8,12 +8,19 @@ from typing import Any
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
-from distill.events import EpochMetrics, PreviewEvent, StartPreviewEvent, TrainingNotice, VQEpochMetrics
-from distill.runs.preview_sound import BEFORE_FOLDER
+from distill.events import (
+    EpochMetrics,
+    PreparationProgress,
+    PreviewEvent,
+    StartPreviewEvent,
+    TrainingNotice,
+    VQEpochMetrics,
+)
+from distill.runs.preview_sound import BEFORE_FOLDER, SAMPLES
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
-from distill.training.interruptible import Interruptible
-from distill.training.preview import SAMPLES, write_reconstructions, write_samples
+from distill.training.preview import write_reconstructions, write_samples
 from distill.training.run import BestEpoch, Run
+from distill.training.steps.interruptible import Interruptible
 
 #: Seconds after which a checkpoint is written, also within an epoch: a crash loses no more than that.
 SAVE_SECONDS = 120.0
@@ -93,7 +100,7 @@ def _for_a_model(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file needs of a checkpoint: a run that is stopped then need not read it again."""
     prior = data["training_state"].get("prior")
     kept = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
-    return {**kept, "training_state": {} if prior is None else {"prior": {"averaged": prior["averaged"]}}}
+    return {**kept, "training_state": {} if prior is None else {"prior": prior}}
 
 
 def snapshot(
@@ -192,6 +199,7 @@ def make_start_previews(run: Run) -> None:
     except OSError as exc:
         _report_unwritten(run, "a preview before training", exc)
         return
+    run.emit(PreparationProgress("Making the first previews", 0, 1))
     for path in _write_previews(run, folder, 0, "a preview before training"):
         run.emit(StartPreviewEvent(str(path), SAMPLE_RATE))
 

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -146,20 +146,9 @@ class TrainingData:
         return max(1, batches)
 
 
-@dataclass(frozen=True)
-class ClosedPrior:
-    """A prior after its last phase, and the epoch of the checkpoint that it belongs to."""
-
-    epoch: int
-    state: Mapping[str, Tensor]
-
-
 @dataclass
 class BestEpoch:
-    """The epoch of lowest validation loss so far, and its snapshot.
-
-    Once that is on disk, only what a model file needs is kept.
-    """
+    """The epoch of lowest validation loss so far, and its snapshot; on disk it keeps what a model file needs."""
 
     epoch: int = -1
     val_loss: float = math.inf
@@ -199,8 +188,6 @@ class Run(OpenedRun):
         The best epoch so far.
     elapsed_before
         Seconds of training in earlier sessions.
-    closed_prior
-        The prior of the model that is saved, after its last phase, or None before it.
     """
 
     training_data: TrainingData
@@ -223,7 +210,6 @@ class Run(OpenedRun):
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     non_finite_run: int = 0
-    closed_prior: ClosedPrior | None = None
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 

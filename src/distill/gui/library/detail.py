@@ -223,7 +223,7 @@ class ModelDetail(Panel):
             self._values[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
-        width = max(label.sizeHint().width() for label in labels)  # also while a row of the longest is hidden
+        width = max(label.sizeHint().width() for label in labels)  # also while the row with the longest text is hidden
         for label in labels:
             label.setMinimumWidth(width)
 
@@ -249,7 +249,7 @@ class ModelDetail(Panel):
         column.addWidget(self._info)
 
     def _make_page(self, head: QHBoxLayout) -> QWidget:
-        """Put all in a column that scrolls, under the name and above what can be done with the whole model."""
+        """Put the parts in a scrolling column between the name and the buttons."""
         page, inside = QWidget(), QWidget()
         inside.setObjectName("settingForm")
         column = QVBoxLayout(inside)
@@ -289,7 +289,7 @@ class ModelDetail(Panel):
         button.clicked.connect(lambda: self._notify(signal))
         return button
 
-    # What it says.
+    # Showing.
 
     def _show_kind(self, entry: ModelEntry) -> None:
         is_good = entry.problem is None
@@ -324,7 +324,7 @@ class ModelDetail(Panel):
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
     def _family_text(self, entry: ModelEntry) -> str:
-        """Return what the family is called, and its technical name."""
+        """Return the family's label and its technical name."""
         name = family_label(entry)
         technical = next((family.label for family in FAMILIES if family.key == entry.family), "")
         return f"{name} ({technical})" if technical else name
@@ -350,7 +350,7 @@ class ModelDetail(Panel):
         colors = theme.colors()
         self.star.setIcon(icon("starred" if is_on else "star", colors.accent if is_on else colors.muted))
 
-    # What the user wants.
+    # Requests.
 
     def _notify(self, signal: object, *values: object) -> None:
         if self._entry is not None:

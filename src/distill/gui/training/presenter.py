@@ -131,8 +131,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._notices.forget_all()
         self.unsaved.show_again()
         self._run_topics.clear()
-        self._previews.show_previews([])
-        self._previews.show_family(family_info(self._controls.family_key))
+        self._previews.expect_previews(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
         self._has_set_epochs = False
         self._controls.advanced.setChecked(False)  # the previews are of interest now
@@ -258,7 +257,7 @@ class TrainingPresenter(QObject, WindowPart):
             )
             if again:
                 text += " " + count_of(again, self.tr("1 epoch is lost."), self.tr("{0} epochs are lost."))
-        self._on_noticed("interrupted", text, "info")
+        self._on_noticed("interrupted", text, "warning")
 
     def _on_state_changed(self, state: RunState) -> None:
         self._controls.show_state(state)

@@ -90,9 +90,9 @@ class VariationalFamily:
         return [
             TrainingNotice(
                 "collapse",
-                f"Posterior collapse: the KL of the held-out sounds is {event.kl_divergence:.2f}, under {COLLAPSE_KL}. "
-                "The model ignores its latents and new sounds will all be alike; lower the KL weight or raise the free "
-                "bits.",
+                "The model begins to ignore its sounds, and new ones will all be alike (posterior collapse: the KL of "
+                f"held-out sounds is {event.kl_divergence:.2f}, under {COLLAPSE_KL}). Lower the KL weight or raise the "
+                "free bits.",
             )
         ]
 

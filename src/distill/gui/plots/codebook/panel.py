@@ -48,7 +48,7 @@ class CodebookView(QWidget):
         self.caption.setObjectName("muted")
         self.caption.setWordWrap(True)
         self.strip = CodebookStrip()
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self.plot, 1)
@@ -63,7 +63,7 @@ class CodebookView(QWidget):
         """Reserve the height of plot, words and codes, so that a low window scrolls instead of squeezing them."""
         handled = bool(super().event(event))
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
-            needed = self.layout().minimumHeightForWidth(self.width())
+            needed = self._layout.minimumHeightForWidth(self.width())
             if needed != self.minimumHeight():
                 self.setMinimumHeight(needed)
         return handled
