@@ -187,3 +187,24 @@ def test_names_that_windows_reserves_are_changed(name: str) -> None:
 
 def test_a_name_part_never_ends_in_a_dot() -> None:
     assert slug("a" * 59 + ".bcd") == "a" * 59
+
+
+@pytest.mark.parametrize("text", ["1" * 6000 + ".0", "1" * 6000 + "e5", "1e999", "-" + "9" * 400 + "e999", "1" * 6000])
+def test_a_number_that_is_too_large_is_told_in_short(text: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the length of the message is what matters
+        parse_json(text)
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process that is gone is told apart there only")
+def test_what_a_killed_writer_left_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from distill.files import write_whole\n"
+        "with write_whole(Path(sys.argv[1])) as file: os._exit(9)"
+    )
+    for name in ("a.bin", "b.bin"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    assert len(list(tmp_path.glob(".*.part"))) == 2
+    with write_whole(tmp_path / "a.bin") as file:
+        file.write(b"whole")
+    assert [path.name[:6] for path in tmp_path.glob(".*.part")] == [".b.bin"]  # another file's is not looked at

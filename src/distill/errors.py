@@ -13,6 +13,7 @@ _SHORT_OF_MEMORY = (
     "out of memory",
     "Cannot allocate memory",
     "bad_alloc",
+    "failed to map segment",  # a library for which there is no room
 )
 
 
@@ -72,6 +73,6 @@ def is_memory_error(error: BaseException | None) -> bool:
     """Whether an error says that memory was not enough; torch raises a `RuntimeError` for it on most devices."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if isinstance(error, RuntimeError):
+    if isinstance(error, (RuntimeError, ImportError)):
         return any(mark in str(error) for mark in _SHORT_OF_MEMORY)
     return isinstance(error, MemoryError)

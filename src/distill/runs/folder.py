@@ -132,7 +132,7 @@ class RunRecord:
         except RunFolderError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as exc:
-            raise RunFolderError(f"The record of the run, {path}, cannot be read ({exc}).") from exc
+            raise RunFolderError(f"The record of the run, {path}, cannot be read ({str(exc)[:200]}).") from exc
 
     def save(self, run_dir: Path) -> None:
         """Write the record, whole or not at all.

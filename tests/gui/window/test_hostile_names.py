@@ -61,7 +61,7 @@ def hostile(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> MainWindow:
 
 def acts(text: str) -> bool:
     """Whether Qt would show a text otherwise than it is written."""
-    return bool(QtGui.Qt.mightBeRichText(text))  # type: ignore[attr-defined]
+    return bool(QtGui.Qt.mightBeRichText(text))
 
 
 def raw(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
+from distill.audio.decoding.decoder import UnreachableSoundError, link_reason
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.files import content_hash, parse_json, write_whole
 
@@ -59,7 +59,7 @@ class HashIndex:
             if settled and file_key(path) == key:
                 self._remember(key, found)
         except OSError as exc:
-            raise UnreachableSoundError(os_reason(exc)) from exc
+            raise UnreachableSoundError(link_reason(path, exc)) from exc
         return found
 
     def remembered(self, path: Path) -> set[str]:

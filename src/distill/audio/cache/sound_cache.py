@@ -28,7 +28,7 @@ from distill import paths
 from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache
 from distill.audio.decoding import sound_file
-from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
+from distill.audio.decoding.decoder import UnreachableSoundError, link_reason
 from distill.audio.decoding.pyav import av_is_available
 from distill.audio.decoding.sound_file import (
     PREPARATION,
@@ -399,7 +399,7 @@ def _key(path: Path) -> Key:
     try:
         return file_key(path)
     except OSError as exc:
-        raise UnreachableSoundError(os_reason(exc)) from exc
+        raise UnreachableSoundError(link_reason(path, exc)) from exc
 
 
 def _fault_file(file: Path, source: Path) -> Path:

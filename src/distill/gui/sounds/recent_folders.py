@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.panel import WindowPart
+from distill.gui.widgets.text import plain_tip, readable
 from distill.settings import WindowSettings
 
 #: How many are remembered.
@@ -101,10 +102,10 @@ class RecentMenu(QMenu):
     def _fill(self) -> None:
         self.clear()
         for number, folder in enumerate(self._recent.shown, 1):
-            name = (folder.name or str(folder)).replace("&", "&&")
+            name = readable(folder.name or str(folder)).replace("&", "&&")
             action = QAction(f"&{number % 10}  {name}", self)
-            action.setToolTip(str(folder))
-            action.setStatusTip(str(folder))
+            action.setToolTip(plain_tip(str(folder)))
+            action.setStatusTip(readable(str(folder)))
             action.triggered.connect(partial(self._on_triggered, folder))
             self.addAction(action)
         if self._recent.all:
