@@ -4,8 +4,8 @@ Works from a fresh clone, with nothing but Python's standard library.  It makes 
 program with PyInstaller (packaging/distill.spec), and packs it as this system wants it:
 
     Linux     distill_<version>_amd64.deb (where dpkg-deb is there) and distill-<version>-linux-x86_64.tar.xz
-    Windows   distill-<version>-windows.exe (where Inno Setup is there)
-    macOS     distill-<version>-macos.dmg
+    Windows   distill-<version>-windows.exe (needs Inno Setup)
+    macOS     distill-<version>-macos-<machine>.dmg
 
 Both go to ``dist``.  ``packaging/smoke_test.py`` tries the result; packaging/README.md says more.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -133,17 +134,47 @@ def make_installers(bundle: Path, work: Path, dist: Path) -> list[Path]:
             made.append(linux_packages.make_deb(bundle, pictures, dist))
         return made
     if sys.platform == "darwin":
-        target = dist / f"distill-{release.version()}-macos.dmg"
+        target = dist / f"distill-{release.version()}-macos-{platform.machine()}.dmg"
         subprocess.run(["bash", str(PACKAGING / "macos" / "make_dmg.sh"), str(bundle), str(target)], check=True)
         return [target]
+    return [_make_windows_installer(bundle, pictures, dist)]
+
+
+def _make_windows_installer(bundle: Path, pictures: Path, dist: Path) -> Path:
     compiler = shutil.which("iscc") or r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe"
     if not Path(compiler).exists():
-        dev.say("Inno Setup is not here, so no installer is made.")
-        return []
+        raise BuildError("Inno Setup is not here. Install it (jrsoftware.org), or build with --bundle-only.")
+    sign_tool = os.environ.get("DISTILL_SIGNTOOL", "")
+    if sign_tool:
+        for command in signing_commands(sign_tool, [bundle / "distill.exe", bundle / "distill-gui.exe"]):
+            subprocess.run(command, check=True)
+    else:
+        dev.say("DISTILL_SIGNTOOL is not set: programs and installer are not signed, and Windows will warn of them.")
+    subprocess.run(inno_setup_command(compiler, bundle, pictures, dist, sign_tool), check=True)
+    return dist / f"distill-{release.version()}-windows.exe"
+
+
+def signing_commands(sign_tool: str, programs: list[Path]) -> list[str]:
+    """Return a command line that signs each program; ``$f`` in the tool's stands for the file.
+
+    Raises
+    ------
+    BuildError
+        The tool's command line does not say where the file goes.
+    """
+    if "$f" not in sign_tool:
+        raise BuildError("DISTILL_SIGNTOOL must have $f where the name of the file goes.")
+    return [sign_tool.replace("$f", f'"{program}"') for program in programs]
+
+
+def inno_setup_command(compiler: str, bundle: Path, pictures: Path, dist: Path, sign_tool: str) -> list[str]:
+    """Return the command that makes the installer, and signs it where there is a tool for that."""
     defines = {"Version": release.version(), "Bundle": bundle, "Target": dist, "Icon": pictures / "distill.ico"}
     command = [compiler, *(f"/D{name}={value}" for name, value in defines.items())]
-    subprocess.run([*command, str(PACKAGING / "windows" / "distill.iss")], check=True)
-    return [dist / f"distill-{release.version()}-windows.exe"]
+    if sign_tool:
+        quoted = sign_tool.replace('"', "$q")  # Inno Setup's own sign for a quotation mark; it quotes $f by itself
+        command += [f"/Sdistill={quoted}", "/DSigned"]
+    return [*command, str(PACKAGING / "windows" / "distill.iss")]
 
 
 def largest_parts(bundle: Path) -> list[tuple[int, str]]:

@@ -8,6 +8,7 @@ then update menus, icons and file types, so that no script of ours runs as root.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import re
 import shutil
@@ -32,8 +33,6 @@ OPENED_BY_NAME = ("libasound2",)
 RECOMMENDED = ("libasound2-plugins", "libportaudio2")
 #: Of 0 to 9.  Six, the usual one, takes four times as long for one part in twenty.
 XZ_LEVEL = 3
-#: Packages whose version matters.
-VERSIONED = ("libc6", "libstdc++6")
 
 
 def lay_out_share(share: Path, pictures: Path) -> None:
@@ -73,7 +72,9 @@ def make_archive(bundle: Path, pictures: Path, dist: Path) -> Path:
         root = Path(folder) / name
         _link_tree(bundle, root)
         lay_out_share(root / "share", pictures)
-        _copy(SHARE / "README.txt", root)
+        for file in ("README.txt", "install.sh"):
+            _copy(SHARE / file, root)
+        (root / "install.sh").chmod(0o755)
         command = ["tar", "--create", "--xz", "--owner=0", "--group=0", "--numeric-owner", "--sort=name"]
         environment = {**os.environ, "XZ_OPT": f"-T0 -{XZ_LEVEL}"}
         subprocess.run([*command, "--file", str(target), "--directory", folder, name], check=True, env=environment)
@@ -106,11 +107,23 @@ def make_deb(bundle: Path, pictures: Path, dist: Path) -> Path:
         kilobytes = sum(path.lstat().st_size for path in root.rglob("*") if path.is_file()) // 1024
         control = root / "DEBIAN" / "control"
         control.parent.mkdir()
+        (control.parent / "md5sums").write_text(_checksums(root), encoding="utf-8")
         control.write_text(_control(architecture, kilobytes, _dependencies(bundle)), encoding="utf-8")
         # xz: smaller than zstd, which Debian 12 can unpack but its archive tools refuse.
         command = ["dpkg-deb", "--root-owner-group", "-Zxz", f"-z{XZ_LEVEL}", "--build", str(root), str(target)]
         subprocess.run(command, check=True)
     return target
+
+
+def _checksums(root: Path) -> str:
+    """Return the ``md5sums`` of a package: what ``dpkg --verify`` compares the installed files with."""
+    lines = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.relative_to(root).parts[0] != "DEBIAN":
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            lines.append(f"{digest}  {path.relative_to(root)}\n")
+    return "".join(lines)
 
 
 def _lay_out_documents(share: Path, program: Path) -> None:
@@ -144,8 +157,8 @@ def _control(architecture: str, kilobytes: int, dependencies: str) -> str:
 def _dependencies(bundle: Path) -> str:
     """Return the packages of the system libraries that the bundle is linked against, as Debian's ``Depends``.
 
-    Of the C and C++ libraries the version is stated that the bundle was made on, because it has symbols of it; the
-    others have had the same interface for many years.
+    Of the C library the oldest version is stated that has all symbols that are used, and of the C++ library the one
+    that the bundle was made on; the others have had the same interface for many years.
     """
     files = [path for path in bundle.rglob("*") if path.is_file() and not path.is_symlink() and _is_elf(path)]
     inside = {path.name for path in bundle.rglob("*")}
@@ -157,11 +170,18 @@ def _dependencies(bundle: Path) -> str:
     if unknown := sorted(needed - found.keys()):
         raise BuildError(f"The bundle needs libraries that are not on this system: {', '.join(unknown)}")
     packages = {*notices.debian_packages([Path(found[name]) for name in needed]), *OPENED_BY_NAME}
-    return ", ".join(f"{name} (>= {_upstream(name)})" if name in VERSIONED else name for name in sorted(packages))
+    oldest = {"libc6": oldest_libc(listing), "libstdc++6": _upstream("libstdc++6")}
+    return ", ".join(f"{name} (>= {oldest[name]})" if name in oldest else name for name in sorted(packages))
+
+
+def oldest_libc(headers: str) -> str:
+    """Return the oldest version of the C library that has the symbols of ``objdump --private-headers``' output."""
+    versions = re.findall(r"\bGLIBC_(\d+)\.(\d+)", headers)
+    return "{}.{}".format(*max((int(major), int(minor)) for major, minor in versions))
 
 
 def _upstream(package: str) -> str:
-    """Return the version of an installed package, without Debian's part: 2.36 of 2.36-9+deb12u10."""
+    """Return the version of an installed package, without Debian's part: 12.2.0 of 12.2.0-14+deb12u1."""
     return _output("dpkg-query", "--show", "--showformat", "${Version}", package).partition("-")[0]
 
 

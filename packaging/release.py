@@ -6,7 +6,9 @@ changelog, the AppStream releases, the version resources) is made from those two
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
 import textwrap
 import tomllib
 from dataclasses import dataclass
@@ -109,5 +111,51 @@ def copyright_notice() -> str:
     )
 
 
-if __name__ == "__main__":  # the notes of the newest release, for the workflow
-    print("\n".join(f"- {text}" for text in changelog()[0].changes))
+#: What a release has for each system: its name for people, and the ending of its file.
+INSTALLERS = {
+    "Linux (x86-64)": "_amd64.deb", "Linux (x86-64), portable": "-linux-x86_64.tar.xz",
+    "Linux (ARM)": "_arm64.deb", "Linux (ARM), portable": "-linux-aarch64.tar.xz",
+    "Windows": "-windows.exe", "macOS (Apple silicon)": "-macos-arm64.dmg",
+}  # fmt: skip
+#: Those that a system warns of when they are not signed.
+SIGNABLE = ("Windows", "macOS (Apple silicon)")
+
+
+def notes(files: list[str], signed: list[str]) -> str:
+    """Return the notes of the newest release, in Markdown: what has changed, what is not signed, what is missing.
+
+    Parameters
+    ----------
+    files
+        Names of the installers that were built.
+    signed
+        Names of the systems, of `SIGNABLE`, whose installers are signed.
+    """
+    lines = [f"- {text}" for text in changelog()[0].changes]
+    built = [name for name, ending in INSTALLERS.items() if any(file.endswith(ending) for file in files)]
+    unsigned = [name for name in SIGNABLE if name in built and name not in signed]
+    if unsigned:
+        lines += ["", f"Not signed: {', '.join(unsigned)}. The system warns when it is opened for the first time."]
+    if missing := [name for name in INSTALLERS if name not in built]:
+        lines += ["", f"Could not be built: {', '.join(missing)}."]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the notes of the newest release, or check a tag; return the exit code."""
+    parser = argparse.ArgumentParser(description="Notes of the newest release, for the workflow.")
+    parser.add_argument("--check-tag", metavar="TAG", help="fail unless this is the tag of the version")
+    parser.add_argument("--notes", type=Path, metavar="FOLDER", help="print the notes, with these installers")
+    parser.add_argument("--signed", default="", help="systems whose installers are signed, separated by commas")
+    options = parser.parse_args(arguments)
+    if options.check_tag is not None and options.check_tag != f"v{version()}":
+        print(f"The tag is {options.check_tag}, but this is version {version()}: tag v{version()}.", file=sys.stderr)
+        return 1
+    if options.notes is not None:
+        files = [path.name for path in options.notes.iterdir()] if options.notes.is_dir() else []
+        print(notes(files, [name.strip() for name in options.signed.split(",")]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,21 +1,27 @@
 """What of the installers can be checked in seconds: names, versions, lists, and that nothing needed is left out."""
 
 import ast
+import hashlib
 import importlib
 import importlib.util
 import json
+import plistlib
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib.metadata import PathDistribution
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import build
 import build_environment
+import linux_packages
+import macos_app
 from distill.config.catalog import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,7 +127,7 @@ OPTIONAL = {"triton", "networkx"}
 
 def test_nothing_that_the_program_loads_is_left_out(hook: Any) -> None:
     parts, skipped = hook("hook-torch"), excluded()
-    done = subprocess.run([sys.executable, "-c", _EVERYTHING], capture_output=True, text=True, timeout=180)
+    done = subprocess.run([sys.executable, "-c", _EVERYTHING], capture_output=True, text=True, timeout=900)
     loaded = done.stdout.split()
     assert {"torch.optim.adamw", "PySide6.QtWidgets", "typer"} <= set(loaded), done.stderr[-2000:]
     found = {name for name in loaded for out in skipped if name == out or name.startswith(f"{out}.")}
@@ -230,3 +236,73 @@ print(json.dumps([find_library("portaudio"), asked]))
     else:
         assert found == str(tmp_path / "sound" / "libportaudio.so.2")
         assert asked.index(str(tmp_path / "sound" / "libasound.so.2")) < asked.index(found)
+
+
+# --- macOS and Windows ------------------------------------------------------------------------------------------
+
+
+def test_the_macos_application_has_a_dock_icon_and_opens_models(tmp_path: Path) -> None:
+    plist = macos_app.info_plist("org.example.App", "14.0")
+    assert plist["LSBackgroundOnly"] is False  # PyInstaller sets it for programs with a console
+    assert plist["LSMinimumSystemVersion"] == "14.0"
+    kinds = {kind for entry in plist["CFBundleDocumentTypes"] for kind in entry["LSItemContentTypes"]}
+    assert kinds == {"org.example.App.model", "public.folder"}
+    assert plist["UTExportedTypeDeclarations"][0]["UTTypeIdentifier"] in kinds
+    assert plistlib.loads(plistlib.dumps(plist)) == plist
+    text = (PACKAGING / "distill.spec").read_text(encoding="utf-8")
+    assert "info_plist=macos_app.info_plist(kind, macos_app.oldest_system())" in text
+
+
+def test_the_oldest_macos_is_that_of_the_wheels(tmp_path: Path) -> None:
+    def wheel(name: str, *tags: str) -> PathDistribution:
+        folder = tmp_path / f"{name}.dist-info"
+        folder.mkdir()
+        (folder / "WHEEL").write_text("Wheel-Version: 1.0\n" + "".join(f"Tag: {tag}\n" for tag in tags))
+        return PathDistribution(folder)
+
+    pure = wheel("pure", "py3-none-any")
+    assert macos_app.oldest_system([pure]) == "11.0"
+    several = wheel("several", "cp312-cp312-macosx_10_13_x86_64", "cp312-cp312-macosx_12_0_arm64")
+    newest = wheel("newest", "cp312-cp312-macosx_14_0_arm64")
+    assert macos_app.oldest_system([pure, several]) == "11.0"
+    assert macos_app.oldest_system([newest, pure, several]) == "14.0"
+
+
+def test_the_sign_tool_reaches_the_programs_and_the_installer(tmp_path: Path) -> None:
+    tool = 'signtool sign /n "My Name" $f'
+    program = tmp_path / "my apps" / "distill.exe"
+    assert build.signing_commands(tool, [program]) == [f'signtool sign /n "My Name" "{program}"']
+    with pytest.raises(build_environment.BuildError, match=r"\$f"):
+        build.signing_commands("signtool sign", [program])
+    command = build.inno_setup_command("iscc", tmp_path, tmp_path, tmp_path, tool)
+    assert "/Sdistill=signtool sign /n $qMy Name$q $f" in command
+    assert "/DSigned" in command
+    script = (PACKAGING / "windows" / "distill.iss").read_text(encoding="utf-8")
+    assert "#ifdef Signed\nSignTool=distill\n" in script
+    defined = {word[2:].split("=")[0] for word in command if word.startswith("/D")}
+    assert set(re.findall(r"\{#(\w+)\}", script)) <= defined
+    unsigned = build.inno_setup_command("iscc", tmp_path, tmp_path, tmp_path, "")
+    assert not any(word.startswith(("/S", "/DSigned")) for word in unsigned)
+
+
+def test_without_inno_setup_there_is_no_installer_and_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(build_environment.BuildError, match="Inno Setup"):
+        build._make_windows_installer(tmp_path, tmp_path, tmp_path)
+
+
+# --- Debian -----------------------------------------------------------------------------------------------------
+
+
+def test_the_oldest_c_library_is_read_from_the_headers() -> None:
+    headers = "  required from libc.so.6:\n    0x09691a75 0x00 09 GLIBC_2.2.5\n    0x0 0x00 03 GLIBC_2.35\n GLIBC_2.4\n"
+    assert linux_packages.oldest_libc(headers + "GLIBCXX_3.4.30\n") == "2.35"
+
+
+def test_the_checksums_are_those_of_the_files(tmp_path: Path) -> None:
+    (tmp_path / "usr" / "bin").mkdir(parents=True)
+    (tmp_path / "DEBIAN").mkdir()
+    (tmp_path / "DEBIAN" / "control").write_text("control")
+    (tmp_path / "usr" / "bin" / "distill").write_bytes(b"program")
+    (tmp_path / "usr" / "bin" / "link").symlink_to("distill")
+    assert linux_packages._checksums(tmp_path) == f"{hashlib.md5(b'program').hexdigest()}  usr/bin/distill\n"

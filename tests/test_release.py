@@ -1,7 +1,9 @@
 """Names, versions, licences and what the desktop reads: said once, and the same in each installer."""
 
 import ast
+import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -142,3 +144,74 @@ def test_the_notices_name_everything_that_is_bundled() -> None:
         assert re.search(rf"^- {name}.*: .+", text, re.MULTILINE), name
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in text
     assert not re.search(r"^- (pip|setuptools|distill) ", text, re.MULTILINE)
+
+
+# --- the workflow -----------------------------------------------------------------------------------------------
+
+
+def test_the_notes_name_what_is_missing_and_what_is_not_signed() -> None:
+    files = ["distill_0.1.0_amd64.deb", "distill-0.1.0-linux-x86_64.tar.xz", "distill-0.1.0-windows.exe"]
+    text = release.notes(files, [])
+    assert text.startswith(f"- {release.changelog()[0].changes[0]}")
+    assert "Not signed: Windows." in text
+    assert "Could not be built: Linux (ARM), Linux (ARM), portable, macOS (Apple silicon)." in text
+    assert "Not signed" not in release.notes(files, ["Windows"])
+
+
+def test_a_tag_that_is_not_the_version_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert release.main(["--check-tag", f"v{distill.__version__}"]) == 0
+    assert release.main(["--check-tag", "v99.0.0"]) == 1
+    assert "99.0.0" in capsys.readouterr().err
+
+
+def test_the_commands_of_the_workflow_are_there() -> None:
+    """Each file that the workflow runs, and each installer that its patterns name."""
+    text = (ROOT / ".github" / "workflows" / "installers.yml").read_text(encoding="utf-8")
+    scripts = set(re.findall(r"packaging/\w+\.py", text))
+    assert {"packaging/build.py", "packaging/smoke_test.py", "packaging/release.py"} <= scripts
+    assert all((ROOT / script).is_file() for script in scripts)
+    assert set(re.findall(r"dist/\*(\.[\w.]+)", text)) == {
+        ending[ending.index(".") :] for ending in release.INSTALLERS.values()
+    }
+    assert len(set(re.findall(r"uses: (actions/[\w-]+)@v\d+$", text, re.MULTILINE))) == 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a script for Linux")
+def test_the_portable_archive_is_made_known_to_the_desktop_and_forgotten(tmp_path: Path) -> None:
+    bundle, home = tmp_path / "my apps" / "distill", tmp_path / "home"
+    for name in ("distill", "distill-gui"):
+        program = bundle / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\necho ran\n", encoding="utf-8")
+        program.chmod(0o755)
+    shutil.copy(LINUX / "install.sh", bundle)
+    shutil.copytree(
+        LINUX, bundle / "share" / "applications", ignore=shutil.ignore_patterns("*.xml", "*.1", "*.sh", "*.txt")
+    )
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    script = bundle / "install.sh"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", str(script), *arguments], env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    before = set(tmp_path.rglob("*"))
+    assert run().returncode == 0
+    entry = home / ".local" / "share" / "applications" / f"{release.DESKTOP_ID}.desktop"
+    assert f'Exec="{bundle}/distill-gui" %f\n' in entry.read_text(encoding="utf-8")
+    program = home / ".local" / "bin" / "distill"
+    assert subprocess.run([program], capture_output=True, text=True, timeout=60).stdout == "ran\n"
+    assert run().returncode == 0  # once more changes nothing
+    assert run("--remove").returncode == 0
+    left = {path for path in set(tmp_path.rglob("*")) - before if not path.is_dir()}
+    assert {path for path in left if "cache" not in path.name} == set()
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text("another program", encoding="utf-8")
+    refused = run()
+    assert refused.returncode == 1
+    assert "another program" in refused.stderr
+    assert program.read_text(encoding="utf-8") == "another program"
+    assert run("--remove").returncode == 0
+    assert program.exists()
+    assert run("--nonsense").returncode == 2

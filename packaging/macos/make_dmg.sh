@@ -18,6 +18,11 @@ fi
 # From the inside out: a signature covers what lies below it.
 find "$app/Contents" -type f \( -name '*.so' -o -name '*.dylib' -o -name 'torch_shm_manager' \) -print0 |
     xargs -0 codesign "${options[@]}"
+# A framework is signed as one piece, after the libraries in it; the deepest ones come first.
+find "$app/Contents" -type d -name '*.framework' -print0 | sort -rz | xargs -0 -I {} codesign "${options[@]}" {}
+for program in "$app/Contents/MacOS/"*; do
+    [[ -L $program ]] || codesign "${options[@]}" --entitlements "$here/entitlements.plist" "$program"
+done
 codesign "${options[@]}" --entitlements "$here/entitlements.plist" "$app"
 codesign --verify --deep --strict "$app"
 

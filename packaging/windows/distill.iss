@@ -1,9 +1,6 @@
 ; Installer for Windows (Inno Setup 6), for one user and without an administrator.  packaging/build.py calls
 ;   ISCC /DVersion=... /DBundle=FOLDER /DTarget=FOLDER /DIcon=FILE packaging\windows\distill.iss
-; To sign it, set DISTILL_SIGNTOOL to a command with $f for the file, for instance
-;   signtool sign /fd sha256 /tr TIMESTAMP-SERVER /td sha256 /a $f
-
-#define SignTool GetEnv("DISTILL_SIGNTOOL")
+; To have it signed, build.py adds /Sdistill=COMMAND and /DSigned; see DISTILL_SIGNTOOL in packaging/README.md.
 
 [Setup]
 ; Never change the id: by it Windows knows that a newer version replaces this one.
@@ -31,8 +28,8 @@ UninstallDisplayName=Distill
 OutputDir={#Target}
 OutputBaseFilename=distill-{#Version}-windows
 CloseApplications=yes
-#if SignTool != ""
-SignTool=distill {#SignTool}
+#ifdef Signed
+SignTool=distill
 SignedUninstaller=yes
 #endif
 
@@ -72,20 +69,30 @@ begin
   Result := Pos(';' + Uppercase(ExpandConstant('{app}')) + ';', ';' + Uppercase(Value) + ';') = 0;
 end;
 
+{ Removes our folder from the search path, and only an entry that is exactly our folder. }
 procedure CurUninstallStepChanged(Step: TUninstallStep);
 var
-  Value, Folder: string;
-  At: Integer;
+  Value, Entry, Kept: string;
+  Separator: Integer;
 begin
   if Step <> usPostUninstall then
     exit;
   if not RegQueryStringValue(HKEY_CURRENT_USER, 'Environment', 'Path', Value) then
     exit;
-  Folder := ';' + ExpandConstant('{app}');
-  At := Pos(Uppercase(Folder), Uppercase(Value));
-  if At > 0 then
+  Kept := '';
+  while Value <> '' do
   begin
-    Delete(Value, At, Length(Folder));
-    RegWriteExpandStringValue(HKEY_CURRENT_USER, 'Environment', 'Path', Value);
+    Separator := Pos(';', Value);
+    if Separator = 0 then
+      Separator := Length(Value) + 1;
+    Entry := Copy(Value, 1, Separator - 1);
+    Delete(Value, 1, Separator);
+    if (Entry <> '') and (CompareText(RemoveBackslash(Entry), ExpandConstant('{app}')) <> 0) then
+    begin
+      if Kept <> '' then
+        Kept := Kept + ';';
+      Kept := Kept + Entry;
+    end;
   end;
+  RegWriteExpandStringValue(HKEY_CURRENT_USER, 'Environment', 'Path', Kept);
 end;

@@ -29,6 +29,9 @@ COMMANDS = frozenset(
      "reconstruct", "remake", "encode", "decode", "models", "kit", "map", "play")
 )  # fmt: skip
 
+#: Opens a window beside the one that is open; without it that one comes to the front.
+NEW_WINDOW = "--new-window"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process) and return the exit code."""
@@ -36,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     runtime.restore_environment()
     runtime.limit_spinning()
     words = sys.argv[1:] if arguments is None else arguments
-    if not words or _is_for_the_window(words):
+    if _is_for_the_window([word for word in words if word != NEW_WINDOW]):
         return _open_window(words)
     if words[0] not in COMMANDS and not words[0].startswith("-"):
         print(f"distill: {words[0]!r} is no command, folder or .distill file. See: distill --help", file=sys.stderr)
@@ -52,11 +55,14 @@ def main_gui() -> int:
     runtime.restore_environment()
     runtime.limit_spinning()
     runtime.ensure_std_streams()
-    return _open_window([word for word in sys.argv[1:] if _can_be_opened(word)][:1])
+    new_window = [word for word in sys.argv[1:] if word == NEW_WINDOW]
+    return _open_window([*new_window, *[word for word in sys.argv[1:] if _can_be_opened(word)][:1]])
 
 
 def _is_for_the_window(words: list[str]) -> bool:
-    """Whether the words are one thing to open; a folder that has the name of a command is written ``./train``."""
+    """Whether the words are nothing, or one thing to open; a folder named like a command is written ``./train``."""
+    if not words:
+        return True
     return len(words) == 1 and words[0] not in COMMANDS and not words[0].startswith("-") and _can_be_opened(words[0])
 
 
@@ -76,13 +82,16 @@ def _open_window(words: list[str]) -> int:
         )
         return 1
     from distill import diagnostics
+    from distill.housekeeping import tidy_own_folders
 
     diagnostics.start()
+    tidy_own_folders()
     runtime.load_torch_before_qt()
     try:
         from distill.gui.app import run
 
-        return run(Path(words[0]) if words else None)
+        paths = [Path(word) for word in words if word != NEW_WINDOW]
+        return run(paths[0] if paths else None, new_window=NEW_WINDOW in words)
     except Exception as error:  # a border: who has double-clicked sees no terminal, and would wait for a window
         report = diagnostics.report(error, "start")
         print(report.details, file=sys.stderr)

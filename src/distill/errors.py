@@ -4,6 +4,17 @@ Every error here carries one clear sentence that says what is wrong and what to 
 show it as it is.  Anything that does not derive from `DistillError` is a bug and is reported with its traceback.
 """
 
+import errno
+
+#: What torch says where memory is not enough: on the CPU (Linux, Windows), CUDA and MPS, and in the C++ library.
+_SHORT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "Cannot allocate memory",
+    "bad_alloc",
+)
+
 
 class DistillError(Exception):
     """Base of all errors that a user can act on."""
@@ -45,9 +56,22 @@ class TrainingError(DistillError, RuntimeError):
     """The training cannot go on."""
 
 
+class MemoryShortError(DistillError, MemoryError):
+    """The memory of the computer or its graphics card was not enough; nothing is wrong with any file."""
+
+
 class PlaybackError(DistillError, RuntimeError):
     """No sound can be played: no device, a busy device, or a file that cannot be read."""
 
 
 class MidiError(DistillError, RuntimeError):
     """A MIDI or OSC port cannot be used."""
+
+
+def is_memory_error(error: BaseException | None) -> bool:
+    """Whether an error says that memory was not enough; torch raises a `RuntimeError` for it on most devices."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, RuntimeError):
+        return any(mark in str(error) for mark in _SHORT_OF_MEMORY)
+    return isinstance(error, MemoryError)

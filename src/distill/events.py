@@ -140,9 +140,16 @@ class TrainingNotice:
     level: Literal["info", "warning", "error"] = "warning"
 
 
+#: How a run ends that has made its epochs, or was stopped, and whose model could not be written.
+UNSAVED = "could not be saved"
+
+
 @dataclass(frozen=True)
 class TrainingCompleteEvent:
-    """The end of a run; exactly one, on every path, last.  A loss that was never measured is None."""
+    """The end of a run; exactly one, on every path, last.  A loss that was never measured is None.
+
+    ``error`` says why it failed, or why its model could not be saved.
+    """
 
     total_epochs: int
     total_time_s: float
@@ -150,7 +157,7 @@ class TrainingCompleteEvent:
     final_val_loss: float | None
     best_val_loss: float | None
     best_epoch: int | None
-    outcome: Literal["finished", "stopped", "failed"] = "finished"
+    outcome: Literal["finished", "stopped", "failed", "could not be saved"] = "finished"
     error: str | None = None
 
 

@@ -6,6 +6,7 @@ copying.  A history converts to standard JSON and back without losing a bit.  Im
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -117,11 +118,12 @@ class _History(Generic[S, E]):
         """Whether the newest epoch's gap is over `OVERFITTING_GAP`."""
         return bool(self.epochs) and self.epochs[-1].overfitting_gap > OVERFITTING_GAP
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers; the way through JSON text and `from_dict` is exact."""
+    def to_dict(self, epochs: int | None = None) -> dict[str, Any]:
+        """Return plain lists and numbers, of the first ``epochs`` only; the way through `from_dict` is exact."""
+        steps = None if epochs is None else bisect_left(self._columns["epoch"], epochs)
         return {
-            "steps": {name: to_json_value(column) for name, column in self._columns.items()},
-            "epochs": [to_json_value(asdict(e)) for e in self.epochs],
+            "steps": {name: to_json_value(column[:steps]) for name, column in self._columns.items()},
+            "epochs": [to_json_value(asdict(e)) for e in self.epochs if epochs is None or e.epoch < epochs],
         }
 
     @classmethod

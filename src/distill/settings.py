@@ -10,7 +10,7 @@ from distill.paths import settings_file
 
 log = logging.getLogger(__name__)
 
-#: What the lists hold.
+#: Maximum lengths of the lists.
 _LISTS: dict[str, type] = {
     "sounds": str,
     "recent": str,
@@ -34,11 +34,11 @@ class WindowSettings:
     Attributes
     ----------
     sounds
-        Files and folders that were listed, in the order they came.
+        Files and folders that were listed, in the order in which they were added.
     recent
         Folders of sounds that were listed lately, newest first.
     excluded
-        Sound files that the user does not want to train on, whether they are listed just now or not.
+        Sound files that the user does not want to train on, whether or not they are listed.
     removed
         Files that the user has removed from the list.
     sound_columns, sound_list
@@ -138,7 +138,7 @@ class WindowSettings:
         return settings
 
     def save(self, path: Path | None = None) -> None:
-        """Write the file.  A disk that is full or read-only costs the preferences, not the work."""
+        """Write the file.  If the disk is full or read-only, only the preferences are lost."""
         try:
             values = asdict(self)
             del values["damaged"]

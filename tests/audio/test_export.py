@@ -114,3 +114,50 @@ def test_what_cannot_be_written_is_refused(key: str, rate: int) -> None:
     with pytest.raises(ConfigurationError):
         ExportOptions(key, rate)
     assert 48_000 in RATES
+
+
+def loud_in_the_middle() -> Any:
+    """Half a second of tone that is cut off hard, between silences of 0.3 and 0.7 s."""
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(24_000) / 48_000 + 1).astype(np.float32)
+    return np.concatenate([np.zeros(14_400, np.float32), tone, np.full(33_600, 1e-4, np.float32)])
+
+
+def test_silence_is_trimmed_and_cuts_are_faded(tmp_path: Path) -> None:
+    options = ExportOptions("wav32f", trim=True, fade_ms=5)
+    made, _ = soundfile.read(export_sound(tmp_path / "a.wav", loud_in_the_middle(), options).path, dtype="float32")
+    assert 24_000 <= len(made) <= 24_000 + 48 + 480  # at most 1 ms before and 10 ms after are kept
+    assert abs(made[0]) == abs(made[-1]) == 0
+    heard = np.flatnonzero(np.abs(made) > 1e-3)
+    assert heard[0] < 96  # an attack is not lost in the fade
+    assert np.allclose(made[240:20_000], loud_in_the_middle()[14_400 - 48 :][240:20_000])
+
+
+def test_a_hard_end_is_faded(tmp_path: Path) -> None:
+    cut = loud_in_the_middle()[14_400:38_000]
+    assert abs(cut[0]) > 0.3
+    made, _ = soundfile.read(
+        export_sound(tmp_path / "a.wav", cut, ExportOptions("wav32f", fade_ms=5)).path, dtype="float32"
+    )
+    assert len(made) == len(cut)
+    assert made[0] == made[-1] == 0
+    assert np.abs(np.diff(made[:240])).max() < 0.04  # no step: the tone itself moves by 0.03 a sample
+    assert np.array_equal(made[240:-240], cut[240:-240])
+
+
+def test_by_default_nothing_is_cut_off_or_faded(tmp_path: Path) -> None:
+    sound = loud_in_the_middle()
+    made, _ = soundfile.read(export_sound(tmp_path / "a.wav", sound, ExportOptions("wav32f")).path, dtype="float32")
+    assert np.array_equal(made, sound)
+
+
+def test_a_silent_or_tiny_sound_stays(tmp_path: Path) -> None:
+    options = ExportOptions("wav32f", trim=True, fade_ms=500)
+    for name, sound in (("a.wav", np.zeros(100, np.float32)), ("b.wav", np.full(3, 0.5, np.float32))):
+        made, _ = soundfile.read(export_sound(tmp_path / name, sound, options).path, dtype="float32")
+        assert np.array_equal(made, sound)
+
+
+@pytest.mark.parametrize("fade", [-1, 1001, float("nan")])
+def test_a_fade_out_of_range_is_refused(fade: float) -> None:
+    with pytest.raises(ConfigurationError, match="fade_ms"):
+        ExportOptions(fade_ms=fade)

@@ -152,6 +152,18 @@ def test_long_runs_also_have_early_previews() -> None:
     assert people_count(TrainingConfig(max_epochs=50, preview_interval=1)) == list(range(1, 51))
 
 
+def test_longer_runs_also_have_previews_where_the_loss_has_fallen_by_a_tenth() -> None:
+    losses = [1.0] * 10 + [0.95, 0.89, 0.85, 0.8, 0.79, 0.78, 0.77, 0.76, 0.75, 0.9]
+
+    def people_count(config: TrainingConfig) -> list[int]:
+        return [n + 1 for n in range(len(losses)) if has_previews(config, n, losses[: n + 1])]
+
+    assert people_count(TrainingConfig(max_epochs=100)) == [1, 2, 5, 10, 12, 14]
+    assert people_count(TrainingConfig(max_epochs=40)) == [1, 6, 11, 16]  # short: by the interval alone
+    # What is not known yet, and a loss that is no number, change nothing.
+    assert has_previews(TrainingConfig(max_epochs=100), 11, [1.0, float("nan"), *losses[2:]])
+
+
 def test_the_recipe() -> None:
     config = make_config("vae", 300, max_epochs=9, seed=4)
     assert (config.preset, config.max_epochs, config.seed) == ("aggressive", 9, 4)

@@ -52,7 +52,7 @@ def close(qtbot: QtBot, window: MainWindow) -> None:
     if not shiboken6.isValid(window):  # the test has closed it
         return
     window.quit_now()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=60_000)
     window.deleteLater()
 
 
@@ -73,7 +73,7 @@ def sounds(tmp_path: Path) -> Path:
 def loaded(window: MainWindow, sounds: Path, qtbot: QtBot) -> MainWindow:
     window.open_folder(sounds)
     qtbot.waitUntil(
-        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=10_000
+        lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=60_000
     )
     return window
 

@@ -49,6 +49,7 @@ class FakeEngine:
         self.go_on = threading.Event()
         self.go_on.set()
         self.names: tuple[str, str] = ("", "")
+        self.located: Path | None = None  # folder in which the user says the sounds are
 
     def __call__(self) -> "FakeEngine":
         assert threading.current_thread() is not threading.main_thread(), "the window itself asked for the engine"
@@ -79,8 +80,10 @@ class FakeEngine:
         cancel_event: CancelEvent | None = None,
         max_epochs: int | None = None,
         models_dir: Path | None = None,
+        sounds: Path | None = None,
     ) -> dict[str, Any]:
         self.calls.append(f"resume to {max_epochs}")
+        self.located = sounds
         record = RunRecord.load(run_dir)
         first = len(list((run_dir / "checkpoints").iterdir()))
         return self._run(record, run_dir, first, callback, cancel_event)

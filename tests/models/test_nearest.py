@@ -37,15 +37,30 @@ def test_chunks_of_one_file_do_not_make_it_common() -> None:
     features = torch.cat([sounds(1).expand(19, -1, -1, -1), sounds(10, seed=1)])
     owner = torch.cat([torch.zeros(19), torch.arange(1, 11)])
     index = SoundIndex.build(features, owner)
-    assert index.usual_distance(0.0) > 0
-    assert [index.usual_distance(r) for r in (0.0, 0.3, 0.6, 1.0)] == sorted(
-        index.usual_distance(r) for r in (0.0, 0.3, 0.6, 1.0)
-    )
+    assert float(index.usual[0]) > 0
+    assert bool((index.usual.diff() >= 0).all())
+    assert float(index.alone[:19].amin()) == float(index.alone[:19].amax()) > 0
 
 
-def test_one_file_has_no_usual_distance() -> None:
+def test_a_copy_is_known_by_how_near_its_original_is_to_others() -> None:
+    features = sounds(30)
+    index = SoundIndex.build(features, torch.arange(30))
+    assert float(index.nearest(features + 0.001).relative.amax()) < 0.1
+    # Each training sound is to the others what a new one is that is as far away as they are.
+    apart = torch.cdist(describe(features), describe(features)).fill_diagonal_(torch.inf).amin(1)
+    torch.testing.assert_close(index.alone, apart)
+
+
+def test_one_file_has_no_usual_distance_and_nothing_is_a_copy_of_it() -> None:
     index = SoundIndex.build(sounds(3), torch.zeros(3))
-    assert index.usual_distance(0.5) == 0.0
+    assert float(index.usual.amax()) == 0.0
+    assert bool(index.nearest(sounds(3)).relative.isinf().all())
+
+
+def test_an_index_of_an_older_file_opens() -> None:
+    state = SoundIndex.build(sounds(4), torch.arange(4)).state_dict()
+    del state["alone"]
+    assert float(SoundIndex.of_state(state).nearest(sounds(4)).distance.amax()) < 0.1
 
 
 @pytest.mark.parametrize("frames", [1, 20, 94, 200])

@@ -50,6 +50,8 @@ QUICK = TrainingConfig(
     preview_interval_short=100,
     regularization=RegularizationConfig(augmentation_expansion=2),
 )
+#: Width and blocks of the priors of these tests.
+SMALL_PRIOR = (32, 1)
 #: For `Finished`.
 RUN = replace(QUICK, max_epochs=6, preview_interval_short=2, max_checkpoints=2)
 
@@ -112,8 +114,16 @@ def _no_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
 
 
-@pytest.fixture(scope="session")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+@pytest.fixture(scope="package", autouse=True)
+def _small_prior() -> Iterator[None]:
+    """Give new runs a prior that is trained and written in a moment; one of full size is trained in the other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distill.training.prepare.PRIOR_SIZE", SMALL_PRIOR)
+        yield
+
+
+@pytest.fixture(scope="package")
+def done(_small_prior: None, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(tmp_path_factory.mktemp("finished"))
 
 
@@ -144,6 +154,7 @@ def make_config(family_key: str) -> MakeConfig:
             "precision": "float32",
             "num_threads": 1,
             "val_fraction": 0.2,
+            "preview_interval_short": 100,
             "regularization": regularization,
         }
         if any(item.name == "network_width" for item in fields(base)):

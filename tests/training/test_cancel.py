@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from distill.events import Event
+from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
 from distill.runs.folder import RunRecord
 from distill.training import (
@@ -16,6 +18,7 @@ from distill.training import (
     PreviewEvent,
     TrainingNotice,
     TrainingRunner,
+    finalize,
     list_checkpoints,
     list_previews,
     resume_run,
@@ -140,9 +143,76 @@ def test_while_previews_are_written(tmp_path: Path) -> None:
     assert [len(list(folder.glob(f"*_epoch{epoch:04d}_*.wav"))) for epoch in (0, 2)] == [expected, expected]
 
 
-def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
+def test_while_the_previews_of_the_last_epoch_are_written(tmp_path: Path) -> None:
+    """All epochs are done: resuming the run completes it."""
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=1)
+    stop = CancelOn(lambda event: isinstance(event, PreviewEvent))
+    assert train(config, sounds, tmp_path / "run", "cpu", stop, stop.cancel)["outcome"] == "stopped"
+    assert_completed_by_resuming(tmp_path / "run", stop.events, tmp_path / "run" / "previews")
 
+
+@pytest.mark.parametrize("part", ["_network", "_training_features", "build_detail", "SoundIndex.build", "map_entries"])
+def test_while_the_model_file_is_completed(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next operation of torch is not begun, the checkpoint stays, and resuming the run completes it."""
+    module, name = finalize, part
+    if part == "SoundIndex.build":
+        module, name = finalize.SoundIndex, "build"  # type: ignore[assignment]
+    original = getattr(module, name)
+    stop = CancelOn(lambda event: False)
+
+    def cancelling(*arguments: Any) -> Any:
+        stop.cancel.set()
+        torch.zeros(1)
+        pytest.fail("computed on after the cancel")
+        return original(*arguments)
+
+    monkeypatch.setattr(module, name, cancelling)
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=1)
+    assert train(config, sounds, tmp_path / "run", "cpu", stop, stop.cancel)["outcome"] == "stopped"
+    monkeypatch.setattr(module, name, original)
+    assert_completed_by_resuming(tmp_path / "run", stop.events)
+
+
+def assert_completed_by_resuming(folder: Path, events: list[Event], previews: Path | None = None) -> None:
+    """A run that was stopped after its last epoch says so, has its checkpoint and a model, and is completed."""
+    assert ended(events).outcome == "stopped"
+    (told,) = notices(events, "stopped")
+    assert "all epochs are done" in told
+    assert RunRecord.load(folder).status == "stopped"
+    (checkpoint,) = list_checkpoints(folder / "checkpoints")
+    assert open_model(folder / "model.distill").parts.index is None
+    resumed: list[Event] = []
+    assert resume_run(folder, resumed.append)["outcome"] == "finished"
+    assert not [e for e in resumed if type(e).__name__ == "StepMetrics"]
+    parts = open_model(folder / "model.distill").parts
+    assert parts.index is not None
+    assert parts.detail is not None
+    assert list_checkpoints(folder / "checkpoints")[0]["val_loss"] == checkpoint["val_loss"]
+    if previews is not None:
+        assert len(list(previews.glob("*_epoch0000_*.wav"))) == SAMPLES + 2 * PAIRS
+
+
+def test_between_two_operations_of_a_long_computation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tidies up behind the cancelled preparation can use torch: the caller's random stream is as it was."""
+    fit, stop = MelVAEFamily.fit_statistics, CancelOn(lambda event: False)
+
+    def cancelling(*arguments: Any) -> None:
+        torch.rand(3)
+        stop.cancel.set()
+        fit(*arguments)
+        pytest.fail("computed on after the cancel")
+
+    monkeypatch.setattr(MelVAEFamily, "fit_statistics", cancelling)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    assert train(QUICK, sounds, tmp_path / "run", "cpu", stop, stop.cancel)["outcome"] == "stopped"
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPatch) -> None:
     from distill.training import compute_plan
 
     clock = 0.0

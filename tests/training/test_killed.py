@@ -23,7 +23,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.runs.folder import RunRecord, read_history
 from distill.training import StepMetrics, TrainingNotice, VQStepMetrics, list_checkpoints, resume_run, train
-from tests.training.conftest import MakeConfig, ended, write_sounds
+from tests.training.conftest import QUICK, SMALL_PRIOR, MakeConfig, ended, write_sounds
 from tests.training.test_resume import losses
 
 
@@ -123,11 +123,12 @@ def test_a_run_with_all_epochs_and_no_model_is_completed_and_says_so(tmp_path: P
         resume_run(tmp_path / "run")
 
 
-CHILD = """
+CHILD = f"""
 import os, signal, sys
 from pathlib import Path
 from distill.config.catalog import config_from_dict
-from distill.training import finalize, train
+from distill.training import finalize, prepare, train
+prepare.PRIOR_SIZE = {SMALL_PRIOR}
 import json
 
 def kill(*arguments, **named):
@@ -143,8 +144,6 @@ train(config_from_dict(data["config"]), data["sounds"], data["run"], "cpu", mode
 @pytest.mark.parametrize("moment", ["append_history", "_export", "_save_record", "_complete_event"])
 def test_a_process_that_is_killed_while_it_ends(tmp_path: Path, moment: str) -> None:
     import json
-
-    from tests.training.conftest import QUICK
 
     sounds = write_sounds(tmp_path / "sounds", 4)
     run, library = tmp_path / "run", tmp_path / "library"

@@ -64,7 +64,7 @@ class TestWhatIsTold:
     def test_a_bad_file_is_told_and_on_record(self, done: Finished) -> None:
         said = [e.message for e in done.told(TrainingNotice) if e.topic == "skipped"]
         assert len(said) == 1
-        assert said[0].startswith("bad.wav is left out: ")
+        assert said[0].startswith("Skipped bad.wav: ")
 
     def test_the_kl_weight_warms_up_and_the_rate_follows_the_cosine(self, done: Finished) -> None:
         steps = done.told(StepMetrics)

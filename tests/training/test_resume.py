@@ -28,7 +28,8 @@ from distill.training import (
     resume_run,
     train,
 )
-from tests.training.conftest import MakeConfig
+from distill.training.steps.step import weighted_sum
+from tests.training.conftest import SMALL_PRIOR, MakeConfig
 
 
 def losses(result: dict[str, Any]) -> list[Any]:
@@ -61,12 +62,33 @@ class StopAt:
                 self.cancel.set()
 
 
-@pytest.mark.parametrize("stop_at", [1, 5, 8])
-def test_cancelled_and_resumed(sounds: list[Path], make_config: MakeConfig, tmp_path: Path, stop_at: int) -> None:
+@pytest.mark.parametrize(("stop_at", "is_within"), [(1, False), (5, True), (8, False)])
+def test_cancelled_and_resumed(
+    sounds: list[Path],
+    make_config: MakeConfig,
+    tmp_path: Path,
+    stop_at: int,
+    is_within: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between two steps, or within one, which is then abandoned."""
     whole = train(make_config(), sounds, tmp_path / "whole", "cpu")
-    stop = StopAt(stop_at)
+    stop = StopAt(99 if is_within else stop_at)
+    losses_computed = 0
+
+    def summed(*arguments: Any) -> Any:
+        nonlocal losses_computed
+        losses_computed += 1
+        if is_within and losses_computed == stop_at:
+            stop.cancel.set()
+        return weighted_sum(*arguments)
+
+    monkeypatch.setattr("distill.training.steps.step.weighted_sum", summed)
     part = train(make_config(), sounds, tmp_path / "part", "cpu", stop, stop.cancel)
     assert part["outcome"] == "stopped"
+    if is_within:
+        assert losses_computed == stop_at
+        assert part["metrics_history"].step_count == stop_at - 1
     assert part["metrics_history"].step_count <= whole["metrics_history"].step_count
     newest = list_checkpoints(tmp_path / "part" / "checkpoints")[-1]
     assert newest["val_loss"] is None  # the epoch in progress is newest, never best
@@ -91,10 +113,11 @@ def test_cancelled_while_validating(sounds: list[Path], make_config: MakeConfig,
     assert_same_run(whole, resume_run(tmp_path / "part"))
 
 
-CHILD = """
+CHILD = f"""
 import json, sys
 from pathlib import Path
-from distill.training import train, resume_run
+from distill.training import prepare, train, resume_run
+prepare.PRIOR_SIZE = {SMALL_PRIOR}
 from distill.config.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())

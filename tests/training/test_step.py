@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from distill.audio import AudioSpectrogram, SpectrogramConfig
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import TrainingError
 from distill.events import Event
 from distill.models import ConvVAE
@@ -90,6 +91,21 @@ def test_an_infinite_gradient_of_a_finite_loss_changes_nothing(fused: bool) -> N
     assert all(torch.equal(a, b) for a, b in zip(before, state(network, optimizer), strict=True))
     hook.remove()
     assert not step(torch.randn(8, 4), WEIGHTS, 2)[2]
+
+
+def test_a_step_that_is_cancelled_before_its_update_changes_nothing() -> None:
+    step, network, optimizer = stepper(True)
+    step(torch.randn(8, 4), WEIGHTS, 0)
+    before, cancel = state(network, optimizer), threading.Event()
+    step(torch.randn(8, 4), WEIGHTS, 1, cancel)  # not set yet
+    assert not any(torch.equal(a, b) for a, b in zip(before, state(network, optimizer), strict=True))
+    before = state(network, optimizer)
+    hook = network.layer.weight.register_hook(lambda grad: cancel.set())  # type: ignore[no-untyped-call]
+    for _ in range(2):  # during the backward pass, and before the step
+        with pytest.raises(DecodingCancelled):
+            step(torch.randn(8, 4), WEIGHTS, 2, cancel)
+        assert all(torch.equal(a, b) for a, b in zip(before, state(network, optimizer), strict=True))
+        hook.remove()
 
 
 def test_fused_and_plain_steps_agree() -> None:

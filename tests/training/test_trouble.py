@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from distill.errors import CheckpointError
-from distill.events import Event
+from distill.errors import CheckpointError, MemoryShortError
+from distill.events import UNSAVED, Event
+from distill.files import write_whole
 from distill.models import open_model, sound_parts
 from distill.models.families.vae import MelVAEFamily
+from distill.runs.folder import RunRecord
+from distill.runs.summary import summarise
 from distill.serialization import archive
 from distill.training import (
     EpochMetrics,
@@ -169,7 +173,9 @@ def test_a_model_that_cannot_be_saved_is_told(tmp_path: Path) -> None:
     config = replace(QUICK, max_epochs=1)
     train(config, sounds, tmp_path / "run", "cpu", events.append, models_dir=tmp_path / "library")
     assert ended(events).outcome == "finished"
-    assert any("model could not be saved" in message for message in notices(events, "checkpoint"))
+    (told,) = notices(events, "checkpoint")
+    assert "could not be copied into the library" in told
+    assert str(tmp_path / "run" / "model.distill") in told
     assert open_model(tmp_path / "run" / "model.distill")
 
 
@@ -202,8 +208,8 @@ def test_a_disk_that_fills_up(tmp_path: Path, small_disk: Path) -> None:
 
     spoil = Spoil(fill)
     train(replace(CONFIG, max_epochs=3), sounds, small_disk / "run", "cpu", spoil)
-    end = ended(spoil.events)
-    assert end.outcome == "finished"
+    assert ended(spoil.events).outcome == UNSAVED  # also its record could not be written
+    assert RunRecord.load(small_disk / "run").status == "running"
     assert "checkpoint" in topics(spoil.events)
     assert "preview" in topics(spoil.events)
     assert any("No space left on device" in message for message in notices(spoil.events, "checkpoint"))
@@ -248,5 +254,84 @@ def test_the_end_is_told_after_everything_else(tmp_path: Path, monkeypatch: pyte
 
     train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", emit)
     assert isinstance(events[-1], TrainingCompleteEvent)
-    assert ended(events).outcome == "finished"
+    assert ended(events).outcome == UNSAVED
     assert notices(events, "checkpoint")
+
+
+#: What cannot be written, whether the user stops the run, and: outcome, words of the end, what a resume does then.
+UNWRITTEN = [
+    (("checkpoint", "model"), False, UNSAVED, "no checkpoint, so the run can only begin again"),
+    (("model",), False, UNSAVED, "then resume the run: it saves the model"),
+    (("checkpoint",), False, "finished", None),
+    (("checkpoint", "model"), True, UNSAVED, "no checkpoint, so the run can only begin again"),
+    (("checkpoint",), True, "stopped", None),
+    (("model",), True, "stopped", None),
+]
+
+
+@pytest.mark.parametrize(("what", "stops", "outcome", "words"), UNWRITTEN)
+def test_a_run_that_cannot_save_its_model_is_not_finished(
+    tmp_path: Path, what: tuple[str, ...], stops: bool, outcome: str, words: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is kept in memory then, and can be written elsewhere; one that fits is written without a checkpoint."""
+    whole, cancel = write_whole, threading.Event()
+
+    def full(path: Path) -> Any:
+        kind = "model" if path.suffix == ".distill" else "checkpoint"
+        if kind in what and tmp_path / "run" in path.parents:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(path)
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if stops and isinstance(event, EpochMetrics):
+            cancel.set()
+
+    monkeypatch.setattr(archive, "write_whole", full)
+    events: list[Event] = []
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    config = replace(QUICK, max_epochs=2 if stops else 1)
+    result = train(config, sounds, tmp_path / "run", "cpu", emit, cancel)
+    end = ended(events)
+    assert (end.outcome, result["outcome"]) == (outcome, outcome)
+    record = RunRecord.load(tmp_path / "run")
+    assert record.status == outcome
+    assert summarise(tmp_path / "run").can_resume is (outcome != "finished")
+    kept = result["unsaved_model"]
+    assert (kept is not None) is (outcome == UNSAVED)
+    if words is not None:
+        assert words in str(end.error)
+        assert "No space left on device" in str(end.error)
+        assert end.error == record.error == result["error"]
+        assert not (tmp_path / "run" / "model.distill").exists()
+        saved = open_model(kept.save(tmp_path / "elsewhere" / "mine.distill"))
+        assert all(torch.equal(v, saved.model.state_dict()[k]) for k, v in result["model"].state_dict().items())
+    elif "model" not in what:
+        assert open_model(tmp_path / "run" / "model.distill")
+        assert any("last checkpoint could not be written" in message for message in notices(events, "checkpoint"))
+    monkeypatch.undo()
+    if outcome == UNSAVED and "checkpoint" not in what:
+        assert resume_run(tmp_path / "run")["outcome"] == "finished"
+        assert open_model(tmp_path / "run" / "model.distill")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+                                   torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("std::bad_alloc"),
+                                   OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))])  # fmt: skip
+def test_a_lack_of_memory_proposes_a_smaller_batch(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **named: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("distill.training.loop.train_steps", fail)
+    sounds = write_sounds(tmp_path / "sounds", 4)
+    events: list[Event] = []
+    with pytest.raises(MemoryShortError, match="smaller batch, for example 2 instead of 4"):
+        train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu", events.append)
+    assert ended(events).outcome == "failed"
+    assert "not enough memory" in str(RunRecord.load(tmp_path / "run").error)
+    assert len(list_checkpoints(tmp_path / "run" / "checkpoints")) == 1
+    monkeypatch.setattr(torch, "load", fail)  # nor is the checkpoint called damaged
+    with pytest.raises(MemoryShortError, match="not enough memory to open"):
+        resume_run(tmp_path / "run")

@@ -1,13 +1,15 @@
 """Sounds for other programs: file formats, sample rates, one or two channels, and no file ever overwritten.
 
 Inside Distill a sound is mono, 48 kHz, float32.  On its way out it may be resampled, made wide (`widen`), made softer
-where it would clip, dithered where 16 bits are too few for its fades, and written with facts about itself.
+where it would clip, dithered where 16 bits are too few for its fades, and written with facts about itself.  All of that
+goes block by block, so that an hour of sound takes no more memory than a second.
 """
 
-import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,33 +18,34 @@ import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportOptions
+from distill.audio.widening import widen, widen_stream
 from distill.files import write_new
 
+__all__ = ["Exported", "export_sound", "widen"]
+
+#: Level under which beginning and end are silent (-60 dBFS), and samples that are kept beside what is heard.
+_SILENCE, _KEPT_BEFORE, _KEPT_AFTER = 1e-3, SAMPLE_RATE // 1000, SAMPLE_RATE // 100
 #: Highest level that is written: the highest number of 16 bits.
 _CEILING = 1.0 - 2.0**-15
 #: Level that is aimed for where a lossy codec gave more than full scale, and how often that is tried.
 _LOSSY_HEADROOM, _LOSSY_TRIES = 0.98, 4
 _BLOCK_FRAMES = 1 << 15  # libsndfile's Vorbis encoder takes a stack frame for each sample that it is given at once
-
-# Allpass filters of `widen` at 48 kHz (delay in samples, coefficient): mutually prime delays of 2 to 9 ms, so that no
-# echo of one falls on that of another.
-_ALLPASS = ((109, 0.6), (191, 0.6), (283, 0.55), (421, 0.5))
-_WIDE_FROM_HZ = 150.0
-# Samples by which the copy comes later: what passes all filters at once would make one channel louder than the other.
-_APART = 97
+#: What of a sound is kept in memory between its making and its encoding; the rest waits in a file beside its target.
+_MEMORY_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, and the gain that kept it from clipping (1 where none was needed)."""
+    """A file that was written, the gain that kept it from clipping (1 where none was needed), and its samples."""
 
     path: Path
     gain: float
+    samples: int
 
 
 def export_sound(
     path: Path,
-    audio: npt.NDArray[Any],
+    audio: npt.NDArray[Any] | Iterable[FloatArray],
     options: ExportOptions | None = None,
     title: str = "",
     comment: str = "",
@@ -54,7 +57,7 @@ def export_sound(
     path
         The file; its suffix is made that of the format.  Missing folders are made.
     audio
-        ``[samples]``, mono at 48 kHz.
+        ``[samples]``, mono at 48 kHz, or such blocks one after the other.
     options
         How to write it.
     title, comment
@@ -68,119 +71,253 @@ def export_sound(
         The file cannot be written, or the disk is full.
     """
     options = options or ExportOptions()
-    samples: FloatArray = np.asarray(audio, np.float32)
-    if samples.ndim != 1 or samples.size == 0:
-        raise ValueError(f"Audio to be exported must be [samples], not {list(samples.shape)}.")
-    if not np.isfinite(samples).all():
-        raise ValueError("Audio to be exported contains samples that are not numbers.")
-    if options.stereo:
-        samples = widen(samples)
-    if options.sample_rate != SAMPLE_RATE:
-        samples = soxr.resample(samples, SAMPLE_RATE, options.sample_rate, quality="VHQ")
-    encoded, gain = _encoded_without_clipping(samples, options, {"title": title, "comment": comment})
+    blocks = _checked(_blocks_of(audio) if isinstance(audio, np.ndarray) else audio)
+    if options.trim:
+        blocks = without_silence(blocks)
+    if options.fade_ms:
+        blocks = with_fades(blocks, options.fade_ms / 1000)
     if path.suffix.lower() != options.kind.suffix:
         path = path.with_name(path.name + options.kind.suffix)
-    return Exported(write_new(path, lambda file: file.write(encoded.getbuffer())), gain)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.SpooledTemporaryFile(_MEMORY_BYTES, dir=str(path.parent)) as file:
+        waiting = _Waiting(file, 2 if options.stereo else 1)
+        samples = waiting.fill(blocks, options)
+        encoder = _Encoder(waiting, options, {"title": title, "comment": comment})
+        target = write_new(path, encoder.write)
+    return Exported(target, encoder.gain, samples)
 
 
-def _encoded_without_clipping(
-    samples: FloatArray, options: ExportOptions, facts: dict[str, str]
-) -> tuple[io.BytesIO, float]:
-    """Return a file's bytes and the gain that they needed: also for what a lossy codec adds to the peaks."""
-    # The lowest number of a format is -1, the highest one step under 1.
-    over = max(float(samples.max()) / _CEILING, -float(samples.min()))
-    gain = min(1.0, 1.0 / over) if over > 0 else 1.0
-    encoded = _encoded(samples * np.float32(gain), options, facts)
-    for _ in range(_LOSSY_TRIES if options.kind.lossy else 0):
-        encoded.seek(0)
-        heard = float(peak_of(soundfile.read(encoded, dtype="float32")[0]))
-        if heard <= 1.0:
-            break
-        gain *= _LOSSY_HEADROOM / heard
-        encoded = _encoded(samples * np.float32(gain), options, facts)
-    return encoded, gain
+def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+    """Yield a sound, in blocks ``[n]``, without what is under -60 dBFS at its beginning and end.
 
-
-def _encoded(samples: FloatArray, options: ExportOptions, facts: dict[str, str]) -> io.BytesIO:
-    kind = options.kind
-    data = _rounded(samples, kind.bits, options.dither and kind.bits == 16) if kind.bits else samples
-    channels = 1 if samples.ndim == 1 else samples.shape[1]
-    quality = {"compression_level": 0.0, "bitrate_mode": "CONSTANT"} if kind.key == "mp3" else {}
-    if kind.key == "ogg":
-        quality = {"compression_level": 0.1}
-    # By way of memory: in a callback from libsndfile a full disk would be lost.
-    whole = io.BytesIO()
-    with soundfile.SoundFile(
-        whole, "w", options.sample_rate, channels, kind.coding, format=kind.container, **quality
-    ) as sound:
-        for name, text in facts.items():
-            if text:
-                setattr(sound, name, text)
-        for start in range(0, len(data), _BLOCK_FRAMES):
-            sound.write(data[start : start + _BLOCK_FRAMES])
-    return whole
-
-
-def _rounded(samples: FloatArray, bits: int, dither: bool) -> npt.NDArray[np.int32]:
-    """Return samples as whole numbers of so many bits, at the upper end of 32.
-
-    Dither is triangular, of two steps' width, and starts from the same seed each time: the same sound gives the same
-    file.  Digital silence stays silent.
+    Some milliseconds beside what is heard are kept, for attacks and reverberation.  A silent sound stays as it is.
     """
+    silent: list[FloatArray] = []
+    has_begun = False
+    for block in blocks:
+        heard = np.flatnonzero(np.abs(block) > _SILENCE)
+        if not len(heard):
+            silent.append(block)
+            continue
+        first, last = int(heard[0]), int(heard[-1])
+        pause = np.concatenate([*silent, block[:first]])
+        yield np.concatenate([pause if has_begun else pause[-_KEPT_BEFORE:], block[first : last + 1]])
+        silent, has_begun = [block[last + 1 :]], True
+    rest = np.concatenate(silent)[: _KEPT_AFTER if has_begun else None] if silent else np.zeros(0, np.float32)
+    if len(rest):
+        yield rest
+
+
+def with_fades(blocks: Iterable[FloatArray], seconds: float) -> Iterator[FloatArray]:
+    """Yield a sound, in blocks ``[n]``, that begins and ends at zero; a fade takes at most a quarter of it."""
+    length = round(seconds * SAMPLE_RATE)
+    held: FloatArray = np.zeros(0, np.float32)
+    has_begun = False
+    for block in blocks:
+        held = np.concatenate([held, block])
+        if not has_begun and len(held) >= 4 * length:
+            held[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
+            has_begun = True
+        if has_begun and len(held) > length:
+            yield held[: len(held) - length]
+            held = held[len(held) - length :]
+    if not has_begun:
+        length = min(length, len(held) // 4)
+        held[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
+    if length:
+        held[-length:] *= np.linspace(1.0, 0.0, length, dtype=np.float32)
+    if len(held):
+        yield held
+
+
+def _blocks_of(audio: npt.NDArray[Any]) -> Iterator[FloatArray]:
+    if audio.ndim != 1:
+        raise ValueError(f"Audio to be exported must be [samples], not {list(audio.shape)}.")
+    for start in range(0, len(audio), _BLOCK_FRAMES):
+        yield np.asarray(audio[start : start + _BLOCK_FRAMES], np.float32)
+
+
+def _checked(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+    """Yield blocks ``[n]`` that are of numbers; refuse a sound without samples."""
+    found = 0
+    for block in blocks:
+        if not np.isfinite(block).all():
+            raise ValueError("Audio to be exported contains samples that are not numbers.")
+        found += len(block)
+        if len(block):
+            yield block
+    if not found:
+        raise ValueError("Audio to be exported must be [samples], not [0].")
+
+
+class _Waiting:
+    """A sound in its final rate and channels, that waits in a temporary file for its level to be known."""
+
+    def __init__(self, file: IO[bytes], channels: int) -> None:
+        self._file, self._channels = file, channels
+        self.top = self.bottom = 0.0
+
+    def fill(self, blocks: Iterable[FloatArray], options: ExportOptions) -> int:
+        """Resample and widen a sound; return its samples before that."""
+        samples = 0
+
+        def counted() -> Iterator[FloatArray]:
+            nonlocal samples
+            for block in blocks:
+                samples += len(block)
+                yield block
+
+        shaped = widen_stream(counted()) if options.stereo else counted()
+        for block in _resampled(shaped, options.sample_rate, self._channels):
+            self.top, self.bottom = max(self.top, float(block.max())), min(self.bottom, float(block.min()))
+            self._file.write(np.ascontiguousarray(block, np.float32).tobytes())
+        return samples
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield the sound in blocks ``[n]`` or ``[n, channels]``."""
+        self._file.seek(0)
+        while data := self._file.read(4 * self._channels * _BLOCK_FRAMES):
+            block: FloatArray = np.frombuffer(data, np.float32)
+            yield block if self._channels == 1 else block.reshape(-1, self._channels)
+
+
+def _resampled(blocks: Iterable[FloatArray], rate: int, channels: int) -> Iterator[FloatArray]:
+    if rate == SAMPLE_RATE:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(SAMPLE_RATE, rate, channels, dtype="float32", quality="VHQ")
+    for block in blocks:
+        if len(made := stream.resample_chunk(block)):
+            yield made
+    rest = stream.resample_chunk(np.empty((0, channels) if channels > 1 else 0, np.float32), last=True)
+    if len(rest):
+        yield rest
+
+
+class _Encoder:
+    """Writes a waiting sound into an open file, softer where it would clip."""
+
+    def __init__(self, waiting: _Waiting, options: ExportOptions, facts: dict[str, str]) -> None:
+        self._waiting, self._options, self._facts = waiting, options, facts
+        # The lowest number of a format is -1, the highest one step under 1.
+        over = max(waiting.top / _CEILING, -waiting.bottom)
+        self.gain = min(1.0, 1.0 / over) if over > 0 else 1.0
+
+    def write(self, file: IO[bytes]) -> None:
+        """Encode the sound; again, and softer, where a lossy codec adds so much to the peaks that they would clip."""
+        self._encode(file)
+        for _ in range(_LOSSY_TRIES if self._options.kind.lossy else 0):
+            file.seek(0)
+            with soundfile.SoundFile(file) as made:
+                heard = max(float(peak_of(block.ravel())) for block in made.blocks(_BLOCK_FRAMES, dtype="float32"))
+            if heard <= 1.0:
+                break
+            self.gain *= _LOSSY_HEADROOM / heard
+            self._encode(file)
+
+    def _encode(self, file: IO[bytes]) -> None:
+        kind, options = self._options.kind, self._options
+        file.seek(0)
+        file.truncate()
+        checked = _CheckedFile(file)
+        quality = {"compression_level": 0.0, "bitrate_mode": "CONSTANT"} if kind.key == "mp3" else {}
+        if kind.key == "ogg":
+            quality = {"compression_level": 0.1}
+        channels = 2 if options.stereo else 1
+        with soundfile.SoundFile(
+            checked, "w", options.sample_rate, channels, kind.coding, format=kind.container, **quality
+        ) as sound:
+            for name, text in self._facts.items():
+                if text:
+                    setattr(sound, name, text)
+            for block in self._final_blocks():
+                sound.write(block)
+                checked.raise_error()
+        checked.raise_error()
+
+    def _final_blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield what is given to the encoder: at the final level, and rounded where the format has whole numbers."""
+        kind, gain = self._options.kind, np.float32(self.gain)
+        scaled = (block * gain for block in self._waiting.blocks())
+        if not kind.bits:
+            yield from scaled
+            return
+        is_exact = not (self._options.dither and kind.bits == 16) or all(
+            _is_whole(block * gain, kind.bits) for block in self._waiting.blocks()
+        )
+        dither = None if is_exact else _Dither(sum(block.size for block in self._waiting.blocks()))
+        for block in scaled:
+            yield _rounded(block, kind.bits, dither)
+
+
+class _CheckedFile:
+    """A file for libsndfile, which forgets the errors of its callbacks: the first one is kept."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, or drop what comes after an error."""
+        return int(self._checked(lambda: self._file.write(data), len(data)))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move in the file."""
+        return int(self._checked(lambda: self._file.seek(offset, whence), 0))
+
+    def tell(self) -> int:
+        """Return the position."""
+        return int(self._checked(self._file.tell, 0))
+
+    def read(self, size: int = -1) -> bytes:
+        """Read what was written."""
+        data: bytes = self._checked(lambda: self._file.read(size), b"")
+        return data
+
+    def _checked(self, call: Callable[[], Any], otherwise: Any) -> Any:
+        """Do a call; after the first error, do nothing."""
+        if self._error is None:
+            try:
+                return call()
+            except OSError as exc:  # a seek writes what is still in the buffer
+                self._error = exc
+        return otherwise
+
+    def raise_error(self) -> None:
+        """Raise the first error of a write.
+
+        Raises
+        ------
+        OSError
+            There was one.
+        """
+        if self._error is not None:
+            raise self._error
+
+
+def _is_whole(samples: FloatArray, bits: int) -> bool:
+    scaled = samples.astype(np.float64) * 2.0 ** (bits - 1)
+    return bool((scaled == np.rint(scaled)).all())
+
+
+class _Dither:
+    """Triangular noise of two steps' width, from the same seed each time: the same sound gives the same file."""
+
+    def __init__(self, size: int) -> None:
+        self._first, self._second = (np.random.Generator(np.random.PCG64(0)) for _ in range(2))
+        self._second.bit_generator.advance(size)  # type: ignore[attr-defined]  # the second half of one stream
+
+    def noise(self, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        """Return the noise of the next samples."""
+        return self._first.random(shape) - self._second.random(shape)
+
+
+def _rounded(samples: FloatArray, bits: int, dither: _Dither | None) -> npt.NDArray[np.int32]:
+    """Return samples as whole numbers of so many bits, at the upper end of 32.  Digital silence stays silent."""
     steps = 2.0 ** (bits - 1)
     scaled = samples.astype(np.float64) * steps
-    if dither and (scaled != np.rint(scaled)).any():  # what needs no rounding comes back exactly
-        generator = np.random.default_rng(0)
-        noise = generator.random(samples.shape) - generator.random(samples.shape)
-        scaled += np.where(samples == 0, 0.0, noise)
+    if dither is not None:
+        scaled += np.where(samples == 0, 0.0, dither.noise(samples.shape))
     whole = np.clip(np.rint(scaled), -steps, steps - 1).astype(np.int64)
     rounded: npt.NDArray[np.int32] = (whole << (32 - bits)).astype(np.int32)
     return rounded
-
-
-def widen(samples: FloatArray) -> FloatArray:
-    """Return two decorrelated channels ``[samples, 2]`` of a mono sound whose sum is the sound itself.
-
-    What one channel has more of the other has less of: a copy of the sound with scattered phases (Schroeder 1961,
-    "Colorless artificial reverberation": allpass filters in a row), without its lowest octaves, whose place nobody
-    hears and which a club adds up to mono.  Played in mono nothing is lost.
-    """
-    side = np.concatenate([np.zeros(_APART), samples.astype(np.float64)])[: len(samples)]
-    for delay, coefficient in _ALLPASS:
-        side = _allpass(side, delay, coefficient)
-    side -= _one_pole(side, _WIDE_FROM_HZ)
-    fade = min(len(side), SAMPLE_RATE // 100)
-    side[len(side) - fade :] *= np.linspace(1.0, 0.0, fade)  # the filters ring on; the sound is over
-    wide: FloatArray = (np.stack([samples + side, samples - side], axis=1) / np.sqrt(2.0)).astype(np.float32)
-    return wide
-
-
-def _allpass(signal: npt.NDArray[np.float64], delay: int, g: float) -> npt.NDArray[np.float64]:
-    """Return ``y[n] = -g x[n] + x[n - delay] + g y[n - delay]``, a block of ``delay`` samples at a time."""
-    padded = np.concatenate([signal, np.zeros(-len(signal) % delay)]).reshape(-1, delay)
-    out = np.empty_like(padded)
-    before_in, before_out = np.zeros(delay), np.zeros(delay)
-    for number, block in enumerate(padded):
-        out[number] = before_in + g * before_out - g * block
-        before_in, before_out = block, out[number]
-    return out.reshape(-1)[: len(signal)]
-
-
-def _one_pole(signal: npt.NDArray[np.float64], cutoff_hz: float) -> npt.NDArray[np.float64]:
-    """Return the part of a signal under a frequency: an exponential average, by convolution with its response."""
-    pole = np.exp(-2 * np.pi * cutoff_hz / SAMPLE_RATE)
-    length = int(np.log(1e-5) / np.log(pole))
-    response = (1 - pole) * pole ** np.arange(length)
-    low = np.empty_like(signal)
-    block = 1 << 16
-    carried = np.zeros(length)
-    size = 1 << (block + length).bit_length()
-    spectrum = np.fft.rfft(response, size)
-    for start in range(0, len(signal), block):
-        piece = signal[start : start + block]
-        convolved = np.fft.irfft(np.fft.rfft(piece, size) * spectrum, size)[: len(piece) + length]
-        convolved[:length] += carried
-        low[start : start + len(piece)] = convolved[: len(piece)]
-        carried = convolved[len(piece) :][:length].copy()
-        carried.resize(length, refcheck=False)
-    return low

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from distill.errors import ConfigurationError
 
 RATES = (44_100, 48_000, 96_000)
+#: Longest fade in milliseconds.
+MOST_FADE_MS = 1000.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ class ExportOptions:
         Whether it becomes two decorrelated channels; see `widen`.
     dither
         Whether noise of one step hides what rounding to 16 bits does to fades.
+    trim
+        Whether silence at the beginning and the end is cut off.
+    fade_ms
+        Length of the fades at the beginning and the end in milliseconds, 0 to `MOST_FADE_MS`.
 
     Raises
     ------
@@ -102,9 +108,13 @@ class ExportOptions:
     sample_rate: int = 48_000
     stereo: bool = False
     dither: bool = True
+    trim: bool = False
+    fade_ms: float = 0.0
 
     def __post_init__(self) -> None:
         kind = export_format(self.format)
+        if not 0 <= self.fade_ms <= MOST_FADE_MS:
+            raise ConfigurationError(f"fade_ms must be within 0 and {MOST_FADE_MS:g}, not {self.fade_ms!r}.")
         if self.sample_rate not in kind.rates:
             rates = ", ".join(map(str, kind.rates))
             raise ConfigurationError(f"{kind.label} can have a sample rate of {rates} Hz, not {self.sample_rate}.")

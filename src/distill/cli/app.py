@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ import typer
 from distill import __version__, diagnostics, paths
 from distill.cli import generate, instrument, library, play
 from distill.cli.options import (
+    Batch,
     Device,
     Epochs,
     Family,
@@ -30,9 +31,11 @@ from distill.cli.options import (
     Sounds,
     Threads,
 )
+from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
-from distill.errors import DistillError
-from distill.events import Event
+from distill.errors import DistillError, is_memory_error
+from distill.events import UNSAVED, Event
+from distill.housekeeping import tidy_own_folders
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
@@ -40,12 +43,15 @@ if TYPE_CHECKING:
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
+#: Commands whose only result is what they print.
+_PRINTING = {"inspect", "models", "--help", "-h", "--version"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 app = typer.Typer(
     name="distill",
     help="Train a small audio model on your own sounds, and hear it learn.",
-    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds.",
+    epilog="Without a command the window opens: distill, or distill FOLDER to open it on a folder of sounds. "
+    "A window that is open already comes to the front; distill --new-window opens another one.",
     add_completion=False,
     rich_markup_mode=None,  # plain text: what is wrong on one line, for people and for logs
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,9 +65,24 @@ instrument.register(app)
 
 def main(arguments: list[str]) -> int:
     """Run a command line and return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
+    open_missing_streams()
+    with lenient_streams() as output:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
+        tidy_own_folders()
+        code = _main(arguments)
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+        if output is not None and output.error is not None:
+            reason = output.error.strerror or output.error
+            print(f"distill: what was to be printed could not be written ({reason}).", file=sys.stderr)
+            if code == 0 and arguments[0] in _PRINTING:  # what others print tells of what they have done
+                code = 1
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     try:
         typer.main.get_command(app)([_expanded(argument) for argument in arguments], prog_name="distill")
     except SystemExit as done:
@@ -70,6 +91,11 @@ def main(arguments: list[str]) -> int:
         print(f"distill: {printable_lines(error)}", file=sys.stderr)
         return 1
     except Exception as error:  # the border: what gets here is a bug
+        if is_memory_error(error):
+            print(
+                "distill: there is not enough memory for this. Close other programs, then try again.", file=sys.stderr
+            )
+            return 1
         diagnostics.start()
         made = diagnostics.report(error)
         print(
@@ -127,6 +153,7 @@ def train(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = "auto",
+    batch: Batch = None,
     out: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="New folder for the run; without it one is made in your data folder."),
@@ -147,7 +174,8 @@ def train(
 
     from distill.config.factory import make_config
 
-    settings = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
+    settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
+    settings |= {} if batch is None else {"batch_size": batch}
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with _stoppable(_STOPPING) as stop:
         files, usable = _find_sounds(given, demo, stop, as_json)
@@ -291,6 +319,8 @@ def _run(
     diagnostics.start()
     with display:
         result = run(_stop_at_closed_pipe(display, stop))
+    if result["outcome"] == UNSAVED:
+        raise DistillError(str(result["error"]))
     run_dir = Path(result["output_dir"])
     model_file = run_dir / "model.distill"
     if model_file.exists():
@@ -337,7 +367,7 @@ def _find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: 
 def _dataset_name(given: list[Path], demo: bool) -> str:
     """Return what the sounds are called together."""
     names = ["Demo sounds"] if demo else []
-    names += [path.resolve().name if path.is_dir() else path.stem for path in given]
+    names += [Path(os.path.realpath(path)).name if path.is_dir() else path.stem for path in given]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
@@ -356,9 +386,9 @@ def _refuse_foreign(run_dir: Path) -> None:
 
 def _refuse_inside(run_dir: Path, given: list[Path]) -> None:
     """Refuse a run's folder inside a folder of sounds: its previews would become sounds of the next run."""
-    target = run_dir.resolve()
+    target = Path(os.path.realpath(run_dir))
     for folder in given:
-        if folder.is_dir() and target.is_relative_to(folder.resolve()):
+        if folder.is_dir() and target.is_relative_to(os.path.realpath(folder)):
             raise typer.BadParameter(
                 f"The run's folder {printable(run_dir)} would lie inside the folder of sounds {printable(folder)}. "
                 "Choose another one with --out."

@@ -22,7 +22,7 @@ from distill.errors import ConfigurationError, DistillError
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
-    from distill.generation.generated_sound import GeneratedSound
+    from distill.generation.generated_sound import GeneratedSound, GeneratedStream
 
 MAX_SAMPLES = 1000
 
@@ -190,10 +190,10 @@ def transform(
     options = _options_of(target, format, rate, stereo)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
-        from distill.generation.generated_sound import transform_file
+        from distill.generation.generated_sound import stream_transform
         from distill.models.persistence import open_model
 
-        _write(target, transform_file(open_model(model), model, source, mix, cancel_event=stop), options)
+        _write(target, stream_transform(open_model(model), model, source, mix, cancel_event=stop), options)
 
 
 def reconstruct(
@@ -208,13 +208,13 @@ def reconstruct(
     options = _options_of(target, format, rate, stereo)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
-        from distill.audio.decoding.sound_file import decode_sound
+        from distill.audio.decoding.sound_file import measure_sound
 
-        decode_sound(source, stop)  # a sound that cannot be used is told before the model is opened
-        from distill.generation.generated_sound import reconstruct_file
+        measure_sound(source, stop)  # a sound that cannot be used is told before the model is opened
+        from distill.generation.generated_sound import stream_reconstruction
         from distill.models.persistence import open_model
 
-        _write(target, reconstruct_file(open_model(model), model, source, stop), options)
+        _write(target, stream_reconstruction(open_model(model), model, source, stop), options)
 
 
 def remake(
@@ -228,14 +228,15 @@ def remake(
     options = _options_of(target, format, rate, stereo)
     _refuse_same(target, source)
     with _stoppable() as stop:
-        from distill.generation.generated_sound import remake as make_again
+        from distill.generation.generated_sound import stream_again
         from distill.generation.recipe import read_recipe
         from distill.library.model_library import ModelLibrary
 
         recipe = read_recipe(source)
         if recipe is None:
             raise DistillError(f"{source} does not say how it was made: it was not made by Distill, or was edited.")
-        _write(target, make_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop), options)
+        print(printable(recipe.reads()), file=sys.stderr, flush=True)
+        _write(target, stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop), options)
 
 
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
@@ -313,9 +314,9 @@ def _from_sound(
     for path in (source, second):
         if path is not None:
             with _reading(path):
-                from distill.audio.decoding.sound_file import decode_sound
+                from distill.audio.decoding.sound_file import measure_sound
 
-                decode_sound(path, stop)  # a sound that cannot be used is reported before the model is opened
+                measure_sound(path, stop)  # a sound that cannot be used is reported before the model is opened
     opened = open_model(model)
     try:
         yield from make_from_sound(opened, model, kind, source, second, stop, **settings)
@@ -355,13 +356,13 @@ def _reading(source: Path) -> Iterator[None]:
         raise DistillError(f"{source} cannot be used: {error}") from error
 
 
-def _write(target: Path, made: "GeneratedSound", options: ExportOptions) -> None:
+def _write(target: Path, made: "GeneratedSound | GeneratedStream", options: ExportOptions) -> None:
     """Write a made sound with its recipe, remember it in the history, and print its path."""
     from distill.audio.export import export_sound
     from distill.generation.history import GeneratedEntry, GeneratedHistory
 
     with _writing(target):
-        written = export_sound(target, made.audio, options, made.recipe.title(), made.recipe.to_text()).path
+        written = export_sound(target, made.blocks, options, made.recipe.title(), made.recipe.to_text()).path
     print(written, flush=True)
     try:
         GeneratedHistory().add([GeneratedEntry(written.absolute(), made.recipe)])

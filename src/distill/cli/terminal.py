@@ -201,7 +201,7 @@ def message_of(event: Event) -> str | None:
             return f"New sound: {printable(event.audio_path)}"
         case TrainingNotice():
             return f"{_LEVELS[event.level]}: {printable_lines(event.message)}"
-        case TrainingCompleteEvent() if event.outcome != "failed":
+        case TrainingCompleteEvent() if event.outcome in ("finished", "stopped"):
             word = "Finished" if event.outcome == "finished" else "Stopped"
             best = ""
             if event.best_val_loss is not None and event.best_epoch is not None:

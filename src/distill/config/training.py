@@ -4,6 +4,8 @@ The training panel, the command line and the checkpoints derive from the fields 
 window reads this before torch is imported.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -58,9 +60,9 @@ class RunConfig(Validated):
         low=1e-7, high=1.0,
     )  # fmt: skip
     prior_steps: int = setting(
-        4, "Prior steps",
-        "How many steps the prior, from which new sounds are drawn, learns for each step of the network; 0 leaves it "
-        "at a Gaussian that is fitted to the corpus.",
+        8, "Prior steps",
+        "How many steps the prior, from which new sounds are drawn, learns for each step of the network: the first of "
+        "them beside it, the others at the end of the run. 0 leaves it at a Gaussian that is fitted to the corpus.",
         low=0, high=64,
     )  # fmt: skip
     val_fraction: float = setting(
@@ -75,8 +77,8 @@ class RunConfig(Validated):
     )
     preview_interval: int = setting(
         20, "Preview every",
-        "Previews are made after the first epoch, then each time after this many more; and after epochs 2, 5 and 10, "
-        "so that there is soon something to hear.",
+        "Previews are made after the first epoch, then each time after this many more; after epochs 2, 5 and 10, so "
+        "that there is soon something to hear; and whenever the loss on held-out sounds has fallen by a tenth.",
         low=1, high=100_000, unit="epochs",
     )  # fmt: skip
     preview_interval_short: int = setting(
@@ -88,7 +90,7 @@ class RunConfig(Validated):
         3, "Checkpoints kept", "Newest checkpoints that are kept; the best one is kept beside them.", low=1, high=1000
     )
     preset: OverfittingPreset = setting(
-        OverfittingPreset.BALANCED, "Preset", "Guards against learning few sounds by heart.",
+        OverfittingPreset.BALANCED, "Preset", "Guards against memorising when there are few sounds.",
         choices=tuple(p.value for p in OverfittingPreset),
     )  # fmt: skip
     regularization: RegularizationConfig = field(default_factory=RegularizationConfig)
@@ -126,7 +128,7 @@ class TrainingConfig(RunConfig):
 
     family: str = setting("vae", "Family", "Kind of model that is trained.", choices=tuple(_LATENTS))
     latent_dim: int = setting(
-        None, "Latents", "Numbers that a second of sound is described by.", low=1, high=4096, whole=True
+        None, "Dimensions", "Numbers that a second of sound is described by (latents).", low=1, high=4096, whole=True
     )
     kl_warmup_fraction: float = setting(
         0.3, "KL warm-up", "Share of the epochs over which the KL weight rises to its final value.", low=0.0, high=1.0
@@ -141,9 +143,9 @@ class TrainingConfig(RunConfig):
         low=0.0, high=10.0, unit="nat",
     )  # fmt: skip
     network_width: int = setting(
-        64, "Network width",
-        "Channels of the first layer; each of the five has twice those of the one before. Half the width trains about "
-        "three times as fast and learns less.",
+        32, "Network width",
+        "Channels of the first layer; each of the five has twice those of the one before. Twice the width takes about "
+        "three times as long and pays only where there are many sounds.",
         low=4, high=256, families=_COMPLEX,
     )  # fmt: skip
     magnitude_weight: float = setting(
@@ -218,6 +220,9 @@ SHORT_RUN_EPOCHS = 50
 #: Epochs, as people count, after which longer runs make previews too: the interval alone leaves one row for minutes.
 EARLY_PREVIEWS = (2, 5, 10)
 
+#: Share by which the loss on held-out sounds falls from one row of previews to the next, at most, in longer runs.
+AUDIBLE_CHANGE = 0.1
+
 #: Fewest files of the balanced and of the aggressive preset.
 BALANCED_FROM, AGGRESSIVE_FROM = 50, 200
 
@@ -277,16 +282,38 @@ def get_effective_preview_interval(config: "AnyConfig") -> int:
     return config.preview_interval_short if config.max_epochs < SHORT_RUN_EPOCHS else config.preview_interval
 
 
-def has_previews(config: "AnyConfig", epoch: int) -> bool:
+def has_previews(config: "AnyConfig", epoch: int, val_losses: Sequence[float] = ()) -> bool:
     """Return whether previews are made after an epoch, which counts from 0.
 
     They are after the first and the last epoch, and each time that the interval is over
     (`get_effective_preview_interval`).  Runs that are not short also have them after `EARLY_PREVIEWS`: the second, the
-    fifth and the tenth epoch.
+    fifth and the tenth epoch; and each time that the loss on held-out sounds has fallen by `AUDIBLE_CHANGE` since the
+    previews before, so that their distance goes by how much has changed.
+
+    Parameters
+    ----------
+    config
+        Settings of the run.
+    epoch
+        The epoch.
+    val_losses
+        The loss on held-out sounds after each epoch up to this one; empty for the fixed epochs alone.
     """
-    is_early = config.max_epochs >= SHORT_RUN_EPOCHS and epoch + 1 in EARLY_PREVIEWS
-    is_last = epoch + 1 == config.max_epochs
-    return is_early or is_last or epoch % get_effective_preview_interval(config) == 0
+    is_long = config.max_epochs >= SHORT_RUN_EPOCHS
+    interval = get_effective_preview_interval(config)
+
+    def is_fixed(number: int) -> bool:
+        is_early = is_long and number + 1 in EARLY_PREVIEWS
+        return is_early or number + 1 == config.max_epochs or number % interval == 0
+
+    if is_fixed(epoch) or not is_long:
+        return is_fixed(epoch)
+    heard, has_fallen = math.inf, False
+    for number, loss in enumerate(val_losses[: epoch + 1]):
+        has_fallen = loss <= (1 - AUDIBLE_CHANGE) * heard and number > 0
+        if is_fixed(number) or has_fallen:
+            heard = loss
+    return has_fallen
 
 
 def get_adaptive_vqvae_config(file_count: int) -> VQVAEConfig:

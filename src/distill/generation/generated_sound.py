@@ -1,6 +1,7 @@
 """New sounds and transformed sounds, each with the recipe that makes it again."""
 
 import secrets
+import stat
 import threading
 import uuid
 from collections.abc import Iterator
@@ -8,31 +9,48 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray, UnreachableSoundError, decode_sound, os_reason
+from distill.audio.decoding.sound_file import (
+    FloatArray,
+    UnreachableSoundError,
+    measure_sound,
+    os_reason,
+    read_header,
+)
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.files import content_hash
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
-from distill.generation.transform import GenerationCancelled, Progress, transform
+from distill.generation.transform import GenerationCancelled, Progress, reconstruct_stream, transform_stream
 from distill.generation.variations import VARIATIONS, varied_again, varied_sounds
 from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import OpenModel
+from distill.models.model_file import SUFFIX
 from distill.models.persistence import open_model
 
 __all__ = [
     "GeneratedSound",
+    "GeneratedStream",
     "GenerationCancelled",
     "find_model",
     "make_from_sound",
     "make_new",
     "reconstruct_file",
     "remake",
+    "stream_again",
+    "stream_reconstruction",
+    "stream_transform",
     "transform_file",
 ]
+
+
+#: Largest files that a recipe may have read, and characters of a path in a message.
+_MOST_SOUND_BYTES, _MOST_MODEL_BYTES = 8 << 30, 4 << 30
+_MOST_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,27 @@ class GeneratedSound:
 
     audio: FloatArray
     recipe: Recipe
+
+    @property
+    def blocks(self) -> Iterator[FloatArray]:
+        """The sound, as one block."""
+        return iter((self.audio,))
+
+    def whole(self) -> "GeneratedSound":
+        """Return the sound itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class GeneratedStream:
+    """A sound that is made while it is read: blocks float32 ``[n]`` at 48 kHz, once, and its recipe."""
+
+    blocks: Iterator[FloatArray]
+    recipe: Recipe
+
+    def whole(self) -> GeneratedSound:
+        """Make the sound in memory."""
+        return GeneratedSound(np.concatenate(list(self.blocks)), self.recipe)
 
 
 def make_new(
@@ -74,7 +113,7 @@ def make_new(
     ------
     ValueError
         A number is out of range, or the model cannot make new sounds.
-    MakingCancelled
+    GenerationCancelled
         ``cancel_event`` was set.
     """
     chosen = secrets.randbelow(2**31) if seed is None else seed
@@ -112,6 +151,33 @@ def numbered(recipe: Recipe, number: int) -> Recipe:
     return replace(recipe, number=number, id=uuid.uuid4().hex)
 
 
+def stream_transform(
+    model: OpenModel,
+    model_file: Path,
+    source: Path,
+    dry_wet: float = 1.0,
+    progress: Progress | None = None,
+    cancel_event: threading.Event | None = None,
+) -> GeneratedStream:
+    """Return a sound file's sound, of any length, sent through a model; see `transform`.
+
+    The file is decoded twice: once to know that all of it can be used, and how loud it is.
+
+    Raises
+    ------
+    SoundError
+        The file cannot be used; the message is the reason alone.
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
+    recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
+    sound = measure_sound(source, cancel_event)
+    made = transform_stream(
+        model, sound.blocks(cancel_event), sound.samples, sound.peak, dry_wet, progress, cancel_event
+    )
+    return GeneratedStream(made, recipe)
+
+
 def transform_file(
     model: OpenModel,
     model_file: Path,
@@ -120,23 +186,13 @@ def transform_file(
     progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
 ) -> GeneratedSound:
-    """Return a sound file's sound, of any length, sent through a model; see `transform`.
-
-    Raises
-    ------
-    SoundError
-        The file cannot be used; the message is the reason alone.
-    MakingCancelled
-        ``cancel_event`` was set.
-    """
-    recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
-    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
-    return GeneratedSound(transform(model, audio, dry_wet, progress, cancel_event)[0, 0].numpy(), recipe)
+    """Return what `stream_transform` makes, in memory."""
+    return stream_transform(model, model_file, source, dry_wet, progress, cancel_event).whole()
 
 
-def reconstruct_file(
+def stream_reconstruction(
     model: OpenModel, model_file: Path, source: Path, cancel_event: threading.Event | None = None
-) -> GeneratedSound:
+) -> GeneratedStream:
     """Return a sound file's sound through the model's latent or codes, chunk by chunk; see `OpenModel.reconstruct`.
 
     Raises
@@ -145,8 +201,16 @@ def reconstruct_file(
         The file cannot be used; the message is the reason alone.
     """
     recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source)
-    audio = torch.from_numpy(decode_sound(source, cancel_event, normalize=False))[None, None]
-    return GeneratedSound(model.reconstruct(audio)[0, 0].cpu().numpy(), recipe)
+    sound = measure_sound(source, cancel_event)
+    made = reconstruct_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, cancel_event)
+    return GeneratedStream(made, recipe)
+
+
+def reconstruct_file(
+    model: OpenModel, model_file: Path, source: Path, cancel_event: threading.Event | None = None
+) -> GeneratedSound:
+    """Return what `stream_reconstruction` makes, in memory."""
+    return stream_reconstruction(model, model_file, source, cancel_event).whole()
 
 
 def make_from_sound(
@@ -224,7 +288,7 @@ def find_model(recipe: Recipe, library: ModelLibrary) -> Path:
         It is in neither place.
     """
     there = Path(recipe.model_file) if recipe.model_file else None
-    if there is not None and there.is_file():
+    if there is not None and there.suffix == SUFFIX and _is_regular(there, _MOST_MODEL_BYTES):
         try:
             if read_facts(there).model_id == recipe.model_id:
                 return there
@@ -244,6 +308,17 @@ def remake(
     cancel_event: threading.Event | None = None,
     takes_nearest: bool = False,
 ) -> GeneratedSound:
+    """Return what `stream_again` makes, in memory."""
+    return stream_again(recipe, library, progress, cancel_event, takes_nearest).whole()
+
+
+def stream_again(
+    recipe: Recipe,
+    library: ModelLibrary,
+    progress: Progress | None = None,
+    cancel_event: threading.Event | None = None,
+    takes_nearest: bool = False,
+) -> GeneratedSound | GeneratedStream:
     """Generate a sound again from its recipe, with the exact weights that it names.
 
     The samples are the same on the same kind of machine; another one may round differently.
@@ -266,7 +341,7 @@ def remake(
         The sound that went in is gone, or is another one now.
     ModelFileError
         The model cannot be used.
-    MakingCancelled
+    GenerationCancelled
         ``cancel_event`` was set.
     """
     path, model, weights = _open_exact(recipe, library, takes_nearest)
@@ -275,14 +350,14 @@ def remake(
         for number, sound in enumerate(_new_sounds(model, recipe)):
             if number == recipe.number:
                 return GeneratedSound(sound[0].numpy(), recipe)
-    source = _unchanged(recipe.source, recipe.source_hash)
+    source = unchanged_source(recipe.source, recipe.source_hash)
     if recipe.kind == MORPHED:
-        _unchanged(recipe.second_source, recipe.second_hash)
+        unchanged_source(recipe.second_source, recipe.second_hash)
     if recipe.kind in VARIATIONS:
         return GeneratedSound(varied_again(model, recipe), recipe)
     if recipe.kind == RECONSTRUCTED:
-        return GeneratedSound(reconstruct_file(model, path, source, cancel_event).audio, recipe)
-    return GeneratedSound(transform_file(model, path, source, recipe.dry_wet, progress, cancel_event).audio, recipe)
+        return replace(stream_reconstruction(model, path, source, cancel_event), recipe=recipe)
+    return replace(stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event), recipe=recipe)
 
 
 def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> tuple[Path, OpenModel, str]:
@@ -304,7 +379,22 @@ def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> t
     return path, model, weights
 
 
-def _unchanged(name: str, known_hash: str) -> Path:
+def _is_regular(path: Path, most_bytes: int) -> bool:
+    """Whether there is a regular file of a limited size: a stranger's recipe may name a device or a pipe."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # too long a name
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= most_bytes
+
+
+def _short_path(path: Path) -> str:
+    """Return a path for a message, with its middle left out where it is long."""
+    text = str(path)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN // 2]}…{text[-_MOST_SHOWN // 2 :]}"
+
+
+def unchanged_source(name: str, known_hash: str) -> Path:
     """Return the file of a recipe's source.
 
     Raises
@@ -313,10 +403,16 @@ def _unchanged(name: str, known_hash: str) -> Path:
         It is gone, or is another sound now.
     """
     source = Path(name)
+    if not _is_regular(source, _MOST_SOUND_BYTES):
+        raise SoundError(
+            f"{_short_path(source)} cannot be used again: it is gone, or no file of at most "
+            f"{_MOST_SOUND_BYTES >> 30} GB."
+        )
     try:
+        read_header(source)  # what is no sound is not read
         same = _content_hash(source) == known_hash
-    except UnreachableSoundError as exc:
-        raise SoundError(f"{source} cannot be used again: {exc}.") from exc
+    except SoundError as exc:
+        raise SoundError(f"{_short_path(source)} cannot be used again: {exc}.") from exc
     if not same:
         raise SoundError(f"{source} has changed since this sound was made from it.")
     return source

@@ -49,17 +49,23 @@ class GeneratedHistory:
     def list(self) -> tuple[GeneratedEntry, ...]:
         """Return all made sounds, the newest batch first, and each batch in its own order."""
         made: dict[str, GeneratedEntry] = {}
+        removing: set[str] = set()
         with suppress(OSError):
-            skipped = read_json_lines(self.file, lambda event: self._apply(event, made))
+            skipped = read_json_lines(self.file, lambda event: self._apply(event, made, removing))
             if skipped:
                 log.warning("%d damaged lines in %s were skipped.", skipped, self.file)
-        return _by_batch(made.values())
+        # The process was killed after it had moved the file to the trash.
+        removed = {one for one in removing if one in made and not os.path.lexists(made[one].path)}
+        return _by_batch(sound for sound in made.values() if sound.recipe.id not in removed)
 
     @staticmethod
-    def _apply(event: dict[str, Any], made: dict[str, GeneratedEntry]) -> None:
+    def _apply(event: dict[str, Any], made: dict[str, GeneratedEntry], removing: set[str]) -> None:
         if "made" in event:
             sound = GeneratedEntry(Path(event["file"]), Recipe.from_dict(event["made"]))
             made[sound.recipe.id] = sound
+            removing.discard(sound.recipe.id)
+        elif "removing" in event:
+            removing.add(event["removing"])
         elif "starred" in event:
             made[event["id"]] = replace(made[event["id"]], starred=event["starred"] is True)
         elif "forgotten" in event:
@@ -84,6 +90,16 @@ class GeneratedHistory:
             The history cannot be written.
         """
         self._append([{"id": recipe.id, "starred": starred}])
+
+    def announce_removal(self, recipe: Recipe) -> None:
+        """Note that the file of a sound is about to be moved away: once it is gone, the sound is off the list.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"removing": recipe.id}])
 
     def forget(self, recipe: Recipe) -> None:
         """Take a sound off the list; its file stays.

@@ -163,6 +163,12 @@ class Recipe:
             raise ValueError("not a recipe")
         return cls.from_dict(parse_json(text.removeprefix(_MARK)))
 
+    def reads(self) -> str:
+        """Return what is read when the sound is made again, in a sentence: a recipe may come from a stranger."""
+        model = f"the model “{self.model_name or self.model_id[:8]}”"
+        sounds = [f"the sound {name}" for name in (self.source, self.second_source) if name]
+        return f"Reads {' and '.join([model, *sounds])}."
+
     def title(self) -> str:
         """Return a title for a sound file."""
         if self.kind == NEW:

@@ -5,22 +5,21 @@ by the first sound that is made.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import soundfile
 
 from distill import paths
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, decode_sound
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, measure_sound
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError, SoundError
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
-from distill.generation.recipe import MOST_COUNT, Recipe
+from distill.generation.recipe import MOST_COUNT, NEW, Recipe
 from distill.generation.weights import keep_weights, tidy_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.trash import move_to_trash, restore_from_trash
@@ -28,7 +27,8 @@ from distill.trash import move_to_trash, restore_from_trash
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
 
-#: How made sounds are kept: nothing of what a model can do is lost, and every other program reads it.
+#: How made sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
+#: begin and end with a fade already, and silence is cut off unless they were to have a certain length.
 KEPT_AS = ExportOptions("wav24")
 
 Tell = Callable[[Any], None]
@@ -155,7 +155,7 @@ class GenerationService:
             emit(Progress((made.recipe.number + 1) / wish.count))
 
     def _transform(self, wish: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
-        from distill.generation.generated_sound import transform_file
+        from distill.generation.generated_sound import stream_transform
 
         model = self._open(entry)
         count, kept, problems = len(wish.sources), 0, []
@@ -165,14 +165,14 @@ class GenerationService:
                 emit(Progress((before + share) / count))
 
             try:
-                made = transform_file(model, entry.path, source, wish.dry_wet, progress, cancel)
+                made = stream_transform(model, entry.path, source, wish.dry_wet, progress, cancel)
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
             name = f"{paths.slug(source.stem)}_through_{paths.slug(entry.name)}_{round(100 * wish.dry_wet)}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(made.recipe, model_name=entry.name, count=among, number=number)
-            _keep(name, made.audio, recipe, emit)
+            _keep(name, made.blocks, recipe, emit)
             kept += 1
         if len(problems) == 1:
             raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
@@ -191,32 +191,33 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes
     DistillError
         The model or the sound that went in is gone or another one now, or nothing can be written.
     """
-    from distill.generation.generated_sound import remake
+    from distill.generation.generated_sound import stream_again
 
     def progress(share: float) -> None:
         emit(Progress(share))
 
     with suppress(DecodingCancelled):
-        made = remake(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
+        made = stream_again(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
         recipe = made.recipe
         if sound.path.exists() or recipe.weights != sound.recipe.weights:
             fresh = Recipe(recipe.kind, recipe.model_id)
             recipe = replace(recipe, id=fresh.id, made=fresh.made, program=fresh.program)
-        _keep(sound.path.stem, made.audio, recipe, emit)
+        _keep(sound.path.stem, made.blocks, recipe, emit)
 
 
-def _keep(name: str, audio: FloatArray, recipe: Recipe, emit: Tell) -> None:
+def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, emit: Tell) -> None:
     """Write a made sound, note it in the history, and tell of it."""
     folder = generated_dir()
     try:
-        written = export_sound(folder / f"{name}.wav", audio, KEPT_AS, recipe.title(), recipe.to_text()).path
-        sound = GeneratedEntry(written.absolute(), recipe)
+        options = replace(KEPT_AS, trim=recipe.kind == NEW and not recipe.seconds)
+        written = export_sound(folder / f"{name}.wav", audio, options, recipe.title(), recipe.to_text())
+        sound = GeneratedEntry(written.path.absolute(), recipe)
         GeneratedHistory().add([sound])
     except OSError as exc:
         raise DistillError(
             f"What was made cannot be kept in {folder} ({exc.strerror or exc}). Make room there, and make it again."
         ) from exc
-    emit(SoundReady(ListedSound(sound, len(audio) / SAMPLE_RATE)))
+    emit(SoundReady(ListedSound(sound, written.samples / SAMPLE_RATE)))
 
 
 # --- the history --------------------------------------------------------------------------------------------------
@@ -275,7 +276,9 @@ def remove(
     for sound in sounds:
         in_trash = None
         try:
-            in_trash = trash(sound.path) if sound.path.exists() else None
+            if sound.path.exists():
+                GeneratedHistory().announce_removal(sound.recipe)
+                in_trash = trash(sound.path)
             GeneratedHistory().forget(sound.recipe)
         except OSError as exc:
             if in_trash is not None:  # moved, but still on the list: back to where the list says that it is
@@ -329,11 +332,13 @@ def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Pat
     for number, sound in enumerate(wish.sounds):
         if cancel.is_set():
             break
-        audio = _audio_of(sound.path, cancel)
+        audio = _blocks_of(sound.path, cancel)
         target = wish.folder / f"{sound.path.stem}{wish.options.kind.suffix}"
         recipe = sound.recipe
         try:
             written.append(export_sound(target, audio, wish.options, recipe.title(), recipe.to_text()).path)
+        except DistillError:
+            raise
         except OSError as exc:
             raise DistillError(
                 f"{target.name} cannot be written to {wish.folder} ({exc.strerror or exc}). Choose another folder."
@@ -342,8 +347,8 @@ def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Pat
     return written
 
 
-def _audio_of(path: Path, cancel: threading.Event) -> FloatArray:
-    """Return a made sound as it lies on the disk: at its own level, where `decode_sound` would bring it to full scale.
+def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
+    """Yield a made sound as it lies on the disk, at its own level, in blocks.
 
     Raises
     ------
@@ -351,9 +356,10 @@ def _audio_of(path: Path, cancel: threading.Event) -> FloatArray:
         It is gone, or no sound any more.
     """
     try:
-        audio, rate = soundfile.read(path, dtype="float32")
-        if rate == SAMPLE_RATE and audio.ndim == 1:
-            return np.asarray(audio, np.float32)
-        return decode_sound(path, cancel, normalize=False)  # one that the terminal wrote in another format
+        with soundfile.SoundFile(path) as sound:
+            if sound.samplerate == SAMPLE_RATE and sound.channels == 1:
+                yield from sound.blocks(1 << 16, dtype="float32")
+                return
+        yield from measure_sound(path, cancel).blocks(cancel)  # one that the terminal wrote in another format
     except (OSError, RuntimeError, SoundError) as exc:
         raise SoundError(f"{path.name} is gone or cannot be read. Make it again, then export it.") from exc

@@ -1,22 +1,22 @@
-"""A sound of any length through a model: overlapping windows in, one sound without seams out.
+"""A sound of any length through a model, piece by piece: memory does not grow with the length.
 
-The windows are faded into each other as features; see `distill.models.synthesis.windows`.
+A transform takes overlapping windows in and gives one sound without seams out: the windows are faded into each other
+as features; see `distill.models.synthesis.windows`.  A reconstruction goes chunk by chunk.
 """
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.audio.transforms import (
-    check_waveform,
-)
-from distill.models.inference import OpenModel
-from distill.models.synthesis.segments import sound_of_features
-from distill.models.synthesis.windows import WindowBlend, cut_windows
+from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray
+from distill.audio.transforms import check_waveform
+from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
+from distill.models.synthesis.segments import stream_of_features
+from distill.models.synthesis.windows import blend_stream, window_starts
 
 _WINDOWS_AT_ONCE = 8
 
@@ -27,7 +27,6 @@ class GenerationCancelled(DecodingCancelled):
     """The making of a sound was given up because its ``cancel_event`` was set."""
 
 
-@torch.no_grad()
 def transform(
     model: OpenModel,
     waveform: Tensor,
@@ -57,57 +56,162 @@ def transform(
     ------
     ValueError
         The shape is another, the sound is not finite, or ``dry_wet`` is out of range.
-    MakingCancelled
+    GenerationCancelled
         ``cancel_event`` was set.
     """
     check_waveform(waveform)
     if waveform.shape[0] != 1:
         raise ValueError(f"transform takes one sound [1, 1, N] at a time, not {list(waveform.shape)}.")
+    dry = waveform.detach().to("cpu", torch.float32)
+    peak = float(dry.abs().max())
+    if not math.isfinite(peak):
+        raise ValueError("The sound contains samples that are not numbers.")
+    blocks = [dry[0, 0].numpy()]
+    pieces = list(transform_stream(model, blocks, dry.shape[-1], peak, dry_wet, progress, cancel_event))
+    return torch.from_numpy(np.concatenate(pieces))[None, None]
+
+
+def transform_stream(
+    model: OpenModel,
+    blocks: Iterable[FloatArray],
+    samples: int,
+    peak: float,
+    dry_wet: float = 1.0,
+    progress: Progress | None = None,
+    cancel_event: threading.Event | None = None,
+) -> Iterator[FloatArray]:
+    """Yield what `transform` makes of a sound, in pieces ``[n]``.
+
+    Parameters
+    ----------
+    blocks
+        The sound in order, float32 ``[n]``.
+    samples, peak
+        Its length and its highest level.
+    model, dry_wet, progress, cancel_event
+        As in `transform`.
+
+    Raises
+    ------
+    ValueError
+        ``dry_wet`` is out of range.
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
     if not 0.0 <= dry_wet <= 1.0:
         raise ValueError(f"dry_wet must be a number from 0 to 1, not {dry_wet!r}.")
-    dry = waveform.detach().to("cpu", torch.float32)
-    peak = dry.abs().max()
-    if not bool(torch.isfinite(peak)):
-        raise ValueError("The sound contains samples that are not numbers.")
-    if dry_wet == 0.0 or not bool(peak):
-        return dry.clone()
     work = _Work(progress, cancel_event)
-    wet = _made(model, dry / peak, work) * peak
-    if dry_wet == 1.0:
-        return wet
+    if dry_wet == 0.0 or peak == 0.0:
+        for block in blocks:
+            work.check()
+            yield block.copy()
+        work.done(1.0)
+        return
+    source = _Kept(blocks, keeps=dry_wet < 1.0)
     angle = dry_wet * math.pi / 2
-    return math.cos(angle) * dry + math.sin(angle) * wet
+    pieces = _made(model, source, samples, peak, work)
+    while (piece := _next(pieces)) is not None:
+        wet = piece.numpy() * np.float32(peak)
+        yield wet if dry_wet == 1.0 else math.cos(angle) * source.take(len(wet)) + math.sin(angle) * wet
+
+
+def reconstruct_stream(
+    model: OpenModel, blocks: Iterable[FloatArray], samples: int, peak: float, cancel_event: threading.Event | None
+) -> Iterator[FloatArray]:
+    """Yield what `OpenModel.reconstruct` makes of a sound, in pieces ``[n]``; parameters are those of a transform.
+
+    Raises
+    ------
+    GenerationCancelled
+        ``cancel_event`` was set.
+    """
+    work, left, size = _Work(None, cancel_event), samples, model.chunk_samples * CHUNKS_AT_ONCE
+    source = _Kept(blocks)
+    while left > 0:
+        work.check()
+        part = torch.from_numpy(source.take(min(size, left))) / max(peak, 1e-12)
+        chunks = torch.nn.functional.pad(part, (0, -len(part) % model.chunk_samples))
+        made = model.through_latent(chunks.reshape(-1, 1, model.chunk_samples)).reshape(-1)[: len(part)]
+        left -= len(part)
+        yield (made * peak).numpy()
+
+
+@torch.no_grad()
+def _next(pieces: Iterator[Tensor]) -> Tensor | None:
+    """Compute the next piece; the mode of who takes the pieces is as it was."""
+    return next(pieces, None)
 
 
 class _Work:
-    """Progress and cancelling: half of the work is the model's, half of it the making of sound."""
+    """Progress and cancelling."""
 
     def __init__(self, progress: Progress | None, cancel_event: threading.Event | None) -> None:
         self._progress, self._cancel = progress, cancel_event
 
-    def done(self, share: float) -> None:
+    def check(self) -> None:
         if self._cancel is not None and self._cancel.is_set():
             raise GenerationCancelled
+
+    def done(self, share: float) -> None:
+        self.check()
         if self._progress is not None:
             self._progress(share)
 
 
-def _made(model: OpenModel, sound: Tensor, work: _Work) -> Tensor:
-    """Return what a model makes of a sound ``[1, 1, N]`` of full scale."""
-    features = _features(model, sound, work)
-    return sound_of_features(model.family, features, sound.shape[-1], lambda share: work.done(0.5 + 0.5 * share))
+class _Kept:
+    """Blocks of a sound, as windows of it and once more as they are.
+
+    Parameters
+    ----------
+    blocks
+        float32 ``[n]``.
+    keeps
+        Whether `take` gives what `windows` has read; otherwise it reads by itself.
+    """
+
+    def __init__(self, blocks: Iterable[FloatArray], keeps: bool = True) -> None:
+        self._blocks, self._keeps = iter(blocks), keeps
+        self._read: list[FloatArray] = []
+
+    def take(self, samples: int) -> FloatArray:
+        """Return the next samples, fewer only at the end of the sound."""
+        found = sum(len(block) for block in self._read)
+        while found < samples and (block := next(self._blocks, None)) is not None:
+            self._read.append(block)
+            found += len(block)
+        whole = np.concatenate(self._read) if self._read else np.zeros(0, np.float32)
+        self._read = [whole[samples:]]
+        return whole[:samples]
+
+    def windows(self, starts: list[int], length: int) -> Iterator[Tensor]:
+        """Yield windows ``[length]`` that begin at the given samples; what lies behind the sound is silence."""
+        held, first = np.zeros(0, np.float32), 0
+        for start in starts:
+            parts, found = [held], first + len(held)
+            while found < start + length and (block := next(self._blocks, None)) is not None:
+                if self._keeps:
+                    self._read.append(block)
+                parts.append(block)
+                found += len(block)
+            held, first = np.concatenate(parts)[start - first :], start
+            window = held[:length]
+            yield torch.from_numpy(np.pad(window, (0, length - len(window))))
 
 
-def _features(model: OpenModel, sound: Tensor, work: _Work) -> Tensor:
-    """Return the decoded features ``[1, C, F, T]`` of a sound, windows faded into each other."""
+def _made(model: OpenModel, source: _Kept, samples: int, peak: float, work: _Work) -> Iterator[Tensor]:
+    """Yield what a model makes of a sound that is brought to full scale, in pieces ``[n]``."""
     geometry = model.family.spectrogram_config
+    total = geometry.frames(samples)
     frames = geometry.frames(model.chunk_samples)
-    windows = cut_windows(sound[0], geometry.hop_length, model.chunk_samples, frames)
-    blended = WindowBlend(len(windows), frames)
-    for at in range(0, len(windows), _WINDOWS_AT_ONCE):
-        work.done(0.5 * at / len(windows))
-        batch = windows[at : at + _WINDOWS_AT_ONCE].to(model.device)
-        decoded = model.family.reconstruct(model.model, model.family.features(batch)).float().cpu()
-        for number, features in enumerate(decoded, at):
-            blended.add(number, features)
-    return blended.features(geometry.frames(sound.shape[-1]))[None]
+    starts = window_starts(1 + samples // geometry.hop_length, frames)
+    windows = source.windows([start * geometry.hop_length for start in starts], model.chunk_samples)
+
+    def decoded() -> Iterator[Tensor]:
+        for at in range(0, len(starts), _WINDOWS_AT_ONCE):
+            work.check()
+            batch = [next(windows) for _ in starts[at : at + _WINDOWS_AT_ONCE]]
+            features = model.family.features((torch.stack(batch)[:, None] / peak).to(model.device))
+            yield from model.family.reconstruct(model.model, features).float().cpu()
+
+    parts = (part[None] for part in blend_stream(decoded(), len(starts), total))
+    yield from stream_of_features(model.family, parts, total, samples, work.done)

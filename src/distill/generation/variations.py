@@ -48,4 +48,5 @@ def varied_again(model: OpenModel, recipe: Recipe) -> FloatArray:
 
 
 def _decoded(path: str, cancel_event: threading.Event | None) -> Tensor:
-    return torch.from_numpy(decode_sound(Path(path), cancel_event))[None]
+    """Return a sound as it is in its file: level in is level out, and what is not new stays as it is."""
+    return torch.from_numpy(decode_sound(Path(path), cancel_event, normalize=False))[None]

@@ -1,7 +1,8 @@
 """How the window starts.
 
 1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt and numpy have been imported, and the
-   modules of the window's frame: that is most of the time until the first frame.
+   modules of the window's frame: that is most of the time until the first frame.  If a window is open already, it is
+   asked to show what was to be opened (`distill.gui.window.instance`), and this process ends.
 2. The application is made, then the frame of the window, by the preferences.
 3. The first frame is painted.  The rest follows in steps (`distill.gui.window.composition`): pyqtgraph, the other
    panels, and a background thread that looks for the folders of the last session.
@@ -9,7 +10,8 @@
    seconds, and holds the interpreter lock for tenths of a second.  This is why nothing under `distill.gui` may import
    torch at module level, directly or indirectly.
 5. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
-   handlers only between two of its own instructions, and Qt's loop has none.
+   handlers only between two of its own instructions, and Qt's loop has none.  The window closes in the event loop and
+   never in the handler, which can interrupt a step of building.
 6. After the window has closed, the import is waited for if it is still under way.
 """
 
@@ -21,14 +23,14 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QSocketNotifier
+from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
-from distill.gui.window.instance import InstanceLock
+from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
 from distill.gui.window.open_requests import OpenRequests
 from distill.gui.window.window import MainWindow
 from distill.paths import resources_dir
@@ -40,8 +42,11 @@ log = logging.getLogger(__name__)
 DESKTOP_ID = "org.distill_audio.Distill"
 
 
-def run(path: Path | None = None) -> int:
-    """Open the window, with a folder of sounds or a model where one is given; return the exit code at its end."""
+def run(path: Path | None = None, new_window: bool = False) -> int:
+    """Open the window, with a folder of sounds or a model where one is given; return the exit code at its end.
+
+    A window that is open already takes the path and comes to the front, unless ``new_window`` asks for another one.
+    """
     set_switch_interval()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -50,10 +55,17 @@ def run(path: Path | None = None) -> int:
     app.setApplicationVersion(__version__)
     app.setDesktopFileName(DESKTOP_ID)
     app.setWindowIcon(QIcon(str(resources_dir() / "icons" / "distill.svg")))
-    window = MainWindow(in_steps=True)
     instance = InstanceLock()
+    if instance.number > 1 and not new_window and pass_on(path):
+        instance.close()
+        return 0
+    window = MainWindow(in_steps=True)
     window.show_instance(instance.number)
     opener = OpenRequests(app, window)
+    server = InstanceServer(window)
+    server.requested.connect(opener.open_in_front)
+    if instance.number == 1:
+        server.listen()
     if path is not None:
         opener.open(path)
     watcher = ReportWatcher(window)
@@ -65,6 +77,7 @@ def run(path: Path | None = None) -> int:
     finally:
         wakeup.close()
         watcher.close()
+        server.close()
         instance.close()
         window.wait_for_engine()
         garbage.close()
@@ -93,8 +106,9 @@ class _Signals:
         self._writer.close()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._window.quit_now()
+        """Replaces the default, which ends the process.  Python has written to the socket already."""
 
     def _on_readable(self) -> None:
         with suppress(OSError):
-            self._reader.recv(64)  # Python runs the handler on the way back from here
+            self._reader.recv(64)
+        QTimer.singleShot(0, self._window, self._window.quit_now)

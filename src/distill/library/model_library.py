@@ -127,6 +127,7 @@ class ModelLibrary:
         stamps = {}
         try:
             clear_partial_files(self.folder)
+            clear_partial_files(self._home)
             for path in self.folder.iterdir():
                 if path.suffix.lower() == SUFFIX and not path.name.startswith("."):
                     try:
@@ -224,9 +225,10 @@ class ModelLibrary:
             It cannot be copied.
         """
         source = Path(source)
-        target = self._position_of(source)
+        facts = read_facts(source)
+        target = library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
         with self._locked():
-            target = self._slot(target, read_facts(source).model_id)
+            target = self._slot(target, facts.model_id)
             with source.open("rb") as original, write_whole(target) as copy:
                 shutil.copyfileobj(original, copy)
             return self._entry_of(target)

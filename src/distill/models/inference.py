@@ -36,7 +36,7 @@ from distill.models.vae import ConvVAE
 from distill.models.vqvae import ConvVQVAE
 
 #: Chunks that go through a model at once when a sound is reconstructed.
-_BATCH = 16
+CHUNKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class OpenModel:
     map: LatentMap | None = field(default=None, kw_only=True)
 
     @torch.no_grad()
-    def reconstruct(self, waveform: Tensor, detail: float = 1.0) -> Tensor:
+    def reconstruct(self, waveform: Tensor, detail: float | None = None) -> Tensor:
         """Return waveforms ``[B, 1, N]`` that went through the latent and nothing else; level in is level out.
 
         Each sound is brought to full scale, cut into chunks of the model's length, and given its level back.
@@ -83,8 +83,9 @@ class OpenModel:
             The shape is not ``[B, 1, N]``.
         """
         chunks, peak = self._chunks(waveform)
-        check_number("detail", detail, 0.0, 1.0)
-        made = [self._through_latent(batch, detail) for batch in torch.split(chunks, _BATCH)]
+        if detail is not None:
+            check_number("detail", detail, 0.0, 1.0)
+        made = [self.through_latent(batch, detail) for batch in torch.split(chunks, CHUNKS_AT_ONCE)]
         return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
     @property
@@ -100,7 +101,9 @@ class OpenModel:
         padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
         return padded.reshape(-1, 1, self.chunk_samples), peak
 
-    def _through_latent(self, chunks: Tensor, detail: float) -> Tensor:
+    @torch.no_grad()
+    def through_latent(self, chunks: Tensor, detail: float | None = None) -> Tensor:
+        """Return chunks ``[B, 1, chunk]`` of full scale as they come out of the latent."""
         features = self.family.features(chunks.to(self.device))
         copies = self.family.reconstruct(self.model, features)
         return self.family.to_waveform(self.with_detail(copies, detail), chunks.shape[-1])
@@ -121,15 +124,16 @@ class OpenModel:
         return Synthesizer(self.model, self.family, self.device, prior, *parts, self.metadata.name)
 
     @torch.no_grad()
-    def with_detail(self, features: Tensor, amount: float = 1.0) -> Tensor:
+    def with_detail(self, features: Tensor, amount: float | None = None) -> Tensor:
         """Return decoded features ``[B, C, F, T]`` with the detail that the decoder averages away.
 
-        A copy of a training sound gets none of that sound's own detail: it stays a copy through the latents.
+        A copy of a training sound gets none of that sound's own detail: it stays a copy through the latents.  Without
+        an ``amount`` it gets the family's share for copies.
         """
-        store = self.parts.detail
-        if store is None or amount == 0:
+        store, share = self.parts.detail, self.family.copy_detail if amount is None else amount
+        if store is None or share == 0:
             return features
-        return store.add(features, amount, store.owners_of(features))
+        return store.add(features, share, store.owners_of(features))
 
     @torch.no_grad()
     def nearest(self, waveform: Tensor) -> Nearest | None:
@@ -189,7 +193,7 @@ class OpenModel:
         points = draw_points(self.family, self.model, self.prior, num_samples, seed, temperature)
         if points is None:
             raise no_prior(self.metadata.name, "make new sounds")
-        decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, _BATCH))
+        decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, CHUNKS_AT_ONCE))
         return tuple(self.with_detail(features, detail) for features in decoded)
 
     def generate(
@@ -318,7 +322,8 @@ class LoadedVQModel(OpenModel):
         chunks, peak = self._chunks(waveform)
         network = self._network
         grids = [
-            network.encode(self.family.features(batch.to(self.device))).cpu() for batch in torch.split(chunks, _BATCH)
+            network.encode(self.family.features(batch.to(self.device))).cpu()
+            for batch in torch.split(chunks, CHUNKS_AT_ONCE)
         ]
         return SoundCodes(
             codes=torch.cat(grids).numpy().astype(np.uint16),
@@ -343,7 +348,7 @@ class LoadedVQModel(OpenModel):
         grids = torch.from_numpy(codes.codes.astype(np.int64))
         made = [
             self.family.to_waveform(self.with_detail(network.decode(batch.to(self.device))), self.chunk_samples)
-            for batch in torch.split(grids, _BATCH)
+            for batch in torch.split(grids, CHUNKS_AT_ONCE)
         ]
         return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak
 

@@ -34,11 +34,16 @@ class Nearest(NamedTuple):
     newness
         Share of the training sounds that lie nearer than this to another training sound, 0 to 1, ``[B]``: near 0 is a
         copy, 0.5 is as new as the training sounds are to each other.
+    relative
+        The distance over that of the training chunk that was found to the nearest one of another file, ``[B]``: 0 is a
+        copy, and from 1 on the sound is as new as that chunk is (Alaa et al. 2022, "How faithful is your synthetic
+        data?", call it authentic).  Sounds of a kind of which there are many are not copies of each other for that.
     """
 
     owner: Tensor
     distance: Tensor
     newness: Tensor
+    relative: Tensor
 
 
 class SoundIndex(nn.Module):
@@ -53,16 +58,18 @@ class SoundIndex(nn.Module):
     described: Tensor
     owner: Tensor
     usual: Tensor
+    alone: Tensor
 
     def __init__(self, chunks: int, size: int) -> None:
         super().__init__()
         self.register_buffer("described", torch.zeros(chunks, size, dtype=torch.float16))
         self.register_buffer("owner", torch.zeros(chunks, dtype=torch.int32))
         self.register_buffer("usual", torch.zeros(_QUANTILES))
+        self.register_buffer("alone", torch.zeros(chunks))
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "SoundIndex":
-        """Return the index with a state dict's sizes and contents.
+        """Return the index with a state dict's sizes and contents; those of older files do not have ``alone``.
 
         Raises
         ------
@@ -70,7 +77,7 @@ class SoundIndex(nn.Module):
             The state is not one of an index.
         """
         index = cls(*state["described"].shape)
-        index.load_state_dict(dict(state))
+        index.load_state_dict({"alone": index.alone, **state})
         return index
 
     @classmethod
@@ -92,14 +99,8 @@ class SoundIndex(nn.Module):
         at = torch.searchsorted(reached, ranks.clamp_max(float(reached[-1]))).clamp_max(len(order) - 1)
         usual = nearest[order[at]]
         index.usual.copy_(torch.where(torch.isfinite(usual), usual, 0.0))
+        index.alone.copy_(torch.where(torch.isfinite(nearest), nearest, 0.0))
         return index
-
-    def usual_distance(self, rank: float) -> float:
-        """Return the distance that this share (0 to 1) of the training sounds is nearer than to another one."""
-        position = min(max(rank, 0.0), 1.0) * (_QUANTILES - 1)
-        below = min(int(position), _QUANTILES - 2)
-        low, high = self.usual[below : below + 2].tolist()
-        return float(low + (high - low) * (position - below))
 
     @torch.no_grad()
     def nearest(self, features: Tensor) -> Nearest:
@@ -107,7 +108,9 @@ class SoundIndex(nn.Module):
         stored = self.described.float()
         distance, at = torch.cdist(_fitted(describe(features.to(stored.device)), stored.shape[1]), stored).min(1)
         newness = torch.searchsorted(self.usual, distance.contiguous()).float() / _QUANTILES
-        return Nearest(self.owner[at].long(), distance, newness)
+        alone = self.alone[at]
+        relative = torch.where(alone > 0, distance / alone.clamp_min(1e-9), torch.inf)
+        return Nearest(self.owner[at].long(), distance, newness, relative)
 
 
 def describe(features: Tensor) -> Tensor:

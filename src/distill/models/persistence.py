@@ -30,6 +30,7 @@ from distill.models.model_file import (
     unusable,
 )
 from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
+from distill.models.stored_weights import stored_weights, with_weights
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -187,7 +188,7 @@ def _contents(
         "format": MODEL_FORMAT_MARKER,
         "version": family_info(training_config["family"]).file_version,
         "model_type": training_config["family"],
-        "model_state_dict": {key: value.detach().cpu().contiguous() for key, value in state.items()},
+        **stored_weights(state),
         "spectrogram_config": spectrogram_config,
         "training_config": training_config,
         "loss_curve_history": dict(curves or {}),
@@ -195,11 +196,14 @@ def _contents(
     }
 
 
+AddParts = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
 def save_model_from_checkpoint(
     checkpoint_path: Path | str,
     metadata: ModelMetadata,
     target: Path | str,
-    add_parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    add_parts: AddParts | None = None,
 ) -> Path:
     """Write the model file of a checkpoint's weights and return its path.
 
@@ -222,6 +226,26 @@ def save_model_from_checkpoint(
         The file cannot be written.
     """
     data = read_checkpoint(checkpoint_path)
+    return write_model_file(target, contents_of_checkpoint(data, Path(checkpoint_path).name, metadata, add_parts))
+
+
+def contents_of_checkpoint(
+    data: Mapping[str, Any], name: str, metadata: ModelMetadata, add_parts: AddParts | None = None
+) -> dict[str, Any]:
+    """Return what the model file of a checkpoint holds; see `save_model_from_checkpoint`.
+
+    Parameters
+    ----------
+    data
+        What `read_checkpoint` returned.
+    name
+        Name of the checkpoint, for messages.
+
+    Raises
+    ------
+    CheckpointError
+        Its history is damaged.
+    """
     config = config_from_dict(data["training_config"])
     family = make_family(config)
     history = family.history_type()
@@ -229,7 +253,7 @@ def save_model_from_checkpoint(
         try:
             history = type(history).from_dict(data["metrics_history"])
         except ValueError as exc:
-            raise CheckpointError(f"{Path(checkpoint_path).name} is damaged: {exc}") from exc
+            raise CheckpointError(f"{name} is damaged: {exc}") from exc
     facts = replace(
         metadata,
         save_date=now_iso(),
@@ -238,8 +262,6 @@ def save_model_from_checkpoint(
         final_val_loss=data["val_loss"],
     )
     facts = facts.completed()
-    target = Path(target)
-    path = target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts)
     configs = data["spectrogram_config"], config.to_dict()
     contents = _contents(data["model_state_dict"], *configs, facts, history.get_loss_curves())
     prior = ((data.get("training_state") or {}).get("prior") or {}).get("averaged")
@@ -247,7 +269,27 @@ def save_model_from_checkpoint(
         contents[PRIOR] = prior_entry(prior)
     if add_parts is not None:
         contents |= add_parts(data)
-    return _write(path, contents | family.model_file_fields(data))
+    return contents | family.model_file_fields(data)
+
+
+def write_model_file(target: Path | str, contents: dict[str, Any]) -> Path:
+    """Write what `contents_of_checkpoint` returned and return the file's path.
+
+    Parameters
+    ----------
+    target
+        A file that ends in ``.distill``, or the folder of a library.
+    contents
+        What the file holds.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    target = Path(target)
+    facts = ModelMetadata.from_dict(contents["metadata"])
+    return _write(target if target.suffix == SUFFIX else _free_or_own(library_path(target, facts), facts), contents)
 
 
 def read_model_file(path: Path | str) -> dict[str, Any]:
@@ -261,7 +303,7 @@ def read_model_file(path: Path | str) -> dict[str, Any]:
     path = Path(path)
     data = read_archive(path, KIND, ModelFileError)
     check_format(data, path)
-    return data
+    return with_weights(data, path)
 
 
 def _check_contents(data: Mapping[str, Any], path: Path) -> tuple[ModelFamily, ModelMetadata]:
@@ -297,7 +339,7 @@ def _write(path: Path, contents: dict[str, Any]) -> Path:
         It cannot be written.
     """
     plain = plain_values(contents, path.name)
-    _check_contents(plain, path)
+    _check_contents(with_weights(plain, path), path)
     write_archive(path, plain)
     return path
 

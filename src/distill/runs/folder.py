@@ -24,7 +24,7 @@ from distill.audio.corpus import RUN_MARKER, SkippedSound
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
-from distill.events import Event, event_to_dict
+from distill.events import UNSAVED, Event, event_to_dict
 from distill.files import clear_partial_files, read_json, read_json_lines, write_json
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
 
@@ -52,9 +52,10 @@ class RunRecord:
     dataset_name, model_name
         For people.
     status
-        ``"running"`` (or killed while it was), ``"finished"``, ``"stopped"`` or ``"failed"``.
+        ``"running"`` (or killed while it was), ``"finished"``, ``"stopped"``, ``"failed"``, or
+        ``"could not be saved"``: there was no room for its model.
     error
-        Why it failed.
+        Why it failed or could not be saved.
     speed
         Precision, memory layout and threads, and why they were chosen.
     created
@@ -169,7 +170,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "dataset_name": str, "model_name": str, "status": str, "created": str, "error": (str, type(None)), "speed": dict,
     "sounds": list, "skipped": list, "notes": list,
 }  # fmt: skip
-_STATUSES = ("running", "finished", "stopped", "failed")
+_STATUSES = ("running", "finished", "stopped", "failed", UNSAVED)
 
 
 def _check_types(data: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ class LoadedRun:
     history: AnyHistory
     previews: list[PreviewSound]
     checkpoint_epoch: int | None = None  # of the newest checkpoint, counted from 0
+    missing: tuple[Path, ...] = ()  # sounds that are not where they were
 
     @classmethod
     def read(cls, folder: Path) -> "LoadedRun":
@@ -30,9 +31,16 @@ class LoadedRun:
         record = RunRecord.load(folder)
         checkpoints = [path.stem.removeprefix("checkpoint_epoch") for path in folder.glob("checkpoints/*.pt")]
         newest = max((int(number) for number in checkpoints if number.isdecimal()), default=None)
-        return cls(folder, record, read_history(folder), find_previews(folder / "previews"), newest)
+        previews = find_previews(folder / "previews")
+        return cls(folder, record, read_history(folder), previews, newest, missing_sounds(record))
 
     @property
     def share_done(self) -> float:
         """The share of the run that is done, from 0 to 1."""
         return min(1.0, len(self.history.epochs) / max(1, self.record.config.max_epochs))
+
+
+def missing_sounds(record: RunRecord) -> tuple[Path, ...]:
+    """Return the sounds of a run that are not where they were; those that it skipped do not count."""
+    skipped = {item.path for item in record.skipped}
+    return tuple(path for path in record.file_paths if path not in skipped and not path.is_file())

@@ -13,6 +13,10 @@ _NAME = re.compile(r"(?:preview_epoch(\d+)_(\d+)|recon_epoch(\d+)_(orig|recon)_(
 BEFORE_TRAINING, BEFORE_FOLDER = -1, "before_training"
 
 
+#: New sounds and reconstructed pairs that a run makes at a time.
+SAMPLES, PAIRS = 3, 2
+
+
 class PreviewKind(IntEnum):
     """The kind of a preview."""
 

@@ -15,6 +15,7 @@ from distill import diagnostics, paths
 from distill.audio.corpus import RUN_MARKER
 from distill.config.catalog import family_info
 from distill.errors import DistillError
+from distill.events import UNSAVED
 from distill.files import parse_json, read_json, write_json
 from distill.runs.folder import HISTORY, MODEL, RunRecord, is_locked
 
@@ -63,8 +64,8 @@ class RunSummary:
     folder
         Its folder.
     status
-        ``"finished"``, ``"paused"``, ``"interrupted"`` (its process was killed), ``"failed"``, ``"running"`` (in this
-        process or another), or ``"unreadable"``.
+        ``"finished"``, ``"paused"``, ``"interrupted"`` (its process was killed), ``"failed"``,
+        ``"could not be saved"``, ``"running"`` (in this process or another), or ``"unreadable"``.
     name
         The user's name for it.
     created
@@ -80,7 +81,7 @@ class RunSummary:
     has_model
         Whether its model file is there.
     problem
-        Why it failed, or why it cannot be read.
+        Why it failed, could not be saved, or cannot be read.
     """
 
     folder: Path
@@ -97,7 +98,7 @@ class RunSummary:
     @property
     def can_resume(self) -> bool:
         """Whether it can go on without being made longer."""
-        return self.status in ("paused", "interrupted", "failed")
+        return self.status in ("paused", "interrupted", "failed", UNSAVED)
 
 
 def list_runs(folder: Path | None = None) -> list[RunSummary]:

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import torch
 
-from distill.errors import CheckpointError, DistillError
+from distill.errors import CheckpointError, DistillError, MemoryShortError, is_memory_error
 from distill.files import write_whole
 from distill.serialization.plain_values import plain_values
 from distill.serialization.reading import read_stored
@@ -81,16 +81,24 @@ def read_archive(path: Path, kind: str, error: type[DistillError], device: str =
     ------
     DistillError
         Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
+    MemoryShortError
+        There is not enough memory to open it.
     """
-    read_stored(path, kind, error)
     try:
+        read_stored(path, kind, error)
         data = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as exc:
         raise error(
             f"{path.name} is not a {kind} of Distill: it holds program code or objects that Distill never writes, "
             "and was not opened."
         ) from exc
+    except DistillError:
+        raise
     except Exception as exc:  # the border to a file that may hold anything: what it makes torch raise has no end
+        if is_memory_error(exc):  # nothing is wrong with the file
+            raise MemoryShortError(
+                f"There is not enough memory to open {path.name}. Close other programs, then try again."
+            ) from exc
         raise error(f"{path.name} is damaged and cannot be read. Use another {kind}.") from exc
     if not isinstance(data, dict):
         raise error(f"{path.name} is not a {kind} of Distill.")

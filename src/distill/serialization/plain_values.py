@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+_PLAIN = frozenset((bool, int, float, str, type(None)))
+
 
 def plain_values(value: Any, name: str = "the file") -> Any:
     """Return a copy of nested values in which everything is a tensor, a number, a text, None, a dict, list or tuple.
@@ -43,6 +45,8 @@ def plain_values(value: Any, name: str = "the file") -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return {_key(key, name): plain_values(item, f"{name}, {key!s}") for key, item in value.items()}
+    if type(value) in (list, tuple) and _PLAIN.issuperset(map(type, value)):  # a long column of a history
+        return value[:]
     if isinstance(value, list | tuple):
         items = [plain_values(item, f"{name}, item {number}") for number, item in enumerate(value)]
         return items if isinstance(value, list) else tuple(items)

@@ -1,21 +1,40 @@
 """Writes checkpoints, history and previews of a run.  A full or missing disk is reported and never ends a training."""
 
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
-from distill.events import EpochMetrics, PreviewEvent, StartPreviewEvent, TrainingNotice, VQEpochMetrics
-from distill.runs.preview_sound import BEFORE_FOLDER
+from distill.events import (
+    EpochMetrics,
+    PreparationProgress,
+    PreviewEvent,
+    StartPreviewEvent,
+    TrainingNotice,
+    VQEpochMetrics,
+)
+from distill.runs.preview_sound import BEFORE_FOLDER, SAMPLES
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
-from distill.training.preview import SAMPLES, write_reconstructions, write_samples
-from distill.training.run import Run
+from distill.training.preview import write_reconstructions, write_samples
+from distill.training.run import BestEpoch, Run
+from distill.training.steps.interruptible import Interruptible
+
+#: Seconds after which a checkpoint is written, also within an epoch: a crash loses no more than that.
+SAVE_SECONDS = 120.0
 
 
-def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = None, wait: bool = False) -> None:
-    """Take a snapshot of the run and write it in the background.
+def is_save_due(run: Run) -> bool:
+    """Whether the newest checkpoint was taken so long ago that a crash would lose more than it may."""
+    return time.perf_counter() - run.saved_time >= SAVE_SECONDS
+
+
+def save_progress(
+    run: Run, completed: EpochMetrics | VQEpochMetrics | None = None, wait: bool = False
+) -> dict[str, Any]:
+    """Take a snapshot of the run, write it in the background after that of the best epoch, and return it.
 
     Parameters
     ----------
@@ -28,7 +47,68 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         Whether to return only when it is on disk.
     """
     epoch = run.epoch if completed is None else completed.epoch
-    data = make_checkpoint(
+    data = {**snapshot(run, completed), "metrics_history": run.history.to_dict()}
+    if completed is not None and completed.val_loss < run.best.val_loss:
+        run.best = BestEpoch(epoch, completed.val_loss, data)
+    write_best(run)  # a run that continues from the newer checkpoint does not train the best epoch again
+    if run.best.epoch != epoch:
+        _submit(run, epoch, data)
+    run.unfinished_checkpoint = None if completed is not None else epoch
+    run.saved_at, run.saved_time = (run.epoch, run.step), time.perf_counter()
+    if wait:
+        run.writer.flush()
+        report_write_errors(run)
+    return data
+
+
+def keep_best(run: Run, completed: EpochMetrics | VQEpochMetrics) -> None:
+    """Keep a snapshot of an epoch in memory if it is the best so far; it is written with the next checkpoint."""
+    if completed.val_loss < run.best.val_loss:
+        before = run.best.checkpoint if run.best.state == "in memory" else None
+        run.best = BestEpoch(completed.epoch, completed.val_loss, snapshot(run, completed, before))
+
+
+def write_best(run: Run) -> None:
+    """Write the snapshot of the best epoch in the background, if it is not on disk yet."""
+    best = run.best
+    if best.checkpoint is None or best.state != "in memory":
+        return
+    if not best.checkpoint["metrics_history"]:
+        best.checkpoint["metrics_history"] = run.history.to_dict(best.epoch + 1)
+    best.state = "being written"
+    _submit(run, best.epoch, best.checkpoint, best)
+
+
+def _submit(run: Run, epoch: int, data: dict[str, Any], best: BestEpoch | None = None) -> None:
+    folder, keep = run.folder.checkpoints, run.config.max_checkpoints
+
+    def write() -> None:
+        try:
+            write_checkpoint(checkpoint_path(folder, epoch), data)
+        except BaseException:
+            if best is not None:
+                best.state = "in memory"  # tried again with the next checkpoint
+            raise
+        if best is not None:
+            best.checkpoint, best.state = _for_a_model(data), "on disk"
+        manage_checkpoints(folder, keep)
+
+    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
+
+
+def _for_a_model(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model file needs of a checkpoint: a run that is stopped then need not read it again."""
+    prior = data["training_state"].get("prior")
+    kept = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
+    return {**kept, "training_state": {} if prior is None else {"prior": prior}}
+
+
+def snapshot(
+    run: Run, completed: EpochMetrics | VQEpochMetrics | None, before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what a checkpoint holds, without the history; ``before`` is a snapshot whose memory is used again."""
+    epoch = run.epoch if completed is None else completed.epoch
+    return make_checkpoint(
         run.model,
         run.optimizer,
         run.scheduler,
@@ -38,7 +118,7 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
         None if completed is None else completed.val_loss,
         run.config,
         run.family.spectrogram_config,
-        run.history.to_dict(),
+        {},
         {
             "epoch_completed": completed is not None,
             "step_in_epoch": run.step,
@@ -50,20 +130,9 @@ def save_progress(run: Run, completed: EpochMetrics | VQEpochMetrics | None = No
             "speed": run.speed.to_dict(),
             **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
+        before,
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
-    folder, keep = run.folder.checkpoints, run.config.max_checkpoints
-
-    def write() -> None:
-        write_checkpoint(checkpoint_path(folder, epoch), data)
-        manage_checkpoints(folder, keep)
-
-    run.writer.submit(f"the checkpoint of epoch {epoch + 1}", write)  # counted from 1 for people
-    run.unfinished_checkpoint = None if completed is not None else epoch
-    run.saved_at = (run.epoch, run.step)
-    if wait:
-        run.writer.flush()
-        report_write_errors(run)
 
 
 def report_write_errors(run: Run) -> None:
@@ -72,8 +141,22 @@ def report_write_errors(run: Run) -> None:
         _report_unwritten(run, what, error)
 
 
+def take_write_errors(run: Run) -> str:
+    """Wait for the background writer and return why a checkpoint was not written, or nothing; emits no notice."""
+    run.writer.flush()
+    reason = ""
+    for _, error in run.writer.take_errors():
+        reason, run.saved_at = reason_of(error), None
+    return reason
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the system's words for an error, or its own."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def _report_unwritten(run: Run, what: str, error: Exception) -> None:
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = reason_of(error)
     run.saved_at = None if what.startswith("the checkpoint") else run.saved_at
     run.emit(
         TrainingNotice(
@@ -95,9 +178,14 @@ def append_history(run: Run) -> None:
             _report_unwritten(run, "the history", exc)
 
 
-def make_previews(run: Run, epoch: int, cancel_event: threading.Event | None = None) -> None:
-    """Write the previews of an epoch until ``cancel_event`` is set; report one that fails and go on."""
-    for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}", cancel_event):
+def is_preview_epoch(run: Run, epoch: int) -> bool:
+    """Whether previews are made after an epoch that is complete."""
+    return has_previews(run.config, epoch, [event.val_loss for event in run.history.epochs])
+
+
+def make_previews(run: Run, epoch: int) -> None:
+    """Write the previews of an epoch until the user stops the run; report one that fails and go on."""
+    for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}"):
         run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
 
 
@@ -111,21 +199,20 @@ def make_start_previews(run: Run) -> None:
     except OSError as exc:
         _report_unwritten(run, "a preview before training", exc)
         return
-    for path in _write_previews(run, folder, 0, "a preview before training", run.request.pause_event):
+    run.emit(PreparationProgress("Making the first previews", 0, 1))
+    for path in _write_previews(run, folder, 0, "a preview before training"):
         run.emit(StartPreviewEvent(str(path), SAMPLE_RATE))
 
 
-def _write_previews(
-    run: Run, folder: Path, epoch: int, what: str, cancel_event: threading.Event | None
-) -> Iterator[Path]:
-    """Write previews into a folder and yield the new files, until ``cancel_event`` is set."""
+def _write_previews(run: Run, folder: Path, epoch: int, what: str) -> Iterator[Path]:
+    """Write previews into a folder and yield the new files, until the user stops the run."""
     model, family, waveforms = run.model, run.family, run.training_data.preview_waveforms
     prior = None if run.prior is None else run.prior.averaged
     for previews in (
         write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
         write_reconstructions(family, model, waveforms, folder, epoch, run.device),
     ):
-        while cancel_event is None or not cancel_event.is_set():
+        while not run.request.pause_event.is_set():
             path = _next_preview(run, what, previews)
             if path is None:
                 break
@@ -134,7 +221,10 @@ def _write_previews(
 
 def _next_preview(run: Run, what: str, previews: Iterator[Path]) -> Path | None:
     try:
-        return next(previews, None)
+        with Interruptible(run.request.check_paused):
+            return next(previews, None)
+    except DecodingCancelled:
+        return None
     except Exception as exc:  # whatever is wrong with a preview, training goes on
         _report_unwritten(run, what, exc)
         return None
@@ -143,9 +233,9 @@ def _next_preview(run: Run, what: str, previews: Iterator[Path]) -> Path | None:
 def complete_previews(run: Run) -> None:
     """Write the previews of the last complete epoch if the run was stopped or killed before all of them were there."""
     epoch = run.epoch - 1
-    if run.step or epoch < 0 or not has_previews(run.config, epoch):
+    if run.step or epoch < 0 or not is_preview_epoch(run, epoch):
         return
     expected = 2 * len(run.training_data.preview_waveforms)
     expected += SAMPLES if family_info(run.config.family).makes_new_sounds else 0
     if len(list(run.folder.previews.glob(f"*_epoch{epoch:04d}_*.wav"))) < expected:
-        make_previews(run, epoch, run.request.pause_event)
+        make_previews(run, epoch)

@@ -78,11 +78,11 @@ def prepare_sounds(
         except SoundError as exc:
             return SkippedSound(path, str(exc))
 
-    with ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1)) as pool:
+    pool = ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1))
+    try:
         pending = [pool.submit(decode, path) for path in paths]
         for done, future in enumerate(pending, 1):
             if cancel_event is not None and cancel_event.is_set():
-                pool.shutdown(wait=True, cancel_futures=True)
                 raise DecodingCancelled
             found = future.result()
             if isinstance(found, CachedSound):
@@ -91,6 +91,8 @@ def prepare_sounds(
                 skipped.append(found)
             if on_progress is not None:
                 on_progress(done, len(paths))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
     if cancel_event is not None and cancel_event.is_set():
         raise DecodingCancelled
     if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):

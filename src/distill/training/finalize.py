@@ -2,33 +2,60 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import replace
-from functools import partial
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import CheckpointError, DistillError, TrainingError
-from distill.events import EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
+from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
-from distill.models.persistence import save_model_from_checkpoint
-from distill.models.sound_parts import SoundParts, build_detail
-from distill.training.artifacts import append_history, make_previews, report_write_errors, save_progress
-from distill.training.checkpoint import get_best_checkpoint, list_checkpoints
+from distill.models.persistence import contents_of_checkpoint
+from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
+from distill.training.artifacts import (
+    append_history,
+    make_previews,
+    reason_of,
+    save_progress,
+    take_write_errors,
+    write_best,
+)
+from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
+from distill.training.steps.closing import Closing
+from distill.training.steps.interruptible import Interruptible
 from distill.training.steps.prior_training import spread_by_file
+from distill.training.unsaved import UnsavedModel
 
 log = logging.getLogger(__name__)
 
 AnyEpoch = EpochMetrics | VQEpochMetrics
+
+
+@dataclass
+class _Saved:
+    """What the end of a run has written: the model file, or else the model and why it is not written.
+
+    Attributes
+    ----------
+    is_complete
+        False if the user stopped the run while further parts of the file were computed.
+    """
+
+    path: Path | None = None
+    unsaved: UnsavedModel | None = None
+    reason: str = ""
+    is_complete: bool = True
 
 
 # --- finishing early ----------------------------------------------------------------------------------------------
@@ -81,7 +108,7 @@ def end(
     emit: EventSink,
     outcome: str,
     error: BaseException | None,
-    seconds: float,
+    started: float,
 ) -> dict[str, Any]:
     """Write what is left to write, emit the one `TrainingCompleteEvent`, and return the run's result or raise.
 
@@ -95,18 +122,18 @@ def end(
         Its request and its events.
     outcome, error
         How it ended.
-    seconds
-        Duration of this session.
+    started
+        When this session began, by `time.perf_counter`.
 
     Raises
     ------
     BaseException
         ``error``, if there is one.
     """
-    model_path = None
+    saved, unsaved_text = _Saved(), None
     try:
         if run is not None:
-            model_path = _close(run, outcome, error)
+            saved, outcome, unsaved_text = _close(run, outcome, error)
         elif opened is not None:
             _close_unprepared(opened, outcome, error)
     except Exception as exc:  # the first error is the one that is reported
@@ -119,13 +146,15 @@ def end(
             opened.folder.close()
     if error is not None:
         log.error("The run in %s failed: %s", request.output_dir, error, exc_info=error)
-    event = _complete_event(run, outcome, error, seconds)
+    event = _complete_event(
+        run, outcome, unsaved_text if error is None else reason_of(error), time.perf_counter() - started
+    )
     try:
         emit(event)
     finally:
         if error is not None:
             raise error
-    return _result(run, request, outcome, model_path)
+    return _result(run, request, outcome, saved) | {"error": unsaved_text}
 
 
 def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | None) -> None:
@@ -140,29 +169,72 @@ def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | No
         )
         opened.emit(TrainingNotice("stopped", message, "info"))
     if opened.checkpoint is None:
-        _save_record(opened, outcome, error)
+        _save_record(opened, outcome, None if error is None else reason_of(error))
 
 
-def _close(run: Run, outcome: str, error: BaseException | None) -> Path | None:
-    """Write the final checkpoint, the model file and the record."""
-    run.writer.flush()
-    report_write_errors(run)  # a checkpoint that could not be written is tried once more
+def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved, str, str | None]:
+    """Write the final checkpoint, the model file and the record.
+
+    The model of weights that could not be written as a checkpoint is made from memory: it is a third as large.
+
+    Returns
+    -------
+    tuple
+        What was saved, how the run ended, and why its model was not saved.  A run that is stopped here ends as stopped,
+        with all its epochs; resuming it completes the model file.
+    """
+    write_best(run)
+    take_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
     consistent = error is None or isinstance(error, TrainingError)
+    newest, reason = None, ""
     if consistent and run.saved_at != (run.epoch, run.step):
         last = run.history.epochs[-1] if run.step == 0 and run.history.epochs else None
-        save_progress(run, last, wait=True)
+        newest = save_progress(run, last)
+        reason = take_write_errors(run)
+    unwritten = newest if reason else None
     append_history(run)
-    model_path = _export(run, is_finished=outcome == "finished")
-    _save_record(run, outcome, error)
-    return model_path
+    saved = _export(run, outcome == "finished", newest, is_written=not reason)
+    text = None if error is None else reason_of(error)
+    if saved.path is None and (outcome == "finished" or unwritten is not None) and error is None:
+        outcome, text = UNSAVED, _unsaved_text(run, saved.reason or reason, unwritten is not None)
+    elif reason:
+        run.emit(TrainingNotice("checkpoint", _unwritten_text(run, reason), "error"))
+    elif saved.reason:
+        run.emit(TrainingNotice("checkpoint", f"{saved.reason} Resume the run to save it.", "error"))
+    if outcome == "finished" and not saved.is_complete:
+        outcome = "stopped"
+        message = "Stopped before the model file was complete: all epochs are done, and resuming the run completes it."
+        run.emit(TrainingNotice("stopped", message, "info"))
+    _save_record(run, outcome, text)
+    return saved, outcome, text if outcome == UNSAVED else None
 
 
-def _save_record(opened: OpenedRun, outcome: str, error: BaseException | None) -> None:
+def _unsaved_text(run: Run, reason: str, is_checkpoint_missing: bool) -> str:
+    """Return the sentences about a run whose model could not be saved."""
+    text = f"{reason} Make room on the disk of {run.folder.path}"
+    if not is_checkpoint_missing:
+        return f"{text}, then resume the run: it saves the model."
+    return f"{text}. {_where_it_stays(run)}"
+
+
+def _unwritten_text(run: Run, reason: str) -> str:
+    return f"The last checkpoint could not be written ({reason}). {_where_it_stays(run)}"
+
+
+def _where_it_stays(run: Run) -> str:
+    """Return where a run is resumed whose last checkpoint could not be written."""
+    listed = list_checkpoints(run.folder.checkpoints)
+    if not listed:
+        return "There is no checkpoint, so the run can only begin again."
+    return f"The run can only be resumed from epoch {listed[-1]['epoch'] + 1}."  # counted from 1 for people
+
+
+def _save_record(opened: OpenedRun, outcome: str, error: str | None) -> None:
     """Write how the run ended to its record; one that was finished early counts the epochs that it has done."""
     record = opened.record
     record.config, record.status = opened.config, outcome
-    record.error = None if error is None else str(error) or type(error).__name__
+    record.error = error
     record.notes += opened.emit.notes
     try:
         record.save(opened.folder.path)
@@ -175,15 +247,23 @@ def _save_record(opened: OpenedRun, outcome: str, error: BaseException | None) -
         )
 
 
-def _export(run: Run, is_finished: bool) -> Path | None:
+def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_written: bool) -> _Saved:
     """Write `model.distill` of the best checkpoint, or of the newest if none was validated, and to the library.
 
     Detail, map and sliders take seconds to minutes to compute, and only the model of a finished run has them: a run
     that is stopped ends at once.
+
+    Parameters
+    ----------
+    run
+        The run.
+    is_finished
+        Whether it has all its epochs.
+    newest
+        The final checkpoint, or None if the last one on disk is that.
+    is_written
+        Whether the final checkpoint is on disk.
     """
-    candidates = _by_validation_loss(run.folder.checkpoints)
-    if not candidates:
-        return None
     # The same in all sessions of a run: what it saves after a resume replaces what it saved before.
     identity = f"{run.record.created} {run.folder.path.name} {run.training_data.digest}"
     metadata = ModelMetadata(
@@ -194,78 +274,137 @@ def _export(run: Run, is_finished: bool) -> Path | None:
         dataset_total_duration_s=sum(s.duration_s for s in run.training_data.sounds),
         training_date=run.record.created,
     )
-    target = run.folder.model_file
+    saved = _Saved()
+
+    def parts(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            with Interruptible(run.request.check_paused):
+                return _parts(run, checkpoint)
+        except DecodingCancelled:
+            saved.is_complete = False
+            return {}
+
     try:
-        parts = partial(_parts, run) if is_finished else None
-        path = _save_first_readable(candidates, metadata, target, parts)
-        if run.request.models_dir is not None:
-            ModelLibrary(run.request.models_dir).add(path)
-        return path
+        contents = _contents_of_best(run, newest, is_written, metadata, parts if is_finished else None)
+        if contents is None:
+            return saved
+        saved.unsaved = UnsavedModel(contents)
+        saved.path = saved.unsaved.save(run.folder.model_file)
+        saved.unsaved = None
     except (OSError, DistillError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
+        saved.reason = f"The model could not be saved ({reason_of(exc)})."
+        return saved
+    _add_to_library(run, saved.path)
+    return saved
+
+
+def _add_to_library(run: Run, path: Path) -> None:
+    """Copy a model file into the library of the run's request, and tell where it is if that fails."""
+    if run.request.models_dir is None:
+        return
+    try:
+        ModelLibrary(run.request.models_dir).add(path)
+    except (OSError, DistillError) as exc:
         run.emit(
             TrainingNotice(
                 "checkpoint",
-                f"The model could not be saved ({reason}). Make room, then resume the run: it saves the model.",
+                f"The model is saved as {path}, but could not be copied into the library ({reason_of(exc)}). Make room "
+                "there, then import it.",
                 "error",
             )
         )
-        return target if target.exists() else None
 
 
-def _by_validation_loss(folder: Path) -> list[Path]:
+def by_validation_loss(folder: Path) -> list[Path]:
     """Return the checkpoints from the best to the worst, then those that were not validated, the newest first."""
     listed = list_checkpoints(folder)
     measured = sorted((c for c in listed if c["val_loss"] is not None), key=lambda c: (c["val_loss"], c["epoch"]))
     return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
 
 
-def _save_first_readable(
-    checkpoints: list[Path],
+def _contents_of_best(
+    run: Run,
+    newest: dict[str, Any] | None,
+    is_written: bool,
     metadata: ModelMetadata,
-    target: Path,
     parts: Callable[[Mapping[str, Any]], dict[str, Any]] | None,
-) -> Path:
-    """Write the model file of the first checkpoint that can be read.
+) -> dict[str, Any] | None:
+    """Return what the model file of the best checkpoint that can be read holds; None if there is no checkpoint.
+
+    Parameters are those of `_export`.  What this session still has in memory is not read again.
 
     Raises
     ------
     CheckpointError
-        None can be read.
-    OSError
-        The file cannot be written.
+        There are checkpoints, and none can be read.
     """
-    for number, path in enumerate(checkpoints, 1):
+    folder, error = run.folder.checkpoints, None
+    in_memory = {} if run.best.checkpoint is None else {checkpoint_path(folder, run.best.epoch): run.best.checkpoint}
+    if newest is not None:
+        in_memory[checkpoint_path(folder, newest["epoch"])] = newest
+    for path in by_validation_loss(folder):
         try:
-            return save_model_from_checkpoint(path, metadata, target, parts)
+            data = in_memory[path] if path in in_memory else read_checkpoint(path)
+            if newest is not None and not is_written and _is_better(newest["val_loss"], data["val_loss"]):
+                break
+            return contents_of_checkpoint(data, path.name, metadata, parts)
         except CheckpointError as exc:
-            if number == len(checkpoints):
-                raise
+            error = exc
             log.warning("The model is not made from the best checkpoint: %s", exc)
-    raise CheckpointError("There is no checkpoint to make the model from.")
+    if newest is not None and not is_written:
+        return contents_of_checkpoint(newest, "The last checkpoint", metadata, parts)
+    if error is not None:
+        raise error
+    return None
+
+
+def _is_better(one: float | None, other: float | None) -> bool:
+    """Whether a held-out loss is lower than another; one that was not measured is the worst, and the newer one wins."""
+    return other is None or (one is not None and one <= other)
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further entries of the model file, for the network of a checkpoint: detail, index, map and sliders.
+    """Return further entries of the model file, for the network of a checkpoint: prior, detail, index, map and sliders.
 
     What cannot be computed is reported and missing: a model without it is better than none.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user stopped the run.
     """
+    entries: dict[str, Any] = {}
     try:
         network = _network(run, checkpoint)
         features, owner, is_variant = _training_features(run)
+    except DecodingCancelled:
+        raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         _report_missing(run, "detail and map", exc)
         return {}
+    try:
+        closed = _close_prior(run, checkpoint, network)
+        if closed is not None:
+            entries[PRIOR] = prior_entry(closed)
+    except DecodingCancelled:
+        raise
+    except Exception as exc:
+        _report_missing(run, "the last steps of its prior", exc)
     detail = index = None
     try:
         detail = build_detail(run.family, network, features, owner, run.device)
+    except DecodingCancelled:
+        raise
     except Exception as exc:
         _report_missing(run, "detail", exc)
     try:
         index = SoundIndex.build(features[~is_variant], owner[~is_variant])
+    except DecodingCancelled:
+        raise
     except Exception as exc:
         _report_missing(run, "the search for the nearest sound", exc)
-    return SoundParts(detail=detail, index=index).to_file() | map_entries(run.family, network, run.training_data)
+    entries |= SoundParts(detail=detail, index=index).to_file()
+    return entries | map_entries(run.family, network, run.training_data)
 
 
 def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
@@ -274,6 +413,18 @@ def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
         network = run.family.build()
     network.load_state_dict(checkpoint["model_state_dict"])
     return network.to(run.device).eval()
+
+
+def _close_prior(run: Run, checkpoint: Mapping[str, Any], network: nn.Module) -> Mapping[str, Tensor] | None:
+    """Return the prior after its last phase, or None where there is no phase."""
+    if run.prior is None:
+        return None
+
+    def autocast() -> AbstractContextManager[Any]:
+        return run.speed.autocast(run.device)
+
+    close = Closing(run.prior, run.family, run.training_data.train_set, run.device, autocast, run.emit.progress)
+    return close(checkpoint, network)
 
 
 def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:
@@ -299,9 +450,7 @@ def _report_missing(run: Run, part: str, error: Exception) -> None:
     )
 
 
-def _complete_event(
-    run: Run | None, outcome: str, error: BaseException | None, seconds: float
-) -> TrainingCompleteEvent:
+def _complete_event(run: Run | None, outcome: str, error: str | None, seconds: float) -> TrainingCompleteEvent:
     event = TrainingCompleteEvent(
         total_epochs=0,
         total_time_s=seconds,
@@ -310,7 +459,7 @@ def _complete_event(
         best_val_loss=None,
         best_epoch=None,
         outcome=outcome,  # type: ignore[arg-type]
-        error=None if error is None else str(error) or type(error).__name__,
+        error=error,
     )
     if run is None or not run.history.epochs:
         return event
@@ -326,7 +475,7 @@ def _complete_event(
     )
 
 
-def _result(run: Run | None, request: RunRequest, outcome: str, model_path: Path | None) -> dict[str, Any]:
+def _result(run: Run | None, request: RunRequest, outcome: str, saved: _Saved) -> dict[str, Any]:
     folder = request.output_dir
     model = None if run is None or run.model is None else run.model.eval()
     best = None
@@ -337,6 +486,7 @@ def _result(run: Run | None, request: RunRequest, outcome: str, model_path: Path
         "metrics_history": None if run is None else run.history,
         "output_dir": folder,
         "best_checkpoint_path": best,
-        "model_path": model_path,
+        "model_path": saved.path,
         "outcome": outcome,
+        "unsaved_model": saved.unsaved if outcome == UNSAVED else None,
     }

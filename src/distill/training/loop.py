@@ -4,9 +4,11 @@ It blocks, starts no thread but the one that writes files, prints nothing and na
 ``callback(event)``.  Preparing, training and ending a run are separate; the end is the same whatever ended the run.
 """
 
+import logging
 import threading
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +18,8 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.config.training import AnyConfig, VQVAEConfig, has_previews
-from distill.errors import CheckpointError, ConfigurationError
+from distill.config.training import AnyConfig, VQVAEConfig
+from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, is_memory_error
 from distill.events import (
     OVERFITTING_GAP,
     EpochMetrics,
@@ -35,6 +37,9 @@ from distill.training import finalize
 from distill.training.artifacts import (
     append_history,
     complete_previews,
+    is_preview_epoch,
+    is_save_due,
+    keep_best,
     make_previews,
     make_start_previews,
     report_write_errors,
@@ -48,6 +53,7 @@ from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.prior_training import WARMUP_STEPS
 from distill.training.steps.step import TrainingStep
 
 __all__ = [
@@ -59,6 +65,8 @@ __all__ = [
     "validate_epoch",
     "validate_vqvae_epoch",
 ]
+
+log = logging.getLogger(__name__)
 
 #: Fewest epochs that make a trend of overfitting, and the share by which the held-out loss may fall in them.
 OVERFITTING_EPOCHS, OVERFITTING_PROGRESS = 3, 0.03
@@ -104,7 +112,9 @@ def train(
     -------
     dict
         ``model`` (the newest weights, in eval mode), ``metrics_history``, ``output_dir``, ``best_checkpoint_path``,
-        ``model_path``, ``outcome`` (``"finished"`` or ``"stopped"``).
+        ``model_path``, ``outcome`` (``"finished"``, ``"stopped"``, or ``"could not be saved"`` where there was no room
+        for the model), ``unsaved_model`` (then a `distill.training.unsaved.UnsavedModel`, otherwise None), ``error``
+        (then the reason, otherwise None).
 
     Raises
     ------
@@ -146,8 +156,23 @@ def _train(
     except DecodingCancelled:
         outcome = "stopped"
     except BaseException as exc:
-        error = exc
-    return finalize.end(opened, run, request, emit, outcome, error, time.perf_counter() - started)
+        error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
+    return finalize.end(opened, run, request, emit, outcome, error, started)
+
+
+def _short_of_memory(error: BaseException, request: RunRequest) -> BaseException:
+    """Return an error that proposes a smaller batch, for one that says that memory was not enough."""
+    traceback.clear_frames(error.__traceback__)  # lets go of the batch, so that the run can be ended
+    if isinstance(error, MemoryShortError):
+        return error
+    size = request.config.batch_size
+    smaller = (
+        f"Start a new run with a smaller batch, for example {size // 2} instead of {size}, or close other programs."
+        if size > 1
+        else "Close other programs, or train on fewer sounds."
+    )
+    log.error("Memory was not enough", exc_info=error)
+    return MemoryShortError(f"There is not enough memory for this training. {smaller}")
 
 
 def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -179,6 +204,8 @@ def run_epochs(run: Run) -> bool:
         save_progress(run)  # so that a run killed from here on can be resumed
     make_start_previews(run)
     complete_previews(run)
+    run.writer.flush()
+    report_write_errors(run)  # that nothing can be kept is told before the first epoch
     while run.epoch < run.config.max_epochs:
         epoch = run.epoch
         if not _train_epoch(run):
@@ -195,11 +222,13 @@ def run_epochs(run: Run) -> bool:
         _warn(run, event)
         append_history(run)
         is_last = run.epoch == run.config.max_epochs
-        if is_last or run.epoch % run.config.checkpoint_interval == 0 or run.unfinished_checkpoint == epoch:
+        is_due = is_last or run.epoch % run.config.checkpoint_interval == 0 or is_save_due(run)
+        if is_due or run.unfinished_checkpoint == epoch:
             save_progress(run, event)
-        if has_previews(run.config, epoch):
-            # A run that has its last epoch is finished, so those of the last epoch are written in any case.
-            make_previews(run, epoch, None if is_last else run.request.pause_event)
+        else:
+            keep_best(run, event)
+        if is_preview_epoch(run, epoch):
+            make_previews(run, epoch)
         report_write_errors(run)
     return True
 
@@ -224,10 +253,17 @@ def _train_epoch(run: Run) -> bool:
         run.scheduler.step()
         run.step += 1
 
+    def batches() -> Iterator[Tensor]:
+        for batch in loader:
+            if is_save_due(run):
+                meter.read()  # the checkpoint's history has all steps that it has done
+                save_progress(run)
+            yield batch
+
     try:
         train_steps(
             step,
-            loader,
+            batches(),
             meter,
             run.device,
             run.config.seed,
@@ -244,6 +280,7 @@ def _train_epoch(run: Run) -> bool:
 def _prior_step(run: Run) -> PriorStep | None:
     """Return what trains the prior within a step of the network; None where there is no prior."""
     prior, data, schedule = run.prior, run.training_data, run.schedule
+    taken = run.epoch * data.steps_per_epoch
     if prior is None:
         return None
     batches = data.train_loader.batch_sampler.batches_of(run.epoch)  # type: ignore[union-attr]
@@ -253,7 +290,8 @@ def _prior_step(run: Run) -> PriorStep | None:
         prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
         if number == 0 or prior.table.has_doubled:
             prior.fit()
-        rate = schedule(run.epoch * data.steps_per_epoch + number)
+        # A last phase lets the rate fall; without one it follows the network's.
+        rate = min(1.0, (taken + number + 1) / WARMUP_STEPS) if prior.closing_steps else schedule(taken + number)
         return prior.step(rate, lambda: run.speed.autocast(run.device))
 
     return step

@@ -20,20 +20,24 @@ from distill.errors import CheckpointError, RunFolderError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
-from distill.runs.checkpoints import drop_later_checkpoints
+from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
+from distill.runs.folder import read_history
+from distill.runs.preview_sound import PAIRS
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
-from distill.training.preview import PAIRS
-from distill.training.run import OpenedRun, Run, TrainingData
+from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
+from distill.training.steps.interruptible import Interruptible
 from distill.training.steps.prior_training import LatentTable, PriorTraining
 from distill.training.steps.schedule import CosineFactor, make_scheduler
 from distill.training.steps.step import TrainingStep, step_randomness
 
+#: Width and blocks of the network of a new run's prior.
+PRIOR_SIZE = (384, 3)
 #: Items of the training set, spread evenly, that the components of a prior are computed from.
 _PROJECTION_ITEMS = 768
 #: Maximum number of training chunks, spread evenly, that the statistics of the corpus are computed from.
@@ -50,6 +54,18 @@ def prepare(opened: OpenedRun) -> Run:
     DecodingCancelled
         The user stopped.
     """
+    with Interruptible(opened.request.check_paused):
+        run = _prepare(opened)
+    try:
+        _begin(opened, run.history)
+    except BaseException:
+        run.writer.close()
+        raise
+    return run
+
+
+def _prepare(opened: OpenedRun) -> Run:
+    """Compute what a run consists of; writes nothing but the cache."""
     config, checkpoint = opened.config, opened.checkpoint
     data = _training_data(opened)
     model = _network(opened, data)
@@ -69,23 +85,38 @@ def prepare(opened: OpenedRun) -> Run:
         apply_checkpoint(opened.request.resume_checkpoint, checkpoint, model, optimizer, scheduler)
         _restore_prior(opened, checkpoint, data, model, prior)
         schedule = _continue_schedule(opened, data, stored, state, optimizer, scheduler)
-        _report_resumed(opened, data, state)
+        _report_resumed(opened, data, state, len(history.epochs))
     else:
         _fit_projection(opened, data, model, prior)
-    _begin(opened, history)
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
-        scheduler=scheduler, schedule=schedule, history=history, eta=eta, started=time.perf_counter(),
+        scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
+        started=time.perf_counter(),
     )  # fmt: skip
 
 
+def _best_on_disk(opened: OpenedRun) -> BestEpoch:
+    """Return the best epoch that the run's folder has a checkpoint of; that of a new run has none."""
+    if opened.checkpoint is None:
+        return BestEpoch()
+    known, last = list_checkpoints(opened.folder.checkpoints), opened.checkpoint["epoch"]
+    listed = [c for c in known if c["val_loss"] is not None and c["epoch"] <= last]  # later ones are trained again
+    best = min(listed, key=lambda c: (c["val_loss"], c["epoch"]), default=None)
+    return BestEpoch() if best is None else BestEpoch(best["epoch"], best["val_loss"])
+
+
 def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTraining:
-    """Return the training of a prior that starts with the network."""
+    """Return the training of a prior that starts with the network, of the size that the checkpoint has."""
     dataset, family, config = data.train_set, opened.family, opened.config
+    stored = ((opened.checkpoint or {}).get("training_state") or {}).get("prior")
+    try:
+        width, blocks = PRIOR_SIZE if stored is None else WindowPrior.size_of(stored["prior"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
+        raise _unfitting_prior(opened) from exc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         anchors = anchor_count(len(dataset.layout.sounds))
-        prior = WindowPrior(family.point_dim(model), family.prior_components, anchors=anchors)
+        prior = WindowPrior(family.point_dim(model), family.prior_components, width, blocks, anchors)
     return PriorTraining(prior, LatentTable(dataset, prior.dim, opened.device), config.prior_steps, opened.device)
 
 
@@ -125,9 +156,13 @@ def _restore_prior(
     try:
         prior.load_state_dict(stored)
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as exc:
-        assert opened.request.resume_checkpoint is not None
-        name = opened.request.resume_checkpoint.name
-        raise CheckpointError(f"{name} holds a prior that does not fit this run. Use another checkpoint.") from exc
+        raise _unfitting_prior(opened) from exc
+
+
+def _unfitting_prior(opened: OpenedRun) -> CheckpointError:
+    assert opened.request.resume_checkpoint is not None
+    name = opened.request.resume_checkpoint.name
+    return CheckpointError(f"{name} holds a prior that does not fit this run. Use another checkpoint.")
 
 
 @dataclass(frozen=True)
@@ -178,7 +213,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     opened.record.preparation = preparation
     opened.record.fingerprints = fingerprints_of(sounds)
     for skipped in opened.record.skipped:
-        emit(TrainingNotice("skipped", f"{skipped.path.name} is left out: {skipped.reason}"))
+        emit(TrainingNotice("skipped", f"Skipped {skipped.path.name}: {skipped.reason}"))
     train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
     for note in [*(f"{s.source.name}: {s.note}." for s in sounds if s.note), silence_note(sounds, chunk_samples)]:
         if note and opened.checkpoint is None:
@@ -321,7 +356,8 @@ def _read_state(
     return schedule, history, state
 
 
-def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State) -> None:
+def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State, known_epochs: int) -> None:
+    """Say where the run continues, and how many epochs a crash has lost."""
     path, epochs = opened.request.resume_checkpoint, opened.config.max_epochs
     assert path is not None
     if state.epoch >= epochs:
@@ -330,6 +366,9 @@ def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State) -> Non
         done = f"{state.epoch} of {epochs} epochs are done"
         if state.step:
             done += f", and {state.step} of {data.steps_per_epoch} steps of epoch {state.epoch + 1}"
+    lost = len(read_history(opened.folder.path).epochs) - known_epochs
+    if lost > 0:
+        done += f"; {lost} later {'epoch is' if lost == 1 else 'epochs are'} lost and trained again"
     opened.emit(TrainingNotice("resumed", f"Resumed from {path.name}: {done}.", "info"))
 
 

@@ -15,6 +15,7 @@ import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
 from distill.config.keywords import accept_keywords
+from distill.runs.preview_sound import PAIRS
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Seed of the latents of all previews.
 PREVIEW_SEED = 0
-#: New sounds and reconstructed pairs that a run makes at a time.
-SAMPLES, PAIRS = 3, 2
 #: Peak under which a preview is silent and is not raised.
 SILENT = 1e-3
 #: Peak of a written preview: full scale, with room for what a converter makes between samples.

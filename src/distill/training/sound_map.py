@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.models.families.family import ModelFamily
+from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.sliders import fit_analysis
 from distill.models.latent_space.sound_map import fit_map
 from distill.training.dataset import FeatureDataset
@@ -37,17 +38,25 @@ def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> 
         The model.
     data
         Its training and held-out sounds; both are on the map.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user stopped the run.
     """
     entries: dict[str, Any] = {}
     try:
         features, sounds, starts, seconds, prints = _chunks(data)
-        entries["map"] = fit_map(family, network, features, sounds, starts, seconds, prints).to_file()
+        chunks = decode_chunks(family, network, features)
+        entries["map"] = fit_map(chunks, sounds, starts, seconds, prints).to_file()
         every = max(1, len(features) // _MOST_ANALYSED)
-        analysis = fit_analysis(family, network, features[::every])
+        analysis = fit_analysis(family, network, chunks.every(every))
         if analysis is not None:
             entries["latent_analysis"] = analysis.to_file()
     except NotImplementedError:
         log.info("The family %s has no points to lay out.", family.key)
+    except DecodingCancelled:
+        raise
     except Exception:  # the border of an extra: whatever it is, the model is saved without it
         log.exception("The map of the sounds could not be computed")
     return entries

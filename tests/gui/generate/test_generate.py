@@ -11,7 +11,7 @@ import torch
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QPushButton
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from distill import paths
@@ -178,6 +178,12 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
             box = dialog.findChild(QComboBox, combo)
             assert box is not None
             box.setCurrentIndex(box.findData(value))
+        trim, fade = dialog.findChild(QCheckBox, "exportTrim"), dialog.findChild(QSpinBox, "exportFade")
+        assert trim is not None
+        assert fade is not None
+        assert (trim.isChecked(), fade.value()) == ((True, 5) if "(2)" not in name else (False, 20))  # it is remembered
+        trim.setChecked(False)
+        fade.setValue(20)
         dialog.set_folder(target)  # type: ignore[attr-defined]
         QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
         qtbot.waitUntil(lambda name=name: f"Exported {name}" in window.notices.text(), timeout=PATIENCE)  # type: ignore[misc]
@@ -185,6 +191,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     audio, rate = soundfile.read(target / name)
     assert (rate, len(audio)) == (48_000, len(sound))
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()
+    assert audio[0] == audio[-1] == 0
     assert read_recipe(target / name) == panel.made.table.items[0].recipe
     assert window.making.choices.options.format == "flac24"
 

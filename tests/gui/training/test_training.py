@@ -43,7 +43,7 @@ def start(window: MainWindow, epochs: int) -> None:
 
 
 def await_state(qtbot: QtBot, window: MainWindow, state: RunState) -> None:
-    qtbot.waitUntil(lambda: window.runs.bridge.state is state, timeout=10_000)
+    qtbot.waitUntil(lambda: window.runs.bridge.state is state, timeout=60_000)
 
 
 def eta(window: MainWindow) -> str:
@@ -140,7 +140,7 @@ def test_what_comes_next_stands_out(loaded: MainWindow, engine: FakeEngine, qtbo
     start(loaded, 30)
     qtbot.waitUntil(lambda: eta(loaded) == "Epoch 1 of 30 · the first sounds come after it")
     engine.step_seconds = 0.001
-    qtbot.waitUntil(lambda: "left" in eta(loaded), timeout=10_000)
+    qtbot.waitUntil(lambda: "left" in eta(loaded), timeout=60_000)
     click(loaded, "cancelButton")
     await_state(qtbot, loaded, RunState.IDLE)
     assert (begin.text(), begin.property("primary"), resume.property("primary")) == ("&Start new", False, True)
@@ -176,7 +176,7 @@ def test_the_shown_run_comes_back_at_the_next_start_and_goes_on(
 ) -> None:
     engine.step_seconds = 0.01
     start(loaded, 30)
-    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) >= 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) >= 2, timeout=60_000)
     click(loaded, "cancelButton")
     await_state(qtbot, loaded, RunState.IDLE)
     measured = loaded.runs.bridge.history
@@ -246,7 +246,7 @@ def test_closing_while_training_asks(loaded: MainWindow, qtbot: QtBot, answer: s
         assert loaded.isVisible()
         assert loaded.runs.bridge.state is RunState.TRAINING
     else:
-        qtbot.waitUntil(lambda: not loaded.isVisible(), timeout=10_000)
+        qtbot.waitUntil(lambda: not loaded.isVisible(), timeout=60_000)
         assert not loaded.runs.bridge.is_running
 
 
@@ -301,7 +301,7 @@ def test_the_whole_way_by_keyboard(loaded: MainWindow, qtbot: QtBot, engine: Fak
     QTest.keyClicks(loaded.controls.epochs, "500")
     engine.step_seconds = 0.01
     QTest.keyClick(loaded, Qt.Key.Key_R, control)
-    qtbot.waitUntil(lambda: loaded.previews.grid.rowCount() > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: loaded.previews.grid.rowCount() > 0, timeout=60_000)
     QTest.keyClick(loaded, Qt.Key.Key_3, control)
     assert loaded.previews.view.hasFocus()
     QTest.keyClick(loaded.previews.view, Qt.Key.Key_Down)

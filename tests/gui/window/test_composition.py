@@ -27,7 +27,7 @@ def frame(qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevi
 
 def test_the_rest_comes_once_the_frame_has_been_painted(frame: MainWindow, qtbot: QtBot) -> None:
     assert frame.findChild(QWidget, "lossPlot") is None
-    with qtbot.waitSignals([frame.painted, frame.ready], order="strict", timeout=20_000):
+    with qtbot.waitSignals([frame.painted, frame.ready], order="strict", timeout=90_000):
         frame.show()
     assert frame.is_ready
     assert frame.findChild(QWidget, "lossPlot") is not None

@@ -1,12 +1,16 @@
 """The page for training in the smallest window: nothing is cut off, whatever it shows."""
 
 from collections.abc import Iterator
+from itertools import product
 
+import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.bridge import RunState
-from distill.gui.widgets.notices import NoticeAction
+from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.notices import Level, NoticeAction
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from tests.gui.cut_off import cut_off
 
@@ -53,14 +57,90 @@ def test_nothing_is_cut_off_with_sounds(loaded: MainWindow, qapp: QApplication, 
     assert found(loaded, qapp) == {}
 
 
-def test_a_notice_moves_nothing(window: MainWindow, qapp: QApplication, qtbot: QtBot) -> None:
-    window.resize(*SMALLEST_SIZE)
-    tops = []
-    for text in ("", "A short notice.", "A notice that is as long as two lines. " * 8, ""):
+def places(window: MainWindow) -> dict[str, tuple[int, int, int, int]]:
+    """Return where everything is that a hand may be on."""
+    shown = {
+        "list": window.browser.view if window.tabs.currentIndex() == 0 else window.run_list.view,
+        "family": window.controls.family,
+        "progress": window.controls.progress,
+        "middle": window.center,
+        "loss": window.plots.loss.widget,
+        "play": window.transport.play,
+        "volume": window.transport.volume,
+        "pages": window.pages,
+        "switch": window.pages.switch,
+    }
+    found = {}
+    for name, widget in shown.items():
+        corner = widget.mapTo(window, QPoint(0, 0))
+        found[name] = (corner.x(), corner.y(), widget.width(), widget.height())
+    return found
+
+
+def settle(qapp: QApplication) -> None:
+    for _ in range(3):  # a layout asks for the next one
+        qapp.processEvents()
+
+
+@pytest.mark.parametrize("size", [SMALLEST_SIZE, (1280, 800)])
+def test_no_notice_moves_anything(window: MainWindow, qapp: QApplication, qtbot: QtBot, size: tuple[int, int]) -> None:
+    window.resize(*size)
+    qtbot.wait(100)
+    before = places(window)
+    long = "A notice that is much longer than two lines of the window can be. " * 12
+    action = NoticeAction("Locate sounds…", lambda: None)
+    levels: tuple[Level, ...] = ("info", "warning", "error")
+    for text, level, does in product(("Short.", "As long as a line. " * 6, long, "word" * 200), levels, (None, action)):
+        for topics in (("a",), ("a", "b", "c")):
+            for topic in topics:
+                window.notices.notify(topic, text, level, does)
+            settle(qapp)
+            assert places(window) == before, (text[:20], level, topics)
+            assert window.notices.width() == window.frame.pages.width()  # over the whole width
+            assert cut_off(window.notices) == []
         window.notices.forget_all()
-        if text:
-            window.notices.notify("test", text, "info", NoticeAction("Open", lambda: None))
-        qtbot.wait(100)
-        tops.append(window.splitter.mapTo(window, window.splitter.rect().topLeft()).y())
-    assert tops[0] == tops[1] == tops[3]
-    assert tops[2] > tops[0]  # what is longer than a line is told all the same
+        settle(qapp)
+        assert places(window) == before
+
+
+def test_what_does_not_fit_into_a_notice_is_in_its_tooltip(window: MainWindow, qapp: QApplication) -> None:
+    window.resize(*SMALLEST_SIZE)
+    label = window.findChild(FewLinesLabel, "noticeText")
+    assert label is not None
+    window.notices.notify("a", "Short <b>text</b>.")
+    settle(qapp)
+    assert label.shown_text() == "Short <b>text</b>."
+    assert label.toolTip() == ""
+    window.notices.notify("a", "A long text of many words. " * 30)
+    settle(qapp)
+    assert label.shown_text().endswith("…")
+    assert label.text().startswith(label.shown_text()[:-1])
+    assert label.toolTip().count("many words") == 30
+
+
+def test_no_state_of_the_training_moves_anything(loaded: MainWindow, qapp: QApplication, qtbot: QtBot) -> None:
+    loaded.resize(*SMALLEST_SIZE)
+    controls = loaded.controls
+    qtbot.wait(100)
+    before = places(loaded)
+    for state, can_resume, can_finish, text in product(
+        RunState, (False, True), (False, True), ("", "Epoch 12 of 200 · 1 h 05 min left")
+    ):
+        controls.show_state(state)
+        controls.show_can_resume(can_resume, can_finish, is_next=can_finish)
+        controls.show_message(text)
+        settle(qapp)
+        assert places(loaded) == before, (state, can_resume, can_finish, text)
+    controls.show_state(RunState.IDLE)
+
+
+def test_no_sound_that_is_excluded_moves_the_list(loaded: MainWindow, qapp: QApplication, qtbot: QtBot) -> None:
+    before = places(loaded)
+    view = loaded.browser.view
+    view.selectRow(0)
+    view.actions_of_rows["exclude"].trigger()
+    qtbot.wait(100)
+    assert places(loaded) == before
+    loaded.plots.loss.widget.moved.emit()  # "Show all" appears
+    qtbot.wait(100)
+    assert places(loaded) == before

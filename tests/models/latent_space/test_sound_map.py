@@ -11,7 +11,7 @@ from torch import Tensor
 from distill.config.factory import make_config
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.models.latent_space.descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.descriptors import DESCRIPTORS, decode_chunks, describe
 from distill.models.latent_space.sliders import LatentAnalysis, fit_analysis
 from distill.models.latent_space.sound_map import LatentMap, fit_map
 
@@ -46,7 +46,9 @@ def made(key: str) -> LatentMap:
     family, network, features = model(key)
     numbers = list(range(COUNT))
     prints = [f"{n:016x}" for n in numbers]
-    return fit_map(family, network, features, numbers, [0.0] * COUNT, [0.25 + n / 80 for n in numbers], prints)
+    return fit_map(
+        decode_chunks(family, network, features), numbers, [0.0] * COUNT, [0.25 + n / 80 for n in numbers], prints
+    )
 
 
 @pytest.mark.parametrize("key", ["vae", "complex_vae", "vqvae"])
@@ -129,7 +131,8 @@ def test_descriptors_say_what_their_names_say() -> None:
 
 @cache
 def sliders() -> LatentAnalysis:
-    found = fit_analysis(*model("vae"))
+    family, network, features = model("vae")
+    found = fit_analysis(family, network, decode_chunks(family, network, features))
     assert found is not None
     return found
 
@@ -166,4 +169,5 @@ def test_the_sliders_survive_a_file_and_damage_is_refused() -> None:
 
 
 def test_codes_have_no_sliders() -> None:
-    assert fit_analysis(*model("vqvae")) is None
+    family, network, features = model("vqvae")
+    assert fit_analysis(family, network, decode_chunks(family, network, features)) is None

@@ -30,7 +30,14 @@ from distill.audio.cache.disk_cache import DiskCache
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.decoder import UnreachableSoundError, os_reason
 from distill.audio.decoding.pyav import av_is_available
-from distill.audio.decoding.sound_file import PREPARATION, FloatArray, peak_of, stream_prepared, with_mono
+from distill.audio.decoding.sound_file import (
+    PREPARATION,
+    DecodingCancelled,
+    FloatArray,
+    peak_of,
+    stream_prepared,
+    with_mono,
+)
 from distill.errors import SoundError, TrainingError
 from distill.files import parse_json, read_json, write_json
 
@@ -443,6 +450,8 @@ def _decode_into(out: IO[bytes], path: Path, cancel_event: threading.Event | Non
     envelope: list[FloatArray] = []
     block_bytes = ENVELOPE_HOP * _SAMPLE.itemsize * (_BLOCK_BYTES // (ENVELOPE_HOP * _SAMPLE.itemsize))
     for at in range(0, samples * _SAMPLE.itemsize, block_bytes):
+        if cancel_event is not None and cancel_event.is_set():
+            raise DecodingCancelled
         out.seek(at)
         block = (np.frombuffer(out.read(block_bytes), _SAMPLE) / peak).astype(_SAMPLE, copy=False)
         out.seek(at)

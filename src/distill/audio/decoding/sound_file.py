@@ -38,9 +38,11 @@ __all__ = [
     "SAMPLE_RATE",
     "SOUND_SUFFIXES",
     "DecodingCancelled",
+    "MeasuredSound",
     "SoundHeader",
     "UnreachableSoundError",
     "decode_sound",
+    "measure_sound",
     "os_reason",
     "read_header",
     "stream_prepared",
@@ -281,6 +283,52 @@ def decode_sound(path: Path, cancel_event: threading.Event | None = None, *, nor
     if normalize:
         audio /= peak_of(audio)
     return audio
+
+
+@dataclass(frozen=True)
+class MeasuredSound:
+    """A sound file that was decoded once to its end, and can be decoded again without a surprise.
+
+    Attributes
+    ----------
+    path
+        The file.
+    channel
+        The one channel that is used, or None for the mix of all.
+    samples
+        Its length at 48 kHz.
+    peak
+        Its highest level.
+    """
+
+    path: Path
+    channel: int | None
+    samples: int
+    peak: float
+
+    def blocks(self, cancel_event: threading.Event | None = None) -> Iterator[FloatArray]:
+        """Decode the sound again, block by block, mono at 48 kHz and at its own level; errors are `stream_sound`'s."""
+        return stream_sound(self.path, cancel_event, channel=self.channel)
+
+
+def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> MeasuredSound:
+    """Decode a sound to its end, in little memory, and return what is known of it then.
+
+    Raises
+    ------
+    SoundError
+        The file cannot be used; the message is the reason alone.
+    DecodingCancelled
+        ``cancel_event`` was set.
+    """
+
+    def measure(channel: int | None) -> MeasuredSound:
+        samples, peak = 0, 0.0
+        for block in stream_sound(path, cancel_event, channel=channel):
+            samples, peak = samples + len(block), max(peak, float(peak_of(block)))
+        return MeasuredSound(path, channel, samples, peak)
+
+    return with_mono(path, measure)[0]
 
 
 def _collected(path: Path, blocks: Iterator[FloatArray]) -> FloatArray:

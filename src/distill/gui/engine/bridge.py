@@ -9,6 +9,7 @@ its folder, and no other can start.
 import time
 from collections import deque
 from enum import Enum
+from typing import Any
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
@@ -57,6 +58,8 @@ class TrainingThread(QThread):
         self._engine, self._job, self._events = engine, job, events
         self._completed = False
         self.cancel_event = StopRequest()
+        #: The model, if it could not be written.
+        self.unsaved_model: Any = None
 
     def run(self) -> None:
         """Train; Qt calls this in the new thread.  Threads that the engine starts inherit the low priority."""
@@ -64,7 +67,8 @@ class TrainingThread(QThread):
         began = time.monotonic()
         error = None
         try:
-            self._job.run(self._engine, self._queue, self.cancel_event)
+            result = self._job.run(self._engine, self._queue, self.cancel_event)
+            self.unsaved_model = (result or {}).get("unsaved_model")
         except DistillError as exc:
             error = str(exc)
         except Exception as exc:  # boundary of a run: a bug, which goes to the crash reporter
@@ -107,6 +111,8 @@ class TrainingBridge(QObject):
         self.config: AnyConfig | None = None
         self.history: AnyHistory = MetricsHistory()
         self.last_step: StepMetrics | VQStepMetrics | None = None
+        #: The model of the run that ended last, if it could not be written; in memory only.
+        self.unsaved_model: Any = None
         self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
         self._timer.timeout.connect(self._on_tick)
 
@@ -131,7 +137,7 @@ class TrainingBridge(QObject):
         """
         if self._thread is not None:
             raise RuntimeError("A run is under way.")
-        self.job, self._ending, self.last_step = job, None, None
+        self.job, self._ending, self.last_step, self.unsaved_model = job, None, None, None
         self._events.clear()
         self._thread = TrainingThread(self._engine, job, self._events, self)
         self._thread.finished.connect(self._on_thread_finished)
@@ -216,6 +222,7 @@ class TrainingBridge(QObject):
         if thread is None:  # `stop_and_wait` has been quicker than the queued signal
             return
         thread.wait()
+        self.unsaved_model = thread.unsaved_model
         thread.deleteLater()
         self._timer.stop()
         self._drain(None)

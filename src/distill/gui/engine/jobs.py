@@ -38,6 +38,7 @@ class Engine(Protocol):
         cancel_event: CancelEvent | None = None,
         max_epochs: int | None = None,
         models_dir: Path | None = None,
+        sounds: Path | None = None,
     ) -> dict[str, Any]:
         """Continue a run; blocks."""
 
@@ -56,10 +57,10 @@ class TrainJob:
     models_dir: Path
     name: str
 
-    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> None:
+    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> dict[str, Any]:
         """Train; blocks."""
         callback(HistoryRead(self.config, _new_history(self.config)))
-        engine().train(
+        return engine().train(
             self.config, list(self.file_paths), self.run_dir, self.config.device, callback, cancel_event,
             models_dir=self.models_dir, dataset_name=self.name, model_name=self.name,
         )  # fmt: skip
@@ -75,16 +76,17 @@ class HistoryRead:
 
 @dataclass(frozen=True)
 class ResumeJob:
-    """Resumes a run, to ``max_epochs`` if given."""
+    """Resumes a run, to ``max_epochs`` if given, with its sounds in the folder ``sounds`` if they have moved."""
 
     run_dir: Path
     models_dir: Path
     max_epochs: int | None = None
+    sounds: Path | None = None
 
-    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> None:
+    def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> dict[str, Any]:
         """Train on; blocks."""
         callback(HistoryRead(RunRecord.load(self.run_dir).config, read_history(self.run_dir)))
-        engine().resume_run(self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir)
+        return engine().resume_run(self.run_dir, callback, cancel_event, self.max_epochs, self.models_dir, self.sounds)
 
 
 Job = TrainJob | ResumeJob

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from distill import paths
 from distill.config.factory import make_config
 from distill.errors import ConfigurationError, DistillError
-from distill.events import TrainingCompleteEvent, TrainingNotice
+from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.widgets.background import BackgroundTask, error_text
@@ -68,14 +68,22 @@ class Session(QObject):
         self.new_run_began.emit()
         self.bridge.start(TrainJob(config, tuple(sounds), self.folder, paths.models_dir(), name))
 
-    def resume(self, epochs: int) -> None:
-        """Resume the run that is shown; ``epochs`` extends it where it is more than the run has, and 0 does not."""
+    def resume(self, epochs: int, sounds: Path | None = None) -> None:
+        """Resume the run that is shown.
+
+        Parameters
+        ----------
+        epochs
+            Extends the run where it is more than the run has; 0 does not.
+        sounds
+            Folder in which the run's sounds are now, where they have moved.
+        """
         if self.folder is None:
             return
         self._cancel_reading()
         longer = epochs if self._max_epochs and epochs > self._max_epochs else None
         self._begin(longer or self._max_epochs)
-        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer))
+        self.bridge.start(ResumeJob(self.folder, paths.models_dir(), longer, sounds))
 
     def finish(self) -> None:
         """End the running or shown run as finished, with the epochs it has."""
@@ -153,7 +161,7 @@ class Session(QObject):
 
     def _take_record(self, record: RunRecord) -> None:
         self._max_epochs, self.planned_epochs = record.config.max_epochs, record.planned_epochs or 0
-        self._is_finished, self._has_failed = record.status == "finished", record.status == "failed"
+        self._is_finished, self._has_failed = record.status == "finished", record.status in ("failed", UNSAVED)
 
     def _on_marked(self, is_done: bool) -> None:
         if self.folder is None or self.bridge.is_running:
@@ -177,10 +185,10 @@ class Session(QObject):
 
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
         self._has_epochs = bool(self.bridge.history.epochs)
-        if ending.outcome == "failed":
+        if ending.outcome in ("failed", UNSAVED) and self.bridge.unsaved_model is None:
             self.noticed.emit("run", ending.error or self.tr("The training failed."), "error")
         self._read_record()
-        self._is_finished, self._has_failed = ending.outcome == "finished", ending.outcome == "failed"
+        self._is_finished, self._has_failed = ending.outcome == "finished", ending.outcome in ("failed", UNSAVED)
         self.can_resume_changed.emit()
 
     def _read_record(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QStandardPaths, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -26,12 +28,15 @@ from distill.gui.generate.forms import field_label
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel
 
+#: Fades at a first start, and the longest that the dialog offers, in milliseconds.
+FADE_MS, DIALOG_FADE_MS = 5.0, 500
+
 
 class ExportChoices:
     """What was chosen last, for the next export and the next start of the window."""
 
     def __init__(self) -> None:
-        self.options = ExportOptions("wav24")
+        self.options = ExportOptions("wav24", trim=True, fade_ms=FADE_MS)
         music = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
         self.folder = music if music.is_dir() else Path.home()
 
@@ -42,22 +47,26 @@ class ExportChoices:
             "format": options.format,
             "rate": options.sample_rate,
             "stereo": options.stereo,
+            "trim": options.trim,
+            "fade": options.fade_ms,
             "folder": str(self.folder),
         }
 
     def restore(self, data: dict[str, Any]) -> None:
-        """Take up `to_dict`'s result; what makes no sense, and a folder that is gone, are left out."""
+        """Restore `to_dict`'s result; invalid values and a missing folder are ignored."""
         folder = data.get("folder")
         if isinstance(folder, str) and folder and Path(folder).is_dir():
             self.folder = Path(folder)
-        name, rate = data.get("format"), data.get("rate")
-        if isinstance(name, str) and isinstance(rate, int):
+        name, rate, fade = data.get("format"), data.get("rate"), data.get("fade", FADE_MS)
+        if isinstance(name, str) and isinstance(rate, int) and isinstance(fade, (int, float)):
             with suppress(ConfigurationError):  # a preference of another version
-                self.options = ExportOptions(name, rate, data.get("stereo") is True)
+                self.options = ExportOptions(
+                    name, rate, data.get("stereo") is True, trim=data.get("trim") is not False, fade_ms=float(fade)
+                )
 
 
 class ExportDialog(QDialog):
-    """Asks for format, rate, channels and folder; it blocks nothing and writes nothing."""
+    """Asks for format, rate, channels and folder; it is not modal and writes nothing."""
 
     export_requested = Signal(object)  # ExportWish
 
@@ -68,6 +77,7 @@ class ExportDialog(QDialog):
         count = len(self._sounds)
         self.setWindowTitle(self.tr("Export 1 sound") if count == 1 else self.tr("Export {0} sounds").format(count))
         self.format, self.rate, self.channels = QComboBox(), QComboBox(), QComboBox()
+        self.trim, self.fade = QCheckBox(self.tr("&Trim silence at both ends")), QSpinBox()
         self.position, self.name = ElidedLabel(), QLabel()
         self.browse = QPushButton(self.tr("C&hoose…"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -81,10 +91,16 @@ class ExportDialog(QDialog):
     @property
     def options(self) -> ExportOptions:
         """How the sounds are to be written."""
-        return ExportOptions(self.format.currentData(), self.rate.currentData(), bool(self.channels.currentData()))
+        return ExportOptions(
+            self.format.currentData(),
+            self.rate.currentData(),
+            bool(self.channels.currentData()),
+            trim=self.trim.isChecked(),
+            fade_ms=float(self.fade.value()),
+        )
 
     def accept(self) -> None:
-        """Ask for the export, and remember the choices."""
+        """Request the export, and keep the choices."""
         self._choices.options, self._choices.folder = self.options, self.folder
         self.export_requested.emit(ExportRequest(self._sounds, self.folder, self.options))
         super().accept()
@@ -99,6 +115,11 @@ class ExportDialog(QDialog):
             self.format.addItem(row.label, row.key)
         self.channels.addItem(self.tr("Mono"), False)
         self.channels.addItem(self.tr("Stereo (widened)"), True)
+        self.trim.setChecked(self._choices.options.trim)
+        self.fade.setRange(0, DIALOG_FADE_MS)
+        self.fade.setSuffix(self.tr(" ms"))
+        self.fade.setValue(round(self._choices.options.fade_ms))
+        self.fade.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
         self.format.setCurrentIndex(self.format.findData(self._choices.options.format))
         self.channels.setCurrentIndex(self.channels.findData(self._choices.options.stereo))
         for widget, name, spoken, tip in (
@@ -108,6 +129,10 @@ class ExportDialog(QDialog):
              self.tr("Models work at 48 kHz; another rate is resampled. MP3 knows no 96 kHz.")),
             (self.channels, "exportChannels", self.tr("Channels"),
              self.tr("Wide: two decorrelated channels whose sum is the mono sound; nothing is lost in mono.")),
+            (self.trim, "exportTrim", self.tr("Trim silence"),
+             self.tr("Cut off what is below −60 dBFS, before and after the sound.")),
+            (self.fade, "exportFade", self.tr("Fades"),
+             self.tr("Length of the fades at both ends, so that no cut is heard; 0 for none.")),
             (self.browse, "exportFolderButton", self.tr("Choose the folder"), self.tr("Choose where to write to.")),
         ):  # fmt: skip
             widget.setObjectName(name)
@@ -132,13 +157,15 @@ class ExportDialog(QDialog):
                 (self.tr("&Format"), self.format),
                 (self.tr("Sample &rate"), self.rate),
                 (self.tr("Cha&nnels"), self.channels),
+                (self.tr("Fa&des"), self.fade),
             )
         ):
             grid.addWidget(field_label(text, widget), row, 0)
             grid.addWidget(widget, row, 1, 1, 2)
-        grid.addWidget(field_label(self.tr("F&older"), self.browse), 3, 0)
-        grid.addWidget(self.position, 3, 1)
-        grid.addWidget(self.browse, 3, 2)
+        grid.addWidget(self.trim, 4, 1, 1, 2)
+        grid.addWidget(field_label(self.tr("F&older"), self.browse), 5, 0)
+        grid.addWidget(self.position, 5, 1)
+        grid.addWidget(self.browse, 5, 2)
         grid.setColumnStretch(1, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * theme.GAP, 2 * theme.GAP, 2 * theme.GAP, 2 * theme.GAP)
@@ -149,7 +176,7 @@ class ExportDialog(QDialog):
         self.setMinimumWidth(400)
 
     def _on_format(self) -> None:
-        """Offer the rates that the format can have; the one that was chosen stays where it can."""
+        """List the rates that the format supports; the chosen rate stays if possible."""
         wanted = self.rate.currentData() or self._choices.options.sample_rate
         rates = export_format(self.format.currentData()).rates
         self.rate.clear()

@@ -17,6 +17,7 @@ from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
+from distill.gui.widgets.text import plain_tip
 from distill.gui.widgets.waveform import Thumbnails
 
 
@@ -177,6 +178,7 @@ class HistoryPanel(Panel):
         menu = QMenu(self)
         menu.setObjectName("madeMenu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
         all_starred = all(s.made.starred for s in sounds)
         star = self.tr("Remove star") if all_starred else self.tr("Star")
         paths = [s.path for s in sounds if s.seconds is not None]
@@ -203,6 +205,8 @@ class HistoryPanel(Panel):
             entry = QAction(f"{text}\t{shown}" if keys else text, menu)
             entry.setObjectName(f"made {name}")
             entry.setEnabled(is_on)
+            if name == "again":
+                entry.setToolTip(plain_tip(first.recipe.reads()))
             entry.triggered.connect(lambda _checked=False, act=action: act())
             menu.addAction(entry)
         return menu

@@ -48,7 +48,7 @@ class AuditionRow(QAbstractButton):
         return drag
 
     def sizeHint(self) -> QSize:
-        """Return a height that a finger or a shaky hand can hit."""
+        """Return a height that is easy to hit."""
         return QSize(160, _HEIGHT)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -78,7 +78,7 @@ class AuditionRow(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors, area = theme.colors(), QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         if self._is_playing or self.underMouse() or self.hasFocus():
-            painter.setPen(QPen(QColor(colors.accent), 1) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setPen(QPen(QColor(colors.second), 1) if self.hasFocus() else Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.accent_soft if self._is_playing else colors.hover))
             painter.drawRoundedRect(area, 6, 6)
         middle = area.center().y()
@@ -140,7 +140,7 @@ class AuditionList(QWidget):
         if [row.probe for row in self.rows] == list(probes):
             return
         for row in self.rows:
-            row.hide()  # at once: it goes for good only in the next turn of the event loop
+            row.hide()  # at once: it is deleted only in the next turn of the event loop
             row.deleteLater()
         self.rows = tuple(AuditionRow(probe, self._thumbnails) for probe in probes)
         for row in self.rows:

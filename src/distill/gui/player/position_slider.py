@@ -119,7 +119,7 @@ class PositionSlider(QSlider):
         frame = QPainterPath()
         frame.addRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         painter.fillPath(frame, QColor(current.window))
-        painter.setPen(QPen(QColor(current.accent if self.hasFocus() else current.border), 1))
+        painter.setPen(QPen(QColor(current.second if self.hasFocus() else current.border), 1))
         painter.drawPath(frame)
         if self._peaks is None:
             painter.setPen(QPen(QColor(current.border_strong), 1))

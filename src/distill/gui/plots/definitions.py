@@ -13,6 +13,10 @@ STEP_SPANS, EPOCH_SPANS = (10.0, 50.0, 250.0), (3.0, 7.0, 15.0)
 translate = QCoreApplication.translate
 
 
+#: Share of the highest loss that its axis spans at least.
+LEAST_LOSS_SHARE = 0.2
+
+
 def make_loss_plot() -> Plot:
     """Return the plot of losses, on which the best epoch, checkpoints and previews are marked."""
     curves = (
@@ -73,7 +77,9 @@ def make_loss_plot() -> Plot:
         ),
     )
     help = translate("Plot", "How wrong the model is; lower is better. Compare values within one run only.")
-    return Plot("lossPlot", translate("Plot", "Loss"), curves, help=help, marks=marks, can_be_log=True)
+    plot = Plot("lossPlot", translate("Plot", "Loss"), curves, help=help, marks=marks, can_be_log=True)
+    plot.set_least_share(LEAST_LOSS_SHARE)
+    return plot
 
 
 def make_kl_plot() -> Plot:

@@ -146,7 +146,7 @@ class LegendEntry(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         on_screen = painter.device() is self
         if on_screen and (self._is_hovered or self.hasFocus()):
-            painter.setPen(QColor(colors.accent) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setPen(QColor(colors.second) if self.hasFocus() else Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.hover))
             painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         color = getattr(colors, self._color_name()) if self.isChecked() else colors.disabled

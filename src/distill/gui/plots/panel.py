@@ -56,6 +56,7 @@ class PlotsPanel(Panel):
         self.summary.setObjectName("lossSummary")
         self.summary.setTextFormat(Qt.TextFormat.PlainText)
         self.summary.setWordWrap(True)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.summary.setToolTip(self.tr("The loss is how wrong the model is on held-out sounds; lower is better."))
         self.summary.setFixedHeight(3 * self.summary.fontMetrics().lineSpacing() + theme.HALF)  # nothing moves
         self._chosen: set[str] = set(FIRST_CHOICE)
@@ -177,7 +178,7 @@ class PlotsPanel(Panel):
         stack: tuple[QWidget, ...] = (self.loss, self.kl, self.codebook, self.active, self.rate, self.gap)
         for widget in stack:
             self.splitter.addWidget(widget)
-        self.splitter.setSizes([300, 200, 260, 160, 160, 160])
+        self.splitter.setSizes([300, 200, 260, 190, 190, 190])
         self.splitter.setMinimumWidth(1)  # legends wrap instead
         area = QScrollArea(widgetResizable=True)  # for low windows, and for many plots
         area.setFrameShape(QFrame.Shape.NoFrame)

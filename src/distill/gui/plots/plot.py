@@ -71,7 +71,7 @@ class Plot(QWidget):
         self._is_log = self._holds = False
         self._shows_figures = True
         self._only: frozenset[str] | None = None
-        self._line_scale = 1.0
+        self._line_scale, self._least_share = 1.0, 0.0
         self._limits: tuple[float | None, float | None] = (None, None)
         self._best: tuple[float, float] | None = None
         self.widget = PlotView(object_name, title)
@@ -112,6 +112,10 @@ class Plot(QWidget):
     def set_least_range(self, values: float) -> None:
         """Set the minimum range of values: whole numbers then get whole ticks."""
         self._box.setLimits(minYRange=values)
+
+    def set_least_share(self, share: float) -> None:
+        """Let a linear axis span at least this share of its highest value."""
+        self._least_share = share
 
     def set_limits(self, lowest: float | None = None, highest: float | None = None) -> None:
         """Limit the visible values."""
@@ -256,7 +260,10 @@ class Plot(QWidget):
         """Adapt the line width to the screen."""
         if event.type() in (QEvent.Type.DevicePixelRatioChange, QEvent.Type.Polish):
             self.prepare_picture(None)
-        return bool(super().event(event))
+        handled = bool(super().event(event))
+        if event.type() is QEvent.Type.LayoutRequest:  # the note has come, or an entry has become wider
+            self._reserve_height()
+        return handled
 
     def changeEvent(self, event: QEvent) -> None:
         """Apply the colours of the new theme."""
@@ -267,10 +274,13 @@ class Plot(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Reserve the height of all rows of the legend."""
         super().resizeEvent(event)
+        self._reserve_height()
+        self._place_button()
+
+    def _reserve_height(self) -> None:
         needed = self._layout.minimumHeightForWidth(self.width())
         if needed != self.minimumHeight():
             self.setMinimumHeight(needed)
-        self._place_button()
 
     def _place_button(self) -> None:
         """Keep "Show all" in the upper right corner of the curves."""
@@ -334,7 +344,12 @@ class Plot(QWidget):
         if not ranges:
             return None
         heights = self.references.heights
-        return min([r[0] for r in ranges] + heights), max([r[1] for r in ranges] + heights)
+        low, high = min([r[0] for r in ranges] + heights), max([r[1] for r in ranges] + heights)
+        missing = 0.0 if self._is_log else self._least_share * abs(high) - (high - low)
+        if missing > 0:  # a small change must not look like a large one
+            low = max(0.0, low - missing / 2)
+            high = max(high, low + self._least_share * abs(high))
+        return low, high
 
     def _height(self, value: float) -> float | None:
         """Return the position of a value on the left axis; None if it is not drawable."""

@@ -139,7 +139,7 @@ class PlotsPresenter(QObject, WindowPart):
             return
         is_picture = kind == "picture"
         what = plots[0].title.split(",")[0] if is_picture and len(plots) == 1 else self.tr("curves")
-        dialog = QFileDialog(self._plots, self.tr("Save picture") if is_picture else self.tr("Save figures"))
+        dialog = QFileDialog(self._plots, self.tr("Export picture") if is_picture else self.tr("Export as CSV"))
         dialog.setObjectName("saveCurvesDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         filters = [self.tr("Image (*.png)"), self.tr("Drawing (*.svg)")] if is_picture else [self.tr("Table (*.csv)")]

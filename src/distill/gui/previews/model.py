@@ -4,7 +4,7 @@ Rows are sorted by epoch and never move, so that selection and scroll position s
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,19 @@ class PreviewModel(QAbstractTableModel):
         self._originals: dict[Slot, PreviewSound] = {}
         self._starred: frozenset[Path] = frozenset()
         self._playing: Path | None = None
+        self._losses: dict[int, float] = {}
         #: Says what a column's reconstructions were made from.
         self.sources = PreviewSources(self)
         self.sources.changed.connect(self._on_sources_changed)
 
     @property
     def sound_count(self) -> int:
-        """Number of sounds that the model has made; the originals are not of its making."""
+        """Number of sounds that the model generated, without the originals."""
         return sum(len(sounds) for sounds in self._sounds.values())
 
     @property
     def columns(self) -> tuple[Slot, ...]:
-        """What the columns stand for."""
+        """The kinds of sounds in the columns."""
         return tuple(self._slots)
 
     @property
@@ -78,8 +79,8 @@ class PreviewModel(QAbstractTableModel):
             return QModelIndex()
         return self.index(bisect_left(self._epochs, sound.epoch), bisect_left(self._slots, sound.slot))
 
-    def set_previews(self, previews: Iterable[PreviewSound]) -> None:
-        """Show these previews and no others."""
+    def set_previews(self, previews: Iterable[PreviewSound], expected: Iterable[Slot] = ()) -> None:
+        """Show these previews and no others; ``expected`` columns are there before their first sound is."""
         self.beginResetModel()
         self._sounds, self._originals = {}, {}
         for sound in previews:
@@ -88,7 +89,7 @@ class PreviewModel(QAbstractTableModel):
             else:
                 self._sounds.setdefault(sound.epoch, {})[sound.slot] = sound
         self._epochs = sorted(self._sounds)
-        self._slots = sorted({slot for sounds in self._sounds.values() for slot in sounds})
+        self._slots = sorted({*expected, *(slot for sounds in self._sounds.values() for slot in sounds)})
         self.endResetModel()
 
     def add(self, sound: PreviewSound) -> None:
@@ -141,8 +142,22 @@ class PreviewModel(QAbstractTableModel):
                 self.dataChanged.emit(cell, cell)
 
     def show_peaks(self, path: Path) -> None:
-        """Let the cell of a sound be drawn anew, whose picture has come."""
+        """Repaint the cell of a sound whose waveform is ready."""
         self._report_changed([path])
+
+    def set_losses(self, losses: Mapping[int, float]) -> None:
+        """Note the loss on held-out sounds after epochs, which count from 0: the rows say how far it has fallen."""
+        if losses != self._losses:
+            self._losses = dict(losses)
+            if self._epochs:
+                self.headerDataChanged.emit(Qt.Orientation.Vertical, 0, len(self._epochs) - 1)
+
+    def change_of(self, row: int) -> float | None:
+        """Return the share by which the loss differs from that of the row before, or None where it is not known."""
+        if row < 1:
+            return None
+        before, now = (self._losses.get(self._epochs[n]) for n in (row - 1, row))
+        return None if before is None or now is None or before <= 0 else now / before - 1
 
     # Qt's interface.
 
@@ -155,7 +170,7 @@ class PreviewModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._slots)
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
-        """Make what can be heard something to choose and to drag; the cursor steps over a gap."""
+        """Return the flags of a cell: sounds can be selected and dragged, empty cells cannot."""
         if self.sound_at(index) is None:
             return Qt.ItemFlag.NoItemFlags
         flag = Qt.ItemFlag
@@ -166,7 +181,7 @@ class PreviewModel(QAbstractTableModel):
         if orientation is Qt.Orientation.Vertical:
             if not 0 <= section < len(self._epochs):
                 return None
-            return _epoch_heading(self, self._epochs[section], role)
+            return _epoch_heading(self, self._epochs[section], self.change_of(section), role)
         return column_heading(self, self._slots[section], role) if 0 <= section < len(self._slots) else None
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -229,28 +244,37 @@ class PreviewModel(QAbstractTableModel):
 
 
 def epoch_text(epoch: int) -> str:
-    """Return an epoch in words, as it is used behind the name of a sound."""
+    """Return the text for an epoch that follows the name of a sound."""
     if epoch == BEFORE_TRAINING:
         return QCoreApplication.translate("Previews", "before training")
     return QCoreApplication.translate("Previews", "epoch {0}").format(epoch + 1)
 
 
-def _epoch_heading(model: QObject, epoch: int, role: int) -> Any:
+def _epoch_heading(model: QObject, epoch: int, change: float | None, role: int) -> Any:
+    percent = "" if change is None else f"{100 * change:+.0f} %".replace("-", "\N{MINUS SIGN}")
     if role == Qt.ItemDataRole.DisplayRole:
-        return model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
+        heading = model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
+        return f"{heading}\n{percent}" if percent else heading
     if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
         text = epoch_text(epoch)
-        return text[:1].upper() + text[1:]
+        text = text[:1].upper() + text[1:]
+        if not percent:
+            return text
+        return model.tr("{0}: the loss on held-out sounds is {1} of that of the row above.").format(
+            text, f"{100 * (1 + (change or 0)):.0f} %"
+        )
     if role == Qt.ItemDataRole.TextAlignmentRole:
         return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return None
 
 
 def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
-    """Return what heads a column, for a role."""
+    """Return the heading of a column, for a role."""
     source = grid.sources.name_at(slot)
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
         text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
+        if slot.is_pair and grid.sources.is_trained(slot):
+            text = grid.tr("Trained {0}").format(slot.number + 1)
         return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:
@@ -270,9 +294,9 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
 
 
 class StarredRows(QSortFilterProxyModel):
-    """The grid, or of it only the epochs that have a starred sound.
+    """Shows all epochs, or only those with a starred sound.
 
-    A row that loses its star stays until the filter is chosen anew: nothing goes away under the user's hand.
+    A row that loses its last star stays until the filter is set again, so that nothing moves under the cursor.
     """
 
     def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:

@@ -1,6 +1,6 @@
 """The panel of previews: how the model sounds, epoch by epoch, beside the originals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Signal
@@ -13,13 +13,13 @@ from distill.gui.previews.tools import PreviewMenu, PreviewTools
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.waveform import Thumbnails
-from distill.runs.preview_sound import PreviewKind, PreviewSound
+from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
 
 
 class PreviewPanel(Panel):
-    """Shows the previews of the run that is shown."""
+    """Shows the previews of the selected run."""
 
-    #: A reconstruction and its original: hear the other one of the two.
+    #: Switch between a reconstruction and its original.
     comparing_requested = Signal(object, object)  # PreviewSound, PreviewSound
     reveal_requested = Signal(object)  # Path
     saving_requested = Signal(object)  # PreviewSound
@@ -68,6 +68,13 @@ class PreviewPanel(Panel):
         self.body.addWidget(self.note)
         self.body.addWidget(self._stack, 1)
 
+    def expect_previews(self, info: FamilyInfo) -> None:
+        """Make room for the previews of a new run of a family: nothing moves when they come, one after the other."""
+        self.show_previews([])
+        new = [Slot(False, number) for number in range(SAMPLES if info.makes_new_sounds else 0)]
+        self.grid.set_previews([], [*new, *(Slot(True, number) for number in range(PAIRS))])
+        self.show_family(info)
+
     def show_previews(self, previews: Sequence[PreviewSound]) -> None:
         """Show the previews of another run, from its newest epoch on."""
         self._show_folder(previews[0].folder if previews else None)
@@ -78,7 +85,7 @@ class PreviewPanel(Panel):
         self._update_comparing()
 
     def show_family(self, info: FamilyInfo) -> None:
-        """Say what the models of a family can be heard with."""
+        """Show which previews a family has."""
         self._makes_new_sounds = info.makes_new_sounds
         self.empty.text.setText(
             self.tr("While the model learns, it plays here what it can do: new sounds, and yours as it remembers them.")
@@ -96,7 +103,11 @@ class PreviewPanel(Panel):
         if sound is not None:
             self._show_folder(sound.folder)
             self.grid.add(sound)
-            self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
+            self.thumbnails.prefetch([path])  # an epoch that is trained again overwrites its previews
+
+    def show_losses(self, losses: Mapping[int, float]) -> None:
+        """Say beside each epoch, which counts from 0, how far the loss on held-out sounds has fallen."""
+        self.grid.set_losses(losses)
 
     def show_playing(self, path: Path | None, pair: tuple[Path, Path] | None = None) -> None:
         """Mark the sound that is heard; ``pair`` are the two that are compared."""

@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from distill.events import UNSAVED
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, format_date, rich_tip
 from distill.runs.summary import RunSummary
@@ -59,6 +60,7 @@ class RunModel(ListModel[RunSummary]):
             "paused": self.tr("paused"),
             "interrupted": self.tr("interrupted"),
             "failed": self.tr("failed"),
+            UNSAVED: self.tr("could not be saved"),
             "running": self.tr("training"),
         }.get(run.status, self.tr("unreadable"))
 
@@ -82,6 +84,7 @@ class RunModel(ListModel[RunSummary]):
             "paused": self.tr("Paused, with a checkpoint. Resume continues from there."),
             "interrupted": self.tr("Distill was closed while it trained. Resume continues from the last checkpoint."),
             "failed": self.tr("It ended with an error: {0}").format(run.problem),
+            UNSAVED: run.problem,
             "running": self.tr("It is training now, in this window or in another Distill."),
         }.get(run.status, run.problem)
         best = self.tr("The curve is the loss on held-out sounds. Its lowest point is the best epoch.")

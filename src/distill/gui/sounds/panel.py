@@ -344,4 +344,4 @@ class SoundsPanel(Panel):
 
     def _draw_icons(self) -> None:
         current = theme.colors()
-        self.walking.setIcon(icon("volume", current.accent if self.walking.isChecked() else current.disabled))
+        self.walking.setIcon(icon("volume", current.second if self.walking.isChecked() else current.disabled))

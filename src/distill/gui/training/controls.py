@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QPainter
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
@@ -29,7 +30,7 @@ from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.rows import paint_ground, row_size, write_line
-from distill.gui.widgets.text import format_time_left
+from distill.gui.widgets.text import format_time_left, readable
 
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
@@ -44,7 +45,7 @@ FAMILY_MENU_WIDTH = 280
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
 
 #: Least width of the field for the epochs, in device-independent pixels: room for the highest number.
-EPOCHS_WIDTH = 72
+EPOCHS_WIDTH = 78
 
 
 def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
@@ -132,6 +133,7 @@ class TrainingControls(Panel):
         self._default_epochs = self.epochs.value()
         self._has_sounds = self._can_resume = self._can_finish = self._resumes_next = False
         self._is_finishing = self._is_first = False
+        self._focus_went_to: QWidget | None = None
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
         self._guess_at: float | None = None  # the same, estimated from the steps of a long epoch
         self._position = self._message = ""
@@ -255,7 +257,7 @@ class TrainingControls(Panel):
 
     def show_message(self, text: str) -> None:
         """Show a line under the progress bar."""
-        self._message = text
+        self._message = readable(text)
         self._report_message()
 
     def _report_message(self) -> None:
@@ -295,7 +297,9 @@ class TrainingControls(Panel):
             self._state is RunState.STOPPING and self._is_finishing
         )
         can_resume = is_idle and self._can_resume
-        had_focus = any(button.hasFocus() for button in (self.start, self.stop, self.resume))
+        focused = QApplication.focusWidget()
+        is_waiting = self._focus_went_to is not None and focused is self._focus_went_to
+        had_focus = is_waiting or any(button.hasFocus() for button in (self.start, self.stop, self.resume))
         for button, is_on in (
             (self.resume, can_resume),
             (self.start, is_idle and self._has_sounds),
@@ -309,8 +313,11 @@ class TrainingControls(Panel):
         theme.mark(self.stop, "primary", True)
         self.start.setText(self.tr("&Start new") if can_resume else self.tr("&Start"))
         self._order_buttons(is_idle, can_resume, resumes)
-        if had_focus:
-            (self.stop if not is_idle else self.resume if resumes else self.start).setFocus()
+        main = self.stop if not is_idle else self.resume if resumes else self.start
+        if had_focus and main.isEnabled():
+            main.setFocus()
+        # While a checkpoint is written no button can have the focus: Qt gives it to another widget meanwhile.
+        self._focus_went_to = QApplication.focusWidget() if had_focus and not main.isEnabled() else None
         self._report_message()
         for widget in (self.family, self.preset, self.epochs, self.name):
             widget.setEnabled(is_idle)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from distill import paths
 from distill.config.catalog import FamilyInfo, family_info
 from distill.events import (
+    UNSAVED,
     EpochMetrics,
     PreviewEvent,
     StepMetrics,
@@ -19,7 +20,7 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.gui.engine.bridge import RunState
-from distill.gui.engine.jobs import EngineSource, TrainJob
+from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.engine.session import Session
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.previews.panel import PreviewPanel
@@ -27,10 +28,12 @@ from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
+from distill.gui.training.sound_locator import SoundLocator
+from distill.gui.training.unsaved import UnsavedModelOffer
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of
-from distill.history import MetricsHistory
+from distill.history import AnyHistory, MetricsHistory
 from distill.runs.loaded_run import LoadedRun
 from distill.settings import WindowSettings
 
@@ -69,6 +72,9 @@ class TrainingPresenter(QObject, WindowPart):
         self.runs = Session(engine, self)
         self.bridge = self.runs.bridge
         self.settings = SettingsPresenter(controls, advanced, self)
+        self.unsaved = UnsavedModelOffer(notices, controls, self)
+        self._locator = SoundLocator(controls, notices, self)
+        self._locator.folder_chosen.connect(self.resume_with_sounds)
         self._has_set_epochs = False  # since the run is shown; until then the field is for the next run
         self._first_step_at: float | None = None  # monotonic
         self._epoch_began_at: float | None = None  # monotonic
@@ -116,12 +122,16 @@ class TrainingPresenter(QObject, WindowPart):
         settings.advanced, settings.epoch_seconds = self.settings.to_save(), dict(self._epoch_seconds)
         settings.run = str(self.runs.folder) if self.runs.folder is not None else ""
 
+    def flush(self) -> None:
+        """Remind of a model that could not be saved."""
+        self.unsaved.refuse_to_lose()
+
     def start(self) -> None:
         """Start a new run on the listed sounds."""
         self._notices.forget_all()
+        self.unsaved.show_again()
         self._run_topics.clear()
-        self._previews.show_previews([])
-        self._previews.show_family(family_info(self._controls.family_key))
+        self._previews.expect_previews(family_info(self._controls.family_key))
         self._controls.show_progress(0.0)
         self._has_set_epochs = False
         self._controls.advanced.setChecked(False)  # the previews are of interest now
@@ -159,8 +169,15 @@ class TrainingPresenter(QObject, WindowPart):
     def resume(self) -> None:
         """Resume the run that is shown."""
         self._notices.forget_all()
+        self.unsaved.show_again()
         wanted, self._has_set_epochs = self._wanted_epochs(), False
         self.runs.resume(wanted)
+
+    def resume_with_sounds(self, folder: Path) -> None:
+        """Resume the run that is shown, whose sounds are now in a folder."""
+        self._notices.forget_all()
+        wanted, self._has_set_epochs = self._wanted_epochs(), False
+        self.runs.resume(wanted, folder)
 
     def choose_run(self) -> None:
         """Let the user choose a run's folder to show."""
@@ -204,9 +221,12 @@ class TrainingPresenter(QObject, WindowPart):
         self._plots.show_monitor(info.monitor)
         self._plots.show_history(run.history, config)
         self._previews.show_previews(run.previews)
+        self._show_losses(run.history)
         self._previews.show_family(info)
         self._controls.show_message(self._state_text(run))
         self._report_interruption(run)
+        if run.record.status != "finished":
+            self._locator.report(run.record, run.missing)
         self.run_changed.emit()
         self._report_codes(info)
 
@@ -216,6 +236,7 @@ class TrainingPresenter(QObject, WindowPart):
         texts = {
             "finished": self.tr("Finished at epoch {0} of {1}"),
             "failed": self.tr("Failed at epoch {0} of {1}"),
+            UNSAVED: self.tr("Could not be saved at epoch {0} of {1}"),
             "running": self.tr("Interrupted at epoch {0} of {1}"),
         }
         text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
@@ -236,7 +257,7 @@ class TrainingPresenter(QObject, WindowPart):
             )
             if again:
                 text += " " + count_of(again, self.tr("1 epoch is lost."), self.tr("{0} epochs are lost."))
-        self._on_noticed("interrupted", text, "info")
+        self._on_noticed("interrupted", text, "warning")
 
     def _on_state_changed(self, state: RunState) -> None:
         self._controls.show_state(state)
@@ -255,6 +276,10 @@ class TrainingPresenter(QObject, WindowPart):
                 self._run_sounds = len(self.bridge.job.file_paths)
                 self.settings.show_config(self.bridge.config, self._run_sounds)
         self._plots.show_history(self.bridge.history, self.bridge.config)
+        self._show_losses(self.bridge.history)
+
+    def _show_losses(self, history: AnyHistory) -> None:
+        self._previews.show_losses({epoch.epoch: epoch.val_loss for epoch in history.epochs})
 
     def _on_data(self) -> None:
         step = self.bridge.last_step
@@ -281,12 +306,14 @@ class TrainingPresenter(QObject, WindowPart):
         self._notices.notify(topic, message, level)
 
     def _forget_run_notices(self) -> None:
+        self._locator.forget()
         for topic in self._run_topics:
             self._notices.forget(topic)
         self._run_topics.clear()
 
     def _on_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         self._controls.show_epoch(epoch)
+        self._show_losses(self.bridge.history)
         now = time.monotonic()
         if self._epoch_began_at is not None and self.bridge.config is not None and self._run_sounds:
             seconds = (now - self._epoch_began_at) / self._run_sounds
@@ -302,11 +329,17 @@ class TrainingPresenter(QObject, WindowPart):
             "finished": self.tr("Finished. The model is in your library."),
             "stopped": self.tr("Paused at epoch {0} of {1}.").format(done, total),
             "failed": self.tr("The training failed: see the notice above."),
+            UNSAVED: self.tr("The model could not be saved: see the notice above."),
         }
+        if self.bridge.unsaved_model is not None:
+            self.unsaved.offer(self.bridge.unsaved_model, ending.error or "", self.runs.folder)
         self._controls.show_message(texts[ending.outcome])
         self._controls.show_speeds(self._epoch_seconds, len(self._sounds.usable()))
         if ending.outcome == "finished":
+            self.unsaved.forget(self.runs.folder)
             self._controls.show_progress(1.0)
+        if ending.outcome == "failed" and isinstance(self.bridge.job, ResumeJob):
+            self._locator.check(self.bridge.job.run_dir, self.bridge.job.sounds)
         if self.bridge.config is not None:
             self._report_codes(family_info(self.bridge.config.family))
 

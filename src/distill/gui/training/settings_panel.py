@@ -46,7 +46,7 @@ class SettingsPanel(Panel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
-        self.title.setText(self.tr("Advanced settings"))
+        self.title.setText(self.tr("Advanced"))
         self.setAccessibleName(self.tr("Advanced settings"))
         self.detail.hide()  # the room is needed for the two buttons
         self._base: AnyConfig | None = None

@@ -15,7 +15,7 @@ import shiboken6
 from PySide6.QtCore import QMetaMethod, QObject, QThread, Signal
 
 from distill import diagnostics
-from distill.errors import DistillError
+from distill.errors import DistillError, is_memory_error
 
 #: How far background threads step back for the window and for other programs (Unix "nice" scale).
 BACKGROUND_NICENESS = 10
@@ -29,7 +29,7 @@ Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 def is_user_error(error: BaseException) -> bool:
     """Return whether a user can act on an error: its message is for them.  Otherwise it is a bug."""
-    return isinstance(error, (DistillError, OSError))
+    return isinstance(error, (DistillError, OSError)) or is_memory_error(error)
 
 
 def error_text(error: BaseException) -> str:
@@ -37,6 +37,8 @@ def error_text(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, DistillError):
         reason = error.strerror or str(error)
         return f"{reason}: {error.filename}" if error.filename else reason
+    if is_memory_error(error) and not isinstance(error, DistillError):
+        return "There is not enough memory. Close other programs, then try again."
     return str(error)
 
 

@@ -1,4 +1,4 @@
-"""Widgets that adapt to the width they get: a row that wraps, and a label that elides.
+"""Widgets that adapt to the width they get: a row that wraps, and labels that elide.
 
 `FlowBox` is a widget and not a `QLayout`: PySide identifies a layout item by its address alone and takes a new item for
 one that C++ has deleted.  A layout written in Python, which must keep its items, then asks a deleted one for its size,
@@ -8,6 +8,8 @@ and the process crashes.  superqt's flow layout is such a layout.
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from distill.gui.widgets.text import plain_tip
 
 
 class ElidedLabel(QLabel):
@@ -31,6 +33,66 @@ class ElidedLabel(QLabel):
         self.style().drawItemText(
             painter, area, int(alignment), self.palette(), self.isEnabled(), text, self.foregroundRole()
         )
+
+
+class FewLinesLabel(QLabel):
+    """Shows plain text in a fixed number of lines; what does not fit ends with dots and has a tooltip with all of it.
+
+    Its height is the same for each text, so that nothing around it moves.
+    """
+
+    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines = lines
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Return the height of all lines."""
+        return QSize(0, self._lines * self.fontMetrics().lineSpacing())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the height of all lines."""
+        return self.sizeHint()
+
+    def setText(self, text: str) -> None:
+        """Show a text."""
+        super().setText(text)
+        self._update_tip()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Offer the whole text where it no longer fits."""
+        super().resizeEvent(event)
+        self._update_tip()
+
+    def shown_text(self) -> str:
+        """Return the text as it is shown."""
+        text = self.text()
+        if self._fits(text):
+            return text
+        words = text.split()
+        low, high = 0, len(words)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self._fits(" ".join(words[:middle]) + "…") else (low, middle - 1)
+        return " ".join(words[:low]) + "…"
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the lines, in the middle of the height."""
+        painter = QPainter(self)
+        alignment = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+        self.style().drawItemText(
+            painter, self.contentsRect(), int(alignment), self.palette(), self.isEnabled(), self.shown_text(),
+            self.foregroundRole(),
+        )  # fmt: skip
+
+    def _fits(self, text: str) -> bool:
+        metrics, width = self.fontMetrics(), max(1, self.contentsRect().width())
+        needed = metrics.boundingRect(QRect(0, 0, width, 1 << 20), int(Qt.TextFlag.TextWordWrap), text).height()
+        return needed <= self._lines * metrics.lineSpacing()
+
+    def _update_tip(self) -> None:
+        self.setToolTip("" if self._fits(self.text()) else plain_tip(self.text()))
 
 
 class FlowBox(QWidget):

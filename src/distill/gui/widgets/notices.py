@@ -11,9 +11,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import error_text
 from distill.gui.widgets.icons import icon
+from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
 INFO_SECONDS = 10.0
+#: Lines of text that a notice has room for.
+LINES = 2
 
 Level = Literal["info", "warning", "error"]
 
@@ -37,23 +41,25 @@ class Notice:
 
 
 class NoticeBar(QFrame):
-    """Shows the newest notice; the others are a click away.  Hidden while there is none."""
+    """Shows the newest notice; the others are a click away.  Hidden while there is none.
+
+    It is as high with each notice as with none, so that nothing in the window moves.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("noticeBar")
         policy = self.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # nothing in the window moves when there is a notice
+        policy.setRetainSizeWhenHidden(True)
+        policy.setVerticalPolicy(QSizePolicy.Policy.Fixed)
         self.setSizePolicy(policy)
         self._notices: list[Notice] = []
         self._until: dict[str, float] = {}  # topic of what needs no answer, to the monotonic time at which it goes
         self._clock = QTimer(self, interval=1000)
         self._clock.timeout.connect(self._on_tick)
         self._shown = 0
-        self._text = QLabel()
+        self._text = FewLinesLabel(LINES)
         self._text.setObjectName("noticeText")
-        self._text.setWordWrap(True)
-        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._count = QLabel()
         self._count.setObjectName("muted")
         self._action = QPushButton()
@@ -65,8 +71,8 @@ class NoticeBar(QFrame):
             "next": self._button("nextNotice", self.tr("Next notice"), lambda: self._go(1)),
             "close": self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss),
         }
-        layout = self._row = QHBoxLayout(self)
-        layout.setContentsMargins(theme.MARGIN, 0, theme.HALF, 0)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.MARGIN, 1, theme.HALF, 1)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self._text, 1)
         layout.addWidget(self._action)
@@ -94,7 +100,7 @@ class NoticeBar(QFrame):
             self._until[topic] = time.monotonic() + INFO_SECONDS
             self._clock.start()
         self._notices = [n for n in self._notices if n.topic != topic]
-        self._notices.append(Notice(topic, message, level, action))
+        self._notices.append(Notice(topic, readable(message), level, action))
         self._shown = len(self._notices) - 1
         self._render()
 
@@ -152,9 +158,6 @@ class NoticeBar(QFrame):
             self._clock.stop()
 
     def _render(self) -> None:
-        if not self._notices:
-            self._text.clear()  # a long one would keep the room of two lines
-            self._row.activate()  # while it is seen: what is hidden does not tell that it needs less
         self.setVisible(bool(self._notices))
         if not self._notices:
             return
@@ -164,7 +167,7 @@ class NoticeBar(QFrame):
         self._action.setVisible(notice.action is not None)
         self._action.setText(notice.action.text if notice.action is not None else "")
         self._action.setAccessibleName(self._action.text())
-        self._action.setToolTip(notice.message if notice.action is not None else "")
+        self._action.setToolTip(plain_tip(notice.message) if notice.action is not None else "")
         self.setAccessibleName(self.tr("Notice"))
         self.setAccessibleDescription(notice.message)
         several = len(self._notices) > 1

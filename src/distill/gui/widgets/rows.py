@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QKeyS
 from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStyle, QStyleOptionViewItem
 
 from distill.gui.widgets import theme
+from distill.gui.widgets.text import readable
 
 Model = TypeVar("Model", bound=QAbstractItemModel)
 
@@ -50,7 +51,7 @@ def write_line(painter: QPainter, font: QFont, position: QRect, text: str, color
     painter.setFont(font)
     painter.setPen(QColor(color))
     mode = Qt.TextElideMode.ElideMiddle if keeps_end else Qt.TextElideMode.ElideRight
-    short = painter.fontMetrics().elidedText(text, mode, position.width())
+    short = painter.fontMetrics().elidedText(readable(text), mode, position.width())
     painter.drawText(position, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
 
 
@@ -111,15 +112,15 @@ def write_row(
     """Write a row: the name, a short text at its right, then lines of facts, with a curve if there is one."""
     name, side = head
     line = option.fontMetrics.height() + 2
-    bold = QFont(option.font)
+    bold, small = QFont(option.font), theme.sized(option.font, theme.SMALL)
     bold.setBold(True)
     side_width = min(option.fontMetrics.horizontalAdvance(side.text), position.width() // 2)
     name_area = QRect(position.left(), position.top(), position.width() - side_width - theme.GAP, line)
     write_line(painter, bold, name_area, *name)
-    write_line(painter, option.font, QRect(position.right() - side_width, position.top(), side_width + 1, line), *side)
+    write_line(painter, small, QRect(position.right() - side_width, position.top(), side_width + 1, line), *side)
     width = facts_width(position, curve, curve_width)
     for number, fact in enumerate(facts, 1):
-        write_line(painter, option.font, QRect(position.left(), position.top() + number * line, width, line), *fact)
+        write_line(painter, small, QRect(position.left(), position.top() + number * line, width, line), *fact)
     curve_area = QRectF(position.right() - curve_width, position.top() + line + 3, curve_width, len(facts) * line - 6)
     paint_curve(painter, curve_area, curve, 1.4)
 

@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFont, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from distill.paths import resources_dir
@@ -26,6 +26,10 @@ _DRESSED = "distillDressed"
 
 #: The grid, in device-independent pixels: small gap, gap, margin of a panel.
 HALF, GAP, MARGIN = 4, 8, 12
+
+
+#: The three sizes of type: titles, text, and secondary facts, in device-independent pixels at the usual text size.
+TITLE, TEXT, SMALL = 16, 13, 11
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,29 @@ def install(app: QApplication, chosen: Appearance = Appearance.SYSTEM) -> None:
     app.setProperty(_PROPERTY, chosen.value)
     if is_first:
         app.setStyle("Fusion")
+        _set_text_size(app)
         app.styleHints().colorSchemeChanged.connect(lambda _scheme: _apply(app))
     _apply(app)
+
+
+def sized(font: QFont, size: int) -> QFont:
+    """Return a font in one of the three sizes, larger where the system's text is."""
+    made = QFont(font)
+    made.setPixelSize(_scaled(size))
+    return made
+
+
+def _scaled(size: int) -> int:
+    """Return one of the three sizes in pixels, in proportion to the application's text."""
+    return round(size * max(1.0, QFontInfo(QApplication.font()).pixelSize() / TEXT))
+
+
+def _set_text_size(app: QApplication) -> None:
+    """Use the system's text size, but none that is under `TEXT`."""
+    font = app.font()
+    if QFontInfo(font).pixelSize() < TEXT:
+        font.setPixelSize(TEXT)
+        app.setFont(font)
 
 
 def dress(window: QWidget) -> None:
@@ -152,7 +177,9 @@ def _sheet(current: Colors) -> str:
     except OSError as exc:  # plain, but usable
         log.error("The style sheet is missing: %s", exc)
         return ""
-    for name, value in {**asdict(current), "icons": (resources_dir() / "icons").as_posix()}.items():
+    values = {**asdict(current), "icons": (resources_dir() / "icons").as_posix()}
+    values |= {"title_size": f"{_scaled(TITLE)}px", "small_size": f"{_scaled(SMALL)}px"}
+    for name, value in values.items():
         sheet = sheet.replace(f"@{name}@", value)
     return sheet
 
@@ -170,10 +197,10 @@ def _palette(current: Colors) -> QPalette:
         QPalette.ColorRole.ToolTipBase: current.surface,
         QPalette.ColorRole.ToolTipText: current.text,
         QPalette.ColorRole.PlaceholderText: current.muted,
-        QPalette.ColorRole.Highlight: current.accent,
+        QPalette.ColorRole.Highlight: current.second,
         QPalette.ColorRole.HighlightedText: current.accent_text,
-        QPalette.ColorRole.Accent: current.accent,
-        QPalette.ColorRole.Link: current.accent,
+        QPalette.ColorRole.Accent: current.second,
+        QPalette.ColorRole.Link: current.second,
     }
     for role, value in roles.items():
         palette.setColor(role, QColor(value))

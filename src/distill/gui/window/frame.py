@@ -1,12 +1,22 @@
 """The frame of the window: what the first frame on the screen shows, with places for the other panels."""
 
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
+from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.waveform import Thumbnails
@@ -15,6 +25,9 @@ from distill.settings import WindowSettings
 
 #: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels.
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
+
+#: Width of the state of the training beside the pages' switch, in device-independent pixels.
+STATUS_WIDTH = 260
 
 #: Number of the tab with the runs, and of the column with the plots.
 RUNS_TAB, PLOTS_COLUMN = 1, 2
@@ -25,13 +38,13 @@ class Frame(QWidget):
 
     Parameters
     ----------
-    parent
-        The window.
+    window
+        The window; its menu bar takes the switch of the pages.
     """
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.thumbnails = Thumbnails(parent)
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self.thumbnails = Thumbnails(window)
         self.browser, self.controls = SoundsPanel(self.thumbnails), TrainingControls()
         self.transport, self.notices = PlayerToolbar(), NoticeBar()
         self.tabs = self._make_tabs()
@@ -55,22 +68,37 @@ class Frame(QWidget):
         self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._drop_hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._drop_hint.hide()
-        self.status, self._status_text = QLabel(), ""
+        self.status, self._status_text = ElidedLabel(), ""
+        self.status.setFixedWidth(STATUS_WIDTH)  # the menu bar does not follow another width
+        self.status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.status.setObjectName("trainingStatus")
         self.status.setAccessibleName(self.tr("State of the training"))
-        self.status.hide()
         self.pages.page_changed.connect(lambda _page: self._show_status())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
         layout.setSpacing(theme.GAP)
-        top = QHBoxLayout()
-        top.setSpacing(theme.GAP)
-        top.addWidget(self.pages.switch, 0, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self.status)
-        top.addWidget(self.notices, 1)  # in a row that exists anyway: nothing moves when a notice comes
-        layout.addLayout(top)
+        layout.addWidget(self.notices)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.transport)
+        self._place_head(window)
+
+    def _place_head(self, window: QMainWindow) -> None:
+        """Put the switch of the pages beside the menus, or on top where the system shows the menus elsewhere."""
+        head = QWidget(window)
+        row = QHBoxLayout(head)
+        row.setSpacing(theme.MARGIN)
+        bar = window.menuBar()
+        if bar.isNativeMenuBar():
+            row.setContentsMargins(0, 0, 0, 0)
+            row.addWidget(self.pages.switch)
+            row.addWidget(self.status)
+            row.addStretch(1)
+            self.layout().insertWidget(0, head)  # type: ignore[union-attr]
+        else:
+            row.setContentsMargins(0, theme.HALF, theme.GAP, 0)
+            row.addWidget(self.status)
+            row.addWidget(self.pages.switch)
+            bar.setCornerWidget(head)
 
     def show_drop_hint(self, text: str) -> None:
         """Highlight where dragged files would go; an empty text removes the highlight."""
@@ -89,7 +117,6 @@ class Frame(QWidget):
     def _show_status(self) -> None:
         is_shown = bool(self._status_text) and self.pages.currentIndex() != TRAINING
         self.status.setText(self._status_text if is_shown else "")
-        self.status.setVisible(is_shown)
 
     def put_column(self, number: int, widget: QWidget) -> None:
         """Put a widget into a column, in place of the one that is there."""

@@ -1,13 +1,14 @@
 """Opens what the desktop passes on: a folder of sounds, or a model file after a double click.
 
-The path comes as an argument of the command line, and on macOS as an event, also while the window is open.  A model is
+The path comes as an argument of the command line, from a second start of the program
+(`distill.gui.window.instance`), and on macOS as an event, also while the window is open.  A model is
 copied into the user's library and shown there.  The library reads the file without executing anything in it, and
 reports one that cannot be used.  That happens on another thread, after the first frame.
 """
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
@@ -42,6 +43,16 @@ class OpenRequests(QObject):
             self._window.models.import_files([path])
         else:
             self._waiting.append(path)
+
+    def open_in_front(self, path: Path | None) -> None:
+        """Bring the window to the front and open the path, if there is one: asked for by a second start."""
+        window = self._window
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        if path is not None:
+            self.open(path)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Handle the event that macOS sends for a double click."""

@@ -22,8 +22,10 @@ from distill import diagnostics
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.widgets.text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.settings_damage import damage_text
 from distill.models.model_file import SUFFIX
 from distill.settings import WindowSettings
 
@@ -66,14 +68,15 @@ class MainWindow(QMainWindow):
     def __init__(
         self, engine: "EngineSource | None" = None, player: "Player | None" = None, in_steps: bool = False
     ) -> None:
-        super().__init__()
         app = QApplication.instance()
         assert isinstance(app, QApplication), "MainWindow needs a QApplication"
+        settings = WindowSettings.load()
+        theme.install(app, theme.Appearance.named(settings.appearance))  # before it: it takes the application's font
+        super().__init__()
         self.setObjectName("mainWindow")
         self.setWindowTitle("Distill")
         self.setAcceptDrops(True)
-        self.settings = WindowSettings.load()
-        theme.install(app, theme.Appearance.named(self.settings.appearance))
+        self.settings = settings
         self.engine, self.player = engine, player
         self._is_painted = self._is_complete = self._is_closing = False
         self._asks_before_closing = True
@@ -151,6 +154,7 @@ class MainWindow(QMainWindow):
         self._adopt((yield from composition.compose(self.frame, self.engine, self.player, self)))
         for part in self.parts.all:
             part.restore(self.settings)
+        make_plain(self)
         self._is_complete = True
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
 
@@ -173,12 +177,19 @@ class MainWindow(QMainWindow):
     def _on_ready(self) -> None:
         if self.engine is None:
             self.parts.engine_loader.start()
+        self._report_damaged_settings()
         self.codes.allow_import()
         self.earlier.refresh()
         self.models.refresh()
         focused = QApplication.focusWidget()
         if focused is None or not focused.isVisibleTo(self):
             self.pages.open_page(self.pages.currentIndex())
+
+    def _report_damaged_settings(self) -> None:
+        """Say once which settings could not be read; they are saved whole again."""
+        if text := damage_text(self.settings):
+            self.notices.notify("settings", text, "warning")
+            self.save_settings()
 
     # The first frame.
 

@@ -159,11 +159,18 @@ class ModelFamily(Protocol):
     def prior_components(self) -> int | None:
         """Principal components of the points that the prior describes; None for the points themselves."""
 
+    @property
+    def copy_detail(self) -> float:
+        """Share of the detail that copies get back by default."""
+
     def point_dim(self, model: nn.Module) -> int:
         """Return P, numbers in a point."""
 
     def points(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the points ``[B, P]`` that features ``[B, C, F, T]`` are encoded to."""
+
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the points ``[B, P]`` of features and their variance ``[B, P]`` (None: none), as in `Objective`."""
 
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the features that points ``[B, P]`` are decoded to; `reconstruct` goes through them."""

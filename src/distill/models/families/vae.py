@@ -29,6 +29,7 @@ class VariationalFamily:
     history_type = MetricsHistory
     config: TrainingConfig
     prior_components: int | None = None
+    copy_detail: float = 1.0
 
     def reconstruction_weights(self) -> dict[str, float]:
         """Return the terms of the reconstruction and their weights."""
@@ -90,9 +91,9 @@ class VariationalFamily:
         return [
             TrainingNotice(
                 "collapse",
-                f"Posterior collapse: the KL of the held-out sounds is {event.kl_divergence:.2f}, under {COLLAPSE_KL}. "
-                "The model ignores its latents and new sounds will all be alike; lower the KL weight or raise the free "
-                "bits.",
+                "The model begins to ignore its sounds, and new ones will all be alike (posterior collapse: the KL of "
+                f"held-out sounds is {event.kl_divergence:.2f}, under {COLLAPSE_KL}). Lower the KL weight or raise the "
+                "free bits.",
             )
         ]
 
@@ -113,6 +114,12 @@ class VariationalFamily:
         """Return the posterior's mean."""
         assert isinstance(model, ConvVAE)
         return model.encode(features)[0]
+
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the posterior's mean and variance."""
+        assert isinstance(model, ConvVAE)
+        mu, logvar = model.encode(features)
+        return mu, logvar.exp()
 
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the decoded latents."""

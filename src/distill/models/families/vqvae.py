@@ -26,6 +26,8 @@ from distill.models.vqvae import ConvVQVAE, vqvae_loss
 HEALTH_INTERVAL = 10
 #: Principal components of the grid that the prior describes.
 _COMPONENTS = 96
+#: Codes keep more of a sound than latents do: all of the detail of others is more than they have lost.
+_COPY_DETAIL = 0.5
 
 
 class VQVAEFamily(MelFeatures):
@@ -42,6 +44,7 @@ class VQVAEFamily(MelFeatures):
     key = "vqvae"
     history_type = VQMetricsHistory
     prior_components: int | None = _COMPONENTS
+    copy_detail: float = _COPY_DETAIL
 
     def __init__(self, config: VQVAEConfig, spectrogram: AudioSpectrogram | None = None) -> None:
         super().__init__(spectrogram)
@@ -149,6 +152,10 @@ class VQVAEFamily(MelFeatures):
         """Return the vectors of the encoder's grid, before they are quantized, in one row."""
         assert isinstance(model, ConvVQVAE)
         return model.tokens(features).flatten(1)
+
+    def posterior(self, model: nn.Module, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the points, which are the same each time."""
+        return self.points(model, features), None
 
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
         """Return the features decoded from the codes nearest to the grid's vectors."""

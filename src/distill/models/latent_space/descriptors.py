@@ -1,9 +1,12 @@
 """What a listener would say of decoded features, as numbers that can be differentiated."""
 
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.audio.transforms import CENTRE
+from distill.models.families.family import ModelFamily
 
 #: Power under the loudest band and frame below which nothing counts: -80 dB.
 _FLOOR = 1e-8
@@ -21,6 +24,45 @@ DESCRIPTORS: dict[str, str] = {
     "length": "Longer: more of the sound is loud.",
     "loudness": "Louder: a higher mean level.",
 }
+
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class DecodedChunks:
+    """What a network makes of chunks.
+
+    Attributes
+    ----------
+    points
+        ``[N, P]``.
+    magnitude
+        First channel of the decoded features, ``[N, F, T]``.
+    described
+        `describe` of the decoded features, ``[N, 5]``.
+    """
+
+    points: Tensor
+    magnitude: Tensor
+    described: Tensor
+
+    def every(self, step: int) -> "DecodedChunks":
+        """Return one of ``step`` chunks."""
+        return DecodedChunks(self.points[::step], self.magnitude[::step], self.described[::step])
+
+
+@torch.no_grad()
+def decode_chunks(family: ModelFamily, network: nn.Module, features: Tensor) -> DecodedChunks:
+    """Return what a network in eval mode makes of the features ``[N, C, F, T]`` of chunks, on the CPU."""
+    device = next(network.parameters()).device
+    points, magnitude, described = [], [], []
+    for batch in torch.split(features, _BATCH):
+        points.append(family.points(network, batch.to(device)))
+        decoded = family.from_points(network, points[-1])
+        magnitude.append(decoded[:, 0].float().cpu())
+        described.append(describe(decoded).cpu())
+    return DecodedChunks(torch.cat(points).float().cpu(), torch.cat(magnitude), torch.cat(described))
 
 
 def describe(features: Tensor) -> Tensor:

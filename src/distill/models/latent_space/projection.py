@@ -16,7 +16,7 @@ LANDMARKS = 800
 #: Effective number of neighbours of a point.
 _PERPLEXITY = 15.0
 #: Steps with and without exaggerated attraction.
-_EARLY_STEPS, _STEPS = 150, 500
+_EARLY_STEPS, _STEPS = 100, 300
 _EXAGGERATION = 12.0
 #: Fewer points than this are shown on their principal axes.
 _LEAST_POINTS = 8

@@ -17,17 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from distill.models.families.family import ModelFamily
-from distill.models.latent_space.descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.descriptors import DESCRIPTORS, DecodedChunks, describe
 
 #: Range of a slider, in spreads of its descriptor, and the length of a step.
 MOST_AMOUNT, _STEP = 1.5, 0.5
 #: New sounds on which the sliders are measured.
-_MEASURED = 6
+_MEASURED = 4
 #: Rank correlation that a slider must have with its descriptor, and change of another one that it may cause.
 LEAST_STRENGTH, MOST_CROSS_TALK = 0.9, 0.3
 #: Share of the mean own response that is added to the diagonal: bounds the steps where two descriptors go together.
 _DAMPING = 0.02
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -128,47 +127,55 @@ def _step(
     family: ModelFamily, network: nn.Module, points: Tensor, spread: Tensor, covariance: Tensor, which: int
 ) -> Tensor:
     """Return the change ``[B, P]`` of points that raises one descriptor by a spread and keeps the others."""
+    return _change(_derivatives(family, network, points, spread), covariance, which)
+
+
+def _derivatives(family: ModelFamily, network: nn.Module, points: Tensor, spread: Tensor) -> Tensor:
+    """Return the derivatives ``[B, 5, P]`` of the descriptors, in spreads, by the points."""
     with torch.enable_grad():
         moving = points.detach().clone().requires_grad_(True)
         described = describe(family.from_points(network, moving)) / spread
         rows = [
             torch.autograd.grad(described[:, n].sum(), moving, retain_graph=True)[0] for n in range(described.shape[1])
         ]
-    jacobian = torch.stack(rows, 1)
+    return torch.stack(rows, 1)
+
+
+def _change(jacobian: Tensor, covariance: Tensor, which: int) -> Tensor:
+    """Return the change ``[B, P]`` of `_step` from derivatives ``[B, 5, P]``."""
     along = jacobian @ covariance
     response = along @ jacobian.transpose(1, 2)
     own = response.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
-    damped = response + _DAMPING * own * torch.eye(len(spread), device=points.device)
-    wanted = torch.zeros(len(points), len(spread), 1, device=points.device)
+    damped = response + _DAMPING * own * torch.eye(jacobian.shape[1], device=jacobian.device)
+    wanted = jacobian.new_zeros(*jacobian.shape[:2], 1)
     wanted[:, which] = 1.0
     change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped, wanted))[..., 0]
     return change
 
 
-def fit_analysis(family: ModelFamily, network: nn.Module, features: Tensor) -> LatentAnalysis | None:
+def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks) -> LatentAnalysis | None:
     """Return the sliders of a network, or None where its points cannot be moved smoothly or no slider works.
 
     Parameters
     ----------
     family, network
         The model; the network is in eval mode.
-    features
-        ``[N, C, F, T]``, of chunks of the corpus.
+    chunks
+        What the network makes of chunks of the corpus.
     """
     device = next(network.parameters()).device
-    with torch.no_grad():
-        parts = [family.points(network, batch.to(device)) for batch in torch.split(features, _BATCH)]
-        described = [describe(family.from_points(network, part)) for part in parts]
-    points = torch.cat(parts).float()
+    points = chunks.points.to(device)
     if len(points) < 3 or not _is_smooth(family, network, points[:1]):
         return None
-    spread = torch.cat(described).std(0).clamp_min(1e-6)
+    spread = chunks.described.std(0).clamp_min(1e-6).to(device)
     centred = points - points.mean(0)
     covariance = centred.T @ centred / (len(points) - 1)
     new = points.mean(0) + _gaussian(centred)
+    # The derivatives at the start are the same for all sliders.
+    start = _derivatives(family, network, new, spread)
     found, means = [], []
     for which, (name, text) in enumerate(DESCRIPTORS.items()):
-        path, mean = _path(family, network, new, spread, covariance, which)
+        path, mean = _path(family, network, new, _change(start, covariance, which), spread, covariance, which)
         strength, cross_talk = _measure(path, which)
         if strength >= LEAST_STRENGTH and cross_talk < MOST_CROSS_TALK:
             found.append(Direction(name, text, strength, cross_talk))
@@ -194,11 +201,16 @@ def _gaussian(centred: Tensor) -> Tensor:
 
 
 def _path(
-    family: ModelFamily, network: nn.Module, new: Tensor, spread: Tensor, covariance: Tensor, which: int
+    family: ModelFamily,
+    network: nn.Module,
+    new: Tensor,
+    first: Tensor,
+    spread: Tensor,
+    covariance: Tensor,
+    which: int,
 ) -> tuple[Tensor, Tensor]:
     """Return the descriptors ``[B, positions, 5]`` along a slider, in spreads, and the mean direction ``[P]``."""
     sides: list[list[Tensor]] = [[], []]
-    first = _step(family, network, new, spread, covariance, which)
     for side, sign in zip(sides, (-1.0, 1.0), strict=True):
         moved, change = new, first
         for number in range(round(MOST_AMOUNT / _STEP)):

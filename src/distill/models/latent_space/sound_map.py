@@ -12,16 +12,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from distill.models.families.family import ModelFamily
-from distill.models.latent_space.descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.descriptors import DESCRIPTORS, DecodedChunks
 from distill.models.latent_space.projection import lay_out, principal_scores, trustworthiness
 
 #: Principal axes of the decoded features that are compared.
 _COMPARED_AXES = 32
 #: Chunks that are decoded at once.
-_BATCH = 32
 #: Points with more numbers than this are stored by their scores on so many principal axes.
 _MOST_NUMBERS, _STORED_AXES = 512, 96
 #: Chunks between which a position is interpolated.
@@ -134,40 +132,28 @@ class LatentMap:
 
 @torch.no_grad()
 def fit_map(
-    family: ModelFamily,
-    network: nn.Module,
-    features: Tensor,
+    chunks: DecodedChunks,
     sounds: Sequence[int],
     starts: Sequence[float],
     seconds: Sequence[float],
     fingerprints: Sequence[str],
 ) -> LatentMap:
-    """Return the map of chunks for a network.
+    """Return the map of chunks.
 
     Parameters
     ----------
-    family, network
-        The model; the network is in eval mode.
-    features
-        ``[N, C, F, T]``, of the chunks.
+    chunks
+        What the network makes of them.
     sounds, starts, seconds
         N each; see `LatentMap`.
     fingerprints
         One for each sound.
     """
-    device = next(network.parameters()).device
-    points, magnitudes, described = [], [], []
-    for batch in torch.split(features, _BATCH):
-        points.append(family.points(network, batch.to(device)))
-        decoded = family.from_points(network, points[-1])
-        magnitudes.append(decoded[:, 0].float().cpu())
-        described.append(describe(decoded).cpu())
-    point, magnitude = torch.cat(points).float().cpu(), torch.cat(magnitudes)
     names = list(DESCRIPTORS)
-    brightness, loudness = torch.cat(described)[:, [names.index("brightness"), names.index("loudness")]].unbind(1)
-    compared = principal_scores(magnitude.flatten(1), _COMPARED_AXES)
+    brightness, loudness = chunks.described[:, [names.index("brightness"), names.index("loudness")]].unbind(1)
+    compared = principal_scores(chunks.magnitude.flatten(1), _COMPARED_AXES)
     positions = _oriented(lay_out(compared), brightness, loudness)
-    scores, origin, axes = _compact(point)
+    scores, origin, axes = _compact(chunks.points)
     return LatentMap(
         positions, scores, origin, axes, torch.tensor(sounds), torch.tensor(starts).float(),
         torch.tensor(seconds).float(), brightness, loudness, tuple(fingerprints),

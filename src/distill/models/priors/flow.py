@@ -23,7 +23,7 @@ _POINT_GAIN, _BLOCK_GAIN = 3.0, 2.0
 #: Directions with less variance than this share of the mean one are constant for all practical purposes.
 _LEAST_VARIANCE = 1e-6
 #: Steps of the integration (Heun's method: two evaluations each).
-STEPS = 24
+STEPS = 12
 
 
 class _Block(nn.Module):

@@ -144,11 +144,16 @@ class WindowPrior(nn.Module):
             The state is not one of a prior.
         """
         points, dim = state["axes"].shape
-        width = state["flow.enter.weight"].shape[0]
-        blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
+        width, blocks = cls.size_of(state)
         prior = cls(points or dim, dim if points else None, width, blocks, len(state["anchors"]))
         prior.load_state_dict(dict(state))
         return prior
+
+    @staticmethod
+    def size_of(state: Mapping[str, Any]) -> tuple[int, int]:
+        """Return width and number of blocks of a state dict's network; errors are those of `of_state`."""
+        blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
+        return int(state["flow.enter.weight"].shape[0]), blocks
 
     @classmethod
     def standard(cls, dim: int) -> "WindowPrior":

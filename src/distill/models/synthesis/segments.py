@@ -1,11 +1,12 @@
 """Features of a long sound to its waveform: in parts of some seconds, faded into each other at equal energy."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 
+from distill.config.spectrogram import SpectrogramConfig
 from distill.models.families.family import ModelFamily
 
 #: Seconds of sound whose phases are found together: memory and the wait for a cancel grow with it.
@@ -22,44 +23,76 @@ def sound_of_features(
 
     ``on_share`` is called before each segment with the share that is done, and with 1 at the end; it may raise.
     """
+    pieces = stream_of_features(family, [features], features.shape[-1], samples, on_share)
+    return torch.cat(list(pieces))[None, None]
+
+
+def stream_of_features(
+    family: ModelFamily,
+    parts: Iterable[Tensor],
+    total: int,
+    samples: int,
+    on_share: Callable[[float], None] | None = None,
+) -> Iterator[Tensor]:
+    """Yield the waveform of a sound in pieces ``[n]``; memory does not grow with its length.
+
+    Parameters
+    ----------
+    family
+        Turns features into sound.
+    parts
+        Features ``[1, C, F, T_i]`` in order, of any lengths.
+    total
+        Sum of all T_i.
+    samples
+        Length of the sound.
+    on_share
+        As in `sound_of_features`.
+    """
     report = on_share or (lambda share: None)
-    return _join(list(_segments(family, features, samples, report)), family.spectrogram_config.sample_rate, samples)
+    geometry = family.spectrogram_config
+    margin, fade = (round(seconds * geometry.sample_rate) for seconds in (_MARGIN_S, _FADE_S))
+    held = torch.zeros(0)  # what the next segment may change, and where in the sound it begins
+    position = 0
+    for start, wave in _segments(family, parts, total, samples, report):
+        if start == 0:
+            held = wave
+            continue
+        begin = start + margin - position
+        before, after = held[begin : begin + fade], wave[margin : margin + fade]
+        mixed, sign = crossfade(before, after)
+        yield torch.cat([held[:begin], mixed])
+        held, position = sign * wave[margin + fade :], position + begin + fade
+    yield torch.nn.functional.pad(held, (0, samples - position - len(held)))
 
 
 def _segments(
-    family: ModelFamily, features: Tensor, samples: int, report: Callable[[float], None]
+    family: ModelFamily, parts: Iterable[Tensor], total: int, samples: int, report: Callable[[float], None]
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield segments of a sound: the first sample of each and its waveform ``[n]``; neighbours overlap."""
-    geometry = family.spectrogram_config
-    hop, rate = geometry.hop_length, geometry.sample_rate
-    total = features.shape[-1]
-    overlap = math.ceil((_FADE_S + 2 * _MARGIN_S) * rate / hop) + 1
-    length = max(math.ceil(SEGMENT_S * rate / hop), 2 * overlap)
-    starts = list(range(0, max(1, total - overlap), length - overlap))
-    for number, start in enumerate(starts):
-        report(number / len(starts))
-        last = number == len(starts) - 1
-        end = total if last else min(total, start + length)
-        count = samples - start * hop if last else (end - start - 1) * hop
-        yield start * hop, family.to_waveform(features[..., start:end], count)[0, 0]
+    hop = family.spectrogram_config.hop_length
+    spans = _spans(family.spectrogram_config, total)
+    given = iter(parts)
+    features, first = next(given), 0
+    for number, (start, end) in enumerate(spans):
+        report(number / len(spans))
+        waiting = [features]
+        while first + sum(part.shape[-1] for part in waiting) < end:
+            waiting.append(next(given))
+        features = torch.cat(waiting, -1)[..., start - first :]
+        first = start
+        count = samples - start * hop if end == total else (end - start - 1) * hop
+        yield start * hop, family.to_waveform(features[..., : end - start], count)[0, 0]
     report(1.0)
 
 
-def _join(segments: list[tuple[int, Tensor]], rate: int, samples: int) -> Tensor:
-    """Return the sound ``[1, 1, N]`` of overlapping segments."""
-    margin, fade = round(_MARGIN_S * rate), round(_FADE_S * rate)
-    sound = torch.zeros(samples)
-    for start, wave in segments:
-        if start == 0:
-            sound[: len(wave)] = wave
-            continue
-        begin = start + margin
-        before, after = sound[begin : begin + fade].clone(), wave[margin : margin + fade]
-        mixed, sign = crossfade(before, after)
-        sound[begin : begin + fade] = mixed
-        rest = wave[margin + fade :]
-        sound[begin + fade : begin + fade + len(rest)] = sign * rest
-    return sound[None, None]
+def _spans(geometry: SpectrogramConfig, total: int) -> list[tuple[int, int]]:
+    """Return the first frame of each segment, and the one after its last."""
+    hop, rate = geometry.hop_length, geometry.sample_rate
+    overlap = math.ceil((_FADE_S + 2 * _MARGIN_S) * rate / hop) + 1
+    length = max(math.ceil(SEGMENT_S * rate / hop), 2 * overlap)
+    starts = range(0, max(1, total - overlap), length - overlap)
+    return [(start, total if start == starts[-1] else min(total, start + length)) for start in starts]
 
 
 def crossfade(before: Tensor, after: Tensor) -> tuple[Tensor, float]:

@@ -1,19 +1,21 @@
 """The sound side of an opened model: sounds to points and back, and new sounds of any length."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from distill.errors import ModelFileError
-from distill.models.detail import DetailStore
+from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
+from distill.models.synthesis.workers import in_order
 
 #: Shortest and longest sound that can be requested, seconds.
 SHORTEST_S, LONGEST_S = 0.1, 30.0
@@ -31,8 +33,8 @@ _FADE_SHARE = 0.1
 _AUDIBLE_DECADES = 4.0
 
 
-#: Share of the training sounds that lie nearer to another one than a new sound may lie to any: by default, and at most.
-_LEAST_NEWNESS, _MOST_NEWNESS = 0.25, 0.6
+#: Least `Nearest.relative` of new sounds: by default, and at most.
+_LEAST_NEWNESS, _MOST_NEWNESS = 0.15, 1.0
 #: Freedom from which it is higher than by default.
 _DEFAULT_FREEDOM = 0.5
 #: Draws for a new sound, until one is new enough.
@@ -118,14 +120,21 @@ class Synthesizer:
         return torch.cat(parts).float().cpu()
 
     def detailed(self, features: Tensor, amount: float | None = None, source: int = -1) -> Tensor:
-        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for all of it.
+        """Return features ``[C, F, T]`` with a share of the detail that the decoder lost; None for that of copies.
 
         ``source`` is the training sound that they are a version of: its own detail is not used.
         """
         if self.detail is None:
             return features
         exclude = torch.tensor([source], device=features.device)
-        return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
+        return self.detail.add(features[None], self.family.copy_detail if amount is None else amount, exclude)[0]
+
+    def _new_detail(self, features: Tensor, amount: float | None) -> Tensor:
+        """Return features ``[C, F, T]`` of a new sound with detail, but none of the sound that it resembles most."""
+        if self.detail is None:
+            return features
+        share = 1.0 if amount is None else amount
+        return self.detail.add(features[None], share, evenness=EVENNESS, spare_main=True)[0]
 
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
@@ -182,6 +191,19 @@ class Synthesizer:
         detail
             Share of the detail that is put back; None for the model's default.
         """
+        tasks = self._new_sounds(count, seed, seconds, temperature, freedom, detail)
+        yield from in_order(tasks)
+
+    def _new_sounds(
+        self,
+        count: int,
+        seed: int,
+        seconds: float | None,
+        temperature: float,
+        freedom: float | None,
+        detail: float | None,
+    ) -> Iterator[Callable[[], Tensor]]:
+        """Draw new sounds, and yield what makes each of them."""
         prior = self.need_prior("make new sounds")
         generator = torch.Generator().manual_seed(seed)
         totals, anchors = prior.draw_sounds(count, generator, freedom)
@@ -191,14 +213,18 @@ class Synthesizer:
         while low < count:
             part = slice(low, low + size)
             near = None if anchors is None else anchors[part]
-            for total, drawn in zip(
-                totals[part], self._draw(totals[part], near, generator, temperature, freedom), strict=True
-            ):
-                samples = max(1, round(float(total) * self.chunk))
-                features = self.detailed(blend(self.decoded(prior.restore(drawn)), self.frames_of(samples)), detail)
-                sound = self.faded(self.to_sound(features, samples))
-                yield sound / sound.abs().max().clamp_min(1e-9)
+            drawn = self._draw(totals[part], near, generator, temperature, freedom)
+            for total, points in zip(totals[part], drawn, strict=True):
+                yield partial(self._new_sound, points, max(1, round(float(total) * self.chunk)), detail)
             low, size = low + size, _SOUNDS_AT_ONCE
+
+    def _new_sound(self, drawn: Tensor, samples: int, detail: float | None) -> Tensor:
+        """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
+        windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
+        blended = blend(windows, self.frames_of(samples))
+        features = self._new_detail(blended, detail)
+        sound = self.faded(self.to_sound(features, samples))
+        return sound / sound.abs().max().clamp_min(1e-9)
 
     def _draw(
         self,
@@ -232,12 +258,13 @@ class Synthesizer:
     ) -> Tensor:
         """Return first windows ``[B, dim]`` with those drawn again that lie too near to a training sound.
 
+        Too near is measured by how near that training sound is to others.
         After `_MOST_DRAWS` draws the farthest is taken.
         """
         if self.index is None:
             return drawn
         prior = self.need_prior("make new sounds")
-        least = self.index.usual_distance(_least_newness(freedom))
+        least = _least_newness(freedom)
         distance = self._distance(drawn)
         for _ in range(_MOST_DRAWS - 1):
             near = (distance < least).nonzero().flatten()
@@ -250,9 +277,9 @@ class Synthesizer:
         return drawn
 
     def _distance(self, drawn: Tensor) -> Tensor:
-        """Return how far first windows ``[B, dim]`` are from the nearest training sound, ``[B]``."""
+        """Return how far first windows ``[B, dim]`` are from the nearest training sound, relatively, ``[B]``."""
         assert self.index is not None
-        return self.index.nearest(self.decoded(self.need_prior("make new sounds").restore(drawn))).distance
+        return self.index.nearest(self.decoded(self.need_prior("make new sounds").restore(drawn))).relative
 
 
 def _least_newness(freedom: float | None) -> float:

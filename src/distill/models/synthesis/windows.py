@@ -6,6 +6,7 @@ them cancel each other out here and there.  Features have no such phases, so tha
 """
 
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -66,6 +67,43 @@ class WindowBlend:
         """Return the first ``total`` frames ``[C, F, total]`` of the sound; all windows must have been added."""
         assert self._summed is not None
         return (self._summed / self._weights)[..., :total]
+
+
+def blend_stream(windows: Iterable[Tensor], count: int, total: int) -> Iterator[Tensor]:
+    """Yield the features ``[C, F, n]`` of a sound in parts, each when no later window changes it; see `WindowBlend`.
+
+    Parameters
+    ----------
+    windows
+        ``count`` windows ``[C, F, frames]``, half a window apart.
+    count
+        Number of windows.
+    total
+        Frames of the sound.
+    """
+    summed: Tensor | None = None
+    done = 0
+    for number, features in enumerate(windows):
+        frames = features.shape[-1]
+        step = half_step(frames)
+        if summed is None:
+            weight = fade_weights(frames, frames - step)
+            summed, weights = torch.zeros_like(features), torch.zeros(frames)
+        else:
+            summed = torch.nn.functional.pad(summed[..., step:], (0, step))
+            weights = torch.nn.functional.pad(weights[step:], (0, step))
+        fade = weight.clone()
+        if number == 0:
+            fade[: frames // 2] = 1.0
+        if number == count - 1:
+            fade[frames // 2 :] = 1.0
+        summed += fade * features
+        weights += fade
+        ready = frames if number == count - 1 else step
+        part = (summed[..., :ready] / weights[:ready])[..., : total - done]
+        done += part.shape[-1]
+        if part.shape[-1]:
+            yield part
 
 
 def blend(windows: Tensor, total: int) -> Tensor:

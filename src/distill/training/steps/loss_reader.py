@@ -110,7 +110,7 @@ class LossReader:
                 TrainingNotice(
                     "non-finite",
                     f"Epoch {self.epoch}, step {step}: the loss or its gradient was not a finite number. "
-                    "The step was left out and training goes on.",
+                    "The step was skipped and training goes on.",
                 )
             )
         self._longest_run = max(self._longest_run, self.non_finite_run)

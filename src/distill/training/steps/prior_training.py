@@ -1,8 +1,9 @@
 """Trains a model's prior beside its network, on the points that the training batches have anyway.
 
 A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
-network the prior takes some steps on draws from the table, in which each file counts the same, however long it is.  A
-run that is ended at any moment therefore has a prior that fits its network.
+network the prior takes one on a draw from the table, in which each file counts the same, however long it is.  A run
+that is stopped at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
+(`distill.training.steps.closing`).
 """
 
 import copy
@@ -18,8 +19,10 @@ from distill.training.dataset import FeatureDataset
 from distill.training.steps.step import update_unless
 
 #: Latents that are drawn for a step of the prior.
-BATCH = 256
-#: Highest learning rate (it follows the schedule of the network's), weight decay and longest gradient.
+BATCH = 128
+#: Steps until the learning rate has warmed up.
+WARMUP_STEPS = 50
+#: Highest learning rate, weight decay and longest gradient.
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 1.5e-3, 1e-2, 1.0
 #: Memory of the mean of the weights that sounds are drawn with, in steps; it warms up.
 MEAN_DECAY = 0.999
@@ -89,6 +92,12 @@ class LatentTable:
             prior.fit(self.windows.only(known))
 
     @property
+    def unknown(self) -> Tensor:
+        """Numbers of the kept items whose points are not known, ascending."""
+        kept = self._slot >= 0
+        return (kept & ~self.known.cpu()[self._slot.clamp_min(0)]).nonzero().flatten()
+
+    @property
     def is_drawable(self) -> bool:
         """Whether there is anything to draw."""
         return self._weight is not None and bool((self._weight > 0).any())
@@ -156,7 +165,7 @@ class PriorTraining:
     table
         What it learns from.
     steps
-        Steps of the prior for each one of the network.
+        Steps of the prior for each one of the network: the first beside it, the others at the end of the run.
     device
         Where it computes.
     """
@@ -184,8 +193,13 @@ class PriorTraining:
         for mine, theirs in zip(self.averaged.buffers(), self.prior.buffers(), strict=True):
             mine.copy_(theirs)
 
+    @property
+    def closing_steps(self) -> int:
+        """Steps at the end of the run for each one of the network."""
+        return max(0, self.steps - 1)
+
     def step(self, rate: float, autocast: Callable[[], Any]) -> Tensor:
-        """Take the steps that go with one of the network; return their mean loss.
+        """Take a step; return its loss.
 
         Parameters
         ----------
@@ -198,10 +212,6 @@ class PriorTraining:
             return torch.zeros(())
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * rate
-        losses = [self._step(autocast) for _ in range(self.steps)]
-        return torch.stack(losses).mean()
-
-    def _step(self, autocast: Callable[[], Any]) -> Tensor:
         rows = self.table.draw(BATCH)
         with autocast():
             loss = self.prior.loss(self.table.windows, rows)

@@ -1,5 +1,6 @@
 """One training step: features, loss terms and weights, and the rule that a step which is not finite changes nothing."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.models.families.family import ModelFamily, Objective
 from distill.training.compute_plan import ComputePlan
 
@@ -45,7 +47,7 @@ class TrainingStep:
     family, model, optimizer
         What is trained.
     clip_norm
-        Longest gradient (L2 norm) that is followed.
+        Maximum gradient norm (L2).
     speed
         Number format and layout.
     """
@@ -57,15 +59,33 @@ class TrainingStep:
         self._clip_norm = clip_norm
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def __call__(self, features: Tensor, weights: Mapping[str, float], step: int) -> tuple[Objective, Tensor, Tensor]:
-        """Take a step; return the objective, the total loss, and whether the step was left out (a device bool)."""
+    def __call__(
+        self, features: Tensor, weights: Mapping[str, float], step: int, cancel_event: threading.Event | None = None
+    ) -> tuple[Objective, Tensor, Tensor]:
+        """Take a step; return the objective, the total loss, and whether the step was left out (a device bool).
+
+        Raises
+        ------
+        DecodingCancelled
+            ``cancel_event`` was set before a weight was changed: everything is as before the step, which a resumed
+            run takes again.
+        """
         running = list(self.model.buffers())
         before = [b.clone() for b in running]
+
+        def check() -> None:
+            if cancel_event is not None and cancel_event.is_set():
+                for now, then in zip(running, before, strict=True):
+                    now.copy_(then)
+                raise DecodingCancelled
+
         with self.speed.autocast(features.device):
             objective = self.family.objective(self.model, features, step)
         total = weighted_sum(objective.terms, weights)
+        check()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        check()
         norm = nn.utils.clip_grad_norm_(self._trained, self._clip_norm)
         skipped = ~(torch.isfinite(total.detach()) & torch.isfinite(norm))
         update_unless(self.optimizer, skipped)

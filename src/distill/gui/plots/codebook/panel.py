@@ -48,7 +48,7 @@ class CodebookView(QWidget):
         self.caption.setObjectName("muted")
         self.caption.setWordWrap(True)
         self.strip = CodebookStrip()
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self.plot, 1)
@@ -58,6 +58,15 @@ class CodebookView(QWidget):
         self._entries = 0
         self._steps = _StepHealth()
         self.hide_codes()
+
+    def event(self, event: QEvent) -> bool:
+        """Reserve the height of plot, words and codes, so that a low window scrolls instead of squeezing them."""
+        handled = bool(super().event(event))
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            needed = self._layout.minimumHeightForWidth(self.width())
+            if needed != self.minimumHeight():
+                self.setMinimumHeight(needed)
+        return handled
 
     def show_history(self, entries: int) -> None:
         """Prepare for another run, whose codebooks have this many entries."""

@@ -1,0 +1,97 @@
+"""Sounds of any length go through a model in a stream: the same samples, in memory that does not grow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from distill.audio.decoding.sound_file import FloatArray
+from distill.generation.transform import GenerationCancelled, reconstruct_stream, transform, transform_stream
+from distill.models import open_model
+from tests.support.models import write_tone_model
+
+RATE = 48_000
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return open_model(write_tone_model(tmp_path_factory.mktemp("models"), latent_dim=8, tones=4))
+
+
+def noise(seconds: float) -> FloatArray:
+    sound: FloatArray = (0.1 * np.random.default_rng(0).standard_normal(round(seconds * RATE))).astype(np.float32)
+    return sound
+
+
+def blocks(sound: FloatArray, size: int) -> Iterator[FloatArray]:
+    return iter([sound[start : start + size] for start in range(0, len(sound), size)])
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(0.002, 7), (0.4, 1000), (1.0, 48_000), (2.3, 4099), (9.1, 30_000)])
+def test_blocks_of_any_size_give_the_same_samples(model: Any, seconds: float, size: int) -> None:
+    sound = noise(seconds)
+    peak = float(np.abs(sound).max())
+    whole = torch.from_numpy(sound)[None, None]
+    for mix in (0.0, 0.6, 1.0):
+        made = np.concatenate(list(transform_stream(model, blocks(sound, size), len(sound), peak, mix)))
+        np.testing.assert_array_equal(made, transform(model, whole, mix)[0, 0].numpy())
+    copies = np.concatenate(list(reconstruct_stream(model, blocks(sound, size), len(sound), peak, None)))
+    np.testing.assert_array_equal(copies, model.reconstruct(whole)[0, 0].numpy())
+
+
+class Counted:
+    """Gives a sound out in blocks of a tenth of a second and knows how far it has been read."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left, self.read = round(seconds * RATE), 0
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        block = noise(0.1)
+        while self.left > 0:
+            given = block[: self.left]
+            self.left, self.read = self.left - len(given), self.read + len(given)
+            yield given
+
+
+@pytest.mark.parametrize("through", ["transform", "mixed", "reconstruct"])
+def test_no_more_than_some_seconds_are_held(model: Any, through: str) -> None:
+    """What was read and not given out yet is all that memory holds of a sound."""
+    seconds = 60.0
+    source = Counted(seconds)
+    samples = round(seconds * RATE)
+    made = (
+        reconstruct_stream(model, source, samples, 0.5, None)
+        if through == "reconstruct"
+        else transform_stream(model, source, samples, 0.5, 0.5 if through == "mixed" else 1.0)
+    )
+    given, most = 0, 0
+    for piece in made:
+        most = max(most, source.read - given)
+        given += len(piece)
+        if given > 30 * RATE:
+            break
+    assert most < 20 * RATE
+
+
+def test_a_stream_ends_when_it_is_cancelled(model: Any) -> None:
+    import threading
+
+    cancel = threading.Event()
+    made = transform_stream(model, Counted(60), 60 * RATE, 0.5, cancel_event=cancel)
+    next(made)
+    cancel.set()
+    with pytest.raises(GenerationCancelled):
+        for _ in made:
+            pass
+
+
+def test_a_sound_is_written_while_it_is_made(model: Any, tmp_path: Path) -> None:
+    from distill.audio.export import export_sound
+
+    source = Counted(3.0)
+    written = export_sound(tmp_path / "a.wav", transform_stream(model, source, 3 * RATE, 0.5))
+    assert written.samples == 3 * RATE
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]

@@ -1,0 +1,71 @@
+"""All plots in a low window: they scroll, and nothing lies over anything else."""
+
+from itertools import combinations
+
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from distill.config.training import VQVAEConfig
+from distill.events import VQEpochMetrics, VQStepMetrics
+from distill.gui.plots.panel import PlotsPanel
+from distill.gui.plots.view import LOWEST, PlotView
+from distill.gui.widgets import theme
+from distill.history import VQMetricsHistory
+from tests.gui.drawn_run import settle
+
+
+def make_vq_history() -> VQMetricsHistory:
+    made = VQMetricsHistory()
+    for epoch in range(20):
+        levels = {
+            f"level_{n}": {"utilization": 0.9 - 0.2 * n, "perplexity": 50.0, "dead_codes": 20.0, "tokens": 3000.0}
+            for n in range(3)
+        }
+        for step in range(4):
+            loss = 1 / (1 + epoch + step / 4)
+            made.add_step(VQStepMetrics(epoch, step, 4, loss, loss, 0.1, 0.25, 1e-3, 0.1, levels if not step else None))
+        made.add_epoch(VQEpochMetrics(epoch, 40, 0.2, 0.5, 0.2, 0.1, 0.05, 1e-3, 9, 9, levels))
+    return made
+
+
+def shown_parts(panel: PlotsPanel) -> list[tuple[str, QRect]]:
+    """Return what is drawn into the area of plots: its name and its rectangle there."""
+    kinds = (PlotView, QLabel)
+    names = {"codebookStrip"}
+    found = []
+    for widget in panel.splitter.findChildren(QWidget):
+        if not widget.isVisibleTo(panel.splitter) or not (isinstance(widget, kinds) or widget.objectName() in names):
+            continue
+        corner = widget.mapTo(panel.splitter, widget.rect().topLeft())
+        found.append((widget.objectName() or getattr(widget, "text", str)(), QRect(corner, widget.size())))
+    return found
+
+
+@pytest.mark.parametrize("height", [420, 640])
+def test_nothing_overlaps_in_a_low_window(qtbot: QtBot, height: int) -> None:
+    panel = PlotsPanel()
+    qtbot.addWidget(panel)
+    theme.dress(panel)
+    panel.resize(300, height)
+    panel.toolbar.details.setChecked(True)
+    for button in panel.toolbar.buttons.values():
+        button.setChecked(True)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    panel.show_monitor("codebook")
+    panel.show_history(make_vq_history(), VQVAEConfig())
+    settle(qtbot, panel)
+    qtbot.wait(100)
+    parts = shown_parts(panel)
+    assert {"lossPlot", "codebookPlot"} <= {name for name, _ in parts}
+    for (one, first), (other, second) in combinations(parts, 2):
+        assert not first.intersects(second), (one, other)
+    assert all(rect.height() >= LOWEST for name, rect in parts if name.endswith("Plot"))
+    labels = [widget for widget in panel.splitter.findChildren(QLabel) if widget.isVisibleTo(panel)]
+    for label in labels:
+        needed = label.heightForWidth(label.width()) if label.wordWrap() else label.sizeHint().height()
+        assert label.height() >= needed, label.text()
+    bar = panel._area.verticalScrollBar()
+    assert bar.maximum() > 0  # the rest is reached by scrolling
