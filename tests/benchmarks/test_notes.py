@@ -21,6 +21,7 @@ from distill.playback.instrument import Strike
 from distill.playback.output import LIVE_BLOCK_FRAMES, LIVE_BUFFER_SECONDS
 from distill.playback.player import Player
 from distill.runtime import set_switch_interval
+from distill.training import StepMetrics, TrainingConfig, TrainingRunner
 from tests.benchmarks.conftest import Report
 from tests.support.processes import SESSION_PROCESSES, find_program, start_helper, stop_helper
 from tests.support.sound_card import SAMPLE_RATE, NullSink
@@ -127,3 +128,33 @@ def test_from_note_to_sound(player: Player, null_sink: NullSink, clicks: list[Pa
         f"{dropouts} dropouts; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     assert np.isfinite(late).mean() > 0.98
+
+
+def test_notes_while_a_model_trains(
+    player: Player, null_sink: NullSink, clicks: list[Path], bench_sounds: list[Path], tmp_path: Path, report: Report
+) -> None:
+    """In one process, as in the window: the training in a thread of its own, with a lower priority."""
+    runner, steps = TrainingRunner(), list[int]()
+    config = TrainingConfig(max_epochs=1000, num_threads=1, seed=0)
+    runner.start(
+        config, bench_sounds, tmp_path / "run", "cpu",
+        callback=lambda event: steps.append(1) if isinstance(event, StepMetrics) else None,
+    )  # fmt: skip
+    try:
+        while len(steps) < 5 and runner.is_running():
+            time.sleep(0.1)
+        with onsets(null_sink) as heard:
+            arm(player, clicks)
+            before, done = player.underflows, len(steps)
+            asked = play_notes(player, clicks, time.monotonic() + SECONDS, 10**6)
+            time.sleep(0.5)
+            late, dropouts, trained = latencies(asked, heard), player.underflows - before, len(steps) - done
+    finally:
+        runner.cancel()
+        runner.wait()
+    report(
+        f"{len(asked)} notes in {SECONDS:.0f} s beside {trained} steps of training: {dropouts} dropouts, buffer "
+        f"{1000 * player.note_seconds:.0f} ms; median {np.median(late):.1f} ms, 99th percentile "
+        f"{np.percentile(late, 99):.1f} ms; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
+    assert trained > 0

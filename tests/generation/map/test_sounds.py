@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
-from distill.errors import ModelFileError
+from distill.errors import DistillError, ModelFileError
 from distill.generation.map.export import map_svg, map_table
 from distill.generation.map.names import find_sounds, sounds_of_runs
+from distill.generation.map.session import COPY, MapSession
 from distill.generation.map.sounds import along, long_sound_along, map_of, sliders_of, sound_at, sounds_along
 from distill.models.inference import LoadedModel
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
@@ -121,3 +123,31 @@ def test_an_older_model_has_no_map_and_says_so(trained: tuple[LoadedModel, Path]
     with pytest.raises(ModelFileError, match="has no map"):
         sound_at(old, (0.5, 0.5))
     assert sliders_of(old) is None
+
+
+def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[LoadedModel, Path]) -> None:
+    session = MapSession()
+    try:
+        with pytest.raises(DistillError, match="No model"):
+            session.judged(Path("x.wav"))
+        shown = session.open(trained[1] / "model.distill")
+        assert len(shown.files) == 12
+        own = shown.files[shown.sounds[0]]
+        made = session.judged(own)
+        assert made.verdict is not None
+        assert (made.verdict.word, made.verdict.file) == (COPY, own)
+        steps = session.morph(own, shown.files[shown.sounds[-1]], 3)
+        assert [path.stem[-2:] for path in steps] == [" 1", " 2", " 3"]
+        longer = session.extend(own, 2.0, 1)
+        assert len(decode_sound(longer)) == 36_000 + 96_000
+        again = session.repaint(own, 0.3, 0.5, 1)
+        before, after = decode_sound(own), decode_sound(again)
+        assert np.corrcoef(before[:10_000], after[:10_000])[0, 1] > 0.999, "the rest stays"
+        assert np.corrcoef(before[16_000:22_000], after[16_000:22_000])[0, 1] < 0.99
+        with pytest.raises(DistillError):
+            session.repaint(own, 0.5, 0.3, 1)
+        middle = shown.between(0)
+        assert middle != shown.positions[0]
+        assert session.judged(session.sound_at(middle, {})).verdict is not None
+    finally:
+        session.close()

@@ -249,7 +249,7 @@ class MapSession:
             return [self._written(f"{stem} {number + 1}", sound[0].numpy()) for number, sound in enumerate(sounds)]
 
     def extend(self, source: Path, seconds: float, seed: int) -> Path:
-        """Return the file of a sound file that goes on for longer.
+        """Return the file of a sound file that goes on for ``seconds`` more.
 
         Raises
         ------
@@ -258,7 +258,7 @@ class MapSession:
         """
         with self._lock, _readable_numbers():
             sound = self._opened().extend(_decoded(source), seconds, seed)
-            return self._written(f"{_stem(source)} {seconds:.1f} s", sound[0].numpy())
+            return self._written(f"{_stem(source)} and {seconds:.1f} s", sound[0].numpy())
 
     def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
         """Return the file of a sound file with one part made anew, from ``start`` to ``end`` in seconds.

@@ -4,6 +4,8 @@ import colorsys
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -59,6 +61,7 @@ class MapView(QWidget):
         self.selected: list[int] = []
         self._lasso: QPolygonF | None = None
         self._shades: list[int] = []
+        self._places: NDArray[np.float64] = np.zeros((0, 2))
         self._center, self._zoom = QPointF(0.5, 0.5), 1.0
         self._pressed: QPointF | None = None
         self._panned: QPointF | None = None
@@ -71,6 +74,7 @@ class MapView(QWidget):
     def show_map(self, shown: ShownMap | None) -> None:
         """Show a map, or none."""
         self.shown, self.path, self.hovered = shown, [], -1
+        self._places = np.array(shown.positions if shown is not None else (), np.float64).reshape(-1, 2)
         self.select([])
         self.reset_view()
         self.move_cursor((0.5, 0.5))
@@ -139,14 +143,18 @@ class MapView(QWidget):
         """Return the number of the chunk whose dot is at a point of the widget, or -1."""
         if self.shown is None:
             return -1
-        x, y = self.position_of(pixel)
-        scale = self._scale()
-        best, found = float(_REACH**2), -1
-        for row, (u, v) in enumerate(self.shown.positions):
-            distance = ((u - x) * scale.x()) ** 2 + ((v - y) * scale.y()) ** 2
-            if distance < best:
-                best, found = distance, row
-        return found
+        between = self._pixels() - np.array([pixel.x(), pixel.y()])
+        distance = (between**2).sum(1)
+        row = int(distance.argmin()) if len(distance) else -1
+        return row if row >= 0 and distance[row] < _REACH**2 else -1
+
+    def _pixels(self) -> NDArray[np.float64]:
+        """Return the points of the widget of all chunks, ``[N, 2]``; see `pixel_of`."""
+        scale, center = self._scale(), self._center
+        way = np.array([scale.x(), -scale.y()])
+        middle = np.array([self.width() / 2, self.height() / 2])
+        pixels: NDArray[np.float64] = (self._places - np.array([center.x(), center.y()])) * way + middle
+        return pixels
 
     def _clamped(self, pixel: QPointF) -> Position:
         x, y = self.position_of(pixel)
@@ -346,21 +354,35 @@ class MapView(QWidget):
         picture.fill(QColor(theme.colors().window))
         if self.shown is None or len(self._shades) != len(self.shown.positions):
             return picture
-        groups: dict[int, list[QPointF]] = {}
-        for shade, position in zip(self._shades, self.shown.positions, strict=True):
-            groups.setdefault(shade, []).append(self.pixel_of(position))
+        pixels = self._pixels()
+        inside = ((pixels > -_DOT) & (pixels < [self.width() + _DOT, self.height() + _DOT])).all(1)
+        rows = np.flatnonzero(inside)
+        shades = np.array(self._shades)[rows]
+        stamps = [_stamp_of(shade, ratio, theme.is_dark()) for shade in range(_SHADES)]
         painter = QPainter(picture)
+        for (x, y), shade in zip((pixels[rows] - _DOT / 2 - 1).tolist(), shades.tolist(), strict=True):
+            painter.drawPixmap(QPointF(x, y), stamps[shade])
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for shade, points in groups.items():
-            pen = QPen(shade_color(shade / (_SHADES - 1), theme.is_dark()), _DOT)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawPoints(QPolygonF(points))
         painter.setPen(QPen(QColor(theme.colors().text), 1.5))
         for row in self.selected:
             painter.drawEllipse(self.pixel_of(self.shown.positions[row]), _DOT * 0.75, _DOT * 0.75)
         painter.end()
         return picture
+
+
+def _stamp_of(shade: int, ratio: float, is_dark: bool) -> QPixmap:
+    """Return the picture of a dot, which is drawn thousands of times."""
+    size = _DOT + 2
+    picture = QPixmap(round(size * ratio), round(size * ratio))
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(shade_color(shade / (_SHADES - 1), is_dark))
+    painter.drawEllipse(QRectF(1, 1, _DOT, _DOT))
+    painter.end()
+    return picture
 
 
 def shade_color(share: float, is_dark: bool) -> QColor:

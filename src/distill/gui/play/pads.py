@@ -34,7 +34,7 @@ class Pad(QToolButton):
         self.key = KEYS[number]
         self.setObjectName(f"pad{number + 1}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(44, 30)
+        self.setMinimumSize(44, 24)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.sound: Path | None = None

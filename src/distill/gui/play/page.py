@@ -174,6 +174,7 @@ class PlayPage(QWidget):
     def _near_panel(self) -> QWidget:
         panel = Panel(self.tr("Near the cursor"))
         panel.title.hide()  # the tab has the same text
+        panel.detail.hide()
         self.near = QListWidget()
         self.near.setObjectName("nearList")
         self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
@@ -186,6 +187,7 @@ class PlayPage(QWidget):
     def _pad_panel(self) -> QWidget:
         panel = Panel(self.tr("Pads"))
         panel.title.hide()  # the tab has the same text
+        panel.detail.hide()
         self.fill = QPushButton(self.tr("Fill from the map"))
         self.fill.setObjectName("fillPadsButton")
         self.fill.setToolTip(self.tr("Put 16 generated sounds from all over the map on the pads."))

@@ -11,7 +11,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.waveform import draw_waveform
 
-#: Length of a sound along a path and of an extended one, in seconds.
+#: Length of a sound along a path and of what is added to one, in seconds.
 _SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
 
 #: Share of the sound that an arrow key moves the end of the mark by.
@@ -155,8 +155,8 @@ class SoundPanel(Panel):
     def _make_fields(self) -> None:
         self.length = QDoubleSpinBox()
         self.length.setObjectName("lengthSpin")
-        self.length.setAccessibleName(self.tr("Length of a path's sound and of an extended one"))
-        self.length.setToolTip(self.tr("Length of the sound along a path that you draw, and of an extended one."))
+        self.length.setAccessibleName(self.tr("Length of a path, or of what is added"))
+        self.length.setToolTip(self.tr("Length of the sound along a path that you draw, and of what Extend adds."))
         self.length.setRange(_SHORTEST, _LONGEST)
         self.length.setSingleStep(0.5)
         self.length.setDecimals(1)
@@ -179,7 +179,7 @@ class SoundPanel(Panel):
         )
         self.morph.setCheckable(True)
         self.morph.toggled.connect(self.morph_toggled)
-        self.extend = self._button("extendButton", self.tr("Extend"), self.tr("Continue the sound to this length."))
+        self.extend = self._button("extendButton", self.tr("Extend"), self.tr("Continue the sound by this length."))
         self.extend.clicked.connect(lambda: self.extension_requested.emit(self.length.value()))
         self.repaint_mark = self._button(
             "repaintButton", self.tr("Repaint"), self.tr("Generate the marked part of the waveform anew.")
