@@ -1,14 +1,17 @@
 """What every test stands on: a home, a screen and a sound card of its own, and nothing left running behind it."""
 
+import functools
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
 from tests.support import leaks
@@ -17,6 +20,9 @@ from tests.support.sound_card import NullSink, restart_portaudio
 
 #: No test may open a window on the developer's own desktop, or play through their loudspeakers by accident.
 _DESKTOP_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_STYLE_OVERRIDE", "QT_SCALE_FACTOR", "PULSE_SERVER")
+
+#: Milliseconds that a wait for the window may take before a test fails.
+PATIENCE = 120_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,6 +39,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def _session_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Where session fixtures write: never the user's own folders."""
     os.environ["DISTILL_HOME"] = str(tmp_path_factory.mktemp("session-home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Let no wait of pytest-qt end before `PATIENCE`: on a busy machine, moments become many seconds."""
+
+    def patient(wait: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(wait)
+        def longer(*arguments: Any, timeout: int = PATIENCE, **named: Any) -> Any:
+            return wait(*arguments, timeout=max(timeout, PATIENCE), **named)
+
+        return longer
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("waitUntil", "waitSignal", "waitExposed", "waitActive"):
+            patch.setattr(QtBot, name, patient(getattr(QtBot, name)))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -89,6 +89,7 @@ def write_new(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 def _partial_file(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """Open a temporary file beside ``path``; what is left of it at the end of the block is removed."""
     stem = path.name[:_MAX_STEM]
+    _clear_partial(path.parent, f".{stem}.distill-")  # of one that was killed while it wrote the same file
     partial = path.with_name(f".{stem}.distill-{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
     try:
@@ -176,10 +177,16 @@ def clear_partial_files(folder: Path) -> None:
 
     Files of other programs, of living processes and of other computers stay; links are not followed.
     """
-    if folder.is_symlink():
-        return
+    if not folder.is_symlink():
+        _clear_partial(folder, ".")
+
+
+def _clear_partial(folder: Path, prefix: str) -> None:
+    """Remove what `clear_partial_files` does, as far as its name begins with ``prefix``."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
+            if not entry.name.startswith(prefix):
+                continue
             match = _PARTIAL.fullmatch(entry.name)
             if match is None or match["host"] != _HOST or not entry.is_file(follow_symlinks=False):
                 continue

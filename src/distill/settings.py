@@ -10,7 +10,7 @@ from distill.paths import settings_file
 
 log = logging.getLogger(__name__)
 
-#: What the lists hold.
+#: Maximum lengths of the lists.
 _LISTS: dict[str, type] = {
     "sounds": str,
     "recent": str,
@@ -34,11 +34,11 @@ class WindowSettings:
     Attributes
     ----------
     sounds
-        Files and folders that were listed, in the order they came.
+        Files and folders that were listed, in the order in which they were added.
     recent
         Folders of sounds that were listed lately, newest first.
     excluded
-        Sound files that the user does not want to train on, whether they are listed just now or not.
+        Sound files that the user does not want to train on, whether or not they are listed.
     removed
         Files that the user has removed from the list.
     sound_columns, sound_list
@@ -60,6 +60,8 @@ class WindowSettings:
         Which page of the window is open: 0 is the training, 1 the models.
     making
         What the panel that makes sound was set to, in that panel's own words; empty for the default.
+    instrument
+        Ports, controllers and modes by which sounds are played; empty for the default.
     model_info
         Whether loss, training and file of the chosen model are shown.
     appearance
@@ -94,6 +96,7 @@ class WindowSettings:
     side_tab: int = 0
     page: int = 0
     making: dict[str, Any] = field(default_factory=dict)
+    instrument: dict[str, Any] = field(default_factory=dict)
     model_info: bool = False
     appearance: str = "system"
     plots: dict[str, Any] = field(default_factory=dict)
@@ -135,7 +138,7 @@ class WindowSettings:
         return settings
 
     def save(self, path: Path | None = None) -> None:
-        """Write the file.  A disk that is full or read-only costs the preferences, not the work."""
+        """Write the file.  If the disk is full or read-only, only the preferences are lost."""
         try:
             values = asdict(self)
             del values["damaged"]

@@ -41,9 +41,17 @@ def test_an_excluded_sound_gives_nothing() -> None:
 def test_the_sound_that_a_sound_resembles_most_is_known() -> None:
     features, smooth, owner = corpus(12)
     store = DetailStore.build(features, smooth, owner + 5)
-    assert store.main_source(smooth).tolist() == (owner + 5).tolist()
+    assert store.main_owner(smooth).tolist() == (owner + 5).tolist()
     mixed = torch.cat([smooth[3, :, :, :30], smooth[4, :, :, 30:]], 2)[None]
-    assert store.main_source(mixed).tolist() == [3 + 5]
+    assert store.main_owner(mixed).tolist() == [3 + 5]
+
+
+def test_the_main_sound_can_be_spared() -> None:
+    features, smooth, owner = corpus(12)
+    store = DetailStore.build(features, smooth, owner)
+    spared = store.add(smooth, spare_main=True)
+    assert torch.equal(spared[:1], store.add(smooth[:1], exclude=owner[:1]))
+    assert float((spared - features).abs().mean()) > 2 * float((store.add(smooth) - features).abs().mean())
 
 
 def test_a_store_of_one_sound_still_has_detail_for_it() -> None:

@@ -45,10 +45,11 @@ def test_a_caller_that_leaves_early_leaves_nothing_behind(threads: int) -> None:
 
 
 def test_an_error_reaches_the_caller() -> None:
-    def fails() -> int:
+    def fails() -> tuple[int, int, bool]:
         raise ValueError("no sound")
 
-    results = in_order([partial(number, 0), fails, partial(number, 2)])
+    tasks: list[Callable[[], tuple[int, int, bool]]] = [partial(number, 0), fails, partial(number, 2)]
+    results = in_order(tasks)
     assert next(results)[0] == 0
     with pytest.raises(ValueError, match="no sound"):
         next(results)

@@ -194,11 +194,11 @@ def test_notes_are_heard_through_a_real_device(
         with null_sink.recording() as take:
             player.arm(True)
             player.prepare(sounds)
-            is_idle(player)
-            time.sleep(0.3)
             for sound in sounds:
+                time.sleep(0.8)
                 player.strike(Strike(sound))
-                time.sleep(0.5)
+                wait(lambda: player.sounding == 0)
+            time.sleep(0.8)
         assert all(status.error is None for status in journal)
     finally:
         player.close()

@@ -47,7 +47,8 @@ def pausing(cancel: threading.Event, events: list[Event], at: int = 1) -> Callab
 def test_a_run_that_is_stopped_in_it_ends_like_one_that_is_not(
     tmp_path: Path, sounds: list[Path], make_config: MakeConfig
 ) -> None:
-    config, events = make_config(max_epochs=2, prior_steps=3), []
+    config = make_config(max_epochs=2, prior_steps=3)
+    events: list[Event] = []
     whole: list[Event] = []
     train(config, sounds, tmp_path / "whole", "cpu", whole.append)
     steps = 2 * sum(1 for e in whole if type(e).__name__ in ("StepMetrics", "VQStepMetrics"))
@@ -100,7 +101,7 @@ def test_an_error_in_it_costs_the_phase_and_not_the_model(
     def fails(*given: Any) -> Any:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr("distill.training.closing._encode", fails)
+    monkeypatch.setattr("distill.training.steps.closing.Closing._encode", fails)
     events: list[Event] = []
     result = train(replace(make_config(), max_epochs=1), sounds, tmp_path / "run", "cpu", events.append)
     assert result["outcome"] == "finished"

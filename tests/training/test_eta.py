@@ -76,10 +76,11 @@ class BeforeTheLastStep(threading.Event):
         """Return a training step that is counted; steps are reported later than they are taken."""
 
         def step(*arguments: Any) -> Any:
+            taken = take(*arguments)
             self.taken += 1
             if self.taken == 2 * self.steps - 1:
                 self.set()
-            return take(*arguments)
+            return taken
 
         return step
 

@@ -367,7 +367,7 @@ def _find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: 
 def _dataset_name(given: list[Path], demo: bool) -> str:
     """Return what the sounds are called together."""
     names = ["Demo sounds"] if demo else []
-    names += [path.resolve().name if path.is_dir() else path.stem for path in given]
+    names += [Path(os.path.realpath(path)).name if path.is_dir() else path.stem for path in given]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
@@ -386,9 +386,9 @@ def _refuse_foreign(run_dir: Path) -> None:
 
 def _refuse_inside(run_dir: Path, given: list[Path]) -> None:
     """Refuse a run's folder inside a folder of sounds: its previews would become sounds of the next run."""
-    target = run_dir.resolve()
+    target = Path(os.path.realpath(run_dir))
     for folder in given:
-        if folder.is_dir() and target.is_relative_to(folder.resolve()):
+        if folder.is_dir() and target.is_relative_to(os.path.realpath(folder)):
             raise typer.BadParameter(
                 f"The run's folder {printable(run_dir)} would lie inside the folder of sounds {printable(folder)}. "
                 "Choose another one with --out."

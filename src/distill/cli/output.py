@@ -74,9 +74,8 @@ def _lenient(name: str) -> Iterator[LenientWriter | None]:
     stream: TextIO = getattr(sys, name)
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # there is no buffer with PYTHONUNBUFFERED
-    if stream is not getattr(sys, f"__{name}__") or not isinstance(
-        raw, io.RawIOBase
-    ):  # a program that calls us has its own
+    is_own = stream is getattr(sys, f"__{name}__")
+    if not is_own or not isinstance(raw, io.RawIOBase):  # a program that calls us has its own
         yield None
         return
     writer = LenientWriter(raw)

@@ -143,9 +143,9 @@ class TrainingConfig(RunConfig):
         low=0.0, high=10.0, unit="nat",
     )  # fmt: skip
     network_width: int = setting(
-        64, "Network width",
-        "Channels of the first layer; each of the five has twice those of the one before. Half the width trains about "
-        "three times as fast and learns less.",
+        32, "Network width",
+        "Channels of the first layer; each of the five has twice those of the one before. Twice the width takes about "
+        "three times as long and pays only where there are many sounds.",
         low=4, high=256, families=_COMPLEX,
     )  # fmt: skip
     magnitude_weight: float = setting(

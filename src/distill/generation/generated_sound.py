@@ -350,9 +350,9 @@ def stream_again(
         for number, sound in enumerate(_new_sounds(model, recipe)):
             if number == recipe.number:
                 return GeneratedSound(sound[0].numpy(), recipe)
-    source = _unchanged(recipe.source, recipe.source_hash)
+    source = unchanged_source(recipe.source, recipe.source_hash)
     if recipe.kind == MORPHED:
-        _unchanged(recipe.second_source, recipe.second_hash)
+        unchanged_source(recipe.second_source, recipe.second_hash)
     if recipe.kind in VARIATIONS:
         return GeneratedSound(varied_again(model, recipe), recipe)
     if recipe.kind == RECONSTRUCTED:
@@ -394,7 +394,7 @@ def _short_path(path: Path) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN // 2]}…{text[-_MOST_SHOWN // 2 :]}"
 
 
-def _unchanged(name: str, known_hash: str) -> Path:
+def unchanged_source(name: str, known_hash: str) -> Path:
     """Return the file of a recipe's source.
 
     Raises

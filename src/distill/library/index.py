@@ -179,7 +179,7 @@ def _deletion(data: Any) -> Deletion | None:
 
 def index_folder(models_dir: Path) -> Path:
     """Return the folder of the index and the lock of a models folder."""
-    name = hashlib.blake2b(os.fsencode(models_dir.resolve()), digest_size=8).hexdigest()
+    name = hashlib.blake2b(os.fsencode(os.path.realpath(models_dir)), digest_size=8).hexdigest()
     return cache_dir() / "libraries" / name
 
 

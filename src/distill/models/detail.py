@@ -18,9 +18,9 @@ from torch.nn import functional
 PATCH, HOP = 16, 8
 #: Numbers that a patch is compared by: its scores on the principal axes of all patches.
 KEY_SIZE = 24
-#: Keys are compared with each axis divided by its spread to this power: 0 goes by the level of a patch nearly alone, 1
-#: takes its finest structure as seriously.
-_EVENNESS = 0.5
+#: For new sounds, keys are compared with each axis divided by its spread to this power: 0 goes by the level of a patch
+#: nearly alone, 1 takes its finest structure as seriously.  Copies are closer with 0.
+EVENNESS = 0.5
 #: Largest store (bytes); model files stay small enough to be sent around.
 MOST_BYTES = 5_000_000
 #: Patches that the axes of the keys are found from.
@@ -85,7 +85,7 @@ class DetailStore(nn.Module):
         self.register_buffer("axes", torch.zeros(PATCH * PATCH, KEY_SIZE))
         self.register_buffer("centre", torch.zeros(PATCH * PATCH))
         self.register_buffer("owner", torch.zeros(chunks, dtype=torch.int32))
-        self._key_table: list[Tensor] = []
+        self._key_tables: dict[float, list[tuple[Tensor, Tensor]]] = {}
         self._source: Tensor | None = None
 
     @classmethod
@@ -134,16 +134,17 @@ class DetailStore(nn.Module):
     def __len__(self) -> int:
         return len(self.owner)
 
-    def _row_keys(self) -> list[Tensor]:
-        """Return the keys of each row of patches, ``[chunks * columns, KEY_SIZE]``, made on first use."""
-        if not self._key_table:
-            keys = self.keys.float() * (self.key_step * self._axis_weights())
-            self._key_table = [row.reshape(-1, KEY_SIZE).contiguous() for row in keys.unbind(1)]
-        return self._key_table
+    def _row_keys(self, evenness: float) -> list[tuple[Tensor, Tensor]]:
+        """Return keys ``[KEY_SIZE, chunks * columns]`` and their squared lengths for each row, made on first use."""
+        if evenness not in self._key_tables:
+            keys = self.keys.float() * (self.key_step * self._axis_weights(evenness))
+            rows = [row.reshape(-1, KEY_SIZE).T.contiguous() for row in keys.unbind(1)]
+            self._key_tables[evenness] = [(row, row.square().sum(0)) for row in rows]
+        return self._key_tables[evenness]
 
-    def _axis_weights(self) -> Tensor:
+    def _axis_weights(self, evenness: float) -> Tensor:
         """Return the weight of each axis in comparisons, ``[KEY_SIZE]``; steps are proportional to spreads."""
-        return (self.key_step[0] / self.key_step).pow(_EVENNESS)
+        return (self.key_step[0] / self.key_step).pow(evenness)
 
     def _residual_patches(self) -> Tensor:
         """Return the patches of the residuals, of which the padded copy is made on first use."""
@@ -173,18 +174,14 @@ class DetailStore(nn.Module):
         return torch.where(distance < _SAME, self.owner[nearest], found)
 
     @torch.no_grad()
-    def main_source(self, features: Tensor) -> Tensor:
-        """Return the number of the stored sound that most patches of features ``[B, C, F, T]`` resemble, ``[B]``."""
-        scores = self._scores(features) * self._axis_weights()
-        batch = len(scores)
-        nearest = [
-            torch.cdist(scores[:, row].flatten(0, 1), keys).argmin(1).view(batch, -1)
-            for row, keys in enumerate(self._row_keys())
-        ]
-        return self.owner[torch.cat(nearest, 1) // self.keys.shape[2]].mode(1).values
-
-    @torch.no_grad()
-    def add(self, features: Tensor, amount: float = 1.0, exclude: Tensor | None = None) -> Tensor:
+    def add(
+        self,
+        features: Tensor,
+        amount: float = 1.0,
+        exclude: Tensor | None = None,
+        evenness: float = 0.0,
+        spare_main: bool = False,
+    ) -> Tensor:
         """Return features ``[B, C, F, T]`` of any length with their detail.
 
         Parameters
@@ -195,21 +192,26 @@ class DetailStore(nn.Module):
             0 leaves them as they are, 1 adds all of the detail.
         exclude
             Number of a stored sound whose patches must not be used, for each of the B; -1 for none.
+        evenness
+            How patches are compared; see `EVENNESS`.
+        spare_main
+            Whether the stored sound that most patches resemble is excluded, too.
         """
         if amount == 0 or not len(self):
             return features
-        scores = self._scores(features) * self._axis_weights()
+        scores = self._scores(features) * self._axis_weights(evenness)
         batch, rows, columns, _ = scores.shape
         stored_columns = self.keys.shape[2]
+        best = self._nearest(scores, exclude, evenness)
+        if spare_main:
+            main = self._main_owner(best)
+            again = self._nearest(scores, main, evenness)
+            best = torch.where(self._chunk_owner(best) == main[:, None, None], again, best)
         source = self._residual_patches()
         out = features.new_zeros(batch, features.shape[1], PATCH * PATCH, rows, columns)
-        barred = self._barred(exclude, columns)
-        for row, keys in enumerate(self._row_keys()):
-            distance = torch.cdist(scores[:, row].reshape(-1, KEY_SIZE), keys)
-            if barred is not None:
-                distance.masked_fill_(barred, torch.inf)
-            best = distance.argmin(1)
-            found = source[best // stored_columns, :, row, best % stored_columns].flatten(-2)  # [B * columns, C, P * P]
+        for row in range(rows):
+            at = best[:, row].flatten()
+            found = source[at // stored_columns, :, row, at % stored_columns].flatten(-2)  # [B * columns, C, P * P]
             out[:, :, :, row] = found.float().view(batch, columns, -1, PATCH * PATCH).permute(0, 2, 3, 1)
         out *= _window().to(out)[:, None, None]
         out *= self.residual_step[:, None, None, None]
@@ -218,6 +220,31 @@ class DetailStore(nn.Module):
         summed = functional.fold(flat, size, PATCH, stride=HOP).view(batch, -1, *size)
         edge, (bands, frames) = PATCH - HOP, features.shape[-2:]
         return features + amount * summed[:, :, edge : edge + bands, edge : edge + frames]
+
+    @torch.no_grad()
+    def main_owner(self, features: Tensor, evenness: float = EVENNESS) -> Tensor:
+        """Return the number of the stored sound that most patches of features ``[B, C, F, T]`` resemble, ``[B]``."""
+        scores = self._scores(features) * self._axis_weights(evenness)
+        return self._main_owner(self._nearest(scores, None, evenness))
+
+    def _main_owner(self, best: Tensor) -> Tensor:
+        return self._chunk_owner(best).flatten(1).mode(1).values
+
+    def _chunk_owner(self, best: Tensor) -> Tensor:
+        return self.owner[best // self.keys.shape[2]]
+
+    def _nearest(self, scores: Tensor, exclude: Tensor | None, evenness: float) -> Tensor:
+        """Return which stored patch of its row is nearest to each patch ``[B, rows, columns]``."""
+        batch, _, columns, _ = scores.shape
+        barred = self._barred(exclude, columns)
+        found = []
+        for row, (keys, squares) in enumerate(self._row_keys(evenness)):
+            # Squared distances but for what is the same for all stored patches.
+            distance = torch.addmm(squares, scores[:, row].reshape(-1, KEY_SIZE), keys, alpha=-2)
+            if barred is not None:
+                distance.masked_fill_(barred, torch.inf)
+            found.append(distance.argmin(1).view(batch, columns))
+        return torch.stack(found, 1)
 
     def _barred(self, exclude: Tensor | None, columns: int) -> Tensor | None:
         """Return which stored patches each patch must not use, ``[B * columns, chunks * stored columns]``."""

@@ -18,7 +18,7 @@ _LEAST_NOISE = 1e-2
 
 
 class PCAProjection(nn.Module):
-    """Linear map between standardised features and latents; trained by nobody, fitted once.
+    """Linear map between standardised features and latents; not trained, but fitted once in closed form.
 
     Until `fit` is called it contributes nothing.
 
@@ -46,7 +46,7 @@ class PCAProjection(nn.Module):
         features
             Standardised features ``[N, ...]``; N may be smaller than D, the rest of the axes then stay unused.
         noise_variance
-            Variance, in each feature, of what the latents are not asked to explain.
+            Variance of each feature that the latents need not explain.
         """
         rows = features.flatten(1)
         # In double precision, which not every device has: this is small, and on the CPU.

@@ -29,7 +29,8 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
-from distill.models.sound_parts import PRIOR, SoundParts, prior_entry, stored_weights
+from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
+from distill.models.stored_weights import stored_weights, with_weights
 from distill.serialization.archive import (
     apply_state,
     check_network,
@@ -187,7 +188,7 @@ def _contents(
         "format": MODEL_FORMAT_MARKER,
         "version": family_info(training_config["family"]).file_version,
         "model_type": training_config["family"],
-        "model_state_dict": stored_weights(state),
+        **stored_weights(state),
         "spectrogram_config": spectrogram_config,
         "training_config": training_config,
         "loss_curve_history": dict(curves or {}),
@@ -302,7 +303,7 @@ def read_model_file(path: Path | str) -> dict[str, Any]:
     path = Path(path)
     data = read_archive(path, KIND, ModelFileError)
     check_format(data, path)
-    return data
+    return with_weights(data, path)
 
 
 def _check_contents(data: Mapping[str, Any], path: Path) -> tuple[ModelFamily, ModelMetadata]:
@@ -338,7 +339,7 @@ def _write(path: Path, contents: dict[str, Any]) -> Path:
         It cannot be written.
     """
     plain = plain_values(contents, path.name)
-    _check_contents(plain, path)
+    _check_contents(with_weights(plain, path), path)
     write_archive(path, plain)
     return path
 

@@ -14,8 +14,6 @@ from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior
 
-#: Networks with more weights than this are stored in half precision, except for tensors of few numbers.
-_LARGE_NETWORK, _FEW_NUMBERS = 5_000_000, 4096
 #: Names of the entries of a model file, and what each is read into.
 PRIOR, DETAIL, NEAREST = "prior", "detail", "nearest"
 
@@ -72,21 +70,6 @@ class SoundParts:
             _read(DetailStore.of_state, data, DETAIL, path, error),
             _read(SoundIndex.of_state, data, NEAREST, path, error),
         )
-
-
-def stored_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a network's state as a model file holds it: large networks in half precision, where that holds them."""
-    plain = _on_cpu(state)
-    if sum(value.numel() for value in plain.values()) <= _LARGE_NETWORK:
-        return plain
-    return {key: _halved(value) for key, value in plain.items()}
-
-
-def _halved(value: Tensor) -> Tensor:
-    if value.dtype != torch.float32 or value.numel() <= _FEW_NUMBERS:
-        return value
-    half = value.half()
-    return half if bool(torch.isfinite(half).all()) else value
 
 
 def prior_entry(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

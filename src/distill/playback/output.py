@@ -48,6 +48,9 @@ STALL_SECONDS = 5.0
 _NO_SERVICE = "No sound can be played: the system's sound service does not answer. Click again to retry."
 _GONE = "The sound device is gone. Connect one, and click again."
 
+#: What comes of a driver's report that is not what it should be: no number, not finite, no such interface.
+_ODD = (ValueError, TypeError, LookupError, OverflowError, AttributeError)
+
 #: Fills a block ``[frames, channels]`` in place; returns False once there is nothing left to play.
 Fill = Callable[[NDArray[np.float32]], bool]
 
@@ -130,10 +133,10 @@ def _portaudio() -> ModuleType:
 
 @contextmanager
 def _driver_errors(sounddevice: ModuleType, message: str) -> Iterator[None]:
-    """Turn errors of PortAudio, and its reports of unusable devices, into a `PlaybackError`."""
+    """Turn errors of PortAudio, and what comes of its reports of unusable devices, into a `PlaybackError`."""
     try:
         yield
-    except (sounddevice.PortAudioError, ValueError, OSError) as exc:
+    except (sounddevice.PortAudioError, OSError, *_ODD) as exc:
         raise PlaybackError(message) from exc
 
 
@@ -145,8 +148,9 @@ def _index_of(sounddevice: ModuleType, wanted: OutputDevice) -> int | None:
 def _outputs(sounddevice: ModuleType) -> Iterator[tuple[int, OutputDevice]]:
     names = [api["name"] for api in sounddevice.query_hostapis()]
     for number, device in enumerate(sounddevice.query_devices()):
-        if device["max_output_channels"] > 0:
-            yield number, OutputDevice(device["name"], names[device["hostapi"]])
+        with suppress(*_ODD):  # one driver that reports nonsense does not hide the other devices
+            if int(device["max_output_channels"]) > 0 and device["hostapi"] >= 0:
+                yield number, OutputDevice(str(device["name"]), names[device["hostapi"]])
 
 
 class Output:

@@ -1,16 +1,16 @@
-"""The ways to end a run early.  No torch here: the window and the terminal ask through this."""
+"""Requests to end a run early.  No torch here: the window and the terminal use this."""
 
 import threading
 
 
 class StopRequest(threading.Event):
-    """A ``cancel_event`` that also knows a second wish: to finish the run now, as if it had been made this long.
+    """A ``cancel_event`` with a second kind of request: finish the run now, as if it had been planned this long.
 
     A plain `threading.Event` means pause: stop within a step, with a checkpoint, to be resumed.  `set` means the same
     here.  After `finish`, the loop ends the epoch under way where it stands, measures it, writes its checkpoint and
-    previews, and calls the run finished.  Both take effect within a step, so both make `is_set` true; whoever may not
-    be interrupted by the wish to finish (reading sounds, measuring) watches `paused` instead.  Pausing wins over
-    finishing, whichever came first: the device is wanted back at once.
+    previews, and calls the run finished.  Both take effect within a step, so both make `is_set` true; what a
+    request to finish must not interrupt (reading sounds, measuring) watches `paused` instead.  Pausing wins over
+    finishing, whichever came first: the user wants the device back at once.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class StopRequest(threading.Event):
         super().set()
 
     def finish(self) -> None:
-        """Ask the run to end as finished, with the epochs that are made by then."""
+        """Request the run to end as finished, with the epochs that are done by then."""
         self._finish.set()
         super().set()
 

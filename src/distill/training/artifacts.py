@@ -18,9 +18,9 @@ from distill.events import (
 )
 from distill.runs.preview_sound import BEFORE_FOLDER, SAMPLES
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
-from distill.training.interruptible import Interruptible
 from distill.training.preview import write_reconstructions, write_samples
 from distill.training.run import BestEpoch, Run
+from distill.training.steps.interruptible import Interruptible
 
 #: Seconds after which a checkpoint is written, also within an epoch: a crash loses no more than that.
 SAVE_SECONDS = 120.0
@@ -100,7 +100,7 @@ def _for_a_model(data: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file needs of a checkpoint: a run that is stopped then need not read it again."""
     prior = data["training_state"].get("prior")
     kept = {key: value for key, value in data.items() if key != "optimizer_state_dict"}
-    return {**kept, "training_state": {} if prior is None else {"prior": {"averaged": prior["averaged"]}}}
+    return {**kept, "training_state": {} if prior is None else {"prior": prior}}
 
 
 def snapshot(

@@ -2,14 +2,15 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.errors import CheckpointError, DistillError, TrainingError
@@ -29,10 +30,10 @@ from distill.training.artifacts import (
     write_best,
 )
 from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
-from distill.training.closing import by_validation_loss, network_of
-from distill.training.interruptible import Interruptible
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
+from distill.training.steps.closing import Closing
+from distill.training.steps.interruptible import Interruptible
 from distill.training.steps.prior_training import spread_by_file
 from distill.training.unsaved import UnsavedModel
 
@@ -107,7 +108,7 @@ def end(
     emit: EventSink,
     outcome: str,
     error: BaseException | None,
-    seconds: float,
+    started: float,
 ) -> dict[str, Any]:
     """Write what is left to write, emit the one `TrainingCompleteEvent`, and return the run's result or raise.
 
@@ -121,8 +122,8 @@ def end(
         Its request and its events.
     outcome, error
         How it ended.
-    seconds
-        Duration of this session.
+    started
+        When this session began, by `time.perf_counter`.
 
     Raises
     ------
@@ -145,7 +146,9 @@ def end(
             opened.folder.close()
     if error is not None:
         log.error("The run in %s failed: %s", request.output_dir, error, exc_info=error)
-    event = _complete_event(run, outcome, unsaved_text if error is None else reason_of(error), seconds)
+    event = _complete_event(
+        run, outcome, unsaved_text if error is None else reason_of(error), time.perf_counter() - started
+    )
     try:
         emit(event)
     finally:
@@ -312,6 +315,13 @@ def _add_to_library(run: Run, path: Path) -> None:
         )
 
 
+def by_validation_loss(folder: Path) -> list[Path]:
+    """Return the checkpoints from the best to the worst, then those that were not validated, the newest first."""
+    listed = list_checkpoints(folder)
+    measured = sorted((c for c in listed if c["val_loss"] is not None), key=lambda c: (c["val_loss"], c["epoch"]))
+    return [Path(c["path"]) for c in (*measured, *(c for c in reversed(listed) if c["val_loss"] is None))]
+
+
 def _contents_of_best(
     run: Run,
     newest: dict[str, Any] | None,
@@ -363,16 +373,23 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     DecodingCancelled
         The user stopped the run.
     """
-    closed = run.closed_prior
-    entries = {PRIOR: prior_entry(closed.state)} if closed and closed.epoch == checkpoint["epoch"] else {}
+    entries: dict[str, Any] = {}
     try:
-        network = network_of(run, checkpoint)
+        network = _network(run, checkpoint)
         features, owner, is_variant = _training_features(run)
     except DecodingCancelled:
         raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         _report_missing(run, "detail and map", exc)
-        return entries
+        return {}
+    try:
+        closed = _close_prior(run, checkpoint, network)
+        if closed is not None:
+            entries[PRIOR] = prior_entry(closed)
+    except DecodingCancelled:
+        raise
+    except Exception as exc:
+        _report_missing(run, "the last steps of its prior", exc)
     detail = index = None
     try:
         detail = build_detail(run.family, network, features, owner, run.device)
@@ -388,6 +405,26 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         _report_missing(run, "the search for the nearest sound", exc)
     entries |= SoundParts(detail=detail, index=index).to_file()
     return entries | map_entries(run.family, network, run.training_data)
+
+
+def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
+    """Return the network of a checkpoint, in eval mode."""
+    with torch.random.fork_rng(devices=[]):  # the weights that the checkpoint replaces are drawn
+        network = run.family.build()
+    network.load_state_dict(checkpoint["model_state_dict"])
+    return network.to(run.device).eval()
+
+
+def _close_prior(run: Run, checkpoint: Mapping[str, Any], network: nn.Module) -> Mapping[str, Tensor] | None:
+    """Return the prior after its last phase, or None where there is no phase."""
+    if run.prior is None:
+        return None
+
+    def autocast() -> AbstractContextManager[Any]:
+        return run.speed.autocast(run.device)
+
+    close = Closing(run.prior, run.family, run.training_data.train_set, run.device, autocast, run.emit.progress)
+    return close(checkpoint, network)
 
 
 def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:

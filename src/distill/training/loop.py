@@ -46,7 +46,6 @@ from distill.training.artifacts import (
     save_progress,
 )
 from distill.training.checkpoint import list_checkpoints
-from distill.training.closing import close_prior
 from distill.training.compute_plan import computing, pick_device
 from distill.training.data.locate import locate_sounds
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
@@ -153,12 +152,12 @@ def _train(
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
         with computing(run.device, run.speed.num_threads):
-            outcome = "finished" if run_epochs(run) and close_prior(run) else "stopped"
+            outcome = "finished" if run_epochs(run) else "stopped"
     except DecodingCancelled:
         outcome = "stopped"
     except BaseException as exc:
         error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
-    return finalize.end(opened, run, request, emit, outcome, error, time.perf_counter() - started)
+    return finalize.end(opened, run, request, emit, outcome, error, started)
 
 
 def _short_of_memory(error: BaseException, request: RunRequest) -> BaseException:

@@ -3,9 +3,10 @@
 import hashlib
 import logging
 import math
+import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -145,14 +146,6 @@ class TrainingData:
         return max(1, batches)
 
 
-@dataclass(frozen=True)
-class ClosedPrior:
-    """A prior after its last phase, and the epoch of the checkpoint that it belongs to."""
-
-    epoch: int
-    state: Mapping[str, Tensor]
-
-
 @dataclass
 class BestEpoch:
     """The epoch of lowest validation loss so far, and its snapshot; on disk it keeps what a model file needs."""
@@ -195,8 +188,6 @@ class Run(OpenedRun):
         The best epoch so far.
     elapsed_before
         Seconds of training in earlier sessions.
-    closed_prior
-        The prior of the model that is saved, after its last phase, or None before it.
     """
 
     training_data: TrainingData
@@ -219,7 +210,6 @@ class Run(OpenedRun):
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     non_finite_run: int = 0
-    closed_prior: ClosedPrior | None = None
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 
@@ -267,8 +257,8 @@ def _refuse_among_sounds(request: RunRequest) -> None:
     """Refuse a run's folder inside a folder of sounds: its previews would be sounds of the next run."""
     if (request.output_dir / RUN_MARKER).exists():
         return  # a run that is already there
-    target = request.output_dir.resolve()
-    for folder in {path.resolve().parent for path in request.file_paths}:
+    target = Path(os.path.realpath(request.output_dir))  # `Path.resolve` fails at a link that leads to itself
+    for folder in {Path(os.path.realpath(path)).parent for path in request.file_paths}:
         if target.is_relative_to(folder):
             raise RunFolderError(
                 f"The run's folder {request.output_dir} would lie inside the folder of sounds {folder}. "
@@ -285,7 +275,15 @@ def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
     """Whether the folder holds the same run, ended before its first checkpoint: it may start again."""
     if not (folder / RUN_MARKER).exists() or any((folder / "checkpoints").glob("*.pt")):
         return False
-    return RunRecord.load(folder).config == config
+    return not _changed_settings(RunRecord.load(folder).config, config)
+
+
+def _changed_settings(stored: AnyConfig, wanted: AnyConfig) -> list[str]:
+    """Return the settings in which a run differs from the one that is asked for, of those that it must keep."""
+    if type(stored) is not type(wanted):
+        return ["family"]
+    old, new = stored.to_dict(), wanted.to_dict()
+    return sorted(key for key in old if old[key] != new[key] and key not in _FREE_ON_RESUME)
 
 
 def _record(request: RunRequest, resuming: bool) -> RunRecord:
@@ -306,8 +304,7 @@ def _check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]
     stored = config_from_dict(checkpoint["training_config"])
     if type(stored) is not type(request.config):
         raise CheckpointError(f"{path.name} is of the family {stored.family}, not {request.config.family}.")
-    old, new = stored.to_dict(), request.config.to_dict()
-    differ = sorted(key for key in old if old[key] != new[key] and key not in _FREE_ON_RESUME)
+    differ = _changed_settings(stored, request.config)
     if differ:
         names = ", ".join(differ)
         raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")

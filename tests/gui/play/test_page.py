@@ -1,9 +1,6 @@
 """The Play page in the real window, with a map of twenty dots and a session that writes tones."""
 
-import threading
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,94 +10,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDoubleSpinBox, QListWidget, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
-from distill.errors import DistillError
-from distill.generation.map.session import MapSession, Position, ShownMap, Slider
-from distill.gui.play import presenter
+from distill.generation.map.session import Position
 from distill.gui.play.map_view import MapView
-from distill.gui.play.pads import PadGrid
+from distill.gui.play.pads import KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.window.pages import PLAY
 from distill.gui.window.window import MainWindow
-from distill.library.model_entry import ModelEntry, ModelFacts
-from tests.gui.fakes import tone
-
-DOTS = 20
-WAIT = 10_000
-
-
-class ToneSession(MapSession):
-    """Writes a tone for each request, and remembers the requests."""
-
-    def __init__(self, folder: Path, own: Path) -> None:
-        super().__init__()
-        self.folder, self.own = folder, own
-        self.requests: list[tuple[Any, Any]] = []
-        self.is_closed = False
-        self.go_on = threading.Event()
-        self.go_on.set()
-
-    def open(self, model_file: Path) -> ShownMap:
-        if model_file.stem == "old":
-            raise DistillError("This model has no map.")
-        positions = tuple((0.05 + 0.045 * n, 0.1 + 0.8 * (n % 5) / 4) for n in range(DOTS))
-        return ShownMap(
-            positions, tuple(n // 2 for n in range(DOTS)), (0.0, 0.1) * (DOTS // 2), (0.1,) * DOTS,
-            tuple(n / DOTS for n in range(DOTS)), tuple(-float(n) for n in range(DOTS)),
-            tuple(f"bell <{n}>" for n in range(DOTS // 2)), {0: self.own},
-            (Slider("brightness", "Brighter.", 0.97), Slider("loudness", "Louder.", 1.0)), 1.5,
-        )  # fmt: skip
-
-    def _tone(self, name: str, request: tuple[Any, Any]) -> Path:
-        assert self.go_on.wait(10)
-        self.requests.append(request)
-        path = self.folder / f"{name} {len(self.requests)}.wav"
-        soundfile.write(path, tone(0.2), 48_000)
-        return path
-
-    def sound_at(self, position: Position, moves: Mapping[str, float]) -> Path:
-        return self._tone("position", (position, dict(moves)))
-
-    def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
-        return self._tone("path", (tuple(path), seconds))
-
-    def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
-        return [self._tone("variation", (source, strength)) for _ in range(count)]
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-def entry_of(path: Path) -> ModelEntry:
-    return ModelEntry.of(path, ModelFacts(path.stem, "Glass bells"), None, (0, 0), None)
-
-
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToneSession:
-    own = tmp_path / "own bell.wav"
-    soundfile.write(own, tone(0.3), 48_000)
-    made = ToneSession(tmp_path, own)
-    monkeypatch.setattr(presenter, "MapSession", lambda: made)
-    return made
-
-
-@pytest.fixture
-def play(session: ToneSession, window: MainWindow, qtbot: QtBot) -> PlayPresenter:
-    """The presenter, with a map on the page."""
-    qtbot.waitUntil(lambda: window.findChild(PlayPresenter) is not None, timeout=WAIT)
-    found = window.findChild(PlayPresenter)
-    assert isinstance(found, PlayPresenter)
-    window.pages.open_page(PLAY)
-    found.show_model(entry_of(Path("bells.distill")))
-    qtbot.waitUntil(lambda: found.page.map.shown is not None, timeout=WAIT)
-    return found
+from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
 
 def pixel(view: MapView, position: Position) -> QPoint:
     return view.pixel_of(position).toPoint()
-
-
-def idle(play: PlayPresenter, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: play._task is None, timeout=WAIT)
 
 
 def test_a_click_between_dots_generates_and_a_click_on_a_dot_plays_its_own_sound(
@@ -191,12 +110,13 @@ def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, sessio
     qtbot.waitUntil(lambda: len(pads.sounds()) == 16, timeout=WAIT)
     idle(play, qtbot)
     assert len({request[0] for request in session.requests}) == 16
-    played: list[Path] = []
-    pads.play_requested.connect(played.append)
+    played: list[int] = []
+    pads.pressed.connect(played.append)
     QTest.mousePress(pads.pads[2], Qt.MouseButton.LeftButton)
     QTest.mouseRelease(pads.pads[2], Qt.MouseButton.LeftButton)
     QTest.keyClick(page.map, Qt.Key.Key_W, Qt.KeyboardModifier.NoModifier)
-    assert played == [pads.pads[2].sound, pads.pads[5].sound]
+    assert played == [2, 5]
+    assert play.current == pads.pads[5].sound, "what can be varied is what was played last"
     QTest.keyClick(pads.pads[5], Qt.Key.Key_Delete)
     assert pads.pads[5].sound is None
     play.play_position((0.3, 0.3))
@@ -204,6 +124,18 @@ def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, sessio
     idle(play, qtbot)
     pads.strike(5)
     assert pads.pads[5].sound == play.current, "an empty pad takes the current sound"
+
+
+def test_every_key_of_a_pad_reaches_it_from_the_map(play: PlayPresenter, tmp_path: Path) -> None:
+    pads, played = play.page.pads, list[int]()
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(100), 48_000)
+    for number in range(16):
+        pads.hold(number, path)
+    pads.pressed.connect(played.append)
+    for key in KEYS:
+        QTest.keyClick(play.page.map, Qt.Key(ord(key)))
+    assert played == list(range(16))
 
 
 def test_variations_go_to_the_pads(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
@@ -269,3 +201,98 @@ def test_the_session_is_closed_with_the_window(
 ) -> None:
     window.quit_now()
     qtbot.waitUntil(lambda: session.is_closed, timeout=WAIT)
+
+
+def test_sounds_are_morphed_extended_and_repainted(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    sound, view = play.page.sound, play.page.map
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(lambda: play.current is not None and sound.wave.seconds > 0, timeout=WAIT)
+    idle(play, qtbot)
+    first = play.current
+    sound.length.setValue(3.0)
+    sound.extend.click()
+    qtbot.waitUntil(lambda: play.current != first, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[-1] == (first, 3.0)
+    longer = play.current
+    qtbot.waitUntil(lambda: sound.wave.seconds > 0, timeout=WAIT)
+    assert not sound.repaint_mark.isEnabled(), "nothing is marked yet"
+    QTest.mousePress(sound.wave, Qt.MouseButton.LeftButton, pos=QPoint(sound.wave.width() // 4, 10))
+    QTest.mouseMove(sound.wave, QPoint(sound.wave.width() // 2, 10))
+    QTest.mouseRelease(sound.wave, Qt.MouseButton.LeftButton, pos=QPoint(sound.wave.width() // 2, 10))
+    sound.repaint_mark.click()
+    qtbot.waitUntil(lambda: play.current != longer, timeout=WAIT)
+    idle(play, qtbot)
+    source, part = session.requests[-1]
+    assert source == longer
+    assert part == pytest.approx((0.05, 0.1), abs=0.005)
+    painted = play.current
+    sound.morph.click()
+    shown = view.shown
+    assert shown is not None
+    play.play_dot(0)
+    qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == 8, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[-1] == (painted, session.own)
+    assert not sound.morph.isChecked()
+
+
+def test_a_mark_by_keyboard(play: PlayPresenter, qtbot: QtBot) -> None:
+    wave = play.page.sound.wave
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(lambda: wave.seconds > 0, timeout=WAIT)
+    idle(play, qtbot)
+    QTest.keyClick(wave, Qt.Key.Key_Right)
+    QTest.keyClick(wave, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert wave.mark == pytest.approx((0.27, 0.52))
+    assert "Marked from 0.05 to 0.10 s" in wave.accessibleDescription()
+    QTest.keyClick(wave, Qt.Key.Key_Escape)
+    assert wave.mark is None
+
+
+def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    sound = play.page.sound
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
+    first = play.current
+    wanted = "New. Nearest of your sounds: bell &lt;0>"
+    qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
+    assert play.page.made.item(0).text().endswith("new")
+    sound.compare.click()
+    playback = play._playing.playback
+    qtbot.waitUntil(lambda: playback.status.pair == (first, session.own), timeout=WAIT)
+    assert playback.status.path == first
+    sound.compare.click()
+    qtbot.waitUntil(lambda: playback.status.path == session.own, timeout=WAIT)
+    play.play_path([(0.2, 0.2), (0.8, 0.8)])
+    qtbot.waitUntil(lambda: play.current not in (first, session.own), timeout=WAIT)
+    idle(play, qtbot)
+    qtbot.waitUntil(lambda: sound.verdict.text().startswith("A copy of"), timeout=WAIT)
+    assert [path.stem.split()[0] for path in play.page.made.sounds()] == ["path", "position"]
+    play.page.made.sound_chosen.emit(first)
+    assert play.current == first
+
+
+def test_a_lasso_selects_what_the_pads_are_filled_from(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    view = play.page.map
+    corners = [(0.01, 0.01), (0.3, 0.01), (0.3, 0.99), (0.01, 0.99)]
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, pixel(view, corners[0]))
+    for corner in corners[1:]:
+        QTest.mouseMove(view, pixel(view, corner), 20)
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=pixel(view, corners[-1]))
+    shown = view.shown
+    assert shown is not None
+    inside = [row for row, (x, _) in enumerate(shown.positions) if x < 0.3]
+    assert view.selected == inside
+    near = play.page.findChild(QListWidget, "nearList")
+    assert near is not None
+    assert near.count() == len(inside)
+    play.fill_pads()
+    qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == len(inside), timeout=WAIT)
+    idle(play, qtbot)
+    assert [request[0] for request in session.requests] == [shown.positions[row] for row in inside]
+    QTest.keyClick(view, Qt.Key.Key_Escape)
+    assert view.selected == []
+    QTest.keyClick(view, Qt.Key.Key_L)
+    assert len(view.selected) == len(set(shown.sounds)), "the near ones, one of each sound"

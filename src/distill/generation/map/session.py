@@ -5,8 +5,8 @@ Every method may take a while; a window calls them on a background thread.  torc
 
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,45 @@ from distill.errors import DistillError
 from distill.generation.kits.export import Kit, single, write_kit
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from distill.generation.map.own_sounds import OwnSounds
     from distill.models.inference import OpenModel
 
 Position = tuple[float, float]
+
+#: How new a sound is.
+NEW, CLOSE, COPY = "new", "close", "copy"
+
+#: Share of the training sounds that lie nearer to another one than a sound that is called close.
+CLOSE_NEWNESS = 0.25
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How near a sound is to the sounds that its model was trained on.
+
+    Attributes
+    ----------
+    word
+        `NEW`, `CLOSE` or `COPY`.
+    name
+        Of the nearest of those sounds.
+    file
+        Its file, where it was found on this computer.
+    """
+
+    word: str
+    name: str
+    file: Path | None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A sound that was made, and how new it is; None where the model file holds nothing to compare with."""
+
+    path: Path
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +115,15 @@ class ShownMap:
                 break
         return list(first.values())
 
+    def between(self, row: int) -> Position:
+        """Return a position between a chunk and the nearest one of another sound; its own without one.
+
+        It is a little nearer to the chunk, so that two that are nearest to each other give two positions.
+        """
+        others = [near for near in self.nearest(self.positions[row], 3) if self.sounds[near] != self.sounds[row]]
+        (x, y), (u, v) = self.positions[row], self.positions[(others or [row])[0]]
+        return 0.6 * x + 0.4 * u, 0.6 * y + 0.4 * v
+
     def spread(self, count: int) -> list[int]:
         """Return the numbers of ``count`` chunks that lie far from each other: each is the furthest from those before.
 
@@ -102,6 +147,8 @@ class MapSession:
         self._model: OpenModel | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._known: dict[object, Path] = {}
+        self._shown: ShownMap | None = None
+        self._own: OwnSounds | None = None
 
     def open(self, model_file: Path) -> ShownMap:
         """Open a model and return its map.
@@ -125,7 +172,7 @@ class MapSession:
             self._model = model
         files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
-        return ShownMap(
+        result = ShownMap(
             tuple((x, y) for x, y in shown.positions.tolist()),
             tuple(shown.sounds.tolist()),
             tuple(shown.starts.tolist()),
@@ -137,6 +184,8 @@ class MapSession:
             tuple(Slider(d.name, d.help, d.strength) for d in sliders.directions) if sliders else (),
             MOST_AMOUNT,
         )
+        self._shown, self._own = result, None
+        return result
 
     def sound_at(self, position: Position, moves: Mapping[str, float]) -> Path:
         """Return the file of the sound at a position after the sliders' moves.
@@ -179,17 +228,77 @@ class MapSession:
         DistillError
             No model is open, the model or the sound cannot be used, or a file cannot be written.
         """
-        import torch
-
-        from distill.audio.decoding.sound_file import decode_sound
-
         with self._lock:
-            audio = torch.from_numpy(decode_sound(source))[None]
-            sounds = self._opened().vary(audio, count, strength, seed)
-            stem = source.stem.split(" variation ")[0]
+            sounds = self._opened().vary(_decoded(source), count, strength, seed)
+            stem = _stem(source)
             return [
                 self._written(f"{stem} variation {number + 1}", sound[0].numpy()) for number, sound in enumerate(sounds)
             ]
+
+    def morph(self, first: Path, second: Path, steps: int) -> list[Path]:
+        """Return the files of the steps from one sound file to another.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or a sound cannot be used, or a file cannot be written.
+        """
+        with self._lock:
+            sounds = self._opened().morph(_decoded(first), _decoded(second), steps)
+            stem = f"{_stem(first)} to {_stem(second)}"
+            return [self._written(f"{stem} {number + 1}", sound[0].numpy()) for number, sound in enumerate(sounds)]
+
+    def extend(self, source: Path, seconds: float, seed: int) -> Path:
+        """Return the file of a sound file that goes on for longer.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or the sound cannot be used, or the file cannot be written.
+        """
+        with self._lock, _readable_numbers():
+            sound = self._opened().extend(_decoded(source), seconds, seed)
+            return self._written(f"{_stem(source)} {seconds:.1f} s", sound[0].numpy())
+
+    def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
+        """Return the file of a sound file with one part made anew, from ``start`` to ``end`` in seconds.
+
+        Raises
+        ------
+        DistillError
+            No model is open, the model or the sound cannot be used, or the file cannot be written.
+        """
+        with self._lock, _readable_numbers():
+            sound = self._opened().repaint(_decoded(source), start, end, seed)
+            return self._written(f"{_stem(source)} repainted", sound[0].numpy())
+
+    def judged(self, path: Path) -> Made:
+        """Return a made sound with how new it is.
+
+        Raises
+        ------
+        DistillError
+            No model is open, or the sound cannot be read.
+        """
+        from distill.generation.map.own_sounds import COPY_CORRELATION, OwnSounds
+        from distill.generation.map.sounds import nearest_training_sound
+
+        with self._lock:
+            model, shown = self._opened(), self._shown
+            index = model.parts.index
+            if index is None or shown is None:
+                return Made(path, None)
+            audio = _decoded(path)
+            number, newness = nearest_training_sound(model, index, audio)
+            own = self._own = self._own or OwnSounds.of_files(shown.files)
+        match = own.find(audio[0].numpy())  # outside of the lock: the next sound need not wait
+        word = NEW if newness > CLOSE_NEWNESS else CLOSE
+        if match.correlation >= COPY_CORRELATION:
+            number, word = match.number, COPY
+        elif newness == 0.0:
+            word = COPY
+        name = shown.names[number] if 0 <= number < len(shown.names) else ""
+        return Made(path, Verdict(word, name, shown.files.get(number)))
 
     def export_kit(
         self, folder: Path, title: str, sounds: Sequence[Path], progress: Callable[[float], None] | None = None
@@ -241,3 +350,24 @@ class MapSession:
         except OSError as exc:
             raise DistillError(f"The sound cannot be stored: {exc.strerror or exc}. Free some disk space.") from exc
         return path
+
+
+def _decoded(path: Path) -> "Tensor":
+    import torch
+
+    from distill.audio.decoding.sound_file import decode_sound
+
+    return torch.from_numpy(decode_sound(path))[None]
+
+
+def _stem(path: Path) -> str:
+    return path.stem.split(" variation ")[0].split(" to ")[0][:60]
+
+
+@contextmanager
+def _readable_numbers() -> Iterator[None]:
+    """Turn a number that a model refuses into a sentence for the user."""
+    try:
+        yield
+    except ValueError as exc:
+        raise DistillError(str(exc)) from exc

@@ -9,6 +9,7 @@ from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
 from distill.models.latent_space.sliders import LatentAnalysis
 from distill.models.latent_space.sound_map import LatentMap
+from distill.models.nearest import SoundIndex
 from distill.models.synthesis.windows import blend
 
 #: Positions of a path that are decoded at most.
@@ -136,6 +137,15 @@ def sliders_of(model: OpenModel) -> LatentAnalysis | None:
         raise ModelFileError(
             f"The sliders of the model {model.metadata.name!r} are damaged and cannot be used."
         ) from exc
+
+
+@torch.no_grad()
+def nearest_training_sound(model: OpenModel, index: SoundIndex, sound: Tensor) -> tuple[int, float]:
+    """Return the number of the training sound nearest to a sound ``[1, N]``, and its newness; see `SoundIndex`."""
+    peak = sound.abs().amax().clamp_min(1e-9)
+    found = index.nearest(model.synthesizer.windows_of(sound / peak))
+    at = int(found.distance.argmin())
+    return int(found.owner[at]), float(found.newness[at])
 
 
 def _point(model: OpenModel, position: Position, moves: Mapping[str, float]) -> tuple[Tensor, float]:

@@ -53,7 +53,7 @@ class ExportChoices:
         }
 
     def restore(self, data: dict[str, Any]) -> None:
-        """Take up `to_dict`'s result; what makes no sense, and a folder that is gone, are left out."""
+        """Restore `to_dict`'s result; invalid values and a missing folder are ignored."""
         folder = data.get("folder")
         if isinstance(folder, str) and folder and Path(folder).is_dir():
             self.folder = Path(folder)
@@ -66,7 +66,7 @@ class ExportChoices:
 
 
 class ExportDialog(QDialog):
-    """Asks for format, rate, channels and folder; it blocks nothing and writes nothing."""
+    """Asks for format, rate, channels and folder; it is not modal and writes nothing."""
 
     export_requested = Signal(object)  # ExportWish
 
@@ -100,7 +100,7 @@ class ExportDialog(QDialog):
         )
 
     def accept(self) -> None:
-        """Ask for the export, and remember the choices."""
+        """Request the export, and keep the choices."""
         self._choices.options, self._choices.folder = self.options, self.folder
         self.export_requested.emit(ExportRequest(self._sounds, self.folder, self.options))
         super().accept()
@@ -176,7 +176,7 @@ class ExportDialog(QDialog):
         self.setMinimumWidth(400)
 
     def _on_format(self) -> None:
-        """Offer the rates that the format can have; the one that was chosen stays where it can."""
+        """List the rates that the format supports; the chosen rate stays if possible."""
         wanted = self.rate.currentData() or self._choices.options.sample_rate
         rates = export_format(self.format.currentData()).rates
         self.rate.clear()

@@ -121,7 +121,7 @@ class NewSoundsForm(QWidget):
         seed.addWidget(self.lock)
         grid.addWidget(self.count, 1, 0)
         grid.addLayout(seed, 1, 1)
-        temperature = QHBoxLayout()  # a row of its own: the other form is as high
+        temperature = QHBoxLayout()  # in a row of its own, which makes both forms equally high
         temperature.setContentsMargins(0, theme.HALF, 0, 0)
         temperature.setSpacing(theme.GAP)
         temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
@@ -179,7 +179,7 @@ class TransformForm(QWidget):
         self._update_offer()
 
     def set_sources(self, sources: Sequence[Path]) -> None:
-        """Take these sounds in place of those before."""
+        """Replace the sounds to transform."""
         self.sources = tuple(dict.fromkeys(path.absolute() for path in sources))
         if not self.sources:
             text = self.tr("Drop a sound of any length here")

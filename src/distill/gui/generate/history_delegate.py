@@ -1,4 +1,4 @@
-"""How a made sound looks in its list: waveform, name, how it was made, star."""
+"""Paints a generated sound in the history: waveform, name, how it was generated, star."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QPainter
@@ -13,18 +13,18 @@ from distill.gui.widgets.waveform import Thumbnails, draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
-#: Width of the waveform, and side of the star and of what takes a click on it, in device-independent pixels.
+#: Width of the waveform, and side of the star and of the area that takes clicks on it, in device-independent pixels.
 _WAVE, _STAR, _STAR_TARGET = 72, 14, 30
 _PLAYING = 12
 
 
 def star_target(row: QRect) -> QRect:
-    """Return where in a row a click means the star."""
+    """Return the area of a row that takes clicks on the star."""
     return QRect(row.right() - _STAR_TARGET + 1, row.top(), _STAR_TARGET, row.height())
 
 
 class HistoryDelegate(QStyledItemDelegate):
-    """Paints a made sound in two lines beside its waveform."""
+    """Paints a generated sound in two lines beside its waveform."""
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
@@ -73,7 +73,7 @@ class HistoryDelegate(QStyledItemDelegate):
         font = QFont(option.font)
         font.setBold(True)
         name = position.adjusted(0, 0, 0, line - position.height())
-        if is_playing:  # a sign of its own beside the colour
+        if is_playing:  # a second sign beside the colour
             corner = QPoint(name.left(), name.center().y() - _PLAYING // 2)
             self._paint_icon(painter, corner, "play", colors.accent, _PLAYING)
             name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)

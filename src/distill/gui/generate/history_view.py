@@ -60,14 +60,14 @@ class HistoryView(PaintedRows):
     # Keys.
 
     def event(self, event: QEvent) -> bool:
-        """Keep the keys that mean something here from the window's shortcuts."""
+        """Keep the keys that this view handles from the window's shortcuts."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._action_of(event):
             event.accept()
             return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Play, star, copy, export, delete, undo, or walk and play."""
+        """Play, star, copy, export, delete, undo, or move and play."""
         asked = self._action_of(event)
         if asked == "play":
             self._hearing.take_space(event, bool(self.currentIndex().data(MARKED_ROLE)))
@@ -82,10 +82,10 @@ class HistoryView(PaintedRows):
             self._hearing.follow_walk(event, before)
 
     def keyboardSearch(self, _search: str) -> None:
-        """Look for nothing: S stars."""
+        """Do not search by typing: S toggles the star."""
 
     def _action_of(self, event: QKeyEvent) -> str:
-        """Return what a key means here, or nothing."""
+        """Return the action of a key, or None."""
         for key, what in ((QKeySequence.StandardKey.Copy, "copy"), (QKeySequence.StandardKey.Undo, "undo")):
             if event.matches(key):
                 return what
@@ -114,12 +114,12 @@ class HistoryView(PaintedRows):
     # The mouse.
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take a click on a star for itself: it neither plays nor chooses."""
+        """Handle a click on a star: it neither plays nor selects."""
         if self._starred_at(event) is None:
             super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Star, where the star is."""
+        """Toggle the star if the click is on it."""
         sound = self._starred_at(event)
         if sound is not None and self.state() == QAbstractItemView.State.NoState:
             self.starring_requested.emit([sound])
@@ -127,7 +127,7 @@ class HistoryView(PaintedRows):
             super().mouseReleaseEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Let the second of two quick clicks on a star be a click, too."""
+        """Handle the second click of a double click on a star as a click."""
         if self._starred_at(event) is None:
             super().mouseDoubleClickEvent(event)
 
@@ -140,7 +140,7 @@ class HistoryView(PaintedRows):
         return sound if is_star and isinstance(sound, ListedSound) else None
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
+        """Request the menu at the mouse, or at the cursor if a key opened it."""
         index, position = menu_target(self, event)
         if index.isValid():
             if not self.selectionModel().isSelected(index):
@@ -148,7 +148,7 @@ class HistoryView(PaintedRows):
             self.menu_requested.emit(position)
 
     def startDrag(self, _supported: Qt.DropAction) -> None:
-        """Let the chosen sounds be dropped as files."""
+        """Drag the selected sounds as files."""
         drag_files(self)
 
     # Playing.

@@ -194,7 +194,7 @@ class GeneratePanel(QWidget):
         self.form.body.addWidget(self.stack)
         self.form.body.addWidget(self.foot)
         self.form.body.addWidget(self.status)
-        # Not Maximum: that is the height of a note that stands in one line, and a longer one would squash the rest.
+        # Not Maximum: that is the height of a note of one line, and a longer note would squash the rest.
         self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         left = QVBoxLayout()
         left.setSpacing(0)
@@ -248,7 +248,7 @@ class GeneratePanel(QWidget):
         self.status.setVisible(bool(self.status.text()))
 
     def _note(self, can_make_new: bool) -> str:
-        """Return what is missing, the same for both forms, so that the list below does not move."""
+        """Return the hint on what is missing; it is as high for both forms, so that the list below does not move."""
         if self.entry is None:
             return self.tr("Choose a model.")
         return "" if can_make_new else self.tr("Models of this family generate no new sounds; they transform yours.")

@@ -148,7 +148,7 @@ class GeneratePresenter(QObject, WindowPart):
         task.failed.connect(lambda error: self._on_remaking_failed(sound, error))
 
     def _on_remaking_failed(self, sound: ListedSound, error: Exception) -> None:
-        if isinstance(error, ModelReplacedError):  # the notice of `_on_failed` gets a way out
+        if isinstance(error, ModelReplacedError):  # a button for the notice of `_on_failed`
             action = NoticeAction(self.tr("Generate a similar one"), lambda: self._on_remaking_requested(sound, True))
             self._notices.notify(TOPIC, str(error), "warning", action)
 

@@ -48,7 +48,7 @@ class AuditionRow(QAbstractButton):
         return drag
 
     def sizeHint(self) -> QSize:
-        """Return a height that a finger or a shaky hand can hit."""
+        """Return a height that is easy to hit."""
         return QSize(160, _HEIGHT)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -140,7 +140,7 @@ class AuditionList(QWidget):
         if [row.probe for row in self.rows] == list(probes):
             return
         for row in self.rows:
-            row.hide()  # at once: it goes for good only in the next turn of the event loop
+            row.hide()  # at once: it is deleted only in the next turn of the event loop
             row.deleteLater()
         self.rows = tuple(AuditionRow(probe, self._thumbnails) for probe in probes)
         for row in self.rows:

@@ -36,7 +36,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ModelDelegate(QStyledItemDelegate):
-    """Paints a model in four lines, its star at the left and its curve at the right; a click on the star turns it."""
+    """Paints a model in four lines, its star at the left and its curve at the right; a click on the star toggles it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of four lines."""
@@ -71,7 +71,7 @@ class ModelDelegate(QStyledItemDelegate):
         return tuple(whole_facts(line, metrics, width) for line in facts)
 
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
-        """Turn the star on which the mouse was clicked."""
+        """Toggle the star that was clicked."""
         if isinstance(event, QMouseEvent) and event.button() is Qt.MouseButton.LeftButton:
             rect: QRect = option.rect
             entry = index.data(ITEM_ROLE)
@@ -83,12 +83,12 @@ class ModelDelegate(QStyledItemDelegate):
         return super().editorEvent(event, model, option, index)
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
-        """Lay the field for a name over the name."""
+        """Place the editor over the name."""
         area = _text_area(option.rect)
         editor.setGeometry(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        """Make the field for a name."""
+        """Create the editor of a name."""
         editor = super().createEditor(parent, option, index)
         editor.setObjectName("modelNameEdit")
         editor.setAccessibleName(self.tr("Name of the model"))

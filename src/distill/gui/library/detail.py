@@ -25,7 +25,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip
+from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
 from distill.gui.widgets.waveform import Thumbnails
 from distill.library.model_entry import ModelEntry
 
@@ -223,7 +223,7 @@ class ModelDetail(Panel):
             self._values[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
-        width = max(label.sizeHint().width() for label in labels)  # also while a row of the longest is hidden
+        width = max(label.sizeHint().width() for label in labels)  # also while the row with the longest text is hidden
         for label in labels:
             label.setMinimumWidth(width)
 
@@ -249,7 +249,7 @@ class ModelDetail(Panel):
         column.addWidget(self._info)
 
     def _make_page(self, head: QHBoxLayout) -> QWidget:
-        """Put all in a column that scrolls, under the name and above what can be done with the whole model."""
+        """Put the parts in a scrolling column between the name and the buttons."""
         page, inside = QWidget(), QWidget()
         inside.setObjectName("settingForm")
         column = QVBoxLayout(inside)
@@ -289,11 +289,11 @@ class ModelDetail(Panel):
         button.clicked.connect(lambda: self._notify(signal))
         return button
 
-    # What it says.
+    # Showing.
 
     def _show_kind(self, entry: ModelEntry) -> None:
         is_good = entry.problem is None
-        self.problem.setText(entry.problem or "")
+        self.problem.setText(readable(entry.problem or ""))
         self.problem.setVisible(not is_good)
         self._made.setVisible(is_good)
         self.name.setReadOnly(not is_good)
@@ -319,12 +319,12 @@ class ModelDetail(Panel):
             "file": self.tr("{0}, {1}, id {2}").format(entry.path.name, size, entry.model_id[:8] or "–"),
         }
         for key, text in texts.items():
-            self._values[key].setText(text)
+            self._values[key].setText(readable(text))
             self.facts.setRowVisible(self._values[key], bool(text))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
     def _family_text(self, entry: ModelEntry) -> str:
-        """Return what the family is called, and its technical name."""
+        """Return the family's label and its technical name."""
         name = family_label(entry)
         technical = next((family.label for family in FAMILIES if family.key == entry.family), "")
         return f"{name} ({technical})" if technical else name
@@ -350,7 +350,7 @@ class ModelDetail(Panel):
         colors = theme.colors()
         self.star.setIcon(icon("starred" if is_on else "star", colors.accent if is_on else colors.muted))
 
-    # What the user wants.
+    # Requests.
 
     def _notify(self, signal: object, *values: object) -> None:
         if self._entry is not None:

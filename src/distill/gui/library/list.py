@@ -1,4 +1,4 @@
-"""The list of models: search, filter, order, and what the user wants with one of them."""
+"""The list of models: search, filter, order, and the requests of the user."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ _STARRED = "*"
 
 
 class ModelView(RowView):
-    """The list itself.  Space hears the model, S turns its star, and Delete puts it into the trash."""
+    """The list itself.  Space plays the model, S toggles its star, and Delete moves it to the trash."""
 
     hear_requested = Signal()
 
@@ -43,7 +43,7 @@ class ModelView(RowView):
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep Space for hearing: Qt's list would select with it."""
+        """Keep Space for playing: Qt's list would select with it."""
         if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
             self.hear_requested.emit()
             return
@@ -51,7 +51,7 @@ class ModelView(RowView):
 
 
 class ModelList(Panel):
-    """Lists models.  It reads no folder and changes none."""
+    """Lists models.  It neither reads nor writes files."""
 
     current_changed = Signal(object)  # ModelEntry or None
     hear_requested = Signal()
@@ -139,7 +139,7 @@ class ModelList(Panel):
 
     def _make_empty_pages(self) -> tuple[QWidget, ...]:
         return (
-            QWidget(),  # while nothing is known yet
+            QWidget(),  # while the library has not been listed yet
             EmptyState(
                 "curve",
                 self.tr("No models yet"),
@@ -199,7 +199,7 @@ class ModelList(Panel):
         return view
 
     def _make_actions(self) -> dict[str, QAction]:
-        """Make what the menu of a row offers; the keys work while the list has the focus."""
+        """Create the actions of a row's menu; their keys work while the list has the focus."""
         offered: tuple[RowAction, ...] = (
             ("star", self.tr("Star"), "S", lambda entry: self.starred.emit(entry, not entry.starred)),
             ("rename", self.tr("Rename…"), "F2", lambda _entry: self.view.edit_current()),
@@ -224,7 +224,7 @@ class ModelList(Panel):
 
     def _update(self) -> None:
         if not hasattr(self, "_entry"):
-            return  # the panel is still being made
+            return  # the panel is still being built
         entry = self.current()
         for name, action in self.actions_by_name.items():
             is_about_file = name in ("reveal", "delete")

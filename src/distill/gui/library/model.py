@@ -170,7 +170,7 @@ class ModelRows(QSortFilterProxyModel):
 
 
 def family_label(entry: ModelEntry) -> str:
-    """Return what a family is called; an unknown family by its key."""
+    """Return the label of a family; for an unknown one its key."""
     try:
         return family_info(entry.family).plain_name
     except ConfigurationError:
@@ -178,7 +178,7 @@ def family_label(entry: ModelEntry) -> str:
 
 
 def _moment(written: str, mtime_ns: int) -> float:
-    """Return when a model was saved, in seconds; of one that does not say, when its file was written."""
+    """Return when a model was saved, in seconds; without a date, when its file was written."""
     try:
         return datetime.fromisoformat(written).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):

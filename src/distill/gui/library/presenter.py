@@ -24,14 +24,14 @@ from distill.settings import WindowSettings
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
-#: Topic of the notice about the model that a run has left.
+#: Topic of the notice about the model of a run that has ended.
 NEW_TOPIC = "new model"
 
 
 class ModelsPresenter(QObject, WindowPart):
     """Carries out what the page asks for, and shows what the library holds."""
 
-    #: A model is to be looked at: the page should come to the front.
+    #: Show the page, because a model was requested.
     page_requested = Signal()
     #: Another model is chosen, or the chosen one has changed: a `ModelEntry` that can be used, or None.
     model_chosen = Signal(object)

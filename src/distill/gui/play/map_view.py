@@ -18,6 +18,8 @@ _DRAG = 7
 _MOST_ZOOM = 20.0
 #: Share of the visible part that an arrow key moves the cursor by; a smaller one with Shift.
 _KEY_STEP, _FINE_KEY_STEP = 0.04, 0.01
+#: Number of near sounds that the key L selects.
+_SELECTED_BY_KEY = 16
 #: Number of colours of the scale.
 _SHADES = 24
 
@@ -25,8 +27,9 @@ _SHADES = 24
 class MapView(QWidget):
     """Shows the chunks of a map as dots.
 
-    The left button plays a position or draws a path, another button moves the map, the wheel zooms.  The arrow keys
-    move the cursor, Enter plays there, N goes from one near sound to the next, plus and minus zoom, 0 shows all.
+    The left button plays a position or draws a path, with Control it draws a lasso around dots; another button moves
+    the map, the wheel zooms.  The arrow keys move the cursor, Enter plays there, N goes from one near sound to the
+    next, L selects the near ones and Esc none, plus and minus zoom, 0 shows all.
     """
 
     #: Play the generated sound at a position.
@@ -37,6 +40,8 @@ class MapView(QWidget):
     dot_hovered = Signal(int)
     path_drawn = Signal(object)  # list of positions
     cursor_moved = Signal(float, float)
+    #: Another set of dots is selected.
+    selected_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +55,9 @@ class MapView(QWidget):
         self.cursor_position: Position = (0.5, 0.5)
         self.path: list[Position] = []
         self.hovered = -1
+        #: Numbers of the selected chunks.
+        self.selected: list[int] = []
+        self._lasso: QPolygonF | None = None
         self._shades: list[int] = []
         self._center, self._zoom = QPointF(0.5, 0.5), 1.0
         self._pressed: QPointF | None = None
@@ -63,6 +71,7 @@ class MapView(QWidget):
     def show_map(self, shown: ShownMap | None) -> None:
         """Show a map, or none."""
         self.shown, self.path, self.hovered = shown, [], -1
+        self.select([])
         self.reset_view()
         self.move_cursor((0.5, 0.5))
         self.color_by(shown.brightness if shown is not None else ())
@@ -86,6 +95,13 @@ class MapView(QWidget):
         self._zoom = min(max(self._zoom * factor, 1.0), _MOST_ZOOM)
         after = self.position_of(pivot)
         self._move_view(before[0] - after[0], before[1] - after[1])
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Select chunks."""
+        if list(rows) != self.selected:
+            self.selected = list(rows)
+            self._redraw()
+            self.selected_changed.emit()
 
     def move_cursor(self, position: Position) -> None:
         """Put the cursor at a position, within the map, and describe it for screen readers."""
@@ -147,6 +163,9 @@ class MapView(QWidget):
         if self.shown is None:
             return
         if event.button() is Qt.MouseButton.LeftButton:
+            if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                self._lasso = QPolygonF([event.position()])
+                return
             self._pressed, self._is_drawing = event.position(), False
         else:
             self._panned = event.position()
@@ -160,6 +179,9 @@ class MapView(QWidget):
         if self._panned is not None:
             moved, self._panned = here - self._panned, here
             self._move_view(-moved.x() / self._scale().x(), moved.y() / self._scale().y())
+        elif self._lasso is not None:
+            self._lasso.append(here)
+            self.update()
         elif self._pressed is not None:
             self._draw_path(here)
         else:
@@ -170,6 +192,9 @@ class MapView(QWidget):
         if event.button() is not Qt.MouseButton.LeftButton:
             self._panned = None
             self.unsetCursor()
+            return
+        if self._lasso is not None:
+            self._end_lasso(self._lasso)
             return
         if self._pressed is None:
             return
@@ -185,6 +210,14 @@ class MapView(QWidget):
         else:
             self.move_cursor(self._clamped(event.position()))
             self.position_chosen.emit(*self.cursor_position)
+
+    def _end_lasso(self, lasso: QPolygonF) -> None:
+        assert self.shown is not None
+        self._lasso = None
+        inside = Qt.FillRule.OddEvenFill
+        positions = enumerate(self.shown.positions)
+        self.select([row for row, position in positions if lasso.containsPoint(self.pixel_of(position), inside)])
+        self.update()
 
     def choose_dot(self, row: int) -> None:
         """Move the cursor to a dot and play its sound."""
@@ -242,6 +275,10 @@ class MapView(QWidget):
             self.position_chosen.emit(*self.cursor_position)
         elif key is Qt.Key.Key_N:
             self._go_to_next_near()
+        elif key is Qt.Key.Key_L:
+            self.select(self.shown.nearest(self.cursor_position, _SELECTED_BY_KEY))
+        elif key is Qt.Key.Key_Escape and self.selected:
+            self.select([])
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
             self.zoom_by(1 / 1.3 if key is Qt.Key.Key_Minus else 1.3, self.pixel_of(self.cursor_position))
         elif key is Qt.Key.Key_0:
@@ -288,6 +325,9 @@ class MapView(QWidget):
         if len(self.path) > 1:
             painter.setPen(QPen(QColor(colors.accent), 2.5))
             painter.drawPolyline(QPolygonF([self.pixel_of(position) for position in self.path]))
+        if self._lasso is not None:
+            painter.setPen(QPen(QColor(colors.accent), 1.5, Qt.PenStyle.DashLine))
+            painter.drawPolygon(self._lasso)
         if self.hovered >= 0:
             painter.setPen(QPen(QColor(colors.text), 2))
             painter.drawEllipse(self.pixel_of(self.shown.positions[self.hovered]), _DOT, _DOT)
@@ -316,6 +356,9 @@ class MapView(QWidget):
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawPoints(QPolygonF(points))
+        painter.setPen(QPen(QColor(theme.colors().text), 1.5))
+        for row in self.selected:
+            painter.drawEllipse(self.pixel_of(self.shown.positions[row]), _DOT * 0.75, _DOT * 0.75)
         painter.end()
         return picture
 

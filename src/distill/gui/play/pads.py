@@ -1,24 +1,33 @@
 """Sixteen pads, each of which holds a sound."""
 
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QGridLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
+from distill.control.board import GROUPS
+from distill.control.controls import PADS
 from distill.gui.widgets import theme
 
-COUNT, _COLUMNS = 16, 4
+COUNT, _COLUMNS = PADS, 4
 
 #: Keys of the computer keyboard, by pad.  They lie as the pads do.
 KEYS = "1234QWERASDFZXCV"
+
+#: Milliseconds that a pad lights up for when it is played from elsewhere.
+_LIT = 120
 
 
 class Pad(QToolButton):
     """A pad: plays its sound as soon as it is pressed; an empty one takes the current sound."""
 
     struck = Signal()
-    clear_requested = Signal()
+    released = Signal()
+    #: Another sound, or none.
+    sound_given = Signal(object)  # Path or None
+    group_chosen = Signal(int)
 
     def __init__(self, number: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,48 +36,130 @@ class Pad(QToolButton):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(44, 30)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAcceptDrops(True)
         self.sound: Path | None = None
+        self.choke_group = 0
+        self._is_down = False
+        self._dark = QTimer(self, singleShot=True, interval=_LIT)
+        self._dark.timeout.connect(lambda: self.setDown(False))
         self.hold(None)
 
     def hold(self, sound: Path | None) -> None:
         """Hold a sound, or none."""
         self.sound = sound
         name = sound.stem if sound is not None else self.tr("empty")
-        self.setText(self.key)
+        self.setText(f"{self.key} ·{self.choke_group}" if self.choke_group else self.key)
         self.setProperty("pad", "empty" if sound is None else "held")
         self.style().unpolish(self)  # the style sheet looks at the property
         self.style().polish(self)
-        self.setAccessibleName(self.tr("Pad {0}: {1}").format(self.key, name))
+        text = self.tr("Pad {0}: {1}").format(self.key, name)
+        if self.choke_group:
+            text = self.tr("{0}, choke group {1}").format(text, self.choke_group)
+        self.setAccessibleName(text)
         tip = (
-            self.tr("Plays {0}. Key {1}. The Delete key empties the pad.")
+            self.tr("Plays {0}. Key {1}. Delete empties the pad, G changes its choke group.")
             if sound is not None
-            else self.tr("Empty. Click to put the current sound here. Key {1}.")
+            else self.tr("Empty. Click to put the current sound here, or drop one. Key {1}.")
         )
         self.setToolTip(tip.format(name, self.key).replace("<", "&lt;"))
+
+    def join(self, group: int) -> None:
+        """Be in a choke group; 0 is none."""
+        self.choke_group = group
+        self.hold(self.sound)
+
+    def light_up(self) -> None:
+        """Show for a moment that the pad was played."""
+        self.setDown(True)
+        self._dark.start()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Strike the pad at the press, not at the release: the sound must not be late."""
         super().mousePressEvent(event)
         if event.button() is Qt.MouseButton.LeftButton:
-            self.struck.emit()
+            self._press()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Release the pad."""
+        super().mouseReleaseEvent(event)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._let_go()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Strike or empty the pad."""
-        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        """Strike or empty the pad, or change its group."""
+        key = event.key()
+        if key in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if not event.isAutoRepeat():
-                self.struck.emit()
-        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.clear_requested.emit()
+                self._press()
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.sound_given.emit(None)
+        elif key == Qt.Key.Key_G and self.sound is not None:
+            self.group_chosen.emit((self.choke_group + 1) % (GROUPS + 1))
         else:
             super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Release the pad."""
+        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if not event.isAutoRepeat():
+                self._let_go()
+        else:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Release the pad: whoever has the focus now gets the release of the key."""
+        super().focusOutEvent(event)
+        self._let_go()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer the choke groups, and to empty the pad."""
+        menu = QMenu(self)
+        menu.setObjectName("padMenu")
+        for group in range(GROUPS + 1):
+            text = self.tr("Choke group {0}").format(group) if group else self.tr("No choke group")
+            action = menu.addAction(text, partial(self.group_chosen.emit, group))
+            action.setCheckable(True)
+            action.setChecked(group == self.choke_group)
+            action.setToolTip(self.tr("Pads of one group end each other, as an open and a closed hi-hat do."))
+        menu.addSeparator()
+        menu.addAction(self.tr("Empty the pad"), lambda: self.sound_given.emit(None)).setEnabled(self.sound is not None)
+        menu.setToolTipsVisible(True)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept a sound file."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Hold the first file that is dropped."""
+        files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if files and files[0].is_file():
+            event.acceptProposedAction()
+            self.sound_given.emit(files[0])
+
+    def _press(self) -> None:
+        self._is_down = True
+        self.struck.emit()
+
+    def _let_go(self) -> None:
+        if self._is_down:
+            self._is_down = False
+            self.released.emit()
 
 
 class PadGrid(QWidget):
     """Shows the pads in four rows."""
 
-    play_requested = Signal(object)  # Path
+    #: A pad that holds a sound is pressed, or no longer.
+    pressed = Signal(int)
+    released = Signal(int)
     #: An empty pad was struck: it wants the current sound.
     sound_requested = Signal(int)
+    #: A pad holds another sound, or none.
+    held = Signal(int, object)  # Path or None
+    group_chosen = Signal(int, int)
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -82,34 +173,50 @@ class PadGrid(QWidget):
         for number, pad in enumerate(self.pads):
             grid.addWidget(pad, number // _COLUMNS, number % _COLUMNS)
             pad.struck.connect(lambda number=number: self.strike(number))
-            pad.clear_requested.connect(lambda number=number: self.hold(number, None))
+            pad.released.connect(lambda number=number: self.released.emit(number))
+            pad.sound_given.connect(partial(self.hold, number))
+            pad.group_chosen.connect(partial(self.join, number))
 
     def strike(self, number: int) -> None:
         """Play a pad, or ask for a sound for an empty one."""
-        sound = self.pads[number].sound
-        if sound is None:
+        if self.pads[number].sound is None:
             self.sound_requested.emit(number)
         else:
-            self.play_requested.emit(sound)
+            self.pressed.emit(number)
 
-    def strike_key(self, text: str) -> bool:
+    def press_key(self, text: str) -> bool:
         """Play the pad of a key of the keyboard; return whether it has a sound."""
         number = KEYS.find(text.upper()) if text else -1
         if number < 0 or self.pads[number].sound is None:
             return False
+        self.pads[number].setDown(True)
         self.strike(number)
+        return True
+
+    def release_key(self, text: str) -> bool:
+        """Release the pad of a key; return whether there is one."""
+        number = KEYS.find(text.upper()) if text else -1
+        if number < 0:
+            return False
+        self.pads[number].setDown(False)
+        self.released.emit(number)
         return True
 
     def hold(self, number: int, sound: Path | None) -> None:
         """Put a sound on a pad, or empty it."""
         self.pads[number].hold(sound)
+        self.held.emit(number, sound)
         self.changed.emit()
+
+    def join(self, number: int, group: int) -> None:
+        """Put a pad into a choke group; 0 is none."""
+        self.pads[number].join(group)
+        self.group_chosen.emit(number, group)
 
     def clear(self) -> None:
         """Empty all pads."""
-        for pad in self.pads:
-            pad.hold(None)
-        self.changed.emit()
+        for number in range(COUNT):
+            self.hold(number, None)
 
     def sounds(self) -> list[Path]:
         """Return the sounds of the pads, in order."""

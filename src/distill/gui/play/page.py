@@ -1,17 +1,16 @@
 """The Play page: the map in the middle, and at its right the sliders, the near sounds, and the pads."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QPushButton,
-    QSlider,
+    QScrollArea,
     QSplitter,
     QStackedWidget,
     QTabWidget,
@@ -20,16 +19,16 @@ from PySide6.QtWidgets import (
 )
 
 from distill.generation.map.session import ShownMap
+from distill.gui.play.made_list import MadeList
 from distill.gui.play.map_view import MapView
+from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
-from distill.gui.play.sliders import SoundSliders
+from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import EmptyState, Panel
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
 _COLUMNS, _SMALLEST = (760, 330), (320, 270)
-#: Length of a sound along a path, in seconds.
-_SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
 _EMPTY, _MAP = 0, 1
 
 
@@ -38,8 +37,7 @@ class PlayPage(QWidget):
 
     #: The page is shown: its model may have changed meanwhile.
     appeared = Signal()
-    saving_requested = Signal()
-    variations_requested = Signal(float)
+    disappeared = Signal()
     filling_requested = Signal()
     kit_requested = Signal()
 
@@ -47,7 +45,9 @@ class PlayPage(QWidget):
         super().__init__(parent)
         self.setObjectName("playPage")
         self.setAccessibleName(self.tr("Play"))
-        self.map, self.sliders, self.pads = MapView(), SoundSliders(), PadGrid()
+        self.map, self.pads, self.sound = MapView(), PadGrid(), SoundPanel()
+        self.sliders, self.status = self.sound.sliders, self.sound.detail
+        self.made, self.midi = MadeList(), MidiPanel()
         self.setFocusProxy(self.map)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
@@ -63,6 +63,7 @@ class PlayPage(QWidget):
         self.show_map(None, "")
         self.show_has_sound(False)
         self.map.cursor_moved.connect(self._show_near)
+        self.map.selected_changed.connect(self._show_selected)
         self.colors.currentIndexChanged.connect(self._color)
         self.pads.changed.connect(self._show_pads)
         self._show_pads()
@@ -72,7 +73,7 @@ class PlayPage(QWidget):
         self.map_panel.detail.setText(title)
         self.map.show_map(shown)
         self.sliders.show_sliders(shown.sliders if shown else (), shown.most if shown else 1.0)
-        self.slider_hint.setVisible(shown is not None and not shown.sliders)
+        self.sound.slider_hint.setVisible(shown is not None and not shown.sliders)
         self.empty.text.setText(reason or self.tr("Choose a model on the Models page to see where its sounds lie."))
         self.stack.setCurrentIndex(_MAP if shown is not None else _EMPTY)
         for widget in (self.fill, self.colors, self.hover):
@@ -83,8 +84,7 @@ class PlayPage(QWidget):
 
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a current sound."""
-        for widget in (self.save, self.vary, self.strength):
-            widget.setEnabled(has_sound)
+        self.sound.show_has_sound(has_sound)
 
     def show_busy(self, text: str) -> None:
         """Show what is being computed; an empty text for nothing."""
@@ -98,9 +98,19 @@ class PlayPage(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Play the pad of a key."""
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and not event.isAutoRepeat() and self.pads.strike_key(event.text()):
+        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text()):
             return
         super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Release the pad of a key."""
+        if event.isAutoRepeat() or not self.pads.release_key(event.text()):
+            super().keyReleaseEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Report that the page is not seen any more."""
+        super().hideEvent(event)
+        self.disappeared.emit()
 
     def _map_panel(self) -> QWidget:
         self.map_panel = Panel(self.tr("Map"))
@@ -125,8 +135,8 @@ class PlayPage(QWidget):
         self.stack.addWidget(self.map)
         hint = QLabel(
             self.tr(
-                "Click a dot to hear your own sound, and anywhere else to generate a new one. Drag to draw a path. "
-                "The wheel zooms, the right button moves the map."
+                "Click a dot to hear your own sound, and anywhere else to generate a new one. Drag to draw a path, "
+                "with Ctrl to select dots. The wheel zooms, the right button moves the map."
             )
         )
         hint.setObjectName("muted")
@@ -140,61 +150,26 @@ class PlayPage(QWidget):
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
-        column.addWidget(self._sound_panel())
+        column.addWidget(self.sound)
         self.tabs = QTabWidget()
         self.tabs.setObjectName("playTabs")
-        self.tabs.tabBar().setAccessibleName(self.tr("Pads and near sounds"))
+        self.tabs.tabBar().setAccessibleName(self.tr("Pads, sounds, MIDI"))
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
-        self.tabs.addTab(self._near_panel(), self.tr("Near the cursor"))
+        self.tabs.addTab(self._near_panel(), self.tr("Near"))
+        self.tabs.addTab(self.made, self.tr("Made"))
+        scroll = QScrollArea()
+        scroll.setWidget(self.midi)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.tabs.addTab(scroll, self.tr("MIDI"))
         self.tabs.setTabToolTip(0, self.tr("Sounds that you play with a click or a key."))
         self.tabs.setTabToolTip(1, self.tr("Your own sounds around the cursor of the map."))
+        self.tabs.setTabToolTip(2, self.tr("The sounds made on this page, the newest first."))
+        self.tabs.setTabToolTip(3, self.tr("Keys, MIDI and OSC that play the pads, the map and the sliders."))
         column.addWidget(self.tabs, 1)
         return side
-
-    def _sound_panel(self) -> QWidget:
-        panel = Panel(self.tr("Sound"))
-        self.status = panel.detail
-        self.status.setObjectName("playStatus")
-        self.slider_hint = QLabel(self.tr("This model has no sliders: none could be measured to work."))
-        self.slider_hint.setObjectName("muted")
-        self.slider_hint.setWordWrap(True)
-        self.length = QDoubleSpinBox()
-        self.length.setObjectName("lengthSpin")
-        self.length.setAccessibleName(self.tr("Length of a path's sound"))
-        self.length.setToolTip(self.tr("Length of the sound along a path that you draw."))
-        self.length.setRange(_SHORTEST, _LONGEST)
-        self.length.setSingleStep(0.5)
-        self.length.setDecimals(1)
-        self.length.setSuffix(self.tr(" s"))
-        self.length.setValue(_DEFAULT)
-        self.strength = QSlider(Qt.Orientation.Horizontal)
-        self.strength.setObjectName("strengthSlider")
-        self.strength.setRange(5, 100)
-        self.strength.setValue(35)
-        self.strength.setAccessibleName(self.tr("Distance of the variations"))
-        self.strength.setToolTip(self.tr("How far variations lie from the sound: left close, right unrelated."))
-        self.vary = QPushButton(self.tr("Vary"))
-        self.vary.setObjectName("varyButton")
-        self.vary.setToolTip(self.tr("Put 8 variations of the current sound on the pads."))
-        self.vary.clicked.connect(lambda: self.variations_requested.emit(self.strength.value() / 100))
-        self.save = QPushButton(self.tr("Save…"))
-        self.save.setObjectName("saveSoundButton")
-        self.save.setToolTip(self.tr("Save the current sound as a WAV file."))
-        self.save.clicked.connect(self.saving_requested)
-        panel.body.addWidget(self.sliders)
-        panel.body.addWidget(self.slider_hint)
-        varying, saving = QHBoxLayout(), QHBoxLayout()
-        varying.addWidget(QLabel(self.tr("Distance")))
-        varying.addWidget(self.strength, 1)
-        varying.addWidget(self.vary)
-        saving.addWidget(QLabel(self.tr("Path length")))
-        saving.addWidget(self.length)
-        saving.addStretch(1)
-        saving.addWidget(self.save)
-        panel.body.addLayout(varying)
-        panel.body.addLayout(saving)
-        return panel
 
     def _near_panel(self) -> QWidget:
         panel = Panel(self.tr("Near the cursor"))
@@ -231,13 +206,20 @@ class PlayPage(QWidget):
         if self.map.shown is not None:
             self.map.color_by(getattr(self.map.shown, self.colors.currentData()))
 
+    def _show_selected(self) -> None:
+        """Say how many sounds are selected, and list them instead of the near ones."""
+        count = len(self.map.selected)
+        self.fill.setText(self.tr("Fill from {0} selected").format(count) if count else self.tr("Fill from the map"))
+        self._show_near()
+
     def _show_pads(self) -> None:
         self.kit.setEnabled(bool(self.pads.sounds()))
 
     def _show_near(self) -> None:
         shown = self.map.shown
         self.near.clear()
-        for row in shown.nearest(self.map.cursor_position) if shown is not None else []:
+        rows = self.map.selected or (shown.nearest(self.map.cursor_position) if shown is not None else [])
+        for row in rows:
             assert shown is not None
             item = QListWidgetItem(shown.names[shown.sounds[row]])
             item.setData(Qt.ItemDataRole.UserRole, row)

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
 from distill.generation.kits.export import Kit
-from distill.generation.map.session import MapSession, Position, ShownMap
+from distill.generation.map.session import Made, MapSession, Position, ShownMap, Verdict
 from distill.gui.engine.jobs import EngineSource
+from distill.gui.play.control import ControlPresenter
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
+from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import BackgroundTask, end_tasks
 from distill.gui.widgets.desktop import reveal
@@ -27,6 +29,8 @@ from distill.library.model_library import ModelEntry
 TOPIC = "play"
 #: Number of variations that are put on the pads.
 VARIATIONS = 8
+#: Milliseconds without a move by a controller after which the sound at the point is generated.
+_SETTLED = 150
 
 Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
@@ -38,16 +42,28 @@ class PlayPresenter(QObject, WindowPart):
     """
 
     def __init__(
-        self, engine: EngineSource, page: PlayPage, playing: PlayerPresenter, notices: NoticeBar, parent: QObject
+        self,
+        engine: EngineSource,
+        page: PlayPage,
+        playing: PlayerPresenter,
+        control: ControlPresenter,
+        notices: NoticeBar,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
+        self._control = control
         self._session = MapSession()
         self._entry: ModelEntry | None = None
         self._opened: Path | None = None
         self._task: BackgroundTask | None = None
         self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
         self.current: Path | None = None
+        #: What is known of how new the made sounds are.
+        self._verdicts: dict[Path, Verdict] = {}
+        self._to_judge: list[Path] = []
+        self._judging: BackgroundTask | None = None
+        self._morph_from: Path | None = None
         view = page.map
         page.appeared.connect(self.refresh)
         view.position_chosen.connect(lambda x, y: self.play_position((x, y)))
@@ -55,11 +71,24 @@ class PlayPresenter(QObject, WindowPart):
         view.dot_hovered.connect(self._on_hovered)
         view.path_drawn.connect(self.play_path)
         page.sliders.settled.connect(lambda: self.play_position(view.cursor_position))
-        page.pads.play_requested.connect(playing.play)
+        self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
+        self._settling.timeout.connect(lambda: self.play_position(view.cursor_position))
+        control.point_moved.connect(self._on_point_moved)
+        control.slider_moved.connect(page.sliders.show_move)
+        page.sliders.moved.connect(control.tell_slider)
+        view.cursor_moved.connect(control.tell_point)
+        page.pads.pressed.connect(self._on_pad_pressed)
+        control.pad_played.connect(self._on_pad_pressed)
+        page.made.sound_chosen.connect(self._play_chosen)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.filling_requested.connect(self.fill_pads)
-        page.variations_requested.connect(self.vary)
-        page.saving_requested.connect(self._on_saving_requested)
+        sound = page.sound
+        sound.variations_requested.connect(self.vary)
+        sound.morph_toggled.connect(self._on_morph_toggled)
+        sound.extension_requested.connect(self.extend)
+        sound.repaint_requested.connect(self.repaint)
+        sound.comparison_requested.connect(self.compare)
+        sound.saving_requested.connect(self._on_saving_requested)
         page.kit_requested.connect(self._on_kit_requested)
 
     def show_model(self, entry: ModelEntry | None) -> None:
@@ -75,6 +104,9 @@ class PlayPresenter(QObject, WindowPart):
             return
         self._opened = path
         self._set_current(None)
+        self._verdicts.clear()
+        self._to_judge.clear()
+        self.page.made.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
         if path is not None:
@@ -84,7 +116,9 @@ class PlayPresenter(QObject, WindowPart):
     def close(self) -> None:
         """End what runs and remove the generated files."""
         self._waiting = None
+        self._to_judge.clear()
         self.page.sliders.stop()
+        self._settling.stop()
         end_tasks(self)
         self._session.close()
 
@@ -95,7 +129,9 @@ class PlayPresenter(QObject, WindowPart):
         moves = dict(self.page.sliders.moves())
         session = self._session
         self._start(
-            lambda _notify, _cancel: session.sound_at(position, moves), self._play_generated, self.tr("Generating…")
+            lambda _notify, _cancel: session.sound_at(position, moves),
+            self._play_generated,
+            self.tr("Generating…"),
         )
 
     def play_dot(self, row: int) -> None:
@@ -112,7 +148,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def play_path(self, path: Sequence[Position]) -> None:
         """Generate and play one sound along a path."""
-        seconds, session, corners = self.page.length.value(), self._session, list(path)
+        seconds, session, corners = self.page.sound.length.value(), self._session, list(path)
         self._start(
             lambda _notify, _cancel: session.sound_along(corners, seconds),
             self._play_generated,
@@ -123,22 +159,109 @@ class PlayPresenter(QObject, WindowPart):
         if row >= 0 and self.page.hover.isChecked():
             self.play_dot(row)
 
+    def _on_point_moved(self, x: float | None, y: float | None) -> None:
+        """Move the cursor, and play there once it rests."""
+        here = self.page.map.cursor_position
+        self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
+        self._settling.start()
+
     def _play_generated(self, path: Path) -> None:
+        self._list(path)
         self._set_current(path)
         self._playing.play(path)
 
+    def _play_chosen(self, path: Path) -> None:
+        self._set_current(path)
+        self._playing.play(path)
+
+    def show_sound(self, path: Path) -> None:
+        """Take over a sound from another page, to make others of it."""
+        self._set_current(path)
+
+    def _list(self, path: Path) -> None:
+        """List a made sound, and find out in the background how new it is."""
+        self.page.made.add(path, word_of(self._verdicts.get(path)))
+        if path not in self._verdicts and path not in self._to_judge:
+            self._to_judge.append(path)
+            self._judge_next()
+
+    def _judge_next(self) -> None:
+        if self._judging is not None or not self._to_judge:
+            return
+        path, session, model = self._to_judge[0], self._session, self._opened
+        task = BackgroundTask(lambda _notify, _cancel: session.judged(path), self)
+        task.setObjectName("how new")
+        task.succeeded.connect(lambda made: self._on_judged(made) if model == self._opened else None)
+        task.failed.connect(lambda _error: None)  # the sound is there all the same
+        task.finished.connect(self._on_judging_finished)
+        self._judging = task
+        task.start()
+
+    def _on_judged(self, made: Made) -> None:
+        if made.verdict is None:
+            return
+        self._verdicts[made.path] = made.verdict
+        self.page.made.add(made.path, word_of(made.verdict))
+        if made.path == self.current:
+            self._show_verdict()
+
+    def _on_judging_finished(self) -> None:
+        self._judging = None
+        if self._to_judge:
+            del self._to_judge[0]
+        self._judge_next()
+
+    def _show_verdict(self) -> None:
+        verdict = self._verdicts.get(self.current) if self.current is not None else None
+        text = verdict_text(verdict) if verdict is not None else ""
+        self.page.sound.show_verdict(text, verdict is not None and verdict.file is not None)
+
     def _set_current(self, path: Path | None) -> None:
-        self.current = path
-        self.page.show_has_sound(path is not None)
+        before, self.current = self.current, path
+        sound = self.page.sound
+        sound.show_has_sound(path is not None)
+        self._show_verdict()
+        self._control.show_sound(path)
+        self._show_wave(path)
+        source, self._morph_from = self._morph_from, None
+        if source is not None and path is not None and path != source and before is not None:
+            sound.morph.setChecked(False)
+            self.morph(source, path)
+
+    def _show_wave(self, path: Path | None) -> None:
+        """Draw the current sound, read in the background."""
+        self.page.sound.wave.show_sound(None, 0.0)
+        if path is None:
+            return
+        task = BackgroundTask(lambda _notify, _cancel: read_wave(path), self)
+        task.setObjectName("play wave")
+        task.succeeded.connect(lambda read: self.page.sound.wave.show_sound(*read) if path == self.current else None)
+        task.failed.connect(lambda _error: None)  # playing it reports the same
+        task.start()
+
+    def compare(self) -> None:
+        """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
+        path = self.current
+        verdict = self._verdicts.get(path) if path is not None else None
+        if path is None or verdict is None or verdict.file is None:
+            return
+        if self._playing.playback.status.pair == (path, verdict.file):
+            self._playing.playback.toggle_compare()
+        else:
+            self._playing.playback.compare(path, verdict.file)
 
     # Pads.
 
     def fill_pads(self) -> None:
-        """Put generated sounds from all over the map on the pads."""
+        """Put generated sounds on the pads: the model's copies of the selected ones, or new ones from all over.
+
+        New ones lie between dots: at a dot, the model gives back the sound that it knows.
+        """
         shown = self.page.map.shown
         if shown is None:
             return
-        positions = [shown.positions[row] for row in shown.spread(COUNT)]
+        selected = self.page.map.selected[:COUNT]
+        positions = [shown.positions[row] for row in selected] or [shown.between(row) for row in shown.spread(COUNT)]
         moves, session = dict(self.page.sliders.moves()), self._session
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
@@ -151,21 +274,59 @@ class PlayPresenter(QObject, WindowPart):
 
     def vary(self, strength: float) -> None:
         """Put variations of the current sound on the pads, from the first one on."""
-        source, session = self.current, self._session
-        if source is None:
-            return
-        seed = secrets.randbelow(2**31)
+        source, session, seed = self.current, self._session, secrets.randbelow(2**31)
+        if source is not None:
+            self._start_batch(lambda: session.variations(source, VARIATIONS, strength, seed), self.tr("Varying…"))
+
+    def morph(self, first: Path, second: Path) -> None:
+        """Put the steps from one sound to another on the pads."""
+        session = self._session
+        self._start_batch(lambda: session.morph(first, second, VARIATIONS), self.tr("Morphing…"))
+
+    def _on_morph_toggled(self, is_on: bool) -> None:
+        self._morph_from = self.current if is_on else None
+        if is_on:
+            self.page.show_busy(self.tr("Choose the second sound"))
+
+    def extend(self, seconds: float) -> None:
+        """Continue the current sound."""
+        source, session, seed = self.current, self._session, secrets.randbelow(2**31)
+        if source is not None:
+            self._start(
+                lambda _notify, _cancel: session.extend(source, seconds, seed),
+                self._play_generated,
+                self.tr("Extending…"),
+            )
+
+    def repaint(self, start: float, end: float) -> None:
+        """Generate a part of the current sound anew."""
+        source, session, seed = self.current, self._session, secrets.randbelow(2**31)
+        if source is not None:
+            self._start(
+                lambda _notify, _cancel: session.repaint(source, start, end, seed),
+                self._play_generated,
+                self.tr("Repainting…"),
+            )
+
+    def _start_batch(self, make: Callable[[], list[Path]], text: str) -> None:
+        """Put the sounds that a function makes on the pads, and play the first."""
 
         def work(notify: Callable[[Any], None], _cancel: threading.Event) -> None:
-            for number, path in enumerate(session.variations(source, VARIATIONS, strength, seed)):
+            for number, path in enumerate(make()):
                 notify((number, path))
 
-        self._start(work, lambda _result: self.page.pads.strike(0), self.tr("Varying…"))
+        self._start(work, lambda _result: self.page.pads.strike(0), text)
 
     def _on_pad_empty(self, number: int) -> None:
         if self.current is not None:
             self.page.pads.hold(number, self.current)
             self._playing.play(self.current)
+
+    def _on_pad_pressed(self, number: int) -> None:
+        """Make the sound of a pad the current one."""
+        sound = self.page.pads.pads[number].sound
+        if sound is not None and sound != self.current:
+            self._set_current(sound)
 
     # Files.
 
@@ -224,6 +385,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_map(self, shown: ShownMap) -> None:
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
+        self._control.show_sliders([slider.name for slider in shown.sliders])
 
     def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
         """Run work in the background after that which runs."""
@@ -249,6 +411,7 @@ class PlayPresenter(QObject, WindowPart):
         task.start()
 
     def _on_pad_ready(self, ready: tuple[int, Path]) -> None:
+        self._list(ready[1])
         self.page.pads.hold(*ready)
 
     def _on_failed(self, error: Exception) -> None:

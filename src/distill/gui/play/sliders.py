@@ -21,6 +21,7 @@ def label_of(name: str) -> str:
         "attack": QCoreApplication.translate("sliders", "Soft attack"),
         "noisiness": QCoreApplication.translate("sliders", "Noisiness"),
         "length": QCoreApplication.translate("sliders", "Length"),
+        "pitch": QCoreApplication.translate("sliders", "Pitch"),
         "loudness": QCoreApplication.translate("sliders", "Loudness"),
     }
     return labels.get(name, name)
@@ -30,6 +31,8 @@ class SoundSliders(QWidget):
     """Shows a slider for each direction that was measured to work, and reports when they come to rest."""
 
     settled = Signal()
+    #: Name, and share of its range, -1 to 1.
+    moved = Signal(str, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,12 +63,19 @@ class SoundSliders(QWidget):
             strength = self.tr("Measured on new sounds: rank correlation {0:.2f}.").format(item.strength)
             slider.setToolTip(f"{item.help} {strength}")
             slider.valueChanged.connect(self._timer.start)
+            slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
+            slider.setMinimumHeight(slider.sizeHint().height())
             self._form.addRow(label_of(item.name), slider)
             self._sliders[item.name] = slider
 
     def moves(self) -> Mapping[str, float]:
         """Return the amount of each slider that is not in the middle."""
         return {name: slider.value() / _STEPS * self._most for name, slider in self._sliders.items() if slider.value()}
+
+    def show_move(self, name: str, share: float) -> None:
+        """Move a slider to a share of its range, -1 to 1; one that is not shown stays."""
+        if name in self._sliders:
+            self._sliders[name].setValue(round(share * _STEPS))
 
     def center(self) -> None:
         """Put all sliders into the middle."""

@@ -70,7 +70,7 @@ class PreviewDelegate(QStyledItemDelegate):
             bool(state & QStyle.StateFlag.State_HasFocus),
         )
         ground = current.accent if is_playing else current.selection if is_selected else current.hover
-        if is_selected:  # the table has filled the whole square, and its corners would show
+        if is_selected:  # the table has filled the whole square, whose corners would be visible
             painter.fillRect(rect, QColor(current.surface))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -51,12 +51,12 @@ class PreviewModel(QAbstractTableModel):
 
     @property
     def sound_count(self) -> int:
-        """Number of sounds that the model has made; the originals are not of its making."""
+        """Number of sounds that the model generated, without the originals."""
         return sum(len(sounds) for sounds in self._sounds.values())
 
     @property
     def columns(self) -> tuple[Slot, ...]:
-        """What the columns stand for."""
+        """The kinds of sounds in the columns."""
         return tuple(self._slots)
 
     @property
@@ -142,7 +142,7 @@ class PreviewModel(QAbstractTableModel):
                 self.dataChanged.emit(cell, cell)
 
     def show_peaks(self, path: Path) -> None:
-        """Let the cell of a sound be drawn anew, whose picture has come."""
+        """Repaint the cell of a sound whose waveform is ready."""
         self._report_changed([path])
 
     def set_losses(self, losses: Mapping[int, float]) -> None:
@@ -170,7 +170,7 @@ class PreviewModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._slots)
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
-        """Make what can be heard something to choose and to drag; the cursor steps over a gap."""
+        """Return the flags of a cell: sounds can be selected and dragged, empty cells cannot."""
         if self.sound_at(index) is None:
             return Qt.ItemFlag.NoItemFlags
         flag = Qt.ItemFlag
@@ -244,7 +244,7 @@ class PreviewModel(QAbstractTableModel):
 
 
 def epoch_text(epoch: int) -> str:
-    """Return an epoch in words, as it is used behind the name of a sound."""
+    """Return the text for an epoch that follows the name of a sound."""
     if epoch == BEFORE_TRAINING:
         return QCoreApplication.translate("Previews", "before training")
     return QCoreApplication.translate("Previews", "epoch {0}").format(epoch + 1)
@@ -269,7 +269,7 @@ def _epoch_heading(model: QObject, epoch: int, change: float | None, role: int) 
 
 
 def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
-    """Return what heads a column, for a role."""
+    """Return the heading of a column, for a role."""
     source = grid.sources.name_at(slot)
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
         text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
@@ -294,9 +294,9 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
 
 
 class StarredRows(QSortFilterProxyModel):
-    """The grid, or of it only the epochs that have a starred sound.
+    """Shows all epochs, or only those with a starred sound.
 
-    A row that loses its star stays until the filter is chosen anew: nothing goes away under the user's hand.
+    A row that loses its last star stays until the filter is set again, so that nothing moves under the cursor.
     """
 
     def __init__(self, grid: PreviewModel, parent: QObject | None = None) -> None:

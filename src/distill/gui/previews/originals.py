@@ -40,14 +40,14 @@ class OriginalsModel(QAbstractTableModel):
         self.beginInsertColumns(QModelIndex(), first, last)
 
     def set_narrow(self, is_narrow: bool) -> None:
-        """Put the number of a column under its word, in all columns alike."""
+        """Break the heading before the number, in all columns alike."""
         if is_narrow != self._is_narrow:
             self._is_narrow = is_narrow
             if self.columnCount():
                 self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
 
     def refresh(self) -> None:
-        """Let all be drawn anew: what is heard or what a picture shows has changed."""
+        """Repaint all cells: the playing sound or a waveform has changed."""
         if self.columnCount():
             self.dataChanged.emit(self.index(0, 0), self.index(0, self.columnCount() - 1))
 
@@ -66,7 +66,7 @@ class OriginalsModel(QAbstractTableModel):
         return 0 if parent.isValid() else self._grid.columnCount()
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
-        """Make an original something to choose and to drag."""
+        """Return the flags of a cell: originals can be selected and dragged."""
         if self.sound_at(index) is None:
             return Qt.ItemFlag.NoItemFlags
         flag = Qt.ItemFlag
@@ -111,7 +111,7 @@ class OriginalsModel(QAbstractTableModel):
         return None
 
     def _is_heard(self, path: Path) -> bool:
-        """Whether this original is heard, from whichever epoch's copy of it."""
+        """Whether this original is playing, whichever epoch's file it is played from."""
         heard = PreviewSound.from_path(self._grid.playing) if self._grid.playing is not None else None
         mine = PreviewSound.from_path(path)
         return heard is not None and mine is not None and (heard.slot, heard.kind) == (mine.slot, mine.kind)

@@ -17,9 +17,9 @@ from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewKind, PreviewSound
 
 
 class PreviewPanel(Panel):
-    """Shows the previews of the run that is shown."""
+    """Shows the previews of the selected run."""
 
-    #: A reconstruction and its original: hear the other one of the two.
+    #: Switch between a reconstruction and its original.
     comparing_requested = Signal(object, object)  # PreviewSound, PreviewSound
     reveal_requested = Signal(object)  # Path
     saving_requested = Signal(object)  # PreviewSound
@@ -85,7 +85,7 @@ class PreviewPanel(Panel):
         self._update_comparing()
 
     def show_family(self, info: FamilyInfo) -> None:
-        """Say what the models of a family can be heard with."""
+        """Show which previews a family has."""
         self._makes_new_sounds = info.makes_new_sounds
         self.empty.text.setText(
             self.tr("While the model learns, it plays here what it can do: new sounds, and yours as it remembers them.")
@@ -103,7 +103,7 @@ class PreviewPanel(Panel):
         if sound is not None:
             self._show_folder(sound.folder)
             self.grid.add(sound)
-            self.thumbnails.prefetch([path])  # an epoch that is trained once more writes over its previews
+            self.thumbnails.prefetch([path])  # an epoch that is trained again overwrites its previews
 
     def show_losses(self, losses: Mapping[int, float]) -> None:
         """Say beside each epoch, which counts from 0, how far the loss on held-out sounds has fallen."""

@@ -1,4 +1,4 @@
-"""The stars of a run's previews: which ones its user wants to find again.
+"""The stars of a run's previews.
 
 They lie in the run's ``previews`` folder, by file name, so that they travel with it.  Reading and writing happen off
 the window's thread, one after the other; each writing reads first, so that nothing that was starred meanwhile is lost.
@@ -37,7 +37,7 @@ class _Update(NamedTuple):
 
 
 def read_stars(folder: Path) -> frozenset[str]:
-    """Return the names of the starred files of a folder; none where no star was ever given.
+    """Return the names of the starred files of a folder; empty if there is no file of stars.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_stars(folder: Path) -> frozenset[str]:
 
 
 def update_stars(folder: Path, changes: list[StarChange]) -> _Update:
-    """Apply changes to the stars of a folder; a file that makes no sense is put aside, not written over.
+    """Apply changes to the stars of a folder; an unreadable file is renamed, not overwritten.
 
     Raises
     ------
@@ -115,7 +115,7 @@ class Stars(QObject):
         self._go_on()
 
     def set_starred(self, paths: list[Path], starred: bool) -> None:
-        """Star sounds of this run, or take their stars away."""
+        """Star sounds of this run, or remove their stars."""
         folder = self._folder
         if folder is None:
             return
@@ -130,7 +130,7 @@ class Stars(QObject):
         self._go_on()
 
     def close(self) -> None:
-        """Write what is not written yet, and wait for it; nothing is begun any more."""
+        """Write pending changes and wait for them; later changes are refused."""
         self._is_closed = True
         task, self._task = self._task, None
         if task is not None:
@@ -142,8 +142,8 @@ class Stars(QObject):
                 log.warning("The stars of %s cannot be kept: %s", folder, exc)
 
     def _go_on(self) -> None:
-        """Start what is next, one thing at a time."""
-        if self._task is not None or self._is_closed:  # the end of the last task is told after `close`
+        """Start the next task, if none is running."""
+        if self._task is not None or self._is_closed:  # the end of the last task is signalled after `close`
             return
         if self._waiting:
             folder = next(iter(self._waiting))

@@ -1,4 +1,4 @@
-"""The grid of previews and, aligned on top of it, the strip of originals: two tables that act as one."""
+"""The grid of previews and, aligned on top of it, the strip of originals: two tables with one cursor."""
 
 from PySide6.QtCore import QEvent, QModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -55,19 +55,19 @@ class PreviewTable(QWidget):
         return self._chosen
 
     def chosen_sounds(self) -> list[PreviewSound]:
-        """Return all that is chosen; where nothing is selected, the sound under the cursor."""
+        """Return the selected sounds; without a selection, the sound under the cursor."""
         is_original = self._chosen is not None and self._chosen.kind is PreviewKind.ORIGINAL
         return (self.strip if is_original else self.view).chosen_sounds()
 
     def pair(self) -> tuple[PreviewSound, PreviewSound] | None:
-        """Return the reconstruction that the cursor means, and its original; None for a new sound."""
+        """Return the reconstruction at the cursor and its original; None for a new sound."""
         sound = self._chosen
         original = self.grid.original_of(sound.slot) if sound is not None else None
         if sound is None or original is None:
             return None
         if sound.kind is PreviewKind.RECONSTRUCTION:
             return sound, original
-        # From the strip: against the epoch under the grid's cursor, or the newest.
+        # The cursor is in the strip: compare with the epoch under the grid's cursor, or the newest.
         current = self.view.currentIndex()
         row = current.row() if current.isValid() else self.rows.rowCount() - 1
         found = self.rows.index(row, self.grid.columns.index(sound.slot)).data(SOUND_ROLE)
@@ -78,7 +78,7 @@ class PreviewTable(QWidget):
         self.originals.refresh()
 
     def show_starred_only(self, is_on: bool) -> None:
-        """Show only the epochs with a starred sound; in these, let the others stand back."""
+        """Show only the epochs with a starred sound; fade their other sounds."""
         self.rows.set_on(is_on)
         self._delegate.fades_unstarred = is_on
         self.view.viewport().update()
@@ -139,7 +139,7 @@ class PreviewTable(QWidget):
         self._align()
 
     def _align(self) -> None:
-        """Keep the strip's cells right above those of the grid, and as high as its headings need."""
+        """Keep the strip's cells above those of the grid, and its height that of its headings."""
         header, width = self.strip.horizontalHeader(), self.view.horizontalHeader().defaultSectionSize()
         if width != header.defaultSectionSize():
             header.setDefaultSectionSize(width)
@@ -188,7 +188,7 @@ class PreviewTable(QWidget):
             self._go_over(self.view, first)
 
     def _go_over(self, cells: PreviewCells, index: QModelIndex) -> None:
-        """Walk from one table to the other; as with every step, what one comes to is heard."""
+        """Move the cursor from one table to the other; the sound that it moves to plays."""
         cells.setCurrentIndex(index)
         cells.setFocus(Qt.FocusReason.OtherFocusReason)
         self._choose(index.data(SOUND_ROLE))

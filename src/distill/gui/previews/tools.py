@@ -1,4 +1,4 @@
-"""The tools over the grid of previews: compare, starred only, newest; and what can be done with one of them."""
+"""The tools over the grid of previews: compare, starred only, newest; and the actions of the previews."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -55,12 +55,12 @@ class PreviewTools(QWidget):
         self.compare.setToolTip(text)
 
     def show_hears_original(self, hears_original: bool) -> None:
-        """Show which of the two is heard: the button is down for the original."""
+        """Show which of the two is playing: the button is checked for the original."""
         self._hears_original = hears_original
         self.compare.setChecked(hears_original)
 
     def show_has_stars(self, has_stars: bool) -> None:
-        """Offer the filter where something is starred."""
+        """Enable the filter if something is starred."""
         self._has_stars = has_stars
         self._draw()
 
@@ -71,7 +71,9 @@ class PreviewTools(QWidget):
             self._draw()
 
     def _on_compare_clicked(self) -> None:
-        self.compare.setChecked(self._hears_original)  # what is heard decides how the button looks, not the click
+        self.compare.setChecked(
+            self._hears_original
+        )  # the playing sound determines the state of the button, not the click
         self.compare_clicked.emit()
 
     def _on_starred_only_toggled(self, is_on: bool) -> None:
@@ -91,7 +93,7 @@ class PreviewTools(QWidget):
 
 
 class PreviewMenu(QMenu):
-    """What can be done with the sound under the cursor, and with all that are chosen."""
+    """The actions of the sound under the cursor and of the selected sounds."""
 
     def __init__(
         self,

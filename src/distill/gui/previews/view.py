@@ -18,32 +18,32 @@ _ARROWS = (
     Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down,
     Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
 )  # fmt: skip
-#: Keys that mean something here before they may mean something to the window.
+#: Keys that this view handles before the window's shortcuts.
 _OWN_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
 
 
 class PreviewCells(QTableView):
-    """Cells with sounds: a click, Space, Enter and walking with the arrow keys play, and a cell can be dragged out.
+    """Cells with sounds: a click, Space, Enter and moving with the arrow keys play, and a cell can be dragged out.
 
-    Space on what is heard stops it.
+    Space on the playing sound stops it.
     """
 
     playing_requested = Signal(object)  # PreviewSound
-    #: The sound under the cursor is to be compared with its other half.
+    #: Compare the sound under the cursor with its original or reconstruction.
     comparing_requested = Signal()
-    #: The chosen sounds are to be starred, or to lose their stars.
+    #: Star the selected sounds, or remove their stars.
     starring_requested = Signal(object)  # list of PreviewSound
-    #: The chosen sounds are to be put on the clipboard.
+    #: Copy the selected sounds to the clipboard.
     copying_requested = Signal()
-    #: What can be done with the chosen sounds is asked for, at a place on the screen.
+    #: Show the menu of the selected sounds at a position on the screen.
     menu_requested = Signal(QPoint)
-    #: The user has gone to a cell, also to the one that was this table's current one already.
+    #: The user has moved to a cell, which may be this table's current cell already.
     entered_by_user = Signal(QModelIndex)
 
     def __init__(self) -> None:
         super().__init__()
         set_up_sounds(self)
-        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
+        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys move in it
         self.setShowGrid(False)
         self.setCornerButtonEnabled(False)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -89,7 +89,7 @@ class PreviewCells(QTableView):
         )
 
     def event(self, event: QEvent) -> bool:
-        """Keep the keys that mean something here from the window's shortcuts."""
+        """Keep the keys that this view handles from the window's shortcuts."""
         is_override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
         if is_override and event.key() in _OWN_KEYS and not event.modifiers():  # type: ignore[attr-defined]
             event.accept()
@@ -97,7 +97,7 @@ class PreviewCells(QTableView):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Play, compare, star, copy, or walk and play."""
+        """Play, compare, star, copy, or move and play."""
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copying_requested.emit()
         elif event.key() == Qt.Key.Key_Space and not event.modifiers():
@@ -114,7 +114,7 @@ class PreviewCells(QTableView):
             super().keyPressEvent(event)
 
     def keyboardSearch(self, _search: str) -> None:
-        """Look for nothing: the cells have no text that one would type."""
+        """Do not search by typing: the cells have no text."""
 
     def _on_own_key(self, key: int) -> None:
         if key == Qt.Key.Key_B:
@@ -134,12 +134,12 @@ class PreviewCells(QTableView):
     # The mouse.
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Take a click on a star for itself: it neither plays nor chooses."""
+        """Handle a click on a star: it neither plays nor selects."""
         if not self._is_star(event):
             super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Star, where the star is."""
+        """Toggle the star if the click is on it."""
         sound = _sound(self.indexAt(event.position().toPoint()))
         if self._is_star(event) and sound is not None and self.state() == QAbstractItemView.State.NoState:
             self.starring_requested.emit([sound])
@@ -147,7 +147,7 @@ class PreviewCells(QTableView):
             super().mouseReleaseEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Let the second of two quick clicks on a star be a click, too."""
+        """Handle the second click of a double click on a star as a click."""
         if not self._is_star(event):
             super().mouseDoubleClickEvent(event)
 
@@ -160,14 +160,14 @@ class PreviewCells(QTableView):
         return is_left and can_have_one and star_target(self.visualRect(index)).contains(position)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu, by the mouse where it points, by the keyboard at the cursor."""
+        """Request the menu at the mouse, or at the cursor if a key opened it."""
         index, position = menu_target(self, event)
         if _sound(index) is not None:
             self.entered_by_user.emit(index)
             self.menu_requested.emit(position)
 
     def startDrag(self, _supported: Qt.DropAction) -> None:
-        """Let the chosen sounds be dropped as files."""
+        """Drag the selected sounds as files."""
         drag_files(self)
 
     # Playing.
@@ -183,13 +183,13 @@ class PreviewCells(QTableView):
 class PreviewView(PreviewCells):
     """The grid.
 
-    It follows the newest epoch like a log does: as long as its end is in sight, and never so far that the cell under
-    the cursor goes out of sight.
+    It scrolls to the newest epoch while its end is visible, but never so far that the cell under
+    the cursor is hidden.
     """
 
     #: The cursor goes up from the first row.
     left_upwards = Signal(int)  # column
-    #: Widths of the cells or of the scroll bar are others now.
+    #: The widths of the cells or of the scroll bar have changed.
     layout_changed = Signal()
 
     def __init__(self) -> None:
@@ -207,7 +207,7 @@ class PreviewView(PreviewCells):
         self._follows = True
 
     def fit_columns(self, narrowest: int | None = None) -> None:
-        """Share the width among the columns, down to a narrowest one: there the view begins to scroll."""
+        """Divide the width among the columns; below their minimum the view scrolls."""
         self._narrowest = narrowest or self._narrowest
         count = self.model().columnCount() if self.model() is not None else 0
         if count:
@@ -221,13 +221,13 @@ class PreviewView(PreviewCells):
         self.layout_changed.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Share the new width."""
+        """Divide the new width among the columns."""
         super().resizeEvent(event)
         self.fit_columns()
         self.layout_changed.emit()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Put the cursor on the newest epoch, where it is nowhere yet; Qt would take the oldest."""
+        """Put the cursor on the newest epoch if there is none; Qt would choose the oldest."""
         if not self.currentIndex().isValid() and self.model().rowCount():
             row = self.model().rowCount() - 1
             cells = (self.model().index(row, column) for column in range(self.model().columnCount()))

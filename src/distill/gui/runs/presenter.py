@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
 from distill.errors import RunFolderError
@@ -13,6 +13,7 @@ from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.background import BackgroundTask, Work
 from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.text import readable
 from distill.runs.actions import rename_run
 from distill.runs.folder import is_locked
 from distill.runs.loaded_run import LoadedRun
@@ -125,9 +126,12 @@ class RunsPresenter(QObject):
         self._question = QMessageBox(
             QMessageBox.Icon.NoIcon,
             self.tr("Move the run to the trash?"),
-            self.tr("The run “{0}” goes to the trash, with its curves, previews and checkpoints.").format(run.name),
+            self.tr("The run “{0}” goes to the trash, with its curves, previews and checkpoints.").format(
+                readable(run.name)
+            ),
             parent=self._view.window(),
         )
+        self._question.setTextFormat(Qt.TextFormat.PlainText)
         self._question.setInformativeText(self.tr("Models in your library stay. The sounds are not touched."))
         self._question.setObjectName("deleteRunDialog")
         delete = self._question.addButton(self.tr("Move to &trash"), QMessageBox.ButtonRole.AcceptRole)

@@ -23,7 +23,7 @@ from distill.gui.sounds.row import SoundRow, SoundStatus
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.waveform import Thumbnails
 
-#: While an arrow key is held down, a sound is heard once the list has stood still for this long.
+#: While an arrow key is held down, a sound plays once the cursor has rested on it for this long.
 REST_MILLISECONDS = 120
 
 _WALKING = (
@@ -32,9 +32,9 @@ _WALKING = (
 
 
 class SoundView(QTableView):
-    """The table.  A click, Enter or Space on a row asks to hear it, and so does walking to it with the arrow keys.
+    """The table.  A click, Enter or Space on a row plays it, and so does moving to it with the arrow keys.
 
-    Space on the row that is heard asks for silence.
+    Space on the row that is playing stops it.
     """
 
     audition_requested = Signal(object)  # Path
@@ -47,7 +47,7 @@ class SoundView(QTableView):
     def __init__(self, model: FilteredSounds, thumbnails: Thumbnails) -> None:
         super().__init__()
         self.setModel(model)
-        #: Whether walking with the arrow keys plays.
+        #: Whether moving with the arrow keys plays.
         self.hears_walking = True
         self._rest = QTimer(self, interval=REST_MILLISECONDS, singleShot=True)
         self._rest.timeout.connect(self._hear_current)
@@ -85,7 +85,7 @@ class SoundView(QTableView):
             self.columns.choose(columns)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Play nothing any more that the arrow keys were about to play."""
+        """Cancel the pending playback of a row that the arrow keys moved to."""
         super().hideEvent(event)
         self._rest.stop()
 
@@ -93,7 +93,7 @@ class SoundView(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys walk in it
+        self.setTabKeyNavigation(False)  # Tab leaves the table, arrow keys move in it
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setSortingEnabled(True)
@@ -115,7 +115,7 @@ class SoundView(QTableView):
         return super().viewportEvent(event)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        """Follow the rows that go by under the mouse."""
+        """Update the row under the mouse while the table scrolls."""
         super().scrollContentsBy(dx, dy)
         if self.hovered_row >= 0:
             self._hover(self.rowAt(self.viewport().mapFromGlobal(QCursor.pos()).y()))
@@ -127,7 +127,7 @@ class SoundView(QTableView):
                 top, height = self.rowViewportPosition(changed), self.rowHeight(changed)
                 self.viewport().update(0, top, self.viewport().width(), height)
 
-    # What one can do with rows.
+    # Actions of rows.
 
     def _make_actions(self) -> dict[str, QAction]:
         made: dict[str, QAction] = {}
@@ -163,7 +163,7 @@ class SoundView(QTableView):
         self.actions_of_rows["remove"].setEnabled(bool(rows))
 
     def refresh_actions(self) -> None:
-        """Follow a change of the rows."""
+        """Update the actions after a change of the rows."""
         self._update_actions()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -175,7 +175,7 @@ class SoundView(QTableView):
         menu.insertSeparator(self.actions_of_rows["exclude"])
         menu.insertSeparator(self.actions_of_rows["reveal"])
         menu.addSeparator()
-        menu.addMenu(self.columns.make_sort_menu(menu))  # what the headings do for the mouse
+        menu.addMenu(self.columns.make_sort_menu(menu))  # the same as clicking on the headings
         menu.addMenu(self.columns.make_menu(menu))
         at = event.globalPos()
         if event.reason() is QContextMenuEvent.Reason.Keyboard:
@@ -209,10 +209,10 @@ class SoundView(QTableView):
         )
         return KeyGroup(self.tr("List of sounds"), (*hearing, *help_of_actions(others)))
 
-    # Hearing.
+    # Playing.
 
     def show_heard(self, path: Path | None) -> None:
-        """Note which sound is heard: Space on it means to stop."""
+        """Note which sound is playing: Space on it stops it."""
         self._heard = path
         self._update_actions()
 
@@ -227,13 +227,13 @@ class SoundView(QTableView):
             self._hear_current()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk, and play what was walked to."""
+        """Move the cursor, and play the row that it moved to."""
         before = self.currentIndex()
         super().keyPressEvent(event)
         walked = event.key() in _WALKING and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if not walked or not self.hears_walking or self.currentIndex() == before:
             return
-        if event.isAutoRepeat():  # the key is held down: not a scrap of each sound on the way
+        if event.isAutoRepeat():  # the key is held down: play only the row at the end
             self._rest.start()
         else:
             self._hear_current()
@@ -261,7 +261,7 @@ class SoundView(QTableView):
     # The boxes.  Qt's own handling would first make the row under the mouse the only selected one, and then play it.
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Tick or clear a box; of all selected rows, where it is the box of one of these."""
+        """Tick or clear a box; if its row is selected, those of all selected rows."""
         selecting = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
         self._is_selecting = bool(event.modifiers() & selecting)  # such a click does not play
         row = self._row_of_box(event.position().toPoint()) if event.button() is Qt.MouseButton.LeftButton else None
@@ -286,7 +286,7 @@ class SoundView(QTableView):
             super().mouseMoveEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End a click; one on a box has done its work."""
+        """End a click; a click on a box was handled when the button was pressed."""
         if not self._is_on_box:
             super().mouseReleaseEvent(event)
         self._is_on_box = False

@@ -30,7 +30,7 @@ from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.rows import paint_ground, row_size, write_line
-from distill.gui.widgets.text import format_time_left
+from distill.gui.widgets.text import format_time_left, readable
 
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
@@ -257,7 +257,7 @@ class TrainingControls(Panel):
 
     def show_message(self, text: str) -> None:
         """Show a line under the progress bar."""
-        self._message = text
+        self._message = readable(text)
         self._report_message()
 
     def _report_message(self) -> None:

@@ -12,6 +12,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.background import error_text
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
 INFO_SECONDS = 10.0
@@ -99,7 +100,7 @@ class NoticeBar(QFrame):
             self._until[topic] = time.monotonic() + INFO_SECONDS
             self._clock.start()
         self._notices = [n for n in self._notices if n.topic != topic]
-        self._notices.append(Notice(topic, message, level, action))
+        self._notices.append(Notice(topic, readable(message), level, action))
         self._shown = len(self._notices) - 1
         self._render()
 
@@ -166,7 +167,7 @@ class NoticeBar(QFrame):
         self._action.setVisible(notice.action is not None)
         self._action.setText(notice.action.text if notice.action is not None else "")
         self._action.setAccessibleName(self._action.text())
-        self._action.setToolTip(notice.message if notice.action is not None else "")
+        self._action.setToolTip(plain_tip(notice.message) if notice.action is not None else "")
         self.setAccessibleName(self.tr("Notice"))
         self.setAccessibleDescription(notice.message)
         several = len(self._notices) > 1

@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QKeyS
 from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStyle, QStyleOptionViewItem
 
 from distill.gui.widgets import theme
+from distill.gui.widgets.text import readable
 
 Model = TypeVar("Model", bound=QAbstractItemModel)
 
@@ -50,7 +51,7 @@ def write_line(painter: QPainter, font: QFont, position: QRect, text: str, color
     painter.setFont(font)
     painter.setPen(QColor(color))
     mode = Qt.TextElideMode.ElideMiddle if keeps_end else Qt.TextElideMode.ElideRight
-    short = painter.fontMetrics().elidedText(text, mode, position.width())
+    short = painter.fontMetrics().elidedText(readable(text), mode, position.width())
     painter.drawText(position, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, short)
 
 

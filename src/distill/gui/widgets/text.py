@@ -1,9 +1,14 @@
 """How dates, durations, levels and sizes are written in the window, and how foreign text is shown as plain text."""
 
 import html
+import unicodedata
 from datetime import datetime
 
-from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
+from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+#: Joiners within words and pictures; all other characters that format text are written out.
+_JOINERS = "\u200c\u200d"
 
 
 def tr(text: str) -> str:
@@ -60,6 +65,32 @@ def count_of(number: int, one: str, many: str) -> str:
     return one if number == 1 else many.format(number)
 
 
+def readable(text: str) -> str:
+    """Return text from a file with its control characters written out, and ``\ufffd`` for bytes that are no UTF-8.
+
+    Line ends and the joiners of some scripts stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_readable, text))
+
+
+def _readable(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cs":
+        return "\ufffd"
+    if category in ("Cc", "Cf", "Zl", "Zp") and character != "\n" and character not in _JOINERS:
+        return character.encode("unicode_escape").decode()
+    return character
+
+
+def make_plain(widget: QWidget) -> None:
+    """Have all labels below a widget show their text as it is; Qt would guess whether it is markup."""
+    for label in widget.findChildren(QLabel):
+        if label.textFormat() is Qt.TextFormat.AutoText:
+            label.setTextFormat(Qt.TextFormat.PlainText)
+
+
 def plain_tip(*lines: str) -> str:
     """Return a tooltip with these lines, exactly as they are: names of files and runs must not act as markup.
 
@@ -67,12 +98,12 @@ def plain_tip(*lines: str) -> str:
     """
     return (
         "<p style='white-space:pre-wrap'>"
-        + "<br>".join(html.escape(line, quote=False) for line in lines if line)
+        + "<br>".join(html.escape(readable(line), quote=False) for line in lines if line)
         + "</p>"
     )
 
 
 def rich_tip(title: str, *paragraphs: str) -> str:
     """Return a tooltip with a bold title and paragraphs, all of them escaped; empty ones are dropped."""
-    head = f"<p><b>{html.escape(title, quote=False)}</b></p>" if title else ""
-    return head + "".join(f"<p>{html.escape(text, quote=False)}</p>" for text in paragraphs if text)
+    head = f"<p><b>{html.escape(readable(title), quote=False)}</b></p>" if title else ""
+    return head + "".join(f"<p>{html.escape(readable(text), quote=False)}</p>" for text in paragraphs if text)

@@ -19,11 +19,11 @@ from distill.gui.widgets.background import BackgroundTask, end_tasks
 
 log = logging.getLogger(__name__)
 
-#: Overviews in memory; 8 kB each.  What is painted after it was forgotten is read from the disk again.
+#: Overviews in memory; 8 kB each.  One that was dropped from memory is read from the disk again.
 MOST_IN_MEMORY = 3000
-#: Memory for waveforms that are drawn already: those of a few screens.
+#: Memory for drawn waveforms: those of a few screens.
 _MOST_IMAGE_BYTES = 24_000_000
-#: How much of its colour a muted waveform keeps.
+#: Opacity of a muted waveform.
 _MUTED_OPACITY = 0.4
 
 
@@ -76,7 +76,7 @@ class _Images:
         if known is None:
             known = peaks, _drawn(peaks, width, height, QColor.fromRgba(color), muted, fills)
             self._bytes += known[1].sizeInBytes()
-        self._known[key] = known  # with the peaks, whose number is theirs only while they live; the newest comes last
+        self._known[key] = known  # with the peaks: an id is unique only while its object exists
         while self._bytes > _MOST_IMAGE_BYTES and len(self._known) > 1:
             self._bytes -= self._known.pop(next(iter(self._known)))[1].sizeInBytes()
         return known[1]
@@ -97,7 +97,7 @@ def _drawn(peaks: NDArray[np.float32], width: int, height: int, color: QColor, m
 def _columns(peaks: NDArray[np.float32], width: int) -> NDArray[np.float32]:
     """Return peaks for as many stretches as there are columns of pixels, ``[width, 2]``."""
     count = len(peaks)
-    if width >= count:  # between two stretches: a slope, not a step
+    if width >= count:  # a column between two stretches is interpolated
         at = np.linspace(0, count - 1, width)
         return np.stack([np.interp(at, np.arange(count), peaks[:, side]) for side in (0, 1)], axis=1)
     starts = np.arange(width) * count // width
@@ -169,7 +169,7 @@ class Thumbnails(QObject):
         return found.peaks if found is not None else None
 
     def request(self, path: Path) -> None:
-        """Ask for a sound before all others; `ready` tells when it is there.  Cheap: a painter may call it."""
+        """Queue a sound before all others; `ready` is emitted when it is known.  Cheap enough for a paint event."""
         if path in self._known:
             return
         with self._lock:
@@ -179,13 +179,13 @@ class Thumbnails(QObject):
         self._work()
 
     def prefetch(self, paths: Iterable[Path]) -> None:
-        """Announce sounds that will be asked for, and look again at those that are known: they may have changed."""
+        """Queue sounds that will be needed, and read known ones again, as their files may have changed."""
         with self._lock:
             self._announced |= dict.fromkeys(path for path in paths if path not in self._asked)
         self._work()
 
     def close(self) -> None:
-        """Give up what is under way and wait for the worker."""
+        """Cancel the work and wait for the worker."""
         self._is_closed = True
         end_tasks(self)
 
@@ -222,7 +222,7 @@ class Thumbnails(QObject):
                     path = next(iter(self._announced))
                     del self._announced[path]
                     return path
-            self._is_working = False  # told under the lock: who asks from now on starts another task
+            self._is_working = False  # set under the lock: the next request starts another task
         return None
 
     def _on_measured(self, made: tuple[Path, Overview | None]) -> None:

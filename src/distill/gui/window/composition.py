@@ -19,6 +19,7 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.generate.presenter import GeneratePresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.presenter import ModelsPresenter
+from distill.gui.play.control import ControlPresenter
 from distill.gui.play.page import PlayPage
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.player.presenter import PlayerPresenter
@@ -111,11 +112,12 @@ def compose(
     models = ModelsPresenter(page, playing, notices, window)
     page.add_service(generate_panel)
     making = GeneratePresenter(source, generate_panel, playing, frame.browser, notices, window)
-    play = PlayPresenter(source, play_page, playing, notices, window)
+    control = ControlPresenter(playing.playback.player, play_page, notices, window)
+    play = PlayPresenter(source, play_page, playing, control, notices, window)
     parts = Parts(
         advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, playing, previewing, curves,
         codes, models, making, play, QUndoGroup(window),
-        (runs, making, play, playing, curves, recent, sounds, models, previewing, codes),
+        (runs, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
     runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)

@@ -22,6 +22,7 @@ from distill import diagnostics
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.widgets.text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.settings_damage import damage_text
@@ -153,6 +154,7 @@ class MainWindow(QMainWindow):
         self._adopt((yield from composition.compose(self.frame, self.engine, self.player, self)))
         for part in self.parts.all:
             part.restore(self.settings)
+        make_plain(self)
         self._is_complete = True
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
 

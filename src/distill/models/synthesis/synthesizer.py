@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.errors import ModelFileError
-from distill.models.detail import DetailStore
+from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, window_count
@@ -129,6 +129,13 @@ class Synthesizer:
         exclude = torch.tensor([source], device=features.device)
         return self.detail.add(features[None], 1.0 if amount is None else amount, exclude)[0]
 
+    def _new_detail(self, features: Tensor, amount: float | None) -> Tensor:
+        """Return features ``[C, F, T]`` of a new sound with detail, but none of the sound that it resembles most."""
+        if self.detail is None:
+            return features
+        share = 1.0 if amount is None else amount
+        return self.detail.add(features[None], share, evenness=EVENNESS, spare_main=True)[0]
+
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
         if self.detail is None:
@@ -215,9 +222,7 @@ class Synthesizer:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
         windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
         blended = blend(windows, self.frames_of(samples))
-        # Its detail comes from other sounds than the one that it resembles most: it is to be no copy of that one.
-        source = -1 if self.detail is None else int(self.detail.main_source(blended[None]))
-        features = self.detailed(blended, detail, source)
+        features = self._new_detail(blended, detail)
         sound = self.faded(self.to_sound(features, samples))
         return sound / sound.abs().max().clamp_min(1e-9)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.models.families.family import ModelFamily, Objective
+from distill.runs.stop_request import pause_event_of
 from distill.training.compute_plan import ComputePlan
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.step import TrainingStep, features_of, step_randomness
@@ -47,11 +48,12 @@ def train_steps(
     after_step
         Called after each step: moves the schedule on.
     cancel_event
-        Ends the epoch before the next step, or before the one under way has changed a weight.
+        Ends the epoch before the next step; a pause also before the step in progress has changed a weight.
     prior_step
         Called within each step, after the network's own part: trains the prior and returns its loss.
     """
     step.model.train()
+    pause_event = None if cancel_event is None else pause_event_of(cancel_event)
     done = first_step
     for number, batch in enumerate(batches, first_step):
         if cancel_event is not None and cancel_event.is_set():
@@ -60,7 +62,7 @@ def train_steps(
         with step_randomness(seed, meter.epoch, number, device):
             features = features_of(step.family, batch, step.speed, device)
             try:
-                objective, total, skipped = step(features, meter.weights, number, cancel_event)
+                objective, total, skipped = step(features, meter.weights, number, pause_event)
             except DecodingCancelled:
                 break
             if prior_step is not None:

@@ -3,7 +3,7 @@
 A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
 network the prior takes one on a draw from the table, in which each file counts the same, however long it is.  A run
 that is stopped at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
-(`distill.training.closing`).
+(`distill.training.steps.closing`).
 """
 
 import copy

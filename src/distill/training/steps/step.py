@@ -47,7 +47,7 @@ class TrainingStep:
     family, model, optimizer
         What is trained.
     clip_norm
-        Longest gradient (L2 norm) that is followed.
+        Maximum gradient norm (L2).
     speed
         Number format and layout.
     """

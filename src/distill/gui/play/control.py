@@ -1,0 +1,229 @@
+"""Plays the Play page by pads, keys, MIDI and OSC.
+
+Notes go from the thread of a port straight to the player; the window hears of them by queued signals, and only shows
+them.  Moves of the point and the sliders are carried out by the window.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from distill.control.board import Board
+from distill.control.controls import ADDRESS, POINT_X, POINT_Y, Controls
+from distill.control.messages import MidiMessage
+from distill.control.osc import OscInput, OscOutput
+from distill.control.ports import PortWatcher
+from distill.errors import MidiError
+from distill.gui.play.page import PlayPage
+from distill.gui.play.sliders import label_of
+from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
+from distill.playback.player import Player
+from distill.settings import WindowSettings
+
+TOPIC = "midi"
+
+
+class ControlPresenter(QObject, WindowPart):
+    """Connects what plays with the board of pads and keys."""
+
+    #: From the threads of ports, received on this object's.
+    pad_played = Signal(int)
+    key_played = Signal(int)
+    point_moved = Signal(object, object)  # x and y, or None
+    slider_moved = Signal(str, float)
+    _ports_changed = Signal(object, object)
+    _learned = Signal(int, str)
+
+    def __init__(self, player: Player, page: PlayPage, notices: NoticeBar, parent: QObject) -> None:
+        super().__init__(parent)
+        self._player, self.page, self._notices = player, page, notices
+        self.board = Board(player)
+        self.controls = Controls(self)
+        self.controls.on_learned = self._learned.emit
+        self._watcher: PortWatcher | None = None
+        self._osc_in: OscInput | None = None
+        self._osc_out: OscOutput | None = None
+        pads, panel = page.pads, page.midi
+        page.appeared.connect(self._on_appeared)
+        page.disappeared.connect(self._on_disappeared)
+        pads.pressed.connect(self._on_pad_pressed)
+        pads.released.connect(self._on_pad_released)
+        pads.held.connect(self.board.hold)
+        pads.group_chosen.connect(self.board.choose_group)
+        panel.port_chosen.connect(self._on_port_chosen)
+        panel.pitches_toggled.connect(self._on_pitches_toggled)
+        panel.gate_toggled.connect(self._on_gate_toggled)
+        panel.learning_requested.connect(self._on_learning_requested)
+        panel.targets.currentIndexChanged.connect(lambda _index: self._show_controller())
+        panel.osc_changed.connect(self._on_osc_changed)
+        self._ports_changed.connect(panel.show_ports)
+        self._learned.connect(self._on_learned)
+        self.pad_played.connect(lambda pad: pads.pads[pad].light_up())
+        self.key_played.connect(lambda key: panel.show_state(self.tr("Key {0:+d}").format(key)))
+        self.show_sliders(())
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Use the ports and controllers of the last session."""
+        saved, panel = settings.instrument, self.page.midi
+        if isinstance(saved.get("controllers"), dict):
+            self.controls.restore(saved["controllers"])
+        for spin, name in ((panel.osc_in, "osc_in"), (panel.osc_out, "osc_out")):
+            if isinstance(saved.get(name), int | float):
+                spin.setValue(int(saved[name]))
+        panel.gate.setChecked(saved.get("gate") is True)
+        panel.keys.setCurrentIndex(1 if saved.get("pitches") is True else 0)
+        port = saved.get("port", "")
+        panel.choose(port if isinstance(port, str) or port is None else "")
+        panel.osc.setChecked(saved.get("osc") is True)
+        self._show_controller()
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep the ports and controllers."""
+        panel = self.page.midi
+        settings.instrument = {
+            "port": panel.wanted, "pitches": self.controls.plays_pitches, "gate": self.board.ends_at_release,
+            "controllers": self.controls.to_dict(), "osc": panel.osc.isChecked(), "osc_in": panel.osc_in.value(),
+            "osc_out": panel.osc_out.value(),
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """Close all ports."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+        self._close_osc()
+
+    def show_sliders(self, names: Sequence[str]) -> None:
+        """Let controllers move these sliders."""
+        self.controls.sliders = tuple(names)
+        targets = [(POINT_X, self.tr("Point, across")), (POINT_Y, self.tr("Point, up"))]
+        self.page.midi.show_targets([*targets, *((name, label_of(name)) for name in names)])
+        self._show_controller()
+
+    def show_sound(self, sound: Path | None) -> None:
+        """Let the keys play the current sound."""
+        self.board.key_sound = sound
+        if self.controls.plays_pitches and self.page.isVisible():
+            self.board.prepare_keys()
+
+    # What is played; called on the threads of ports, too.
+
+    def strike_pad(self, pad: int, velocity: int) -> None:
+        """Play a pad."""
+        if self.board.strike_pad(pad, velocity):
+            self.pad_played.emit(pad)
+            self._send(f"/pad/{pad + 1}", velocity / 127)
+
+    def release_pad(self, pad: int) -> None:
+        """End a pad's sound."""
+        self.board.release_pad(pad)
+        self._send(f"/pad/{pad + 1}", 0.0)
+
+    def strike_key(self, semitones: int, velocity: int) -> None:
+        """Play a key."""
+        if self.board.strike_key(semitones, velocity):
+            self.key_played.emit(semitones)
+
+    def release_key(self, semitones: int) -> None:
+        """End a key's note."""
+        self.board.release_key(semitones)
+
+    def move_point(self, x: float | None, y: float | None) -> None:
+        """Move the point on the map."""
+        self.point_moved.emit(x, y)
+
+    def move_slider(self, name: str, amount: float) -> None:
+        """Move a slider."""
+        self.slider_moved.emit(name, amount)
+
+    def stop_all(self) -> None:
+        """End all notes."""
+        self.board.stop_all()
+
+    def tell_point(self, x: float, y: float) -> None:
+        """Send where the point is."""
+        self._send("/point", x, y)
+
+    def tell_slider(self, name: str, amount: float) -> None:
+        """Send where a slider is, -1 to 1."""
+        self._send(f"/slider/{name}", amount)
+
+    # The page.
+
+    def _on_appeared(self) -> None:
+        self._player.arm(True)
+        self.board.prepare()
+        if self._watcher is None:
+            self._watcher = PortWatcher(self._take_midi, self._ports_changed.emit)
+            self._watcher.want(self.page.midi.wanted)
+
+    def _on_disappeared(self) -> None:
+        self.board.stop_all()
+        self._player.arm(False)
+
+    def _take_midi(self, message: MidiMessage) -> None:
+        self.controls.take_midi(message)
+
+    def _on_pad_pressed(self, pad: int) -> None:
+        self.board.strike_pad(pad, 127)
+        self._send(f"/pad/{pad + 1}", 1.0)
+
+    def _on_pad_released(self, pad: int) -> None:
+        self.release_pad(pad)
+
+    def _on_port_chosen(self, name: str | None) -> None:
+        if self._watcher is not None:
+            self._watcher.want(name)
+
+    def _on_pitches_toggled(self, is_on: bool) -> None:
+        self.controls.plays_pitches = is_on
+        self.show_sound(self.board.key_sound)
+
+    def _on_gate_toggled(self, is_on: bool) -> None:
+        self.board.ends_at_release = is_on
+
+    def _on_learning_requested(self, target: str) -> None:
+        self.controls.learn(target)
+        self.page.midi.show_controller(self.tr("turn it…"))
+
+    def _on_learned(self, _controller: int, _target: str) -> None:
+        self._show_controller()
+
+    def _show_controller(self) -> None:
+        target = self.page.midi.targets.currentData()
+        controller = self.controls.controller_of(target) if target else None
+        self.page.midi.show_controller("" if controller is None else self.tr("CC {0}").format(controller))
+
+    # OSC.
+
+    def _on_osc_changed(self) -> None:
+        self._close_osc()
+        panel = self.page.midi
+        self._notices.forget(TOPIC)
+        if not panel.osc.isChecked():
+            return
+        try:
+            self._osc_out = OscOutput(panel.osc_out.value())
+            self._osc_in = OscInput(self._take_osc, panel.osc_in.value())
+        except MidiError as error:
+            self._close_osc()
+            self._notices.notify_error(TOPIC, error)
+
+    def _take_osc(self, address: str, values: Sequence[Any]) -> None:
+        self.controls.take_osc(address, values)
+
+    def _close_osc(self) -> None:
+        received, self._osc_in = self._osc_in, None
+        sent, self._osc_out = self._osc_out, None
+        if received is not None:
+            received.close()
+        if sent is not None:
+            sent.close()
+
+    def _send(self, address: str, *values: float) -> None:
+        output = self._osc_out
+        if output is not None:
+            output.send(f"{ADDRESS}{address}", *values)

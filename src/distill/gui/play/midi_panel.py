@@ -1,0 +1,144 @@
+"""What plays the page from outside: MIDI ports, their controllers, and OSC."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+
+from distill.control.osc import PORT_IN, PORT_OUT
+from distill.gui.widgets import theme
+
+#: Data of the choices of the list of ports that are no port.
+ALL, NONE = "", None
+
+
+class MidiPanel(QWidget):
+    """Shows ports and controllers, and emits what is chosen."""
+
+    port_chosen = Signal(object)  # name, "" for all, None for none
+    pitches_toggled = Signal(bool)
+    gate_toggled = Signal(bool)
+    learning_requested = Signal(str)  # target
+    osc_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("midiPanel")
+        self.ports, self.keys, self.targets = QComboBox(), QComboBox(), QComboBox()
+        self.gate, self.osc = QCheckBox(self.tr("Pads end at release")), QCheckBox(self.tr("OSC in"))
+        self.osc_in, self.osc_out = QSpinBox(), QSpinBox()
+        self.learn = QPushButton(self.tr("Learn"))
+        self.state, self.controller = QLabel(), QLabel()
+        self._names: tuple[str, ...] = ()
+        self._wanted: str | None = ALL
+        self._set_up()
+        self._lay_out()
+        self.show_ports((), ())
+        self.ports.currentIndexChanged.connect(lambda _index: self._on_port_chosen())
+        self.keys.currentIndexChanged.connect(lambda index: self.pitches_toggled.emit(index == 1))
+        self.gate.toggled.connect(self.gate_toggled)
+        self.learn.clicked.connect(lambda: self.learning_requested.emit(self.targets.currentData()))
+        self.osc.toggled.connect(lambda _is_on: self.osc_changed.emit())
+        for spin in (self.osc_in, self.osc_out):
+            spin.editingFinished.connect(self.osc_changed)
+
+    @property
+    def wanted(self) -> str | None:
+        """Name of the chosen port, "" for all, None for none."""
+        return self._wanted
+
+    def choose(self, wanted: str | None) -> None:
+        """Choose a port, whether it is connected or not."""
+        self._wanted = wanted
+        self.show_ports(self._names, ())
+
+    def show_ports(self, names: Sequence[str], opened: Sequence[str]) -> None:
+        """List the ports that are connected, and say which are open."""
+        self._names = tuple(names)
+        with QSignalBlocker(self.ports):
+            self.ports.clear()
+            self.ports.addItem(self.tr("All ports"), ALL)
+            self.ports.addItem(self.tr("None"), NONE)
+            for name in names:
+                self.ports.addItem(name, name)
+            if self._wanted and self._wanted not in names:
+                self.ports.addItem(self.tr("{0}: not connected").format(self._wanted), self._wanted)
+            at = next((n for n in range(self.ports.count()) if self.ports.itemData(n) == self._wanted), 0)
+            self.ports.setCurrentIndex(at)
+        if opened:
+            self.show_state(self.tr("Open: {0}").format(", ".join(opened)))
+        elif not names:
+            self.show_state(self.tr("No MIDI port is connected."))
+        else:
+            self.show_state(self.tr("No port is open."))
+
+    def show_state(self, text: str) -> None:
+        """Say what was received, or what is open."""
+        self.state.setText(text.replace("<", "&lt;"))
+
+    def show_targets(self, targets: Sequence[tuple[str, str]]) -> None:
+        """List what controllers can move: names and labels."""
+        with QSignalBlocker(self.targets):
+            self.targets.clear()
+            for name, label in targets:
+                self.targets.addItem(label, name)
+
+    def show_controller(self, text: str) -> None:
+        """Say which controller moves the chosen target, or that one is waited for."""
+        self.controller.setText(text)
+
+    def _on_port_chosen(self) -> None:
+        self._wanted = self.ports.currentData()
+        self.port_chosen.emit(self._wanted)
+
+    def _set_up(self) -> None:
+        keys = self.tr("Notes C2 to D#3 play the pads; or every key plays the current sound, C4 as it is.")
+        told = self.tr("UDP port on this computer that is told what is played.")
+        heard = self.tr("UDP port that is listened to, on this computer.")
+        for widget, name, label, tip in (
+            (self.ports, "midiPortCombo", self.tr("MIDI port"), self.tr("Which inputs play. New ones are found.")),
+            (self.keys, "keysCombo", self.tr("What the keys play"), keys),
+            (self.targets, "targetCombo", self.tr("What a knob moves"), self.tr("What a knob is to move.")),
+            (self.osc_in, "oscInSpin", self.tr("OSC input port"), heard),
+            (self.osc_out, "oscOutSpin", self.tr("OSC output port"), told),
+        ):
+            widget.setObjectName(name)
+            widget.setAccessibleName(label)
+            widget.setToolTip(tip)
+        self.keys.addItems([self.tr("Pads"), self.tr("The current sound, at pitches")])
+        for spin, port in ((self.osc_in, PORT_IN), (self.osc_out, PORT_OUT)):
+            spin.setRange(1, 65_535)
+            spin.setValue(port)
+        self.gate.setObjectName("gateCheck")
+        self.gate.setToolTip(self.tr("The sound of a pad ends when its key is released; else it plays to its end."))
+        self.osc.setObjectName("oscCheck")
+        self.osc.setToolTip(self.tr("OSC: /distill/pad/N, /note, /point, /slider/NAME and /stop, in and out."))
+        self.learn.setObjectName("learnButton")
+        self.learn.setProperty("small", True)
+        self.learn.setToolTip(self.tr("Then turn a knob of your controller: it moves this from now on."))
+        self.state.setObjectName("muted")
+        self.state.setWordWrap(True)
+        self.controller.setObjectName("muted")
+        for combo in (self.ports, self.keys, self.targets):
+            combo.setMinimumContentsLength(8)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout(self)
+        form.setContentsMargins(theme.MARGIN, theme.GAP, theme.MARGIN, theme.MARGIN)
+        form.setVerticalSpacing(theme.HALF)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        learning, osc = QHBoxLayout(), QHBoxLayout()
+        learning.addWidget(self.targets, 1)
+        learning.addWidget(self.learn)
+        learning.addWidget(self.controller)
+        osc.addWidget(self.osc_in)
+        osc.addWidget(QLabel(self.tr("out")))
+        osc.addWidget(self.osc_out)
+        osc.addStretch(1)
+        form.addRow(self.tr("MIDI"), self.ports)
+        form.addRow(self.tr("Keys"), self.keys)
+        form.addRow("", self.gate)
+        form.addRow(self.tr("Knobs"), learning)
+        form.addRow(self.osc, osc)
+        form.addRow(self.state)

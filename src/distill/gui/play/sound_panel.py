@@ -1,0 +1,226 @@
+"""The current sound of the Play page: its waveform, its sliders, and what can be made of it."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QWidget
+
+from distill.gui.play.sliders import SoundSliders
+from distill.gui.widgets import theme
+from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.waveform import draw_waveform
+
+#: Length of a sound along a path and of an extended one, in seconds.
+_SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
+
+#: Share of the sound that an arrow key moves the end of the mark by.
+_KEY_STEP = 0.02
+
+
+class MarkedWave(QWidget):
+    """Shows a waveform, of which a part can be marked.
+
+    Drag to mark; the arrow keys move the beginning of the mark, and with Shift its end; Esc removes it.
+    """
+
+    mark_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("soundWave")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(self.tr("Current sound"))
+        self.setToolTip(self.tr("Drag over a part of the sound to generate that part anew. Keys: arrows, Shift, Esc."))
+        self.mark: tuple[float, float] | None = None
+        self.seconds = 0.0
+        self._peaks: NDArray[np.float32] | None = None
+        self._pressed: float | None = None
+
+    def sizeHint(self) -> QSize:
+        """As high as the player's waveform, nearly."""
+        return QSize(200, 36)
+
+    def show_sound(self, peaks: NDArray[np.float32] | None, seconds: float) -> None:
+        """Show a sound, ``[n, 2]``, without a mark."""
+        self._peaks, self.seconds = peaks, seconds
+        self._set_mark(None)
+
+    def _set_mark(self, mark: tuple[float, float] | None) -> None:
+        self.mark = mark
+        text = self.tr("Nothing is marked.")
+        if mark is not None:
+            text = self.tr("Marked from {0:.2f} to {1:.2f} s.").format(*(share * self.seconds for share in mark))
+        self.setAccessibleDescription(text)
+        self.mark_changed.emit()
+        self.update()
+
+    def _share(self, event: QMouseEvent) -> float:
+        return min(max(event.position().x() / max(1, self.width()), 0.0), 1.0)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a mark."""
+        if event.button() is Qt.MouseButton.LeftButton and self._peaks is not None:
+            self._pressed = self._share(event)
+            self._set_mark(None)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Mark from the press to here."""
+        if self._pressed is not None:
+            low, high = sorted((self._pressed, self._share(event)))
+            self._set_mark((low, high) if high - low > 0.01 else None)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the mark."""
+        self._pressed = None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move the ends of the mark."""
+        steps = {Qt.Key.Key_Left: -_KEY_STEP, Qt.Key.Key_Right: _KEY_STEP}
+        step = steps.get(Qt.Key(event.key()))
+        if event.key() == Qt.Key.Key_Escape and self.mark is not None:
+            self._set_mark(None)
+        elif step is None or self._peaks is None:
+            super().keyPressEvent(event)
+        else:
+            low, high = self.mark or (0.25, 0.5)
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                high = min(max(high + step, low + _KEY_STEP), 1.0)
+            else:
+                low = min(max(low + step, 0.0), high - _KEY_STEP)
+            self._set_mark((low, high))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the mark and the waveform."""
+        colors, painter = theme.colors(), QPainter(self)
+        area = QRectF(self.rect())
+        painter.fillRect(area, QColor(colors.window))
+        if self.mark is not None:
+            low, high = (share * self.width() for share in self.mark)
+            painter.fillRect(QRectF(low, 0, high - low, self.height()), QColor(colors.accent_soft))
+        if self._peaks is not None:
+            draw_waveform(painter, area.adjusted(0, 3, 0, -3), self._peaks, QColor(colors.accent))
+        painter.setPen(QPen(QColor(colors.accent if self.hasFocus() else colors.border), 1))
+        painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
+
+
+class SoundPanel(Panel):
+    """Shows the current sound and emits what is wanted of it."""
+
+    saving_requested = Signal()
+    variations_requested = Signal(float)  # distance, 0 to 1
+    #: Morph into the sound that is chosen next; False: no longer.
+    morph_toggled = Signal(bool)
+    extension_requested = Signal(float)  # seconds
+    repaint_requested = Signal(float, float)  # seconds
+    #: Switch between the sound and the nearest own one.
+    comparison_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Sound"))
+        self.setAccessibleName(self.tr("Sound"))
+        self.detail.setObjectName("playStatus")
+        self.sliders, self.wave = SoundSliders(), MarkedWave()
+        self.slider_hint = QLabel(self.tr("This model has no sliders: none could be measured to work."))
+        self.slider_hint.setObjectName("muted")
+        self.slider_hint.setWordWrap(True)
+        self.verdict = QLabel()
+        self.verdict.setObjectName("verdictLabel")
+        self.verdict.setWordWrap(True)
+        self._make_fields()
+        self._make_buttons()
+        self._lay_out()
+        self.wave.mark_changed.connect(self._show_enabled)
+        self._has_sound = False
+        self.show_has_sound(False)
+
+    def show_has_sound(self, has_sound: bool) -> None:
+        """Enable what needs a sound."""
+        self._has_sound = has_sound
+        self._show_enabled()
+
+    def show_verdict(self, text: str, can_compare: bool) -> None:
+        """Show how near the sound is to the user's own; with ``can_compare`` the nearest one can be heard."""
+        self.verdict.setText(text)
+        self.verdict.setVisible(bool(text))
+        self.compare.setVisible(can_compare)
+
+    def _show_enabled(self) -> None:
+        for widget in (self.save, self.vary, self.strength, self.morph, self.extend):
+            widget.setEnabled(self._has_sound)
+        self.repaint_mark.setEnabled(self._has_sound and self.wave.mark is not None)
+
+    def _make_fields(self) -> None:
+        self.length = QDoubleSpinBox()
+        self.length.setObjectName("lengthSpin")
+        self.length.setAccessibleName(self.tr("Length of a path's sound and of an extended one"))
+        self.length.setToolTip(self.tr("Length of the sound along a path that you draw, and of an extended one."))
+        self.length.setRange(_SHORTEST, _LONGEST)
+        self.length.setSingleStep(0.5)
+        self.length.setDecimals(1)
+        self.length.setSuffix(self.tr(" s"))
+        self.length.setValue(_DEFAULT)
+        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.strength.setObjectName("strengthSlider")
+        self.strength.setRange(5, 100)
+        self.strength.setValue(35)
+        self.strength.setAccessibleName(self.tr("Distance of the variations"))
+        self.strength.setToolTip(self.tr("How far variations lie from the sound: left close, right unrelated."))
+
+    def _make_buttons(self) -> None:
+        self.vary = self._button("varyButton", self.tr("Vary"), self.tr("8 variations of the sound, on the pads."))
+        self.vary.clicked.connect(lambda: self.variations_requested.emit(self.strength.value() / 100))
+        self.morph = self._button(
+            "morphButton",
+            self.tr("Morph"),
+            self.tr("8 steps to the sound that you choose next, on the pads."),
+        )
+        self.morph.setCheckable(True)
+        self.morph.toggled.connect(self.morph_toggled)
+        self.extend = self._button("extendButton", self.tr("Extend"), self.tr("Continue the sound to this length."))
+        self.extend.clicked.connect(lambda: self.extension_requested.emit(self.length.value()))
+        self.repaint_mark = self._button(
+            "repaintButton", self.tr("Repaint"), self.tr("Generate the marked part of the waveform anew.")
+        )
+        self.repaint_mark.clicked.connect(self._on_repaint_clicked)
+        self.save = self._button("saveSoundButton", self.tr("Save…"), self.tr("Save the current sound as a WAV file."))
+        self.save.clicked.connect(self.saving_requested)
+        self.compare = self._button(
+            "compareNearestButton", self.tr("A/B"), self.tr("Switch between this sound and your nearest own one (B).")
+        )
+        self.compare.clicked.connect(self.comparison_requested)
+        self.show_verdict("", False)
+
+    def _lay_out(self) -> None:
+        verdict, varying, making = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        verdict.addWidget(self.verdict, 1)
+        verdict.addWidget(self.compare)
+        varying.addWidget(QLabel(self.tr("Distance")))
+        varying.addWidget(self.strength, 1)
+        varying.addWidget(self.vary)
+        varying.addWidget(self.morph)
+        making.addWidget(QLabel(self.tr("Length")))
+        making.addWidget(self.length)
+        making.addWidget(self.extend)
+        making.addWidget(self.repaint_mark)
+        making.addStretch(1)
+        self.header.addWidget(self.save)
+        self.body.addWidget(self.wave)
+        self.body.addLayout(verdict)
+        self.body.addWidget(self.sliders)
+        self.body.addWidget(self.slider_hint)
+        self.body.addLayout(varying)
+        self.body.addLayout(making)
+
+    def _button(self, object_name: str, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(object_name)
+        button.setProperty("small", True)
+        button.setToolTip(tip)
+        return button
+
+    def _on_repaint_clicked(self) -> None:
+        if self.wave.mark is not None:
+            self.repaint_requested.emit(*(share * self.wave.seconds for share in self.wave.mark))

@@ -1,0 +1,213 @@
+"""The Play page, played by MIDI bytes, by OSC, by keys and by mouse."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from distill.control.osc import OscInput, OscOutput
+from distill.control.ports import PortWatcher
+from distill.gui.play.control import ControlPresenter
+from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.window import MainWindow
+from distill.playback.instrument import Strike
+from distill.settings import WindowSettings
+from tests.control.fakes import FakePorts
+from tests.gui.fakes import tone
+from tests.gui.play.conftest import WAIT, ToneSession, idle
+
+PORT = "Keyboard <1>"
+
+
+class Strikes(list[Strike]):
+    released: list[object]
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> FakePorts:
+    made = FakePorts(PORT)
+    watch: Callable[..., PortWatcher] = lambda receive, changed: PortWatcher(receive, changed, made, 0.01)  # noqa: E731
+    monkeypatch.setattr("distill.gui.play.control.PortWatcher", watch)
+    return made
+
+
+@pytest.fixture
+def control(ports: FakePorts, play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> ControlPresenter:
+    """The presenter, with its port open and sounds on two pads."""
+    found = window.findChild(ControlPresenter)
+    assert isinstance(found, ControlPresenter)
+    qtbot.waitUntil(lambda: PORT in ports.opened, timeout=WAIT)
+    return found
+
+
+@pytest.fixture
+def strikes(control: ControlPresenter, monkeypatch: pytest.MonkeyPatch) -> Strikes:
+    """What the player is asked for."""
+    made = Strikes()
+    made.released = []
+    monkeypatch.setattr(control._player, "strike", made.append)
+    monkeypatch.setattr(control._player, "release", made.released.append)
+    return made
+
+
+def hold(control: ControlPresenter, folder: Path, *pads: int) -> None:
+    for pad in pads:
+        path = folder / f"pad {pad}.wav"
+        soundfile.write(path, tone(0.2), 48_000)
+        control.page.pads.hold(pad, path)
+
+
+def test_midi_notes_play_the_pads_or_the_current_sound(
+    control: ControlPresenter,
+    strikes: Strikes,
+    ports: FakePorts,
+    play: PlayPresenter,
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    hold(control, tmp_path, 0, 15)
+    control.page.pads.join(15, 2)
+    ports.send(PORT, bytes([0x90, 36, 100, 51, 127, 40, 100, 0x80, 36, 0]))
+    assert [(strike.path.stem, strike.velocity, strike.group) for strike in strikes] == [
+        ("pad 0", 100, 0), ("pad 15", 127, 2),
+    ]  # fmt: skip
+    assert strikes.released == [], "a pad plays to its end"
+    qtbot.waitUntil(lambda: play.current is not None and play.current.stem == "pad 15", timeout=WAIT)
+    control.page.midi.gate.setChecked(True)
+    ports.send(PORT, bytes([0x80, 51, 0]))
+    assert strikes.released == [("pad", 15)]
+    control.page.midi.keys.setCurrentIndex(1)
+    strikes.clear()
+    ports.send(PORT, bytes([0x90, 67, 80, 0x80, 67, 0]))
+    assert [(strike.path.stem, strike.semitones, strike.velocity) for strike in strikes] == [("pad 15", 7, 80)]
+    assert strikes.released[-1] == ("key", 7)
+    assert "Keyboard &lt;1>" in control.page.midi.state.text() or "+7" in control.page.midi.state.text()
+
+
+def test_controllers_move_the_point_and_the_sliders(
+    control: ControlPresenter,
+    ports: FakePorts,
+    play: PlayPresenter,
+    session: ToneSession,
+    qtbot: QtBot,
+) -> None:
+    ports.send(PORT, bytes([0xB0, 16, 127, 17, 0]))
+    qtbot.waitUntil(lambda: play.page.map.cursor_position == (1.0, 0.0), timeout=WAIT)
+    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[0][0] == (1.0, 0.0)
+    ports.send(PORT, bytes([0xB0, 18, 127]))
+    qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[1][1] == {"brightness": 1.5}
+
+
+def test_a_controller_is_learned_and_remembered(
+    control: ControlPresenter,
+    ports: FakePorts,
+    play: PlayPresenter,
+    qtbot: QtBot,
+) -> None:
+    panel = control.page.midi
+    assert panel.controller.text() == "CC 16"
+    panel.learn.click()
+    ports.send(PORT, bytes([0xB3, 74, 64]))
+    qtbot.waitUntil(lambda: panel.controller.text() == "CC 74", timeout=WAIT)
+    qtbot.waitUntil(lambda: play.page.map.cursor_position[0] == pytest.approx(64 / 127), timeout=WAIT)
+    panel.gate.setChecked(True)
+    panel.osc_in.setValue(9123)
+    settings = WindowSettings()
+    control.save(settings)
+    panel.gate.setChecked(False)
+    panel.osc_in.setValue(9000)
+    control.controls.restore({})
+    control.restore(settings)
+    assert panel.gate.isChecked()
+    assert panel.osc_in.value() == 9123
+    assert control.controls.controller_of("x") == 74
+    control.restore(WindowSettings(instrument={"port": 5, "controllers": [1], "osc_in": "x", "gate": 1}))
+    idle(play, qtbot)
+
+
+def test_ports_come_and_go(control: ControlPresenter, ports: FakePorts, qtbot: QtBot) -> None:
+    panel = control.page.midi
+    ports.connected.append("Pads")
+    qtbot.waitUntil(lambda: panel.ports.count() == 4 and "Pads" in panel.state.text(), timeout=WAIT)
+    panel.ports.setCurrentIndex(3)
+    qtbot.waitUntil(lambda: list(ports.opened) == ["Pads"], timeout=WAIT)
+    ports.connected.remove("Pads")
+    qtbot.waitUntil(lambda: panel.ports.currentText() == "Pads: not connected", timeout=WAIT)
+    ports.connected.append("Pads")
+    qtbot.waitUntil(lambda: list(ports.opened) == ["Pads"], timeout=WAIT)
+
+
+def test_keys_play_while_they_are_held(control: ControlPresenter, strikes: Strikes, tmp_path: Path) -> None:
+    hold(control, tmp_path, 5)
+    control.page.midi.gate.setChecked(True)
+    QTest.keyPress(control.page.map, Qt.Key.Key_W)
+    assert [strike.key for strike in strikes] == [("pad", 5)]
+    assert strikes.released == []
+    QTest.keyRelease(control.page.map, Qt.Key.Key_W)
+    assert strikes.released == [("pad", 5)]
+    pad = control.page.pads.pads[5]
+    QTest.keyClick(pad, Qt.Key.Key_G)
+    assert pad.text() == "W ·1"
+    assert "choke group 1" in pad.accessibleName()
+
+
+def test_a_sound_is_dropped_on_a_pad(control: ControlPresenter, strikes: Strikes, tmp_path: Path) -> None:
+    path = tmp_path / "dropped.wav"
+    soundfile.write(path, np.zeros(100), 48_000)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    pad = control.page.pads.pads[9]
+    copy = Qt.DropAction.CopyAction
+    pad.dropEvent(QDropEvent(QPointF(5, 5), copy, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier))
+    assert pad.sound == path
+    control.page.pads.strike(9)
+    assert strikes[0].path == path
+
+
+def test_the_player_is_armed_while_the_page_is_seen(control: ControlPresenter, window: MainWindow) -> None:
+    assert control._player._is_armed
+    window.pages.open_page(0)
+    assert not control._player._is_armed
+
+
+def test_osc_plays_and_is_told(
+    control: ControlPresenter,
+    strikes: Strikes,
+    play: PlayPresenter,
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    pytest.importorskip("pythonosc")
+    told: list[tuple[str, tuple[float, ...]]] = []
+    ear = OscInput(lambda address, values: told.append((address, tuple(values))), 0)
+    free = OscInput(lambda _address, _values: None, 0)
+    free.close()
+    panel = control.page.midi
+    panel.osc_in.setValue(free.port)
+    panel.osc_out.setValue(ear.port)
+    panel.osc.setChecked(True)
+    sender = OscOutput(free.port)
+    try:
+        hold(control, tmp_path, 3)
+        sender.send("/distill/pad/4", 1.0)
+        qtbot.waitUntil(lambda: len(strikes) == 1, timeout=WAIT)
+        qtbot.waitUntil(lambda: ("/distill/pad/4", (1.0,)) in told, timeout=WAIT)
+        sender.send("/distill/point", 0.25, 0.75)
+        qtbot.waitUntil(lambda: ("/distill/point", (0.25, 0.75)) in told, timeout=WAIT)
+        assert play.page.map.cursor_position == (0.25, 0.75)
+    finally:
+        sender.close()
+        panel.osc.setChecked(False)
+        ear.close()
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
