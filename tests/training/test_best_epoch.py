@@ -12,6 +12,7 @@ import torch
 
 from distill.events import Event
 from distill.models import open_model
+from distill.runs.stop_request import StopRequest
 from distill.training import (
     EpochMetrics,
     StepMetrics,
@@ -25,7 +26,6 @@ from distill.training import (
 )
 from distill.training.run import Run
 from tests.training.conftest import QUICK, MakeConfig, topics
-from tests.training.test_early_finish import SecondEpoch
 from tests.training.test_resume import assert_same_run
 
 CONFIG = replace(QUICK, max_epochs=6, checkpoint_interval=4, preview_interval_short=100)
@@ -76,8 +76,16 @@ def test_the_best_epoch_between_two_checkpoints(
 def test_finished_in_the_middle_of_an_epoch(
     sounds: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses, stop = Losses([1, 2], monkeypatch), SecondEpoch()
-    train(CONFIG, sounds, tmp_path / "run", "cpu", stop.emit, stop)
+    monkeypatch.setattr("distill.training.steps.loss_reader._READ_INTERVAL_S", 0.0)  # each step is told at once
+    losses, stop = Losses([1, 2], monkeypatch), StopRequest()
+
+    def finish(event: Event) -> None:
+        if isinstance(event, StepMetrics) and event.epoch == 1:
+            stop.finish()
+
+    result = train(CONFIG, sounds, tmp_path / "run", "cpu", finish, stop)
+    steps = result["metrics_history"].step_column("step")
+    assert steps[-1] < result["metrics_history"].step_column("total_steps")[-1] - 1  # cut short
     assert kept(tmp_path / "run") == [0, 1]
     losses.assert_model(tmp_path / "run", 0)
 

@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QLabel, QWidget
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import VQVAEConfig
 from distill.events import VQEpochMetrics, VQStepMetrics
+from distill.gui.plots.definitions import make_loss_plot
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.view import LOWEST, PlotView
 from distill.gui.widgets import theme
@@ -69,3 +71,20 @@ def test_nothing_overlaps_in_a_low_window(qtbot: QtBot, height: int) -> None:
         assert label.height() >= needed, label.text()
     bar = panel._area.verticalScrollBar()
     assert bar.maximum() > 0  # the rest is reached by scrolling
+
+
+def test_a_small_change_of_the_loss_does_not_look_like_a_large_one(qtbot: QtBot) -> None:
+    plot = make_loss_plot()
+    qtbot.addWidget(plot)
+    plot.resize(300, 400)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    plot.set_curve("validation", np.arange(1.0, 6.0), np.array([0.502, 0.503, 0.518, 0.509, 0.507]))
+
+    def span() -> float:
+        low, high = plot.widget.box.viewRange()[1]
+        return float(high - low)
+
+    qtbot.waitUntil(lambda: span() >= 0.2 * 0.518)
+    plot.set_log(True)
+    qtbot.waitUntil(lambda: span() < 0.05)  # who wants to see small changes chooses this axis

@@ -43,7 +43,7 @@ class HistoryDelegate(QStyledItemDelegate):
         is_playing = bool(index.data(MARKED_ROLE))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_ground(painter, option, is_playing)
+        paint_ground(painter, option, theme.colors().accent if is_playing else "")
         inner = rect.adjusted(theme.MARGIN, theme.HALF, 0, -theme.HALF)
         self._paint_wave(painter, QRect(inner.left(), inner.top(), _WAVE, inner.height()), sound, is_playing)
         left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
@@ -80,7 +80,7 @@ class HistoryDelegate(QStyledItemDelegate):
         write_line(painter, font, name, index.data(), colors.muted if sound.seconds is None else colors.text, True)
         facts = position.adjusted(0, line, 0, 0)
         text = whole_facts(index.data(FACTS_ROLE), option.fontMetrics, facts.width())
-        write_line(painter, option.font, facts, text, colors.muted)
+        write_line(painter, theme.sized(option.font, theme.SMALL), facts, text, colors.muted)
 
     @staticmethod
     def _paint_icon(painter: QPainter, corner: QPoint, name: str, color: str, side: int) -> None:

@@ -78,6 +78,7 @@ class Plot(QWidget):
         self._set_texts(help)
         self._item, self._box = self.widget.getPlotItem(), self.widget.box
         self._box.value_range = self._value_range
+        self._box.least_share = lambda: 0.0 if self._is_log else self._least_share
         self.references = References(self._item)
         self._right: Any = make_right_axis(self.widget) if any(style.is_right for style in curves) else None
         self.curves = {style.name: self._make_curve(style) for style in curves}
@@ -344,12 +345,7 @@ class Plot(QWidget):
         if not ranges:
             return None
         heights = self.references.heights
-        low, high = min([r[0] for r in ranges] + heights), max([r[1] for r in ranges] + heights)
-        missing = 0.0 if self._is_log else self._least_share * abs(high) - (high - low)
-        if missing > 0:  # a small change must not look like a large one
-            low = max(0.0, low - missing / 2)
-            high = max(high, low + self._least_share * abs(high))
-        return low, high
+        return min([r[0] for r in ranges] + heights), max([r[1] for r in ranges] + heights)
 
     def _height(self, value: float) -> float | None:
         """Return the position of a value on the left axis; None if it is not drawable."""

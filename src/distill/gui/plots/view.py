@@ -101,6 +101,8 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
         self._free = 0
         #: Returns the range of values to show, or None for that of everything drawn.
         self.value_range: Callable[[], tuple[float, float] | None] = lambda: None
+        #: Returns the share of the highest value that the range spans at least.
+        self.least_share: Callable[[], float] = lambda: 0.0
 
     def keep_free(self, height: int) -> None:
         """Keep so many pixels at the bottom free of curves."""
@@ -114,6 +116,9 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
         wanted = self.value_range()
         if y_range is not None and wanted is not None:
             y_range = [max(y_range[0], wanted[0]), min(y_range[1], wanted[1])]
+            missing = self.least_share() * abs(y_range[1]) - (y_range[1] - y_range[0])
+            if missing > 0:  # a small change must not look like a large one
+                y_range = [y_range[0] - missing / 2, y_range[1] + missing / 2]
         if self._free and y_range is not None:
             share = min(0.3, self._free / max(1.0, self.height()))
             y_range = [y_range[0] - (y_range[1] - y_range[0]) * share / (1 - share), y_range[1]]

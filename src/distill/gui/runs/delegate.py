@@ -31,7 +31,7 @@ class RunDelegate(QStyledItemDelegate):
         colors = theme.colors()
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_ground(painter, option, bool(index.data(MARKED_ROLE)))
+        paint_ground(painter, option, theme.colors().second if index.data(MARKED_ROLE) else "")
         position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
         head = StyledText(run.name, colors.text), StyledText(table.status_text(run), _status_color(run.status))
         facts = StyledText(table.facts(run), colors.muted), StyledText(table.progress_text(run), colors.muted)

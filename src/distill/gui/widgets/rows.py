@@ -26,8 +26,8 @@ class StyledText(NamedTuple):
 # Painting.
 
 
-def paint_ground(painter: QPainter, option: QStyleOptionViewItem, is_marked: bool = False) -> None:
-    """Paint the background of a row: selection, hover and focus; a marked row gets a bar at its left."""
+def paint_ground(painter: QPainter, option: QStyleOptionViewItem, mark: str = "") -> None:
+    """Paint the background of a row: selection, hover and focus; and a bar in the colour ``mark`` at its left."""
     rect: QRect = option.rect
     state: QStyle.StateFlag = option.state
     colors, ground = theme.colors(), QRectF(rect).adjusted(1, 1, -1, -1)
@@ -40,9 +40,9 @@ def paint_ground(painter: QPainter, option: QStyleOptionViewItem, is_marked: boo
         painter.setPen(QPen(QColor(colors.second), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(ground, 6, 6)
-    if is_marked:
+    if mark:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colors.accent))
+        painter.setBrush(QColor(mark))
         painter.drawRoundedRect(QRectF(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16), 1.5, 1.5)
 
 
