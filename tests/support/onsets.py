@@ -5,7 +5,6 @@ first samples, then a line for each onset: the time on the system's monotonic cl
 """
 
 import os
-import sys
 import time
 
 import numpy as np
@@ -34,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -24,6 +24,7 @@ from distill.training import (
     resume_run,
     train,
 )
+from distill.training.checkpoint import write_checkpoint
 from distill.training.run import Run
 from tests.training.conftest import QUICK, MakeConfig, topics
 from tests.training.test_resume import assert_same_run
@@ -128,14 +129,15 @@ def test_a_run_that_is_resumed_after_a_crash_keeps_the_best_epoch(
 def test_a_full_disk_does_not_lose_the_best_epoch(
     sounds: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, write, refused = tmp_path / "run", artifacts.write_checkpoint, []
+    run = tmp_path / "run"
+    refused: list[Path] = []
     losses = Losses([5, 1, 3, 3.5, 2, 6], monkeypatch)
 
     def full(path: Path, data: dict[str, Any]) -> Path:
         if data["epoch"] == 1 and not refused:
             refused.append(path)
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, data)
+        return write_checkpoint(path, data)
 
     monkeypatch.setattr(artifacts, "write_checkpoint", full)
     events: list[Event] = []
