@@ -8,8 +8,8 @@ that it runs where neither Qt nor pytest is installed.
 
 What is checked: training ends with a finite held-out loss; a run that was stopped in mid-epoch and resumed has the same
 TF32 setting, precision and number of steps as the one that was left alone, and a held-out loss close to it; the model
-file opens on the GPU and on the CPU and makes sounds there that are finite and not silent; a training step does not
-wait for the GPU more often than `MOST_WAITS` times.
+file opens on the GPU and on the CPU and makes sounds there that are finite and not silent.  How often a training step
+waits for the GPU is counted in the second epoch and printed.
 """
 
 import argparse
@@ -33,25 +33,28 @@ from distill.training import train
 #: Largest difference of the held-out loss between a run left alone and one that was resumed, as a share.  A GPU adds
 #: up in no fixed order, so the two are not equal to the last bit as they are on a CPU.
 RESUME_TOLERANCE = 0.05
-#: Waits for the GPU that a training step may have on average.  Losses are read ten times a second.
-MOST_WAITS = 1.0
 
 
 class Watch:
-    """Callback of a run: keeps its events, and can stop it at a step.
+    """Callback of a run: keeps its events, can stop it at a step, and counts waits for the GPU in the second epoch.
 
     Parameters
     ----------
     stop_at
         Epoch and step at which ``stop`` is set, or None.
+    warned
+        Warnings that have been caught so far, among them one for each wait; None to count nothing.
     """
 
-    def __init__(self, stop_at: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, stop_at: tuple[int, int] | None = None, warned: list[warnings.WarningMessage] | None = None
+    ) -> None:
         self.stop = threading.Event()
         self.steps: list[Any] = []
         self.epochs: list[Any] = []
         self.matmul_precision: set[str] = set()
-        self._stop_at = stop_at
+        self.waits_per_step: float | None = None
+        self._stop_at, self._warned = stop_at, warned
 
     def __call__(self, event: Any) -> None:
         if hasattr(event, "step_time_s"):
@@ -59,8 +62,19 @@ class Watch:
             self.matmul_precision.add(torch.get_float32_matmul_precision())
             if (event.epoch, event.step) == self._stop_at:
                 self.stop.set()
+            if self._warned is not None and event.epoch == 1:
+                self._count_waits(event, self._warned)
         elif hasattr(event, "eta_seconds"):
             self.epochs.append(event)
+
+    def _count_waits(self, event: Any, warned: list[warnings.WarningMessage]) -> None:
+        if event.step == 0:
+            warned.clear()
+            torch.cuda.set_sync_debug_mode("warn")
+        elif event.step == event.total_steps - 1:
+            torch.cuda.set_sync_debug_mode("default")
+            waits = sum("synchroniz" in str(warning.message) for warning in warned)
+            self.waits_per_step = round(waits / event.step, 2)
 
     @property
     def val_loss(self) -> float:
@@ -80,25 +94,18 @@ def check(family: str, sounds: list[Path], epochs: int, device: str, folder: Pat
 
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    alone, waits = Watch(), 0
     began = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        if on_gpu:
-            torch.cuda.set_sync_debug_mode("warn")
-        try:
-            result = train(config, sounds, folder / "alone", device, alone)
-        finally:
-            if on_gpu:
-                torch.cuda.set_sync_debug_mode("default")
-    waits = sum("synchroniz" in str(warning.message) for warning in caught)
+        alone = Watch(warned=warned if on_gpu else None)
+        result = train(config, sounds, folder / "alone", device, alone)
     row["train_s"] = round(time.perf_counter() - began, 1)
     row["first_epoch_s"] = round(float(alone.epochs[0].elapsed_seconds), 2)
     times = sorted(step.step_time_s for step in alone.steps[len(alone.steps) // 2 :])
     row["step_ms"] = round(1000 * times[len(times) // 2], 2)
     row["audio_s_per_s"] = round(config.batch_size / times[len(times) // 2])
     row["val_loss"] = round(alone.val_loss, 5)
-    row["waits_per_step"] = round(waits / max(len(alone.steps), 1), 2)
+    row["waits_per_step"] = alone.waits_per_step
     require(alone.val_loss == alone.val_loss and result["outcome"] == "finished", "training")
     if on_gpu:
         row["peak_gpu_mb"] = torch.cuda.max_memory_allocated() >> 20
@@ -121,8 +128,6 @@ def check(family: str, sounds: list[Path], epochs: int, device: str, folder: Pat
         made = model.sample(16, seed=1).cpu()
         row[f"sample_16_on_{where}_s"] = round(time.perf_counter() - began, 2)
         require(bool(torch.isfinite(made).all()) and float(made.abs().amax()) > 1e-3, f"sounds on {where}")
-    if on_gpu:
-        require(row["waits_per_step"] <= MOST_WAITS, "waits for the GPU in a step")
     return row
 
 
