@@ -12,5 +12,6 @@ hiddenimports = [
     *collect_submodules("distill"),
     *(family.implementation.partition(":")[0] for family in FAMILIES),
     "sounddevice",
+    "rtmidi2",
 ]
 datas = collect_data_files("distill", includes=["*/__init__.pyi"])

@@ -388,6 +388,15 @@ def _is_regular(path: Path, most_bytes: int) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size <= most_bytes
 
 
+def _is_there(path: Path) -> bool:
+    """Whether there is anything at a path, also a device or a pipe."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _short_path(path: Path) -> str:
     """Return a path for a message, with its middle left out where it is long."""
     text = str(path)
@@ -403,9 +412,11 @@ def unchanged_source(name: str, known_hash: str) -> Path:
         It is gone, or is another sound now.
     """
     source = Path(name)
+    if not _is_there(source):
+        raise SoundError(f"{_short_path(source)} is no longer there. Put it back to make the sound again.")
     if not _is_regular(source, _MOST_SOUND_BYTES):
         raise SoundError(
-            f"{_short_path(source)} cannot be used again: it is gone, or no file of at most "
+            f"{_short_path(source)} is not used: a source must be an ordinary file of at most "
             f"{_MOST_SOUND_BYTES >> 30} GB."
         )
     try:
