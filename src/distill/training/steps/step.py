@@ -73,6 +73,7 @@ class TrainingStep:
         running = list(self.model.buffers())
         before = [b.clone() for b in running]
 
+        @torch.no_grad()
         def check() -> None:
             if cancel_event is not None and cancel_event.is_set():
                 for now, then in zip(running, before, strict=True):
