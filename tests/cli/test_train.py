@@ -149,19 +149,23 @@ def test_without_a_screen_the_window_is_refused_in_one_sentence(
     assert "distill train" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("new_window", [True, False])
 @pytest.mark.parametrize("with_folder", [True, False])
-def test_no_command_opens_the_window(with_folder: bool, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Path | None] = []
+def test_no_command_opens_the_window(
+    with_folder: bool, new_window: bool, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[Path | None, bool]] = []
     module = types.ModuleType("distill.gui.app")
 
-    def run(folder: Path | None) -> int:
-        opened.append(folder)
+    def run(folder: Path | None, new_window: bool) -> int:
+        opened.append((folder, new_window))
         return 7
 
     module.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "distill.gui.app", module)
-    assert __main__.main([str(sounds)] if with_folder else []) == 7
-    assert opened == [sounds if with_folder else None]
+    words = ([__main__.NEW_WINDOW] if new_window else []) + ([str(sounds)] if with_folder else [])
+    assert __main__.main(words) == 7
+    assert opened == [(sounds if with_folder else None, new_window)]
 
 
 # --- train and resume, with an engine that replays events --------------------------------------------------------

@@ -224,9 +224,9 @@ class TrainingPresenter(QObject, WindowPart):
         self._show_losses(run.history)
         self._previews.show_family(info)
         self._controls.show_message(self._state_text(run))
-        self._report_interruption(run)
         if run.record.status != "finished":
             self._locator.report(run.record, run.missing)
+        self._report_interruption(run)  # the newest notice is in front
         self.run_changed.emit()
         self._report_codes(info)
 
