@@ -55,10 +55,13 @@ class TestWhatIsTold:
         assert end.total_time_s > epochs[-1].elapsed_seconds > 0
 
     def test_the_preparation_comes_first(self, done: Finished) -> None:
-        first_step = done.events.index(done.told(StepMetrics)[0])
+        steps = [place for place, e in enumerate(done.events) if isinstance(e, StepMetrics)]
         progress = done.told(PreparationProgress)
-        assert all(done.events.index(e) < first_step for e in progress)
-        assert {"Reading sounds", "Preparing variants"} <= {e.stage for e in progress}
+        before = {e.stage for e in done.events[: steps[0]] if isinstance(e, PreparationProgress)}
+        after = {e.stage for e in done.events[steps[0] :] if isinstance(e, PreparationProgress)}
+        assert {"Reading sounds", "Preparing variants"} <= before
+        assert after == {"Learning to make new sounds"}  # the last steps of the prior
+        assert not any(isinstance(e, PreparationProgress) for e in done.events[steps[0] : steps[-1]])
         assert all(0 <= e.done <= e.total for e in progress)
 
     def test_a_bad_file_is_told_and_on_record(self, done: Finished) -> None:
