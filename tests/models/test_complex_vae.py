@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio import ComplexSpectrogram
-from distill.config.training import ComplexSpectrogramConfig, TrainingConfig
+from distill.config.training import ComplexSpectrogramConfig, TrainingConfig, get_adaptive_complex_config
 from distill.models.families.complex_vae import ComplexVAEFamily
 from distill.models.layers import Downsample, Upsample
 from distill.models.losses import spectral_distance, weighted_error
@@ -39,6 +39,11 @@ def test_the_default_network_is_that_of_the_contract() -> None:
     network = ComplexVAEFamily(TrainingConfig(family="complex_vae")).build()
     assert (network.latent_dim, network.in_channels, network.input_shape) == (128, 2, (128, 94))
     assert network.channels == (64, 128, 256, 512, 1024)
+
+
+def test_the_network_for_fewer_sounds_is_half_as_wide() -> None:
+    widths = {files: get_adaptive_complex_config(files).network_width for files in (8, 199, 200)}
+    assert widths == {8: 32, 199: 32, 200: 64}
 
 
 def test_other_settings_make_another_network_and_features_that_fit_it() -> None:
