@@ -46,7 +46,8 @@ def test_warnings_and_the_summary_of_a_resume(
     caplog.clear()
     resume_run(tmp_path / "run")
     (summary,) = [m for m in messages(caplog, logging.INFO) if m.startswith("Resumed")]
-    epochs, rest = divmod(taken, per_epoch)
+    epochs = len(part.epochs)
+    rest = taken - epochs * per_epoch
     expected = f"Resumed from {newest.name}: {epochs} of 6 epochs are done"
     assert not any("Overfitting" in m for m in messages(caplog, logging.WARNING))  # it was reported before
     assert summary == expected + (f", and {rest} of {per_epoch} steps of epoch {epochs + 1}." if rest else ".")

@@ -30,6 +30,7 @@ from distill.training.artifacts import (
     write_best,
 )
 from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
+from distill.training.compute_plan import computing
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.closing import Closing
@@ -133,7 +134,8 @@ def end(
     saved, unsaved_text = _Saved(), None
     try:
         if run is not None:
-            saved, outcome, unsaved_text = _close(run, outcome, error)
+            with computing(run.device, run.speed.num_threads):  # the prior is trained to its end in there
+                saved, outcome, unsaved_text = _close(run, outcome, error)
         elif opened is not None:
             _close_unprepared(opened, outcome, error)
     except Exception as exc:  # the first error is the one that is reported

@@ -338,7 +338,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     qtbot.waitUntil(lambda: window.notices.text().startswith("One sound cannot be used: bad.wav"), timeout=PATIENCE)
     good.unlink()
     panel.made.remaking_requested.emit(panel.made.table.items[0])
-    qtbot.waitUntil(lambda: "cannot be used again" in window.notices.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "is no longer there" in window.notices.text(), timeout=PATIENCE)
     qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     assert panel.entry is not None
     panel.entry.path.write_bytes(b"no model")
@@ -392,7 +392,7 @@ def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:
     making.restore(WindowSettings(making=kept))
     saved = WindowSettings()
     making.save(saved)
-    assert saved.making == kept
+    assert kept.items() <= saved.making.items()
     making.restore(WindowSettings(making={"count": "x", "format": "mp3", "rate": 96_000, "folder": 3, "mix": None}))
     making.save(saved)
     assert saved.making["count"] == 9
