@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 
@@ -86,7 +86,9 @@ def _lenient(name: str) -> Iterator[LenientWriter | None]:
     try:
         yield writer
     finally:
-        with suppress(OSError, ValueError):
+        try:
             wrapped.flush()
+        except OSError as exc:
+            writer.error = exc  # what is left is dropped, also when the wrapper lets go
         setattr(sys, name, stream)
         wrapped.detach()  # the stream below belongs to the interpreter
