@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,8 +72,10 @@ def main(arguments: list[str]) -> int:
                 stream.reconfigure(errors="backslashreplace")  # a file name may hold what the terminal cannot show
         tidy_own_folders()
         code = _main(arguments)
-        with suppress(BrokenPipeError):
+        try:
             sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads it has enough, and knows it
+            code = 1 if code == 0 and arguments[0] in _PRINTING else code
         if output is not None and output.error is not None:
             reason = output.error.strerror or output.error
             print(f"distill: what was to be printed could not be written ({reason}).", file=sys.stderr)
