@@ -116,6 +116,7 @@ import os, signal, sys, threading
 from pathlib import Path
 from distill.training import StepMetrics, TrainingConfig, TrainingRunner
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 stepped = threading.Event()
 runner = TrainingRunner()
 config = TrainingConfig(max_epochs=5000, batch_size=4, precision="float32", num_threads=1, latent_dim=16)

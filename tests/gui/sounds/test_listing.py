@@ -80,6 +80,7 @@ def test_sounds_are_removed_from_the_list_and_stay_on_the_disk(
 
 
 def test_a_folder_without_sounds_does_not_wipe_the_list(loaded: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    settle(loaded, qtbot)
     before, roots = names(loaded), loaded.sounds.roots
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -87,8 +88,9 @@ def test_a_folder_without_sounds_does_not_wipe_the_list(loaded: MainWindow, tmp_
     qtbot.waitUntil(lambda: "There are no sounds in there" in loaded.notices.text())
     settle(loaded, qtbot)
     qtbot.waitUntil(lambda: names(loaded) == before)
+    assert "There are no sounds in there" in loaded.notices.text()  # no other notice has come in front of it
     assert loaded.sounds.roots == roots
-    assert button(loaded, "startButton").isEnabled()
+    qtbot.waitUntil(button(loaded, "startButton").isEnabled)
 
 
 def button(window: MainWindow, name: str) -> QPushButton:

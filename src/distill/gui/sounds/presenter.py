@@ -202,13 +202,22 @@ class SoundsPresenter(QObject, WindowPart):
         else:
             self._show_scan(found)
         if is_empty and found.requested and not found.drops_missing:
-            text = self.tr("There are no sounds in there. Choose a folder with audio files.")
-            self._notices.notify(EMPTY_TOPIC, text)
+            self._notices.notify(EMPTY_TOPIC, self._empty_text())
             return
         if found.folders and not is_empty:
             self.folders_shown.emit(list(found.folders))
         if before is not None and not set(before) & set(self.roots):
             self.replaced.emit()
+
+    def _empty_text(self) -> str:
+        return self.tr("There are no sounds in there. Choose a folder with audio files.")
+
+    def _notify_of_list(self, topic: str, text: str) -> None:
+        """Show a notice about the list, behind that about a folder without sounds: it is the answer to the user."""
+        is_empty_shown = self._notices.has(EMPTY_TOPIC)
+        self._notices.notify(topic, text, "warning")
+        if is_empty_shown:
+            self._notices.notify(EMPTY_TOPIC, self._empty_text())
 
     def _show_scan(self, found: Scan) -> None:
         """List what a scan has found, without the removed files."""
@@ -270,7 +279,7 @@ class SoundsPresenter(QObject, WindowPart):
         if not text:
             self._notices.forget(MATERIAL_TOPIC)
         elif text != self._material_text:
-            self._notices.notify(MATERIAL_TOPIC, text, "warning")
+            self._notify_of_list(MATERIAL_TOPIC, text)
         self._material_text = text
 
     def _material_problem(self, rows: Sequence[SoundRow], split: Split) -> str:
@@ -306,5 +315,5 @@ class SoundsPresenter(QObject, WindowPart):
         if not text:
             self._notices.forget(TOPIC)
         elif text != self._skipped_text:
-            self._notices.notify(TOPIC, text)
+            self._notify_of_list(TOPIC, text)
         self._skipped_text = text

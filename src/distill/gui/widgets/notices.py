@@ -108,6 +108,10 @@ class NoticeBar(QFrame):
         """Show an error that a user can act on; ``text`` is a translated sentence with ``{0}`` for its message."""
         self.notify(topic, text.format(error_text(error)), "error")
 
+    def has(self, topic: str) -> bool:
+        """Whether there is a notice on a topic, also behind others."""
+        return any(notice.topic == topic for notice in self._notices)
+
     def forget(self, topic: str) -> None:
         """Remove the notice on a topic, if there is one."""
         shown = self._notices[self._shown] if self._notices else None
