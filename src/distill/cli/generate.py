@@ -208,9 +208,9 @@ def reconstruct(
     options = _options_of(target, format, rate, stereo)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
-        from distill.audio.decoding.sound_file import measure_sound
+        from distill.audio.decoding.sound_file import measure_mono
 
-        measure_sound(source, stop)  # a sound that cannot be used is told before the model is opened
+        measure_mono(source, stop)  # a sound that cannot be used is told before the model is opened
         from distill.generation.generated_sound import stream_reconstruction
         from distill.models.persistence import open_model
 
@@ -314,9 +314,9 @@ def _from_sound(
     for path in (source, second):
         if path is not None:
             with _reading(path):
-                from distill.audio.decoding.sound_file import measure_sound
+                from distill.audio.decoding.sound_file import measure_mono
 
-                measure_sound(path, stop)  # a sound that cannot be used is reported before the model is opened
+                measure_mono(path, stop)  # a sound that cannot be used is reported before the model is opened
     opened = open_model(model)
     try:
         yield from make_from_sound(opened, model, kind, source, second, stop, **settings)

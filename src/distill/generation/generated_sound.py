@@ -16,7 +16,7 @@ from torch import Tensor
 from distill.audio.decoding.sound_file import (
     FloatArray,
     UnreachableSoundError,
-    measure_sound,
+    measure_mono,
     os_reason,
     read_header,
 )
@@ -171,7 +171,7 @@ def stream_transform(
         ``cancel_event`` was set.
     """
     recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
-    sound = measure_sound(source, cancel_event)
+    sound = measure_mono(source, cancel_event)
     made = transform_stream(
         model, sound.blocks(cancel_event), sound.samples, sound.peak, dry_wet, progress, cancel_event
     )
@@ -201,7 +201,7 @@ def stream_reconstruction(
         The file cannot be used; the message is the reason alone.
     """
     recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source)
-    sound = measure_sound(source, cancel_event)
+    sound = measure_mono(source, cancel_event)
     made = reconstruct_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, cancel_event)
     return GeneratedStream(made, recipe)
 

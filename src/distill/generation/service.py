@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 from distill import paths
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, measure_sound
+from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.errors import DistillError, SoundError
@@ -360,6 +360,6 @@ def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
             if sound.samplerate == SAMPLE_RATE and sound.channels == 1:
                 yield from sound.blocks(1 << 16, dtype="float32")
                 return
-        yield from measure_sound(path, cancel).blocks(cancel)  # one that the terminal wrote in another format
+        yield from measure_mono(path, cancel).blocks(cancel)  # one that the terminal wrote in another format
     except (OSError, RuntimeError, SoundError) as exc:
         raise SoundError(f"{path.name} is gone or cannot be read. Make it again, then export it.") from exc

@@ -42,7 +42,7 @@ __all__ = [
     "SoundHeader",
     "UnreachableSoundError",
     "decode_sound",
-    "measure_sound",
+    "measure_mono",
     "os_reason",
     "read_header",
     "stream_prepared",
@@ -311,7 +311,7 @@ class MeasuredSound:
         return stream_sound(self.path, cancel_event, channel=self.channel)
 
 
-def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> MeasuredSound:
+def measure_mono(path: Path, cancel_event: threading.Event | None = None) -> MeasuredSound:
     """Decode a sound to its end, in little memory, and return what is known of it then.
 
     Raises
