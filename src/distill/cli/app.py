@@ -33,6 +33,7 @@ from distill.cli.options import (
 )
 from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
+from distill.distributed.launch import OneProcess, read_launch
 from distill.errors import DistillError, is_memory_error
 from distill.events import UNSAVED, Event
 from distill.housekeeping import tidy_own_folders
@@ -40,9 +41,10 @@ from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
+    from distill.distributed.ranks import Ranks
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
-_OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
+_OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Commands whose only result is what they print.
 _PRINTING = {"inspect", "models", "--help", "-h", "--version"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
@@ -179,20 +181,25 @@ def train(
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
     settings |= {} if batch is None else {"batch_size": batch}
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
-    with _stoppable(_STOPPING) as stop:
-        files, usable = _find_sounds(given, demo, stop, as_json)
+    with _stoppable(_STOPPING) as stop, _joined(stop) as ranks:
+
+        def look() -> tuple[list[str], int, str]:
+            files, usable = _find_sounds(given, demo, stop, as_json)
+            _say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
+            return [str(path) for path in files], usable, str(run_dir)
+
+        files, usable, folder = ranks.first(look)
         config = make_config(family, max(usable, 1), preset, epochs, **settings)
-        _say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
 
         from distill.training.loop import train as run_training
 
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
             return run_training(
-                config, files, run_dir, device, callback=show, cancel_event=stop,
+                config, [Path(path) for path in files], Path(folder), device, callback=show, cancel_event=stop,
                 models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset,
             )  # fmt: skip
 
-        _run(run, make_display(as_json, config.max_epochs), stop, as_json)
+        _run(run, as_json, config.max_epochs, stop, ranks)
 
 
 @app.command(epilog="Example: distill resume ~/runs/bells --epochs 500")
@@ -212,7 +219,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Continue a run from its newest whole checkpoint; --epochs extends it."""
-    with _stoppable(_STOPPING) as stop:
+    with _stoppable(_STOPPING) as stop, _joined(stop) as ranks:
         from distill.training.loop import resume_run
 
         def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
@@ -220,7 +227,7 @@ def resume(
                 run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir(), sounds=sounds
             )
 
-        _run(run_on, make_display(as_json, epochs), stop, as_json)
+        _run(run_on, as_json, epochs, stop, ranks)
 
 
 @app.command(epilog="Example: distill finish ~/runs/bells")
@@ -243,7 +250,7 @@ def finish(
             wish.finish()
             return resume_run(run, callback=show, cancel_event=wish, models_dir=paths.models_dir())
 
-        _run(end, make_display(as_json, None), stop, as_json)
+        _run(end, as_json, None, stop)
 
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
@@ -307,18 +314,47 @@ def _stoppable(message: str) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
     from distill.audio.decoding.sound_file import DecodingCancelled
 
-    with stop_on_signal(message) as stop:
+    launch = read_launch()
+    if launch is not None:
+        message = "Stopping after this step, with a checkpoint." if launch.rank == 0 else ""
+    with stop_on_signal(message, is_patient=launch is not None) as stop:
         try:
             yield stop
         except DecodingCancelled:
             raise typer.Exit(EXIT_STOPPED) from None
 
 
+@contextmanager
+def _joined(stop: threading.Event) -> "Iterator[Ranks | OneProcess]":
+    """Give the processes that torchrun has started, of which only the first one prints; otherwise this process."""
+    if read_launch() is None:  # torch is imported only where it is needed
+        yield OneProcess()
+        return
+    from distill.distributed.ranks import joined
+    from distill.errors import PeerError
+
+    with joined(stop) as ranks:
+        try:
+            yield ranks
+        except PeerError:
+            if ranks.is_first:
+                raise
+            raise typer.Exit(1) from None  # the first one says it
+
+
 def _run(
-    run: Callable[[Callable[[Event], None]], dict[str, Any]], display: Display, stop: threading.Event, as_json: bool
+    run: Callable[[Callable[[Event], None]], dict[str, Any]],
+    as_json: bool,
+    epochs: int | None,
+    stop: threading.Event,
+    ranks: "Ranks | OneProcess | None" = None,
 ) -> None:
     """Run the engine under a display, say where its files are, and leave with the exit code of its outcome."""
     diagnostics.start()
+    if ranks is not None and not ranks.is_first:
+        outcome = run(lambda event: None)["outcome"]
+        raise typer.Exit({"finished": 0, "stopped": EXIT_STOPPED}.get(outcome, 1))
+    display = make_display(as_json, epochs)
     with display:
         result = run(_stop_at_closed_pipe(display, stop))
     if result["outcome"] == UNSAVED:

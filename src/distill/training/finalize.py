@@ -232,6 +232,11 @@ def _where_it_stays(run: Run) -> str:
     return f"The run can only be resumed from epoch {listed[-1]['epoch'] + 1}."  # counted from 1 for people
 
 
+def record_failure(opened: OpenedRun, reason: str) -> None:
+    """Write why a run ended to its record, and nothing else: its process is ended next."""
+    _save_record(opened, "failed", reason)
+
+
 def _save_record(opened: OpenedRun, outcome: str, error: str | None) -> None:
     """Write how the run ended to its record; one that was finished early counts the epochs that it has done."""
     record = opened.record

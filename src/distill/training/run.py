@@ -22,7 +22,8 @@ from distill.audio.corpus import RUN_MARKER
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
-from distill.errors import CheckpointError, RunFolderError
+from distill.distributed.ranks import ALONE, Ranks
+from distill.errors import CheckpointError, ConfigurationError, RunFolderError
 from distill.events import (
     EpochMetrics,
     Event,
@@ -37,11 +38,12 @@ from distill.history import AnyHistory
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.runs.background_writer import BackgroundWriter
-from distill.runs.folder import MODEL, RunFolder, RunRecord
+from distill.runs.folder import MODEL, FollowedFolder, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
+from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
@@ -71,11 +73,21 @@ class RunRequest:
     models_dir: Path | None = None
     dataset_name: str = ""
     model_name: str = ""
+    ranks: Ranks = ALONE
 
     @property
     def pause_event(self) -> threading.Event:
-        """The event that interrupts everything; a request to finish the run does not set it."""
-        return pause_event_of(self.cancel_event)
+        """The event that interrupts everything but a step; a request to finish the run does not set it.
+
+        Among several processes it is this one's: for what it does alone.
+        """
+        stop = self.cancel_event
+        return pause_event_of(stop.wish if isinstance(stop, AgreedStop) else stop)
+
+    def agree(self) -> None:
+        """Let all processes know the same of the user's wish to stop."""
+        if isinstance(self.cancel_event, AgreedStop):
+            self.cancel_event.agree()
 
     @property
     def wants_finish(self) -> bool:
@@ -169,6 +181,11 @@ class OpenedRun:
     emit: EventSink
     checkpoint: dict[str, Any] | None
 
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train this run."""
+        return self.request.ranks
+
 
 @dataclass
 class Run(OpenedRun):
@@ -222,11 +239,39 @@ class Run(OpenedRun):
 def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
     """Claim the run's folder and read the checkpoint that is resumed.
 
+    Of several processes the first one claims it, and the others read what they need.
+
     Raises
     ------
     DistillError
         The folder cannot be used, or the checkpoint cannot be resumed.
     """
+    if request.config.batch_size < request.ranks.size:
+        raise ConfigurationError(
+            f"A batch of {request.config.batch_size} chunks cannot be shared by {request.ranks.size} processes. Start "
+            "fewer processes, or set a larger batch."
+        )
+    claimed: list[OpenedRun] = []
+    request.ranks.first(lambda: claimed.append(_claim(request, emit)))
+    return claimed[0] if claimed else _follow(request, emit)
+
+
+def _follow(request: RunRequest, emit: EventSink) -> OpenedRun:
+    """Return a run whose folder the first process has claimed; nothing is written to it from here."""
+    checkpoint = None if request.resume_checkpoint is None else read_checkpoint(request.resume_checkpoint)
+    record = replace(RunRecord.load(request.output_dir), file_paths=[path.absolute() for path in request.file_paths])
+    folder = FollowedFolder(request.output_dir)
+    device = _device_of(request)
+    return OpenedRun(
+        request, request.config, make_family(request.config), device, folder, record, emit, checkpoint
+    )  # fmt: skip
+
+
+def _device_of(request: RunRequest) -> torch.device:
+    return request.ranks.device(pick_device(request.device if request.device != "auto" else request.config.device))
+
+
+def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
     _refuse_among_sounds(request)
     checkpoint = None
     if request.resume_checkpoint is not None:
@@ -235,7 +280,7 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
         resuming = _is_own(request.resume_checkpoint, request.output_dir)
     else:
         resuming = _began_without_checkpoint(request.output_dir, request.config)
-    device = pick_device(request.device if request.device != "auto" else request.config.device)
+    device = _device_of(request)
     family = make_family(request.config)
     if checkpoint is not None and request.resume_checkpoint is not None:
         check_network(family.build, checkpoint["model_state_dict"], request.resume_checkpoint, CheckpointError)

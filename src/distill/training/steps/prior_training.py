@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from distill.distributed.shared_batch import BatchSlice
 from distill.models.priors.window_prior import WindowPrior, WindowTable
 from distill.training.dataset import FeatureDataset
 from distill.training.steps.step import update_unless
@@ -178,9 +179,23 @@ class PriorTraining:
         self._trained: list[Tensor] = list(self.prior.parameters())
         self.optimizer = AdamW(self._trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
 
-    def put(self, items: Tensor, points: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
-        """Take the points ``[B, P]`` of items of the training set; see `LatentTable.put`."""
-        self.table.put(items, self.prior.project(points.float()), variance, skipped)
+    def put(
+        self,
+        items: Tensor,
+        points: Tensor,
+        variance: Tensor | None,
+        skipped: Tensor,
+        part: BatchSlice | None = None,
+    ) -> None:
+        """Take the points ``[B, P]`` of items of the training set; see `LatentTable.put`.
+
+        Where they are those of a part of a batch, all processes get those of all its ``items``.
+        """
+        points = self.prior.project(points.float())
+        if part is not None:
+            points = part.whole(points)
+            variance = None if variance is None else part.whole(variance)
+        self.table.put(items, points, variance, skipped)
 
     def fit_projection(self, points: Tensor, weights: Tensor) -> None:
         """Find the components of points; see `WindowPrior.fit_projection`."""
