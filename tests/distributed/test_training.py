@@ -88,6 +88,13 @@ def test_a_killed_process_and_a_resumed_run_end_as_the_run_left_alone(tmp_path: 
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("size", [2, 4])
 @pytest.mark.parametrize("family", [row.key for row in FAMILIES])
-def test_a_hundred_steps_have_the_losses_of_one_process(tmp_path: Path, family: str) -> None:
-    write_sounds(tmp_path / "sounds", 12)
+def test_each_of_a_hundred_steps_is_that_of_one_process(tmp_path: Path, family: str, size: int) -> None:
+    """From the same weights: left alone, rounding grows in every training, also from one thread to two."""
+    write_sounds(tmp_path / "sounds", 7)
+    found, codes = run_joined(tmp_path, size, family, "hundred")
+    assert codes == [0] * size
+    print(f"{family}, {size} processes: losses {found['hundred'][0]:.1e}, gradients {found['hundred'][1]:.1e}")
+    assert found["hundred"][0] < ROUNDING
+    assert found["hundred"][1] < GRADIENT_ROUNDING

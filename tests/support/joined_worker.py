@@ -2,11 +2,13 @@
 
 The environment says which one it is, as torchrun's does.  The first one prints the findings as one line of JSON.
 
-Checks: ``steps`` (of each family, of batches of 5 and of 1), ``alone`` (a run without interruption), ``stopped``
+Checks: ``steps`` (one of each family, with batches of 5 and of 1), ``hundred``
+(steps of the family), ``alone`` (a run without interruption), ``stopped``
 (stopped by the last process's user and resumed), ``resumed`` (whatever was interrupted before, in ``run``), ``killed``
 (the last process kills itself).
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -18,6 +20,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import distill.training.finalize as finalize
@@ -31,6 +34,7 @@ from distill.training import resume_run, train
 from distill.training.compute_plan import ComputePlan
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.step import TrainingStep, step_randomness
+from tests.training.conftest import tone
 
 #: Step at which a run is interrupted.
 INTERRUPTED_AT = 4
@@ -55,29 +59,58 @@ def small_config(family: str, **changes: Any) -> AnyConfig:
     return replace(base, **(quick | changes))
 
 
-def step_errors(ranks: Ranks, key: str, rows: int) -> tuple[float, float]:
-    """Return how far losses and codebooks, and gradients, of a shared batch are from those of a whole one, as shares."""
-    config = small_config(key)
-    family = make_family(config)
-    shape = (2 if key == "complex_vae" else 1, 128, 94)
-    features = torch.randn(24, *shape, generator=torch.Generator().manual_seed(3))
-    found = []
-    for part in (None, ranks.slice_of(rows)):
+class Steps:
+    """Steps of a family that several processes share, each beside the same step of one process.
+
+    Parameters
+    ----------
+    ranks
+        The processes.
+    key
+        The family.
+    rows
+        Rows of a batch.
+    """
+
+    def __init__(self, ranks: Ranks, key: str, rows: int) -> None:
+        self.ranks, self.rows, self.count = ranks, rows, 0
+        self.family = make_family(small_config(key))
+        self.features = self.family.features(torch.from_numpy(np.stack([tone(n, 1.0) for n in range(24)]))[:, None])
         torch.manual_seed(1)
-        model = family.build()
-        family.fit_statistics(model, features)
-        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3, fused=True)
-        step = TrainingStep(family, model.train(), optimizer, 1e9, ComputePlan())
-        batch = features[:rows] if part is None else features[:rows][part.computed]
-        with step_randomness(1, 0, 0, torch.device("cpu")):
-            objective, total, _ = step(batch, family.weights(1.0), 0, part=part)
-            drawn = torch.rand(3)  # what comes after a step, as the prior's draws, is the same as well
-        values = [total, *objective.terms.values(), *(b.float() for b in model.buffers()), drawn]
-        # Gradients together: before a normalization, that of a bias is nothing but rounding.
-        values.append(torch.cat([p.grad.flatten() for p in step._trained if p.grad is not None]))
-        found.append([value.detach().double().flatten() for value in values])
-    *errors, gradient = [float((a - b).norm() / a.norm().clamp_min(1e-6)) for a, b in zip(*found, strict=True)]
-    return max(errors), gradient
+        self.network = self.family.build()
+        self.family.fit_statistics(self.network, self.features)
+        self.shared = self._step(self.network)
+
+    def _step(self, network: torch.nn.Module) -> TrainingStep:
+        trained = [p for p in network.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=1e-3, fused=True)
+        return TrainingStep(self.family, network.train(), optimizer, 1e9, ComputePlan())
+
+    def errors(self) -> tuple[float, float]:
+        """Take a step; return how far losses and codebooks, and gradients, are from those of one process, as shares."""
+        alone, part = self._step(copy.deepcopy(self.network)), self.ranks.slice_of(self.rows)
+        assert part is not None
+        items = torch.randperm(24, generator=torch.Generator().manual_seed(self.count))[: self.rows]
+        found = []
+        for step, batch, own in (
+            (alone, self.features[items], None),
+            (self.shared, self.features[items[part.computed]], part),
+        ):
+            with step_randomness(1, 0, self.count, torch.device("cpu")):
+                objective, total, _ = step(batch, self.family.weights(1.0), self.count, part=own)
+                drawn = torch.rand(3)  # what comes after a step, as the prior's draws, is the same as well
+            values = [total, *objective.terms.values(), *(b.float() for b in step.model.buffers()), drawn]
+            # Gradients together: before a normalization, that of a bias is nothing but rounding.
+            values.append(torch.cat([p.grad.flatten() for p in step._trained if p.grad is not None]))
+            found.append([value.detach().double().flatten() for value in values])
+        self.count += 1
+        *errors, gradient = [float((a - b).norm() / a.norm().clamp_min(1e-6)) for a, b in zip(*found, strict=True)]
+        return max(errors), gradient
+
+
+def most(pairs: list[tuple[float, float]]) -> list[float]:
+    """Return the largest of each."""
+    return [max(values) for values in zip(*pairs, strict=True)]
 
 
 def interrupted(ranks: Ranks, act: Callable[[AgreedStop], None]) -> Callable[[AgreedStop], None]:
@@ -129,7 +162,10 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
             wish = threading.Event()
             try:
                 if check == "steps":
-                    found = {row.key: [step_errors(ranks, row.key, n) for n in (5, 1)] for row in FAMILIES}
+                    found = {row.key: [Steps(ranks, row.key, n).errors() for n in (5, 1)] for row in FAMILIES}
+                elif check == "hundred":
+                    steps = Steps(ranks, family, 10)
+                    found = most([steps.errors() for _ in range(100)])
                 elif check == "resumed":
                     found = resume_run(folder / "run", cancel_event=wish)
                 else:

@@ -56,6 +56,10 @@ class Ranks:
         """Seconds spent in sums over all processes, with the wait for the slowest."""
         return 0.0
 
+    def device_name(self, name: str) -> str:
+        """Return the name of the device to look for, of the one that a user or a record names."""
+        return name
+
     def device(self, chosen: torch.device) -> torch.device:
         """Return the device that this process computes on, of a kind that was chosen."""
         return chosen
@@ -121,9 +125,11 @@ class JoinedRanks(Ranks):
     """
 
     def __init__(self, launch: Launch, on_stop: Callable[[], None], is_stopped: Callable[[], bool]) -> None:
-        self.rank, self.size, self._local_rank = launch.rank, launch.size, launch.local_rank
+        self.rank, self.size = launch.rank, launch.size
         self._is_stopped = is_stopped
         store, rank, size = next(dist.rendezvous("env://"))
+        if torch.cuda.is_available():
+            torch.cuda.set_device(launch.local_rank % torch.cuda.device_count())
         has_nccl = torch.cuda.is_available() and dist.is_nccl_available()
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if has_nccl else "gloo", store=store, rank=rank, world_size=size, timeout=_STEP_TIMEOUT
@@ -147,13 +153,15 @@ class JoinedRanks(Ranks):
         """Seconds spent in sums over all processes, with the wait for the slowest."""
         return self._exchanging
 
+    def device_name(self, name: str) -> str:
+        """Return ``"cuda"`` for any of its devices: each process has its own."""
+        return "cuda" if name.startswith("cuda") else name
+
     def device(self, chosen: torch.device) -> torch.device:
         """Return the device that this process computes on: on CUDA the one of its number on this computer."""
         if chosen.type != "cuda":
             return chosen
-        own = torch.device("cuda", self._local_rank % max(1, torch.cuda.device_count()))
-        torch.cuda.set_device(own)
-        return own
+        return torch.device("cuda", torch.cuda.current_device())
 
     def slice_of(self, total: int) -> BatchSlice | None:
         """Return the slice of a batch that this process computes."""

@@ -19,7 +19,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 #: Seconds between two signs of life; for how long there may be none; and how long a process may take to end itself.
-BEAT_SECONDS, SILENT_SECONDS, GRACE_SECONDS = 1.0, 30.0, 15.0
+BEAT_SECONDS, SILENT_SECONDS, GRACE_SECONDS = 1.0, 30.0, 10.0
 #: Seconds for which it is found out which process has gone, after a connection was closed.
 _SEARCH_SECONDS = 3.0
 

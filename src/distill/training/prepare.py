@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -315,10 +315,13 @@ def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> Co
     known = state.get("speed") or opened.record.speed
     if known:
         plan = ComputePlan.from_dict(known).changed_by(opened.config)
+        if opened.config.num_threads == "auto" and opened.record.speed.get("processes", 1) != opened.ranks.size:
+            threads = torch.get_num_threads()  # that number was right for another number of processes
+            plan = replace(plan, num_threads=threads, why=f"{plan.precision}, for {opened.ranks.size} processes")
     else:
         plan = _choose_by_trial(opened, data, model)
         opened.emit(TrainingNotice("speed", f"Computing in {plan.why}.", "info"))
-    opened.record.speed = {**known, **plan.to_dict()}
+    opened.record.speed = {**known, **plan.to_dict(), "processes": opened.ranks.size}
     return plan
 
 

@@ -268,7 +268,8 @@ def _follow(request: RunRequest, emit: EventSink) -> OpenedRun:
 
 
 def _device_of(request: RunRequest) -> torch.device:
-    return request.ranks.device(pick_device(request.device if request.device != "auto" else request.config.device))
+    name = request.device if request.device != "auto" else request.config.device
+    return request.ranks.device(pick_device(request.ranks.device_name(name)))
 
 
 def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
