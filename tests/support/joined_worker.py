@@ -151,7 +151,7 @@ def measured(result: dict[str, Any]) -> dict[str, Any]:
 def main(folder: Path, family: str, checks: list[str]) -> None:
     """Carry out the checks in order."""
     prepare.PRIOR_SIZE = (32, 1)
-    finalize.map_entries = lambda *arguments: {}  # type: ignore[assignment]
+    vars(finalize)["map_entries"] = lambda *arguments: {}
     torch.set_num_threads(1)
     config = small_config(family, max_epochs=int(os.environ.get("EPOCHS", "2")))
     sounds = sorted((folder / "sounds").iterdir())
@@ -171,7 +171,7 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                 else:
                     act = {"killed": kill, "stopped": stop}.get(check)
                     if act is not None:
-                        AgreedStop.agree = interrupted(ranks, act)  # type: ignore[method-assign]
+                        AgreedStop.agree = interrupted(ranks, act)  # type: ignore[method-assign,assignment]
                     run = folder / ("alone" if check == "alone" else "run")
                     found = train(config, sounds, run, "cpu", cancel_event=wish)
             except PeerError as exc:

@@ -127,19 +127,21 @@ class JoinedRanks(Ranks):
     def __init__(self, launch: Launch, on_stop: Callable[[], None], is_stopped: Callable[[], bool]) -> None:
         self.rank, self.size = launch.rank, launch.size
         self._is_stopped = is_stopped
-        store, rank, size = next(dist.rendezvous("env://"))
+        # Here, because there are builds of torch without them.
+        from torch.distributed.distributed_c10d import PrefixStore
+        from torch.distributed.rendezvous import rendezvous
+
+        store, rank, size = next(rendezvous("env://"))
         if torch.cuda.is_available():
             torch.cuda.set_device(launch.local_rank % torch.cuda.device_count())
         has_nccl = torch.cuda.is_available() and dist.is_nccl_available()
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if has_nccl else "gloo", store=store, rank=rank, world_size=size, timeout=_STEP_TIMEOUT
         )
-        self._store = dist.PrefixStore("distill", store.clone())
+        self._store = PrefixStore("distill", store.clone())
         self._calls = 0
         self._exchanging = 0.0
-        self.watch = PeerWatch(
-            dist.PrefixStore("distill watch", store.clone()), self.rank, self.size, on_stop, is_stopped
-        )
+        self.watch = PeerWatch(PrefixStore("distill watch", store.clone()), self.rank, self.size, on_stop, is_stopped)
         self.meet()
         self.watch.start()
 

@@ -93,7 +93,7 @@ class BatchSlice:
         flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), values.to(gradients[0])])
         flat *= self.weight
         self.add_up(flat)
-        *parts, reduced = flat.split([*sizes, len(values)])
+        *parts, reduced = torch.split(flat, [*sizes, len(values)])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view(gradient.shape))
         return reduced

@@ -43,8 +43,9 @@ from distill.files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
 DECODER_VERSION = 2
-#: Size of the cache over which the least recently used sounds are deleted.
+#: Size of the cache over which the least recently used sounds are deleted, and the variable that sets it (in GB).
 MAX_BYTES = 20_000_000_000
+SIZE_VARIABLE = "DISTILL_CACHE_GB"
 #: Samples for which the envelope has one value: 10 ms.
 ENVELOPE_HOP = 480
 
@@ -246,15 +247,17 @@ class SoundCache:
     folder
         Where it lies; by default the user's cache folder.
     max_bytes
-        Size over which the least recently used files are deleted.
+        Size over which the least recently used files are deleted; by default `max_cache_bytes`.
     preparation
         How sounds are prepared; other than the newest for runs that were begun with another.
     """
 
-    def __init__(self, folder: Path | None = None, max_bytes: int = MAX_BYTES, preparation: int = PREPARATION) -> None:
+    def __init__(
+        self, folder: Path | None = None, max_bytes: int | None = None, preparation: int = PREPARATION
+    ) -> None:
         self.folder = folder or paths.cache_dir() / "sounds"
         self.preparation = preparation
-        self.store = DiskCache(self.folder, max_bytes)
+        self.store = DiskCache(self.folder, max_cache_bytes() if max_bytes is None else max_bytes)
         self._index = HashIndex(self.folder / "index.jsonl")
         self.store.use(self.folder / "index.jsonl")
 
@@ -354,6 +357,15 @@ class SoundCache:
                 raise self.store.user_error(user_error) from user_error
             raise
         return entry
+
+
+def max_cache_bytes() -> int:
+    """Return the size of the cache: `MAX_BYTES`, or what the user has set for a corpus that needs more."""
+    try:
+        size = float(os.environ[SIZE_VARIABLE]) * 1e9
+    except (KeyError, ValueError):
+        return MAX_BYTES
+    return int(size) if 0 < size < float("inf") else MAX_BYTES
 
 
 def decoder_name() -> str:
