@@ -321,7 +321,7 @@ def _choose_by_trial(opened: OpenedRun, data: TrainingData, model: nn.Module) ->
 
     opened.emit(PreparationProgress("Measuring your computer", 0, 1))
     subject = f"{family.feature_key()} {type(model).__name__} {batch.shape}"
-    return choose_plan(config, opened.device, step, len(batch), subject)
+    return choose_plan(config, opened.device, step, len(batch), subject, config.max_epochs * len(data.train_set.layout))
 
 
 def _read_state(
