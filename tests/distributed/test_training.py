@@ -20,6 +20,10 @@ from tests.training.conftest import write_sounds
 ROUNDING, GRADIENT_ROUNDING = 1e-4, 1e-2
 
 
+#: For a busy computer: nothing here takes longer than a minute on an idle one.
+PATIENCE_SECONDS = 1200
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -38,7 +42,7 @@ def run_joined(folder: Path, size: int, family: str, *checks: str, epochs: int =
         for rank in range(size)
     ]
     try:
-        output, _ = processes[0].communicate(timeout=400)
+        output, _ = processes[0].communicate(timeout=PATIENCE_SECONDS)
         codes = [process.wait(timeout=60) for process in processes]
     finally:
         for process in processes:
