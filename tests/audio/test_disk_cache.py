@@ -131,6 +131,14 @@ def test_a_disk_that_is_really_full_is_recognised(tmp_path: Path) -> None:
 def test_a_write_does_not_read_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With twenty thousand sounds that took longer than decoding them."""
     store = store_module.DiskCache(tmp_path, 10**9)
-    monkeypatch.setattr("os.scandir", lambda folder: pytest.fail(f"{folder} is read"))
-    store.write(tmp_path / "sound", lambda file: None if file.write(b"samples") else None)
+    read: list[Any] = []
+    scandir = os.scandir
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", lambda folder: read.append(folder) or scandir(folder))
+        store.write(tmp_path / "sound", _write_samples)
+    assert not read
     assert (tmp_path / "sound").read_bytes() == b"samples"
+
+
+def _write_samples(file: IO[bytes]) -> None:
+    file.write(b"samples")
