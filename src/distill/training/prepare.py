@@ -28,6 +28,7 @@ from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
+from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
@@ -217,7 +218,8 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     for skipped in opened.record.skipped:
         emit(TrainingNotice("skipped", f"Skipped {skipped.path.name}: {skipped.reason}"))
     train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
-    for note in [*(f"{s.source.name}: {s.note}." for s in sounds if s.note), silence_note(sounds, chunk_samples)]:
+    notes = [f"{s.source.name}: {s.note}." for s in sounds if s.note]
+    for note in [*notes, silence_note(sounds, chunk_samples), copies_note(sounds)]:
         if note and opened.checkpoint is None:
             emit(TrainingNotice("sounds", note, "info"))
     variants = config.regularization.augmentation_expansion
