@@ -133,8 +133,13 @@ def test_a_write_does_not_read_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
     store = store_module.DiskCache(tmp_path, 10**9)
     read: list[Any] = []
     scandir = os.scandir
+
+    def noted(folder: Any) -> Any:
+        read.append(folder)
+        return scandir(folder)
+
     with monkeypatch.context() as patch:
-        patch.setattr("os.scandir", lambda folder: read.append(folder) or scandir(folder))
+        patch.setattr("os.scandir", noted)
         store.write(tmp_path / "sound", _write_samples)
     assert not read
     assert (tmp_path / "sound").read_bytes() == b"samples"
