@@ -52,6 +52,8 @@ QUICK = TrainingConfig(
 )
 #: Width and blocks of the priors of these tests.
 SMALL_PRIOR = (32, 1)
+#: Steps for each sound that the priors of these tests take at the end of a run.
+CLOSING_STEPS = 4
 #: For `Finished`.
 RUN = replace(QUICK, max_epochs=6, preview_interval_short=2, max_checkpoints=2)
 
@@ -119,6 +121,7 @@ def _small_prior() -> Iterator[None]:
     """Give new runs a prior that is trained and written in a moment; one of full size is trained in the other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("distill.training.prepare.PRIOR_SIZE", SMALL_PRIOR)
+        patch.setattr("distill.training.steps.closing._STEPS_PER_SOUND", CLOSING_STEPS)
         yield
 
 
