@@ -25,6 +25,7 @@ from distill.cli.options import (
     Family,
     Json,
     OptionalSounds,
+    Patience,
     Precision,
     Preset,
     Seed,
@@ -151,6 +152,7 @@ def train(
     sounds: OptionalSounds = None,
     family: Family = "vae",
     epochs: Epochs = None,
+    patience: Patience = None,
     preset: Preset = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -178,6 +180,7 @@ def train(
 
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
     settings |= {} if batch is None else {"batch_size": batch}
+    settings |= {} if patience is None else {"patience": patience}
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with _stoppable(_STOPPING) as stop:
         files, usable = _find_sounds(given, demo, stop, as_json)

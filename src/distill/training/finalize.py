@@ -21,6 +21,7 @@ from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
 from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
+from distill.runs.verdict import judge
 from distill.training.artifacts import (
     append_history,
     make_previews,
@@ -89,6 +90,27 @@ def end_after_last_epoch(run: Run) -> bool:
     if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
         make_previews(run, run.epoch - 1)
     _emit_finished_early(run, planned)
+    return True
+
+
+def end_without_improvement(run: Run) -> bool:
+    """End a run that has not improved for a while as finished, with the epoch that was completed last."""
+    planned = run.config.max_epochs
+    run.config = with_epochs(run.config, run.epoch)
+    run.record.planned_epochs = planned
+    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
+        make_previews(run, run.epoch - 1)
+    verdict = judge(run.history.epochs)
+    assert verdict.since is not None
+    assert verdict.best is not None
+    run.emit(
+        TrainingNotice(
+            "finished",
+            f"Finished after {run.epoch} of {planned} epochs: the loss on held-out sounds has not improved since epoch "
+            f"{verdict.since + 1}. The model is that of epoch {verdict.best + 1}, the best one.",
+            "info",
+        )
+    )
     return True
 
 

@@ -52,8 +52,8 @@ log = logging.getLogger("distill.training")
 _REPORT_INTERVAL_S = 0.1
 #: Settings that a resumed run may change; all others must be those of the checkpoint.
 _FREE_ON_RESUME = frozenset(
-    ("max_epochs", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints", "device",
-     "precision", "num_threads")
+    ("max_epochs", "patience", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints",
+     "device", "precision", "num_threads")
 )  # fmt: skip
 _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

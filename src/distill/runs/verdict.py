@@ -1,0 +1,241 @@
+"""What a run's losses say of it: whether it still improves, and what to do.  No torch, no Qt.
+
+The one judgement of a run: the sentence over the curves, the terminal, the warning about overfitting, and the setting
+that ends a run (`RunConfig.patience`) all come from here.  It is a function of the epochs alone, so that a run which is
+resumed is judged as one that was never interrupted.
+
+A verdict rests on trends.  The newest quarter of the epochs is compared with the time before, and a difference counts
+only if it is larger than the noise, which is measured on the curve itself, and large enough to matter.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.events import COLLAPSE_KL, OVERFITTING_GAP, EpochMetrics, VQEpochMetrics
+
+AnyEpoch = EpochMetrics | VQEpochMetrics
+_Numbers = NDArray[np.float64]
+
+#: Fewest epochs in the newest part of a run, and the share of a long run that it is.
+FEWEST_NEWEST, NEWEST_SHARE = 5, 0.25
+#: Fewest epochs for saying that a run improves, and for saying that it does not.
+FEWEST_EPOCHS, FEWEST_WITHOUT = FEWEST_NEWEST + 1, 2 * FEWEST_NEWEST
+#: Share of the loss under which a change does not matter.
+WORTH = 0.01
+#: Standard errors that a change must exceed.
+CERTAIN = 2.0
+#: Epochs that are smoothed over to find the best one.
+SMOOTHED = 5
+#: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart.
+LEARNT_BY_HEART = 0.05
+#: Share by which both losses have to rise above the best for a run to have gone wrong.
+GONE_WRONG = 0.25
+#: Newest epochs that all have to be collapsed.
+COLLAPSED_EPOCHS = 3
+#: Perplexity of a codebook (entries in even use) under which all sounds have the same code.
+COLLAPSED_PERPLEXITY = 1.5
+#: A run is never ended by its losses before this epoch.
+EARLIEST_END = 15
+
+
+class Kind(StrEnum):
+    """What is said of a run."""
+
+    TOO_EARLY = "too early"
+    IMPROVING = "improving"
+    FLAT = "flat"
+    BY_HEART = "by heart"
+    COLLAPSED = "collapsed"
+
+
+class Advice(StrEnum):
+    """What can be done about a verdict; none of it is done without the user's click."""
+
+    NONE = ""
+    FINISH = "finish"
+    TRAIN_ON = "train on"
+    LOWER_KL = "lower KL weight"
+    LOWER_RATE = "lower learning rate"
+    MORE_RESETS = "more resets"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judgement of a run.
+
+    Attributes
+    ----------
+    kind
+        What is said.
+    since
+        Epoch, counted from 0, since which it holds; None where there is no such epoch.
+    best
+        Epoch of the lowest loss on held-out sounds, counted from 0; None before the first.
+    epochs
+        Number of epochs that it rests on.
+    cause
+        For a collapsed run: the advice that goes with the cause.
+    """
+
+    kind: Kind
+    since: int | None = None
+    best: int | None = None
+    epochs: int = 0
+    cause: Advice = Advice.NONE
+
+    def advice(self, is_over: bool = False) -> Advice:
+        """Return what to do about it; ``is_over`` where the run is not training."""
+        if self.kind is Kind.COLLAPSED:
+            return self.cause
+        if is_over:
+            return Advice.TRAIN_ON if self.kind is Kind.IMPROVING else Advice.NONE
+        return Advice.FINISH if self.kind in (Kind.FLAT, Kind.BY_HEART) else Advice.NONE
+
+    def sentence(self, is_over: bool = False) -> str:
+        """Return it for people, who count epochs from 1, with what to do about it."""
+        since = 0 if self.since is None else self.since + 1
+        if self.kind is Kind.TOO_EARLY:
+            return f"Too early to say: a trend takes {FEWEST_WITHOUT} epochs."
+        if self.kind is Kind.IMPROVING:
+            return "Still improving when it ended: more epochs would help." if is_over else "Still improving."
+        if self.kind is Kind.FLAT:
+            return f"Flat since epoch {since}" + (": more epochs would change little." if is_over else ": finish now.")
+        if self.kind is Kind.BY_HEART:
+            what = "more sounds, or the preset Conservative, would help" if is_over else "finish now"
+            return f"Learning by heart since epoch {since}: {what}."
+        return f"Collapsed since epoch {since}: {_CAUSES[self.cause]}"
+
+
+_CAUSES = {
+    Advice.LOWER_KL: "new sounds will all be alike. Start again with a lower KL weight.",
+    Advice.MORE_RESETS: "all sounds get the same code. Start again with more resets of dead codes.",
+    Advice.LOWER_RATE: "the loss has gone up and stays there. Start again with a lower learning rate.",
+    Advice.NONE: "the loss has gone up and stays there.",
+}
+
+
+def judge(epochs: Sequence[AnyEpoch]) -> Verdict:
+    """Return the verdict on a run by its epochs, in order."""
+    best = min((e for e in epochs if math.isfinite(e.val_loss)), key=lambda e: e.val_loss, default=None)
+    best_epoch = None if best is None else best.epoch
+    collapsed = _collapse(epochs)
+    if collapsed is not None:
+        since, cause = collapsed
+        return Verdict(Kind.COLLAPSED, since, best_epoch, len(epochs), cause)
+    finite = [e for e in epochs if math.isfinite(e.val_loss) and math.isfinite(e.train_loss)]
+    if len(finite) < FEWEST_EPOCHS:
+        return Verdict(Kind.TOO_EARLY, None, best_epoch, len(epochs))
+    held_out = np.array([e.val_loss for e in finite])
+    trained = np.array([e.train_loss for e in finite])
+    kind, position = _trend(held_out, trained)
+    if kind is not Kind.IMPROVING and len(finite) < FEWEST_WITHOUT:
+        return Verdict(Kind.TOO_EARLY, None, best_epoch, len(epochs))
+    since = None if position is None else finite[position].epoch
+    cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
+    return Verdict(kind, since, best_epoch, len(epochs), cause)
+
+
+def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int) -> bool:
+    """Return whether a run has not improved for ``patience`` epochs, and for as long as a trend takes; 0: never."""
+    if patience <= 0 or len(epochs) < max(EARLIEST_END, patience):
+        return False
+    verdict = judge(epochs)
+    if verdict.kind not in (Kind.FLAT, Kind.BY_HEART) or verdict.since is None:
+        return False
+    return epochs[-1].epoch - verdict.since >= patience
+
+
+# --- collapse -----------------------------------------------------------------------------------------------------
+
+
+def _collapse(epochs: Sequence[AnyEpoch]) -> tuple[int, Advice] | None:
+    """Return since when the newest epochs are collapsed, and the advice; None if one of them is not."""
+    cause: Advice | None = None
+    since, count = 0, 0
+    for epoch in reversed(epochs):
+        found = _collapsed(epoch)
+        if found is None or (cause is not None and found is not cause):
+            break
+        cause, since, count = found, epoch.epoch, count + 1
+    return (since, cause) if cause is not None and count >= COLLAPSED_EPOCHS else None
+
+
+def _collapsed(epoch: AnyEpoch) -> Advice | None:
+    """Return the advice for an epoch in which the model says nothing of its sounds any more, or None."""
+    if not math.isfinite(epoch.val_loss):
+        return Advice.LOWER_RATE
+    if isinstance(epoch, EpochMetrics):
+        return Advice.LOWER_KL if epoch.kl_divergence < COLLAPSE_KL else None
+    health = epoch.codebook_health or {}
+    first = health.get("level_0")
+    return Advice.MORE_RESETS if first is not None and first["perplexity"] < COLLAPSED_PERPLEXITY else None
+
+
+# --- trends -------------------------------------------------------------------------------------------------------
+
+
+def _trend(held_out: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
+    """Return what the two curves say, and the position since which it holds."""
+    count = len(held_out)
+    newest = max(FEWEST_NEWEST, math.ceil(NEWEST_SHARE * count))
+    if _falls(held_out, newest):
+        return Kind.IMPROVING, None
+    smooth = _smoothed(held_out)
+    noise = _noise(held_out)
+    lowest = int(np.argmin(smooth))
+    level = float(smooth[lowest])
+    now = float(np.median(held_out[-newest:]))
+    tolerance = max(WORTH * abs(level), CERTAIN * noise * _of_median(newest))
+    has_risen = now - level > tolerance
+    since = lowest if has_risen else int(np.argmax(smooth <= level + tolerance))
+    before, after = float(_smoothed(trained)[since]), float(np.median(trained[-FEWEST_NEWEST:]))
+    gap = now / after - 1 if after > 0 else 0.0
+    if has_risen and now > (1 + GONE_WRONG) * level and after > (1 + GONE_WRONG) * before:
+        return Kind.COLLAPSED, since
+    is_learning = after < (1 - LEARNT_BY_HEART) * before
+    if gap > OVERFITTING_GAP and (is_learning or (has_risen and after < before)):
+        return Kind.BY_HEART, since
+    return Kind.FLAT, since
+
+
+def _falls(values: _Numbers, newest: int) -> bool:
+    """Return whether a curve falls: within its newest part, or in that part below all before."""
+    recent, earlier = values[-newest:], values[:-newest]
+    noise = _noise(values[-3 * newest :])
+    level = abs(float(np.median(recent)))
+    x = np.arange(newest) - (newest - 1) / 2
+    slope = float(x @ (recent - recent.mean()) / (x @ x))
+    fall, error = -slope * (newest - 1), noise * (newest - 1) / math.sqrt(float(x @ x))
+    if fall > max(WORTH * level, CERTAIN * error):
+        return True
+    if not len(earlier):
+        return False
+    size = min(newest, len(earlier))
+    windows = np.lib.stride_tricks.sliding_window_view(earlier, size)
+    lead = float(np.median(windows, axis=1).min()) - float(np.median(recent))
+    return lead > max(WORTH * level, CERTAIN * noise * math.hypot(_of_median(newest), _of_median(size)))
+
+
+def _smoothed(values: _Numbers) -> _Numbers:
+    """Return the running median of `SMOOTHED` values; at the ends of those that are there."""
+    half = SMOOTHED // 2
+    padded = np.pad(values, half, constant_values=np.nan)
+    smooth: _Numbers = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, SMOOTHED), axis=1)
+    return smooth
+
+
+def _noise(values: _Numbers) -> float:
+    """Return the standard deviation of the noise: by second differences, in which a trend cancels out."""
+    if len(values) < 3:
+        return 0.0
+    return float(1.4826 * np.median(np.abs(np.diff(values, 2))) / math.sqrt(6))
+
+
+def _of_median(count: int) -> float:
+    """Return the standard error of a median of so many values, for noise of standard deviation 1."""
+    return math.sqrt(math.pi / (2 * count))
