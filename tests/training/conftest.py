@@ -85,7 +85,7 @@ class StillRun:
     def __init__(self, config: AnyConfig, folder: Path, stop_after: int | None = None) -> None:
         self.folder, self.events, self.cancel = folder / "run", list[Event](), threading.Event()
         self._stop_after = stop_after
-        sounds = write_sounds(folder / "sounds", 4)
+        sounds = write_sounds(folder / "sounds", 3)  # of one chunk each
         self.result = train(config, sounds, self.folder, "cpu", self._take, self.cancel)
 
     def _take(self, event: Event) -> None:

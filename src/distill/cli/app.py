@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, instrument, library, play
+from distill.cli import generate, instrument, library, play, runs
 from distill.cli.options import (
     Batch,
     Device,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Commands whose only result is what they print.
-_PRINTING = {"inspect", "models", "--help", "-h", "--version"}
+_PRINTING = {"inspect", "models", "runs", "--help", "-h", "--version"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 app = typer.Typer(
@@ -60,6 +60,7 @@ app = typer.Typer(
 
 generate.register(app)
 library.register(app)
+runs.register(app)
 play.register(app)
 instrument.register(app)
 
@@ -330,6 +331,8 @@ def _run(
     model_file = run_dir / "model.distill"
     if model_file.exists():
         _say(f"Model: {printable(model_file)}", as_json)
+    if result.get("metrics_history") is not None:
+        _say(runs.verdict_line(run_dir, result["metrics_history"]), as_json)
     if result["outcome"] == "stopped":
         _say(f'Go on with: distill resume "{printable(run_dir)}"', as_json)
         raise typer.Exit(EXIT_STOPPED)

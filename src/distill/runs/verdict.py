@@ -6,6 +6,9 @@ resumed is judged as one that was never interrupted.
 
 A verdict rests on trends.  The newest quarter of the epochs is compared with the time before, and a difference counts
 only if it is larger than the noise, which is measured on the curve itself, and large enough to matter.
+
+While the KL weight warms up, the model is trained for less than it is measured by, so that a loss which stands still
+says little.  Until then a run improves if its reconstruction does, and learns by heart only if that gets worse.
 """
 
 import math
@@ -16,6 +19,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.config.training import AnyConfig, TrainingConfig
 from distill.events import COLLAPSE_KL, OVERFITTING_GAP, EpochMetrics, VQEpochMetrics
 
 AnyEpoch = EpochMetrics | VQEpochMetrics
@@ -31,7 +35,8 @@ WORTH = 0.01
 CERTAIN = 2.0
 #: Epochs that are smoothed over to find the best one.
 SMOOTHED = 5
-#: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart.
+#: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart;
+#: in a warm-up, the share by which the reconstruction of held-out sounds has to get worse.
 LEARNT_BY_HEART = 0.05
 #: Share by which both losses have to rise above the best for a run to have gone wrong.
 GONE_WRONG = 0.25
@@ -76,8 +81,8 @@ class Verdict:
         Epoch, counted from 0, since which it holds; None where there is no such epoch.
     best
         Epoch of the lowest loss on held-out sounds, counted from 0; None before the first.
-    epochs
-        Number of epochs that it rests on.
+    known_from
+        Number of epochs from which on more can be said; for a run of which it is too early to say anything.
     cause
         For a collapsed run: the advice that goes with the cause.
     """
@@ -85,7 +90,7 @@ class Verdict:
     kind: Kind
     since: int | None = None
     best: int | None = None
-    epochs: int = 0
+    known_from: int = FEWEST_WITHOUT
     cause: Advice = Advice.NONE
 
     def advice(self, is_over: bool = False) -> Advice:
@@ -100,7 +105,7 @@ class Verdict:
         """Return it for people, who count epochs from 1, with what to do about it."""
         since = 0 if self.since is None else self.since + 1
         if self.kind is Kind.TOO_EARLY:
-            return f"Too early to say: a trend takes {FEWEST_WITHOUT} epochs."
+            return f"Too early to say: a trend is seen from epoch {self.known_from} on."
         if self.kind is Kind.IMPROVING:
             return "Still improving when it ended: more epochs would help." if is_over else "Still improving."
         if self.kind is Kind.FLAT:
@@ -119,35 +124,50 @@ _CAUSES = {
 }
 
 
-def judge(epochs: Sequence[AnyEpoch]) -> Verdict:
-    """Return the verdict on a run by its epochs, in order."""
+def warm_up_epochs(config: AnyConfig, total_epochs: int) -> int:
+    """Return how many of a run's first epochs the KL weight warms up in."""
+    if not isinstance(config, TrainingConfig) or config.kl_weight_max == 0:
+        return 0
+    return math.ceil(config.kl_warmup_fraction * total_epochs)
+
+
+def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
+    """Return the verdict on a run by its epochs, in order, the first ``warm_up`` of which are a warm-up."""
     best = min((e for e in epochs if math.isfinite(e.val_loss)), key=lambda e: e.val_loss, default=None)
     best_epoch = None if best is None else best.epoch
     collapsed = _collapse(epochs)
     if collapsed is not None:
         since, cause = collapsed
-        return Verdict(Kind.COLLAPSED, since, best_epoch, len(epochs), cause)
+        return Verdict(Kind.COLLAPSED, since, best_epoch, cause=cause)
     finite = [e for e in epochs if math.isfinite(e.val_loss) and math.isfinite(e.train_loss)]
+    too_early = Verdict(Kind.TOO_EARLY, None, best_epoch, max(FEWEST_WITHOUT, warm_up))
     if len(finite) < FEWEST_EPOCHS:
-        return Verdict(Kind.TOO_EARLY, None, best_epoch, len(epochs))
-    held_out = np.array([e.val_loss for e in finite])
-    trained = np.array([e.train_loss for e in finite])
+        return too_early
+    held_out, trained, copies = (
+        np.array([getattr(e, name) for e in finite]) for name in ("val_loss", "train_loss", "val_recon_loss")
+    )
     kind, position = _trend(held_out, trained)
-    if kind is not Kind.IMPROVING and len(finite) < FEWEST_WITHOUT:
-        return Verdict(Kind.TOO_EARLY, None, best_epoch, len(epochs))
+    if len(finite) < warm_up and kind in (Kind.FLAT, Kind.BY_HEART):
+        kind, position = _warming_up(copies, trained)
+    if kind is not Kind.IMPROVING and (kind is Kind.TOO_EARLY or len(finite) < FEWEST_WITHOUT):
+        return too_early
     since = None if position is None else finite[position].epoch
     cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
-    return Verdict(kind, since, best_epoch, len(epochs), cause)
+    return Verdict(kind, since, best_epoch, cause=cause)
 
 
-def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int) -> bool:
-    """Return whether a run has not improved for ``patience`` epochs, and for as long as a trend takes; 0: never."""
+def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int, warm_up: int = 0) -> bool:
+    """Return whether a run has not improved for ``patience`` epochs, and for as long as a trend takes; 0: never.
+
+    Epochs of a warm-up do not count unless the model learns by heart in them.
+    """
     if patience <= 0 or len(epochs) < max(EARLIEST_END, patience):
         return False
-    verdict = judge(epochs)
+    verdict = judge(epochs, warm_up)
     if verdict.kind not in (Kind.FLAT, Kind.BY_HEART) or verdict.since is None:
         return False
-    return epochs[-1].epoch - verdict.since >= patience
+    counted_from = verdict.since if len(epochs) < warm_up else max(verdict.since, warm_up - 1)
+    return epochs[-1].epoch - counted_from >= patience
 
 
 # --- collapse -----------------------------------------------------------------------------------------------------
@@ -201,6 +221,15 @@ def _trend(held_out: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
     if gap > OVERFITTING_GAP and (is_learning or (has_risen and after < before)):
         return Kind.BY_HEART, since
     return Kind.FLAT, since
+
+
+def _warming_up(copies: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
+    """Return what the reconstruction of held-out sounds says while the KL weight warms up."""
+    kind, since = _trend(copies, trained)
+    has_risen = float(np.median(copies[-FEWEST_NEWEST:])) > (1 + LEARNT_BY_HEART) * float(_smoothed(copies).min())
+    if kind is Kind.IMPROVING or (kind is Kind.BY_HEART and has_risen):
+        return kind, since
+    return Kind.TOO_EARLY, None
 
 
 def _falls(values: _Numbers, newest: int) -> bool:

@@ -100,7 +100,7 @@ def end_without_improvement(run: Run) -> bool:
     run.record.planned_epochs = planned
     if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
         make_previews(run, run.epoch - 1)
-    verdict = judge(run.history.epochs)
+    verdict = judge(run.history.epochs, run.warm_up)
     assert verdict.since is not None
     assert verdict.best is not None
     run.emit(

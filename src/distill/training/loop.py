@@ -208,7 +208,7 @@ def run_epochs(run: Run) -> bool:
     run.writer.flush()
     report_write_errors(run)  # that nothing can be kept is told before the first epoch
     while run.epoch < run.config.max_epochs:
-        if run.step == 0 and is_at_its_end(run.history.epochs, run.config.patience):
+        if run.step == 0 and is_at_its_end(run.history.epochs, run.config.patience, run.warm_up):
             return finalize.end_without_improvement(run)
         epoch = run.epoch
         if not _train_epoch(run):
@@ -348,13 +348,13 @@ def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
     found = {notice.topic: notice for notice in run.family.warnings(event)}
     if "overfitting" in run.warned:
         found["overfitting"] = TrainingNotice("overfitting", "")  # already emitted
-    elif _is_by_heart(run.history.epochs):
+    elif _is_by_heart(run.history.epochs, run.warm_up):
         found["overfitting"] = TrainingNotice(
             "overfitting",
             f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, and "
             "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
         )
-        if any(_is_by_heart(run.history.epochs[:count]) for count in range(len(run.history.epochs))):
+        if any(_is_by_heart(run.history.epochs[:count], run.warm_up) for count in range(len(run.history.epochs))):
             run.warned.add("overfitting")  # emitted before this run was resumed
     for topic, notice in found.items():
         if topic not in run.warned:
@@ -362,8 +362,8 @@ def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
     run.warned = set(found)
 
 
-def _is_by_heart(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics]) -> bool:
-    return judge(epochs).kind is Kind.BY_HEART
+def _is_by_heart(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], warm_up: int) -> bool:
+    return judge(epochs, warm_up).kind is Kind.BY_HEART
 
 
 def resume_run(

@@ -39,6 +39,7 @@ from distill.models.families.family import ModelFamily
 from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import MODEL, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
+from distill.runs.verdict import warm_up_epochs
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
@@ -217,6 +218,11 @@ class Run(OpenedRun):
     def elapsed(self) -> float:
         """Seconds of training over all sessions of the run."""
         return self.elapsed_before + time.perf_counter() - self.started
+
+    @property
+    def warm_up(self) -> int:
+        """Number of epochs in which the KL weight warms up."""
+        return warm_up_epochs(self.config, self.kl_epochs)
 
 
 def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:

@@ -34,6 +34,7 @@ from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.recent_folders import RecentFolders
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.settings_panel import SettingsPanel
+from distill.gui.training.verdict_presenter import VerdictPresenter
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
@@ -119,6 +120,7 @@ def compose(
         codes, models, making, play, QUndoGroup(window),
         (runs, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
+    VerdictPresenter(plots.verdict, runs, notices, window)
     runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
