@@ -251,8 +251,19 @@ def finish(
 
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
-def inspect(sounds: Sounds) -> None:
-    """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded."""
+def inspect(
+    sounds: Sounds,
+    with_estimate: Annotated[
+        bool, typer.Option("--estimate", help="Also print what a run on them would take: time, memory, disk.")
+    ] = False,
+    family: Family = "vae",
+    epochs: Epochs = None,
+    preset: Preset = "auto",
+) -> None:
+    """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded.
+
+    With --estimate, the family, epochs and preset of the run can be given too.
+    """
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
@@ -283,6 +294,12 @@ def inspect(sounds: Sounds) -> None:
             f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
             "or repair those left out."
         )
+    if with_estimate:
+        from distill.cli.estimate import print_estimate
+        from distill.config.factory import make_config
+
+        with _stoppable("Stopping.") as stop:
+            print_estimate([entry.path for entry in usable], make_config(family, len(usable), preset, epochs), stop)
 
 
 def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:

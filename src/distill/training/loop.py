@@ -146,8 +146,10 @@ def _train(
         for notice in notices:
             emit(notice)
         opened = open_run(request, emit)
+        began = time.perf_counter()
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
+        run.stopwatch.add("preparing", time.perf_counter() - began)
         with computing(run.device, run.speed.num_threads):
             outcome = "finished" if run_epochs(run) else "stopped"
     except DecodingCancelled:
@@ -211,7 +213,7 @@ def run_epochs(run: Run) -> bool:
         if run.step == 0 and is_at_its_end(run.history.epochs, run.config.patience, run.warm_up):
             return finalize.end_without_improvement(run)
         epoch = run.epoch
-        if not _train_epoch(run):
+        if not _timed_epoch(run):
             if not run.request.wants_finish:
                 return False
             if run.step == 0:
@@ -234,6 +236,15 @@ def run_epochs(run: Run) -> bool:
             make_previews(run, epoch)
         report_write_errors(run)
     return True
+
+
+def _timed_epoch(run: Run) -> bool:
+    """Train an epoch and measure how long its steps take; False when the user stopped."""
+    before, began = run.step, time.perf_counter()
+    try:
+        return _train_epoch(run)
+    finally:
+        run.stopwatch.add("step", time.perf_counter() - began, run.step - before)
 
 
 def _train_epoch(run: Run) -> bool:
@@ -312,6 +323,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     size = run.config.batch_size
     val, probe = run.training_data.val_set, run.training_data.probe_items
     measured: list[ValidationResult] = []
+    began = time.perf_counter()
     for batches in (val.batches(range(len(val)), size), run.training_data.train_set.batches(probe, size)):
         found = validate(
             run.family,
@@ -326,6 +338,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             return None
         measured.append(found)
     held_out, trained = measured
+    run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(probe))
     epoch_seconds = run.eta.end_epoch(run.training_data.steps_per_epoch)
     return run.family.epoch_event(
         EpochResult(

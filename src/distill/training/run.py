@@ -46,6 +46,7 @@ from distill.training.dataset import FeatureDataset
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
+from distill.training.steps.stopwatch import Stopwatch
 
 log = logging.getLogger("distill.training")
 
@@ -189,6 +190,8 @@ class Run(OpenedRun):
         The best epoch so far.
     elapsed_before
         Seconds of training in earlier sessions.
+    stopwatch
+        What this session took.
     """
 
     training_data: TrainingData
@@ -210,6 +213,7 @@ class Run(OpenedRun):
     started: float = field(default_factory=time.perf_counter)
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     non_finite_run: int = 0
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)

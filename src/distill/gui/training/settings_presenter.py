@@ -85,6 +85,13 @@ class SettingsPresenter(QObject):
         if not is_wanted:
             self._panel.show_next_again()
 
+    def next_config(self, sound_count: int) -> AnyConfig:
+        """Return the settings of the next run on so many sounds."""
+        controls = self._controls
+        return make_config(
+            controls.family_key, max(1, sound_count), controls.preset_key, controls.epochs.value(), **self.changes
+        )
+
     def _base(self) -> AnyConfig:
         controls = self._controls
         return make_config(controls.family_key, max(1, self._sound_count), controls.preset_key, controls.epochs.value())

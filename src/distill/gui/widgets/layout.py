@@ -44,6 +44,7 @@ class FewLinesLabel(QLabel):
     def __init__(self, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines = lines
+        self._note = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
@@ -58,6 +59,11 @@ class FewLinesLabel(QLabel):
     def setText(self, text: str) -> None:
         """Show a text."""
         super().setText(text)
+        self._update_tip()
+
+    def show_note(self, text: str) -> None:
+        """Add something to the tooltip that the label has no room for."""
+        self._note = text
         self._update_tip()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -92,7 +98,8 @@ class FewLinesLabel(QLabel):
         return needed <= self._lines * metrics.lineSpacing()
 
     def _update_tip(self) -> None:
-        self.setToolTip("" if self._fits(self.text()) else plain_tip(self.text()))
+        lines = [*([] if self._fits(self.text()) else [self.text()]), *([self._note] if self._note else [])]
+        self.setToolTip(plain_tip(*lines) if lines else "")
 
 
 class FlowBox(QWidget):
