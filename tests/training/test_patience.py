@@ -15,7 +15,7 @@ from tests.training.conftest import QUICK, StillRun, ended, topics
 from tests.training.test_resume import assert_same_run
 
 #: Learns nothing: the held-out loss stays as it is.
-STILL = replace(QUICK, learning_rate=1e-7, max_epochs=40, patience=5, checkpoint_interval=10, kl_warmup_fraction=0.0)
+STILL = replace(QUICK, learning_rate=1e-7, max_epochs=20, patience=5, checkpoint_interval=10, kl_warmup_fraction=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,11 @@ def test_it_ends_as_finished_and_says_why(still: StillRun) -> None:
     epochs = [e for e in still.events if isinstance(e, EpochMetrics)]
     assert len(epochs) == EARLIEST_END
     record = RunRecord.load(still.folder)
-    assert (record.status, record.config.max_epochs, record.epochs_asked) == ("finished", EARLIEST_END, 40)
+    assert (record.status, record.config.max_epochs, record.epochs_asked) == ("finished", EARLIEST_END, 20)
     notices = [e for e in still.events if isinstance(e, TrainingNotice) and e.topic == "finished"]
     assert len(notices) == 1
     best = min(epochs, key=lambda e: e.val_loss).epoch
-    for words in (f"{EARLIEST_END} of 40 epochs", "since epoch 1.", f"epoch {best + 1}, the best"):
+    for words in (f"{EARLIEST_END} of 20 epochs", "since epoch 1.", f"epoch {best + 1}, the best"):
         assert words in notices[0].message
     assert notices[0].message in record.notes
     assert open_model(still.folder / "model.distill").metadata.training_epochs == best + 1

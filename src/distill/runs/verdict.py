@@ -35,9 +35,12 @@ WORTH = 0.01
 CERTAIN = 2.0
 #: Epochs that are smoothed over to find the best one.
 SMOOTHED = 5
-#: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart;
-#: in a warm-up, the share by which the reconstruction of held-out sounds has to get worse.
-LEARNT_BY_HEART = 0.05
+#: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart.
+LEARNT_BY_HEART = 0.03
+#: The same in a warm-up: share by which the reconstruction of held-out sounds has to get worse.
+WORSE_COPIES = 0.05
+#: Share of the highest learning rate up to which the steps are fine: a run that is flat before may fall with the rate.
+FINE_STEPS = 0.2
 #: Share by which both losses have to rise above the best for a run to have gone wrong.
 GONE_WRONG = 0.25
 #: Newest epochs that all have to be collapsed.
@@ -83,6 +86,8 @@ class Verdict:
         Epoch of the lowest loss on held-out sounds, counted from 0; None before the first.
     known_from
         Number of epochs from which on more can be said; for a run of which it is too early to say anything.
+    may_fall
+        Whether a flat loss may fall once more when the learning rate does.
     cause
         For a collapsed run: the advice that goes with the cause.
     """
@@ -91,6 +96,7 @@ class Verdict:
     since: int | None = None
     best: int | None = None
     known_from: int = FEWEST_WITHOUT
+    may_fall: bool = False
     cause: Advice = Advice.NONE
 
     def advice(self, is_over: bool = False) -> Advice:
@@ -109,7 +115,8 @@ class Verdict:
         if self.kind is Kind.IMPROVING:
             return "Still improving when it ended: more epochs would help." if is_over else "Still improving."
         if self.kind is Kind.FLAT:
-            return f"Flat since epoch {since}" + (": more epochs would change little." if is_over else ": finish now.")
+            finish = "finish now, or wait for the last epochs in finer steps" if self.may_fall else "finish now"
+            return f"Flat since epoch {since}: {'more epochs would change little' if is_over else finish}."
         if self.kind is Kind.BY_HEART:
             what = "more sounds, or the preset Conservative, would help" if is_over else "finish now"
             return f"Learning by heart since epoch {since}: {what}."
@@ -153,21 +160,29 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
         return too_early
     since = None if position is None else finite[position].epoch
     cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
-    return Verdict(kind, since, best_epoch, cause=cause)
+    may_fall = kind is Kind.FLAT and not _has_fine_steps(epochs)
+    return Verdict(kind, since, best_epoch, may_fall=may_fall, cause=cause)
 
 
 def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int, warm_up: int = 0) -> bool:
     """Return whether a run has not improved for ``patience`` epochs, and for as long as a trend takes; 0: never.
 
-    Epochs of a warm-up do not count unless the model learns by heart in them.
+    Epochs of a warm-up do not count unless the model learns by heart in them.  A run that is only flat goes on until
+    the learning rate has fallen: its last epochs, in fine steps, often lower the loss once more.
     """
     if patience <= 0 or len(epochs) < max(EARLIEST_END, patience):
         return False
     verdict = judge(epochs, warm_up)
     if verdict.kind not in (Kind.FLAT, Kind.BY_HEART) or verdict.since is None:
         return False
+    if verdict.may_fall:
+        return False
     counted_from = verdict.since if len(epochs) < warm_up else max(verdict.since, warm_up - 1)
     return epochs[-1].epoch - counted_from >= patience
+
+
+def _has_fine_steps(epochs: Sequence[AnyEpoch]) -> bool:
+    return epochs[-1].learning_rate <= FINE_STEPS * max(epoch.learning_rate for epoch in epochs)
 
 
 # --- collapse -----------------------------------------------------------------------------------------------------
@@ -226,7 +241,7 @@ def _trend(held_out: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
 def _warming_up(copies: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
     """Return what the reconstruction of held-out sounds says while the KL weight warms up."""
     kind, since = _trend(copies, trained)
-    has_risen = float(np.median(copies[-FEWEST_NEWEST:])) > (1 + LEARNT_BY_HEART) * float(_smoothed(copies).min())
+    has_risen = float(np.median(copies[-FEWEST_NEWEST:])) > (1 + WORSE_COPIES) * float(_smoothed(copies).min())
     if kind is Kind.IMPROVING or (kind is Kind.BY_HEART and has_risen):
         return kind, since
     return Kind.TOO_EARLY, None
@@ -240,14 +255,15 @@ def _falls(values: _Numbers, newest: int) -> bool:
     x = np.arange(newest) - (newest - 1) / 2
     slope = float(x @ (recent - recent.mean()) / (x @ x))
     fall, error = -slope * (newest - 1), noise * (newest - 1) / math.sqrt(float(x @ x))
-    if fall > max(WORTH * level, CERTAIN * error):
+    worth = WORTH * min(1.0, newest / FEWEST_WITHOUT)
+    if fall > max(worth * level, CERTAIN * error):
         return True
     if not len(earlier):
         return False
     size = min(newest, len(earlier))
     windows = np.lib.stride_tricks.sliding_window_view(earlier, size)
     lead = float(np.median(windows, axis=1).min()) - float(np.median(recent))
-    return lead > max(WORTH * level, CERTAIN * noise * math.hypot(_of_median(newest), _of_median(size)))
+    return lead > max(worth * level, CERTAIN * noise * math.hypot(_of_median(newest), _of_median(size)))
 
 
 def _smoothed(values: _Numbers) -> _Numbers:
