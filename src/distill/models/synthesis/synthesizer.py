@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from distill.computing.workers import in_order
 from distill.errors import ModelFileError
 from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
@@ -15,7 +16,6 @@ from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
-from distill.models.synthesis.workers import in_order
 
 #: Shortest and longest sound that can be requested, seconds.
 SHORTEST_S, LONGEST_S = 0.1, 30.0
