@@ -31,10 +31,10 @@ def epochs_of(curve: dict[str, Any]) -> list[AnyEpoch]:
         gap = (val - train) / train
         if "kl" in curve:
             kl = curve["kl"][n]
-            made.append(EpochMetrics(n, total, train, val, copies, 0.1, kl, gap, 1e-3, 1.0, 1.0, 9))
+            made.append(EpochMetrics(n, total, train, val, copies, 0.1, kl, gap, curve["rate"][n], 1.0, 1.0, 9))
         else:
             health = {"level_0": {"utilization": 0.5, "perplexity": curve["perplexity"][n], "dead_codes": 0.0}}
-            made.append(VQEpochMetrics(n, total, train, val, copies, 0.1, gap, 1e-3, 1.0, 1.0, health))
+            made.append(VQEpochMetrics(n, total, train, val, copies, 0.1, gap, curve["rate"][n], 1.0, 1.0, health))
     return made
 
 
