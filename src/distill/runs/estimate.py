@@ -11,7 +11,7 @@ from statistics import median
 
 from distill.config.training import AnyConfig, has_previews
 from distill.runs.figures import Figures, RunFigures
-from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE
+from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
 
 #: Newest runs that a cost is the median of.
 _NEWEST_RUNS = 5
@@ -186,7 +186,8 @@ def _epochs(config: AnyConfig, material: Material, figures: Figures) -> tuple[in
     if not config.patience:
         return good, planned
     # A run is judged by its newest part, which has to be without improvement.
-    end = max(EARLIEST_END, good + config.patience, math.ceil(good / (1 - NEWEST_SHARE)))
+    counted_from = max(good, warm_up_epochs(config, planned))
+    end = max(EARLIEST_END, counted_from + config.patience, math.ceil(good / (1 - NEWEST_SHARE)))
     return good, min(planned, end)
 
 

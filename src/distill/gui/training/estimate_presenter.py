@@ -120,9 +120,9 @@ class EstimatePresenter(QObject):
             format_time_left(found.good_seconds), format_time_left(found.seconds)
         )
         if found.memory_bytes is not None:
-            text = self.tr("{0} · {1} memory").format(text, format_bytes(round(found.memory_bytes)))
+            text = self.tr("{0} · {1} memory").format(text, format_bytes(round(int(found.memory_bytes), -8)))
         if found.disk_bytes is not None:
-            text = self.tr("{0} · {1} disk").format(text, format_bytes(round(found.disk_bytes)))
+            text = self.tr("{0} · {1} disk").format(text, format_bytes(round(int(found.disk_bytes), -7)))
         return text
 
     def _start_measuring(self, config: AnyConfig) -> None:

@@ -50,7 +50,7 @@ class FewLinesLabel(QLabel):
 
     def sizeHint(self) -> QSize:
         """Return the height of all lines."""
-        return QSize(0, self._lines * self.fontMetrics().lineSpacing())
+        return QSize(0, self._room())
 
     def minimumSizeHint(self) -> QSize:
         """Return the height of all lines."""
@@ -92,10 +92,15 @@ class FewLinesLabel(QLabel):
             self.foregroundRole(),
         )  # fmt: skip
 
+    def _room(self) -> int:
+        """Return the height of all lines as they are laid out, which may be more than their spacing says."""
+        lines = "\n".join(["X"] * self._lines)
+        return self.fontMetrics().boundingRect(QRect(0, 0, 1 << 16, 1 << 16), 0, lines).height()
+
     def _fits(self, text: str) -> bool:
         metrics, width = self.fontMetrics(), max(1, self.contentsRect().width())
         needed = metrics.boundingRect(QRect(0, 0, width, 1 << 20), int(Qt.TextFlag.TextWordWrap), text).height()
-        return needed <= self._lines * metrics.lineSpacing()
+        return needed <= self._room()
 
     def _update_tip(self) -> None:
         lines = [*([] if self._fits(self.text()) else [self.text()]), *([self._note] if self._note else [])]

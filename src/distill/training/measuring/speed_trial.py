@@ -21,6 +21,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.events import Event, StepMetrics, VQStepMetrics
 from distill.runs.figures import Figures, RunFigures
+from distill.runs.stop_request import StopRequest
 from distill.training.steps.stopwatch import FEWEST_STEPS
 
 log = logging.getLogger(__name__)
@@ -79,25 +80,25 @@ def _work(settings: dict[str, Any], folder: str, sender: Connection) -> None:
 
 
 def run_trial(config: AnyConfig, folder: Path) -> RunFigures | None:
-    """Train for a few steps on made-up sounds in a folder, and return what they took."""
+    """Train for a few steps on made-up sounds in a folder, to a finished model, and return what that took."""
     from distill.training.loop import train
 
     regularization = replace(config.regularization, augmentation_expansion=1)
     shortened = replace(config, max_epochs=1000, patience=0, regularization=regularization)
-    stop, took = threading.Event(), list[float]()
+    stop, took = StopRequest(), list[float]()
 
     def watch(event: Event) -> None:
         if isinstance(event, (StepMetrics, VQStepMetrics)):
             took.append(event.step_time_s)
             if len(took) >= _STEPS or (len(took) > FEWEST_STEPS and sum(took) > _STEP_SECONDS):
-                stop.set()
+                stop.finish()
 
     train(shortened, _write_sounds(folder / "sounds", config), folder / "run", config.device, watch, stop)
     known = Figures.load().of(shortened)
     if not known:
         return None
     step_s = median(took[_SLOW_STEPS:])
-    return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, closing_s=0.0, closing_steps=0.0, chunks=0.0)
+    return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, chunks=0.0, good_share=0.0)
 
 
 def _write_sounds(folder: Path, config: AnyConfig) -> list[Path]:
