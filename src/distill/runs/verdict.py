@@ -118,7 +118,7 @@ class Verdict:
             finish = "finish now, or wait for the last epochs in finer steps" if self.may_fall else "finish now"
             return f"Flat since epoch {since}: {'more epochs would change little' if is_over else finish}."
         if self.kind is Kind.BY_HEART:
-            what = "more sounds, or the preset Conservative, would help" if is_over else "finish now"
+            what = "more sounds would help" if is_over else "finish now"
             return f"Learning by heart since epoch {since}: {what}."
         return f"Collapsed since epoch {since}: {_CAUSES[self.cause]}"
 

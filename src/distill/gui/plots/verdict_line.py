@@ -8,7 +8,7 @@ from distill.gui.widgets.layout import FewLinesLabel
 from distill.runs.verdict import Advice, Verdict
 
 #: Lines of text that a verdict has room for.
-LINES = 2
+LINES = 3
 
 
 class VerdictLine(QWidget):
