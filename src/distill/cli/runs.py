@@ -2,17 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distill.cli.terminal import printable
 from distill.config.catalog import family_info
-from distill.config.training import AnyConfig
 from distill.history import AnyHistory
-from distill.runs.folder import RunRecord, is_locked, read_history
-from distill.runs.summary import RunSummary, list_runs, summarise
-from distill.runs.verdict import Verdict, judge, warm_up_epochs
+
+if TYPE_CHECKING:
+    from distill.runs.folder import RunRecord
+    from distill.runs.summary import RunSummary
+    from distill.runs.verdict import Verdict
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each run, for a program.")]
 
@@ -30,21 +31,27 @@ def register(app: typer.Typer) -> None:
     app.add_typer(runs)
 
 
-def verdict_on(history: AnyHistory, config: AnyConfig, epochs_asked: int) -> Verdict:
+def verdict_on(history: AnyHistory, record: "RunRecord") -> "Verdict":
     """Return the verdict on a run, as the window shows it."""
-    return judge(history.epochs, warm_up_epochs(config, epochs_asked))
+    from distill.runs.verdict import judge, warm_up_epochs
+
+    return judge(history.epochs, warm_up_epochs(record.config, record.epochs_asked))
 
 
 def verdict_line(run_dir: Path, history: AnyHistory) -> str:
     """Return the verdict on a run that has ended, as a line."""
+    from distill.runs.folder import RunRecord
+
     record = RunRecord.load(run_dir)
-    verdict = verdict_on(history, record.config, record.epochs_asked)
+    verdict = verdict_on(history, record)
     return f"Verdict: {verdict.sentence(is_over=record.status == 'finished')}"
 
 
 @runs.command("list", epilog="Example: distill runs list")
 def list_all(as_json: AsJson = False) -> None:
     """List the runs of the data folder, the newest first."""
+    from distill.runs.summary import list_runs
+
     found = list_runs()
     for run in found:
         if as_json:
@@ -63,8 +70,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show how a run learns: where it stands, its best epoch, and the verdict."""
+    from distill.runs.folder import RunRecord, is_locked, read_history
+    from distill.runs.summary import summarise
+
     record, summary, history = RunRecord.load(run), summarise(run), read_history(run)
-    verdict = verdict_on(history, record.config, record.epochs_asked)
+    verdict = verdict_on(history, record)
     is_over = record.status == "finished" and not is_locked(run)
     if as_json:
         facts = {"verdict": str(verdict.kind), "since_epoch": _counted(verdict.since), "best": _counted(verdict.best)}
@@ -85,7 +95,7 @@ def show(
         print(f"{name + ':':10s}{printable(value)}")
 
 
-def _facts(run: RunSummary) -> dict[str, object]:
+def _facts(run: "RunSummary") -> dict[str, object]:
     return {
         "folder": str(run.folder),
         "name": run.name,

@@ -19,8 +19,9 @@ _NEWEST_RUNS = 5
 _ALIKE = 2.0
 #: Steps of the prior after the last epoch, for each sound and in all, as in `distill.training.steps.closing`.
 _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
-#: Seconds that the end of a run takes without those steps, and of such a step, where no run has shown it.
-_CLOSING_S, _CLOSING_STEP_S = 5.0, 0.006
+#: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map and
+#: sliders).  What they really are on a computer is a multiple of this that its runs show.
+_CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.05
 #: Fewest sounds for close variations, and for free ones.
 FEW_SOUNDS, ENOUGH_SOUNDS = 5, 20
 #: Fewest seconds of sound to train on.
@@ -96,7 +97,7 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
     memory = disk = None
     if used:
         cost = _Cost.of(used)
-        closing = cost.closing(_closing_steps(config, material, epochs * steps))
+        closing = cost.closing(_closing_steps(config, material, epochs * steps), material.train_chunks)
         prepare = cost.prepare_s * material.seconds * variants
         epoch_s = steps * cost.step_s + 2 * material.held_out_chunks * cost.measure_s
         seconds = [
@@ -144,7 +145,7 @@ class _Cost:
         def typical(name: str) -> float:
             return median([value for run in runs if (value := getattr(run, name)) > 0] or [0.0])
 
-        scales = [run.closing_s / _plain_closing(run.closing_steps) for run in runs if run.closing_s > 0]
+        scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
         return cls(
             step_s=typical("step_s"),
             measure_s=typical("measure_s"),
@@ -157,13 +158,13 @@ class _Cost:
             model_bytes=typical("model_bytes"),
         )
 
-    def closing(self, steps: float) -> float:
+    def closing(self, steps: float, chunks: float) -> float:
         """Return the seconds between the last epoch and the end."""
-        return self.closing_scale * _plain_closing(steps)
+        return self.closing_scale * _plain_closing(steps, chunks)
 
 
-def _plain_closing(steps: float) -> float:
-    return _CLOSING_S + _CLOSING_STEP_S * steps
+def _plain_closing(steps: float, chunks: float) -> float:
+    return _CLOSING_S + _CLOSING_STEP_S * steps + _CLOSING_CHUNK_S * chunks
 
 
 def _closing_steps(config: AnyConfig, material: Material, steps: int) -> int:

@@ -98,7 +98,7 @@ def run_trial(config: AnyConfig, folder: Path) -> RunFigures | None:
     if not known:
         return None
     step_s = median(took[_SLOW_STEPS:])
-    return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, chunks=0.0, good_share=0.0)
+    return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, good_share=0.0)
 
 
 def _write_sounds(folder: Path, config: AnyConfig) -> list[Path]:
