@@ -19,8 +19,8 @@ _NEWEST_RUNS = 5
 _ALIKE = 2.0
 #: Steps of the prior after the last epoch, for each sound and in all, as in `distill.training.steps.closing`.
 _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
-#: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map and
-#: sliders).  What they really are on a computer is a multiple of this that its runs show.
+#: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map
+#: and sliders).  What they really are on a computer is a multiple of this that its runs show.
 _CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.05
 #: Fewest sounds for close variations, and for free ones.
 FEW_SOUNDS, ENOUGH_SOUNDS = 5, 20
@@ -143,7 +143,8 @@ class _Cost:
     @classmethod
     def of(cls, runs: list[RunFigures]) -> "_Cost":
         def typical(name: str) -> float:
-            return median([value for run in runs if (value := getattr(run, name)) > 0] or [0.0])
+            values = [float(getattr(run, name)) for run in runs]
+            return median([value for value in values if value > 0] or [0.0])
 
         scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
         return cls(

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 _VERSION = 1
 #: Runs that are kept for each key, and keys.
 _RUNS, _KEYS = 8, 60
+#: Figures from here on are damaged.
+_MOST = 1e15
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,11 @@ class RunFigures:
         """
         if not isinstance(data, Mapping):
             raise TypeError("figures must be a table")
-        values = {f.name: data.get(f.name) for f in fields(cls) if f.name != "is_trial"}
-        known = {name: float(v) for name, v in values.items() if type(v) in (int, float) and 0 <= v < 1e15}
+        known: dict[str, float] = {}
+        for item in fields(cls):
+            value = data.get(item.name)
+            if item.name != "is_trial" and isinstance(value, (int, float)) and 0 <= value < _MOST:
+                known[item.name] = float(value)
         return cls(is_trial=data.get("is_trial") is True, **known)
 
 

@@ -144,8 +144,7 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
     best_epoch = None if best is None else best.epoch
     collapsed = _collapse(epochs)
     if collapsed is not None:
-        since, cause = collapsed
-        return Verdict(Kind.COLLAPSED, since, best_epoch, cause=cause)
+        return Verdict(Kind.COLLAPSED, collapsed[0], best_epoch, cause=collapsed[1])
     finite = [e for e in epochs if math.isfinite(e.val_loss) and math.isfinite(e.train_loss)]
     too_early = Verdict(Kind.TOO_EARLY, None, best_epoch, max(FEWEST_WITHOUT, warm_up))
     if len(finite) < FEWEST_EPOCHS:
