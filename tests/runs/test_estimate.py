@@ -45,6 +45,11 @@ def test_without_patience_all_epochs_are_trained() -> None:
     assert (found.good_epochs, found.epochs) == (30, 100)
 
 
+def test_a_codebook_is_not_given_up_before_the_steps_are_fine() -> None:
+    config = make_config("vqvae", 24, max_epochs=100)
+    assert estimate(config, MATERIAL, figures(RUN, config=config)).epochs == 72
+
+
 def test_what_is_not_known_is_left_out() -> None:
     found = estimate(CONFIG, MATERIAL, Figures())
     assert found.seconds is found.good_seconds is found.memory_bytes is found.disk_bytes is None

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
+from distill.config.catalog import family_info
 from distill.config.training import AnyConfig, has_previews
 from distill.runs.figures import Figures, RunFigures
 from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
@@ -22,6 +23,9 @@ _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
 #: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map
 #: and sliders).  What they really are on a computer is a multiple of this that its runs show.
 _CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.05
+#: Share of the epochs after which the steps are fine: models with codebooks are flat rather than learn by heart, and
+#: are not ended before.
+_FINE_FROM = 0.72
 #: Fewest sounds for close variations, and for free ones.
 FEW_SOUNDS, ENOUGH_SOUNDS = 5, 20
 #: Fewest seconds of sound to train on.
@@ -190,6 +194,8 @@ def _epochs(config: AnyConfig, material: Material, figures: Figures) -> tuple[in
     # A run is judged by its newest part, which has to be without improvement.
     counted_from = max(good, warm_up_epochs(config, planned))
     end = max(EARLIEST_END, counted_from + config.patience, math.ceil(good / (1 - NEWEST_SHARE)))
+    if family_info(config.family).monitor == "codebook":
+        end = max(end, math.ceil(_FINE_FROM * planned))
     return good, min(planned, end)
 
 
