@@ -47,6 +47,8 @@ GONE_WRONG = 0.25
 COLLAPSED_EPOCHS = 3
 #: Perplexity of a codebook (entries in even use) under which all sounds have the same code.
 COLLAPSED_PERPLEXITY = 1.5
+#: Windows of earlier epochs overlap by all but such a part: each of them would take minutes in runs of many thousands.
+_WINDOWS_APART = 16
 #: A run is never ended by its losses before this epoch.
 EARLIEST_END = 15
 
@@ -260,7 +262,7 @@ def _falls(values: _Numbers, newest: int) -> bool:
     if not len(earlier):
         return False
     size = min(newest, len(earlier))
-    windows = np.lib.stride_tricks.sliding_window_view(earlier, size)
+    windows = np.lib.stride_tricks.sliding_window_view(earlier, size)[:: max(1, size // _WINDOWS_APART)]
     lead = float(np.median(windows, axis=1).min()) - float(np.median(recent))
     return lead > max(worth * level, CERTAIN * noise * math.hypot(_of_median(newest), _of_median(size)))
 

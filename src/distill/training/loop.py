@@ -367,7 +367,7 @@ def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
             f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, and "
             "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
         )
-        if any(_is_by_heart(run.history.epochs[:count], run.warm_up) for count in range(len(run.history.epochs))):
+        if any(_is_by_heart(run.history.epochs[:count], run.warm_up) for count in range(run.known_epochs + 1)):
             run.warned.add("overfitting")  # emitted before this run was resumed
     for topic, notice in found.items():
         if topic not in run.warned:

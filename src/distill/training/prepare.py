@@ -93,6 +93,7 @@ def _prepare(opened: OpenedRun) -> Run:
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
+        known_epochs=len(history.epochs),
         started=time.perf_counter(),
     )  # fmt: skip
 

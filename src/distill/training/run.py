@@ -192,6 +192,8 @@ class Run(OpenedRun):
         Seconds of training in earlier sessions.
     stopwatch
         What this session took.
+    known_epochs
+        Number of epochs that were complete when this session began.
     """
 
     training_data: TrainingData
@@ -215,6 +217,7 @@ class Run(OpenedRun):
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     non_finite_run: int = 0
+    known_epochs: int = 0
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 
