@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from typing import Any
 
 from distill.config.catalog import config_from_dict
@@ -97,7 +97,7 @@ def run_trial(config: AnyConfig, folder: Path) -> RunFigures | None:
     known = Figures.load().of(shortened)
     if not known:
         return None
-    step_s = median(took[_SLOW_STEPS:])
+    step_s = mean(took[_SLOW_STEPS:])
     return replace(known[-1], is_trial=True, step_s=step_s, prepare_s=0.0, good_share=0.0)
 
 
