@@ -1,5 +1,6 @@
 """Small real material for the engine: sounds, settings, and runs that are quick on two cores."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
 from distill.config.catalog import FAMILIES, family_info
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
-from distill.events import Event
+from distill.events import EpochMetrics, Event
 from distill.training import RegularizationConfig, TrainingCompleteEvent, TrainingConfig, TrainingNotice, train
 
 MakeConfig = Callable[..., AnyConfig]
@@ -78,6 +79,21 @@ class Finished:
 
     def told(self, kind: Any) -> list[Any]:
         return [e for e in self.events if isinstance(e, kind)]
+
+
+class StillRun:
+    """A run with other settings, which is stopped when an epoch has been told if ``stop_after`` is given."""
+
+    def __init__(self, config: AnyConfig, folder: Path, stop_after: int | None = None) -> None:
+        self.folder, self.events, self.cancel = folder / "run", list[Event](), threading.Event()
+        self._stop_after = stop_after
+        sounds = write_sounds(folder / "sounds", 3)  # of one chunk each
+        self.result = train(config, sounds, self.folder, "cpu", self._take, self.cancel)
+
+    def _take(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, EpochMetrics) and event.epoch == self._stop_after:
+            self.cancel.set()
 
 
 def ended(events: list[Event]) -> TrainingCompleteEvent:
