@@ -74,7 +74,8 @@ class Steps:
 
     def __init__(self, ranks: Ranks, key: str, rows: int) -> None:
         self.ranks, self.rows, self.count = ranks, rows, 0
-        self.family = make_family(small_config(key))
+        # As many free bits as latents have: whether one is held at them must be decided by the whole batch.
+        self.family = make_family(small_config(key, **({} if key == "vqvae" else {"free_bits": 0.5})))
         self.features = self.family.features(torch.from_numpy(np.stack([tone(n, 1.0) for n in range(24)]))[:, None])
         torch.manual_seed(1)
         self.network = self.family.build()
