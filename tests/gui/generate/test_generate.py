@@ -256,7 +256,9 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     """Also while the model computes a batch, which it cannot leave; what comes after the cancel is dropped."""
     go_on = threading.Event()
 
-    def make_slowly(model: OpenModel, _file: Path, count: int, seed: int, *_rest: object) -> Iterator[GeneratedSound]:
+    def make_slowly(
+        model: OpenModel, _file: Path, count: int, seed: int, *_rest: object, **_named: object
+    ) -> Iterator[GeneratedSound]:
         for number in range(count):
             if number == 2:
                 go_on.wait(30)  # in the middle of a batch
