@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, instrument, library, play, queue
+from distill.cli import compare, generate, instrument, library, play, queue
 from distill.cli.options import (
     Batch,
     Device,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Commands whose only result is what they print.
-_PRINTING = {"inspect", "models", "--help", "-h", "--version"}
+_PRINTING = {"inspect", "models", "compare", "--help", "-h", "--version"}
 
 app = typer.Typer(
     name="distill",
@@ -60,6 +60,7 @@ library.register(app)
 play.register(app)
 instrument.register(app)
 queue.register(app)
+compare.register(app)
 
 
 def main(arguments: list[str]) -> int:

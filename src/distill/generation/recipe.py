@@ -184,7 +184,7 @@ class Recipe:
     @property
     def draw_name(self) -> str:
         """The draw, for a file's name: sounds that follow stars are others than the plain ones of the same seed."""
-        return f"seed{self.seed}_starred" if self.candidates else f"seed{self.seed}"
+        return f"seed{self.seed}_by-stars" if self.candidates else f"seed{self.seed}"
 
     def title(self) -> str:
         """Return a title for a sound file."""

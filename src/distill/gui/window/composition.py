@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoGroup, QUndoStack
 from PySide6.QtWidgets import QWidget
 
+from distill.gui.compare.presenter import ComparePresenter
 from distill.gui.engine.bridge import RunState
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.engine.loader import EngineLoader
@@ -63,6 +64,7 @@ class Parts:
     runs: TrainingPresenter
     earlier: RunsPresenter
     queue: QueuePresenter
+    comparing: ComparePresenter
     playing: PlayerPresenter
     previewing: PreviewsPresenter
     curves: PlotsPresenter
@@ -111,6 +113,7 @@ def compose(
     earlier = RunsPresenter(run_list, runs, notices, window)
     queue = QueuePresenter(queue_panel, controls, runs, earlier, sounds, notices, window)
     playing = PlayerPresenter(player, frame.transport, frame.browser, previews, notices, window)
+    comparing = ComparePresenter(source, run_list, playing.playback, frame.thumbnails, notices, window)
     previewing = PreviewsPresenter(previews, notices, window)
     curves = PlotsPresenter(plots, runs.runs, playing.play, notices, window)
     codes = CodebookPresenter(source, plots.codebook, playing.play, notices, window)
@@ -121,9 +124,9 @@ def compose(
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     parts = Parts(
         advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, queue,
-        playing, previewing, curves,
+        comparing, playing, previewing, curves,
         codes, models, making, play, QUndoGroup(window),
-        (runs, queue, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
+        (runs, queue, comparing, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
     runs.names_in_use = lambda: {run.name for run in run_list.table.items} | queue.names
     _connect_training(frame, parts)
