@@ -2,16 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distill import paths
 from distill.cli.terminal import duration, printable
 from distill.errors import DistillError, RunFolderError
-from distill.runs.comparison import NO_VALUE, ComparedRun, Comparison
-from distill.runs.summary import list_runs
 
+if TYPE_CHECKING:
+    from distill.runs.comparison import ComparedRun, Comparison
+
+#: What stands for a figure that there is not.
+_NONE = "–"
 #: Widest column of a run.
 _MOST_WIDTH = 28
 
@@ -26,6 +29,8 @@ def register(app: typer.Typer) -> None:
 
 def compare(runs: Runs, as_json: AsJson = False) -> None:
     """Show what two to four runs differ in, and how they came out."""
+    from distill.runs.comparison import Comparison
+
     try:
         found = Comparison.read([_folder(text) for text in runs])
     except RunFolderError as error:
@@ -51,15 +56,15 @@ def compare(runs: Runs, as_json: AsJson = False) -> None:
         print("\nLosses of different families measure different things: compare these by ear.")
 
 
-def _results(found: Comparison) -> list[tuple[str, list[str]]]:
+def _results(found: "Comparison") -> list[tuple[str, list[str]]]:
     """Return the rows of what came out."""
     return [
         ("Status", [run.summary.status for run in found.runs]),
         ("Epochs made", [str(len(run.curve)) for run in found.runs]),
-        ("Best held-out loss", [f"{run.best.loss:.4f}" if run.best else NO_VALUE for run in found.runs]),
-        ("In epoch", [str(run.best.epoch) if run.best else NO_VALUE for run in found.runs]),
-        ("After", [duration(run.best.seconds) if run.best else NO_VALUE for run in found.runs]),
-        ("Last held-out loss", [f"{run.curve[-1].loss:.4f}" if run.curve else NO_VALUE for run in found.runs]),
+        ("Best held-out loss", [f"{run.best.loss:.4f}" if run.best else _NONE for run in found.runs]),
+        ("In epoch", [str(run.best.epoch) if run.best else _NONE for run in found.runs]),
+        ("After", [duration(run.best.seconds) if run.best else _NONE for run in found.runs]),
+        ("Last held-out loss", [f"{run.curve[-1].loss:.4f}" if run.curve else _NONE for run in found.runs]),
         ("Trained for", [duration(run.seconds) for run in found.runs]),
     ]
 
@@ -73,8 +78,8 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _plain(found: Comparison) -> dict[str, Any]:
-    def facts(run: ComparedRun) -> dict[str, Any]:
+def _plain(found: "Comparison") -> dict[str, Any]:
+    def facts(run: "ComparedRun") -> dict[str, Any]:
         return {
             "name": run.name, "folder": str(run.folder), "family": run.record.config.family,
             "status": run.summary.status, "sounds": run.summary.sounds, "epochs": len(run.curve),
@@ -101,6 +106,8 @@ def _folder(text: str) -> Path:
         return Path(text)
     if (paths.runs_dir() / text).is_dir():
         return paths.runs_dir() / text
+    from distill.runs.summary import list_runs
+
     found = [run.folder for run in list_runs() if run.name == text]
     if len(found) == 1:
         return found[0]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,10 +23,14 @@ from distill.cli.running import STOPPING, dataset_name, engine_outcome, say, sto
 from distill.cli.terminal import make_display, printable
 from distill.errors import DistillError, QueueError
 from distill.events import Event
-from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, QueueEntry, QueueState, RunQueue, work_off
 from distill.runtime import EXIT_STOPPED
 
-Which = Annotated[list[str], typer.Argument(metavar="WHICH", help="Numbers in the list, or beginnings of ids.")]
+if TYPE_CHECKING:
+    from distill.runs.queue import QueueEntry, QueueState, RunQueue
+
+#: Fewest characters of an id: what is shorter is a number in the list.
+_SHORTEST_ID = 4
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each run, for a program.")]
 
 queue = typer.Typer(
@@ -58,6 +62,8 @@ def add(
     demo: Annotated[bool, typer.Option("--demo", help="Train on Distill's own demo sounds.")] = False,
 ) -> None:
     """Add a run for each family and seed.  Nothing is trained before: distill queue run."""
+    from distill.runs.queue import QueueEntry
+
     given = [path.absolute() for path in sounds or []]
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
@@ -77,7 +83,7 @@ def add(
             entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number})
             entry.config(1)  # a wrong setting is told now, and not in the middle of the night
             entries.append(entry)
-    line = RunQueue()
+    line = _queue()
     line.add(entries)
     for entry in entries:
         print(f"Added {printable(entry.name)} ({entry.family}).")
@@ -87,7 +93,7 @@ def add(
 @queue.command("list", epilog="Example: distill queue list --json")
 def list_entries(as_json: AsJson = False) -> None:
     """List the runs of the queue in order."""
-    line = RunQueue()
+    line = _queue()
     state, is_worked_off = line.read(), line.is_worked_off()
     for number, entry in enumerate(state.entries, 1):
         if as_json:
@@ -109,7 +115,7 @@ def move(
     position: Annotated[int, typer.Argument(min=1, help="Its new number in the list.")],
 ) -> None:
     """Move a run to another place."""
-    line = RunQueue()
+    line = _queue()
     entry = _find(line.read(), which)
     line.move(entry.id, position - 1)
     list_entries()
@@ -123,7 +129,7 @@ def remove(
     done: Annotated[bool, typer.Option("--done", help="Remove all that are finished or have failed.")] = False,
 ) -> None:
     """Take runs off the queue.  What they have trained stays in the list of runs."""
-    line = RunQueue()
+    line = _queue()
     state = line.read()
     found = [_find(state, text) for text in which or []]
     found += [entry for entry in state.entries if done and not entry.is_open]
@@ -136,7 +142,7 @@ def remove(
 @queue.command(epilog="Example: distill queue pause")
 def pause() -> None:
     """Let no further run begin; the one that is training goes on to its end."""
-    RunQueue().set_paused(True)
+    _queue().set_paused(True)
     print("The queue is paused. Go on with: distill queue run")
 
 
@@ -146,16 +152,18 @@ def run(as_json: Json = False) -> None:
 
     Ctrl-C stops the present run with a checkpoint; the next distill queue run goes on from there.
     """
-    line = RunQueue()
+    from distill.runs.queue import FAILED, FINISHED, STOPPED, work_off
+
+    line = _queue()
     line.set_paused(False)
     with stoppable(STOPPING) as stop:
 
-        def train(entry: QueueEntry) -> str:
+        def train(entry: "QueueEntry") -> str:
             if stop.is_set():
                 return STOPPED
             return STOPPED if _train(entry, stop, as_json) else FINISHED
 
-        def report(entry: QueueEntry) -> None:
+        def report(entry: "QueueEntry") -> None:
             say(f"\n{printable(entry.name)} ({entry.family}): {printable(entry.run_dir)}", as_json)
 
         ended = work_off(line, train, report)
@@ -171,7 +179,13 @@ def run(as_json: Json = False) -> None:
     say(f"{len(ended)} runs are finished.", as_json)
 
 
-def _train(entry: QueueEntry, stop: Any, as_json: bool) -> bool:
+def _queue() -> "RunQueue":
+    from distill.runs.queue import RunQueue
+
+    return RunQueue()
+
+
+def _train(entry: "QueueEntry", stop: Any, as_json: bool) -> bool:
     """Train, or resume, the run of an entry; return whether it was stopped."""
 
     def begin(show: Callable[[Event], None]) -> dict[str, Any]:
@@ -189,7 +203,7 @@ def _train(entry: QueueEntry, stop: Any, as_json: bool) -> bool:
     return engine_outcome(begin, make_display(as_json, entry.epochs), stop, as_json)[1]
 
 
-def _find(state: QueueState, text: str) -> QueueEntry:
+def _find(state: "QueueState", text: str) -> "QueueEntry":
     """Return the entry that a user means.
 
     Raises
@@ -199,14 +213,14 @@ def _find(state: QueueState, text: str) -> QueueEntry:
     """
     if text.isdecimal() and 0 < int(text) <= len(state.entries):
         return state.entries[int(text) - 1]
-    found = [entry for entry in state.entries if entry.id.startswith(text)]
+    found = [entry for entry in state.entries if len(text) >= _SHORTEST_ID and entry.id.startswith(text)]
     if len(found) != 1:
         raise QueueError(f"No single run in the queue is meant by {text!r}. See its number in: distill queue list")
     return found[0]
 
 
-def _line(number: int, entry: QueueEntry, is_worked_off: bool) -> str:
-    status = "interrupted" if entry.status == RUNNING and not is_worked_off else entry.status
+def _line(number: int, entry: "QueueEntry", is_worked_off: bool) -> str:
+    status = "interrupted" if entry.status == "running" and not is_worked_off else entry.status
     why = f": {printable(entry.problem)}" if entry.problem else ""
     sounds = f"{len(entry.sounds)} sounds or folders" if len(entry.sounds) > 1 else printable(entry.sounds[0])
     return f"{number:3d}  {printable(entry.name):<32}  {entry.family:<11}  {status}{why}  {sounds}  {entry.id[:8]}"

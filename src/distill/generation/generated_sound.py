@@ -127,17 +127,17 @@ def make_new(
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
         weights=weights_id(model),
     )  # fmt: skip
-    chosen: list[int] = []
+    numbers: list[int] = []
 
     def follow(points: Tensor) -> list[int]:
         assert taste is not None
-        chosen.extend(choose(points, taste, count, torch.Generator().manual_seed(recipe.seed)))
-        return chosen
+        numbers.extend(choose(points, taste, count, torch.Generator().manual_seed(recipe.seed)))
+        return numbers
 
     if taste:
         recipe = replace(recipe, candidates=candidate_count(count), stars=len(taste.starred))
     for number, sound in enumerate(_new_sounds(model, recipe, follow if taste else None)):
-        own = replace(recipe, candidate=chosen[number]) if taste else recipe
+        own = replace(recipe, candidate=numbers[number]) if taste else recipe
         yield GeneratedSound(sound[0].numpy(), numbered(own, number))
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled

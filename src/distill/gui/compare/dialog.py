@@ -271,11 +271,11 @@ class CompareDialog(QDialog):
         sounds.header.insertLayout(0, tools)
         sounds.body.addWidget(self.sounds, 1)
         upper, whole = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Vertical)
-        for splitter, widgets, sizes in ((upper, (curves, settings), _WIDTHS), (whole, (upper, sounds), _HEIGHTS)):
+        for splitter, panels, sizes in ((upper, (curves, settings), _WIDTHS), (whole, (upper, sounds), _HEIGHTS)):
             splitter.setHandleWidth(theme.GAP)
             splitter.setChildrenCollapsible(False)
-            for number, widget in enumerate(widgets):
-                splitter.addWidget(widget)
+            for number, part in enumerate(panels):
+                splitter.addWidget(part)
                 splitter.setStretchFactor(number, sizes[number])
             splitter.setSizes(list(sizes))
         column = QVBoxLayout(self)

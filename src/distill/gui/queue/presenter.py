@@ -91,7 +91,8 @@ class QueuePresenter(QObject, WindowPart):
 
     def refresh_if_seen(self) -> None:
         """Read the queue again if the list of runs is visible."""
-        if self._panel.parentWidget() is not None and self._panel.parentWidget().isVisible():
+        around = self._panel.parentWidget()
+        if around is not None and around.isVisible():
             self.refresh()
 
     def add(self) -> None:
