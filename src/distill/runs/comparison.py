@@ -201,7 +201,7 @@ def _sounds_text(run: ComparedRun, first: ComparedRun) -> str:
     """Return how many sounds a run was trained on, and how many of them the first run has not."""
     count = run.summary.sounds
     others = len({path.name for path in run.record.file_paths} - {path.name for path in first.record.file_paths})
-    return f"{count}, {others} others" if others else str(count)
+    return f"{count} ({others} new)" if others else str(count)
 
 
 def _source_of(run: ComparedRun, number: int) -> str:

@@ -23,8 +23,8 @@ from distill.gui.widgets.rows import RowAction, RowView
 from distill.gui.widgets.text import count_of
 from distill.runs.queue import RUNNING, QueueEntry, QueueState
 
-#: Rows that are visible at once, at most.
-_MOST_ROWS = 5
+#: Rows that are visible at once, at least and at most.
+_LEAST_ROWS, _MOST_ROWS = 2, 4
 
 
 class QueueView(RowView):
@@ -50,7 +50,8 @@ class QueuePanel(QFrame):
         super().__init__(parent)
         self.setObjectName("queuePanel")
         self.setAccessibleName(self.tr("Queue of runs"))
-        self._state, self._is_training, self._is_working = QueueState(), False, False
+        self._first = ""  # id of the first entry that is left to do
+        self._state, self._is_training = QueueState(), False
         self.title, self.detail = QLabel(self.tr("Queue")), QLabel()
         self.title.setObjectName("panelTitle")
         self.detail.setObjectName("muted")
@@ -70,13 +71,23 @@ class QueuePanel(QFrame):
 
     def show_state(self, state: QueueState, is_working: bool) -> None:
         """Show the queue, and whether a process, this window or another, works it off."""
-        self._state, self._is_working = state, is_working
+        self._state = state
         self.table.set_items(state.entries)
         self.table.set_marked([entry.id for entry in state.entries if entry.status == RUNNING] if is_working else [])
         self.setVisible(bool(state.entries))
-        rows = min(_MOST_ROWS, max(1, len(state.entries)))
-        self.view.setFixedHeight(rows * max(24, self.view.sizeHintForRow(0)) + 2 * self.view.frameWidth())
+        row = max(24, self.view.sizeHintForRow(0))
+        self.view.setMinimumHeight(min(_LEAST_ROWS, len(state.entries)) * row)
+        self.view.setMaximumHeight(min(_MOST_ROWS, max(1, len(state.entries))) * row)
+        self._scroll_to_open()
         self._update()
+
+    def _scroll_to_open(self) -> None:
+        """Show what is trained or comes next, when that has become another entry."""
+        first = next((entry.id for entry in self._state.entries if entry.is_open), "")
+        if first != self._first:
+            self._first = first
+            if (row := self.table.row_of(first)) >= 0:
+                self.view.scrollTo(self.table.index(row), QAbstractItemView.ScrollHint.PositionAtTop)
 
     def show_training(self, is_training: bool) -> None:
         """Note whether training is running in this window."""
