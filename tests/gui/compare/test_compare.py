@@ -65,9 +65,11 @@ def test_curves_and_settings_of_both(dialog: CompareDialog) -> None:
     assert [list(dialog.plot.curves[letter].x) for letter in "AB"] == [[1, 2], [1, 2, 3]]  # the newest run first
     dialog.axis.button(1).click()
     assert [curve.last_position() for curve in dialog.plot.curves.values()] == [4 / 60, 6 / 60]
-    labels = [dialog.settings.verticalHeaderItem(n).text() for n in range(dialog.settings.rowCount())]
+    headers = dialog.settings.model().headerData
+    labels = [headers(number, Qt.Orientation.Vertical) for number in range(dialog.settings.rowCount())]
     assert labels[-1] == "Seed"
-    assert [dialog.settings.item(len(labels) - 1, n).text() for n in range(2)] == ["2", "1"]
+    model, row = dialog.settings.model(), len(labels) - 1
+    assert [model.index(row, column).data() for column in range(2)] == ["2", "1"]
 
 
 def test_letters_switch_in_place(dialog: CompareDialog, window: MainWindow, qtbot: QtBot) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.text import plain_tip, readable
 from distill.runs.comparison import Comparison, SameSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -107,13 +107,13 @@ class SoundsModel(QAbstractTableModel):
             return self._name(section)
         if section == 0:
             return self.tr("{0}  Original").format(ORIGINAL)
-        return f"{LETTERS[section - 1]}  {self._comparison.runs[section - 1].name}"
+        return f"{LETTERS[section - 1]}  {readable(self._comparison.runs[section - 1].name)}"
 
     def _name(self, row: int) -> str:
         sound = self.rows[row]
         if row >= len(self._rows):
             return self.tr("Seed {0}, new {1}").format(self._seed, sound.number + 1)
-        return Path(sound.name).stem if sound.name else self.tr("New {0}").format(sound.number + 1)
+        return readable(Path(sound.name).stem) if sound.name else self.tr("New {0}").format(sound.number + 1)
 
     def _epoch(self, row: int, column: int) -> str:
         epochs = self.rows[row].epochs
