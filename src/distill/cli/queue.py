@@ -189,14 +189,14 @@ def _train(entry: "QueueEntry", stop: Any, as_json: bool) -> bool:
     """Train, or resume, the run of an entry; return whether it was stopped."""
 
     def begin(show: Callable[[Event], None]) -> dict[str, Any]:
-        from distill.training import loop
+        from distill.training.loop import resume_run, train
 
         shared: dict[str, Any] = {"callback": show, "cancel_event": stop, "models_dir": paths.models_dir()}
         if entry.is_begun:
-            return loop.resume_run(entry.run_dir, **shared)
+            return resume_run(entry.run_dir, **shared)
         files, usable = entry.find_sounds(stop)
         config = entry.config(max(usable, 1))
-        return loop.train(
+        return train(
             config, files, entry.run_dir, config.device, dataset_name=entry.name, model_name=entry.name, **shared
         )
 

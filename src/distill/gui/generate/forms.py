@@ -75,9 +75,7 @@ class NewSoundsForm(QWidget):
     def show_taste(self, starred: int, rejected: int) -> None:
         """Show how many sounds of the model are starred and rejected; without any there is nothing to follow."""
         self.follow.setEnabled(bool(starred or rejected))
-        tip = self.tr(
-            "Half of the new sounds are like those of this model that you starred; few are like rejected ones."
-        )
+        tip = self.tr("New sounds are more like those of this model that you starred, and less like rejected ones.")
         known = self.tr("{0} starred, {1} rejected.").format(starred, rejected)
         missing = self.tr("Star sounds of this model (S), or reject them (X), in the list first.")
         self.follow.setToolTip(f"{tip}\n{known if self.follow.isEnabled() else missing}")
