@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from distill import paths
 from distill.config.factory import make_config
+from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError, DistillError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.engine.bridge import TrainingBridge
@@ -67,11 +68,15 @@ class Session(QObject):
         except ConfigurationError as exc:
             self.noticed.emit("start", str(exc), "error")
             return
+        self.start_with(config, sounds, name, paths.new_run_dir(name))
+
+    def start_with(self, config: AnyConfig, sounds: Sequence[Path], name: str, folder: Path) -> None:
+        """Start a new run with these settings, in this folder."""
         self._cancel_reading()
-        self.folder = paths.new_run_dir(name)
-        self._begin(epochs)
+        self.folder = folder
+        self._begin(config.max_epochs)
         self.new_run_began.emit()
-        self.bridge.start(TrainJob(config, tuple(sounds), self.folder, paths.models_dir(), name))
+        self.bridge.start(TrainJob(config, tuple(sounds), folder, paths.models_dir(), name))
 
     def resume(self, epochs: int, sounds: Path | None = None) -> None:
         """Resume the run that is shown.

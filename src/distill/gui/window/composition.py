@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoGroup, QUndoStack
 from PySide6.QtWidgets import QWidget
 
+from distill.gui.compare.presenter import ComparePresenter
 from distill.gui.engine.bridge import RunState
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.engine.loader import EngineLoader
@@ -28,6 +29,8 @@ from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.presenter import PreviewsPresenter
+from distill.gui.queue.panel import QueuePanel
+from distill.gui.queue.presenter import QueuePresenter
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
@@ -63,6 +66,8 @@ class Parts:
     sounds: SoundsPresenter
     runs: TrainingPresenter
     earlier: RunsPresenter
+    queue: QueuePresenter
+    comparing: ComparePresenter
     playing: PlayerPresenter
     previewing: PreviewsPresenter
     curves: PlotsPresenter
@@ -93,7 +98,8 @@ def compose(
     frame.put_column(PLOTS_COLUMN, plots)
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
-    generate_panel, play_page = GeneratePanel(), PlayPage()
+    generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(), QueuePanel()
+    run_list.body.addWidget(queue_panel)
     frame.put_center(previews)
     frame.center.addWidget(advanced)
     frame.put_tab(RUNS_TAB, run_list)
@@ -108,7 +114,9 @@ def compose(
     sounds = SoundsPresenter(frame.browser, notices, window)
     runs = TrainingPresenter(source, sounds, controls, advanced, plots, previews, notices, window)
     earlier = RunsPresenter(run_list, runs, notices, window)
+    queue = QueuePresenter(queue_panel, controls, runs, earlier, sounds, notices, window)
     playing = PlayerPresenter(player, frame.transport, frame.browser, previews, notices, window)
+    comparing = ComparePresenter(source, run_list, playing.playback, frame.thumbnails, notices, window)
     previewing = PreviewsPresenter(previews, notices, window)
     curves = PlotsPresenter(plots, runs.runs, playing.play, notices, window)
     codes = CodebookPresenter(source, plots.codebook, playing.play, notices, window)
@@ -118,13 +126,14 @@ def compose(
     control = ControlPresenter(playing.playback.player, play_page, notices, window)
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     parts = Parts(
-        advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, playing, previewing, curves,
+        advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, queue,
+        comparing, playing, previewing, curves,
         codes, models, making, play, QUndoGroup(window),
-        (runs, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
+        (runs, queue, comparing, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
     )  # fmt: skip
     EstimatePresenter(controls, runs.settings, sounds, runs.bridge, measure_speed if engine is None else None, window)
     VerdictPresenter(plots.verdict, runs, notices, window)
-    runs.names_in_use = lambda: {run.name for run in run_list.table.items}
+    runs.names_in_use = lambda: {run.name for run in run_list.table.items} | queue.names
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
@@ -154,6 +163,7 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     controls.advanced_toggled.connect(show_advanced)
     parts.advanced.close_requested.connect(leave_advanced)
     frame.tabs.currentChanged.connect(lambda _tab: parts.earlier.refresh_if_seen())
+    frame.tabs.currentChanged.connect(lambda _tab: parts.queue.refresh_if_seen())
     runs.bridge.state_changed.connect(lambda state: frame.browser.show_training(state is not RunState.IDLE))
 
 
