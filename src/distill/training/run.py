@@ -259,11 +259,6 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
     DistillError
         The folder cannot be used, or the checkpoint cannot be resumed.
     """
-    if request.config.batch_size < request.ranks.size:
-        raise ConfigurationError(
-            f"A batch of {request.config.batch_size} chunks cannot be shared by {request.ranks.size} processes. Start "
-            "fewer processes, or set a larger batch."
-        )
     claimed: list[OpenedRun] = []
     request.ranks.first(lambda: claimed.append(_claim(request, emit)))
     return claimed[0] if claimed else _follow(request, emit)
@@ -286,6 +281,11 @@ def _device_of(request: RunRequest) -> torch.device:
 
 
 def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
+    if request.config.batch_size < request.ranks.size:
+        raise ConfigurationError(
+            f"A batch of {request.config.batch_size} chunks cannot be shared by {request.ranks.size} processes. Start "
+            "fewer processes, or set a larger batch."
+        )
     _refuse_among_sounds(request)
     checkpoint = None
     if request.resume_checkpoint is not None:
