@@ -18,6 +18,7 @@ import typer
 
 from distill import __version__, diagnostics, paths
 from distill.cli import generate, instrument, library, play
+from distill.cli.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
 from distill.cli.options import (
     Batch,
     Device,
@@ -31,6 +32,7 @@ from distill.cli.options import (
     Sounds,
     Threads,
 )
+from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
 from distill.errors import DistillError, is_memory_error
@@ -40,6 +42,7 @@ from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
+    from distill.audio.corpus import SoundEntry
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
@@ -148,6 +151,7 @@ def _all_commands(
 
 @app.command(epilog="Example: distill train ~/sounds/bells --epochs 300 --name bells")
 def train(
+    context: typer.Context,
     sounds: OptionalSounds = None,
     family: Family = "vae",
     epochs: Epochs = None,
@@ -163,10 +167,16 @@ def train(
     name: Annotated[str, typer.Option(help="Name of the run and its model; without it that of the sounds.")] = "",
     seed: Seed = 0,
     demo: Annotated[bool, typer.Option("--demo", help="Train on Distill's own demo sounds.")] = False,
+    fix: Fix = None,
+    start: StartFrom = None,
+    start_epoch: StartEpoch = None,
     as_json: Json = False,
 ) -> None:
     """Train a new model on sounds.  Ctrl-C stops with a checkpoint; distill resume goes on from there."""
     given = list(sounds or [])
+    origin = Origin.of(start, start_epoch, set_options(context))
+    if not given and not demo:
+        given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
     dataset = _dataset_name(given, demo)
@@ -178,10 +188,12 @@ def train(
 
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
     settings |= {} if batch is None else {"batch_size": batch}
+    family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with _stoppable(_STOPPING) as stop:
         files, usable = _find_sounds(given, demo, stop, as_json)
-        config = make_config(family, max(usable, 1), preset, epochs, **settings)
+        config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
+        fixes = chosen_fixes(files, fix or [], stop)
         _say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
 
         from distill.training.loop import train as run_training
@@ -189,7 +201,8 @@ def train(
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
             return run_training(
                 config, files, run_dir, device, callback=show, cancel_event=stop,
-                models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset,
+                models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset, fixes=fixes,
+                start_from=origin.path,
             )  # fmt: skip
 
         _run(run, make_display(as_json, config.max_epochs), stop, as_json)
@@ -247,8 +260,11 @@ def finish(
 
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
-def inspect(sounds: Sounds) -> None:
-    """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded."""
+def inspect(sounds: Sounds, as_json: InspectJson = False) -> None:
+    """Show what would be trained on: the usable files, those left out with the reason, and what is wrong with sounds.
+
+    Every file is decoded.
+    """
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
@@ -260,9 +276,25 @@ def inspect(sounds: Sounds) -> None:
         check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
+        findings = find_faults([e.path for e in found.entries if reasons[e.path] is None], cache, stop)
     usable = [entry for entry in found.entries if reasons[entry.path] is None]
     skipped = {sound.path: sound.reason for sound in found.skipped}
     skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
+    if as_json:
+        print_json(usable, skipped, findings)
+    else:
+        _print_inspection(usable, skipped, found.passed_over_text(), cache)
+        print_findings(findings)
+    if not _can_be_trained_on([entry.path for entry in usable], cache):
+        raise DistillError(
+            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
+            "or repair those left out."
+        )
+
+
+def _print_inspection(
+    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, cache: "SoundCache"
+) -> None:
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
         print(f"usable   {sound}  {printable(entry.path)}")
@@ -270,15 +302,10 @@ def inspect(sounds: Sounds) -> None:
         print(f"note     {printable(note)}")
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
-    if text := found.passed_over_text():
-        print(text)
+    if passed_over:
+        print(passed_over)
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
-    if not _can_be_trained_on([entry.path for entry in usable], cache):
-        raise DistillError(
-            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
-            "or repair those left out."
-        )
 
 
 def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:

@@ -21,6 +21,7 @@ from typing import Any, Self
 import filelock
 
 from distill.audio.corpus import RUN_MARKER, SkippedSound
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
@@ -73,6 +74,13 @@ class RunRecord:
         finds its sounds again.  Empty for runs of older versions.
     preview_training
         Numbers of those of them that the model is trained on; the others are held out.
+    fixes
+        What is changed in sounds when they are decoded, by the hash of their file; empty for nothing.
+    split
+        What is trained on and what is held out, by content; see `distill.training.data.known_split`.  None in runs of
+        older versions.
+    origin
+        The model or the checkpoint that the run started from, with the split of that; None for none.
     """
 
     config: AnyConfig
@@ -90,6 +98,9 @@ class RunRecord:
     preparation: int = 1
     fingerprints: dict[str, dict[str, str]] = field(default_factory=dict)
     preview_training: list[int] = field(default_factory=list)
+    fixes: dict[str, SoundFix] = field(default_factory=dict)
+    split: dict[str, Any] | None = None
+    origin: dict[str, Any] | None = None
 
     @property
     def epochs_asked(self) -> int:
@@ -128,6 +139,8 @@ class RunRecord:
                     for path, item in dict(data.get("fingerprints", {})).items()
                 },
                 preview_training=[int(number) for number in data.get("preview_training", ())],
+                fixes={str(key): SoundFix.from_dict(item) for key, item in dict(data.get("fixes") or {}).items()},
+                **{key: None if data.get(key) is None else dict(data[key]) for key in ("split", "origin")},
             )
         except RunFolderError:
             raise
@@ -142,6 +155,8 @@ class RunRecord:
         OSError
             It cannot be written.
         """
+        optional = {"split": self.split, "origin": self.origin}
+        optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
         write_json(
             run_dir / RUN_MARKER,
             {
@@ -161,6 +176,7 @@ class RunRecord:
                 "preparation": self.preparation,
                 "fingerprints": self.fingerprints,
                 "preview_training": self.preview_training,
+                **{key: value for key, value in optional.items() if value is not None},
             },
         )
 

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,10 @@ from torch.utils.data import DataLoader
 
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.corpus import RUN_MARKER
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
+from distill.config.start import SHAPE, config_from_model
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError
 from distill.events import (
@@ -42,6 +44,7 @@ from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
+from distill.training.origin.start_point import StartPoint, read_start
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
@@ -71,6 +74,8 @@ class RunRequest:
     models_dir: Path | None = None
     dataset_name: str = ""
     model_name: str = ""
+    fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
+    start_from: Path | None = None
 
     @property
     def pause_event(self) -> threading.Event:
@@ -127,6 +132,7 @@ class TrainingData:
 
     sounds: list[CachedSound]
     preparation: int
+    fixes: Mapping[str, SoundFix]
     train_set: FeatureDataset
     val_set: FeatureDataset
     train_loader: DataLoader[Tensor]
@@ -156,9 +162,12 @@ class BestEpoch:
     state: Literal["in memory", "being written", "on disk"] = "in memory"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class OpenedRun:
-    """A run whose folder is claimed; nothing has been computed yet."""
+    """A run whose folder is claimed; nothing has been computed yet.
+
+    ``start`` is what a new run starts from, where that is not nothing.
+    """
 
     request: RunRequest
     config: AnyConfig
@@ -168,9 +177,10 @@ class OpenedRun:
     record: RunRecord
     emit: EventSink
     checkpoint: dict[str, Any] | None
+    start: StartPoint | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run(OpenedRun):
     """A prepared run: everything that training, checkpoints and the end of the run need.
 
@@ -235,6 +245,7 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
         resuming = _is_own(request.resume_checkpoint, request.output_dir)
     else:
         resuming = _began_without_checkpoint(request.output_dir, request.config)
+    start = _start_point(request, resuming)
     device = pick_device(request.device if request.device != "auto" else request.config.device)
     family = make_family(request.config)
     if checkpoint is not None and request.resume_checkpoint is not None:
@@ -250,7 +261,31 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
     except OSError as exc:
         folder.close()
         raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
-    return OpenedRun(request, request.config, family, device, folder, record, emit, checkpoint)
+    if start is not None and record.origin is None:
+        record.origin = {**start.origin, "split": None if start.split is None else start.split.to_dict()}
+    return OpenedRun(
+        request=request, config=request.config, family=family, device=device, folder=folder, record=record, emit=emit,
+        checkpoint=checkpoint, start=start,
+    )  # fmt: skip
+
+
+def _start_point(request: RunRequest, resuming: bool) -> StartPoint | None:
+    """Return what a run starts from; one that was ended before its first checkpoint starts from the same again.
+
+    Raises
+    ------
+    DistillError
+        The model cannot be used, or the settings are not its own.
+    """
+    path = request.start_from
+    if resuming and request.resume_checkpoint is None:
+        origin = RunRecord.load(request.output_dir).origin
+        path = Path(str(origin["path"])) if origin and "path" in origin else path
+    if path is None or request.resume_checkpoint is not None:
+        return None
+    start = read_start(path)
+    config_from_model(request.config, start.config, SHAPE)  # refuses another shape
+    return start
 
 
 def _refuse_among_sounds(request: RunRequest) -> None:
