@@ -62,7 +62,7 @@ def test_untouched_sounds_and_planted_faults(bench_sounds: list[Path], report: R
         report(f"{name}: {len(wrong)} of {len(half)} untouched sounds flagged ({len(wrong) / len(half):.1%}): {named}")
     for kind in FAULTS:
         for name, half in halves(files).items():
-            found, missed = 0, []
+            count, missed = 0, []
             for path in half:
                 rng = np.random.default_rng(zlib.crc32(f"{path.stem} {kind}".encode()))
                 audio, rate = soundfile.read(path, always_2d=True)
@@ -72,11 +72,11 @@ def test_untouched_sounds_and_planted_faults(bench_sounds: list[Path], report: R
                     continue
                 both = [clean[path], item] if kind == "copies" else [item]
                 if any(made in finding.sounds and finding.kind == kind for finding in findings_of(both)):
-                    found += 1
+                    count += 1
                 else:
                     missed.append(path.stem)
-            total = found + len(missed)
-            report(f"{kind}, {name}: {found} of {total} found ({found / total:.3f}); missed {', '.join(missed)}")
+            total = count + len(missed)
+            report(f"{kind}, {name}: {count} of {total} found ({count / total:.3f}); missed {', '.join(missed)}")
 
 
 def test_strangers(bench_sounds: list[Path], report: Report) -> None:

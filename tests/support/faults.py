@@ -1,7 +1,7 @@
 """Sounds with planted faults: what the dataset doctor has to find, at any level and in any format."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ RATES = (22_050, 32_000, 44_100, 48_000, 96_000)
 
 def full_scale(audio: Audio) -> Audio:
     """Return audio at full scale."""
-    return audio / np.abs(audio).max()
+    return np.asarray(audio / np.abs(audio).max())
 
 
 def write(path: Path, audio: Audio, rate: int, rng: np.random.Generator, kind: tuple[str, str, str]) -> Path:
@@ -48,7 +48,7 @@ def clipped(audio: Audio, rng: np.random.Generator) -> Audio | None:
 
 def off_centre(audio: Audio, rng: np.random.Generator) -> Audio:
     """Return audio with an offset of 6 to 30 % of its peak."""
-    return full_scale(audio) + rng.choice([-1, 1]) * rng.uniform(0.06, 0.3)
+    return np.asarray(full_scale(audio) + rng.choice([-1, 1]) * rng.uniform(0.06, 0.3))
 
 
 def humming(audio: Audio, rate: int, rng: np.random.Generator) -> Audio:
@@ -87,7 +87,7 @@ def copied(audio: Audio, rate: int, rng: np.random.Generator) -> Audio:
         energy = np.cumsum(np.square(audio).sum(axis=1))
         half = int(np.searchsorted(energy, energy[-1] / 2))
         audio = audio[min(half, round(rng.uniform(0.005, 0.05) * rate)) :]
-    return audio * rng.choice([-1, 1])
+    return np.asarray(audio * rng.choice([-1, 1]))
 
 
 def plant(kind: str, audio: Audio, rate: int, path: Path, rng: np.random.Generator) -> Path | None:
@@ -101,14 +101,15 @@ def plant(kind: str, audio: Audio, rate: int, path: Path, rng: np.random.Generat
         audio, rate = resampled(audio, rate, rng, chosen)
     if kind == "hum" and len(audio) < rate:
         return None
-    made: Any = {
+    faults: dict[str, Callable[[], Audio | None]] = {
         "clipping": lambda: clipped(audio, rng),
         "offset": lambda: off_centre(audio, rng),
         "hum": lambda: humming(audio, rate, rng),
         "silence": lambda: silent_ends(audio, rate, rng),
         "phase": lambda: inverted(audio, rng),
         "copies": lambda: copied(audio, rate, rng),
-    }[kind]()
+    }
+    made = faults[kind]()
     if made is None:
         return None
     if kind not in ("clipping", "offset"):

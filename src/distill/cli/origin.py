@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from distill.config.training import AnyConfig
@@ -33,7 +32,9 @@ _SETTINGS = ("family",)
 
 def set_options(context: typer.Context) -> frozenset[str]:
     """Return the names of the settings that were given on the command line."""
-    return frozenset(name for name in _SETTINGS if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    # By name: typer brings a copy of click, whose type is another.
+    sources = {name: context.get_parameter_source(name) for name in _SETTINGS}
+    return frozenset(name for name, source in sources.items() if getattr(source, "name", "") == "COMMANDLINE")
 
 
 @dataclass(frozen=True)

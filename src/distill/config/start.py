@@ -37,7 +37,7 @@ def config_from_model(config: AnyConfig, model: AnyConfig, chosen: Collection[st
     """
     if type(config) is not type(model) or config.family != model.family:
         mine, theirs = family_info(config.family).label, family_info(model.family).label
-        raise ConfigurationError(f"The model is a {theirs}, so a run from it cannot be a {mine}. Choose {theirs}.")
+        raise ConfigurationError(f"The model is of the family {theirs}: a run from it cannot be of the family {mine}.")
     asked, stored = config.to_dict(), model.to_dict()
     for name in SHAPE:
         given = [choice for choice in chosen if choice.split(".")[0] == name]

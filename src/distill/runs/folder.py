@@ -107,6 +107,15 @@ class RunRecord:
         """Number of epochs that the user asked for, also where the run was finished with fewer."""
         return self.planned_epochs or self.config.max_epochs
 
+    @property
+    def origin_text(self) -> str:
+        """What the run started from, for people; empty for nothing."""
+        origin = self.origin or {}
+        name, epoch = str(origin.get("name", "")), origin.get("epoch", 0)
+        if not name:
+            return ""
+        return f"epoch {epoch} of the run {name}" if origin.get("kind") == "checkpoint" else f"the model {name}"
+
     @classmethod
     def load(cls, run_dir: Path | str) -> Self:
         """Read the record of a run.
@@ -140,7 +149,8 @@ class RunRecord:
                 },
                 preview_training=[int(number) for number in data.get("preview_training", ())],
                 fixes={str(key): SoundFix.from_dict(item) for key, item in dict(data.get("fixes") or {}).items()},
-                **{key: None if data.get(key) is None else dict(data[key]) for key in ("split", "origin")},
+                split=None if data.get("split") is None else dict(data["split"]),
+                origin=None if data.get("origin") is None else dict(data["origin"]),
             )
         except RunFolderError:
             raise

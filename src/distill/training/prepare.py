@@ -33,7 +33,6 @@ from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
-from distill.training.origin.start_point import describe
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.interruptible import Interruptible
@@ -335,7 +334,7 @@ def _split(
             text = "It was trained on all of these sounds: the held-out loss is lower than it should be."
         else:
             text = "Sounds that it was tested with stay held out."
-        opened.emit(TrainingNotice("origin", f"The run starts from {describe(record.origin)}. {text}", "info"))
+        opened.emit(TrainingNotice("origin", f"The run starts from {record.origin_text}. {text}", "info"))
     record.split = KnownSplit.of(train, val).to_dict()
     return train, val
 

@@ -36,6 +36,10 @@ class SoundFix:
         """Return both fixes together; the other one counts where both say something."""
         return replace(self, **{name: value for name, value in asdict(other).items() if value != _DEFAULTS[name]})
 
+    def without(self, other: Self) -> Self:
+        """Return the fix without what the other one does."""
+        return replace(self, **{name: _DEFAULTS[name] for name in other.to_dict()})
+
     @property
     def audio_key(self) -> str:
         """What differs where the decoded samples do; empty where they are those of the file."""

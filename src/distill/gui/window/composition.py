@@ -12,6 +12,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoGroup, QUndoStack
 from PySide6.QtWidgets import QWidget
 
+from distill.gui.doctor.panel import DoctorPanel
+from distill.gui.doctor.presenter import DoctorPresenter
 from distill.gui.engine.bridge import RunState
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.engine.loader import EngineLoader
@@ -51,6 +53,7 @@ class Parts:
     """
 
     advanced: SettingsPanel
+    doctor_panel: DoctorPanel
     plots: PlotsPanel
     previews: PreviewPanel
     run_list: RunsPanel
@@ -58,6 +61,7 @@ class Parts:
     engine_loader: EngineLoader
     recent: RecentFolders
     sounds: SoundsPresenter
+    doctor: DoctorPresenter
     runs: TrainingPresenter
     earlier: RunsPresenter
     playing: PlayerPresenter
@@ -90,9 +94,11 @@ def compose(
     frame.put_column(PLOTS_COLUMN, plots)
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
+    doctor_panel = DoctorPanel()
     generate_panel, play_page = GeneratePanel(), PlayPage()
     frame.put_center(previews)
     frame.center.addWidget(advanced)
+    frame.center.addWidget(doctor_panel)
     frame.put_tab(RUNS_TAB, run_list)
     run_list.title.hide()  # the tab has the same text
     frame.pages.put(MODELS, page)
@@ -103,6 +109,7 @@ def compose(
     source = engine or loader
     recent = RecentFolders(window)
     sounds = SoundsPresenter(frame.browser, notices, window)
+    doctor = DoctorPresenter(doctor_panel, frame.browser, sounds, window)
     runs = TrainingPresenter(source, sounds, controls, advanced, plots, previews, notices, window)
     earlier = RunsPresenter(run_list, runs, notices, window)
     playing = PlayerPresenter(player, frame.transport, frame.browser, previews, notices, window)
@@ -115,9 +122,9 @@ def compose(
     control = ControlPresenter(playing.playback.player, play_page, notices, window)
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     parts = Parts(
-        advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, playing, previewing, curves,
-        codes, models, making, play, QUndoGroup(window),
-        (runs, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
+        advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, earlier, playing,
+        previewing, curves, codes, models, making, play, QUndoGroup(window),
+        (runs, making, control, play, playing, curves, recent, sounds, doctor, models, previewing, codes),
     )  # fmt: skip
     runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)
@@ -133,8 +140,28 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     def show_split() -> None:
         sounds.show_changes(runs.settings.changes)
 
+    def show_center() -> None:
+        shows_advanced, shows_doctor = controls.advanced.isChecked(), frame.browser.doctor.isChecked()
+        panel = parts.advanced if shows_advanced else parts.doctor_panel if shows_doctor else parts.previews
+        frame.center.setCurrentWidget(panel)
+
     def show_advanced(is_on: bool) -> None:
-        frame.center.setCurrentWidget(parts.advanced if is_on else parts.previews)
+        if is_on:
+            frame.browser.doctor.setChecked(False)
+        show_center()
+
+    def show_doctor(is_on: bool) -> None:
+        if is_on:
+            controls.advanced.setChecked(False)
+        show_center()
+
+    def leave_doctor() -> None:
+        frame.browser.doctor.setChecked(False)
+        frame.browser.setFocus()
+
+    def show_previews(state: RunState) -> None:
+        if state is RunState.PREPARING:
+            frame.browser.doctor.setChecked(False)
 
     def leave_advanced() -> None:
         controls.advanced.setChecked(False)
@@ -148,6 +175,12 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     runs.codes_changed.connect(parts.codes.show_run)
     controls.advanced_toggled.connect(show_advanced)
     parts.advanced.close_requested.connect(leave_advanced)
+    frame.browser.doctor_toggled.connect(show_doctor)
+    parts.doctor_panel.close_requested.connect(leave_doctor)
+    parts.doctor.play_requested.connect(parts.playing.play)
+    runs.bridge.state_changed.connect(show_previews)
+    parts.run_list.fork_requested.connect(runs.origin.choose_checkpoint)
+    runs.origin.chosen.connect(lambda: frame.pages.open_page(TRAINING))
     frame.tabs.currentChanged.connect(lambda _tab: parts.earlier.refresh_if_seen())
     runs.bridge.state_changed.connect(lambda state: frame.browser.show_training(state is not RunState.IDLE))
 
@@ -159,6 +192,8 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     runs.bridge.run_ended.connect(models.await_model)
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
+    for source in (parts.models_page.list, parts.models_page.detail):
+        source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
 
 

@@ -169,11 +169,3 @@ def _split_of(record: RunRecord) -> KnownSplit | None:
         return KnownSplit.of(*split_sounds(sounds, record.config.val_fraction, chunk))
     except (SoundError, ValueError):
         return None
-
-
-def describe(origin: Mapping[str, Any]) -> str:
-    """Return what a run starts from, for people."""
-    name, epoch = origin.get("name", ""), origin.get("epoch", 0)
-    if origin.get("kind") == "checkpoint":
-        return f"epoch {epoch} of the run {name}"
-    return f"the model {name}"

@@ -18,6 +18,8 @@ LOSSY_CORRELATION, CORRELATION = 0.965, 0.986
 _COARSE = 0.5
 #: Spectra are compared first, down to so many dB; those of copies differ by less in dB on average.
 _FLOOR_DB, _SPECTRUM_DB = -40.0, 7.0
+#: Least length of the shorter one of two copies, relative to the longer.
+_LENGTH_RATIO = 0.5
 #: Seconds of a sound that are compared, by which its copy may begin earlier or later, and the sample rate.
 _COMPARED_S, _SHIFT_S, _RATE = 2.0, 0.25, 12_000
 _SIZE, _FINER = 1 << 15, 4
@@ -54,7 +56,7 @@ def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event |
         beginnings.append(_Beginning.of(item.sound))
     for first, second in _alike(beginnings):
         check(cancel_event)
-        if root(first) == root(second):
+        if root(first) == root(second) or not _as_long(sounds[first], sounds[second]):
             continue
         has_lossy = any(is_lossy(sounds[number].sound) for number in (first, second))
         wanted = LOSSY_CORRELATION if has_lossy else CORRELATION
@@ -65,6 +67,12 @@ def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event |
         groups.setdefault(root(number), []).append(number)
     copies = [group for group in groups.values() if len(group) > 1]
     return [sorted(group, key=lambda number: _rank(sounds[number])) for group in copies]
+
+
+def _as_long(first: MeasuredSound, second: MeasuredSound) -> bool:
+    """Whether two sounds are about as long: a loop that begins with a hit is no copy of it."""
+    short, long = sorted(item.facts.seconds - item.facts.lead_s - item.facts.tail_s for item in (first, second))
+    return short >= _LENGTH_RATIO * long
 
 
 def _rank(item: MeasuredSound) -> tuple[bool, float, str]:

@@ -247,7 +247,8 @@ def timbre_of(sound: CachedSound) -> Numbers:
 
 def _band_matrix() -> tuple[Numbers, Numbers]:
     """Return triangular bands, evenly spaced on the mel scale, ``[bins, BANDS]``, and their centres in Hz."""
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([50.0, 14_000.0]) / 700)), BANDS + 2)
+    lowest, highest = (2595 * np.log10(1 + hz / 700) for hz in (50.0, 14_000.0))
+    mels = np.linspace(lowest, highest, BANDS + 2)
     edges = 700 * (10 ** (mels / 2595) - 1)
     bins = np.fft.rfftfreq(_FRAME, 1 / SAMPLE_RATE)[:, None]
     rise, fall = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2]), (edges[2:] - bins) / (edges[2:] - edges[1:-1])
