@@ -25,6 +25,8 @@ _RATE, _BLOCK_S, _SHORTEST_S = 1600, 0.25, 0.8
 _EXCESS, _SHARE, _LOUDNESS = 8.0, 0.7, 1.5
 #: Excess from which one harmonic is certain by itself.
 _CERTAIN = 12.0
+#: Seconds from the beginning in which a hum is looked for.
+_LOOKED_AT_S = 20.0
 #: Length of the stretches in which hum is removed, in seconds; they overlap by half.
 _STRETCH_S = 4.0
 
@@ -36,44 +38,50 @@ def find_hum(audio: FloatArray, rate: int) -> tuple[float, float, float]:
     """
     if len(audio) < _SHORTEST_S * rate:
         return 0.0, -120.0, 0.0
-    low = soxr.resample(audio, rate, _RATE).astype(np.float64)
-    blocks, hop = _blocks(low, _RATE)
+    audio = audio[: round(_LOOKED_AT_S * rate)]
+    blocks = _Blocks(soxr.resample(audio, rate, _RATE).astype(np.float64), _RATE)
     best = (0.0, 1e-12, 0.0)
     for hz in MAINS:
+        weights = [blocks.weights(hz * n) for n in range(1, _HARMONICS + 1)]
         for drift in _DRIFTS:
-            found = [_steady_part(blocks, hop, (hz + drift) * n, _RATE) for n in range(1, _HARMONICS + 1)]
+            found = [blocks.steady_part((hz + drift) * n, weight) for n, weight in enumerate(weights, 1)]
             steady = [(abs(amplitude), excess) for amplitude, excess in found if excess > 0]
             certainty = len(steady) + (max((excess for _, excess in steady), default=0.0) >= _CERTAIN)
             best = max(best, (float(certainty), sum(amplitude**2 for amplitude, _ in steady) + 1e-12, hz))
     return best[2], 10 * float(np.log10(best[1])), best[0]
 
 
-def _blocks(audio: Numbers, rate: int) -> tuple[Numbers, int]:
-    """Return overlapping blocks of a sound, and the samples from one to the next."""
-    size = round(_BLOCK_S * rate)
-    return np.lib.stride_tricks.sliding_window_view(audio, size)[:: size // 4], size // 4
+class _Blocks:
+    """Overlapping blocks of a sound, in which frequencies are looked for."""
 
+    def __init__(self, audio: Numbers, rate: int) -> None:
+        size = round(_BLOCK_S * rate)
+        self._blocks = np.lib.stride_tricks.sliding_window_view(audio, size)[:: size // 4]
+        self._at, self._starts = np.arange(size), np.arange(len(self._blocks)) * (size // 4)
+        self._window, self._rate = np.hanning(size) / (size / 2), rate
 
-def _steady_part(blocks: Numbers, hop: int, hz: float, rate: int) -> tuple[complex, float]:
-    """Return the amplitude of what is steady at a frequency, and by how much it exceeds the rest (0: too little)."""
-    size = blocks.shape[1]
-    window, starts, at = np.hanning(size) / (size / 2), np.arange(len(blocks)) * hop, np.arange(size)
+    def _demodulated(self, hz: float) -> npt.NDArray[np.complex128]:
+        turn = -2j * np.pi * hz / self._rate
+        return np.asarray((self._blocks @ (self._window * np.exp(turn * self._at))) * np.exp(turn * self._starts))
 
-    def demodulated(frequency: float) -> npt.NDArray[np.complex128]:
-        turn = -2j * np.pi * frequency / rate
-        return np.asarray((blocks @ (window * np.exp(turn * at))) * np.exp(turn * starts))
+    def weights(self, hz: float) -> Numbers:
+        """Return how much each block says of a frequency: more, the less there is beside it."""
+        # The median, so that a note on one side does not hide the hum.
+        around = np.median([np.abs(self._demodulated(hz + by)) ** 2 for by in (-20, -12, 12, 20)], axis=0) + 1e-10
+        weights = 1 / around
+        return np.asarray(np.minimum(weights, np.sort(weights)[-max(1, len(weights) // 8)]))  # no block decides alone
 
-    values = demodulated(hz)
-    around = np.mean([np.abs(demodulated(hz + by)) ** 2 for by in (-20, -12, 12, 20)], axis=0) + 1e-10
-    weights = 1 / around
-    weights = np.minimum(weights, np.sort(weights)[-max(1, len(weights) // 8)])  # no single block decides
-    mean = complex((weights * values).sum() / weights.sum())
-    explained = abs(mean) ** 2 * weights.sum() / ((weights * np.abs(values) ** 2).sum() + 1e-30)
-    counting = weights.sum() ** 2 / (weights**2).sum() / 2.5  # blocks overlap
-    excess = explained / (1 - explained + 1e-6) * max(counting - 1, 0.01)
-    loudness = np.sqrt(abs(mean) ** 2 * weights.sum() / len(weights))
-    is_steady = excess > _EXCESS and explained > _SHARE and loudness > _LOUDNESS
-    return 2 * mean, float(excess) if is_steady else 0.0  # half of a real wave lies at the negative frequency
+    def steady_part(self, hz: float, weights: Numbers) -> tuple[complex, float]:
+        """Return the amplitude of what is steady at a frequency, and how far it exceeds the rest (0: too little)."""
+        values = self._demodulated(hz)
+        mean = complex((weights * values).sum() / weights.sum())
+        explained = abs(mean) ** 2 * weights.sum() / ((weights * np.abs(values) ** 2).sum() + 1e-30)
+        counting = weights.sum() ** 2 / (weights**2).sum() / 2.5  # blocks overlap
+        excess = explained / (1 - explained + 1e-6) * max(counting - 1, 0.01)
+        loudness = np.sqrt(abs(mean) ** 2 * weights.sum() / len(weights))
+        is_steady = excess > _EXCESS and explained > _SHARE and loudness > _LOUDNESS
+        # Half of a real wave lies at the negative frequency.
+        return 2 * mean, float(excess) if is_steady else 0.0
 
 
 class HumFilter:
@@ -120,15 +128,16 @@ class HumFilter:
             return hum
         low_rate = 2 * self._rate // 16  # 6 kHz for 48 kHz
         low = soxr.resample(audio, self._rate, low_rate).astype(np.float64)
-        blocks, hop = _blocks(low, low_rate)
+        blocks = _Blocks(low, low_rate)
+        weights = [blocks.weights(self._hz * n) for n in range(1, _REMOVED + 1)]
         tried = {
-            drift: sum(_steady_part(blocks, hop, (self._hz + drift) * n, low_rate)[1] for n in (1, 2, 3))
+            drift: sum(blocks.steady_part((self._hz + drift) * n, weights[n - 1])[1] for n in (1, 2, 3))
             for drift in _DRIFTS
         }
         hz = self._hz + max(tried, key=lambda drift: tried[drift])
         at = np.arange(len(audio)) / self._rate
         for number in range(1, _REMOVED + 1):
-            amplitude, excess = _steady_part(blocks, hop, hz * number, low_rate)
+            amplitude, excess = blocks.steady_part(hz * number, weights[number - 1])
             if excess > 0:
                 hum += (amplitude * np.exp(2j * np.pi * hz * number * at)).real
         return hum
