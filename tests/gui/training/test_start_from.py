@@ -10,11 +10,10 @@ from distill.config.training import TrainingConfig
 from distill.files import write_json
 from distill.gui.window.pages import TRAINING
 from distill.gui.window.window import MainWindow
-from distill.library.model_library import ModelLibrary
 from distill.runs.folder import RunRecord
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine
-from tests.library.test_model_library import bells, write_model
+from tests.support.models import write_tone_model
 
 
 def origin(window: MainWindow) -> str:
@@ -33,13 +32,11 @@ def start(window: MainWindow, engine: FakeEngine, qtbot: QtBot, runs: int) -> No
 def test_a_run_starts_from_a_model_until_that_is_taken_back(
     loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
 ) -> None:
-    library = ModelLibrary(paths.models_dir())
-    model = library.folder / "rain.distill"
-    write_model(model, bells(name="Rain"))
+    model = write_tone_model(paths.models_dir(), 8, 3)
     loaded.models.refresh()
     qtbot.waitUntil(lambda: bool(loaded.models_page.list.table.items), timeout=60_000)
     loaded.models_page.list.actions_by_name["continue"].trigger()
-    qtbot.waitUntil(lambda: origin(loaded) == "Starts from Rain", timeout=60_000)
+    qtbot.waitUntil(lambda: origin(loaded) == "Starts from Tones", timeout=60_000)
     family = loaded.findChild(QComboBox, "familyCombo")
     assert family is not None
     assert not family.isEnabled()
