@@ -79,13 +79,7 @@ class TestNewSounds:
         for freedom in (0.0, 0.25, 0.5, 1.0):
             generator = torch.Generator().manual_seed(0)
             totals, anchors = prior.draw_sounds(64, generator, freedom)
-            heat = prior.heat(1.0, freedom)
-            near = anchors is not None
-            drawn = (
-                prior.near(anchors, totals, generator, 1.0, freedom)
-                if near
-                else prior.draw(None, totals, 0.0, generator, heat)
-            )
+            drawn = prior.begin(totals, anchors, generator, freedom=freedom)
             apart = torch.cdist(prior.flow.whiten(drawn), prior.flow.whiten(prior.anchors))
             middle.append(float(apart.amin(1).median()))
         assert middle == sorted(middle)

@@ -227,7 +227,7 @@ def test_the_trial_is_short_however_slow_steps_are(monkeypatch: pytest.MonkeyPat
             clock += cost * (chunks + 0.5)
 
         config = replace(QUICK, precision="auto")
-        plan = choose_plan(config, torch.device("cpu"), step, 16, f"steps of {seconds_a_chunk} s")
+        plan = choose_plan(config, torch.device("cpu"), step, 16, f"steps of {seconds_a_chunk} s", 10**6)
         first = 1.5 * seconds_a_chunk  # of a step on one chunk, which shows how long steps take
         allowed = first if first > compute_plan.TRIAL_SECONDS else 2 * first + compute_plan.TRIAL_SECONDS
         assert clock - began <= allowed + 1e-9

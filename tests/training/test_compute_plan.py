@@ -13,7 +13,7 @@ from distill.errors import ConfigurationError
 from distill.files import read_json, write_json
 from distill.training import TrainingConfig
 from distill.training import compute_plan as speed_module
-from distill.training.compute_plan import ComputePlan, choose_plan, computing_threads, pick_device
+from distill.training.compute_plan import LEAST_CHUNKS, ComputePlan, choose_plan, computing_threads, pick_device
 
 CPU = torch.device("cpu")
 
@@ -42,8 +42,9 @@ class Machine:
         Clock.seconds += self.table[name] / 1000
 
 
-def chosen(machine: Machine, subject: str = "a", **settings: Any) -> ComputePlan:
-    return choose_plan(replace(TrainingConfig(num_threads=1), **settings), CPU, machine, 4, subject)
+def chosen(machine: Machine, subject: str = "a", total_chunks: int = LEAST_CHUNKS, **settings: Any) -> ComputePlan:
+    config = replace(TrainingConfig(num_threads=1), **settings)
+    return choose_plan(config, CPU, machine, 4, subject, total_chunks)
 
 
 def test_the_fastest_is_chosen_and_says_why() -> None:
@@ -54,6 +55,15 @@ def test_the_fastest_is_chosen_and_says_why() -> None:
     assert len(speed.trials) == 3
     assert chosen(Machine(last=4.0), "b").channels_last
     assert chosen(Machine(half=60.0, last=60.0), "c").precision == "float32"
+
+
+def test_a_short_run_is_not_delayed_by_a_trial() -> None:
+    machine = Machine(half=4.0)
+    speed = chosen(machine, total_chunks=LEAST_CHUNKS - 1)
+    assert not machine.steps
+    assert speed.precision == "float32"
+    assert "too short" in speed.why
+    assert chosen(machine).precision == "bfloat16"  # nothing was remembered of it
 
 
 def test_what_is_hardly_faster_is_not_worth_it() -> None:

@@ -17,6 +17,7 @@ from distill.audio.transforms import (
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
+from distill.models.detail import EVENNESS
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.sound_map import LatentMap
 from distill.models.metadata import ModelMetadata
@@ -194,7 +195,10 @@ class OpenModel:
         if points is None:
             raise no_prior(self.metadata.name, "make new sounds")
         decoded = (self.family.from_points(self.model, batch) for batch in torch.split(points, CHUNKS_AT_ONCE))
-        return tuple(self.with_detail(features, detail) for features in decoded)
+        store = self.parts.detail
+        if store is None:
+            return tuple(decoded)
+        return tuple(store.add(features, detail, evenness=EVENNESS, spare_main=True) for features in decoded)
 
     def generate(
         self,

@@ -109,9 +109,8 @@ def draw_points(
     """
     generator = torch.Generator().manual_seed(seed)
     if prior is not None:
-        totals, _ = prior.draw_sounds(count, generator)
-        totals = totals.to(next(model.parameters()).device)
-        return prior.restore(prior.draw(None, totals, 0.0, generator, temperature))
+        totals, anchors = prior.draw_sounds(count, generator)
+        return prior.restore(prior.begin(totals.to(prior.lengths.device), anchors, generator, temperature))
     if family.prior_components is not None:
         return None
     return torch.randn(count, family.point_dim(model), generator=generator).to(next(model.parameters())) * temperature

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.computing.interruptible import Interruptible
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
 from distill.events import (
@@ -20,7 +21,6 @@ from distill.runs.preview_sound import BEFORE_FOLDER, SAMPLES
 from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage_checkpoints, write_checkpoint
 from distill.training.preview import write_reconstructions, write_samples
 from distill.training.run import BestEpoch, Run
-from distill.training.steps.interruptible import Interruptible
 
 #: Seconds after which a checkpoint is written, also within an epoch: a crash loses no more than that.
 SAVE_SECONDS = 120.0

@@ -28,6 +28,9 @@ _TIMED_STEPS = 4
 _LEAST_TIMED_STEPS = 2
 #: Seconds that the trial of all plans may take after its first two steps, which are taken on one chunk.
 TRIAL_SECONDS = 1.0
+#: Chunks that a run has to learn from for the trial to pay: fewer take about half a minute, of which the fastest plan
+#: saves hardly more than the trial costs.
+LEAST_CHUNKS = 5000
 #: Days after which a remembered choice is measured again.
 _MEMORY_DAYS = 30
 #: Threads under which fewer are not tried.
@@ -213,7 +216,9 @@ def _step_ms(
     return [(plan, 1000 * min(taken[1:])) for plan, taken in times.items()]
 
 
-def choose_plan(config: AnyConfig, device: torch.device, step: Trial, chunks: int, subject: str) -> ComputePlan:
+def choose_plan(
+    config: AnyConfig, device: torch.device, step: Trial, chunks: int, subject: str, total_chunks: int
+) -> ComputePlan:
     """Return how a run should compute, measured on real steps of a throw-away copy of the network.
 
     The answer is remembered on this machine, so that the same run started twice computes in the same way and gives
@@ -231,11 +236,15 @@ def choose_plan(config: AnyConfig, device: torch.device, step: Trial, chunks: in
         Number of chunks in a batch.
     subject
         A text that differs for networks and batches that differ in size.
+    total_chunks
+        Number of chunks in all batches of the run; under `LEAST_CHUNKS` nothing is measured.
     """
     candidates = _candidates(config, device)
     fixed = len(candidates) == 1 and (config.num_threads != "auto" or device.type != "cpu")
     if fixed:
         return replace(candidates[0], why=f"{candidates[0].name}: as the settings say")
+    if total_chunks < LEAST_CHUNKS:
+        return replace(candidates[0], why=f"{candidates[0].name}: the run is too short to measure what is fastest")
     key = _memory_key(config, device, subject)
     remembered = _remembered(key)
     if remembered is not None:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from os import cpu_count
 from pathlib import Path
@@ -27,6 +28,8 @@ from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.corpus import SkippedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.computing.interruptible import Interruptible
+from distill.computing.workers import in_order
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
 from distill.errors import NotEnoughSoundsError, SoundError
@@ -312,18 +315,24 @@ class FeatureDataset(Dataset[Tensor]):
         DecodingCancelled
             ``cancel_event`` was set; what was computed stays in the cache.
         """
-        layout = self.layout
-        total = len(layout.sounds) * layout.variants
-        for done in range(total):
+
+        def check() -> None:
             if cancel_event is not None and cancel_event.is_set():
                 raise DecodingCancelled
-            sound, variant = layout.sounds[done % len(layout.sounds)], done // len(layout.sounds)
-            sound.derived(*self._features(sound, variant, cancel_event))
+
+        def compute(sound: CachedSound, variant: int) -> None:
+            check()
+            with Interruptible(check):
+                sound.derived(*self._features(sound, variant))
+
+        layout = self.layout
+        tasks = [partial(compute, sound, variant) for variant in range(layout.variants) for sound in layout.sounds]
+        for done, _ in enumerate(in_order(tasks), 1):
             if on_progress is not None:
-                on_progress(done + 1, total)
+                on_progress(done, len(tasks))
 
     def _features(
-        self, sound: CachedSound, variant: int, cancel_event: threading.Event | None = None
+        self, sound: CachedSound, variant: int
     ) -> "tuple[str, Callable[[], np.ndarray[tuple[int, ...], np.dtype[np.float16]]]]":
         """Return the cache key of a variant's features, and the function that computes them.
 
@@ -340,8 +349,6 @@ class FeatureDataset(Dataset[Tensor]):
             rows, between = [], []
             blocks = variant_blocks(sound, variant, layout.pipeline, layout.chunk_samples, layout.seed)
             for block, shifted in with_half_steps(blocks):
-                if cancel_event is not None and cancel_event.is_set():
-                    raise DecodingCancelled
                 rows.append(self.family.features(block).numpy().astype(_STORED))
                 if self._half_steps and len(shifted):
                     between.append(self.family.features(shifted).numpy().astype(_STORED))

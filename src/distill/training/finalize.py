@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.computing.interruptible import Interruptible
 from distill.errors import CheckpointError, DistillError, TrainingError
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
@@ -34,7 +35,6 @@ from distill.training.compute_plan import computing
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.closing import Closing
-from distill.training.steps.interruptible import Interruptible
 from distill.training.steps.prior_training import spread_by_file
 from distill.training.unsaved import UnsavedModel
 

@@ -18,6 +18,7 @@ from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
+from distill.computing.interruptible import Interruptible
 from distill.errors import CheckpointError, ModelFileError, RunFolderError, SoundError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
@@ -35,7 +36,6 @@ from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
-from distill.training.steps.interruptible import Interruptible
 from distill.training.steps.prior_training import LatentTable, PriorTraining
 from distill.training.steps.schedule import CosineFactor, make_scheduler
 from distill.training.steps.step import TrainingStep, step_randomness
@@ -407,7 +407,7 @@ def _choose_by_trial(opened: OpenedRun, data: TrainingData, model: nn.Module) ->
 
     opened.emit(PreparationProgress("Measuring your computer", 0, 1))
     subject = f"{family.feature_key()} {type(model).__name__} {batch.shape}"
-    return choose_plan(config, opened.device, step, len(batch), subject)
+    return choose_plan(config, opened.device, step, len(batch), subject, config.max_epochs * len(data.train_set.layout))
 
 
 def _read_state(

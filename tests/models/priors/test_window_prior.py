@@ -35,15 +35,30 @@ def test_windows_cover_the_sound(total: float, count: int) -> None:
     assert (count - 1) / 2 + 1 >= total
 
 
-def test_lengths_keep_within_those_of_the_corpus() -> None:
+def test_lengths_keep_within_those_of_the_corpus_and_sounds_begin_near_one_of_about_the_same_length() -> None:
     prior = WindowPrior(3, anchors=2)
+    assert prior.draw_sounds(4, torch.Generator().manual_seed(1))[1] is None  # nothing is known of a corpus yet
     prior.fit(table())
     totals, anchors = prior.draw_sounds(30, torch.Generator().manual_seed(1))
-    assert anchors is None
-    assert 0.3 <= float(totals.min()) < float(totals.max()) <= 2.6
-    totals, anchors = prior.draw_sounds(30, torch.Generator().manual_seed(1), freedom=0.1)
     assert anchors is not None
-    assert set(totals.tolist()) <= {float(prior.anchor_totals[0]), float(prior.anchor_totals[1])}
+    assert 0.3 <= float(totals.min()) < float(totals.max()) <= 2.6
+    longest = prior.anchors[prior.anchor_totals.argmax()]
+    assert torch.equal(anchors[totals.argmax()], longest)
+    assert not torch.equal(anchors[totals.argmin()], longest)
+    again, free = prior.draw_sounds(30, torch.Generator().manual_seed(1), freedom=1.0)
+    assert free is None
+    assert torch.equal(again, totals)
+
+
+def test_the_temperature_spreads_beginnings() -> None:
+    prior = WindowPrior(3, anchors=2)
+    prior.fit(table())
+    spreads = []
+    for temperature in (0.0, 0.5, 1.0, 2.0):
+        totals, anchors = prior.draw_sounds(200, torch.Generator().manual_seed(1))
+        begun = prior.begin(totals, anchors, torch.Generator().manual_seed(2), temperature)
+        spreads.append(float(torch.pdist(begun).mean()))
+    assert spreads == sorted(spreads)
 
 
 def test_the_loss_falls_with_training_and_the_state_comes_back() -> None:

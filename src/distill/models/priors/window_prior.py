@@ -35,8 +35,11 @@ _RANK_SHIFT = 0.08
 _SHORTEST = 0.02
 #: Most sounds of the corpus that are kept as beginnings for new sounds close to them.
 _MOST_ANCHORS = 512
-#: Freedom that is the prior as it was trained, the strength of freedom 0, and the added temperature of freedom 1.
-_TRAINED_FREEDOM, _LEAST_STRENGTH, _MOST_HEAT = 0.5, 0.3, 0.4
+#: Freedom where none is asked for.
+DEFAULT_FREEDOM = 0.5
+#: A new sound begins with the first window of a sound of the corpus, of which noise has taken this share: with freedom
+#: 0, and by default.  With freedom 1 it is all noise, and hotter by the third number.
+_LEAST_SHARE, _DEFAULT_SHARE, _MOST_HEAT = 0.3, 0.7, 0.4
 
 
 @dataclass(frozen=True)
@@ -291,35 +294,56 @@ class WindowPrior(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """Return lengths ``[count]``, in windows, and what new sounds begin near ``[count, K]``, or None.
 
-        Lengths are spread evenly over those of the corpus, in random order.  Under `_TRAINED_FREEDOM` each sound
-        begins near one of the corpus and has its length.
+        Lengths are spread evenly over those of the corpus, in random order; each sound begins near one of the corpus
+        that is about as long.  With freedom 1 they begin anywhere, as do those of a prior that keeps no beginnings.
         """
-        if freedom is None or freedom >= _TRAINED_FREEDOM or not len(self.anchors):
-            return self._draw_lengths(count, generator), None
-        order = [torch.randperm(len(self.anchors), generator=generator) for _ in range(-(-count // len(self.anchors)))]
-        chosen = torch.cat(order)[:count]
-        return self.anchor_totals.cpu()[chosen], self.anchors[chosen.to(self.anchors.device)]
+        rank = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
+        lengths = self._lengths_at(rank)
+        if _noise_share(freedom) == 1 or not len(self.anchors) or not bool(self.flow.is_fitted):
+            return lengths, None
+        by_length = self.anchor_totals.cpu().argsort(stable=True)
+        chosen = by_length[(rank * len(by_length)).long().clamp_max(len(by_length) - 1)]
+        return lengths, self.anchors[chosen.to(self.anchors.device)]
 
-    def near(
-        self, anchors: Tensor, total: Tensor, generator: torch.Generator, temperature: float, freedom: float | None
+    def begin(
+        self,
+        total: Tensor,
+        anchors: Tensor | None,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+        freedom: float | None = None,
     ) -> Tensor:
-        """Return first windows ``[B, K]`` near anchors ``[B, K]``, the nearer the lower the freedom."""
-        share = min(1.0, (freedom or 0.0) / _TRAINED_FREEDOM)
-        strength = min(1.0, (_LEAST_STRENGTH + (1 - _LEAST_STRENGTH) * share) * min(1.0, temperature))
-        noise = torch.randn(anchors.shape, generator=generator).to(anchors)
-        return self.renew(anchors, torch.full_like(total, strength), noise, None, total, 0.0)
+        """Return first windows ``[B, K]`` of sounds of some lengths, in windows, ``[B]``; see `draw_sounds`.
+
+        Noise takes a share of the anchors, and the flow goes on from there.  What a sound is at large comes from the
+        corpus, then, and not from the beginning of the flow, where the network has learned least.
+        """
+        heat = self.heat(temperature, freedom)
+        if anchors is None:
+            return self.draw(None, total, 0.0, generator, heat)
+        noise = heat * torch.randn(anchors.shape, generator=generator).to(anchors)
+        return self.renew(anchors, torch.full_like(total, _noise_share(freedom)), noise, None, total, 0.0)
 
     @staticmethod
     def heat(temperature: float, freedom: float | None) -> float:
-        """Return the temperature of the flow: over `_TRAINED_FREEDOM` the freedom raises it."""
-        above = max(0.0, (_TRAINED_FREEDOM if freedom is None else freedom) - _TRAINED_FREEDOM)
-        return temperature * (1 + _MOST_HEAT * above / (1 - _TRAINED_FREEDOM))
+        """Return the temperature of the flow: over `DEFAULT_FREEDOM` the freedom raises it."""
+        above = max(0.0, (DEFAULT_FREEDOM if freedom is None else freedom) - DEFAULT_FREEDOM)
+        return temperature * (1 + _MOST_HEAT * above / (1 - DEFAULT_FREEDOM))
 
-    def _draw_lengths(self, count: int, generator: torch.Generator) -> Tensor:
-        rank = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
+    def _lengths_at(self, rank: Tensor) -> Tensor:
+        """Return the lengths of new sounds at some ranks from 0 to 1; see `_RANK_SHIFT`."""
         lower = torch.where(rank < 0.5, rank, (rank - _RANK_SHIFT).clamp_min(0.5))
         position = lower * (_QUANTILES - 1)
         below = position.long().clamp(0, _QUANTILES - 2)
         lengths = self.lengths.cpu()
-        drawn: Tensor = torch.lerp(lengths[below], lengths[below + 1], position - below)
-        return drawn.clamp_min(_SHORTEST)
+        found: Tensor = torch.lerp(lengths[below], lengths[below + 1], position - below)
+        return found.clamp_min(_SHORTEST)
+
+
+def _noise_share(freedom: float | None) -> float:
+    """Return the share of noise in what a new sound begins with: rising with the freedom, 1 from a freedom of 1 on."""
+    if freedom is None or freedom == DEFAULT_FREEDOM:
+        return _DEFAULT_SHARE
+    if freedom < DEFAULT_FREEDOM:
+        return _LEAST_SHARE + (_DEFAULT_SHARE - _LEAST_SHARE) * freedom / DEFAULT_FREEDOM
+    return min(1.0, _DEFAULT_SHARE + (1 - _DEFAULT_SHARE) * (freedom - DEFAULT_FREEDOM) / (1 - DEFAULT_FREEDOM))

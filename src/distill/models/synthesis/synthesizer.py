@@ -8,14 +8,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from distill.computing.workers import in_order
 from distill.errors import ModelFileError
 from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
-from distill.models.priors.window_prior import WindowPrior, window_count
+from distill.models.priors.window_prior import DEFAULT_FREEDOM, WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
-from distill.models.synthesis.workers import in_order
 
 #: Shortest and longest sound that can be requested, seconds.
 SHORTEST_S, LONGEST_S = 0.1, 30.0
@@ -35,8 +35,6 @@ _AUDIBLE_DECADES = 4.0
 
 #: Least `Nearest.relative` of new sounds: by default, and at most.
 _LEAST_NEWNESS, _MOST_NEWNESS = 0.15, 1.0
-#: Freedom from which it is higher than by default.
-_DEFAULT_FREEDOM = 0.5
 #: Draws for a new sound, until one is new enough.
 _MOST_DRAWS = 4
 
@@ -242,38 +240,44 @@ class Synthesizer:
             going = [index for index, k in enumerate(counts) if k > number]
             previous = torch.stack([sounds[index][-1] for index in going]) if number else None
             lengths, offset = totals[going].to(self.device), number / 2
-            if number == 0 and anchors is not None:
-                drawn = prior.near(anchors.to(self.device), lengths, generator, temperature, freedom)
+            if previous is None:
+                drawn = self._beginnings(lengths, anchors, generator, temperature, freedom)
             else:
-                heat = prior.heat(temperature, freedom)
-                drawn = prior.draw(previous, lengths, offset, generator, heat)
-                if number == 0:
-                    drawn = self._away_from_training(drawn, lengths, generator, heat, freedom)
+                drawn = prior.draw(previous, lengths, offset, generator, prior.heat(temperature, freedom))
             for index, row in zip(going, drawn, strict=True):
                 sounds[index].append(row)
         return [torch.stack(rows) for rows in sounds]
 
-    def _away_from_training(
-        self, drawn: Tensor, lengths: Tensor, generator: torch.Generator, heat: float, freedom: float | None
+    def _beginnings(
+        self,
+        lengths: Tensor,
+        anchors: Tensor | None,
+        generator: torch.Generator,
+        temperature: float,
+        freedom: float | None,
     ) -> Tensor:
-        """Return first windows ``[B, dim]`` with those drawn again that lie too near to a training sound.
+        """Return first windows ``[B, dim]``; those that lie too near to a training sound are drawn again.
 
         Too near is measured by how near that training sound is to others.
         After `_MOST_DRAWS` draws the farthest is taken.
         """
+        prior = self.need_prior("make new sounds")
+        near_to = None if anchors is None else anchors.to(self.device)
+        drawn = prior.begin(lengths, near_to, generator, temperature, freedom)
         if self.index is None:
             return drawn
-        prior = self.need_prior("make new sounds")
         least = _least_newness(freedom)
         distance = self._distance(drawn)
         for _ in range(_MOST_DRAWS - 1):
-            near = (distance < least).nonzero().flatten()
-            if not len(near):
+            copies = (distance < least).nonzero().flatten()
+            if not len(copies):
                 break
-            again = prior.draw(None, lengths[near], 0.0, generator, heat)
+            again = prior.begin(
+                lengths[copies], None if near_to is None else near_to[copies], generator, temperature, freedom
+            )
             found = self._distance(again)
-            better = found > distance[near]
-            drawn[near[better]], distance[near[better]] = again[better], found[better]
+            better = found > distance[copies]
+            drawn[copies[better]], distance[copies[better]] = again[better], found[better]
         return drawn
 
     def _distance(self, drawn: Tensor) -> Tensor:
@@ -284,7 +288,7 @@ class Synthesizer:
 
 def _least_newness(freedom: float | None) -> float:
     """Return the least newness of new sounds; see `_LEAST_NEWNESS`."""
-    above = max(0.0, (_DEFAULT_FREEDOM if freedom is None else freedom) - _DEFAULT_FREEDOM) / (1 - _DEFAULT_FREEDOM)
+    above = max(0.0, (DEFAULT_FREEDOM if freedom is None else freedom) - DEFAULT_FREEDOM) / (1 - DEFAULT_FREEDOM)
     return _LEAST_NEWNESS + (_MOST_NEWNESS - _LEAST_NEWNESS) * above
 
 

@@ -1,7 +1,7 @@
-"""Sounds that are made side by side: one thread of torch for each, in the order in which they were asked for.
+"""Work on sounds that is done side by side: one thread of torch for each sound, results in the order of the tasks.
 
-The steps of a single sound are too small to be divided among threads: two threads on one sound were hardly quicker
-than one, on two sounds they are nearly twice as quick.  What a sound becomes does not depend on how many there are.
+The steps on a single sound are too small to be divided among threads: two threads on one sound were hardly quicker
+than one, on two sounds they are nearly twice as quick.  What becomes of a sound does not depend on how many there are.
 """
 
 from collections import deque

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from distill.models.synthesis.workers import in_order
+from distill.computing.workers import in_order
 
 COUNT = 24
 

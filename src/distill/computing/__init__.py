@@ -1,0 +1,1 @@
+"""How torch computes in this process: side by side, and so that it can be stopped."""
