@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import Qt
-from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QApplication
+from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.fixes import SoundFix
@@ -15,8 +14,7 @@ from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings
-from tests.gui.conftest import FakeEngine
-from tests.gui.fakes import tone
+from tests.gui.fakes import FakeEngine, tone
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -80,10 +78,10 @@ def test_findings_are_fixed_undone_and_trained_with(faulty: MainWindow, engine: 
     assert not button.isChecked()
 
 
-def test_a_click_on_a_sound_of_a_finding_plays_it(faulty: MainWindow, qtbot: QtBot, qapp: QApplication) -> None:
+def test_a_click_on_a_sound_of_a_finding_plays_it(faulty: MainWindow) -> None:
     faulty.browser.doctor.click()
     card = cards(faulty)["silence"]
     spy = QSignalSpy(card.play_requested)
     at = card.sounds.visualItemRect(card.sounds.item(0)).center()
-    qtbot.mouseClick(card.sounds.viewport(), LEFT, pos=at)
+    QTest.mouseClick(card.sounds.viewport(), LEFT, pos=at)
     assert [call[0].name for call in (spy.at(n) for n in range(spy.count()))] == ["late.wav"]
