@@ -127,7 +127,7 @@ def findings_of(measured: Sequence[MeasuredSound], cancel_event: threading.Event
     groups = find_copies(measured, cancel_event)
     found = [
         _few(measured, groups), *(_copies([measured[n] for n in group]) for group in groups), _clipping(measured),
-        _hum(measured), _phase(measured), *_silence(measured), _strangers(measured, groups), _offset(measured),
+        _hum(measured), _phase(measured), *_silence(measured), _strangers(measured), _offset(measured),
         _lengths(measured),
     ]  # fmt: skip
     return [finding for finding in found if finding is not None]
@@ -243,9 +243,9 @@ def _keeps_silence(item: MeasuredSound) -> bool:
     return lead >= LEAD_S or tail >= TAIL_S
 
 
-def _strangers(measured: Sequence[MeasuredSound], groups: Sequence[Sequence[int]]) -> Finding | None:
-    further = {number for group in groups for number in group[1:]}  # copies are no neighbours
-    different = [item for number, item in enumerate(measured) if number not in further]
+def _strangers(measured: Sequence[MeasuredSound]) -> Finding | None:
+    # One of each audio: a sound that is there twice would be its own neighbour.
+    different = list({item.sound.audio_hash or item.sound.content_hash: item for item in measured}.values())
     if len(different) < STRANGER_SOUNDS:
         return None
     scores = strangeness(np.array([item.timbre for item in different]))
