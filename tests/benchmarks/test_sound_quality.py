@@ -45,7 +45,7 @@ def frechet(one: Tensor, other: Tensor) -> float:
 @pytest.mark.parametrize("family", [row.key for row in FAMILIES if row.monitor == "kl"])
 def test_new_sounds_are_like_the_corpus(family: str, bench_sounds: list[Path], tmp_path: Path, report: Report) -> None:
     events: list[Event] = []
-    config = make_config(family, len(bench_sounds), max_epochs=_EPOCHS[family])
+    config = make_config(family, len(bench_sounds), max_epochs=_EPOCHS[family], patience=0)
     result = train(config, bench_sounds, tmp_path / "run", "cpu", events.append)
     model = open_model(result["model_path"])
     spectrogram = AudioSpectrogram()

@@ -123,7 +123,7 @@ def test_share_of_augmentation(bench_sounds: list[Path], report: Report) -> None
 def test_checkpoints_hold_the_loop_up(
     bench_sounds: list[Path], tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(make_config("vae", len(bench_sounds), max_epochs=20), preview_interval_short=20)
+    config = replace(make_config("vae", len(bench_sounds), max_epochs=20, patience=0), preview_interval_short=20)
     run = opened(config, bench_sounds, tmp_path / "run")
     held: list[float] = []
     save = artifacts.save_progress

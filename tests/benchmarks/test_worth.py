@@ -67,7 +67,7 @@ def test_worth(family: str, bench_sounds: list[Path], tmp_path: Path, report: Re
     random.Random(7).shuffle(files)
     held, trained = files[: max(2, len(files) // 5)], files[max(2, len(files) // 5) :]
     began = time.perf_counter()
-    config = make_config(family, len(trained), max_epochs=_EPOCHS[family])
+    config = make_config(family, len(trained), max_epochs=_EPOCHS[family], patience=0)
     result = train(config, trained, tmp_path / "run", "cpu")
     model, seconds = open_model(result["model_path"]), time.perf_counter() - began
     (train_all, train_one), (held_all, held_one) = corpus_of(trained), corpus_of(held)

@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from distill import paths
 from distill.cli.app import main
+from distill.config.training import TrainingConfig
+from distill.events import EpochMetrics
+from distill.runs.folder import RunFolder, RunRecord
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -166,3 +170,26 @@ def test_finishing_a_stopped_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["finish", str(run)]) == 0
     assert "model.distill" in capsys.readouterr().out
     assert (RunRecord.load(run).status, RunRecord.load(run).config.max_epochs) == ("finished", 1)
+
+
+def test_runs_are_listed_and_shown_with_their_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "list"]) == 0
+    assert capsys.readouterr().out == "0 runs.\n"
+    path = paths.runs_dir() / "bells"
+    folder = RunFolder(path, resuming=False)
+    RunRecord(TrainingConfig(max_epochs=90), [Path("a.wav")], model_name="Bells", status="finished").save(path)
+    losses = [0.9 - 0.05 * n for n in range(8)] + [0.55] * 22
+    folder.append_history(
+        EpochMetrics(n, 90, 0.5, loss, loss, 0.1, 9.0, 0.1, 1e-3, 1.0, 1.0, 9) for n, loss in enumerate(losses)
+    )
+    folder.close()
+    assert main(["runs", "list"]) == 0
+    assert "finished      epoch 30/90       Bells  Mel VAE  held out 0.5500" in capsys.readouterr().out
+    assert main(["runs", "show", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Name:     Bells"
+    assert lines[-2] == "Best:     epoch 8, loss on held-out sounds 0.5500"
+    assert lines[-1] == "Verdict:  Flat since epoch 8: more epochs would change little."
+    assert main(["runs", "show", str(path), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["verdict"], shown["since_epoch"], shown["best"]) == ("flat", 8, 8)

@@ -15,7 +15,7 @@ import soundfile
 from distill import __main__, __version__, diagnostics, paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import app, main
-from distill.config.training import RunConfig
+from distill.config.training import AnyConfig, RunConfig
 from distill.errors import NotEnoughSoundsError
 from distill.events import (
     EpochMetrics,
@@ -26,6 +26,7 @@ from distill.events import (
     TrainingCompleteEvent,
     TrainingNotice,
 )
+from distill.runs.figures import RunFigures
 
 STEP = StepMetrics(
     epoch=0, step=1, total_steps=2, train_loss=0.5, recon_loss=0.4, kl_loss=12.5, kl_weight=0.001, learning_rate=1e-3,
@@ -174,11 +175,12 @@ def test_no_command_opens_the_window(
 
 def test_train_gives_the_engine_what_was_asked_for(engine: FakeEngine, sounds: Path, tmp_path: Path) -> None:
     options = ["--epochs", "3", "--preset", "aggressive", "--threads", "2", "--precision", "float32", "--seed", "5"]
+    options += ["--patience", "0"]
     out = tmp_path / "out"
     assert main(["train", str(sounds), *options, "--name", "Glocken", "--device", "cpu", "--out", str(out)]) == 0
     config = engine.asked["config"]
     assert (config.family, config.max_epochs, config.preset, config.num_threads) == ("vae", 3, "aggressive", 2)
-    assert (config.precision, config.seed, config.device) == ("float32", 5, "cpu")
+    assert (config.precision, config.seed, config.device, config.patience) == ("float32", 5, "cpu", 0)
     assert engine.asked["files"] == sorted(sounds.iterdir())
     assert engine.asked["models_dir"] == paths.models_dir()
     assert (engine.asked["dataset_name"], engine.asked["model_name"]) == ("bells", "Glocken")
@@ -189,6 +191,7 @@ def test_bad_files_go_to_the_engine_too_and_do_not_count(engine: FakeEngine, sou
     assert main(["train", str(sounds)]) == 0
     assert sounds / "broken.wav" in engine.asked["files"]
     assert engine.asked["config"].preset == "conservative"
+    assert engine.asked["config"].patience > 0
 
 
 def test_run_folder_is_made_in_the_data_folder_and_printed(
@@ -335,6 +338,29 @@ def test_inspect_says_when_there_is_too_little(tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     assert "0 usable sounds" in printed.out
     assert "at least two" in printed.err
+
+
+def test_inspect_estimates_a_run(
+    sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = RunFigures(is_trial=True, step_s=0.5, peak_bytes=1.2e9, checkpoint_bytes=57e6)
+    tried: list[AnyConfig] = []
+
+    def measure(config: AnyConfig, _stop: threading.Event) -> RunFigures:
+        tried.append(config)
+        return found
+
+    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", measure)
+    for _ in range(2):  # what was measured is kept
+        assert main(["inspect", str(sounds), "--estimate", "--family", "vqvae", "--epochs", "40"]) == 0
+    assert [(config.family, config.max_epochs) for config in tried] == [("vqvae", 40)]
+    lines = capsys.readouterr().out.splitlines()[-7:]
+    assert lines[0].startswith("A run of the Residual-VQ VAE on 4 sounds, ")
+    assert lines[1].startswith("good model  about ")
+    assert lines[2].endswith("of at most 40)")
+    assert lines[3] == "memory      1.2 GB"
+    assert lines[5].startswith("sounds      Too few sounds (4)")
+    assert "a short trial" in lines[6]
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class Watch:
 
 def check(family: str, sounds: list[Path], epochs: int, device: str, folder: Path) -> dict[str, Any]:
     """Run one family through all checks and return its figures; ``failed`` lists the checks that it did not pass."""
-    config = make_config(family, len(sounds), max_epochs=epochs)
+    config = make_config(family, len(sounds), max_epochs=epochs, patience=0)
     on_gpu = device.startswith("cuda")
     row: dict[str, Any] = {"family": family, "device": device, "failed": []}
 

@@ -1,5 +1,6 @@
 """Small real material for the engine: sounds, settings, and runs that are quick on two cores."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
 from distill.config.catalog import FAMILIES, family_info
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
-from distill.events import Event
+from distill.events import EpochMetrics, Event
 from distill.training import RegularizationConfig, TrainingCompleteEvent, TrainingConfig, TrainingNotice, train
 
 MakeConfig = Callable[..., AnyConfig]
@@ -52,6 +53,8 @@ QUICK = TrainingConfig(
 )
 #: Width and blocks of the priors of these tests.
 SMALL_PRIOR = (32, 1)
+#: Steps for each sound that the priors of these tests take at the end of a run.
+CLOSING_STEPS = 4
 #: For `Finished`.
 RUN = replace(QUICK, max_epochs=6, preview_interval_short=2, max_checkpoints=2)
 
@@ -76,6 +79,21 @@ class Finished:
 
     def told(self, kind: Any) -> list[Any]:
         return [e for e in self.events if isinstance(e, kind)]
+
+
+class StillRun:
+    """A run with other settings, which is stopped when an epoch has been told if ``stop_after`` is given."""
+
+    def __init__(self, config: AnyConfig, folder: Path, stop_after: int | None = None) -> None:
+        self.folder, self.events, self.cancel = folder / "run", list[Event](), threading.Event()
+        self._stop_after = stop_after
+        sounds = write_sounds(folder / "sounds", 3)  # of one chunk each
+        self.result = train(config, sounds, self.folder, "cpu", self._take, self.cancel)
+
+    def _take(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, EpochMetrics) and event.epoch == self._stop_after:
+            self.cancel.set()
 
 
 def ended(events: list[Event]) -> TrainingCompleteEvent:
@@ -119,6 +137,7 @@ def _small_prior() -> Iterator[None]:
     """Give new runs a prior that is trained and written in a moment; one of full size is trained in the other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("distill.training.prepare.PRIOR_SIZE", SMALL_PRIOR)
+        patch.setattr("distill.training.steps.closing._STEPS_PER_SOUND", CLOSING_STEPS)
         yield
 
 

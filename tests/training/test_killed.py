@@ -23,7 +23,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.runs.folder import RunRecord, read_history
 from distill.training import StepMetrics, TrainingNotice, VQStepMetrics, list_checkpoints, resume_run, train
-from tests.training.conftest import QUICK, SMALL_PRIOR, MakeConfig, ended, write_sounds
+from tests.training.conftest import CLOSING_STEPS, QUICK, SMALL_PRIOR, MakeConfig, ended, write_sounds
 from tests.training.test_resume import losses
 
 
@@ -128,7 +128,9 @@ import os, signal, sys
 from pathlib import Path
 from distill.config.catalog import config_from_dict
 from distill.training import finalize, prepare, train
+from distill.training.steps import closing
 prepare.PRIOR_SIZE = {SMALL_PRIOR}
+closing._STEPS_PER_SOUND = {CLOSING_STEPS}
 import json
 
 def kill(*arguments, **named):

@@ -13,6 +13,7 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.events import Event
 from distill.models.families.vae import MelVAEFamily
 from distill.runs.folder import RunRecord
+from distill.runs.verdict import Kind, judge
 from distill.training import (
     EpochMetrics,
     PreparationProgress,
@@ -27,7 +28,6 @@ from distill.training import (
 from distill.training.compute_plan import ComputePlan
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, prepare_sounds
-from distill.training.loop import OVERFITTING_EPOCHS, is_overfitting_trend
 from distill.training.steps.epoch import validate
 from tests.training.conftest import QUICK, RUN, Finished, ended, topics, write_sounds
 
@@ -142,27 +142,6 @@ class TestWhatIsMeasured:
         assert losses == pytest.approx([losses[0]] * 3, rel=1e-4)
 
 
-def measured(*losses: float, gap: float = 0.5) -> list[EpochMetrics]:
-    """Return epochs with these held-out losses."""
-    return [EpochMetrics(n, 99, 0.5, loss, 0.4, 0.1, 3.0, gap, 1e-3, 1.0, 1.0, 7) for n, loss in enumerate(losses)]
-
-
-class TestOverfittingTrend:
-    def test_one_epoch_is_no_trend(self) -> None:
-        assert not is_overfitting_trend(measured(0.9), 3)
-        assert not is_overfitting_trend(measured(0.9, 1.2), 3)
-
-    def test_a_loss_that_still_falls_is_none(self) -> None:
-        assert not is_overfitting_trend(measured(0.9, 0.8, 0.7, 0.6, 0.5), 3)
-
-    def test_a_small_gap_is_none(self) -> None:
-        assert not is_overfitting_trend(measured(0.5, 0.6, 0.7, 0.8, 0.9, gap=0.1), 3)
-
-    def test_a_rising_loss_with_a_gap_is_one(self) -> None:
-        assert is_overfitting_trend(measured(0.9, 0.5, 0.55, 0.6, 0.65), 3)
-        assert not is_overfitting_trend(measured(0.9, 0.5, 0.55, 0.6, 0.65), 5)  # not for long enough
-
-
 class TestWarnings:
     def test_an_overfitting_run_is_told_once_and_goes_on(self, tmp_path: Path) -> None:
         events: list[Event] = []
@@ -175,8 +154,8 @@ class TestWarnings:
         said = next(e for e in events if isinstance(e, TrainingNotice) and e.topic == "overfitting")
         assert said.level == "warning"
         before = [e for e in events[: events.index(said)] if isinstance(e, EpochMetrics)]
-        assert is_overfitting_trend(before, OVERFITTING_EPOCHS)  # in the first epoch that shows it
-        assert not is_overfitting_trend(before[:-1], OVERFITTING_EPOCHS)
+        assert judge(before).kind is Kind.BY_HEART  # in the first epoch that shows it
+        assert judge(before[:-1]).kind is not Kind.BY_HEART
         assert result["metrics_history"].is_overfitting()
         assert ended(events).outcome == "finished"
         assert "collapse" not in topics(events)

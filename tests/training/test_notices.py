@@ -12,6 +12,7 @@ import torch
 from distill.errors import NotEnoughSoundsError, RunFolderError
 from distill.events import Event
 from distill.runs.folder import RunRecord
+from distill.runs.verdict import Kind, Verdict
 from distill.training import StepMetrics, TrainingNotice, list_checkpoints, resume_run, train
 from distill.training import compute_plan as compute_plan_module
 from distill.training.compute_plan import ComputePlan, computing
@@ -37,8 +38,8 @@ def test_warnings_and_the_summary_of_a_resume(
                 cancel.set()
 
     config = replace(QUICK, batch_size=2, max_epochs=6)
-    monkeypatch.setattr("distill.training.loop.OVERFITTING_GAP", -2.0)  # every epoch has the gap
-    monkeypatch.setattr("distill.training.loop.OVERFITTING_PROGRESS", 1.0)  # and no fall of the loss is enough
+    by_heart, improving = Verdict(Kind.BY_HEART, 0), Verdict(Kind.IMPROVING)
+    monkeypatch.setattr("distill.training.loop.judge", lambda e, _warm_up: by_heart if len(e) > 3 else improving)
     part = train(config, sounds, tmp_path / "run", "cpu", stop, cancel)["metrics_history"]
     assert sum("Overfitting" in m for m in messages(caplog, logging.WARNING)) == 1
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]["path"]

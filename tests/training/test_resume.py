@@ -29,7 +29,7 @@ from distill.training import (
     train,
 )
 from distill.training.steps.step import weighted_sum
-from tests.training.conftest import SMALL_PRIOR, MakeConfig
+from tests.training.conftest import CLOSING_STEPS, SMALL_PRIOR, MakeConfig
 
 
 def losses(result: dict[str, Any]) -> list[Any]:
@@ -117,7 +117,9 @@ CHILD = f"""
 import json, sys
 from pathlib import Path
 from distill.training import prepare, train, resume_run
+from distill.training.steps import closing
 prepare.PRIOR_SIZE = {SMALL_PRIOR}
+closing._STEPS_PER_SOUND = {CLOSING_STEPS}
 from distill.config.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, instrument, library, play
+from distill.cli import generate, instrument, library, play, runs
 from distill.cli.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
 from distill.cli.options import (
     Batch,
@@ -26,6 +26,7 @@ from distill.cli.options import (
     Family,
     Json,
     OptionalSounds,
+    Patience,
     Precision,
     Preset,
     Seed,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Commands whose only result is what they print.
-_PRINTING = {"inspect", "models", "--help", "-h", "--version"}
+_PRINTING = {"inspect", "models", "runs", "--help", "-h", "--version"}
 _STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ app = typer.Typer(
 
 generate.register(app)
 library.register(app)
+runs.register(app)
 play.register(app)
 instrument.register(app)
 
@@ -155,6 +157,7 @@ def train(
     sounds: OptionalSounds = None,
     family: Family = "vae",
     epochs: Epochs = None,
+    patience: Patience = None,
     preset: Preset = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -188,6 +191,7 @@ def train(
 
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
     settings |= {} if batch is None else {"batch_size": batch}
+    settings |= {} if patience is None else {"patience": patience}
     family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with _stoppable(_STOPPING) as stop:
@@ -260,11 +264,23 @@ def finish(
 
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
-def inspect(sounds: Sounds, as_json: InspectJson = False) -> None:
+def inspect(
+    sounds: Sounds,
+    as_json: InspectJson = False,
+    with_estimate: Annotated[
+        bool, typer.Option("--estimate", help="Also print what a run on them would take: time, memory, disk.")
+    ] = False,
+    family: Family = "vae",
+    epochs: Epochs = None,
+    preset: Preset = "auto",
+) -> None:
     """Show what would be trained on: the usable files, those left out with the reason, and what is wrong with sounds.
 
     Every file is decoded.
+    With --estimate, the family, epochs and preset of the run can be given too.
     """
+    if as_json and with_estimate:
+        raise typer.BadParameter("Give either --json or --estimate.")
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
@@ -290,6 +306,12 @@ def inspect(sounds: Sounds, as_json: InspectJson = False) -> None:
             f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
             "or repair those left out."
         )
+    if with_estimate:
+        from distill.cli.estimate import print_estimate
+        from distill.config.factory import make_config
+
+        with _stoppable("Stopping.") as stop:
+            print_estimate([entry.path for entry in usable], make_config(family, len(usable), preset, epochs), stop)
 
 
 def _print_inspection(
@@ -354,6 +376,8 @@ def _run(
     model_file = run_dir / "model.distill"
     if model_file.exists():
         _say(f"Model: {printable(model_file)}", as_json)
+    if result.get("metrics_history") is not None:
+        _say(runs.verdict_line(run_dir, result["metrics_history"]), as_json)
     if result["outcome"] == "stopped":
         _say(f'Go on with: distill resume "{printable(run_dir)}"', as_json)
         raise typer.Exit(EXIT_STOPPED)

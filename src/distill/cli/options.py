@@ -65,6 +65,7 @@ Preset = Annotated[
     str, _choice("--preset", f"{_help_of('preset')} auto goes by the number of sounds.", "auto", *OverfittingPreset)
 ]
 Epochs = Annotated[int | None, _number("max_epochs", "--epochs")]
+Patience = Annotated[int | None, _number("patience", "--patience")]
 Batch = Annotated[int | None, _number("batch_size", "--batch")]
 Seed = Annotated[int, _number("seed", "--seed")]
 Device = Annotated[str, typer.Option("--device", help=_help_of("device"))]

@@ -5,13 +5,13 @@ from typing import Any
 
 from distill.config.catalog import family_info
 from distill.config.introspect import with_settings
-from distill.config.training import AnyConfig, OverfittingPreset, apply_preset
+from distill.config.training import DEFAULT_PATIENCE, AnyConfig, OverfittingPreset, apply_preset
 
 
 def make_config(
     family: str, file_count: int, preset: str = "auto", max_epochs: int | None = None, **changes: Any
 ) -> AnyConfig:
-    """Return the configuration of a run.
+    """Return the configuration of a run; it ends by itself when it no longer improves (`DEFAULT_PATIENCE`).
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def make_config(
     ConfigurationError
         A value is unknown or out of range.
     """
-    config = family_info(family).adaptive_config(file_count)
+    config = replace(family_info(family).adaptive_config(file_count), patience=DEFAULT_PATIENCE)
     if preset != "auto":
         replace(config, preset=preset)  # type: ignore[arg-type]  # refuses an unknown name with the usual sentence
         config = apply_preset(config, OverfittingPreset(preset))

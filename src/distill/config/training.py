@@ -52,6 +52,12 @@ class RunConfig(Validated):
 
     family: str = setting("", "Family", "Kind of model that is trained.")
     max_epochs: int = setting(200, "Epochs", "Passes over your sounds.", low=1, high=100_000)
+    patience: int = setting(
+        0, "Patience",
+        "Ends the run when the loss on held-out sounds has not improved for so many epochs, as far as can be told from "
+        "its trend; the model has the weights of the best epoch. 0 trains all epochs.",
+        low=0, high=100_000, unit="epochs",
+    )  # fmt: skip
     batch_size: int = setting(
         16, "Batch size", "Seconds of sound that are learned from at once.", low=1, high=4096, unit="s"
     )
@@ -213,6 +219,9 @@ class VQVAEConfig(RunConfig):
         # same, so that no record or window shows a figure that does nothing.
         object.__setattr__(self, "regularization", replace(self.regularization, dropout=self.dropout))
 
+
+#: Patience of the runs that window and terminal start.
+DEFAULT_PATIENCE = 8
 
 #: Runs shorter than this use `RunConfig.preview_interval_short`.
 SHORT_RUN_EPOCHS = 50

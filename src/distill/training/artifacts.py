@@ -192,8 +192,10 @@ def is_preview_epoch(run: Run, epoch: int) -> bool:
 
 def make_previews(run: Run, epoch: int) -> None:
     """Write the previews of an epoch until the user stops the run; report one that fails and go on."""
+    began = time.perf_counter()
     for path in _write_previews(run, run.folder.previews, epoch, f"a preview of epoch {epoch + 1}"):
         run.emit(PreviewEvent(epoch, str(path), SAMPLE_RATE))
+    run.stopwatch.add("previews", time.perf_counter() - began)
 
 
 def make_start_previews(run: Run) -> None:
@@ -207,8 +209,10 @@ def make_start_previews(run: Run) -> None:
         _report_unwritten(run, "a preview before training", exc)
         return
     run.emit(PreparationProgress("Making the first previews", 0, 1))
+    began = time.perf_counter()
     for path in _write_previews(run, folder, 0, "a preview before training"):
         run.emit(StartPreviewEvent(str(path), SAMPLE_RATE))
+    run.stopwatch.add("previews", time.perf_counter() - began)
 
 
 def _write_previews(run: Run, folder: Path, epoch: int, what: str) -> Iterator[Path]:

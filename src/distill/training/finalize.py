@@ -22,6 +22,8 @@ from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
 from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
+from distill.runs.figures import remember
+from distill.runs.verdict import judge
 from distill.training.artifacts import (
     append_history,
     make_previews,
@@ -34,8 +36,9 @@ from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, li
 from distill.training.compute_plan import computing
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
-from distill.training.steps.closing import Closing
+from distill.training.steps.closing import Closing, closing_steps
 from distill.training.steps.prior_training import spread_by_file
+from distill.training.steps.stopwatch import RunFacts, figures_of, good_share
 from distill.training.unsaved import UnsavedModel
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,27 @@ def end_after_last_epoch(run: Run) -> bool:
     if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
         make_previews(run, run.epoch - 1)
     _emit_finished_early(run, planned)
+    return True
+
+
+def end_without_improvement(run: Run) -> bool:
+    """End a run that has not improved for a while as finished, with the epoch that was completed last."""
+    planned = run.config.max_epochs
+    run.config = with_epochs(run.config, run.epoch)
+    run.record.planned_epochs = planned
+    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
+        make_previews(run, run.epoch - 1)
+    verdict = judge(run.history.epochs, run.warm_up)
+    assert verdict.since is not None
+    assert verdict.best is not None
+    run.emit(
+        TrainingNotice(
+            "finished",
+            f"Finished after {run.epoch} of {planned} epochs: the loss on held-out sounds has not improved since epoch "
+            f"{verdict.since + 1}. The model is that of epoch {verdict.best + 1}, the best one.",
+            "info",
+        )
+    )
     return True
 
 
@@ -185,6 +209,7 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
         What was saved, how the run ended, and why its model was not saved.  A run that is stopped here ends as stopped,
         with all its epochs; resuming it completes the model file.
     """
+    began = time.perf_counter()
     write_best(run)
     take_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
@@ -209,7 +234,31 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
         message = "Stopped before the model file was complete: all epochs are done, and resuming the run completes it."
         run.emit(TrainingNotice("stopped", message, "info"))
     _save_record(run, outcome, text)
+    if outcome in ("finished", "stopped"):
+        run.stopwatch.add("closing", time.perf_counter() - began)
+        _remember_figures(run, outcome == "finished")
     return saved, outcome, text if outcome == UNSAVED else None
+
+
+def _remember_figures(run: Run, is_finished: bool) -> None:
+    """Keep what the run took, for the estimates of the next ones."""
+    data = run.training_data
+    layout = data.train_set.layout
+    planned = 0 if run.prior is None else run.prior.closing_steps * run.history.step_count
+    facts = RunFacts(
+        chunks=layout.chunks,
+        variants=layout.variants,
+        sounds=len(layout.sounds),
+        closing_steps=closing_steps(planned, len(layout.sounds)),
+        good_share=good_share(judge(run.history.epochs, run.warm_up), run.record.epochs_asked),
+    )
+    try:
+        figures = figures_of(run.stopwatch, run.folder, facts)
+    except OSError as exc:
+        log.info("What the run took cannot be kept: %s", exc)
+        return
+    if figures is not None:
+        remember(run.config, figures if is_finished else replace(figures, closing_s=0.0, good_share=0.0))
 
 
 def _unsaved_text(run: Run, reason: str, is_checkpoint_missing: bool) -> str:

@@ -22,7 +22,6 @@ from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, is_memory_error
 from distill.events import (
-    OVERFITTING_GAP,
     EpochMetrics,
     MetricsCallback,
     StepMetrics,
@@ -33,6 +32,7 @@ from distill.events import (
 from distill.models.families.family import EpochResult, Objective
 from distill.runs.folder import RunRecord
 from distill.runs.stop_request import pause_event_of
+from distill.runs.verdict import Kind, is_at_its_end, judge
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
 from distill.training.artifacts import (
@@ -68,9 +68,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-#: Fewest epochs that make a trend of overfitting, and the share by which the held-out loss may fall in them.
-OVERFITTING_EPOCHS, OVERFITTING_PROGRESS = 3, 0.03
 
 
 def train(
@@ -159,8 +156,10 @@ def _train(
         for notice in notices:
             emit(notice)
         opened = open_run(request, emit)
+        began = time.perf_counter()
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
+        run.stopwatch.add("preparing", time.perf_counter() - began)
         with computing(run.device, run.speed.num_threads):
             outcome = "finished" if run_epochs(run) else "stopped"
     except DecodingCancelled:
@@ -209,7 +208,11 @@ def train_vqvae(config: VQVAEConfig, *arguments: Any, **named: Any) -> dict[str,
 
 
 def run_epochs(run: Run) -> bool:
-    """Train and validate epoch after epoch; False when the user stopped it to resume it later."""
+    """Train and validate epoch after epoch; False when the user stopped it to resume it later.
+
+    Whether the run has stopped improving is looked at before each epoch, and depends on its epochs alone: a run that
+    is resumed ends where it would have ended.
+    """
     if run.saved_at is None:
         save_progress(run)  # so that a run killed from here on can be resumed
     make_start_previews(run)
@@ -217,8 +220,10 @@ def run_epochs(run: Run) -> bool:
     run.writer.flush()
     report_write_errors(run)  # that nothing can be kept is told before the first epoch
     while run.epoch < run.config.max_epochs:
+        if run.step == 0 and is_at_its_end(run.history.epochs, run.config.patience, run.warm_up):
+            return finalize.end_without_improvement(run)
         epoch = run.epoch
-        if not _train_epoch(run):
+        if not _timed_epoch(run):
             if not run.request.wants_finish:
                 return False
             if run.step == 0:
@@ -241,6 +246,15 @@ def run_epochs(run: Run) -> bool:
             make_previews(run, epoch)
         report_write_errors(run)
     return True
+
+
+def _timed_epoch(run: Run) -> bool:
+    """Train an epoch and measure how long its steps take; False when the user stopped."""
+    before, began = run.step, time.perf_counter()
+    try:
+        return _train_epoch(run)
+    finally:
+        run.stopwatch.add("step", time.perf_counter() - began, run.step - before)
 
 
 def _train_epoch(run: Run) -> bool:
@@ -319,6 +333,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     size = run.config.batch_size
     val, probe = run.training_data.val_set, run.training_data.probe_items
     measured: list[ValidationResult] = []
+    began = time.perf_counter()
     for batches in (val.batches(range(len(val)), size), run.training_data.train_set.batches(probe, size)):
         found = validate(
             run.family,
@@ -333,6 +348,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             return None
         measured.append(found)
     held_out, trained = measured
+    run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(probe))
     epoch_seconds = run.eta.end_epoch(run.training_data.steps_per_epoch)
     return run.family.epoch_event(
         EpochResult(
@@ -353,16 +369,15 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
 def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
     """Emit warnings: each once when its reason begins and not again while it lasts; overfitting once in a run."""
     found = {notice.topic: notice for notice in run.family.warnings(event)}
-    patience = max(OVERFITTING_EPOCHS, run.config.max_epochs // 20)
     if "overfitting" in run.warned:
         found["overfitting"] = TrainingNotice("overfitting", "")  # already emitted
-    elif is_overfitting_trend(run.history.epochs, patience):
+    elif _is_by_heart(run.history.epochs, run.warm_up):
         found["overfitting"] = TrainingNotice(
             "overfitting",
             f"Overfitting: the loss is {event.overfitting_gap:.0%} higher on held-out sounds than on trained ones, and "
             "no longer falls: the model is starting to memorise. More sounds or the preset Conservative would help.",
         )
-        if any(is_overfitting_trend(run.history.epochs[:count], patience) for count in range(len(run.history.epochs))):
+        if any(_is_by_heart(run.history.epochs[:count], run.warm_up) for count in range(run.known_epochs + 1)):
             run.warned.add("overfitting")  # emitted before this run was resumed
     for topic, notice in found.items():
         if topic not in run.warned:
@@ -370,17 +385,8 @@ def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
     run.warned = set(found)
 
 
-def is_overfitting_trend(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], patience: int) -> bool:
-    """Return whether a run overfits by its last epochs, and not only in one of them.
-
-    That holds if the gap to the training loss has been over `OVERFITTING_GAP` in each of the last ``patience`` epochs,
-    while the loss on held-out sounds has not fallen by more than `OVERFITTING_PROGRESS` below its best before them.
-    """
-    earlier, last = epochs[:-patience], epochs[-patience:]
-    if not earlier or any(epoch.overfitting_gap <= OVERFITTING_GAP for epoch in last):
-        return False
-    best = min(epoch.val_loss for epoch in earlier)
-    return min(epoch.val_loss for epoch in last) > (1 - OVERFITTING_PROGRESS) * best
+def _is_by_heart(epochs: Sequence[EpochMetrics] | Sequence[VQEpochMetrics], warm_up: int) -> bool:
+    return judge(epochs, warm_up).kind is Kind.BY_HEART
 
 
 def resume_run(

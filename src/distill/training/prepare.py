@@ -4,7 +4,7 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.runs.folder import read_history
 from distill.runs.preview_sound import PAIRS
+from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
@@ -90,11 +91,13 @@ def _prepare(opened: OpenedRun) -> Run:
         _restore_prior(opened, checkpoint, data, model, prior)
         schedule = _continue_schedule(opened, data, stored, state, optimizer, scheduler)
         _report_resumed(opened, data, state, len(history.epochs))
+        _release_patience(opened, history, warm_up_epochs(opened.config, state.kl_epochs))
     elif opened.start is None or opened.start.prior is None or not prior.start_from(opened.start.prior):
         _fit_projection(opened, data, model, prior)
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
+        known_epochs=len(history.epochs),
         started=time.perf_counter(),
     )  # fmt: skip
 
@@ -456,6 +459,14 @@ def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State, known_
     if lost > 0:
         done += f"; {lost} later {'epoch is' if lost == 1 else 'epochs are'} lost and trained again"
     opened.emit(TrainingNotice("resumed", f"Resumed from {path.name}: {done}.", "info"))
+
+
+def _release_patience(opened: OpenedRun, history: AnyHistory, warm_up: int) -> None:
+    """Let a run that has ended because it no longer improved train all the epochs that the user now asks for."""
+    if opened.record.status == "finished" and is_at_its_end(history.epochs, opened.config.patience, warm_up):
+        opened.config = replace(opened.config, patience=0)
+        text = f"The run now trains all of its {opened.config.max_epochs} epochs, also if it does not improve."
+        opened.emit(TrainingNotice("schedule", text, "info"))
 
 
 def _continue_schedule(

@@ -41,6 +41,7 @@ from distill.models.families.family import ModelFamily
 from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import MODEL, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
+from distill.runs.verdict import warm_up_epochs
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
@@ -48,6 +49,7 @@ from distill.training.origin.start_point import StartPoint, read_start
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
+from distill.training.steps.stopwatch import Stopwatch
 
 log = logging.getLogger("distill.training")
 
@@ -55,8 +57,8 @@ log = logging.getLogger("distill.training")
 _REPORT_INTERVAL_S = 0.1
 #: Settings that a resumed run may change; all others must be those of the checkpoint.
 _FREE_ON_RESUME = frozenset(
-    ("max_epochs", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints", "device",
-     "precision", "num_threads")
+    ("max_epochs", "patience", "checkpoint_interval", "preview_interval", "preview_interval_short", "max_checkpoints",
+     "device", "precision", "num_threads")
 )  # fmt: skip
 _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -198,6 +200,10 @@ class Run(OpenedRun):
         The best epoch so far.
     elapsed_before
         Seconds of training in earlier sessions.
+    stopwatch
+        What this session took.
+    known_epochs
+        Number of epochs that were complete when this session began.
     """
 
     training_data: TrainingData
@@ -219,7 +225,9 @@ class Run(OpenedRun):
     started: float = field(default_factory=time.perf_counter)
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     non_finite_run: int = 0
+    known_epochs: int = 0
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 
@@ -227,6 +235,11 @@ class Run(OpenedRun):
     def elapsed(self) -> float:
         """Seconds of training over all sessions of the run."""
         return self.elapsed_before + time.perf_counter() - self.started
+
+    @property
+    def warm_up(self) -> int:
+        """Number of epochs in which the KL weight warms up."""
+        return warm_up_epochs(self.config, self.kl_epochs)
 
 
 def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:

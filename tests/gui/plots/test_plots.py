@@ -87,7 +87,7 @@ def test_without_details_there_is_one_curve_and_a_sentence(
     listed = [name for name, e in panel.loss.header.entries.items() if e.isVisible()]
     assert listed == ["validation", "best", "previews"]
     assert not panel.toolbar.log.isVisible()
-    wanted = "Best: epoch 8, loss 0.125, 88 % lower than after epoch 1. No improvement for 4 epochs."
+    wanted = "Best: epoch 8, loss 0.125, 88 % lower than after epoch 1."
     assert panel.summary.text() == wanted
     QTest.mouseClick(entry(panel.loss, "validation"), Qt.MouseButton.LeftButton)
     QTest.mouseClick(panel.toolbar.details, Qt.MouseButton.LeftButton)

@@ -19,6 +19,7 @@ from distill.gui.plots.curve_data import HistoryTables
 from distill.gui.plots.definitions import make_active_plot, make_gap_plot, make_kl_plot, make_loss_plot, make_rate_plot
 from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
+from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
@@ -28,9 +29,6 @@ REDRAW_MILLISECONDS = 34
 
 #: What the loss plot shows without details.
 MAIN_CURVE = ("validation", "best", "previews")
-
-#: From so many epochs without improvement on, the summary says so.
-STALLED_EPOCHS = 3
 
 #: Plots beside the loss that are chosen at first.
 FIRST_CHOICE = ["monitor"]
@@ -52,13 +50,14 @@ class PlotsPanel(Panel):
         self.loss, self.kl, self.codebook = make_loss_plot(), make_kl_plot(), CodebookView()
         self.active, self.rate, self.gap = make_active_plot(), make_rate_plot(), make_gap_plot()
         self.toolbar = PlotToolbar()
+        self.verdict = VerdictLine()
         self.summary = QLabel()
         self.summary.setObjectName("lossSummary")
         self.summary.setTextFormat(Qt.TextFormat.PlainText)
         self.summary.setWordWrap(True)
         self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.summary.setToolTip(self.tr("The loss is how wrong the model is on held-out sounds; lower is better."))
-        self.summary.setFixedHeight(3 * self.summary.fontMetrics().lineSpacing() + theme.HALF)  # nothing moves
+        self.summary.setFixedHeight(2 * self.summary.fontMetrics().lineSpacing() + theme.HALF)  # nothing moves
         self._chosen: set[str] = set(FIRST_CHOICE)
         self._monitor = "kl"
         self._history: AnyHistory = MetricsHistory()
@@ -189,6 +188,7 @@ class PlotsPanel(Panel):
             widget.setAutoFillBackground(False)
         self._area = area
         self.body.addWidget(self.toolbar)
+        self.body.addWidget(self.verdict)
         self.body.addWidget(self.summary)
         self.body.addWidget(area, 1)
         for plot in self.plots.values():
@@ -263,14 +263,13 @@ class PlotsPanel(Panel):
         self.loss.overlay.set_hint(self.tr("Curves appear here while a model learns.") if is_empty else "")
 
     def _show_summary(self) -> None:
-        """Say in words how good the loss is, and whether it still improves."""
+        """Say in words how good the loss is."""
         losses = self._tables.epochs["val_loss"]
         known = np.flatnonzero(np.isfinite(losses))
         if not len(known):
             self.summary.clear()
             return
         first, best = losses[known[0]], int(known[np.argmin(losses[known])])
-        since = int(known[-1]) - best
         epoch, loss = self._tables.epochs["x"][best], losses[best]
         text = self.tr("Best: epoch {0:.0f}, loss {1:.3g}").format(epoch, loss)
         if best != known[0] and first > 0:
@@ -279,10 +278,6 @@ class PlotsPanel(Panel):
             )
         else:
             text += "."
-        if since >= STALLED_EPOCHS:
-            text = self.tr("{0} No improvement for {1} epochs.").format(text, since)
-        elif len(known) > 1 and not since:
-            text = self.tr("{0} Still improving.").format(text)
         self.summary.setText(text)
 
     # What the user does.

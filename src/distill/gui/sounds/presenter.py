@@ -94,6 +94,12 @@ class SoundsPresenter(QObject, WindowPart):
             return root.name if root in self._folders else root.stem
         return self.tr("sounds")
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether all sounds that are trained on have been decoded."""
+        usable = [row for row in self._browser.table.rows if row.is_usable]
+        return all(row.status is SoundStatus.READY for row in usable)
+
     def usable(self) -> tuple[Path, ...]:
         """The sounds to train on."""
         return self._browser.usable_paths()

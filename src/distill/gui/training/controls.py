@@ -28,7 +28,7 @@ from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.rows import paint_ground, row_size, write_line
 from distill.gui.widgets.text import format_time_left, readable
@@ -44,6 +44,9 @@ FAMILY_MENU_WIDTH = 280
 
 #: Role under which the family menu has its second line.
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 1
+
+#: Lines for what the next run will take.
+ESTIMATE_LINES = 2
 
 #: Least width of the field for the epochs, in device-independent pixels: room for the highest number.
 EPOCHS_WIDTH = 78
@@ -128,10 +131,14 @@ class TrainingControls(Panel):
         self.eta = QLabel()
         self.eta.setObjectName("etaLabel")
         self.eta.setAccessibleName(self.tr("Where the training stands"))
+        self.estimate = FewLinesLabel(ESTIMATE_LINES)
+        self.estimate.setObjectName("estimateLine")
+        self.estimate.setAccessibleName(self.tr("What the next run will take"))
         self.body.addLayout(self._make_fields())
         self._origin = self._make_origin()
         self.body.addWidget(self._origin)
         self.body.addLayout(self._make_button_row())
+        self.body.addWidget(self.estimate)
         self.body.addWidget(self.progress)
         self.body.addWidget(self.eta)
         self._state = RunState.IDLE
@@ -261,6 +268,11 @@ class TrainingControls(Panel):
         """Take the time left from a finished epoch."""
         self._eta_at = time.monotonic() + epoch.eta_seconds
         self._report_time()
+
+    def show_estimate(self, costs: str, enough: str, source: str = "") -> None:
+        """Show under the buttons what the next run takes and whether there are enough sounds; the source is its tip."""
+        self.estimate.setText("\n".join(text for text in (costs, enough) if text))
+        self.estimate.show_note(source)
 
     def show_computing(self, text: str) -> None:
         """Show in the tooltip of the status line how the run is computed."""

@@ -84,6 +84,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._first_step_at: float | None = None  # monotonic
         self._epoch_began_at: float | None = None  # monotonic
         self._run_sounds = 0  # of the run that was started last
+        self._is_finished_by_user = False
         #: Seconds for an epoch and a sound, by family, as measured on this computer.
         self._epoch_seconds: dict[str, float] = {}
         #: Names of earlier runs, so that a new one gets another.
@@ -164,6 +165,7 @@ class TrainingPresenter(QObject, WindowPart):
 
     def finish(self) -> None:
         """End the running or shown run as finished, with the epochs that are done."""
+        self._is_finished_by_user = True
         self._controls.show_finishing(True)
         self.runs.finish()
 
@@ -186,6 +188,12 @@ class TrainingPresenter(QObject, WindowPart):
         self.unsaved.show_again()
         wanted, self._has_set_epochs = self._wanted_epochs(), False
         self.runs.resume(wanted)
+
+    def extend(self, epochs: int) -> None:
+        """Make the run that is shown longer, and resume it."""
+        self._controls.epochs.setValue(epochs)
+        self._has_set_epochs = True
+        self.resume()
 
     def resume_with_sounds(self, folder: Path) -> None:
         """Resume the run that is shown, whose sounds are now in a folder."""
@@ -279,6 +287,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._controls.show_state(state)
         self._update_resume()
         if state is RunState.PREPARING:
+            self._is_finished_by_user = False
             self._first_step_at = self._epoch_began_at = None
             self._sounds.loader.pause()  # the engine decodes the same files
             self.codes_changed.emit(None)
@@ -347,6 +356,9 @@ class TrainingPresenter(QObject, WindowPart):
             "failed": self.tr("The training failed: see the notice above."),
             UNSAVED: self.tr("The model could not be saved: see the notice above."),
         }
+        if done < total and not self._is_finished_by_user:
+            text = self.tr("Finished at epoch {0} of {1}: it no longer improved. The model is in your library.")
+            texts["finished"] = text.format(done, total)
         if self.bridge.unsaved_model is not None:
             self.unsaved.offer(self.bridge.unsaved_model, ending.error or "", self.runs.folder)
         self._controls.show_message(texts[ending.outcome])

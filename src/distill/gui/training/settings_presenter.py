@@ -42,6 +42,14 @@ class SettingsPresenter(QObject):
         """The settings of the next run that differ from its preset, by name."""
         return dict(self._changes.get(self._controls.family_key, {}))
 
+    def change(self, family: str, name: str, value: Any) -> None:
+        """Let the next run, of this family, have a value of a setting."""
+        self._controls.choose(family, "", 0)
+        self._changes[family] = {**self._changes.get(family, {}), name: value}
+        self._panel.show_next_again()
+        self._update()
+        self.changed.emit()
+
     def to_save(self) -> Changes:
         """Return the changes of all families, for the next start."""
         return {family: dict(changes) for family, changes in self._changes.items() if changes}
@@ -76,6 +84,13 @@ class SettingsPresenter(QObject):
         self._panel.show_run(config, base)
         if not is_wanted:
             self._panel.show_next_again()
+
+    def next_config(self, sound_count: int) -> AnyConfig:
+        """Return the settings of the next run on so many sounds."""
+        controls = self._controls
+        return make_config(
+            controls.family_key, max(1, sound_count), controls.preset_key, controls.epochs.value(), **self.changes
+        )
 
     def _base(self) -> AnyConfig:
         controls = self._controls

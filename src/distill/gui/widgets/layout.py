@@ -44,12 +44,13 @@ class FewLinesLabel(QLabel):
     def __init__(self, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines = lines
+        self._note = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
         """Return the height of all lines."""
-        return QSize(0, self._lines * self.fontMetrics().lineSpacing())
+        return QSize(0, self._room())
 
     def minimumSizeHint(self) -> QSize:
         """Return the height of all lines."""
@@ -58,6 +59,11 @@ class FewLinesLabel(QLabel):
     def setText(self, text: str) -> None:
         """Show a text."""
         super().setText(text)
+        self._update_tip()
+
+    def show_note(self, text: str) -> None:
+        """Add something to the tooltip that the label has no room for."""
+        self._note = text
         self._update_tip()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -86,13 +92,19 @@ class FewLinesLabel(QLabel):
             self.foregroundRole(),
         )  # fmt: skip
 
+    def _room(self) -> int:
+        """Return the height of all lines as they are laid out, which may be more than their spacing says."""
+        lines = "\n".join(["X"] * self._lines)
+        return self.fontMetrics().boundingRect(QRect(0, 0, 1 << 16, 1 << 16), 0, lines).height()
+
     def _fits(self, text: str) -> bool:
         metrics, width = self.fontMetrics(), max(1, self.contentsRect().width())
         needed = metrics.boundingRect(QRect(0, 0, width, 1 << 20), int(Qt.TextFlag.TextWordWrap), text).height()
-        return needed <= self._lines * metrics.lineSpacing()
+        return needed <= self._room()
 
     def _update_tip(self) -> None:
-        self.setToolTip("" if self._fits(self.text()) else plain_tip(self.text()))
+        lines = [*([] if self._fits(self.text()) else [self.text()]), *([self._note] if self._note else [])]
+        self.setToolTip(plain_tip(*lines) if lines else "")
 
 
 class FlowBox(QWidget):

@@ -34,12 +34,15 @@ from distill.gui.runs.panel import RunsPanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.sounds.recent_folders import RecentFolders
+from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.training.settings_panel import SettingsPanel
+from distill.gui.training.verdict_presenter import VerdictPresenter
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.playback.player import Player
+from distill.training.measuring.speed_trial import measure as measure_speed
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def compose(
         previewing, curves, codes, models, making, play, QUndoGroup(window),
         (runs, making, control, play, playing, curves, recent, sounds, doctor, models, previewing, codes),
     )  # fmt: skip
+    EstimatePresenter(controls, runs.settings, sounds, runs.bridge, measure_speed if engine is None else None, window)
+    VerdictPresenter(plots.verdict, runs, notices, window)
     runs.names_in_use = lambda: {run.name for run in run_list.table.items}
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)

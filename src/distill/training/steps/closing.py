@@ -79,6 +79,8 @@ class Closing:
     def _encode(self, prior: PriorTraining, network: nn.Module) -> None:
         """Put the points of windows that no batch held into the table."""
         unknown = prior.table.unknown
+        if not len(unknown):  # of sounds of one chunk, the batches hold all
+            return
         items = unknown[spread_by_file(torch.from_numpy(self.dataset.owner)[unknown], _MOST_WINDOWS)]
         kept = torch.zeros((), dtype=torch.bool, device=self.device)
         for part in torch.split(items, _BATCH):

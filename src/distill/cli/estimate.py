@@ -1,0 +1,48 @@
+"""What ``distill inspect --estimate`` prints: what a run on some sounds would take."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from distill.cli.terminal import duration
+from distill.config.catalog import family_info
+from distill.config.training import AnyConfig
+from distill.runs.estimate import Estimate, Material, estimate
+from distill.runs.figures import Figures, remember
+
+
+def print_estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> None:
+    """Print what a run would take; the speed is measured first where no run and no trial has shown it."""
+    from distill.training.measuring.material import material_of
+
+    material = material_of(files, config, stop)
+    if material is None:
+        return
+    if not Figures.load().of(config):
+        from distill.training.measuring.speed_trial import measure
+
+        print("Measuring your computer…", flush=True)
+        found = measure(config, stop)
+        if found is not None:
+            remember(config, found)
+    for line in estimate_lines(config, material, estimate(config, material, Figures.load())):
+        print(line)
+
+
+def estimate_lines(config: AnyConfig, material: Material, found: Estimate) -> list[str]:
+    """Return an estimate as lines: an empty figure is one that is not known."""
+    label = family_info(config.family).label
+    per_epoch = f"{found.steps_per_epoch} steps an epoch"
+    lines = [f"A run of the {label} on {material.sounds} sounds, {per_epoch}:"]
+    if found.seconds is not None and found.good_seconds is not None:
+        lines += [
+            f"good model  about {duration(found.good_seconds)} (epoch {found.good_epochs})",
+            f"end         about {duration(found.seconds)} (epoch {found.epochs} of at most {found.max_epochs})",
+        ]
+    if found.memory_bytes is not None:
+        lines.append(f"memory      {found.memory_bytes / 1e9:.1f} GB")
+    if found.disk_bytes is not None:
+        lines.append(f"disk        {found.disk_bytes / 1e6:.0f} MB for checkpoints, previews and the model")
+    source = f"{found.basis} earlier runs" if found.basis > 1 else "an earlier run" if found.basis else "a short trial"
+    lines += [f"sounds      {found.enough}", f"Measured by {source} on this computer; other programs make it slower."]
+    return lines

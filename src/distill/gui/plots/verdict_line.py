@@ -1,0 +1,73 @@
+"""The verdict over the curves: a sentence, and a button that does what it proposes."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from distill.gui.widgets import theme
+from distill.gui.widgets.layout import FewLinesLabel
+from distill.runs.verdict import Advice, Verdict
+
+#: Lines of text that a verdict has room for.
+LINES = 3
+
+
+class VerdictLine(QWidget):
+    """Shows a verdict.  It is as high with each as with none, so that the curves do not move."""
+
+    #: The user wants what the verdict proposes.
+    advice_taken = Signal(object)  # Advice
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._advice = Advice.NONE
+        self.text = FewLinesLabel(LINES)
+        self.text.setObjectName("verdict")
+        self.button = QPushButton()
+        self.button.setObjectName("verdictAction")
+        self.button.setProperty("small", True)
+        policy = self.button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.button.setSizePolicy(policy)
+        self.button.clicked.connect(self._on_clicked)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.HALF)
+        column.addWidget(self.text)
+        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.show_verdict(None)
+
+    def show_verdict(self, verdict: Verdict | None, is_over: bool = False, can_act: bool = True) -> None:
+        """Show a verdict on a run that trains or, if ``is_over``, has ended; None for no run."""
+        self._advice = Advice.NONE if verdict is None else verdict.advice(is_over)
+        sentence = "" if verdict is None else verdict.sentence(is_over)
+        self.text.setText(sentence)
+        self.text.setAccessibleName(self.tr("Verdict on the training: {0}").format(sentence))
+        texts = {
+            Advice.FINISH: (
+                self.tr("Finish now"),
+                self.tr("End the run; the model has the weights of its best epoch."),
+            ),
+            Advice.TRAIN_ON: (self.tr("Train on"), self.tr("Continue this run for half as many epochs again.")),
+            Advice.LOWER_KL: (
+                self.tr("Lower KL weight"),
+                self.tr("Pause this run, and set a tenth of its KL weight for the next one."),
+            ),
+            Advice.LOWER_RATE: (
+                self.tr("Lower learning rate"),
+                self.tr("Pause this run, and set a third of its learning rate for the next one."),
+            ),
+            Advice.MORE_RESETS: (
+                self.tr("More resets"),
+                self.tr("Pause this run, and set five times as many resets of dead codes for the next one."),
+            ),
+        }
+        text, tip = texts.get(self._advice, ("", ""))
+        self.button.setText(text)
+        self.button.setAccessibleName(text)
+        self.button.setToolTip(tip)
+        self.button.setEnabled(can_act and bool(text))
+        self.button.setVisible(bool(text))
+
+    def _on_clicked(self) -> None:
+        self.advice_taken.emit(self._advice)

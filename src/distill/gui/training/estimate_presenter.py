@@ -1,0 +1,159 @@
+"""Keeps the line under the Start button: what the next run will take, and whether there are enough sounds."""
+
+import threading
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer
+
+from distill.config.training import AnyConfig
+from distill.gui.engine.bridge import RunState, TrainingBridge
+from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.training.controls import TrainingControls
+from distill.gui.training.settings_presenter import SettingsPresenter
+from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.text import format_bytes, format_time_left
+from distill.runs.estimate import Estimate, Material, estimate
+from distill.runs.figures import Figures, RunFigures, figures_key, remember
+from distill.training.measuring.material import material_of
+
+#: From the last change of a setting until the line follows.
+SETTLE_MILLISECONDS = 400
+
+#: Measures how long a step takes, until the event is set; None where it cannot be measured.
+Measure = Callable[[AnyConfig, threading.Event], RunFigures | None]
+
+
+class EstimatePresenter(QObject):
+    """Computes the estimate in the background whenever sounds or settings change, while no run trains.
+
+    Parameters
+    ----------
+    controls, settings, sounds, bridge
+        What the next run is, and whether one trains.
+    measure
+        Measures the speed where no earlier run has shown it; None to leave that out.
+    parent
+        Owns the presenter.
+    """
+
+    def __init__(
+        self,
+        controls: TrainingControls,
+        settings: SettingsPresenter,
+        sounds: SoundsPresenter,
+        bridge: TrainingBridge,
+        measure: Measure | None,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._controls, self._settings, self._sounds, self._bridge = controls, settings, sounds, bridge
+        self._measure = measure
+        self._material: tuple[object, Material | None] | None = None  # of which sounds, and what they give
+        self._estimating: BackgroundTask | None = None
+        self._measuring: BackgroundTask | None = None
+        self._measured: set[str] = set()  # keys of what was measured, also without success
+        self._timer = QTimer(self, interval=SETTLE_MILLISECONDS, singleShot=True)
+        self._timer.timeout.connect(self._estimate)
+        sounds.sounds_changed.connect(self._on_changed)
+        sounds.splitting.found.connect(self._on_changed)
+        settings.changed.connect(self._on_changed)
+        controls.family_chosen.connect(self._on_changed)
+        controls.preset.currentIndexChanged.connect(self._on_changed)
+        controls.epochs.valueChanged.connect(self._on_changed)
+        bridge.state_changed.connect(self._on_state_changed)
+
+    def _on_changed(self, _value: object = None) -> None:
+        if self._bridge.state is RunState.IDLE:
+            self._timer.start()
+
+    def _on_state_changed(self, state: RunState) -> None:
+        if state is RunState.IDLE:
+            self._timer.start()  # the run has left figures
+            return
+        self._timer.stop()
+        for task in (self._estimating, self._measuring):
+            if task is not None:
+                task.cancel()
+        self._estimating = self._measuring = None
+        self._controls.show_estimate("", "")
+
+    def _estimate(self) -> None:
+        files = self._sounds.usable()
+        if not files or not self._sounds.is_checked:
+            self._controls.show_estimate("", "")
+            return
+        config = self._settings.next_config(len(files))
+        key = (files, config.val_fraction, config.chunk_duration_s)
+        known = self._material if self._material is not None and self._material[0] == key else None
+
+        def work(_progress: object, cancel: threading.Event) -> tuple[Material | None, Estimate | None, bool]:
+            material = known[1] if known is not None else material_of(files, config, cancel)
+            figures = Figures.load()
+            found = None if material is None else estimate(config, material, figures)
+            return material, found, bool(figures.of(config))
+
+        def show(result: tuple[Material | None, Estimate | None, bool]) -> None:
+            self._material = (key, result[0])
+            self._show(config, result[1], is_known=result[2])
+
+        if self._estimating is not None:
+            self._estimating.cancel()
+        self._estimating = BackgroundTask(work, self)
+        self._estimating.succeeded.connect(show)
+        self._estimating.start()
+
+    def _show(self, config: AnyConfig, found: Estimate | None, is_known: bool) -> None:
+        if found is None or self._bridge.state is not RunState.IDLE:
+            self._controls.show_estimate("", "")
+            return
+        will_measure = not is_known and self._measure is not None and figures_key(config) not in self._measured
+        if will_measure and self._measuring is None:
+            self._start_measuring(config)
+        self._controls.show_estimate(self._costs(found, self._measuring is not None), found.enough, _tip(self, found))
+
+    def _costs(self, found: Estimate, is_measuring: bool) -> str:
+        if found.seconds is None or found.good_seconds is None:
+            if is_measuring:
+                return self.tr("Measuring how fast this computer is…")
+            return self.tr("How long it takes is known after the first run.")
+        text = self.tr("About {0} to a good model, {1} to the end").format(
+            format_time_left(found.good_seconds), format_time_left(found.seconds)
+        )
+        if found.memory_bytes is not None:
+            text = self.tr("{0} · {1} memory").format(text, format_bytes(round(int(found.memory_bytes), -8)))
+        if found.disk_bytes is not None:
+            text = self.tr("{0} · {1} disk").format(text, format_bytes(round(int(found.disk_bytes), -7)))
+        return text
+
+    def _start_measuring(self, config: AnyConfig) -> None:
+        measure = self._measure
+        assert measure is not None
+        self._measured.add(figures_key(config))
+
+        def work(_progress: object, cancel: threading.Event) -> None:
+            found = measure(config, cancel)
+            if found is not None:
+                remember(config, found)
+
+        self._measuring = BackgroundTask(work, self)
+        self._measuring.ended.connect(self._on_measured)
+        self._measuring.start()
+
+    def _on_measured(self) -> None:
+        self._measuring = None
+        self._on_changed()
+
+
+def _tip(presenter: EstimatePresenter, found: Estimate) -> str:
+    """Return where the figures come from."""
+    epochs = presenter.tr("A good model is expected at epoch {0}, the end at epoch {1} of at most {2}.").format(
+        found.good_epochs, found.epochs, found.max_epochs
+    )
+    source = (
+        presenter.tr("From {0} earlier runs on this computer.").format(found.basis)
+        if found.basis > 1
+        else presenter.tr("From an earlier run on this computer.")
+        if found.basis
+        else presenter.tr("From a short trial on this computer.")
+    )
+    return f"{epochs} {source}"

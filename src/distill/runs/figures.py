@@ -1,0 +1,153 @@
+"""What earlier runs on this computer took: seconds, memory and disk, kept in the data folder.  No torch, no Qt.
+
+Each run adds its figures when it ends, and a speed trial adds some before the first run.  Figures are kept under a key
+of everything that changes the cost of a step: family, size of the network, batch, precision, threads and device.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from distill import paths
+from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
+from distill.files import read_json, write_json
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1
+#: Runs that are kept for each key, and keys.
+_RUNS, _KEYS = 8, 60
+#: Figures from here on are damaged.
+_MOST = 1e15
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """What a run took.
+
+    Attributes
+    ----------
+    is_trial
+        Whether it was a speed trial.
+    step_s
+        Seconds for a training step, with all that belongs to it.
+    measure_s
+        Seconds for measuring a chunk.
+    preview_s, preview_bytes
+        For the previews of an epoch.
+    prepare_s
+        Seconds for preparing a second of sound in one variant; 0 where it came from the cache.
+    closing_s, closing_steps
+        Seconds between the last epoch and the end, and the steps that the prior was trained in them; 0: not known.
+    peak_bytes
+        Largest memory of the process; 0: not known.
+    checkpoint_bytes, model_bytes
+        Of a file.
+    chunks
+        Training chunks, variants not counted.
+    good_share
+        Share of the planned epochs after which the run no longer improved; 0: not known.
+    """
+
+    is_trial: bool = False
+    step_s: float = 0.0
+    measure_s: float = 0.0
+    preview_s: float = 0.0
+    preview_bytes: float = 0.0
+    prepare_s: float = 0.0
+    closing_s: float = 0.0
+    closing_steps: float = 0.0
+    peak_bytes: float = 0.0
+    checkpoint_bytes: float = 0.0
+    model_bytes: float = 0.0
+    chunks: float = 0.0
+    good_share: float = 0.0
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from `dataclasses.asdict`'s result; what is missing or no number is 0.
+
+        Raises
+        ------
+        TypeError
+            ``data`` is no table.
+        """
+        if not isinstance(data, Mapping):
+            raise TypeError("figures must be a table")
+        known: dict[str, float] = {}
+        for item in fields(cls):
+            value = data.get(item.name)
+            if item.name != "is_trial" and isinstance(value, (int, float)) and 0 <= value < _MOST:
+                known[item.name] = float(value)
+        return cls(is_trial=data.get("is_trial") is True, **known)
+
+
+def figures_key(config: AnyConfig) -> str:
+    """Return the key of a configuration's figures."""
+    size: tuple[Any, ...] = ()
+    if isinstance(config, TrainingConfig):
+        size = (config.latent_dim, config.network_width if config.family == "complex_vae" else "")
+    elif isinstance(config, VQVAEConfig):
+        size = (config.codebook_dim, config.codebook_size, config.num_quantizers)
+    threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    parts = (
+        config.family, *size, config.chunk_duration_s, config.batch_size, config.precision, config.num_threads, threads,
+        config.device, min(config.prior_steps, 1),
+    )  # fmt: skip
+    return " ".join(map(str, parts))
+
+
+class Figures:
+    """The kept figures, by key."""
+
+    def __init__(self, entries: Mapping[str, Sequence[RunFigures]] | None = None) -> None:
+        self._entries = {key: list(found) for key, found in (entries or {}).items()}
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """Read what is kept; what is damaged is left out."""
+        try:
+            data = read_json(path or _file())
+            runs = data["runs"] if data["version"] == _VERSION else {}
+            return cls({str(key): [RunFigures.from_dict(item) for item in found] for key, found in runs.items()})
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return cls()
+
+    def of(self, config: AnyConfig) -> list[RunFigures]:
+        """Return the figures of runs with the same cost of a step, the oldest first."""
+        return list(self._entries.get(figures_key(config), ()))
+
+    def of_family(self, family: str) -> list[RunFigures]:
+        """Return the figures of all runs of a family."""
+        return [run for key, found in self._entries.items() if key.split()[0] == family for run in found]
+
+    def add(self, config: AnyConfig, run: RunFigures) -> None:
+        """Take the figures of a run; a trial is dropped when the first run is there."""
+        key = figures_key(config)
+        known = self._entries.pop(key, [])
+        kept = known if run.is_trial else [item for item in known if not item.is_trial]
+        self._entries[key] = [*kept, run][-_RUNS:]
+        for oldest in list(self._entries)[:-_KEYS]:
+            del self._entries[oldest]
+
+    def save(self, path: Path | None = None) -> None:
+        """Write the file; only the estimates are lost if that fails."""
+        runs = {key: [asdict(run) for run in found] for key, found in self._entries.items()}
+        try:
+            write_json(path or _file(), {"version": _VERSION, "runs": runs})
+        except OSError as exc:
+            log.info("The figures of runs cannot be kept: %s", exc)
+
+
+def remember(config: AnyConfig, run: RunFigures) -> None:
+    """Add the figures of a run to those that are kept."""
+    figures = Figures.load()
+    figures.add(config, run)
+    figures.save()
+
+
+def _file() -> Path:
+    return paths.data_dir() / "figures.json"

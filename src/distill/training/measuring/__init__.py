@@ -1,0 +1,1 @@
+"""Measures what a run will take before it is started."""

@@ -1,0 +1,77 @@
+"""The line under the Start button."""
+
+import threading
+
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from distill.config.training import AnyConfig
+from distill.gui.engine.bridge import RunState
+from distill.gui.training.estimate_presenter import EstimatePresenter
+from distill.gui.window.window import MainWindow
+from distill.runs.figures import Figures, RunFigures, remember
+from tests.gui.fakes import FakeEngine
+from tests.gui.training.test_training import await_state, start
+
+FIGURES = RunFigures(
+    step_s=0.5, measure_s=0.01, preview_s=1.0, preview_bytes=1e5, peak_bytes=1.2e9, checkpoint_bytes=57e6,
+    model_bytes=15e6, chunks=3, good_share=0.5,
+)  # fmt: skip
+
+
+def line(window: MainWindow) -> str:
+    label = window.findChild(QLabel, "estimateLine")
+    assert label is not None
+    return label.text()
+
+
+def test_it_follows_settings_and_goes_while_a_run_trains(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: line(loaded).startswith("How long it takes is known after the first run."))
+    assert "Too few sounds (4)" in line(loaded)
+    remember(loaded.runs.settings.next_config(4), FIGURES)
+    loaded.controls.epochs.setValue(400)
+    qtbot.waitUntil(lambda: line(loaded).startswith("About "))
+    assert "1.2 GB memory" in line(loaded)
+    before = line(loaded)
+    assert "of at most 400" in loaded.controls.estimate.toolTip()
+    loaded.controls.epochs.setValue(4000)
+    qtbot.waitUntil(lambda: line(loaded).startswith("About ") and line(loaded) != before)
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    assert line(loaded) == ""
+    loaded.runs.pause()
+    await_state(qtbot, loaded, RunState.IDLE)
+    qtbot.waitUntil(lambda: line(loaded).startswith("About "))
+
+
+def test_the_speed_is_measured_once_and_not_beside_a_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    began, cancelled, may_end = threading.Event(), threading.Event(), threading.Event()
+    calls: list[str] = []
+
+    def measure(config: AnyConfig, cancel: threading.Event) -> RunFigures | None:
+        calls.append(config.family)
+        began.set()
+        while not may_end.wait(0.01):
+            if cancel.is_set():
+                cancelled.set()
+                return None
+        return FIGURES
+
+    runs = loaded.runs
+    made = EstimatePresenter(loaded.controls, runs.settings, loaded.sounds, runs.bridge, measure, loaded)
+    loaded.controls.choose("complex_vae", "", 0)
+    qtbot.waitUntil(began.is_set)
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    await_state(qtbot, loaded, RunState.TRAINING)
+    qtbot.waitUntil(cancelled.is_set)
+    runs.pause()
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert not Figures.load().of_family("complex_vae")
+    may_end.set()
+    loaded.controls.choose("vae", "", 0)
+    qtbot.waitUntil(lambda: bool(Figures.load().of_family("vae")))
+    qtbot.waitUntil(lambda: line(loaded).startswith("About "))
+    assert calls == ["complex_vae", "vae"]
+    assert made.parent() is loaded

@@ -1,0 +1,72 @@
+"""The verdict over the curves, and what its button does."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from distill.gui.engine.bridge import RunState
+from distill.gui.training import verdict_presenter
+from distill.gui.window.window import MainWindow
+from distill.runs.folder import RunRecord
+from distill.runs.verdict import Kind, Verdict
+from tests.gui.fakes import FakeEngine
+from tests.gui.training.test_training import await_state, button, eta, start
+
+
+def text(window: MainWindow) -> str:
+    label = window.findChild(QLabel, "verdict")
+    assert label is not None
+    return label.text()
+
+
+def action(window: MainWindow) -> QPushButton:
+    return button(window, "verdictAction")
+
+
+def press(window: MainWindow) -> None:
+    QTest.mouseClick(action(window), Qt.MouseButton.LeftButton)
+
+
+def test_it_is_always_current_and_finishes_or_extends_the_run(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [Verdict(Kind.TOO_EARLY), Verdict(Kind.IMPROVING), Verdict(Kind.FLAT, 1, 1)]
+    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[min(len(epochs), 3) - 1])
+    assert text(loaded) == ""
+    assert not action(loaded).isVisible()
+    engine.step_seconds = 0.02
+    start(loaded, 300)
+    qtbot.waitUntil(lambda: text(loaded) == "Flat since epoch 2: finish now.")
+    assert action(loaded).text() == "Finish now"
+    press(loaded)
+    await_state(qtbot, loaded, RunState.IDLE)
+    folder = loaded.runs.runs.folder
+    assert folder is not None
+    assert RunRecord.load(folder).status == "finished"
+    assert text(loaded) == "Flat since epoch 2: more epochs would change little."
+    assert not action(loaded).isVisible()
+    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
+    loaded.runs.runs.open(folder)
+    qtbot.waitUntil(lambda: text(loaded).startswith("Still improving when it ended"))
+    engine.step_seconds = 0.0
+    press(loaded)
+    qtbot.waitUntil(lambda: engine.calls[-1] == "resume to 450")
+    await_state(qtbot, loaded, RunState.IDLE)
+    loaded.runs.close_run()
+    assert text(loaded) == ""
+
+
+def test_a_collapsed_run_is_paused_and_the_next_one_gets_what_helps(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    engine.step_seconds = 0.02
+    start(loaded, 300)  # the KL of the fake engine falls to nothing
+    qtbot.waitUntil(lambda: text(loaded).startswith("Collapsed since epoch 4: new sounds will all be alike."))
+    press(loaded)
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert "Paused" in eta(loaded)
+    assert loaded.runs.settings.changes == {"kl_weight_max": 3e-5}
+    assert "KL weight 3e-05 instead of 0.0003" in loaded.notices.text()
+    assert "1 changed" in loaded.controls.advanced.text()

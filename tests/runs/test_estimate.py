@@ -1,0 +1,118 @@
+"""What a run will take, from the figures of earlier ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distill import paths
+from distill.config.factory import make_config
+from distill.config.training import TrainingConfig, VQVAEConfig
+from distill.runs.estimate import Material, enough_sounds, estimate
+from distill.runs.figures import Figures, RunFigures, figures_key, remember
+
+CONFIG = make_config("vae", 24, max_epochs=100)
+MATERIAL = Material(sounds=24, train_sounds=20, seconds=30.0, train_chunks=40, held_out_chunks=4)
+RUN = RunFigures(
+    step_s=0.1, measure_s=0.01, preview_s=2.0, preview_bytes=500_000, prepare_s=0.01, closing_s=8.0,
+    closing_steps=500, peak_bytes=1.2e9, checkpoint_bytes=57e6, model_bytes=15e6, chunks=40, good_share=0.3,
+)  # fmt: skip
+
+
+def figures(*runs: RunFigures, config: TrainingConfig | VQVAEConfig = CONFIG) -> Figures:
+    made = Figures()
+    for run in runs:
+        made.add(config, run)
+    return made
+
+
+def test_the_costs_add_up() -> None:
+    found = estimate(CONFIG, MATERIAL, figures(RUN))
+    assert found.steps_per_epoch == 40 * 8 // 16
+    assert (found.good_epochs, found.epochs, found.basis) == (30, 40, 1)
+    epoch = 20 * 0.1 + 2 * 4 * 0.01
+    assert found.seconds is not None
+    assert found.good_seconds is not None
+    previews = 2 * (1 + len([1, 2, 5, 10, 21]))  # before training, and after these of the first 40 epochs
+    assert found.seconds == pytest.approx(0.01 * 30 * 8 + 40 * epoch + previews + 8.0)
+    assert found.good_seconds == pytest.approx(0.01 * 30 * 8 + 30 * epoch + previews + 8.0)
+    assert found.memory_bytes == 1.2e9
+    assert found.disk_bytes == 4 * 57e6 + previews / 2 * 500_000 + 2 * 15e6
+
+
+def test_without_patience_all_epochs_are_trained() -> None:
+    found = estimate(replace(CONFIG, patience=0), MATERIAL, figures(RUN))
+    assert (found.good_epochs, found.epochs) == (30, 100)
+
+
+def test_a_codebook_is_not_given_up_before_the_steps_are_fine() -> None:
+    config = make_config("vqvae", 24, max_epochs=100)
+    assert estimate(config, MATERIAL, figures(RUN, config=config)).epochs == 72
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    found = estimate(CONFIG, MATERIAL, Figures())
+    assert found.seconds is found.good_seconds is found.memory_bytes is found.disk_bytes is None
+    assert 1 <= found.good_epochs <= found.epochs <= 100
+
+
+def test_a_run_counts_more_than_a_trial_and_one_slow_run_changes_little() -> None:
+    trial = replace(RUN, is_trial=True, step_s=9.0)
+    slow = replace(RUN, step_s=5.0)
+    usual, first = (estimate(CONFIG, MATERIAL, figures(*runs)) for runs in ([RUN], [trial]))
+    assert first.basis == 0
+    assert first.seconds is not None
+    assert usual.seconds is not None
+    assert first.seconds > 10 * usual.seconds
+    assert estimate(CONFIG, MATERIAL, figures(trial, RUN, slow, RUN)).seconds == usual.seconds
+
+
+def test_runs_on_very_different_amounts_do_not_tell_how_many_epochs_it_takes() -> None:
+    usual = estimate(CONFIG, MATERIAL, figures(replace(RUN, chunks=4000, good_share=0.9)))
+    assert usual.good_epochs == estimate(CONFIG, MATERIAL, Figures()).good_epochs
+    assert estimate(CONFIG, MATERIAL, figures(replace(RUN, chunks=60, good_share=0.9))).good_epochs == 90
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [({"max_epochs": 5}, True), ({"seed": 3}, True), ({"batch_size": 8}, False), ({"num_threads": 3}, False),
+     ({"precision": "float32"}, False), ({"latent_dim": 32}, False), ({"device": "cpu"}, False)],
+)  # fmt: skip
+def test_figures_are_kept_by_what_changes_the_cost_of_a_step(change: dict[str, object], is_same: bool) -> None:
+    assert (figures_key(replace(CONFIG, **change)) == figures_key(CONFIG)) is is_same  # type: ignore[arg-type]
+
+
+def test_the_way_through_the_file() -> None:
+    for number in range(12):
+        remember(CONFIG, replace(RUN, chunks=number))
+    kept = Figures.load().of(CONFIG)
+    assert [run.chunks for run in kept] == list(range(4, 12))
+    assert Figures.load().of_family("vqvae") == []
+    remember(VQVAEConfig(), RUN)
+    assert Figures.load().of_family("vqvae") == [RUN]
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"version": 1, "runs": {"vae": [3]}}', '{"version": 9, "runs": {}}'])
+def test_a_damaged_file_is_as_none(text: str) -> None:
+    file = paths.data_dir() / "figures.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    assert Figures.load().of(CONFIG) == []
+    remember(CONFIG, RUN)
+    assert Figures.load().of(CONFIG) == [RUN]
+
+
+def test_a_full_disk_costs_only_the_figures(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    figures(RUN).save(tmp_path / "file" / "figures.json")
+
+
+@pytest.mark.parametrize(
+    ("sounds", "seconds", "words", "is_enough"),
+    [(3, 30.0, "Too few sounds (3)", False), (12, 30.0, "Few sounds (12)", False),
+     (40, 6.0, "Little sound (6 s", False), (40, 60.0, "Enough sounds: 40", True)],
+)  # fmt: skip
+def test_whether_there_are_enough_sounds(sounds: int, seconds: float, words: str, is_enough: bool) -> None:
+    text, found = enough_sounds(replace(MATERIAL, sounds=sounds, seconds=seconds))
+    assert text.startswith(words)
+    assert found is is_enough

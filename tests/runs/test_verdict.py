@@ -1,0 +1,144 @@
+"""The verdict on recorded runs, each labelled by hand from its curve, and when such a run ends by itself.
+
+``tests/data/curves.json`` has the epochs of real runs, and of variations of them that say so.  A label is what somebody
+says who looks at the curve up to an epoch.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.config.training import DEFAULT_PATIENCE, TrainingConfig, VQVAEConfig
+from distill.events import EpochMetrics, VQEpochMetrics
+from distill.runs.verdict import EARLIEST_END, Advice, AnyEpoch, Kind, Verdict, is_at_its_end, judge, warm_up_epochs
+
+CURVES = Path(__file__).parents[1] / "data" / "curves.json"
+
+
+@cache
+def curves() -> dict[str, dict[str, Any]]:
+    return {item["name"]: item for item in json.loads(CURVES.read_text())}
+
+
+def epochs_of(curve: dict[str, Any]) -> list[AnyEpoch]:
+    """Return the epochs of a curve; what a verdict does not look at is made up."""
+    made: list[AnyEpoch] = []
+    total = curve["planned"]
+    for n, (val, train, copies) in enumerate(zip(curve["val"], curve["train"], curve["copies"], strict=True)):
+        gap = (val - train) / train
+        if "kl" in curve:
+            kl = curve["kl"][n]
+            made.append(EpochMetrics(n, total, train, val, copies, 0.1, kl, gap, curve["rate"][n], 1.0, 1.0, 9))
+        else:
+            health = {"level_0": {"utilization": 0.5, "perplexity": curve["perplexity"][n], "dead_codes": 0.0}}
+            made.append(VQEpochMetrics(n, total, train, val, copies, 0.1, gap, curve["rate"][n], 1.0, 1.0, health))
+    return made
+
+
+def labels() -> list[Any]:
+    return [
+        pytest.param(name, *label, id=f"{name} at {label[0]}") for name, c in curves().items() for label in c["labels"]
+    ]
+
+
+def test_there_are_enough_recorded_runs() -> None:
+    assert len(curves()) >= 20
+    assert sum(curve["source"] == "real" for curve in curves().values()) >= 10
+    assert {label[1] for curve in curves().values() for label in curve["labels"]} == set(Kind)
+    assert {curve["family"] for curve in curves().values()} == {"vae", "complex_vae", "vqvae"}
+
+
+@pytest.mark.parametrize(("name", "count", "kind", "since"), labels())
+def test_verdict(name: str, count: int, kind: str, since: list[int] | None) -> None:
+    """``count`` epochs are known; ``since``, as people count epochs, is a range."""
+    curve = curves()[name]
+    verdict = judge(epochs_of(curve)[:count], curve["warm_up"])
+    assert verdict.kind == kind
+    if since is None:
+        assert verdict.since is None
+    else:
+        assert verdict.since is not None
+        assert since[0] <= verdict.since + 1 <= since[1]
+
+
+@pytest.mark.parametrize("name", [name for name, curve in curves().items() if curve["ends"] is not None])
+def test_a_run_ends_when_it_is_good(name: str) -> None:
+    """Neither long after its best epoch nor before one that is better by more than matters."""
+    curve = curves()[name]
+    epochs = epochs_of(curve)
+    counts = range(1, len(epochs) + 1)
+    end = next((n for n in counts if is_at_its_end(epochs[:n], DEFAULT_PATIENCE, curve["warm_up"])), None)
+    losses = curve["val"]
+    if not curve["ends"]:
+        assert end is None
+        return
+    assert end is not None
+    best = losses.index(min(losses[:end])) + 1
+    assert min(losses[:end]) <= 1.012 * min(losses)
+    longest = max(2 * best, EARLIEST_END + DEFAULT_PATIENCE, curve["warm_up"] + DEFAULT_PATIENCE + 1)
+    assert end <= longest
+
+
+def series(*losses: float, rate: float = 1e-3) -> list[AnyEpoch]:
+    """Return epochs with these losses; from the third on at a learning rate."""
+    rates = [1e-3, 1e-3, *[rate] * len(losses)]
+    return [EpochMetrics(n, 99, 0.5, x, x, 0.1, 9.0, x / 0.5 - 1, rates[n], 1.0, 1.0, 9) for n, x in enumerate(losses)]
+
+
+def test_never_without_patience_nor_in_the_first_epochs() -> None:
+    flat = series(*[0.5] * 60, rate=1e-4)
+    assert not is_at_its_end(flat, 0)
+    assert not is_at_its_end(flat[: EARLIEST_END - 1], 1)
+    assert is_at_its_end(flat[:EARLIEST_END], 1)
+    assert not is_at_its_end(flat[:30], 40)
+    assert not is_at_its_end(flat[:30], 8, warm_up=25)
+
+
+def test_a_flat_run_goes_on_until_its_steps_are_fine() -> None:
+    flat = series(*[0.5] * 60)
+    assert judge(flat).sentence() == "Flat since epoch 1: finish now, or wait for the last epochs in finer steps."
+    assert not is_at_its_end(flat, 8)
+
+
+def test_a_loss_that_is_no_number_is_collapsed_and_one_such_epoch_is_not() -> None:
+    good, bad = [0.9 - 0.02 * n for n in range(12)], [float("nan")] * 3
+    assert judge(series(*good, *bad)).kind is Kind.COLLAPSED
+    assert judge(series(*good, *bad)).since == 12
+    assert judge(series(*good, bad[0])).kind is Kind.IMPROVING
+    assert judge(series(*good, *bad)).advice() is Advice.LOWER_RATE
+
+
+def test_noise_alone_is_no_improvement() -> None:
+    """A new best epoch by chance does not count, nor does a single bad one."""
+    noisy = [0.5 + 0.01 * x for x in (0, 1, -1, 2, -2, 1, 0, -1, 1, 2, -1, 0, 1, -2, 2, 0, -1, 1, -3, 1)]
+    assert judge(series(*noisy)).kind is Kind.FLAT
+    assert judge(series(*[0.9 - 0.03 * n for n in range(12)], 0.8)).kind is Kind.IMPROVING
+
+
+def test_the_warm_up_of_the_kl_weight() -> None:
+    assert warm_up_epochs(TrainingConfig(), 200) == 60
+    assert warm_up_epochs(TrainingConfig(kl_weight_max=0.0), 200) == 0
+    assert warm_up_epochs(VQVAEConfig(), 200) == 0
+    assert judge(series(*[0.5] * 20)).kind is Kind.FLAT
+    assert judge(series(*[0.5] * 20), warm_up=40).sentence() == "Too early to say: a trend is seen from epoch 40 on."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence", "advice", "over", "then"),
+    [
+        (Verdict(Kind.IMPROVING), "Still improving.", "", "Still improving when it ended", "train on"),
+        (Verdict(Kind.FLAT, 39), "Flat since epoch 40: finish now.", "finish", "would change little", ""),
+        (Verdict(Kind.BY_HEART, 22), "Learning by heart since epoch 23: finish now.", "finish", "more sounds", ""),
+        (
+            Verdict(Kind.COLLAPSED, 4, cause=Advice.LOWER_KL), "Collapsed since epoch 5: new sounds will all be alike.",
+            "lower KL weight", "lower KL weight", "lower KL weight",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said_and_what_can_be_done(verdict: Verdict, sentence: str, advice: str, over: str, then: str) -> None:
+    assert verdict.sentence().startswith(sentence)
+    assert (verdict.advice(), verdict.advice(is_over=True)) == (advice, then)
+    assert over in verdict.sentence(is_over=True)

@@ -1,0 +1,44 @@
+"""What is measured for the estimate of a run: its sounds, its speed, and the run itself."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distill.runs.figures import Figures
+from distill.training.measuring import speed_trial
+from distill.training.measuring.material import material_of
+from tests.training.conftest import QUICK, RUN, Finished, MakeConfig, write_sounds
+
+
+def test_the_material_is_what_a_run_trains_on(done: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    material = material_of(done.given, RUN)
+    assert material is not None
+    assert material.sounds == 10
+    steps = -(-material.train_chunks * RUN.regularization.augmentation_expansion // RUN.batch_size)
+    assert done.result["metrics_history"].step_count == RUN.max_epochs * steps
+    assert material.train_chunks + material.held_out_chunks == 12  # one sound has three
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_sounds_are_no_material(tmp_path: Path, count: int) -> None:
+    assert material_of(write_sounds(tmp_path / "sounds", count), QUICK) is None
+
+
+def test_a_trial_gives_the_figures_of_a_short_run(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+    found = speed_trial.run_trial(config, tmp_path)
+    assert found is not None
+    assert found.is_trial
+    for name in ("step_s", "measure_s", "preview_s", "preview_bytes", "checkpoint_bytes", "model_bytes", "closing_s"):
+        assert getattr(found, name) > 0, name
+    assert found.good_share == 0
+    run = Figures.load().of(config)[-1]  # as every run does; the trial's own process has a home of its own
+    assert (run.is_trial, run.chunks) == (False, 6)
+
+
+def test_a_trial_that_is_cancelled_leaves_no_process() -> None:
+    cancel = threading.Event()
+    cancel.set()
+    assert speed_trial.measure(replace(QUICK, max_epochs=1), cancel) is None  # `conftest` looks for what is left
