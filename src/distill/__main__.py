@@ -26,7 +26,8 @@ from distill import runtime
 #: Commands of `distill.cli.app`, named here so that the window need not import it; a test holds the two together.
 COMMANDS = frozenset(
     ("train", "resume", "finish", "inspect", "sample", "vary", "morph", "extend", "repaint", "transform",
-     "reconstruct", "remake", "encode", "decode", "models", "runs", "kit", "map", "play")
+     "reconstruct", "remake", "encode", "decode", "models", "runs", "kit", "map", "play",
+     "queue", "compare")
 )  # fmt: skip
 
 #: Opens a window beside the one that is open; without it that one comes to the front.

@@ -37,6 +37,10 @@ class RunFolderError(DistillError, OSError):
     """A run's folder cannot be used: it is taken, locked, missing or not a run."""
 
 
+class QueueError(DistillError, OSError):
+    """The queue of runs cannot be read or changed, or is in use by another process."""
+
+
 class CheckpointError(DistillError, ValueError):
     """A checkpoint is damaged, truncated, foreign, from a newer version, or does not fit what it is loaded into."""
 

@@ -69,7 +69,8 @@ def test_what_an_encoder_leaves_of_inverse_channels_is_not_the_sound(
     x = bell()
     path = tmp_path / "a.x"
     soundfile.write(path, np.stack([x, -x], 1), RATE, format=coding[0], subtype=coding[1])
-    assert np.corrcoef(decode_sound(path)[: len(x)], x)[0, 1] > 0.95
+    # Which of the channels is the louder one after the coding differs from processor to processor: one is x, one -x.
+    assert abs(np.corrcoef(decode_sound(path)[: len(x)], x)[0, 1]) > 0.95
 
 
 NOISE: dict[str, Callable[[], Array]] = {

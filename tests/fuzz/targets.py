@@ -28,6 +28,7 @@ from distill.library.user_metadata import UserMetadata, read_user_metadata, writ
 from distill.models.codes import SoundCodes, load_codes, save_codes
 from distill.runs.checkpoints import list_checkpoints
 from distill.runs.folder import RunFolder, RunRecord, read_history
+from distill.runs.queue import QueueEntry, RunQueue
 from distill.runs.summary import list_runs, read_losses
 from distill.settings import WindowSettings
 from tests.fuzz.mutations import BINARY, TEXT
@@ -164,6 +165,17 @@ def _read_settings(folder: Path) -> None:
     (folder / "again.json").unlink()
 
 
+def _queue(folder: Path) -> None:
+    entries = [QueueEntry(name, (folder / "a.wav",), changes={"seed": 1}, id=name * 8) for name in "abc"]
+    RunQueue(folder).add(entries)
+
+
+def _read_queue(folder: Path) -> None:
+    for entry in RunQueue(folder).read().entries:
+        assert entry.run_dir.parent in (paths.runs_dir(), paths.data_dir())
+        assert entry.family
+
+
 def _hashes(folder: Path) -> None:
     rows = [["/a.wav", 5, 7, "0" * 40], ["/b.wav", 5, 7, "1" * 40]]
     (folder / "hashes").write_text("".join(f"\n{json.dumps(row)}\n" for row in rows))
@@ -201,6 +213,7 @@ TARGETS = {
         refuses=(ValueError,),
     ),
     "recipe in a sound": Target("made.wav", _recipe_sound, lambda folder: read_recipe(folder / "made.wav"), BINARY, ()),
+    "queue": Target("queue.json", _queue, _read_queue),
     "content hashes": Target(
         "hashes", _hashes, lambda folder: HashIndex(folder / "hashes").content_hash(folder / "a"), rebuilds=True
     ),

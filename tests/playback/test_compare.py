@@ -152,3 +152,24 @@ def test_an_original_that_is_gone_is_told(fake: Fake, tmp_path: Path) -> None:
     player, _, journal = fake
     player.compare(write(tmp_path / "m.wav", noise(0.1)), tmp_path / "gone.wav")
     assert "gone.wav" in str(journal.await_error().error)
+
+
+def test_a_group_is_equally_loud_and_switched_by_number(fake: Fake, tmp_path: Path) -> None:
+    player, outputs, journal = fake
+    sounds = [gain * noise(0.5 + 0.1 * n) for n, gain in enumerate((0.8, 0.1, 0.3))]
+    paths = tuple(write(tmp_path / f"{n}.wav", sound) for n, sound in enumerate(sounds))
+    player.compare_group(paths, 1)
+    status = journal.await_state(PlayerState.PLAYING)
+    assert (status.path, status.group, status.pair) == (paths[1], paths, None)
+    levels = []
+    for number in (1, 0, 2):
+        player.switch_to(number)
+        journal.await_path(paths[number])
+        outputs[-1].pull(480)  # the crossfade
+        levels.append(float(np.sqrt((outputs[-1].pull(4800) ** 2).mean())))
+    assert max(levels) < 1.2 * min(levels)
+    player.toggle()
+    journal.await_path(paths[0])
+    player.switch_to(3)
+    player.stop()
+    journal.await_state(PlayerState.IDLE)

@@ -8,16 +8,14 @@ Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 fai
 
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import generate, instrument, library, play, runs
+from distill.cli import compare, generate, instrument, library, play, queue, runs
 from distill.cli.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
 from distill.cli.options import (
     Batch,
@@ -35,11 +33,12 @@ from distill.cli.options import (
 )
 from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, open_missing_streams
-from distill.cli.terminal import Display, duration, make_display, printable, printable_lines
+from distill.cli.running import STOPPING, dataset_name, find_sounds, run_engine, say, stoppable
+from distill.cli.terminal import duration, make_display, printable, printable_lines
 from distill.errors import DistillError, is_memory_error
-from distill.events import UNSAVED, Event
+from distill.events import Event
 from distill.housekeeping import tidy_own_folders
-from distill.runtime import EXIT_STOPPED, stop_on_signal
+from distill.runtime import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
@@ -48,8 +47,7 @@ if TYPE_CHECKING:
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Commands whose only result is what they print.
-_PRINTING = {"inspect", "models", "runs", "--help", "-h", "--version"}
-_STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
+_PRINTING = {"inspect", "models", "runs", "compare", "--help", "-h", "--version"}
 
 app = typer.Typer(
     name="distill",
@@ -66,6 +64,8 @@ library.register(app)
 runs.register(app)
 play.register(app)
 instrument.register(app)
+queue.register(app)
+compare.register(app)
 
 
 def main(arguments: list[str]) -> int:
@@ -182,7 +182,7 @@ def train(
         given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
-    dataset = _dataset_name(given, demo)
+    dataset = dataset_name(given, demo)
     run_dir = out if out is not None else paths.new_run_dir(name or dataset)
     _refuse_inside(run_dir, given)
     _refuse_foreign(run_dir)
@@ -194,11 +194,11 @@ def train(
     settings |= {} if patience is None else {"patience": patience}
     family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
-    with _stoppable(_STOPPING) as stop:
-        files, usable = _find_sounds(given, demo, stop, as_json)
+    with stoppable(STOPPING) as stop:
+        files, usable = find_sounds(given, demo, stop, as_json)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
         fixes = chosen_fixes(files, fix or [], stop)
-        _say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
+        say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
 
         from distill.training.loop import train as run_training
 
@@ -209,7 +209,7 @@ def train(
                 start_from=origin.path,
             )  # fmt: skip
 
-        _run(run, make_display(as_json, config.max_epochs), stop, as_json)
+        run_engine(run, make_display(as_json, config.max_epochs), stop, as_json)
 
 
 @app.command(epilog="Example: distill resume ~/runs/bells --epochs 500")
@@ -229,7 +229,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Continue a run from its newest whole checkpoint; --epochs extends it."""
-    with _stoppable(_STOPPING) as stop:
+    with stoppable(STOPPING) as stop:
         from distill.training.loop import resume_run
 
         def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def resume(
                 run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir(), sounds=sounds
             )
 
-        _run(run_on, make_display(as_json, epochs), stop, as_json)
+        run_engine(run_on, make_display(as_json, epochs), stop, as_json)
 
 
 @app.command(epilog="Example: distill finish ~/runs/bells")
@@ -249,9 +249,9 @@ def finish(
     from distill.runs.actions import mark_finished
 
     if mark_finished(run):
-        _say(f"Finished. Model: {printable(run / 'model.distill')}", as_json)
+        say(f"Finished. Model: {printable(run / 'model.distill')}", as_json)
         return
-    with _stoppable(_STOPPING) as stop:
+    with stoppable(STOPPING) as stop:
         from distill.runs.stop_request import StopRequest
         from distill.training.loop import resume_run
 
@@ -260,7 +260,7 @@ def finish(
             wish.finish()
             return resume_run(run, callback=show, cancel_event=wish, models_dir=paths.models_dir())
 
-        _run(end, make_display(as_json, None), stop, as_json)
+        run_engine(end, make_display(as_json, None), stop, as_json)
 
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
@@ -285,7 +285,7 @@ def inspect(
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
-    with _stoppable("Stopping.") as stop:
+    with stoppable("Stopping.") as stop:
         found = scan_sounds(sounds, cancel_event=stop)
         reasons: dict[Path, str | None] = {}
         cache = SoundCache()
@@ -310,7 +310,7 @@ def inspect(
         from distill.cli.estimate import print_estimate
         from distill.config.factory import make_config
 
-        with _stoppable("Stopping.") as stop:
+        with stoppable("Stopping.") as stop:
             print_estimate([entry.path for entry in usable], make_config(family, len(usable), preset, epochs), stop)
 
 
@@ -348,80 +348,7 @@ def _can_be_trained_on(usable: list[Path], cache: "SoundCache") -> bool:
     return len(usable) > 1 or (len(usable) == 1 and can_be_divided(cache.get(usable[0]), SAMPLE_RATE))
 
 
-# --- what the commands share -------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _stoppable(message: str) -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
-    from distill.audio.decoding.sound_file import DecodingCancelled
-
-    with stop_on_signal(message) as stop:
-        try:
-            yield stop
-        except DecodingCancelled:
-            raise typer.Exit(EXIT_STOPPED) from None
-
-
-def _run(
-    run: Callable[[Callable[[Event], None]], dict[str, Any]], display: Display, stop: threading.Event, as_json: bool
-) -> None:
-    """Run the engine under a display, say where its files are, and leave with the exit code of its outcome."""
-    diagnostics.start()
-    with display:
-        result = run(_stop_at_closed_pipe(display, stop))
-    if result["outcome"] == UNSAVED:
-        raise DistillError(str(result["error"]))
-    run_dir = Path(result["output_dir"])
-    model_file = run_dir / "model.distill"
-    if model_file.exists():
-        _say(f"Model: {printable(model_file)}", as_json)
-    if result.get("metrics_history") is not None:
-        _say(runs.verdict_line(run_dir, result["metrics_history"]), as_json)
-    if result["outcome"] == "stopped":
-        _say(f'Go on with: distill resume "{printable(run_dir)}"', as_json)
-        raise typer.Exit(EXIT_STOPPED)
-
-
-def _stop_at_closed_pipe(display: Display, stop: threading.Event) -> Callable[[Event], None]:
-    """Return a callback that stops the run when nobody reads its output any more (``distill train ... | head``)."""
-
-    def show(event: Event) -> None:
-        try:
-            display(event)
-        except BrokenPipeError:
-            stop.set()
-            with Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-    return show
-
-
-def _say(message: str, as_json: bool) -> None:
-    """Print a line for people: beside the events where those are for a program."""
-    print(message, file=sys.stderr if as_json else sys.stdout, flush=True)
-
-
-def _find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
-    """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
-    from distill.audio.corpus import scan_sounds
-
-    if demo:
-        from distill.audio.demo.sounds import write_demo_sounds
-
-        given = [*given, *write_demo_sounds()]
-    found = scan_sounds(given, cancel_event=stop)
-    if text := found.passed_over_text():
-        _say(text, as_json)
-    files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
-    return files, len(found.entries)
-
-
-def _dataset_name(given: list[Path], demo: bool) -> str:
-    """Return what the sounds are called together."""
-    names = ["Demo sounds"] if demo else []
-    names += [Path(os.path.realpath(path)).name if path.is_dir() else path.stem for path in given]
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+# --- what the commands share -----------------------------------------------------------------------------------------
 
 
 def _refuse_foreign(run_dir: Path) -> None:

@@ -75,6 +75,9 @@ def sample(
         float | None,
         typer.Option(min=0.0, max=1.0, show_default=False, help="0: closer to the model's own sounds, 1: freer."),
     ] = None,
+    follow_stars: Annotated[
+        bool, typer.Option("--follow-stars", help="Make them like the model's sounds that you starred in the window.")
+    ] = False,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
     stereo: Stereo = False,
@@ -85,8 +88,13 @@ def sample(
         from distill.generation.generated_sound import make_new
         from distill.models.persistence import open_model
 
-        for made in make_new(open_model(model), model, count, seed, temperature, stop, seconds, freedom):
-            name = f"{paths.slug(model.stem)}_seed{made.recipe.seed}_{made.recipe.number:02d}{options.kind.suffix}"
+        opened, taste = open_model(model), None
+        if follow_stars:
+            from distill.generation.taste import read_taste
+
+            taste = read_taste(opened, cancel_event=stop)
+        for made in make_new(opened, model, count, seed, temperature, stop, seconds, freedom, taste):
+            name = f"{paths.slug(model.stem)}_{made.recipe.draw_name}_{made.recipe.number:02d}{options.kind.suffix}"
             _write(out / name, made, options)
 
 

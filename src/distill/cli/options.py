@@ -61,6 +61,10 @@ ModelFile = Annotated[
 ]
 
 Family = Annotated[str, _choice("--family", _help_of("family"), *(row.key for row in FAMILIES))]
+Families = Annotated[
+    list[str] | None,
+    _optional_choice("--family", f"{_help_of('family')} Several, one after the other.", *(row.key for row in FAMILIES)),
+]
 Preset = Annotated[
     str, _choice("--preset", f"{_help_of('preset')} auto goes by the number of sounds.", "auto", *OverfittingPreset)
 ]
@@ -68,6 +72,7 @@ Epochs = Annotated[int | None, _number("max_epochs", "--epochs")]
 Patience = Annotated[int | None, _number("patience", "--patience")]
 Batch = Annotated[int | None, _number("batch_size", "--batch")]
 Seed = Annotated[int, _number("seed", "--seed")]
+Seeds = Annotated[list[int] | None, _number("seed", "--seed")]
 Device = Annotated[str, typer.Option("--device", help=_help_of("device"))]
 Precision = Annotated[str, _choice("--precision", _help_of("precision"), *_FIELDS["precision"].metadata["choices"])]
 Threads = Annotated[Any, typer.Option("--threads", help=_help_of("num_threads"), parser=_threads, metavar="N|auto")]

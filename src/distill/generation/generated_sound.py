@@ -31,6 +31,8 @@ from distill.library.model_library import ModelLibrary
 from distill.models.inference import OpenModel
 from distill.models.model_file import SUFFIX
 from distill.models.persistence import open_model
+from distill.models.priors.steering import Taste, candidate_count, choose
+from distill.models.synthesis.synthesizer import Choose
 
 __all__ = [
     "GeneratedSound",
@@ -91,6 +93,7 @@ def make_new(
     cancel_event: threading.Event | None = None,
     seconds: float | None = None,
     freedom: float | None = None,
+    taste: Taste | None = None,
 ) -> Iterator[GeneratedSound]:
     """Yield new sounds, peak 1.
 
@@ -108,6 +111,8 @@ def make_new(
         Ends the work after the sound in hand.
     seconds, freedom
         As in `OpenModel.generate`.
+    taste
+        What the user has starred and rejected, which the sounds follow; None for none.
 
     Raises
     ------
@@ -122,15 +127,25 @@ def make_new(
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
         weights=weights_id(model),
     )  # fmt: skip
-    for number, sound in enumerate(_new_sounds(model, recipe)):
-        yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
+    numbers: list[int] = []
+
+    def follow(points: Tensor) -> list[int]:
+        assert taste is not None
+        numbers.extend(choose(points, taste, count, torch.Generator().manual_seed(recipe.seed)))
+        return numbers
+
+    if taste:
+        recipe = replace(recipe, candidates=candidate_count(count), stars=len(taste.starred))
+    for number, sound in enumerate(_new_sounds(model, recipe, follow if taste else None)):
+        own = replace(recipe, candidate=numbers[number]) if taste else recipe
+        yield GeneratedSound(sound[0].numpy(), numbered(own, number))
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
 
 
-def _new_sounds(model: OpenModel, recipe: Recipe) -> Iterator[Tensor]:
-    """Yield the new sounds ``[1, N]`` of a recipe, each when it is done."""
-    plain = not recipe.seconds and recipe.freedom == TRAINED
+def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None) -> Iterator[Tensor]:
+    """Yield the new sounds ``[1, N]`` of a recipe, each when it is done; ``chooser`` picks from its candidates."""
+    plain = not recipe.seconds and recipe.freedom == TRAINED and not recipe.candidates
     if model.prior is None and plain:
         # As the versions without priors drew them: a recipe that they wrote gives the same sound again.
         for features in model.draw(recipe.count, recipe.seed, recipe.temperature):
@@ -138,11 +153,12 @@ def _new_sounds(model: OpenModel, recipe: Recipe) -> Iterator[Tensor]:
                 yield model.to_sounds(part)[0]
         return
     yield from model.generate_each(
-        recipe.count,
+        recipe.candidates or recipe.count,
         recipe.seed,
         seconds=recipe.seconds or None,
         temperature=recipe.temperature,
         freedom=None if recipe.freedom == TRAINED else recipe.freedom,
+        choose=chooser,
     )
 
 
@@ -346,6 +362,9 @@ def stream_again(
     """
     path, model, weights = _open_exact(recipe, library, takes_nearest)
     recipe = replace(recipe, weights=weights)
+    if recipe.kind == NEW and recipe.candidates:
+        (sound,) = _new_sounds(model, recipe, lambda _points: [recipe.candidate])
+        return GeneratedSound(sound[0].numpy(), recipe)
     if recipe.kind == NEW:
         for number, sound in enumerate(_new_sounds(model, recipe)):
             if number == recipe.number:

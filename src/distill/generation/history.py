@@ -27,11 +27,15 @@ def generated_dir() -> Path:
 
 @dataclass(frozen=True)
 class GeneratedEntry:
-    """A made sound: its file, which the user may have moved since, how it was made, and whether it is starred."""
+    """A made sound: its file, which the user may have moved since, how it was made, and what the user thinks of it.
+
+    It may be starred or rejected, not both.
+    """
 
     path: Path
     recipe: Recipe
     starred: bool = False
+    rejected: bool = False
 
 
 class GeneratedHistory:
@@ -67,7 +71,11 @@ class GeneratedHistory:
         elif "removing" in event:
             removing.add(event["removing"])
         elif "starred" in event:
-            made[event["id"]] = replace(made[event["id"]], starred=event["starred"] is True)
+            starred, sound = event["starred"] is True, made[event["id"]]
+            made[event["id"]] = replace(sound, starred=starred, rejected=sound.rejected and not starred)
+        elif "rejected" in event:
+            rejected, sound = event["rejected"] is True, made[event["id"]]
+            made[event["id"]] = replace(sound, rejected=rejected, starred=sound.starred and not rejected)
         elif "forgotten" in event:
             made.pop(event["forgotten"], None)
 
@@ -82,7 +90,7 @@ class GeneratedHistory:
         self._append({"made": sound.recipe.to_dict(), "file": str(sound.path)} for sound in sounds)
 
     def set_star(self, recipe: Recipe, starred: bool) -> None:
-        """Star a sound, or no more.
+        """Star a sound, or no more; one that was rejected is not any more.
 
         Raises
         ------
@@ -90,6 +98,16 @@ class GeneratedHistory:
             The history cannot be written.
         """
         self._append([{"id": recipe.id, "starred": starred}])
+
+    def set_rejected(self, recipe: Recipe, rejected: bool) -> None:
+        """Reject a sound, or no more; one that was starred is not any more.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"id": recipe.id, "rejected": rejected}])
 
     def announce_removal(self, recipe: Recipe) -> None:
         """Note that the file of a sound is about to be moved away: once it is gone, the sound is off the list.

@@ -19,12 +19,16 @@ NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
 VARIED, MORPHED, EXTENDED, REPAINTED = "varied", "morphed", "extended", "repainted"
 #: Most sounds of one draw, and the highest seed: a stranger's recipe must not ask for more than the terminal may.
 MOST_COUNT, MOST_SEED = 1000, 2**31
+#: Most sounds that one is chosen among.
+MOST_CANDIDATES = 1024
 _MARK = "distill recipe "
 _SOURCE = ("source", "source_hash")
 _DRAW = ("seed", "count", "number")
+#: What the recipe of a new sound that was chosen among more holds beside that.
+_CHOICE = ("candidates", "candidate", "stars")
 #: What the recipes of each kind hold beside model, time, program and id.
 _USED = {
-    NEW: (*_DRAW, "temperature", "seconds", "freedom"),
+    NEW: (*_DRAW, "temperature", "seconds", "freedom", *_CHOICE),
     TRANSFORMED: ("count", "number", "dry_wet", *_SOURCE),
     RECONSTRUCTED: _SOURCE,
     VARIED: (*_DRAW, "strength", *_SOURCE),
@@ -34,7 +38,8 @@ _USED = {
 }
 #: What the recipes of one batch have in common.
 _OF_A_BATCH = (
-    "kind", "model_id", "count", "seed", "temperature", "dry_wet", "seconds", "freedom", "strength", "start", "end"
+    "kind", "model_id", "count", "seed", "temperature", "dry_wet", "seconds", "freedom", "strength", "start", "end",
+    "candidates",
 )  # fmt: skip
 _COMMON = ("kind", "model_id", "model_name", "model_file", "weights", "made", "program", "id")
 #: Ranges of the numbers that a recipe from elsewhere may hold; a text is at most as long as a path.
@@ -65,6 +70,9 @@ class Recipe:
         How many sounds were asked for at once, and which of them this is, from 0.
     seconds
         Of a new sound: its requested length, 0 for one like those of the corpus. Of an extended one: what was added.
+    candidates, candidate, stars
+        Of a new sound that was chosen by what the user had starred: how many were drawn, which of them this is, from 0,
+        and how many starred sounds were followed. 0 candidates: it was not chosen.
     freedom
         Of a new sound: how far from the corpus, 0 to 1; `TRAINED` for the prior as it was trained.
     dry_wet
@@ -103,6 +111,9 @@ class Recipe:
     source_hash: str = ""
     second_source: str = ""
     second_hash: str = ""
+    candidates: int = 0
+    candidate: int = 0
+    stars: int = 0
     weights: str = ""
     made: str = field(default_factory=now_iso)
     program: str = __version__
@@ -110,7 +121,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, without those that mean nothing for this kind."""
-        used = {*_COMMON, *_USED[self.kind]}
+        used = {*_COMMON, *_USED[self.kind]}.difference(() if self.candidates else _CHOICE)
         return {key: value for key, value in asdict(self).items() if key in used}
 
     @classmethod
@@ -135,7 +146,8 @@ class Recipe:
             values[item.name] = value
         made = cls(**{"kind": "", "model_id": "", **values})
         whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
-        if made.kind not in _USED or not made.model_id or not whole:
+        chosen = 0 <= made.candidate < max(1, made.candidates) <= MOST_CANDIDATES and made.stars >= 0
+        if made.kind not in _USED or not made.model_id or not whole or not chosen:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return made
 
@@ -168,6 +180,11 @@ class Recipe:
         model = f"the model “{self.model_name or self.model_id[:8]}”"
         sounds = [f"the sound {name}" for name in (self.source, self.second_source) if name]
         return f"Reads {' and '.join([model, *sounds])}."
+
+    @property
+    def draw_name(self) -> str:
+        """The draw, for a file's name: sounds that follow stars are others than the plain ones of the same seed."""
+        return f"seed{self.seed}_by-stars" if self.candidates else f"seed{self.seed}"
 
     def title(self) -> str:
         """Return a title for a sound file."""

@@ -36,11 +36,12 @@ Tell = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """New sounds that are wanted: how many, from which draw, and how far they may stray."""
+    """New sounds that are wanted: how many, from which draw, how far they may stray, and whether they follow stars."""
 
     count: int
     seed: int
     temperature: float
+    follows_stars: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,14 @@ class GenerationService:
 
     def _make_new(self, wish: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
         from distill.generation.generated_sound import make_new
+        from distill.generation.taste import read_taste
 
         model = self._open(entry)
-        for made in make_new(model, entry.path, wish.count, wish.seed, wish.temperature, cancel):
+        taste = read_taste(model, cancel_event=cancel) if wish.follows_stars else None
+        for made in make_new(model, entry.path, wish.count, wish.seed, wish.temperature, cancel, taste=taste):
             if cancel.is_set():
                 return
-            name = f"{paths.slug(entry.name)}_seed{wish.seed}_{made.recipe.number:02d}"
+            name = f"{paths.slug(entry.name)}_{made.recipe.draw_name}_{made.recipe.number:02d}"
             _keep(name, made.audio, replace(made.recipe, model_name=entry.name), emit)
             emit(Progress((made.recipe.number + 1) / wish.count))
 
@@ -254,6 +257,22 @@ def set_stars(sounds: Sequence[GeneratedEntry], starred: bool) -> None:
         raise DistillError(f"The star cannot be kept ({exc.strerror or exc}).") from exc
 
 
+def set_rejected(sounds: Sequence[GeneratedEntry], rejected: bool) -> None:
+    """Reject sounds, so that new ones are not like them, or take that back.
+
+    Raises
+    ------
+    DistillError
+        The history cannot be written.
+    """
+    history = GeneratedHistory()
+    try:
+        for sound in sounds:
+            history.set_rejected(sound.recipe, rejected)
+    except OSError as exc:
+        raise DistillError(f"What you think of the sound cannot be kept ({exc.strerror or exc}).") from exc
+
+
 def remove(
     sounds: Sequence[GeneratedEntry], trash: Callable[[Path], Path | None] = move_to_trash
 ) -> tuple[tuple[Removed, ...], DistillError | None]:
@@ -313,6 +332,7 @@ def bring_back(removed: Sequence[Removed]) -> None:
         except OSError as exc:
             raise DistillError(f"{path.name} cannot be listed again ({exc.strerror or exc}).") from exc
     set_stars([one.sound for one in removed if one.sound.starred], True)
+    set_rejected([one.sound for one in removed if one.sound.rejected], True)
     if lost:
         raise DistillError(f"{lost[0]} could not be taken out of the trash. It is listed, and can be made again.")
 

@@ -29,6 +29,7 @@ from distill.models.synthesis.synthesizer import (
     LONGEST_S,
     MOST_TEMPERATURE,
     SHORTEST_S,
+    Choose,
     Synthesizer,
     check_number,
     no_prior,
@@ -246,12 +247,13 @@ class OpenModel:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
+        choose: Choose | None = None,
     ) -> Iterator[Tensor]:
-        """Yield the sounds of `generate` one by one, each when it is done."""
+        """Yield the sounds of `generate`, each when it is done; ``choose`` as in `Synthesizer.new_sounds`."""
         _check_draw(count, temperature, freedom=freedom, detail=detail)
         if seconds is not None:
             check_number("seconds", seconds, SHORTEST_S, LONGEST_S)
-        return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail)
+        return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail, choose)
 
     def vary(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> list[Tensor]:
         """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`."""

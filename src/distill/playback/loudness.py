@@ -34,12 +34,13 @@ def loudness(frames: NDArray[np.float32], sample_rate: int) -> float:
     return float(-0.691 + 10 * np.log10(power.mean()))
 
 
-def matching_gains(first: float, second: float) -> tuple[float, float]:
-    """Return linear gains, of which one is 1, that bring two loudnesses (LKFS) together by turning one down."""
-    if not (np.isfinite(first) and np.isfinite(second)):
-        return 1.0, 1.0
-    apart = float(np.clip(first - second, -MOST_ATTENUATION_DB, MOST_ATTENUATION_DB))
-    return 10 ** (-max(apart, 0.0) / 20), 10 ** (-max(-apart, 0.0) / 20)
+def matching_gains(*loudnesses: float) -> tuple[float, ...]:
+    """Return linear gains that bring loudnesses (LKFS) together by turning all but the lowest down; silence stays."""
+    lowest = min((value for value in loudnesses if np.isfinite(value)), default=0.0)
+    return tuple(
+        float(10 ** (-min(value - lowest, MOST_ATTENUATION_DB) / 20)) if np.isfinite(value) else 1.0
+        for value in loudnesses
+    )
 
 
 def _power(lkfs: float) -> float:

@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -112,8 +112,20 @@ class Player:
         request = PlayRequest((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
         self._replace(lambda: self._begin(request))
 
+    def compare_group(self, paths: Sequence[Path], heard: int = 0) -> None:
+        """Play one of several files so that `switch_to` can change to another one, all at the same loudness.
+
+        If one of them is playing, the position is kept.
+        """
+        request = PlayRequest(tuple(paths), heard, goes_on=True, is_group=True)
+        self._replace(lambda: self._begin(request))
+
+    def switch_to(self, number: int) -> None:
+        """Switch to another one of the sounds of a group, at the same position; play it if none is playing."""
+        self._put(lambda: self._switch_to(number), must_start=False)
+
     def toggle(self) -> None:
-        """Switch to the other one of two compared sounds; play it if none is playing."""
+        """Switch to the other one of two compared sounds, or the next of a group; play it if none is playing."""
         self._put(self._toggle, must_start=False)
 
     def stop(self) -> None:
@@ -289,7 +301,7 @@ class Player:
             self._silence()
         sounds = [load_sound(path) for path in request.paths]
         first, seconds = request.paths[request.heard], max(sound.seconds for sound in sounds)
-        status = PlayerStatus(PlayerState.PLAYING, first, seconds, pair=request.pair)
+        status = PlayerStatus(PlayerState.PLAYING, first, seconds, pair=request.pair, group=request.group)
         try:
             output = self._ready_output()
             self._tracks = make_tracks(sounds, output.format, output.latency_seconds)
@@ -391,15 +403,21 @@ class Player:
                 self._instrument.prepare(path, semitones)
 
     def _toggle(self) -> None:
+        status = self._status
+        compared = status.group or status.pair or ()
+        if status.path in compared:
+            self._switch_to((compared.index(status.path) + 1) % len(compared))
+
+    def _switch_to(self, number: int) -> None:
         status, voice = self._status, self._voice
-        if status.pair is None or status.path is None:
+        compared = status.group or status.pair or ()
+        if not 0 <= number < len(compared):
             return
-        other = 1 - status.pair.index(status.path)
         if status.state is PlayerState.PLAYING and voice is not None:
-            track = voice.track = self._tracks[other]
-            self._notify(replace(status, path=status.pair[other], peaks=track.peaks))
+            track = voice.track = self._tracks[number]
+            self._notify(replace(status, path=compared[number], peaks=track.peaks))
         else:
-            self._begin(PlayRequest(status.pair, other))
+            self._begin(PlayRequest(compared, number, is_group=bool(status.group)))
 
     def _stop(self) -> None:
         self._silence()
@@ -443,8 +461,9 @@ class Player:
         """Release the device for the block; the playing sound continues afterwards from its position."""
         status, again, was_armed = self._status, None, self._is_live and self._is_running
         if status.state is PlayerState.PLAYING and status.path is not None:
-            paths = status.pair or (status.path,)
-            again = PlayRequest(paths, paths.index(status.path), self.position_seconds)
+            paths = status.group or status.pair or (status.path,)
+            heard, is_group = paths.index(status.path), bool(status.group)
+            again = PlayRequest(paths, heard, self.position_seconds, is_group=is_group)
         self._close_output()
         yield
         if again is not None:

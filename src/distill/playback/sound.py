@@ -1,4 +1,4 @@
-"""Sounds ready for the device: decoded, resampled, and as tracks; two compared sounds equally loud and equally long."""
+"""Sounds ready for the device: decoded, resampled, and as tracks; compared sounds equally loud and equally long."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,29 +27,37 @@ Block = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PlayRequest:
-    """A request to play one sound, or two that are compared.
+    """A request to play one sound, or several that are compared.
 
     Attributes
     ----------
     paths
-        One or two files.
+        The files.
     heard
         Index of the one to play first.
     start_seconds
         Start position.
     goes_on
         Whether to keep the current position if one of them is playing now.
+    is_group
+        Whether they are compared by number; otherwise two of them are an original and its copy.
     """
 
     paths: tuple[Path, ...]
     heard: int = 0
     start_seconds: float = 0.0
     goes_on: bool = False
+    is_group: bool = False
 
     @property
     def pair(self) -> tuple[Path, Path] | None:
-        """The two compared files; None for one."""
-        return (self.paths[0], self.paths[1]) if len(self.paths) == 2 else None
+        """An original's copy and the original, if these are compared."""
+        return (self.paths[0], self.paths[1]) if len(self.paths) == 2 and not self.is_group else None
+
+    @property
+    def group(self) -> tuple[Path, ...]:
+        """The files that are compared by number."""
+        return self.paths if self.is_group else ()
 
 
 @dataclass(frozen=True)
@@ -157,17 +165,17 @@ def fitted(sound: Sound, sample_rate: int, channels: int) -> Sound:
 
 
 def make_tracks(sounds: list[Sound], output_format: OutputFormat, latency_seconds: float) -> tuple[Track, ...]:
-    """Return the tracks of one or two sounds for a device."""
+    """Return the tracks of sounds for a device."""
     rate, channels = output_format.sample_rate, output_format.channels
     ready = [fitted(sound, rate, channels) for sound in sounds]
-    if len(ready) == 2:
+    if len(ready) > 1:
         ready = _matched(ready)
     tail = latency_seconds + TAIL_SECONDS
     return tuple(Track.from_sound(sound, tail, _peaks(sound)) for sound in ready)
 
 
 def _matched(sounds: list[Sound]) -> list[Sound]:
-    """Return both as loud as the quieter one and as long as the longer one, so that every position exists in both."""
+    """Return all as loud as the quietest one and as long as the longest one, so that every position exists in each."""
     rate = round(sounds[0].sample_rate)
     gains = matching_gains(*(loudness(sound.frames, rate) for sound in sounds))
     longest = max(len(sound.frames) for sound in sounds)

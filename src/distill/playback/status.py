@@ -27,11 +27,13 @@ class PlayerStatus:
     path
         The loaded sound, or None; of two compared sounds, the one that is heard.
     seconds
-        Its duration; of two compared sounds, the longer duration.
+        Its duration; of compared sounds, the longest duration.
     error
         Why the last request failed; None when it succeeded.
     pair
         The two compared sounds in the order given; None when nothing is compared.
+    group
+        The sounds that are compared by number; empty when there are none.
     note
         A warning while the sound plays: another device is used than the requested one.
     peaks
@@ -43,5 +45,6 @@ class PlayerStatus:
     seconds: float = 0.0
     error: str | None = None
     pair: tuple[Path, Path] | None = None
+    group: tuple[Path, ...] = ()
     note: str | None = None
     peaks: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)

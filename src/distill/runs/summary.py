@@ -7,6 +7,7 @@ they say is kept in the cache folder until the history changes, so that the list
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -214,14 +215,21 @@ def _cache_file() -> Path:
 
 def read_losses(history: Path) -> Iterator[float]:
     """Yield the held-out loss of each epoch in a history; what a crash cut short is left out."""
+    for epoch in read_epochs(history):
+        try:
+            yield float(epoch["val_loss"])
+        except (ValueError, LookupError, TypeError, OverflowError):
+            continue
+
+
+def read_epochs(history: Path) -> Iterator[dict[str, Any]]:
+    """Yield what was measured in each epoch of a history, by name; damaged lines are left out."""
     try:
         with history.open("rb", buffering=_CHUNK_BYTES) as file:
             for line in file:
                 if line.startswith(_EPOCH_STARTS):
-                    try:
-                        yield float(parse_json(line)["val_loss"])
-                    except (ValueError, LookupError, TypeError, OverflowError):
-                        continue
+                    with suppress(ValueError):
+                        yield parse_json(line)
     except OSError as exc:
         log.info("A history cannot be read: %s", exc)
 

@@ -256,7 +256,9 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     """Also while the model computes a batch, which it cannot leave; what comes after the cancel is dropped."""
     go_on = threading.Event()
 
-    def make_slowly(model: OpenModel, _file: Path, count: int, seed: int, *_rest: object) -> Iterator[GeneratedSound]:
+    def make_slowly(
+        model: OpenModel, _file: Path, count: int, seed: int, *_rest: object, **_named: object
+    ) -> Iterator[GeneratedSound]:
         for number in range(count):
             if number == 2:
                 go_on.wait(30)  # in the middle of a batch
@@ -349,6 +351,33 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
     assert panel.made.table.rowCount() == 1
+
+
+def test_new_sounds_follow_the_stars_until_it_is_switched_off(panel: GeneratePanel, qtbot: QtBot) -> None:
+    follow = panel.new.follow
+    assert not follow.isEnabled()
+    panel.new.count.setValue(2)
+    make(panel, qtbot, 2)
+    first, second = panel.made.table.items
+    panel.made.view.setFocus()
+    panel.made.go_to(first.recipe.id)
+    QTest.keyClick(panel.made.view, Qt.Key.Key_S)
+    panel.made.go_to(second.recipe.id)
+    QTest.keyClick(panel.made.view, Qt.Key.Key_X)
+    qtbot.waitUntil(
+        lambda: [(s.starred, s.rejected) for s in GeneratedHistory().list()] == [(True, False), (False, True)]
+    )
+    qtbot.waitUntil(follow.isEnabled)
+    assert "1 starred, 1 rejected" in follow.toolTip()
+    follow.setChecked(True)
+    panel.new.lock.setChecked(True)
+    make(panel, qtbot, 4)
+    steered = panel.made.table.items[:2]
+    assert [s.recipe.candidates > 0 for s in steered] == [True, True]
+    assert steered[0].recipe.stars == 1
+    follow.setChecked(False)
+    make(panel, qtbot, 6)
+    assert np.array_equal(soundfile.read(panel.made.table.items[0].path)[0], soundfile.read(first.path)[0])
 
 
 def test_a_model_without_a_prior_says_so(

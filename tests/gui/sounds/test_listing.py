@@ -62,7 +62,10 @@ def test_sounds_are_removed_from_the_list_and_stay_on_the_disk(
     view = view_of(loaded)
     view.selectRow(next(r for r in range(view.model().rowCount()) if view.model().index(r, 0).data() == "tone 1.wav"))
     view.setFocus()
+    assert [row.name for row in loaded.browser.view.selected_rows()] == ["tone 1.wav"]
+    assert loaded.browser.view.actions_of_rows["remove"].isEnabled()
     loaded.browser.view.actions_of_rows["remove"].trigger()
+    assert loaded.sounds.exclusions.choice.removed == {sounds / "tone 1.wav"}
     # While the sounds are still being checked, the list changes when they have been listed anew.
     qtbot.waitUntil(lambda: "tone 1.wav" not in names(loaded))
     assert (sounds / "tone 1.wav").exists()

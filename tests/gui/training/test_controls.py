@@ -200,7 +200,8 @@ def test_the_menu_offers_what_is_possible(loaded: MainWindow, engine: FakeEngine
         menu = next(m for m in loaded.menuBar().findChildren(QMenu) if "Trai" in m.title())
         return {action.text(): action.isEnabled() for action in menu.actions() if action.text()}
 
-    idle = {"Start": True, "Pause": False, "Finish now": False, "Resume": False, "Advanced settings": True}
+    idle = {"Start": True, "Pause": False, "Finish now": False, "Resume": False, "Add to the queue": True}
+    idle["Advanced settings"] = True
     assert enabled() == idle
     engine.step_seconds = 0.02
     start(loaded, 300)

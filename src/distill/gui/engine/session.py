@@ -85,16 +85,25 @@ class Session(QObject):
         except ConfigurationError as exc:
             self.noticed.emit("start", str(exc), "error")
             return
+        start_from = None if start is None else start[0]
+        self.start_with(config, sounds, name, paths.new_run_dir(name), fixes, start_from)
+
+    def start_with(
+        self,
+        config: AnyConfig,
+        sounds: Sequence[Path],
+        name: str,
+        folder: Path,
+        fixes: Mapping[Path, SoundFix] | None = None,
+        start_from: Path | None = None,
+    ) -> None:
+        """Start a new run with these settings, in this folder; the rest is as in `start_new`."""
         self._cancel_reading()
-        self.folder = paths.new_run_dir(name)
-        self._begin(epochs)
+        self.folder = folder
+        self._begin(config.max_epochs)
         self.new_run_began.emit()
-        self.bridge.start(
-            TrainJob(
-                config, tuple(sounds), self.folder, paths.models_dir(), name, dict(fixes or {}),
-                None if start is None else start[0],
-            )
-        )  # fmt: skip
+        job = TrainJob(config, tuple(sounds), folder, paths.models_dir(), name, dict(fixes or {}), start_from)
+        self.bridge.start(job)
 
     def resume(self, epochs: int, sounds: Path | None = None) -> None:
         """Resume the run that is shown.

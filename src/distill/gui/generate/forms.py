@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QGridLayout,
@@ -34,7 +35,7 @@ _SPIN_FRAME = 36
 
 
 class NewSoundsForm(QWidget):
-    """Count, seed and temperature of new sounds."""
+    """Count, seed and temperature of new sounds, and whether they follow the stars."""
 
     #: The request has changed.
     changed = Signal()
@@ -50,12 +51,16 @@ class NewSoundsForm(QWidget):
         )
         self.lock.setCheckable(True)
         self._is_used = False  # whether sounds were generated with this seed
+        self.follow = QCheckBox(self.tr("&Follow my stars"))
+        self.follow.setObjectName("followStarsCheck")
+        self.show_taste(0, 0)
         self._set_up()
         self._lay_out()
         self.dice.clicked.connect(self.throw)
         self.lock.toggled.connect(self._draw)
         self.count.valueChanged.connect(self.changed)
         self.seed.valueChanged.connect(self._on_seed_changed)
+        self.follow.toggled.connect(self._on_seed_changed)
         self.throw()
         self._draw()
 
@@ -64,7 +69,16 @@ class NewSoundsForm(QWidget):
         if self._is_used and not self.lock.isChecked():
             self.throw()
         self._is_used = True
-        return GenerateRequest(self.count.value(), self.seed.value(), round(self.temperature.value(), 2))
+        follows = self.follow.isChecked() and self.follow.isEnabled()
+        return GenerateRequest(self.count.value(), self.seed.value(), round(self.temperature.value(), 2), follows)
+
+    def show_taste(self, starred: int, rejected: int) -> None:
+        """Show how many sounds of the model are starred and rejected; without any there is nothing to follow."""
+        self.follow.setEnabled(bool(starred or rejected))
+        tip = self.tr("New sounds are more like those of this model that you starred, and less like rejected ones.")
+        known = self.tr("{0} starred, {1} rejected.").format(starred, rejected)
+        missing = self.tr("Star sounds of this model (S), or reject them (X), in the list first.")
+        self.follow.setToolTip(f"{tip}\n{known if self.follow.isEnabled() else missing}")
 
     def throw(self) -> None:
         """Choose a random seed."""
@@ -76,6 +90,7 @@ class NewSoundsForm(QWidget):
         self.count.setValue(recipe.count)
         self.seed.setValue(min(recipe.seed, MOST_SEED))
         self.temperature.setValue(recipe.temperature)
+        self.follow.setChecked(bool(recipe.candidates))
         self.lock.setChecked(True)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -127,8 +142,9 @@ class NewSoundsForm(QWidget):
         temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
         temperature.addWidget(self.temperature, 1)
         grid.addLayout(temperature, 2, 0, 1, 2)
+        grid.addWidget(self.follow, 3, 0, 1, 2)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(3, 1)
+        grid.setRowStretch(4, 1)
 
     @staticmethod
     def _button(object_name: str, name: str, tip: str) -> QToolButton:

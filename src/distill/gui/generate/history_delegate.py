@@ -49,8 +49,11 @@ class HistoryDelegate(QStyledItemDelegate):
         left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
         self._paint_words(painter, QRect(left, inner.top(), right - left, inner.height()), option, index, is_playing)
         is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        if sound.made.starred or is_hovered:
-            name, color = ("starred", theme.colors().accent) if sound.made.starred else ("star", theme.colors().muted)
+        if sound.made.starred or sound.made.rejected or is_hovered:
+            colors = theme.colors()
+            name, color = ("starred", colors.accent) if sound.made.starred else ("star", colors.muted)
+            if sound.made.rejected:
+                name, color = "close", colors.bad
             position = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
             self._paint_icon(painter, position, name, color, _STAR)
         painter.restore()
@@ -72,12 +75,15 @@ class HistoryDelegate(QStyledItemDelegate):
         sound: ListedSound = index.data(ITEM_ROLE)
         font = QFont(option.font)
         font.setBold(True)
-        name = position.adjusted(0, 0, 0, line - position.height())
+        name, is_pale = (
+            position.adjusted(0, 0, 0, line - position.height()),
+            sound.seconds is None or sound.made.rejected,
+        )
         if is_playing:  # a second sign beside the colour
             corner = QPoint(name.left(), name.center().y() - _PLAYING // 2)
             self._paint_icon(painter, corner, "play", colors.accent, _PLAYING)
             name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)
-        write_line(painter, font, name, index.data(), colors.muted if sound.seconds is None else colors.text, True)
+        write_line(painter, font, name, index.data(), colors.muted if is_pale else colors.text, True)
         facts = position.adjusted(0, line, 0, 0)
         text = whole_facts(index.data(FACTS_ROLE), option.fontMetrics, facts.width())
         write_line(painter, theme.sized(option.font, theme.SMALL), facts, text, colors.muted)

@@ -37,7 +37,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         """Insert a sound on top, or below the previous one of its batch; one with the same id is replaced."""
         row = self.row_of(sound.recipe.id)
         if row >= 0:
-            generated = replace(sound.made, starred=self.item(row).made.starred)
+            known = self.item(row).made
+            generated = replace(sound.made, starred=known.starred, rejected=known.rejected)
             self.update_items([replace(sound, made=generated)])
             return
         before = self.row_of(self._latest)
@@ -47,7 +48,18 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
     def set_starred(self, ids: Iterable[str], starred: bool) -> None:
         """Show sounds with stars, or without."""
         sounds = [self.item(row) for key in ids if (row := self.row_of(key)) >= 0]
-        self.update_items(replace(sound, made=replace(sound.made, starred=starred)) for sound in sounds)
+        self.update_items(
+            replace(sound, made=replace(sound.made, starred=starred, rejected=sound.made.rejected and not starred))
+            for sound in sounds
+        )
+
+    def set_rejected(self, ids: Iterable[str], rejected: bool) -> None:
+        """Show sounds as rejected, or not."""
+        sounds = [self.item(row) for key in ids if (row := self.row_of(key)) >= 0]
+        self.update_items(
+            replace(sound, made=replace(sound.made, rejected=rejected, starred=sound.made.starred and not rejected))
+            for sound in sounds
+        )
 
     def set_playing(self, path: Path | None) -> None:
         """Mark the sound that is playing."""
@@ -90,6 +102,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             EXTENDED: self.tr("extended by {0:g} s").format(recipe.seconds),
             REPAINTED: self.tr("repainted, {0:g} to {1:g} s").format(recipe.start, recipe.end),
         }.get(recipe.kind, self.tr("copy"))
+        if recipe.candidates:
+            how = self.tr("follows {0} stars, seed {1}").format(recipe.stars, recipe.seed)
         length = self.tr("file is gone") if sound.seconds is None else format_seconds(sound.seconds)
         return [length, how, recipe.model_name or recipe.model_id[:8], format_date(recipe.made)]
 
@@ -97,6 +111,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         parts = [sound.path.stem, *self._facts(sound)]
         if sound.made.starred:
             parts.append(self.tr("starred"))
+        if sound.made.rejected:
+            parts.append(self.tr("rejected"))
         if self.is_marked(sound):
             parts.append(self.tr("playing"))
         return ", ".join(parts)
@@ -108,7 +124,10 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         model = self.tr("Model: {0}").format(recipe.model_name or recipe.model_id)
         if recipe.kind == NEW:
             draw = self.tr("Seed {0}, number {1} of {2}, temperature {3:.2f}")
-            return [model, draw.format(recipe.seed, recipe.number + 1, recipe.count, recipe.temperature)]
+            lines = [model, draw.format(recipe.seed, recipe.number + 1, recipe.count, recipe.temperature)]
+            if recipe.candidates:
+                lines.append(self.tr("Chosen from {0}, by {1} starred sounds").format(recipe.candidates, recipe.stars))
+            return lines
         lines = [model, self.tr("From: {0}").format(recipe.source)]
         if recipe.kind == TRANSFORMED:
             lines.append(self.tr("{0} % wet").format(round(100 * recipe.dry_wet)))

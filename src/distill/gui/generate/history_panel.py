@@ -181,10 +181,12 @@ class HistoryPanel(Panel):
         menu.setToolTipsVisible(True)
         all_starred = all(s.made.starred for s in sounds)
         star = self.tr("Remove star") if all_starred else self.tr("Star")
+        reject = self.tr("Reject no more") if all(s.made.rejected for s in sounds) else self.tr("Reject")
         paths = [s.path for s in sounds if s.seconds is not None]
         rows: tuple[tuple[str, str, str, bool, Any], ...] = (
             ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
             ("star", star, "S", True, partial(self.view.starring_requested.emit, sounds)),
+            ("reject", reject, "X", True, partial(self.view.rejecting_requested.emit, sounds)),
             ("", "", "", True, None),
             ("again", self.tr("Generate again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),

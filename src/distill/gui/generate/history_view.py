@@ -23,6 +23,8 @@ class HistoryView(PaintedRows):
     playing_requested = Signal(object)  # Path
     #: Star these, or remove their stars if all are starred.
     starring_requested = Signal(object)  # list of ListedSound
+    #: Reject these, or take that back if all are rejected.
+    rejecting_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal()
     undo_requested = Signal()
     copying_requested = Signal()
@@ -50,6 +52,7 @@ class HistoryView(PaintedRows):
             (("Space",), self.tr("Play or stop")),
             (("Return",), self.tr("Play from the start")),
             (("S",), self.tr("Star, or remove the star")),
+            (("X",), self.tr("Reject, or take that back")),
             (("Ctrl+C",), self.tr("Copy the files")),
             (("Ctrl+E",), self.tr("Export")),
             (("Del",), self.tr("Move to the trash")),
@@ -67,7 +70,7 @@ class HistoryView(PaintedRows):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Play, star, copy, export, delete, undo, or move and play."""
+        """Play, star, reject, copy, export, delete, undo, or move and play."""
         asked = self._action_of(event)
         if asked == "play":
             self._hearing.take_space(event, bool(self.currentIndex().data(MARKED_ROLE)))
@@ -95,8 +98,8 @@ class HistoryView(PaintedRows):
         if event.modifiers() != Qt.KeyboardModifier.NoModifier:
             return ""
         plain = {
-            Qt.Key.Key_Space: "play", Qt.Key.Key_S: "star", Qt.Key.Key_Delete: "delete",
-            Qt.Key.Key_Backspace: "delete",
+            Qt.Key.Key_Space: "play", Qt.Key.Key_S: "star", Qt.Key.Key_X: "reject",
+            Qt.Key.Key_Delete: "delete", Qt.Key.Key_Backspace: "delete",
         }  # fmt: skip
         return plain.get(Qt.Key(event.key()), "")
 
@@ -106,6 +109,8 @@ class HistoryView(PaintedRows):
         elif sounds := self.chosen_sounds():
             if what == "star":
                 self.starring_requested.emit(sounds)
+            elif what == "reject":
+                self.rejecting_requested.emit(sounds)
             else:
                 {"copy": self.copying_requested, "export": self.exporting_requested, "delete": self.deleting_requested}[
                     what

@@ -74,6 +74,8 @@ class GeneratePanel(QWidget):
         self.transform.changed.connect(self._update)
         self.transform.choosing_requested.connect(self.choosing_requested)
         self.made.transforming_requested.connect(self.take_sources)
+        for signal in (self.made.table.dataChanged, self.made.table.rowsInserted, self.made.table.rowsRemoved):
+            signal.connect(self._show_taste)
         self.form.dropped.connect(self.take_sources)
         self.form.dragging.connect(self._on_dragging)
         self._update()
@@ -83,6 +85,7 @@ class GeneratePanel(QWidget):
         before = self.entry
         self.entry = entry if entry is not None and entry.problem is None else None
         self.made.show_model(self.entry.model_id if self.entry is not None else "")
+        self._show_taste()
         if not self.can_make_new:
             self.modes[_TRANSFORM].setChecked(True)
         self._update()
@@ -95,6 +98,12 @@ class GeneratePanel(QWidget):
         if self.entry is None:
             return True
         return any(row.makes_new_sounds for row in FAMILIES if row.key == self.entry.family)
+
+    def _show_taste(self) -> None:
+        """Count what is starred and rejected of the sounds of the model."""
+        model_id = self.entry.model_id if self.entry is not None else ""
+        own = [sound.made for sound in self.made.table.items if sound.recipe.model_id == model_id]
+        self.new.show_taste(sum(sound.starred for sound in own), sum(sound.rejected for sound in own))
 
     def take_sources(self, files: Sequence[Path]) -> None:
         """Select these sounds for transforming."""
@@ -127,6 +136,7 @@ class GeneratePanel(QWidget):
         return {
             "count": self.new.count.value(),
             "temperature": round(self.new.temperature.value(), 2),
+            "follow": self.new.follow.isChecked(),
             "mix": self.transform.mix.value(),
         }
 
@@ -137,6 +147,7 @@ class GeneratePanel(QWidget):
         temperature = settings.get("temperature")
         if isinstance(temperature, (int, float)):
             self.new.temperature.setValue(temperature)
+        self.new.follow.setChecked(settings.get("follow") is True)
         if type(mix := settings.get("mix")) is int:
             self.transform.mix.setValue(mix)
 

@@ -79,6 +79,7 @@ class GeneratePresenter(QObject, WindowPart):
         panel.appeared.connect(self.refresh)
         made.view.playing_requested.connect(playing.play)
         made.view.starring_requested.connect(self._on_starring_requested)
+        made.view.rejecting_requested.connect(self._on_rejecting_requested)
         made.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
         made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         made.reveal_requested.connect(reveal)
@@ -239,6 +240,12 @@ class GeneratePresenter(QObject, WindowPart):
         self._notices.forget(LIST_TOPIC)
         self.panel.made.table.set_starred([s.recipe.id for s in sounds], starred)
         self._keep(lambda _notify, _cancel: service.set_stars([s.made for s in sounds], starred))
+
+    def _on_rejecting_requested(self, sounds: list[ListedSound]) -> None:
+        rejected = not all(s.made.rejected for s in sounds)
+        self._notices.forget(LIST_TOPIC)
+        self.panel.made.table.set_rejected([s.recipe.id for s in sounds], rejected)
+        self._keep(lambda _notify, _cancel: service.set_rejected([s.made for s in sounds], rejected))
 
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:

@@ -1,5 +1,6 @@
 """Connects the player with its toolbar and with the lists that sounds are chosen from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -64,6 +65,15 @@ class PlayerController(QObject):
         self._chosen = path
         self.player.compare(path, other)
 
+    def compare_group(self, paths: Sequence[Path], heard: int) -> None:
+        """Play one of several files, all at the same loudness; the position is kept if one of them is playing."""
+        self._chosen = paths[heard]
+        self.player.compare_group(paths, heard)
+
+    def switch_to(self, number: int) -> None:
+        """Switch to another one of these files, at the same position."""
+        self.player.switch_to(number)
+
     def toggle_compare(self) -> None:
         """Switch to the other one of two compared sounds, at the same position; does nothing if none are compared."""
         self.player.toggle()
@@ -73,6 +83,8 @@ class PlayerController(QObject):
         if self.status.pair is not None and self.status.path in self.status.pair:
             path, other = self.status.pair
             self.player.compare(path, other, start_seconds, hears_other=self.status.path == other)
+        elif self.status.path in self.status.group:
+            self.player.switch_to(self.status.group.index(self.status.path))
         elif self._chosen is not None:
             self.play(self._chosen, start_seconds)
 

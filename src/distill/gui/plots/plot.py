@@ -68,6 +68,8 @@ class Plot(QWidget):
     ) -> None:
         super().__init__(parent)
         self.title, self.can_be_log = title, can_be_log
+        #: How a position is read out.
+        self.position_text = self.tr("epoch {0}")
         self._is_log = self._holds = False
         self._shows_figures = True
         self._only: frozenset[str] | None = None
@@ -327,7 +329,7 @@ class Plot(QWidget):
             height = None if value is None or style.is_right or not style.in_legend else self._height(value)
             if height is not None:
                 points.append((height, getattr(theme.colors(), style.strong or style.color)))
-        text = self.tr("epoch {0}").format(f"{position:.2f}".rstrip("0").rstrip("."))
+        text = self.position_text.format(f"{position:.2f}".rstrip("0").rstrip("."))
         if not self.header.entries:  # there is no legend that would read out
             named = ((self.curves[n].style, v) for n, v in values.items() if v is not None)
             text = " · ".join([text, *(f"{style.label} {v:.3g}" for style, v in named if style.in_legend)])

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
+from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from distill.gui.runs.delegate import RunDelegate
 from distill.gui.runs.model import RunModel
@@ -14,6 +14,7 @@ from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, nat
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.rows import RowAction, RowView
+from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS
 from distill.runs.summary import RunSummary
 
 
@@ -26,7 +27,8 @@ class RunView(RowView):
     def __init__(self, model: QAbstractItemModel) -> None:
         super().__init__("run", model, ITEM_ROLE)
         self.setItemDelegate(RunDelegate(self))
-        self.clicked.connect(self._on_index)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.clicked.connect(self._on_clicked)
         self.activated.connect(self._on_index)
 
     def key_group(self) -> KeyGroup:
@@ -46,6 +48,16 @@ class RunView(RowView):
             return
         super().keyPressEvent(event)
 
+    def chosen_runs(self) -> list[RunSummary]:
+        """Return the selected runs, from top to bottom."""
+        chosen = sorted(self.selectedIndexes(), key=lambda index: index.row())
+        return [run for index in chosen if isinstance(run := index.data(ITEM_ROLE), RunSummary)]
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        modifiers = QGuiApplication.keyboardModifiers()
+        if not modifiers & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+            self._on_index(index)  # with these keys one chooses several
+
     def _on_index(self, index: QModelIndex) -> None:
         run = index.data(ITEM_ROLE)
         if isinstance(run, RunSummary):
@@ -62,6 +74,7 @@ class RunsPanel(Panel):
     delete_requested = Signal(object)  # RunSummary
     open_other_requested = Signal()
     renamed = Signal(object, str)  # folder, name
+    compare_requested = Signal(object)  # list of folders
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -100,11 +113,15 @@ class RunsPanel(Panel):
         self.other.setObjectName("openRunButton")
         self.other.setToolTip(self.tr("Show a run in another folder."))
         self.other.clicked.connect(self.open_other_requested)
+        self.compare = QPushButton(self.tr("Compare"))
+        self.compare.setObjectName("compareRunsButton")
+        self.compare.clicked.connect(self.actions_by_name["compare"].trigger)
         self.body.addWidget(self.filter)
         self.body.addWidget(self._stack, 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.GAP)
         buttons.addWidget(self.resume, 1)
+        buttons.addWidget(self.compare, 1)
         buttons.addWidget(self.other, 1)
         self.body.addLayout(buttons)
         self._is_training = False
@@ -144,6 +161,7 @@ class RunsPanel(Panel):
         view.setAccessibleName(self.tr("Earlier runs"))
         view.setToolTip(self.tr("Click a run to see its curves and hear its previews."))
         view.selectionModel().currentChanged.connect(self._update)
+        view.selectionModel().selectionChanged.connect(self._update)
         view.show_requested.connect(lambda run: self.show_requested.emit(run.folder))
         return view
 
@@ -153,6 +171,7 @@ class RunsPanel(Panel):
             ("show", self.tr("Show"), None, lambda run: self.show_requested.emit(run.folder)),
             ("resume", self.tr("Resume"), None, lambda run: self.resume_requested.emit(run.folder)),
             ("fork", self.tr("New run from a checkpoint…"), None, lambda run: self.fork_requested.emit(run.folder)),
+            ("compare", self.tr("Compare"), "Ctrl+D", lambda _run: self._compare()),
             ("reveal", self.tr("Show in folder"), None, lambda run: self.reveal_requested.emit(run.folder)),
             ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
             ("delete", self.tr("Move to trash…"), "Del", self.delete_requested.emit),
@@ -160,6 +179,9 @@ class RunsPanel(Panel):
         made = self.view.offer(offered)
         self.view.delete_key_pressed.connect(made["delete"].trigger)  # does nothing where that is disabled
         return made
+
+    def _compare(self) -> None:
+        self.compare_requested.emit([run.folder for run in self.view.chosen_runs()])
 
     def _on_filter_changed(self, text: str) -> None:
         self._filtered.setFilterFixedString(text)
@@ -175,9 +197,14 @@ class RunsPanel(Panel):
             if can_resume or run is None or run.status != "finished"
             else self.tr("It is finished. Show it, set more epochs, and resume it there.")
         )
+        readable = sum(chosen.status != "unreadable" for chosen in self.view.chosen_runs())
+        can_compare = FEWEST_RUNS <= readable == len(self.view.chosen_runs()) <= MOST_RUNS
+        self.compare.setEnabled(can_compare)
+        tip = self.tr("Show {0} to {1} chosen runs side by side: curves, settings and sounds. Ctrl+click chooses more.")
+        self.compare.setToolTip(tip.format(FEWEST_RUNS, MOST_RUNS))
         actions = self.actions_by_name if hasattr(self, "actions_by_name") else {}
         for name, is_on in (
-            ("show", run is not None), ("resume", can_resume), ("reveal", run is not None),
+            ("show", run is not None), ("resume", can_resume), ("reveal", run is not None), ("compare", can_compare),
             ("fork", run is not None and run.status != "unreadable"),
             ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_change),
         ):  # fmt: skip

@@ -95,6 +95,8 @@ class TrainingControls(Panel):
     """
 
     start_requested = Signal()
+    #: Train these sounds with these settings later, after the runs that are queued before.
+    queue_requested = Signal()
     pause_requested = Signal()
     finish_requested = Signal()
     resume_requested = Signal()
@@ -121,7 +123,7 @@ class TrainingControls(Panel):
         self._fill_epochs()
         self.advanced = self._make_advanced()
         self.header.addWidget(self.advanced)
-        self.start, self.stop, self.finish, self.resume = self._make_buttons()
+        self.start, self.stop, self.finish, self.resume, self.queue = self._make_buttons()
         self.progress = QProgressBar()
         self.progress.setObjectName("progressBar")
         self.progress.setAccessibleName(self.tr("Progress of the training"))
@@ -326,6 +328,7 @@ class TrainingControls(Panel):
         for button, is_on in (
             (self.resume, can_resume),
             (self.start, is_idle and self._has_sounds),
+            (self.queue, self._has_sounds),
             (self.stop, can_pause),
             (self.finish, self._state is RunState.TRAINING or (is_idle and self._can_finish)),
         ):
@@ -342,9 +345,8 @@ class TrainingControls(Panel):
         # While a checkpoint is written no button can have the focus: Qt gives it to another widget meanwhile.
         self._focus_went_to = QApplication.focusWidget() if had_focus and not main.isEnabled() else None
         self._report_message()
-        for widget in (self.preset, self.epochs, self.name, self._origin):
-            widget.setEnabled(is_idle)
-        self.family.setEnabled(is_idle and not self.origin_text.text())  # the model's is kept
+        self._origin.setEnabled(is_idle)
+        self.family.setEnabled(not self.origin_text.text())  # the model's is kept
 
     def _order_buttons(self, is_idle: bool, can_resume: bool, resumes: bool) -> None:
         """Show the buttons that can do something, the expected next step first."""
@@ -458,7 +460,7 @@ class TrainingControls(Panel):
         button.toggled.connect(self.advanced_toggled)
         return button
 
-    def _make_buttons(self) -> tuple[QPushButton, QPushButton, QPushButton, QPushButton]:
+    def _make_buttons(self) -> tuple[QPushButton, QPushButton, QPushButton, QPushButton, QPushButton]:
         descriptions = (
             ("startButton", self.tr("&Start"), self.start_requested, self.tr("Train a new model on these sounds.")),
             (
@@ -476,6 +478,13 @@ class TrainingControls(Panel):
                 "resumeButton", self.tr("&Resume"), self.resume_requested,
                 self.tr("Continue this run from where it stopped. Set more epochs to make it longer."),
             ),
+            (
+                "queueButton", self.tr("&Queue"), self.queue_requested,
+                self.tr(
+                    "Add to the queue: these sounds are trained with these settings after the runs before it. The "
+                    "queue is under Runs."
+                ),
+            ),
         )  # fmt: skip
         made = []
         for object_name, text, signal, tip in descriptions:
@@ -484,11 +493,13 @@ class TrainingControls(Panel):
             button.setToolTip(tip)
             button.clicked.connect(signal)
             made.append(button)
-        return made[0], made[1], made[2], made[3]
+        made[4].setAccessibleName(self.tr("Add to the queue"))
+        return made[0], made[1], made[2], made[3], made[4]
 
     def _make_button_row(self) -> QHBoxLayout:
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(theme.GAP)
         for button in (self.start, self.stop, self.resume, self.finish):
             self._buttons.addWidget(button, 1)
+        self._buttons.addWidget(self.queue)
         return self._buttons

@@ -1,7 +1,7 @@
 """Shows the current run in controls, plots, previews and notices, and carries out what the controls request."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -37,6 +37,7 @@ from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of
 from distill.history import AnyHistory, MetricsHistory
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.queue import QueueEntry
 from distill.settings import WindowSettings
 
 #: Seconds of steps after which the time left is estimated: the first steps are slow.
@@ -135,11 +136,8 @@ class TrainingPresenter(QObject, WindowPart):
     def start(self) -> None:
         """Start a new run on the listed sounds."""
         self._notices.forget_all()
-        self.unsaved.show_again()
         self._run_topics.clear()
-        self._previews.expect_previews(family_info(self._controls.family_key))
-        self._controls.show_progress(0.0)
-        self._has_set_epochs = False
+        self._expect_run(self._controls.family_key)
         self._controls.advanced.setChecked(False)  # the previews are of interest now
         name = free_name(self._controls.run_name, self.names_in_use())
         self.runs.start_new(
@@ -156,6 +154,20 @@ class TrainingPresenter(QObject, WindowPart):
         """Return the file that the next run starts from, and its settings."""
         choice = self.origin.choice
         return None if choice is None else (choice.path, choice.config)
+
+    def start_queued(self, entry: QueueEntry, sounds: Sequence[Path], usable: int) -> None:
+        """Start the run of an entry of the queue; what was said about it before stays, the controls do, too."""
+        self._forget_run_notices()
+        self._expect_run(entry.family)
+        self.runs.start_with(entry.config(usable), sounds, entry.name, entry.run_dir)
+        self.run_changed.emit()
+
+    def _expect_run(self, family: str) -> None:
+        """Show that a new run begins."""
+        self.unsaved.show_again()
+        self._previews.expect_previews(family_info(family))
+        self._controls.show_progress(0.0)
+        self._has_set_epochs = False
 
     def pause(self) -> None:
         """Stop the run under way with a checkpoint."""
@@ -350,6 +362,7 @@ class TrainingPresenter(QObject, WindowPart):
 
     def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
         done, total = len(self.bridge.history.epochs), self.bridge.total_epochs
+        self._has_set_epochs = False  # while it trained, the field was for the next run
         texts = {
             "finished": self.tr("Finished. The model is in your library."),
             "stopped": self.tr("Paused at epoch {0} of {1}.").format(done, total),

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QUndoGroup, QUndoStack
 from PySide6.QtWidgets import QWidget
 
+from distill.gui.compare.presenter import ComparePresenter
 from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.doctor.presenter import DoctorPresenter
 from distill.gui.engine.bridge import RunState
@@ -30,6 +31,8 @@ from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.presenter import PreviewsPresenter
+from distill.gui.queue.panel import QueuePanel
+from distill.gui.queue.presenter import QueuePresenter
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
@@ -67,6 +70,8 @@ class Parts:
     doctor: DoctorPresenter
     runs: TrainingPresenter
     earlier: RunsPresenter
+    queue: QueuePresenter
+    comparing: ComparePresenter
     playing: PlayerPresenter
     previewing: PreviewsPresenter
     curves: PlotsPresenter
@@ -98,7 +103,8 @@ def compose(
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
     doctor_panel = DoctorPanel()
-    generate_panel, play_page = GeneratePanel(), PlayPage()
+    generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(), QueuePanel()
+    run_list.body.addWidget(queue_panel)
     frame.put_center(previews)
     frame.center.addWidget(advanced)
     frame.center.addWidget(doctor_panel)
@@ -115,7 +121,9 @@ def compose(
     doctor = DoctorPresenter(doctor_panel, frame.browser, sounds, window)
     runs = TrainingPresenter(source, sounds, controls, advanced, plots, previews, notices, window)
     earlier = RunsPresenter(run_list, runs, notices, window)
+    queue = QueuePresenter(queue_panel, controls, runs, earlier, sounds, notices, window)
     playing = PlayerPresenter(player, frame.transport, frame.browser, previews, notices, window)
+    comparing = ComparePresenter(source, run_list, playing.playback, frame.thumbnails, notices, window)
     previewing = PreviewsPresenter(previews, notices, window)
     curves = PlotsPresenter(plots, runs.runs, playing.play, notices, window)
     codes = CodebookPresenter(source, plots.codebook, playing.play, notices, window)
@@ -125,13 +133,17 @@ def compose(
     control = ControlPresenter(playing.playback.player, play_page, notices, window)
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     parts = Parts(
-        advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, earlier, playing,
-        previewing, curves, codes, models, making, play, QUndoGroup(window),
-        (runs, making, control, play, playing, curves, recent, sounds, doctor, models, previewing, codes),
+        advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, earlier, queue,
+        comparing, playing, previewing, curves,
+        codes, models, making, play, QUndoGroup(window),
+        (
+            runs, queue, comparing, making, control, play, playing, curves, recent, sounds, doctor, models, previewing,
+            codes,
+        ),
     )  # fmt: skip
     EstimatePresenter(controls, runs.settings, sounds, runs.bridge, measure_speed if engine is None else None, window)
     VerdictPresenter(plots.verdict, runs, notices, window)
-    runs.names_in_use = lambda: {run.name for run in run_list.table.items}
+    runs.names_in_use = lambda: {run.name for run in run_list.table.items} | queue.names
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
@@ -187,6 +199,7 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     parts.run_list.fork_requested.connect(runs.origin.choose_checkpoint)
     runs.origin.chosen.connect(lambda: frame.pages.open_page(TRAINING))
     frame.tabs.currentChanged.connect(lambda _tab: parts.earlier.refresh_if_seen())
+    frame.tabs.currentChanged.connect(lambda _tab: parts.queue.refresh_if_seen())
     runs.bridge.state_changed.connect(lambda state: frame.browser.show_training(state is not RunState.IDLE))
 
 

@@ -51,6 +51,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
         (controls.stop, window.tr("Pause"), "Ctrl+."),
         (controls.finish, window.tr("Finish now"), "Ctrl+Shift+."),
         (controls.resume, window.tr("Resume"), "Ctrl+Shift+R"),
+        (controls.queue, window.tr("Add to the queue"), "Ctrl+Shift+A"),
     ):
         _follow(button, _add(training, text, keys, button.click))
 

@@ -180,6 +180,7 @@ class MainWindow(QMainWindow):
         self._report_damaged_settings()
         self.codes.allow_import()
         self.earlier.refresh()
+        self.parts.queue.refresh()
         self.models.refresh()
         focused = QApplication.focusWidget()
         if focused is None or not focused.isVisibleTo(self):

@@ -1,7 +1,7 @@
 """The sound side of an opened model: sounds to points and back, and new sounds of any length."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +16,9 @@ from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import DEFAULT_FREEDOM, WindowPrior, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
+
+#: Chooses sounds by the points of their first windows; see `Synthesizer.new_sounds`.
+Choose = Callable[[Tensor], Sequence[int]]
 
 #: Shortest and longest sound that can be requested, seconds.
 SHORTEST_S, LONGEST_S = 0.1, 30.0
@@ -173,6 +176,7 @@ class Synthesizer:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
+        choose: Choose | None = None,
     ) -> Iterator[Tensor]:
         """Yield new sounds ``[1, N]``, peak 1, one by one.
 
@@ -188,20 +192,22 @@ class Synthesizer:
             From 0, close to the sounds of the corpus, to 1, far from them; None for the prior as it was trained.
         detail
             Share of the detail that is put back; None for the model's default.
+        choose
+            Gets the points of the first windows of all ``count`` sounds, ``[count, K]``, and returns the numbers of
+            those that are made, in this order; None for all.
         """
-        tasks = self._new_sounds(count, seed, seconds, temperature, freedom, detail)
-        yield from in_order(tasks)
+        drawn: Iterable[tuple[float, Tensor]] = self._drawn(count, seed, seconds, temperature, freedom)
+        if choose is not None:
+            all_drawn = list(drawn)
+            drawn = [all_drawn[number] for number in choose(torch.stack([points[0] for _, points in all_drawn]))]
+        yield from in_order(
+            partial(self._new_sound, points, max(1, round(total * self.chunk)), detail) for total, points in drawn
+        )
 
-    def _new_sounds(
-        self,
-        count: int,
-        seed: int,
-        seconds: float | None,
-        temperature: float,
-        freedom: float | None,
-        detail: float | None,
-    ) -> Iterator[Callable[[], Tensor]]:
-        """Draw new sounds, and yield what makes each of them."""
+    def _drawn(
+        self, count: int, seed: int, seconds: float | None, temperature: float, freedom: float | None
+    ) -> Iterator[tuple[float, Tensor]]:
+        """Draw new sounds: the length of each in windows, and what the flow describes its windows by ``[K, dim]``."""
         prior = self.need_prior("make new sounds")
         generator = torch.Generator().manual_seed(seed)
         totals, anchors = prior.draw_sounds(count, generator, freedom)
@@ -211,10 +217,16 @@ class Synthesizer:
         while low < count:
             part = slice(low, low + size)
             near = None if anchors is None else anchors[part]
-            drawn = self._draw(totals[part], near, generator, temperature, freedom)
-            for total, points in zip(totals[part], drawn, strict=True):
-                yield partial(self._new_sound, points, max(1, round(float(total) * self.chunk)), detail)
+            yield from zip(
+                totals[part].tolist(), self._draw(totals[part], near, generator, temperature, freedom), strict=True
+            )
             low, size = low + size, _SOUNDS_AT_ONCE
+
+    def first_point(self, sound: Tensor) -> Tensor:
+        """Return what the flow describes the first window of a sound ``[1, N]`` by, ``[K]``, as in a new sound."""
+        level = sound / sound.abs().max().clamp_min(1e-9)
+        points = self.points_of(self.windows_of(level[:, : self.chunk])[:1])
+        return self.need_prior("follow starred sounds").project(points)[0]
 
     def _new_sound(self, drawn: Tensor, samples: int, detail: float | None) -> Tensor:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""

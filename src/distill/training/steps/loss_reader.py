@@ -55,7 +55,7 @@ class LossReader:
     totals: dict[str, float] = field(default_factory=dict)
     counted: int = 0
     _unread: list[_Unread] = field(default_factory=list)
-    _read_at: float = field(default_factory=time.perf_counter)
+    _read_at: float = field(default_factory=lambda: time.perf_counter())
     _names: tuple[str, ...] = ()
     _longest_run: int = 0
 

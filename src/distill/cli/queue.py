@@ -1,0 +1,226 @@
+"""``distill queue ...``: several runs one after the other, overnight."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distill import paths
+from distill.cli.options import (
+    Batch,
+    Device,
+    Epochs,
+    Families,
+    Json,
+    OptionalSounds,
+    Precision,
+    Preset,
+    Seeds,
+    Threads,
+)
+from distill.cli.running import STOPPING, dataset_name, engine_outcome, say, stoppable
+from distill.cli.terminal import make_display, printable
+from distill.errors import DistillError, QueueError
+from distill.events import Event
+from distill.runtime import EXIT_STOPPED
+
+if TYPE_CHECKING:
+    from distill.runs.queue import QueueEntry, QueueState, RunQueue
+
+#: Fewest characters of an id: what is shorter is a number in the list.
+_SHORTEST_ID = 4
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each run, for a program.")]
+
+queue = typer.Typer(
+    name="queue",
+    help="Several runs one after the other, overnight: add, list, move, remove, pause, run.",
+    epilog="Example: distill queue add ~/sounds/bells --family vae --family vqvae, then: distill queue run",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    app.add_typer(queue)
+
+
+@queue.command(epilog="Example: distill queue add ~/sounds/bells --family vae --family vqvae --seed 1 --seed 2")
+def add(
+    sounds: OptionalSounds = None,
+    family: Families = None,
+    epochs: Epochs = None,
+    preset: Preset = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = "auto",
+    batch: Batch = None,
+    name: Annotated[str, typer.Option(help="Name of the run and its model; without it that of the sounds.")] = "",
+    seed: Seeds = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Train on Distill's own demo sounds.")] = False,
+) -> None:
+    """Add a run for each family and seed.  Nothing is trained before: distill queue run."""
+    from distill.runs.queue import QueueEntry
+
+    given = [path.absolute() for path in sounds or []]
+    if not given and not demo:
+        raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
+    title = name or dataset_name(given, demo)
+    if demo:
+        from distill.audio.demo.sounds import write_demo_sounds
+
+        given += [path.absolute() for path in write_demo_sounds()]
+    changes: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads}
+    changes |= {} if batch is None else {"batch_size": batch}
+    families, seeds = family or ["vae"], seed or [0]
+    entries = []
+    for key in families:
+        for number in seeds:
+            marks = [key] * (len(families) > 1) + [f"seed {number}"] * (len(seeds) > 1)
+            shown = " ".join([title, *marks])
+            entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number})
+            entry.config(1)  # a wrong setting is told now, and not in the middle of the night
+            entries.append(entry)
+    line = _queue()
+    line.add(entries)
+    for entry in entries:
+        print(f"Added {printable(entry.name)} ({entry.family}).")
+    print(f"{line.read().waiting} runs are waiting. Start them with: distill queue run")
+
+
+@queue.command("list", epilog="Example: distill queue list --json")
+def list_entries(as_json: AsJson = False) -> None:
+    """List the runs of the queue in order."""
+    line = _queue()
+    state, is_worked_off = line.read(), line.is_worked_off()
+    for number, entry in enumerate(state.entries, 1):
+        if as_json:
+            facts = {**entry.to_dict(), "number": number, "run": str(entry.run_dir) if entry.run else ""}
+            print(json.dumps(facts, allow_nan=False))
+        else:
+            print(_line(number, entry, is_worked_off))
+    if as_json:
+        return
+    if state.damaged:
+        print(f"{state.damaged} entries are damaged and left out.")
+    state_text = " The queue is paused." if state.is_paused else ""
+    print(f"{state.waiting} of {len(state.entries)} runs are left to do.{state_text}")
+
+
+@queue.command(epilog="Example: distill queue move 3 1")
+def move(
+    which: Annotated[str, typer.Argument(metavar="WHICH", help="Number in the list, or beginning of an id.")],
+    position: Annotated[int, typer.Argument(min=1, help="Its new number in the list.")],
+) -> None:
+    """Move a run to another place."""
+    line = _queue()
+    entry = _find(line.read(), which)
+    line.move(entry.id, position - 1)
+    list_entries()
+
+
+@queue.command(epilog="Example: distill queue remove 2 3")
+def remove(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="WHICH", help="Numbers in the list, or beginnings of ids.")
+    ] = None,
+    done: Annotated[bool, typer.Option("--done", help="Remove all that are finished or have failed.")] = False,
+) -> None:
+    """Take runs off the queue.  What they have trained stays in the list of runs."""
+    line = _queue()
+    state = line.read()
+    found = [_find(state, text) for text in which or []]
+    found += [entry for entry in state.entries if done and not entry.is_open]
+    if not which and not done:
+        raise typer.BadParameter("Say which: their numbers in the list, or --done for all that have ended.")
+    line.remove(entry.id for entry in found)
+    print(f"{len({entry.id for entry in found})} runs were removed from the queue.")
+
+
+@queue.command(epilog="Example: distill queue pause")
+def pause() -> None:
+    """Let no further run begin; the one that is training goes on to its end."""
+    _queue().set_paused(True)
+    print("The queue is paused. Go on with: distill queue run")
+
+
+@queue.command(epilog="Example: distill queue run")
+def run(as_json: Json = False) -> None:
+    """Train what waits, one run after the other.  One that fails says why, and the next one begins.
+
+    Ctrl-C stops the present run with a checkpoint; the next distill queue run goes on from there.
+    """
+    from distill.runs.queue import FAILED, FINISHED, STOPPED, work_off
+
+    line = _queue()
+    line.set_paused(False)
+    with stoppable(STOPPING) as stop:
+
+        def train(entry: "QueueEntry") -> str:
+            if stop.is_set():
+                return STOPPED
+            return STOPPED if _train(entry, stop, as_json) else FINISHED
+
+        def report(entry: "QueueEntry") -> None:
+            say(f"\n{printable(entry.name)} ({entry.family}): {printable(entry.run_dir)}", as_json)
+
+        ended = work_off(line, train, report)
+    for entry in ended:
+        word = f"failed: {printable(entry.problem)}" if entry.status == FAILED else entry.status
+        say(f"{printable(entry.name)}: {word}", as_json)
+    if ended and ended[-1].status == STOPPED:
+        say("Go on with: distill queue run", as_json)
+        raise typer.Exit(EXIT_STOPPED)
+    failed = sum(entry.status == FAILED for entry in ended)
+    if failed:
+        raise DistillError(f"{failed} of {len(ended)} runs have failed. Mend what is said above and add them again.")
+    say(f"{len(ended)} runs are finished.", as_json)
+
+
+def _queue() -> "RunQueue":
+    from distill.runs.queue import RunQueue
+
+    return RunQueue()
+
+
+def _train(entry: "QueueEntry", stop: Any, as_json: bool) -> bool:
+    """Train, or resume, the run of an entry; return whether it was stopped."""
+
+    def begin(show: Callable[[Event], None]) -> dict[str, Any]:
+        from distill.training.loop import resume_run, train
+
+        shared: dict[str, Any] = {"callback": show, "cancel_event": stop, "models_dir": paths.models_dir()}
+        if entry.is_begun:
+            return resume_run(entry.run_dir, **shared)
+        files, usable = entry.find_sounds(stop)
+        config = entry.config(max(usable, 1))
+        return train(
+            config, files, entry.run_dir, config.device, dataset_name=entry.name, model_name=entry.name, **shared
+        )
+
+    return engine_outcome(begin, make_display(as_json, entry.epochs), stop, as_json)[1]
+
+
+def _find(state: "QueueState", text: str) -> "QueueEntry":
+    """Return the entry that a user means.
+
+    Raises
+    ------
+    QueueError
+        There is none, or several.
+    """
+    if text.isdecimal() and 0 < int(text) <= len(state.entries):
+        return state.entries[int(text) - 1]
+    found = [entry for entry in state.entries if len(text) >= _SHORTEST_ID and entry.id.startswith(text)]
+    if len(found) != 1:
+        raise QueueError(f"No single run in the queue is meant by {text!r}. See its number in: distill queue list")
+    return found[0]
+
+
+def _line(number: int, entry: "QueueEntry", is_worked_off: bool) -> str:
+    status = "interrupted" if entry.status == "running" and not is_worked_off else entry.status
+    why = f": {printable(entry.problem)}" if entry.problem else ""
+    sounds = f"{len(entry.sounds)} sounds or folders" if len(entry.sounds) > 1 else printable(entry.sounds[0])
+    return f"{number:3d}  {printable(entry.name):<32}  {entry.family:<11}  {status}{why}  {sounds}  {entry.id[:8]}"

@@ -1,0 +1,106 @@
+"""What the commands that train share: Ctrl-C, the display of a run, its files and its exit code."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from distill import diagnostics
+from distill.cli.runs import verdict_line
+from distill.cli.terminal import Display, printable
+from distill.errors import DistillError
+from distill.events import UNSAVED, Event
+from distill.runtime import EXIT_STOPPED, stop_on_signal
+
+STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
+
+
+@contextmanager
+def stoppable(message: str) -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
+    from distill.audio.decoding.sound_file import DecodingCancelled
+
+    with stop_on_signal(message) as stop:
+        try:
+            yield stop
+        except DecodingCancelled:
+            raise typer.Exit(EXIT_STOPPED) from None
+
+
+Engine = Callable[[Callable[[Event], None]], dict[str, Any]]
+
+
+def run_engine(run: Engine, display: Display, stop: threading.Event, as_json: bool) -> None:
+    """Run the engine under a display, say where its files are, and leave with the exit code of its outcome."""
+    run_dir, is_stopped = engine_outcome(run, display, stop, as_json)
+    if is_stopped:
+        say(f'Go on with: distill resume "{printable(run_dir)}"', as_json)
+        raise typer.Exit(EXIT_STOPPED)
+
+
+def engine_outcome(run: Engine, display: Display, stop: threading.Event, as_json: bool) -> tuple[Path, bool]:
+    """Run the engine under a display and say where its model is; return the run's folder and whether it was stopped.
+
+    Raises
+    ------
+    DistillError
+        The run has failed, or its model could not be saved.
+    """
+    diagnostics.start()
+    with display:
+        result = run(_stop_at_closed_pipe(display, stop))
+    if result["outcome"] == UNSAVED:
+        raise DistillError(str(result["error"]))
+    run_dir = Path(result["output_dir"])
+    model_file = run_dir / "model.distill"
+    if model_file.exists():
+        say(f"Model: {printable(model_file)}", as_json)
+    if result.get("metrics_history") is not None:
+        say(verdict_line(run_dir, result["metrics_history"]), as_json)
+    return run_dir, result["outcome"] == "stopped"
+
+
+def _stop_at_closed_pipe(display: Display, stop: threading.Event) -> Callable[[Event], None]:
+    """Return a callback that stops the run when nobody reads its output any more (``distill train ... | head``)."""
+
+    def show(event: Event) -> None:
+        try:
+            display(event)
+        except BrokenPipeError:
+            stop.set()
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+    return show
+
+
+def say(message: str, as_json: bool) -> None:
+    """Print a line for people: beside the events where those are for a program."""
+    print(message, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
+    """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
+    from distill.audio.corpus import scan_sounds
+
+    if demo:
+        from distill.audio.demo.sounds import write_demo_sounds
+
+        given = [*given, *write_demo_sounds()]
+    found = scan_sounds(given, cancel_event=stop)
+    if text := found.passed_over_text():
+        say(text, as_json)
+    files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
+    return files, len(found.entries)
+
+
+def dataset_name(given: list[Path], demo: bool) -> str:
+    """Return what the sounds are called together."""
+    names = ["Demo sounds"] if demo else []
+    names += [Path(os.path.realpath(path)).name if path.is_dir() else path.stem for path in given]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -1,0 +1,1 @@
+"""Runs side by side: curves, settings, and the same sounds of each."""

@@ -1,0 +1,122 @@
+"""The sounds that are compared, as a table: a row for each sound, a column for each run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from distill.gui.widgets.text import plain_tip, readable
+from distill.runs.comparison import Comparison, SameSound
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+#: Roles of the file of a cell, and of whether it is heard.
+FILE_ROLE, HEARD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
+#: Letters of the runs, and of the original; also the keys.
+LETTERS, ORIGINAL = "ABCD", "O"
+
+
+class SoundsModel(QAbstractTableModel):
+    """Column 0 holds the originals of copies; then comes a column for each run."""
+
+    def __init__(self, comparison: Comparison, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._comparison = comparison
+        self._rows: tuple[SameSound, ...] = ()
+        self._seed: int | None = None
+        self._seeded: tuple[SameSound, ...] = ()
+        self._heard: Path | None = None
+
+    @property
+    def rows(self) -> tuple[SameSound, ...]:
+        """All rows, from top to bottom."""
+        return self._rows + self._seeded
+
+    @property
+    def seeded(self) -> tuple[SameSound, ...]:
+        """The rows of new sounds of a seed."""
+        return self._seeded
+
+    def show_sounds(self, sounds: Sequence[SameSound]) -> None:
+        """Show the previews of an epoch."""
+        self.beginResetModel()
+        self._rows = tuple(sounds)
+        self.endResetModel()
+
+    def show_seeded(self, seed: int, sounds: Sequence[SameSound]) -> None:
+        """Show what the models have made of a seed, below the previews."""
+        self.beginResetModel()
+        self._seed, self._seeded = seed, tuple(sounds)
+        self.endResetModel()
+
+    def show_heard(self, file: Path | None) -> None:
+        """Mark the sound that is heard."""
+        self._heard = file
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, self.columnCount() - 1))
+
+    def group(self, row: int) -> tuple[Path, ...]:
+        """Return the files of a row that there are, from left to right."""
+        return tuple(file for column in range(self.columnCount()) if (file := self.file(row, column)) is not None)
+
+    def file(self, row: int, column: int) -> Path | None:
+        """Return the file of a cell, or None."""
+        sound = self.rows[row]
+        return sound.original if column == 0 else sound.files[column - 1]
+
+    def repaint_file(self, file: Path) -> None:
+        """Repaint the cells of a sound whose waveform is ready."""
+        for row in range(self.rowCount()):
+            for column in range(self.columnCount()):
+                if self.file(row, column) == file:
+                    index = self.index(row, column)
+                    self.dataChanged.emit(index, index)
+
+    # Qt's interface.
+
+    def rowCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Return the number of sounds."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: AnyIndex = _ROOT) -> int:
+        """Return the number of runs and one."""
+        return 0 if parent.isValid() else 1 + len(self._comparison.runs)
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        if not index.isValid():
+            return None
+        row, column = index.row(), index.column()
+        file = self.file(row, column)
+        if role == FILE_ROLE:
+            return file
+        if role == HEARD_ROLE:
+            return file is not None and file == self._heard
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            text = f"{self.headerData(column, Qt.Orientation.Horizontal)}, {self._name(row)}{self._epoch(row, column)}"
+            return plain_tip(text) if role == Qt.ItemDataRole.ToolTipRole else text
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the letter and name of a run, or the name of a sound."""
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        if orientation is Qt.Orientation.Vertical:
+            return self._name(section)
+        if section == 0:
+            return self.tr("{0}  Original").format(ORIGINAL)
+        return f"{LETTERS[section - 1]}  {readable(self._comparison.runs[section - 1].name)}"
+
+    def _name(self, row: int) -> str:
+        sound = self.rows[row]
+        if row >= len(self._rows):
+            return self.tr("Seed {0}, new {1}").format(self._seed, sound.number + 1)
+        return readable(Path(sound.name).stem) if sound.name else self.tr("New {0}").format(sound.number + 1)
+
+    def _epoch(self, row: int, column: int) -> str:
+        epochs = self.rows[row].epochs
+        if column == 0 or not epochs or self.file(row, column) is None:
+            return ""
+        return self.tr(", epoch {0}").format(epochs[column - 1]) if epochs[column - 1] else self.tr(", before training")

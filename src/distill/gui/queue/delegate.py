@@ -1,0 +1,37 @@
+"""Paints a row of the queue: name, state and facts."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+
+from distill.gui.queue.model import QueueModel
+from distill.gui.widgets import theme
+from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
+from distill.gui.widgets.rows import StyledText, paint_ground, row_size, source_of, write_row
+from distill.runs.queue import FAILED, FINISHED, RUNNING, QueueEntry
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class QueueDelegate(QStyledItemDelegate):
+    """Paints an entry in two lines."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of two lines."""
+        return row_size(option, 2)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint a row."""
+        entry, table = index.data(ITEM_ROLE), source_of(index.model(), QueueModel)
+        if not isinstance(entry, QueueEntry):
+            return
+        colors, is_training = theme.colors(), bool(index.data(MARKED_ROLE))
+        color = {FINISHED: colors.good, FAILED: colors.bad, RUNNING: colors.accent if is_training else colors.fair}
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_ground(painter, option, colors.accent if is_training else "")
+        position = option.rect.adjusted(theme.MARGIN, theme.HALF, -theme.GAP, -theme.HALF)
+        state = StyledText(table.status_text(entry), color.get(entry.status, colors.muted))
+        facts = StyledText(table.facts(entry), colors.bad if entry.problem else colors.muted)
+        write_row(painter, option, position, (StyledText(entry.name, colors.text), state), (facts,), (), 0)
+        painter.restore()

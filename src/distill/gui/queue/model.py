@@ -1,0 +1,52 @@
+"""The rows of the queue, and their texts."""
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from distill.config.catalog import family_info
+from distill.gui.widgets.list_model import ListModel
+from distill.gui.widgets.text import count_of, rich_tip
+from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, QueueEntry
+
+
+class QueueModel(ListModel[QueueEntry]):
+    """The entries in the order in which they are run.  The one that is training is marked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(lambda entry: entry.id, parent)
+
+    def item_data(self, item: QueueEntry, role: int) -> Any:
+        """Return what a row shows."""
+        if role == Qt.ItemDataRole.DisplayRole:
+            return item.name
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return ", ".join([item.name, self.status_text(item), self.facts(item)])
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return rich_tip(item.name, self.facts(item), item.problem, *(str(path) for path in item.sounds[:5]))
+        return None
+
+    def status_text(self, entry: QueueEntry) -> str:
+        """Return the state of an entry in a word."""
+        if entry.status == RUNNING:
+            return self.tr("training") if self.is_marked(entry) else self.tr("interrupted")
+        return {
+            STOPPED: self.tr("paused"), FINISHED: self.tr("finished"), FAILED: self.tr("failed"),
+        }.get(entry.status, self.tr("waiting"))  # fmt: skip
+
+    def facts(self, entry: QueueEntry) -> str:
+        """Return why it failed, otherwise its family, sounds, epochs and changed settings."""
+        if entry.problem:
+            return entry.problem
+        info = family_info(entry.family)
+        parts = [info.plain_name]
+        if len(entry.sounds) == 1:
+            parts.append(entry.sounds[0].name)
+        else:
+            parts.append(self.tr("{0} sounds").format(len(entry.sounds)))
+        if entry.epochs is not None:
+            parts.append(count_of(entry.epochs, self.tr("1 epoch"), self.tr("{0} epochs")))
+        if (seed := entry.changes.get("seed")) is not None:
+            parts.append(self.tr("seed {0}").format(seed))
+        return " · ".join(parts)

@@ -1,0 +1,262 @@
+"""Works off the queue in the window: begins the next run when one ends, and carries out what the list requests."""
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from distill.errors import DistillError
+from distill.events import TrainingCompleteEvent
+from distill.gui.engine.bridge import RunState
+from distill.gui.queue.panel import QueuePanel
+from distill.gui.runs.presenter import RunsPresenter
+from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.training.controls import TrainingControls
+from distill.gui.training.presenter import TrainingPresenter, free_name
+from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.panel import WindowPart
+from distill.gui.widgets.text import readable
+from distill.runs.loaded_run import LoadedRun
+from distill.runs.queue import (
+    FAILED,
+    FINISHED,
+    STOPPED,
+    WAITING,
+    QueueEntry,
+    QueueRunner,
+    QueueState,
+    RunQueue,
+    problem_of,
+)
+
+#: Topics of the notices about the queue, and about an entry that has failed.
+TOPIC, FAILED_TOPIC = "queue", "queue entry"
+
+
+@dataclass(frozen=True)
+class _Next:
+    """The entry that begins now, its sounds, and those before it that could not begin."""
+
+    entry: QueueEntry | None
+    files: tuple[Path, ...] = ()
+    usable: int = 0
+    failed: tuple[QueueEntry, ...] = ()
+
+
+class QueuePresenter(QObject, WindowPart):
+    """Keeps the list in step with the queue on disk, and trains its entries one after the other."""
+
+    def __init__(
+        self,
+        panel: QueuePanel,
+        controls: TrainingControls,
+        runs: TrainingPresenter,
+        earlier: RunsPresenter,
+        sounds: SoundsPresenter,
+        notices: NoticeBar,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._panel, self._controls, self._runs, self._earlier = panel, controls, runs, earlier
+        self._sounds, self._notices = sounds, notices
+        self._queue = RunQueue()
+        self._state = QueueState()
+        self._runner: QueueRunner | None = None
+        self._entry: QueueEntry | None = None  # the one that is being trained here
+        self._pending: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
+        self._task: BackgroundTask | None = None
+        self._is_closed = False
+        controls.queue_requested.connect(self.add)
+        panel.run_requested.connect(self.run)
+        panel.pause_requested.connect(self._on_pause_requested)
+        panel.move_requested.connect(lambda entry_id, row: self._change(lambda: self._queue.move(entry_id, row)))
+        panel.remove_requested.connect(lambda ids: self._change(lambda: self._queue.remove(ids)))
+        panel.show_requested.connect(earlier.show)
+        runs.bridge.state_changed.connect(self._on_state_changed)
+        runs.bridge.run_ended.connect(self._on_run_ended)
+
+    @property
+    def names(self) -> set[str]:
+        """Names that the runs of the queue have or will have."""
+        return {entry.name for entry in self._state.entries}
+
+    def refresh(self) -> None:
+        """Show what the queue holds: the terminal may have changed it."""
+        self._change(lambda: None)
+
+    def refresh_if_seen(self) -> None:
+        """Read the queue again if the list of runs is visible."""
+        around = self._panel.parentWidget()
+        if around is not None and around.isVisible():
+            self.refresh()
+
+    def add(self) -> None:
+        """Add a run on the listed sounds, with the settings of the controls, to the queue."""
+        controls = self._controls
+        entry = QueueEntry(
+            free_name(controls.run_name, {*self._runs.names_in_use(), *self.names}), self._sounds.usable(),
+            controls.family_key, controls.preset_key, controls.epochs.value(), self._runs.settings.changes,
+        )  # fmt: skip
+        self._notices.forget(TOPIC)
+        self._state = QueueState((*self._state.entries, entry), self._state.is_paused)  # its name is taken from now on
+
+        def check_and_add() -> None:
+            entry.config(len(entry.sounds))
+            self._queue.add([entry])
+
+        self._change(check_and_add)
+        text = self.tr("“{0}” is in the queue, under Runs.").format(readable(entry.name))
+        self._notices.notify(TOPIC, text, "info")
+
+    def run(self) -> None:
+        """Begin the first entry that is left."""
+        self._notices.forget(TOPIC)
+        self._change(lambda: self._queue.set_paused(False))
+        self._advance()
+
+    def close(self) -> None:
+        """Carry out what is pending, and let others work the queue off.  Never raises."""
+        self._is_closed = True
+        if self._task is not None:
+            self._task.wait()
+            self._task = None
+        while self._pending:
+            work, _done = self._pending.popleft()
+            try:
+                work()
+            except DistillError:  # the entry is then found as interrupted, and resumed
+                continue
+        if self._entry is not None and self._runner is not None:
+            with suppress(DistillError):
+                self._runner.end(self._entry.id, STOPPED)
+        self._let_go()
+
+    # The list.
+
+    def _on_pause_requested(self, is_paused: bool) -> None:
+        self._change(lambda: self._queue.set_paused(is_paused))
+
+    def _change(self, work: Callable[[], None]) -> None:
+        """Change the queue in the background, after the earlier changes, and show it as it is then."""
+
+        def change_and_read() -> tuple[QueueState, bool]:
+            work()
+            return self._queue.read(), self._queue.is_worked_off()
+
+        self._do(change_and_read, self._show)
+
+    def _show(self, read: tuple[QueueState, bool]) -> None:
+        self._state, is_worked_off = read
+        self._panel.show_state(self._state, is_worked_off)
+
+    def _do(self, work: Callable[[], Any], on_done: Callable[[Any], None]) -> None:
+        self._pending.append((work, on_done))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._task is not None or not self._pending or self._is_closed:
+            return
+        work, on_done = self._pending.popleft()
+        task = BackgroundTask(lambda _progress, _cancel: work(), self)
+        task.setObjectName("queue")
+        task.succeeded.connect(on_done)
+        task.failed.connect(self._on_failed)
+        task.finished.connect(self._on_task_finished)
+        self._task = task
+        task.start()
+
+    def _on_task_finished(self) -> None:
+        self._task = None
+        self._go_on()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._notices.notify_error(TOPIC, error)
+        if not self._runs.bridge.is_running:
+            self._let_go()
+        self._do(lambda: (self._queue.read(), self._queue.is_worked_off()), self._show)
+
+    # Training.
+
+    def _advance(self) -> None:
+        """Begin the next entry, unless a run is under way."""
+        if not self._runs.bridge.is_running:
+            self._do(self._take_next, self._begin)
+
+    def _take_next(self) -> _Next:
+        """Return the next entry that can begin; those that cannot are noted as failed."""
+        if self._runner is None:
+            self._runner = self._queue.hold()
+        failed: list[QueueEntry] = []
+        while (entry := self._runner.next()) is not None:
+            try:
+                if entry.is_begun:
+                    LoadedRun.read(entry.run_dir)
+                    return _Next(entry, failed=tuple(failed))
+                files, usable = entry.find_sounds()
+                entry.config(max(usable, 1))
+                return _Next(entry, tuple(files), usable, tuple(failed))
+            except Exception as exc:  # boundary: whatever ends one entry, the others are run
+                self._runner.end(entry.id, FAILED, problem_of(exc))
+                failed.append(entry)
+        return _Next(None, failed=tuple(failed))
+
+    def _begin(self, found: _Next) -> None:
+        entry = found.entry
+        if entry is None or self._is_closed:
+            self._let_go()
+        elif self._runs.bridge.is_running:  # the user was quicker; it comes after that run
+            self._end(entry, WAITING)
+            self._let_go_later()
+        else:
+            self._entry = entry
+            if entry.is_begun:
+                self._earlier.resume(entry.run_dir)
+            else:
+                self._runs.start_queued(entry, found.files, max(found.usable, 1))
+        for one in found.failed:
+            self._report_failed(one)
+        self.refresh()
+
+    def _on_state_changed(self, state: RunState) -> None:
+        self._panel.show_training(state is not RunState.IDLE)
+        if state in (RunState.TRAINING, RunState.IDLE):
+            self.refresh()
+
+    def _on_run_ended(self, ending: TrainingCompleteEvent) -> None:
+        if self._is_closed:
+            return
+        entry, self._entry = self._entry, None
+        is_stopped = ending.outcome == "stopped"
+        if entry is not None:
+            status = {"finished": FINISHED, "stopped": STOPPED}.get(ending.outcome, FAILED)
+            self._end(entry, status, (ending.error or "") if status == FAILED else "")
+            if status == FAILED:
+                self._report_failed(entry)
+        if is_stopped or self._state.is_paused or not (entry or self._state.waiting):
+            self._let_go_later()
+        else:
+            self._advance()
+
+    def _end(self, entry: QueueEntry, status: str, problem: str = "") -> None:
+        runner = self._runner
+        if runner is not None:
+            self._change(lambda: runner.end(entry.id, status, problem))
+
+    def _report_failed(self, entry: QueueEntry) -> None:
+        text = self.tr("“{0}” has failed; the queue goes on. The reason is in the list under Runs.")
+        self._notices.notify(FAILED_TOPIC, text.format(readable(entry.name)), "warning")
+
+    def _let_go_later(self) -> None:
+        """Let others work the queue off once the pending changes are made."""
+        if self._runner is not None:
+            self._do(self._let_go, lambda _nothing: self.refresh())
+
+    def _let_go(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()

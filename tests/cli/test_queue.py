@@ -1,0 +1,126 @@
+"""``distill queue`` and ``distill compare``, with an engine that replays events."""
+
+import json
+import signal
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill import paths
+from distill.cli.app import main
+from distill.errors import TrainingError
+from distill.runs.queue import RunQueue
+from tests.cli.test_train import FakeEngine
+from tests.runs.test_comparison import write_run
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    fake = FakeEngine()
+    module = types.ModuleType("distill.training.loop")
+    module.train, module.resume_run = fake.train, fake.resume_run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "distill.training.loop", module)
+    return fake
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object, code: int = 0) -> str:
+    assert main([str(word) for word in words]) == code
+    printed = capsys.readouterr()
+    return printed.out + printed.err
+
+
+def statuses() -> list[tuple[str, str]]:
+    return [(entry.name, entry.status) for entry in RunQueue().read().entries]
+
+
+class TestQueue:
+    def test_a_run_for_each_family_and_seed(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        families, seeds = ("--family", "vae", "--family", "vqvae"), ("--seed", 1, "--seed", 2)
+        text = run(capsys, "queue", "add", sounds, *families, *seeds, "--epochs", 5)
+        assert "4 runs are waiting" in text
+        first, *_, last = RunQueue().read().entries
+        assert (first.family, first.epochs, first.changes["seed"]) == ("vae", 5, 1)
+        assert (last.family, last.changes["seed"], last.name) == ("vqvae", 2, "bells vqvae seed 2")
+        run(capsys, "queue", "move", 4, 1)
+        run(capsys, "queue", "remove", 2, first.id[:6])  # the same one
+        names = [json.loads(line)["name"] for line in run(capsys, "queue", "list", "--json").splitlines()]
+        assert names == ["bells vqvae seed 2", "bells vae seed 2", "bells vqvae seed 1"]
+        assert "No single run" in run(capsys, "queue", "move", 9, 1, code=1)
+
+    def test_a_wrong_setting_is_told_when_it_is_added(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "device" in run(capsys, "queue", "add", sounds, "--device", "tv", code=1).lower()
+        assert statuses() == []
+
+    def test_it_is_worked_off(
+        self,
+        engine: FakeEngine,
+        sounds: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        for name in ("one", "two"):
+            run(capsys, "queue", "add", sounds, "--name", name, "--seed", 3)
+        run(capsys, "queue", "pause")
+        assert "paused" in run(capsys, "queue", "list")
+        assert "2 runs are finished" in run(capsys, "queue", "run")  # which lifts the pause
+        assert statuses() == [("one", "finished"), ("two", "finished")]
+        assert engine.asked["config"].seed == 3
+        assert engine.asked["model_name"] == "two"
+        assert len(engine.asked["files"]) == 4
+        run(capsys, "queue", "remove", "--done")
+        assert statuses() == []
+
+    def test_a_failed_one_says_why_and_the_next_begins(
+        self,
+        engine: FakeEngine,
+        sounds: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        engine.error = TrainingError("The disk is full.")
+        for name in ("one", "two"):
+            run(capsys, "queue", "add", sounds, "--name", name)
+        text = run(capsys, "queue", "run", code=1)
+        assert "one: failed: The disk is full." in text
+        assert "2 of 2 runs have failed" in text
+        assert "The disk is full." in run(capsys, "queue", "list")
+
+    def test_ctrl_c_stops_and_the_next_run_goes_on(
+        self,
+        engine: FakeEngine,
+        sounds: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        for name in ("one", "two"):
+            run(capsys, "queue", "add", sounds, "--name", name)
+        engine.during = lambda _cancel: signal.raise_signal(signal.SIGINT)
+        run(capsys, "queue", "run", code=130)
+        assert statuses() == [("one", "stopped"), ("two", "waiting")]
+        folder = paths.runs_dir() / RunQueue().read().entries[0].run
+        write_run(folder, "vae", [0.5], [])
+        record = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(record | {"status": "stopped"}))
+        resumed: list[Any] = []
+        engine.during = lambda _cancel: resumed.append(engine.asked.get("run"))
+        run(capsys, "queue", "run")
+        assert resumed == [folder, None]
+
+
+class TestCompare:
+    def test_results_and_differences(self, capsys: pytest.CaptureFixture[str]) -> None:
+        write_run(paths.runs_dir() / "first", "vae", [0.5, 0.25], [], seed=1)
+        other = write_run(paths.runs_dir() / "second", "vqvae", [0.75], [], seed=2)
+        lines = run(capsys, "compare", "first", other).splitlines()
+        table = {line[:18].strip(): line[18:].split() for line in lines}
+        assert table["Best held-out loss"] == ["0.2500", "0.7500"]
+        assert table["Seed"] == ["1", "2"]
+        assert "compare these by ear" in lines[-1]
+        found = json.loads(run(capsys, "compare", "first", "second", "--json"))
+        assert [point["loss"] for point in found["runs"][0]["curve"]] == [0.5, 0.25]
+        assert {"setting": "Seed", "values": ["1", "2"]} in found["differing"]
+
+    def test_what_cannot_be_compared_is_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "no run 'nothing'" in run(capsys, "compare", "nothing", "nothing", code=1)
+        assert "2 to 4" in run(capsys, "compare", tmp_path, code=1)
+        assert "not the folder of a run" in run(capsys, "compare", tmp_path, tmp_path, code=1)

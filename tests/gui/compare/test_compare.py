@@ -1,0 +1,122 @@
+"""Comparing runs in the window: choosing them, curves, settings, and sounds that are switched by a key."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from distill import paths
+from distill.generation import seeded
+from distill.gui.compare.dialog import CompareDialog
+from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
+from distill.gui.window.window import MainWindow
+from distill.playback.player import PlayerState
+from tests.gui.fakes import tone
+from tests.runs.test_comparison import write_run
+
+LEFT, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def runs() -> list[Path]:
+    folders = [
+        write_run(paths.runs_dir() / "first", "vae", [0.5, 0.3, 0.4], ["bell.wav"], seed=1),
+        write_run(paths.runs_dir() / "second", "vae", [0.6, 0.2], ["bell.wav"], seed=2),
+    ]
+    for number, folder in enumerate(folders):
+        for file in (folder / "previews").iterdir():
+            soundfile.write(file, tone(1.0, 200.0 * (number + 1)), 48_000)
+    return folders
+
+
+@pytest.fixture
+def dialog(window: MainWindow, runs: list[Path], qtbot: QtBot) -> CompareDialog:
+    """The comparison of both runs, opened from the list."""
+    window.tabs.setCurrentWidget(window.run_list)
+    window.earlier.refresh()
+    view = window.run_list.view
+    qtbot.waitUntil(lambda: view.model().rowCount() == 2)
+    button = window.findChild(QPushButton, "compareRunsButton")
+    assert button is not None
+    for number in range(2):
+        assert not button.isEnabled()
+        rect = view.visualRect(view.model().index(number, 0))
+        QTest.mouseClick(view.viewport(), LEFT, CONTROL, rect.center())
+    assert window.runs.runs.folder is None  # choosing several shows none of them
+    QTest.mouseClick(button, LEFT)
+    qtbot.waitUntil(lambda: window.parts.comparing.dialog is not None)
+    found = window.parts.comparing.dialog
+    assert found is not None
+    qtbot.waitActive(found).__enter__()
+    return found
+
+
+def heard(dialog: CompareDialog) -> list[tuple[int, int]]:
+    table = dialog.table
+    cells = [(row, column) for row in range(table.rowCount()) for column in range(table.columnCount())]
+    return [cell for cell in cells if table.index(*cell).data(HEARD_ROLE)]
+
+
+def test_curves_and_settings_of_both(dialog: CompareDialog) -> None:
+    assert [list(dialog.plot.curves[letter].x) for letter in "AB"] == [[1, 2], [1, 2, 3]]  # the newest run first
+    dialog.axis.button(1).click()
+    assert [curve.last_position() for curve in dialog.plot.curves.values()] == [4 / 60, 6 / 60]
+    headers = dialog.settings.model().headerData
+    labels = [headers(number, Qt.Orientation.Vertical) for number in range(dialog.settings.rowCount())]
+    assert labels[-1] == "Seed"
+    model, row = dialog.settings.model(), len(labels) - 1
+    assert [model.index(row, column).data() for column in range(2)] == ["2", "1"]
+
+
+def test_letters_switch_in_place(dialog: CompareDialog, window: MainWindow, qtbot: QtBot) -> None:
+    player = window.playing.playback
+    for key, cell in ((Qt.Key.Key_A, (0, 1)), (Qt.Key.Key_B, (0, 2)), (Qt.Key.Key_O, (0, 0))):
+        QTest.keyClick(dialog.sounds, key)
+        qtbot.waitUntil(lambda cell=cell: heard(dialog) == [cell])  # type: ignore[misc]
+        assert player.status.state is PlayerState.PLAYING
+    assert player.status.group == dialog.table.group(0)
+    assert player.status.pair is None
+    QTest.keyClick(dialog.sounds, Qt.Key.Key_C)  # there is no third run
+    QTest.keyClick(dialog.sounds, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: heard(dialog) == [])
+    dialog.sounds.setCurrentIndex(dialog.table.index(1, 1))
+    QTest.keyClick(dialog.sounds, Qt.Key.Key_B)
+    qtbot.waitUntil(lambda: heard(dialog) == [(1, 2)])
+    dialog.close()
+    qtbot.waitUntil(lambda: player.status.state is PlayerState.IDLE)
+    assert window.parts.comparing.dialog is None
+
+
+def test_sounds_of_the_best_epoch(dialog: CompareDialog) -> None:
+    def shown() -> list[str]:
+        return [dialog.table.index(0, column).data(FILE_ROLE).name for column in (1, 2)]
+
+    assert shown() == ["recon_epoch0001_recon_00.wav", "recon_epoch0002_recon_00.wav"]
+    dialog.epoch.setCurrentIndex(1)
+    dialog.epoch.activated.emit(1)
+    assert shown() == ["recon_epoch0001_recon_00.wav", "recon_epoch0001_recon_00.wav"]
+
+
+def test_sounds_of_a_seed(
+    dialog: CompareDialog, window: MainWindow, runs: list[Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sounds(model_file: Path, name: str, seed: int, count: int) -> list[Path]:
+        return [runs[0] / "previews" / f"{name} {seed} {number}.wav" for number in range(count)]
+
+    monkeypatch.setattr(seeded, "_sounds", sounds)
+    before = dialog.table.rowCount()
+    dialog.seed.setValue(9)
+    dialog.generate.click()
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == before + 3 and dialog.generate.isEnabled())
+    assert dialog.table.index(before, 2).data(FILE_ROLE).name == "first 9 0.wav"
+    assert "Seed 9, new 1" in str(dialog.table.index(before, 2).data(Qt.ItemDataRole.AccessibleTextRole))
+
+
+def test_a_run_that_cannot_be_read_is_told(window: MainWindow, runs: list[Path], qtbot: QtBot) -> None:
+    (runs[0] / "run.json").write_text("damaged")
+    window.parts.comparing.compare(runs)
+    qtbot.waitUntil(lambda: "cannot be read" in window.notices.text())

@@ -1,0 +1,156 @@
+"""The queue in the window: adding, order, one run after the other, failures and pauses."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QToolButton
+from pytestqt.qtbot import QtBot
+
+from distill.errors import TrainingError
+from distill.gui.engine.bridge import RunState
+from distill.gui.queue.panel import QueuePanel
+from distill.gui.window.window import MainWindow
+from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, RunQueue
+from tests.gui.conftest import close, make_window
+from tests.gui.fakes import FakeDevice, FakeEngine
+from tests.gui.training.test_training import await_state, button, click, start
+
+
+def panel(window: MainWindow) -> QueuePanel:
+    found = window.findChild(QueuePanel)
+    assert found is not None
+    return found
+
+
+def statuses(window: MainWindow) -> list[str]:
+    return [entry.status for entry in panel(window).table.items]
+
+
+def add(window: MainWindow, qtbot: QtBot, epochs: int = 2, family: str = "vae") -> None:
+    before = len(RunQueue().read().entries)
+    window.controls.choose(family, "", epochs)
+    click(window, "queueButton")
+    qtbot.waitUntil(lambda: len(panel(window).table.items) == before + 1)
+
+
+def click_tool(window: MainWindow, name: str) -> None:
+    found = window.findChild(QToolButton, name)
+    assert found is not None
+    QTest.mouseClick(found, Qt.MouseButton.LeftButton)
+
+
+def test_the_next_run_begins_when_one_ends(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    add(loaded, qtbot, epochs=2)
+    add(loaded, qtbot, epochs=3, family="complex_vae")
+    assert [entry.name for entry in panel(loaded).table.items] == ["my sounds", "my sounds 2"]
+    assert len(panel(loaded).table.items[0].sounds) == 4
+    loaded.tabs.setCurrentWidget(loaded.run_list)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED])
+    assert engine.calls == ["train", "train"]
+    assert engine.names == ("my sounds 2", "my sounds 2")
+    assert len(loaded.runs.bridge.history.epochs) == 3
+    assert loaded.runs.bridge.config is not None
+    assert loaded.runs.bridge.config.family == "complex_vae"
+    qtbot.waitUntil(lambda: not RunQueue().is_worked_off())
+
+
+def test_it_goes_on_after_a_run_that_was_started_by_hand(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    engine.go_on.clear()
+    start(loaded, 2)
+    await_state(qtbot, loaded, RunState.PREPARING)
+    add(loaded, qtbot, epochs=3)  # the fields can be set while another run trains
+    engine.go_on.set()
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED])
+    assert len(loaded.runs.bridge.history.epochs) == 3
+    assert engine.calls == ["train", "train"]
+
+
+def test_a_failed_entry_says_why_and_the_next_begins(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    add(loaded, qtbot)
+    engine.fail_with = TrainingError("The disk is full.")
+    RunQueue().add([QueueEntry("gone", (Path("/nowhere"),))])
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FAILED, FAILED])
+    first, second = panel(loaded).table.items
+    assert first.problem == "The disk is full."
+    assert "Put them back" in second.problem
+    assert "has failed" in loaded.notices.text()
+
+
+def test_pausing_holds_the_queue_and_it_goes_on_from_there(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    engine.step_seconds = 0.02
+    add(loaded, qtbot, epochs=30)
+    add(loaded, qtbot)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) > 1)
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    qtbot.waitUntil(lambda: statuses(loaded) == [STOPPED, WAITING])
+    engine.step_seconds = 0.0
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED])
+    assert engine.calls == ["train", "resume to None", "train"]
+
+
+def test_a_held_queue_begins_no_further_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    engine.go_on.clear()
+    add(loaded, qtbot)
+    add(loaded, qtbot)
+    click(loaded, "queueRunButton")
+    await_state(qtbot, loaded, RunState.PREPARING)
+    qtbot.waitUntil(
+        lambda: "Hold" in button(loaded, "queueRunButton").text() and button(loaded, "queueRunButton").isEnabled()
+    )
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: RunQueue().read().is_paused)
+    engine.go_on.set()
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, WAITING] and not RunQueue().is_worked_off())
+    assert engine.calls == ["train"]
+
+
+def test_order_and_removal(loaded: MainWindow, qtbot: QtBot) -> None:
+    for _ in range(3):
+        add(loaded, qtbot)
+    loaded.tabs.setCurrentWidget(loaded.run_list)
+    view, table = panel(loaded).view, panel(loaded).table
+    view.setCurrentIndex(table.index(2))
+    click_tool(loaded, "queueUpButton")
+    qtbot.waitUntil(lambda: [entry.name[-1] for entry in table.items] == ["s", "3", "2"])
+    click_tool(loaded, "queueRemoveButton")
+    qtbot.waitUntil(lambda: [entry.name[-1] for entry in table.items] == ["s", "2"])
+    assert [entry.name for entry in RunQueue().read().entries] == ["my sounds", "my sounds 2"]
+
+
+def test_it_survives_the_window_and_another_process_keeps_it(
+    loaded: MainWindow, engine: FakeEngine, device: FakeDevice, qtbot: QtBot
+) -> None:
+    add(loaded, qtbot)
+    add(loaded, qtbot)
+    close(qtbot, loaded)
+    again = make_window(qtbot, engine, device)
+    again.parts.queue.refresh()
+    qtbot.waitUntil(lambda: statuses(again) == [WAITING, WAITING])
+    runner = RunQueue().hold()
+    click(again, "queueRunButton")
+    qtbot.waitUntil(lambda: "Another Distill works this queue off" in again.notices.text())
+    assert engine.calls == []
+    runner.close()
+    close(qtbot, again)
+
+
+def test_closing_the_window_leaves_the_running_one_to_be_resumed(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    engine.step_seconds = 0.01
+    add(loaded, qtbot, epochs=400)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) > 0)
+    close(qtbot, loaded)
+    (entry,) = RunQueue().read().entries
+    assert entry.status == STOPPED
+    assert entry.is_begun
+    assert not RunQueue().is_worked_off()

@@ -1,0 +1,176 @@
+"""The queue of runs on disk: order, damage, locks, and working it off."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill import paths
+from distill.config.factory import make_config
+from distill.errors import QueueError, TrainingError
+from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
+
+
+def entry(name: str, **changes: Any) -> QueueEntry:
+    return QueueEntry(name, (Path("/sounds"),), epochs=3, changes={"seed": 7}, **changes)
+
+
+def names(queue: RunQueue) -> list[str]:
+    return [item.name for item in queue.read().entries]
+
+
+@pytest.fixture
+def queue() -> RunQueue:
+    made = RunQueue()
+    made.add([entry("a"), entry("b"), entry("c")])
+    return made
+
+
+def begun(one: QueueEntry, status: str) -> QueueEntry:
+    """An entry whose run is on disk."""
+    folder = paths.runs_dir() / one.name
+    run = RunFolder(folder, resuming=False)
+    RunRecord(make_config("vae", 2), [Path("a.wav")], status=status).save(folder)
+    run.close()
+    return replace(one, status=RUNNING, run=folder.name)
+
+
+def test_entries_keep_their_order_across_restarts(queue: RunQueue) -> None:
+    first, _, last = queue.read().entries
+    queue.move(last.id, 0)
+    assert names(RunQueue()) == ["c", "a", "b"]
+    queue.remove([first.id, "unknown"])
+    queue.set_paused(True)
+    state = RunQueue().read()
+    assert [item.name for item in state.entries] == ["c", "b"]
+    assert state.is_paused
+    assert state.entries[0] == last
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None, [], {}, {"name": "x"}, {"run": "../../elsewhere"}, {"run": ".."}, {"run": "a/b"}, {"run": "a\\b"},
+        {"sounds": []}, {"sounds": [3]}, {"sounds": ["a\0b"]}, {"family": "gan"}, {"preset": "wild"},
+        {"epochs": -1}, {"epochs": True}, {"epochs": 10**9}, {"changes": {"seed": []}}, {"changes": 3},
+        {"status": "done"}, {"name": ""}, {"name": "x" * 10_000}, {"id": ""}, {"id": 3},
+    ],
+)  # fmt: skip
+def test_a_damaged_entry_costs_only_itself(queue: RunQueue, bad: Any) -> None:
+    data = json.loads(queue.file.read_text())
+    whole = data["entries"][1]
+    is_change = (isinstance(bad, dict) and bad and set(bad) != {"name"}) or bad == {"name": ""}
+    data["entries"][1] = {**whole, **bad} if is_change else bad
+    queue.file.write_text(json.dumps(data))
+    assert names(queue) == ["a", "c"]
+    assert queue.read().damaged == 1
+    queue.add([entry("d")])
+    assert names(queue) == ["a", "c", "d"]
+    assert queue.read().damaged == 0
+    assert queue.file.with_name("queue.damaged.json").is_file()  # nothing is thrown away
+
+
+def test_a_file_that_is_no_queue_is_kept_aside(queue: RunQueue) -> None:
+    queue.file.write_text("no queue")
+    assert queue.read().entries == ()
+    queue.add([entry("d")])
+    assert names(queue) == ["d"]
+    assert queue.file.with_name("queue.damaged.json").read_text() == "no queue"
+
+
+def test_a_newer_queue_is_left_alone(queue: RunQueue) -> None:
+    queue.file.write_text('{"version": 99, "entries": []}')
+    with pytest.raises(QueueError, match="newer version"):
+        queue.add([entry("d")])
+    assert "99" in queue.file.read_text()
+
+
+def test_one_process_at_a_time_works_it_off(queue: RunQueue) -> None:
+    assert not queue.is_worked_off()
+    runner = queue.hold()
+    assert queue.is_worked_off()
+    with pytest.raises(QueueError, match="Another Distill"):
+        RunQueue().hold()
+    first = runner.next()
+    assert first is not None
+    with pytest.raises(QueueError, match="training right now"):
+        queue.remove([first.id])
+    runner.close()
+    assert not queue.is_worked_off()
+    queue.remove([first.id])
+
+
+def test_the_next_one_is_the_first_that_is_left(queue: RunQueue) -> None:
+    a, b, c = queue.read().entries
+    queue.remove([a.id, b.id, c.id])
+    done, stopped = begun(a, "finished"), begun(b, "stopped")
+    queue.add([done, stopped, c])
+    runner = queue.hold()
+    found = runner.next()
+    assert found is not None
+    assert found.name == "b"
+    assert found.is_begun  # its run is resumed
+    assert [item.status for item in queue.read().entries] == [FINISHED, RUNNING, WAITING]
+    runner.end(found.id, FINISHED)
+    queue.set_paused(True)
+    assert runner.next() is None
+    queue.set_paused(False)
+    last = runner.next()
+    assert last is not None
+    assert last.name == "c"
+    assert not last.is_begun
+    runner.close()
+
+
+def test_a_run_that_somebody_has_resumed_by_hand_is_passed_over(queue: RunQueue) -> None:
+    a, *_ = queue.read().entries
+    queue.remove([a.id])
+    queue.add([begun(a, "stopped")])
+    queue.move(a.id, 0)
+    held = RunFolder(paths.runs_dir() / "a", resuming=True)
+    runner = queue.hold()
+    found = runner.next()
+    held.close()
+    runner.close()
+    assert found is not None
+    assert found.name == "b"
+
+
+def test_a_failed_entry_says_why_and_the_others_are_run(queue: RunQueue) -> None:
+    def run(one: QueueEntry) -> str:
+        if one.name == "a":
+            raise TrainingError("The disk is full.")
+        if one.name == "b":
+            raise RuntimeError("a bug")
+        return FINISHED
+
+    ended = work_off(queue, run)
+    assert [(one.name, one.status) for one in ended] == [("a", FAILED), ("b", FAILED), ("c", FINISHED)]
+    listed = queue.read().entries
+    assert listed[0].problem == "The disk is full."
+    assert "a bug" in listed[1].problem
+    assert not queue.is_worked_off()
+
+
+def test_after_a_stop_no_further_one_begins(queue: RunQueue) -> None:
+    ended = work_off(queue, lambda _one: STOPPED)
+    assert [one.name for one in ended] == ["a"]
+    assert [one.status for one in queue.read().entries] == [STOPPED, WAITING, WAITING]
+
+
+def test_an_interrupt_leaves_the_entry_to_be_resumed(queue: RunQueue) -> None:
+    def run(_one: QueueEntry) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work_off(queue, run)
+    assert queue.read().entries[0].status == STOPPED
+    assert not queue.is_worked_off()
+
+
+def test_sounds_that_are_gone_are_told(queue: RunQueue) -> None:
+    with pytest.raises(QueueError, match="Put them back"):
+        queue.read().entries[0].find_sounds()
