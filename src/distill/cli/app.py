@@ -16,7 +16,7 @@ import typer
 
 from distill import __version__, diagnostics, paths
 from distill.cli import compare, generate, instrument, library, play, queue, runs
-from distill.cli.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
+from distill.cli.inspection.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
 from distill.cli.options import (
     Batch,
     Device,
@@ -307,7 +307,7 @@ def inspect(
             "or repair those left out."
         )
     if with_estimate:
-        from distill.cli.estimate import print_estimate
+        from distill.cli.inspection.estimate import print_estimate
         from distill.config.factory import make_config
 
         with stoppable("Stopping.") as stop:
