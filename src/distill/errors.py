@@ -61,6 +61,10 @@ class TrainingError(DistillError, RuntimeError):
     """The training cannot go on."""
 
 
+class PeerError(DistillError, RuntimeError):
+    """Another process of a training on several is gone or has failed; what this one was computing is thrown away."""
+
+
 class MemoryShortError(DistillError, MemoryError):
     """The memory of the computer or its graphics card was not enough; nothing is wrong with any file."""
 

@@ -36,8 +36,16 @@ _BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
-def write_whole(path: Path) -> Iterator[IO[bytes]]:
+def write_whole(path: Path, tidies: bool = True) -> Iterator[IO[bytes]]:
     """Open a binary file that replaces ``path`` when the block ends without an error, and vanishes otherwise.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tidies
+        Whether what a killed process left of the same file is looked for, which reads the whole folder: not for
+        folders of many files, which are tidied at the start.
 
     Raises
     ------
@@ -45,7 +53,7 @@ def write_whole(path: Path) -> Iterator[IO[bytes]]:
         The folder cannot be written to, or the disk is full.  ``path`` is then as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _partial_file(path) as (file, partial):
+    with _partial_file(path, tidies) as (file, partial):
         yield file
         _flush(file)
         file.close()  # an open file cannot be moved on Windows
@@ -86,10 +94,11 @@ def write_new(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 
 
 @contextmanager
-def _partial_file(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
+def _partial_file(path: Path, tidies: bool = True) -> Iterator[tuple[IO[bytes], Path]]:
     """Open a temporary file beside ``path``; what is left of it at the end of the block is removed."""
     stem = path.name[:_MAX_STEM]
-    _clear_partial(path.parent, f".{stem}.distill-")  # of one that was killed while it wrote the same file
+    if tidies:
+        _clear_partial(path.parent, f".{stem}.distill-")  # of one that was killed while it wrote the same file
     partial = path.with_name(f".{stem}.distill-{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
     try:

@@ -114,7 +114,7 @@ def set_switch_interval() -> None:
 
 
 @contextmanager
-def stop_on_signal(message: str) -> Iterator[threading.Event]:
+def stop_on_signal(message: str, is_patient: bool = False) -> Iterator[threading.Event]:
     """Yield an event that the first signal sets; the second signal ends the process at once.
 
     Files are written whole or not at all, so ending the process does not damage a run.  Must be entered on the main
@@ -123,7 +123,9 @@ def stop_on_signal(message: str) -> Iterator[threading.Event]:
     Parameters
     ----------
     message
-        Printed on standard error at the first signal.
+        Printed on standard error at the first signal; nothing is where it is empty.
+    is_patient
+        Whether further signals do nothing: torchrun passes each signal on, its own and that of the terminal.
     """
     stop = threading.Event()
 
@@ -132,9 +134,9 @@ def stop_on_signal(message: str) -> Iterator[threading.Event]:
         with suppress(OSError):
             if stop.is_set() and sys.__stdout__ is not None and sys.__stdout__.isatty():
                 os.write(1, _SHOW_CURSOR)  # a progress bar hides it
-            elif not stop.is_set():
+            elif message and not stop.is_set():
                 os.write(2, f"\n{message}\n".encode())
-        if stop.is_set():
+        if stop.is_set() and not is_patient:
             os._exit(EXIT_STOPPED)
         stop.set()
 

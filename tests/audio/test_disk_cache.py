@@ -88,9 +88,9 @@ def test_what_a_crash_left_is_removed_in_time(write_tone: WriteTone) -> None:
 
 
 def _full_disk(monkeypatch: pytest.MonkeyPatch, room_after_deleting: Path | None = None) -> None:
-    def full(path: Path) -> Any:
+    def full(path: Path, tidies: bool) -> Any:
         if room_after_deleting is not None and not room_after_deleting.exists():
-            return write_whole(path)
+            return write_whole(path, tidies)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store_module, "write_whole", full)
@@ -126,3 +126,24 @@ def test_a_disk_that_is_really_full_is_recognised(tmp_path: Path) -> None:
     with pytest.raises(DistillError, match="is full"):
         store.write(tmp_path / "a", fill)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_write_does_not_read_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With twenty thousand sounds that took longer than decoding them."""
+    store = store_module.DiskCache(tmp_path, 10**9)
+    read: list[Any] = []
+    scandir = os.scandir
+
+    def noted(folder: Any) -> Any:
+        read.append(folder)
+        return scandir(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", noted)
+        store.write(tmp_path / "sound", _write_samples)
+    assert not read
+    assert (tmp_path / "sound").read_bytes() == b"samples"
+
+
+def _write_samples(file: IO[bytes]) -> None:
+    file.write(b"samples")

@@ -19,7 +19,7 @@ import soundfile
 
 from distill import paths
 from distill.audio.cache import sound_cache as cache_module
-from distill.audio.cache.sound_cache import SoundCache, read_derived
+from distill.audio.cache.sound_cache import MAX_BYTES, SIZE_VARIABLE, SoundCache, max_cache_bytes, read_derived
 from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, decode_sound, stream_prepared
 from distill.errors import SoundError, TrainingError
 from distill.files import PARTIAL_SUFFIX
@@ -370,3 +370,12 @@ def test_memory_does_not_grow_with_the_sound(write_tone: WriteTone, tmp_path: Pa
     assert peak == 1.0
     assert decoded - start < 30
     assert read - decoded < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.5", 500_000_000), ("", MAX_BYTES), ("much", MAX_BYTES), ("-3", MAX_BYTES), ("inf", MAX_BYTES)],
+)
+def test_the_size_of_the_cache_can_be_set(monkeypatch: pytest.MonkeyPatch, text: str, expected: int) -> None:
+    monkeypatch.setenv(SIZE_VARIABLE, text)
+    assert max_cache_bytes() == expected

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from distill.models.sound_parts import prior_entry
 from distill.runs.stop_request import StopRequest
 from distill.serialization.archive import read_checkpoint
 from distill.training import get_best_checkpoint, resume_run, train
+from distill.training.steps.closing import Closing
 from tests.training.conftest import MakeConfig, ended, topics
 
 STAGE = "Learning to make new sounds"
@@ -107,3 +109,10 @@ def test_an_error_in_it_costs_the_phase_and_not_the_model(
     assert result["outcome"] == "finished"
     assert "checkpoint" in topics(events)
     assert len(open_model(result["model_path"]).sample(1, seed=1)) == 1
+
+
+def test_a_table_that_knows_all_windows_needs_no_encoding() -> None:
+    known: Any = SimpleNamespace(table=SimpleNamespace(unknown=torch.empty(0, dtype=torch.long)))
+    nothing: Any = None
+    closing = Closing(known, nothing, nothing, torch.device("cpu"), nothing, nothing)
+    closing._encode(known, nothing)  # a network would be an error

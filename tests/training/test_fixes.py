@@ -47,9 +47,9 @@ def test_a_run_has_its_fixes_and_resumes_with_them(
 
 def test_a_weight_halves_how_often_a_sound_is_drawn() -> None:
     owner = np.repeat(np.arange(4), 10)
-    batches = EpochBatches(40, 8, 1, owner, np.array([0.5, 1.0, 1.0, 1.0]))
+    batches = EpochBatches(40, 8, 1, owner, weights=np.array([0.5, 1.0, 1.0, 1.0]))
     drawn = np.concatenate([np.concatenate(batches.batches_of(epoch)) for epoch in range(50)])
     counts = np.bincount(owner[drawn.astype(int)], minlength=4)
     assert abs(counts[0] - 40 * 50 / 7) <= 50  # one more or less an epoch
     even = EpochBatches(40, 8, 1, owner)
-    assert EpochBatches(40, 8, 1, owner, None).batches_of(3) == even.batches_of(3)
+    assert EpochBatches(40, 8, 1, owner, weights=None).batches_of(3) == even.batches_of(3)

@@ -33,7 +33,7 @@ from distill.cli.options import (
 )
 from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, open_missing_streams
-from distill.cli.running import STOPPING, dataset_name, find_sounds, run_engine, say, stoppable
+from distill.cli.running import STOPPING, dataset_name, find_sounds, joined, run_engine, run_shared, say, stoppable
 from distill.cli.terminal import duration, make_display, printable, printable_lines
 from distill.errors import DistillError, is_memory_error
 from distill.events import Event
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from distill.audio.corpus import SoundEntry
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
-_OF_A_RUN = {"run.lock", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
+_OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Commands whose only result is what they print.
 _PRINTING = {"inspect", "models", "runs", "compare", "--help", "-h", "--version"}
 
@@ -194,22 +194,27 @@ def train(
     settings |= {} if patience is None else {"patience": patience}
     family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
-    with stoppable(STOPPING) as stop:
-        files, usable = find_sounds(given, demo, stop, as_json)
+    with stoppable(STOPPING) as stop, joined(stop) as ranks:
+
+        def look() -> tuple[list[str], int, str]:
+            files, usable = find_sounds(given, demo, stop, as_json)
+            say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
+            return [str(path) for path in files], usable, str(run_dir)
+
+        files, usable, folder = ranks.first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
-        fixes = chosen_fixes(files, fix or [], stop)
-        say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
+        fixes = chosen_fixes([Path(path) for path in files], fix or [], stop)
 
         from distill.training.loop import train as run_training
 
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
             return run_training(
-                config, files, run_dir, device, callback=show, cancel_event=stop,
+                config, [Path(path) for path in files], Path(folder), device, callback=show, cancel_event=stop,
                 models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset, fixes=fixes,
                 start_from=origin.path,
             )  # fmt: skip
 
-        run_engine(run, make_display(as_json, config.max_epochs), stop, as_json)
+        run_shared(run, as_json, config.max_epochs, stop, ranks)
 
 
 @app.command(epilog="Example: distill resume ~/runs/bells --epochs 500")
@@ -229,7 +234,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Continue a run from its newest whole checkpoint; --epochs extends it."""
-    with stoppable(STOPPING) as stop:
+    with stoppable(STOPPING) as stop, joined(stop) as ranks:
         from distill.training.loop import resume_run
 
         def run_on(show: Callable[[Event], None]) -> dict[str, Any]:
@@ -237,7 +242,7 @@ def resume(
                 run, callback=show, cancel_event=stop, max_epochs=epochs, models_dir=paths.models_dir(), sounds=sounds
             )
 
-        run_engine(run_on, make_display(as_json, epochs), stop, as_json)
+        run_shared(run_on, as_json, epochs, stop, ranks)
 
 
 @app.command(epilog="Example: distill finish ~/runs/bells")

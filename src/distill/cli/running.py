@@ -6,16 +6,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from distill import diagnostics
 from distill.cli.runs import verdict_line
-from distill.cli.terminal import Display, printable
+from distill.cli.terminal import Display, make_display, printable
+from distill.distributed.launch import OneProcess, read_launch
 from distill.errors import DistillError
 from distill.events import UNSAVED, Event
 from distill.runtime import EXIT_STOPPED, stop_on_signal
+
+if TYPE_CHECKING:
+    from distill.distributed.ranks import Ranks
 
 STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
@@ -25,11 +29,32 @@ def stoppable(message: str) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
     from distill.audio.decoding.sound_file import DecodingCancelled
 
-    with stop_on_signal(message) as stop:
+    launch = read_launch()
+    if launch is not None:
+        message = "Stopping after this step, with a checkpoint." if launch.rank == 0 else ""
+    with stop_on_signal(message, is_patient=launch is not None) as stop:
         try:
             yield stop
         except DecodingCancelled:
             raise typer.Exit(EXIT_STOPPED) from None
+
+
+@contextmanager
+def joined(stop: threading.Event) -> "Iterator[Ranks | OneProcess]":
+    """Give the processes that torchrun has started, of which only the first one prints; otherwise this process."""
+    if read_launch() is None:  # torch is imported only where it is needed
+        yield OneProcess()
+        return
+    from distill.distributed import ranks as processes
+    from distill.errors import PeerError
+
+    with processes.joined(stop) as ranks:
+        try:
+            yield ranks
+        except PeerError:
+            if ranks.is_first:
+                raise
+            raise typer.Exit(1) from None  # the first one says it
 
 
 Engine = Callable[[Callable[[Event], None]], dict[str, Any]]
@@ -41,6 +66,18 @@ def run_engine(run: Engine, display: Display, stop: threading.Event, as_json: bo
     if is_stopped:
         say(f'Go on with: distill resume "{printable(run_dir)}"', as_json)
         raise typer.Exit(EXIT_STOPPED)
+
+
+def run_shared(
+    run: Engine, as_json: bool, epochs: int | None, stop: threading.Event, ranks: "Ranks | OneProcess"
+) -> None:
+    """Run the engine on the processes that `joined` gives, of which the first one has the display."""
+    if ranks.is_first:
+        run_engine(run, make_display(as_json, epochs), stop, as_json)
+        return
+    diagnostics.start()
+    outcome = run(lambda event: None)["outcome"]
+    raise typer.Exit({"finished": 0, "stopped": EXIT_STOPPED}.get(outcome, 1))
 
 
 def engine_outcome(run: Engine, display: Display, stop: threading.Event, as_json: bool) -> tuple[Path, bool]:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from distill.distributed.shared_batch import current_slice
+
 #: Energy under which two spectra are equally silent: -120 dB.
 _LEAST_ENERGY = 1e-12
 
@@ -25,7 +27,9 @@ def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
 
     Kingma and Welling 2014, "Auto-encoding variational Bayes", appendix B.
     """
-    return (0.5 * (mu.square() + logvar.exp() - 1.0 - logvar)).mean(0)
+    kl = 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar)
+    part = current_slice()
+    return kl.mean(0) if part is None else part.mean(kl)
 
 
 def compute_kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from vector_quantize_pytorch import ResidualVQ
 
+from distill.distributed.shared_batch import BatchSlice, current_slice, whole_batch
 from distill.models.losses import multi_scale_loss as multi_scale_loss
 from distill.models.losses import vqvae_loss as vqvae_loss
 from distill.models.vae import scale_init_
@@ -91,6 +92,7 @@ class CodebookQuantizer(nn.Module):
             kmeans_init=kmeans_init,
             kmeans_iters=kmeans_iters,
             commitment_weight=1.0,
+            sync_codebook=False,  # the library would draw other tokens for dead codes than one process does
         )
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,12 +100,25 @@ class CodebookQuantizer(nn.Module):
 
         The loss is the mean squared distance of what each level was given from the entry that it chose.
         """
+        part = current_slice()
+        if part is not None:
+            return self._forward_slice(tokens, part)
         with torch.autocast(tokens.device.type, enabled=False):
             quantized, indices, losses, codes = self.codebooks(tokens.float(), return_all_codes=True)
         if self.training:
             return quantized, indices, losses.mean()
         # The library measures the commitment in training mode only; validation needs it as well.
         return quantized, indices, (tokens.float() - codes.cumsum(0)).square().mean()
+
+    def _forward_slice(self, tokens: Tensor, part: BatchSlice) -> tuple[Tensor, Tensor, Tensor]:
+        """Return `forward` of the own rows of a batch, after codebooks have learned from all of them.
+
+        Each process does that with all tokens, which are few numbers: so codebooks, dead codes and random draws are
+        those of one process, and stay the same on all.
+        """
+        with whole_batch():
+            quantized, indices, commit_loss = self(part.whole(tokens.float()))
+        return quantized[part.computed], indices[part.computed], part.of_whole(commit_loss)
 
     def decode(self, indices: Tensor) -> Tensor:
         """Return tokens ``[B, P, D]`` of codes ``[B, P, levels]``."""

@@ -3,14 +3,17 @@
 Each takes the run's lock for the moment that it needs, so that nothing is written beside a training.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from distill.errors import RunFolderError
+from distill.errors import DistillError, RunFolderError
 from distill.runs.folder import HISTORY, MODEL, RunFolder, RunRecord
 from distill.runs.summary import read_losses
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -76,3 +79,13 @@ def mark_finished(run_dir: Path) -> bool:
             record.config = replace(record.config, max_epochs=min(made, planned))
             record.status, record.error = "finished", None
         return record.status == "finished"
+
+
+def mark_failed(run_dir: Path, reason: str) -> None:
+    """Write why a run ended to its record, where the process that trained in it can do so no more."""
+    try:
+        with _changing(run_dir) as record:
+            if record.status == "running":
+                record.status, record.error = "failed", reason
+    except DistillError as exc:  # another process is alive after all, or the disk is gone with it
+        log.warning("The record of the run in %s was not changed: %s", run_dir, exc)

@@ -6,6 +6,7 @@
     history.jsonl       every step and epoch, one event a line, as ``distill train --json`` prints them
     checkpoints/ previews/ model.distill
     run.lock            held by the process that trains here; the system lets go of it when that process dies
+    training.json       the computer that trains here right now; see `distill.runs.holder`
 """
 
 import json
@@ -28,11 +29,12 @@ from distill.errors import RunFolderError
 from distill.events import UNSAVED, Event, event_to_dict
 from distill.files import clear_partial_files, read_json, read_json_lines, write_json
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
 
 log = logging.getLogger(__name__)
 
 RECORD_VERSION = 1
-HISTORY, MODEL, _LOCK = "history.jsonl", "model.distill", "run.lock"
+HISTORY, MODEL = "history.jsonl", "model.distill"
 
 #: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
 _LOCK_PATIENCE_SECONDS = 0.25
@@ -235,10 +237,15 @@ class RunFolder:
         taken = (path / RUN_MARKER).exists() or any(self.checkpoints.glob("checkpoint_epoch*.pt"))
         if taken and not resuming:
             raise RunFolderError(f"{path} holds another run. Choose an empty folder, or resume that run.")
+        if (host := other_host(path)) is not None:
+            raise RunFolderError(
+                f"{host} is training in {path}, or stopped there less than two minutes ago. Stop it there and try "
+                "again, or choose another folder."
+            )
         try:
             for folder in (path, self.checkpoints, self.previews):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(path / _LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
+            self._lock = filelock.FileLock(path / LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
             self._lock.acquire(poll_interval=0.02)
         except filelock.Timeout as exc:
             raise RunFolderError(
@@ -248,9 +255,12 @@ class RunFolder:
             raise RunFolderError(f"The folder {path} cannot be used for a run ({exc.strerror or exc}).") from exc
         for folder in (path, self.checkpoints, self.previews):
             clear_partial_files(folder)
+        self._signs = SignsOfLife(path)
+        self._signs.start()
 
     def close(self) -> None:
         """Let go of the folder."""
+        self._signs.stop()
         self._lock.release()
 
     def write_history(self, history: AnyHistory) -> None:
@@ -287,20 +297,28 @@ class RunFolder:
                 raise
 
 
+class FollowedFolder(RunFolder):
+    """The folder of a run that another process of the same training holds: this one writes nothing there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.previews = path / "previews"
+        self.model_file = path / MODEL
+
+    def close(self) -> None:
+        """Do nothing: the other process lets go of it."""
+
+    def write_history(self, history: AnyHistory) -> None:
+        """Do nothing: the other process writes it."""
+
+    def append_history(self, events: Iterable[Event]) -> None:
+        """Do nothing: the other process writes them."""
+
+
 def is_locked(run_dir: Path) -> bool:
-    """Whether a process trains in a run's folder right now, this one or another."""
-    path = run_dir / _LOCK
-    if not path.is_file():
-        return False
-    lock = filelock.FileLock(path, blocking=False, thread_local=False)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        return True
-    except OSError:  # a folder that may only be read: nobody trains in it from here
-        return False
-    lock.release()
-    return False
+    """Whether a process trains in a run's folder right now: this one, or another, also on another computer."""
+    return training_host(run_dir) is not None
 
 
 def read_history(run_dir: Path | str) -> AnyHistory:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from distill.history import AnyHistory
 from distill.runs.folder import RunRecord, read_history
+from distill.runs.growth import history_size
+from distill.runs.holder import training_host
 from distill.runs.preview_sound import PreviewSound, find_previews
 
 
@@ -18,6 +20,8 @@ class LoadedRun:
     previews: list[PreviewSound]
     checkpoint_epoch: int | None = None  # of the newest checkpoint, counted from 0
     missing: tuple[Path, ...] = ()  # sounds that are not where they were
+    host: str | None = None  # the computer that trains it right now
+    history_bytes: int = 0  # of the history's file, when it was read
 
     @classmethod
     def read(cls, folder: Path) -> "LoadedRun":
@@ -29,10 +33,12 @@ class LoadedRun:
             The folder is no run, or its record is damaged.
         """
         record = RunRecord.load(folder)
+        host = training_host(folder)
+        size = history_size(folder)
         checkpoints = [path.stem.removeprefix("checkpoint_epoch") for path in folder.glob("checkpoints/*.pt")]
         newest = max((int(number) for number in checkpoints if number.isdecimal()), default=None)
         previews = find_previews(folder / "previews")
-        return cls(folder, record, read_history(folder), previews, newest, missing_sounds(record))
+        return cls(folder, record, read_history(folder), previews, newest, missing_sounds(record), host, size)
 
     @property
     def share_done(self) -> float:

@@ -18,7 +18,8 @@ from distill.config.catalog import family_info
 from distill.errors import DistillError
 from distill.events import UNSAVED
 from distill.files import parse_json, read_json, write_json
-from distill.runs.folder import HISTORY, MODEL, RunRecord, is_locked
+from distill.runs.folder import HISTORY, MODEL, RunRecord
+from distill.runs.holder import host_name, training_host
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ class RunSummary:
         Whether its model file is there.
     problem
         Why it failed, could not be saved, or cannot be read.
+    host
+        The other computer that trains it; empty where this one does, or none.
     """
 
     folder: Path
@@ -95,6 +98,7 @@ class RunSummary:
     progress: EpochSummary = field(default_factory=EpochSummary)
     has_model: bool = False
     problem: str = ""
+    host: str = ""
 
     @property
     def can_resume(self) -> bool:
@@ -134,9 +138,11 @@ def summarise(folder: Path, cache: "_Cache | None" = None) -> RunSummary:
     except DistillError as exc:
         return RunSummary(folder, "unreadable", folder.name, problem=str(exc))
     progress = (cache or _Cache({})).progress(folder)
+    host = training_host(folder)
     return RunSummary(
         folder=folder,
-        status=_status(record, folder),
+        status="running" if host is not None else _status(record),
+        host="" if host in (None, host_name()) else str(host),
         name=record.model_name or record.dataset_name or folder.name,
         created=record.created,
         family=family_info(record.config.family).label,
@@ -148,9 +154,7 @@ def summarise(folder: Path, cache: "_Cache | None" = None) -> RunSummary:
     )
 
 
-def _status(record: RunRecord, folder: Path) -> str:
-    if is_locked(folder):
-        return "running"
+def _status(record: RunRecord) -> str:
     return {"running": "interrupted", "stopped": "paused"}.get(record.status, record.status)
 
 

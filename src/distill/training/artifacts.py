@@ -46,6 +46,8 @@ def save_progress(
     wait
         Whether to return only when it is on disk.
     """
+    if not run.ranks.is_first:
+        return {}
     epoch = run.epoch if completed is None else completed.epoch
     data = {**snapshot(run, completed), "metrics_history": run.history.to_dict()}
     if completed is not None and completed.val_loss < run.best.val_loss:
@@ -63,7 +65,7 @@ def save_progress(
 
 def keep_best(run: Run, completed: EpochMetrics | VQEpochMetrics) -> None:
     """Keep a snapshot of an epoch in memory if it is the best so far; it is written with the next checkpoint."""
-    if completed.val_loss < run.best.val_loss:
+    if run.ranks.is_first and completed.val_loss < run.best.val_loss:
         before = run.best.checkpoint if run.best.state == "in memory" else None
         run.best = BestEpoch(completed.epoch, completed.val_loss, snapshot(run, completed, before))
 
@@ -201,7 +203,7 @@ def make_previews(run: Run, epoch: int) -> None:
 def make_start_previews(run: Run) -> None:
     """Write previews of a model that has not been trained yet; does nothing in a run that has them or has begun."""
     folder = run.folder.previews / BEFORE_FOLDER
-    if run.epoch or run.step or folder.exists():
+    if not run.ranks.is_first or run.epoch or run.step or folder.exists():
         return
     try:
         folder.mkdir()
@@ -217,6 +219,8 @@ def make_start_previews(run: Run) -> None:
 
 def _write_previews(run: Run, folder: Path, epoch: int, what: str) -> Iterator[Path]:
     """Write previews into a folder and yield the new files, until the user stops the run."""
+    if not run.ranks.is_first:
+        return
     model, family, waveforms = run.model, run.family, run.training_data.preview_waveforms
     prior = None if run.prior is None else run.prior.averaged
     for previews in (

@@ -32,6 +32,8 @@ from distill.computing.interruptible import Interruptible
 from distill.computing.workers import in_order
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
+from distill.distributed.ranks import ALONE, Ranks
+from distill.distributed.shared_batch import BatchSlice
 from distill.errors import NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
@@ -60,8 +62,11 @@ def prepare_sounds(
     cache: SoundCache,
     on_progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
+    ranks: Ranks = ALONE,
 ) -> PreparedSounds:
     """Decode files into the cache, some at a time, in the order of their content.
+
+    Several processes decode a part each, and then find all of them in the cache.
 
     Raises
     ------
@@ -81,26 +86,43 @@ def prepare_sounds(
         except SoundError as exc:
             return SkippedSound(path, str(exc))
 
+    if ranks.size > 1:
+        for _ in _decoded([paths[n] for n in ranks.own_part(len(paths))], decode, on_progress, cancel_event):
+            pass
+        ranks.meet()
+    for found in _decoded(paths, decode, on_progress, cancel_event):
+        if isinstance(found, CachedSound):
+            sounds.append(found)
+        else:
+            skipped.append(found)
+    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):
+        raise NotEnoughSoundsError(_too_few(sounds, skipped))
+    return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
+
+
+def _decoded(
+    paths: Sequence[Path],
+    decode: Callable[[Path], CachedSound | SkippedSound],
+    on_progress: Progress | None,
+    cancel_event: threading.Event | None,
+) -> Iterator[CachedSound | SkippedSound]:
+    """Yield what became of each file, several of which are decoded at once."""
+
+    def check() -> None:
+        if cancel_event is not None and cancel_event.is_set():
+            raise DecodingCancelled
+
     pool = ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1))
     try:
         pending = [pool.submit(decode, path) for path in paths]
         for done, future in enumerate(pending, 1):
-            if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
-            found = future.result()
-            if isinstance(found, CachedSound):
-                sounds.append(found)
-            else:
-                skipped.append(found)
+            check()
+            yield future.result()
             if on_progress is not None:
                 on_progress(done, len(paths))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    if cancel_event is not None and cancel_event.is_set():
-        raise DecodingCancelled
-    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):
-        raise NotEnoughSoundsError(_too_few(sounds, skipped))
-    return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
+    check()
 
 
 def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> str:
@@ -307,8 +329,13 @@ class FeatureDataset(Dataset[Tensor]):
         self.previous = np.concatenate([previous for _, _, previous in rows])
         self.total = lengths[self.owner]
 
-    def prepare(self, on_progress: Progress | None = None, cancel_event: threading.Event | None = None) -> None:
-        """Compute what the cache does not hold yet.
+    def prepare(
+        self,
+        on_progress: Progress | None = None,
+        cancel_event: threading.Event | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        """Compute what the cache does not hold yet; among several processes the part of this one.
 
         Raises
         ------
@@ -326,7 +353,8 @@ class FeatureDataset(Dataset[Tensor]):
                 sound.derived(*self._features(sound, variant))
 
         layout = self.layout
-        tasks = [partial(compute, sound, variant) for variant in range(layout.variants) for sound in layout.sounds]
+        whole = [partial(compute, sound, variant) for variant in range(layout.variants) for sound in layout.sounds]
+        tasks = [whole[number] for number in ranks.own_part(len(whole))]
         for done, _ in enumerate(in_order(tasks), 1):
             if on_progress is not None:
                 on_progress(done, len(tasks))
@@ -375,10 +403,12 @@ class FeatureDataset(Dataset[Tensor]):
         row = chunk_count(sound, self.layout.chunk_samples) + between - int(self._first_between[number])
         return sound, row, variant
 
-    def batches(self, items: Sequence[int], batch_size: int) -> Iterator[Tensor]:
-        """Yield features ``[B, C, F, T]`` of items, in order."""
+    def batches(self, items: Sequence[int], batch_size: int, ranks: Ranks = ALONE) -> Iterator[Tensor]:
+        """Yield features ``[B, C, F, T]`` of items, in order; among several processes of the rows of this one."""
         for low in range(0, len(items), batch_size):
-            yield torch.stack([self[item] for item in items[low : low + batch_size]])
+            batch = items[low : low + batch_size]
+            part = ranks.slice_of(len(batch))
+            yield torch.stack([self[item] for item in (batch if part is None else batch[part.computed])])
 
 
 def with_half_steps(blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -412,6 +442,8 @@ class EpochBatches(Sampler[list[int]]):
     owner
         Number of the file that each item is of, ``[items]``: an epoch then draws as many items as there are, and each
         file counts the same in it.  None: each item comes once.
+    ranks
+        The processes that share the batches; an iteration yields the rows of this one.
     weights
         How much each file counts, ``[files]``; None: the same.
     """
@@ -422,10 +454,12 @@ class EpochBatches(Sampler[list[int]]):
         batch_size: int,
         seed: int | None,
         owner: "np.ndarray[tuple[int], np.dtype[np.int64]] | None" = None,
+        ranks: Ranks = ALONE,
         weights: "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None" = None,
     ) -> None:
         self.items = items
         self.seed = seed
+        self._ranks = ranks
         self._weights = None if owner is None or weights is None else weights[np.unique(owner)]
         self._by_file = None if owner is None else [np.flatnonzero(owner == file) for file in np.unique(owner)]
         self.batches = max(1, -(-items // batch_size))
@@ -442,7 +476,20 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         epoch, first_batch = self._epoch, self._first_batch
         self.start_at(epoch + 1)  # by default, one epoch after the other
-        yield from self.batches_of(epoch)[first_batch:]
+        for batch in self.batches_of(epoch)[first_batch:]:
+            part = self._ranks.slice_of(len(batch))
+            yield batch if part is None else batch[part.computed]
+
+    def part_of(self, number: int) -> BatchSlice | None:
+        """Return which part of a batch of an epoch this process has, or None for all of it."""
+        low, high = self._edges()[number : number + 2].tolist()
+        return self._ranks.slice_of(high - low)
+
+    def _edges(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
+        edges: np.ndarray[tuple[int, ...], np.dtype[np.int64]] = (
+            np.linspace(0, self.items, self.batches + 1).round().astype(np.int64)
+        )
+        return edges
 
     def batches_of(self, epoch: int) -> list[list[int]]:
         """Return the item numbers of all batches of an epoch."""
@@ -450,8 +497,7 @@ class EpochBatches(Sampler[list[int]]):
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, epoch])
             order = rng.permutation(self.items if self._by_file is None else self._balanced(rng))
-        edges = np.linspace(0, self.items, self.batches + 1).round().astype(int)
-        return [order[low:high].tolist() for low, high in pairwise(edges)]
+        return [order[low:high].tolist() for low, high in pairwise(self._edges())]
 
     def _balanced(self, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """Return as many items as there are, from each file as many as from any other, or one more.
@@ -483,10 +529,11 @@ def make_loader(
     batch_size: int,
     seed: int | None,
     owner: "np.ndarray[tuple[int], np.dtype[np.int64]] | None" = None,
+    ranks: Ranks = ALONE,
     weights: "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None" = None,
 ) -> DataLoader[Tensor]:
     """Return a loader over `EpochBatches` that draws nothing from torch's global random stream."""
-    batches = EpochBatches(items, batch_size, seed, owner, weights)
+    batches = EpochBatches(items, batch_size, seed, owner, ranks, weights)
     return DataLoader(dataset, batch_sampler=batches, generator=torch.Generator())
 
 

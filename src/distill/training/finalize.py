@@ -242,6 +242,8 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
 
 def _remember_figures(run: Run, is_finished: bool) -> None:
     """Keep what the run took, for the estimates of the next ones."""
+    if run.ranks.size > 1:  # what several processes take says nothing of a run of one
+        return
     data = run.training_data
     layout = data.train_set.layout
     planned = 0 if run.prior is None else run.prior.closing_steps * run.history.step_count
@@ -279,6 +281,11 @@ def _where_it_stays(run: Run) -> str:
     if not listed:
         return "There is no checkpoint, so the run can only begin again."
     return f"The run can only be resumed from epoch {listed[-1]['epoch'] + 1}."  # counted from 1 for people
+
+
+def record_failure(opened: OpenedRun, reason: str) -> None:
+    """Write why a run ended to its record, and nothing else: its process is ended next."""
+    _save_record(opened, "failed", reason)
 
 
 def _save_record(opened: OpenedRun, outcome: str, error: str | None) -> None:

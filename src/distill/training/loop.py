@@ -8,9 +8,10 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from torch import Tensor
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.training import AnyConfig, VQVAEConfig
-from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, is_memory_error
+from distill.distributed.ranks import Ranks, current_ranks
+from distill.distributed.shared_batch import BatchSlice
+from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, PeerError, is_memory_error
 from distill.events import (
     EpochMetrics,
     MetricsCallback,
@@ -30,6 +33,7 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.models.families.family import EpochResult, Objective
+from distill.runs.actions import mark_failed
 from distill.runs.folder import RunRecord
 from distill.runs.stop_request import pause_event_of
 from distill.runs.verdict import Kind, is_at_its_end, judge
@@ -52,6 +56,7 @@ from distill.training.data.locate import locate_sounds
 from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
+from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
 from distill.training.steps.prior_training import WARMUP_STEPS
@@ -126,29 +131,38 @@ def train(
     DistillError
         The run could not be started, resumed or finished; `TrainingCompleteEvent` has then been told as well.
     """
+    ranks = current_ranks()
     return _train(
         RunRequest(
             config=replace(config),  # the run's own copy: changing the caller's does not change a run
             file_paths=[Path(p) for p in file_paths],
             output_dir=Path(output_dir),
             device=str(device),
-            cancel_event=cancel_event or threading.Event(),
+            cancel_event=_stop_of(cancel_event, ranks),
             resume_checkpoint=None if resume_checkpoint is None else Path(resume_checkpoint),
             models_dir=None if models_dir is None else Path(models_dir),
             dataset_name=dataset_name,
             model_name=model_name,
             fixes=dict(fixes or {}),
             start_from=None if start_from is None else Path(start_from),
+            ranks=ranks,
         ),
         callback,
     )
+
+
+def _stop_of(cancel_event: threading.Event | None, ranks: Ranks) -> threading.Event:
+    """Return the event that the loop goes by: the user's, or what several processes have agreed on."""
+    wish = cancel_event or threading.Event()
+    return wish if ranks.size == 1 else AgreedStop(wish, ranks)
 
 
 def _train(
     request: RunRequest, callback: MetricsCallback | None, notices: Sequence[TrainingNotice] = ()
 ) -> dict[str, Any]:
     """Run a request from its beginning to its end, whatever ends it; ``notices`` are emitted first."""
-    emit, started = EventSink(callback), time.perf_counter()
+    ranks = request.ranks
+    emit, started = EventSink(callback if ranks.is_first else None), time.perf_counter()
     opened: OpenedRun | None = None
     run: Run | None = None
     outcome, error = "failed", None
@@ -156,6 +170,7 @@ def _train(
         for notice in notices:
             emit(notice)
         opened = open_run(request, emit)
+        ranks.on_stuck(partial(finalize.record_failure, opened))
         began = time.perf_counter()
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
@@ -166,7 +181,43 @@ def _train(
         outcome = "stopped"
     except BaseException as exc:
         error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
-    return finalize.end(opened, run, request, emit, outcome, error, started)
+    if error is not None:
+        ranks.fail(str(error) or type(error).__name__)
+    if not ranks.is_first:
+        return _end_with_first(request, run, error)
+    try:
+        result = finalize.end(opened, run, request, emit, outcome, error, started)
+        outcome = str(result["outcome"])
+    except BaseException:
+        outcome = "failed"
+        raise
+    finally:
+        ranks.end({"outcome": outcome})
+    return result
+
+
+def _end_with_first(request: RunRequest, run: Run | None, error: BaseException | None) -> dict[str, Any]:
+    """Wait until the first process has written the end of the run, and return how it ended.
+
+    Raises
+    ------
+    BaseException
+        ``error``, or that the first process is gone; the run's record then says so.
+    """
+    if run is not None:
+        run.writer.close()
+    ended = request.ranks.wait_for_end()
+    if ended is None:
+        reason = request.ranks.failure or "The first process of the training is gone."
+        error = error or PeerError(reason)
+        if request.ranks.rank == 1:
+            mark_failed(request.output_dir, reason)
+    elif ended["outcome"] == "failed" and error is None:
+        error = PeerError(request.ranks.failure or "The first process of the training has failed.")
+    if error is not None:
+        raise error
+    assert ended is not None
+    return {"outcome": str(ended["outcome"]), "output_dir": request.output_dir, "error": None}
 
 
 def _short_of_memory(error: BaseException, request: RunRequest) -> BaseException:
@@ -261,6 +312,7 @@ def _train_epoch(run: Run) -> bool:
     """Take the steps of the epoch that are not done yet; False when the user stopped."""
     loader = run.training_data.train_loader
     loader.batch_sampler.start_at(run.epoch, run.step)  # type: ignore[union-attr]
+    run.ranks.broadcast(_state_of(run))  # processors of different kinds must not drift apart
     meter = LossReader(
         run.family,
         run.epoch,
@@ -270,6 +322,7 @@ def _train_epoch(run: Run) -> bool:
         on_notice=run.emit,
         non_finite_run=run.non_finite_run,
     )
+    sampler = loader.batch_sampler
     clip = run.config.regularization.gradient_clip_norm
     step = TrainingStep(run.family, run.model, run.optimizer, clip, run.speed)
 
@@ -282,6 +335,7 @@ def _train_epoch(run: Run) -> bool:
             if is_save_due(run):
                 meter.read()  # the checkpoint's history has all steps that it has done
                 save_progress(run)
+            run.request.agree()
             yield batch
 
     try:
@@ -295,6 +349,7 @@ def _train_epoch(run: Run) -> bool:
             after_step,
             run.request.cancel_event,
             _prior_step(run),
+            sampler.part_of,  # type: ignore[union-attr]
         )
     finally:
         run.non_finite_run = meter.non_finite_run
@@ -307,11 +362,12 @@ def _prior_step(run: Run) -> PriorStep | None:
     taken = run.epoch * data.steps_per_epoch
     if prior is None:
         return None
-    batches = data.train_loader.batch_sampler.batches_of(run.epoch)  # type: ignore[union-attr]
+    sampler: Any = data.train_loader.batch_sampler
+    batches = sampler.batches_of(run.epoch)
 
     def step(number: int, objective: Objective, skipped: Tensor) -> Tensor:
         assert objective.posterior is not None
-        prior.put(torch.tensor(batches[number]), *objective.posterior, skipped)
+        prior.put(torch.tensor(batches[number]), *objective.posterior, skipped, sampler.part_of(number))
         if number == 0 or prior.table.has_doubled:
             prior.fit()
         # A last phase lets the rate fall; without one it follows the network's.
@@ -334,15 +390,16 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     val, probe = run.training_data.val_set, run.training_data.probe_items
     measured: list[ValidationResult] = []
     began = time.perf_counter()
-    for batches in (val.batches(range(len(val)), size), run.training_data.train_set.batches(probe, size)):
+    for dataset, items in ((val, range(len(val))), (run.training_data.train_set, probe)):
         found = validate(
             run.family,
             run.model,
-            batches,
+            _agreeing(run, dataset.batches(items, size, run.ranks)),
             weights,
             run.device,
             run.speed,
-            run.request.pause_event,
+            pause_event_of(run.request.cancel_event),
+            partial(_part_of, run, len(items)),
         )
         if found is None:
             return None
@@ -364,6 +421,25 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             elapsed_seconds=run.elapsed,
         )
     )
+
+
+def _part_of(run: Run, items: int, number: int) -> BatchSlice | None:
+    """Return which part this process has of a batch of so many items that are measured, by its number."""
+    size = run.config.batch_size
+    return run.ranks.slice_of(min(size, items - number * size))
+
+
+def _agreeing(run: Run, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield batches; before each, all processes agree on whether the user has stopped the run."""
+    for batch in batches:
+        run.request.agree()
+        yield batch
+
+
+def _state_of(run: Run) -> list[Tensor]:
+    """Return the tensors that training changes."""
+    modules = [run.model] if run.prior is None else [run.model, run.prior.prior, run.prior.averaged]
+    return [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
 
 
 def _warn(run: Run, event: EpochMetrics | VQEpochMetrics) -> None:
@@ -418,22 +494,30 @@ def resume_run(
     DistillError
         The folder is no run, its sounds cannot be found, has no checkpoint that can be read, or as in `train`.
     """
-    folder = Path(run_dir)
+    folder, ranks = Path(run_dir), current_ranks()
     record = RunRecord.load(folder)
-    checkpoint, notices = _newest_whole(folder / "checkpoints")
-    file_paths = record.file_paths
-    stop = None if cancel_event is None else pause_event_of(cancel_event)
-    if checkpoint is not None or sounds is not None:
-        with suppress(DecodingCancelled):  # the preparation then ends at once, and the run with it as stopped
-            file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=stop)
+    notices: list[TrainingNotice] = []
+
+    def look() -> tuple[str | None, list[str]]:
+        checkpoint, found = _newest_whole(folder / "checkpoints")
+        notices.extend(found)
+        file_paths = record.file_paths
+        stop = None if cancel_event is None else pause_event_of(cancel_event)
+        if checkpoint is not None or sounds is not None:
+            with suppress(DecodingCancelled):  # the preparation then ends at once, and the run with it as stopped
+                file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=stop)
+        return None if checkpoint is None else str(checkpoint), [str(path) for path in file_paths]
+
+    checkpoint, files = ranks.first(look)
     request = RunRequest(
         config=with_epochs(record.config, max_epochs),
-        file_paths=file_paths,
+        file_paths=[Path(path) for path in files],
         output_dir=folder,
         device=_device_of(record),
-        cancel_event=cancel_event or threading.Event(),
-        resume_checkpoint=checkpoint,
+        cancel_event=_stop_of(cancel_event, ranks),
+        resume_checkpoint=None if checkpoint is None else Path(checkpoint),
         models_dir=None if models_dir is None else Path(models_dir),
+        ranks=ranks,
     )
     return _train(request, callback, notices)
 

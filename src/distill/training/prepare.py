@@ -19,7 +19,7 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
-from distill.errors import CheckpointError, ModelFileError, RunFolderError, SoundError
+from distill.errors import CheckpointError, ModelFileError, RunFolderError, SoundError, TrainingError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
@@ -33,6 +33,7 @@ from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_with
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
+from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
@@ -62,7 +63,8 @@ def prepare(opened: OpenedRun) -> Run:
     with Interruptible(opened.request.check_paused):
         run = _prepare(opened)
     try:
-        _begin(opened, run.history)
+        run.ranks.meet()  # all have read what is written now
+        run.ranks.first(lambda: _begin(opened, run.history))
     except BaseException:
         run.writer.close()
         raise
@@ -74,7 +76,7 @@ def _prepare(opened: OpenedRun) -> Run:
     config, checkpoint = opened.config, opened.checkpoint
     data = _training_data(opened)
     model = _network(opened, data)
-    plan = _compute_plan(opened, data, model)
+    plan = _common_plan(opened, data, model)
     plan.prepare_model(model)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(trained, lr=config.learning_rate, weight_decay=config.regularization.weight_decay, fused=True)
@@ -94,6 +96,7 @@ def _prepare(opened: OpenedRun) -> Run:
         _release_patience(opened, history, warm_up_epochs(opened.config, state.kl_epochs))
     elif opened.start is None or opened.start.prior is None or not prior.start_from(opened.start.prior):
         _fit_projection(opened, data, model, prior)
+    opened.ranks.broadcast([*prior.prior.buffers(), *prior.averaged.buffers()])
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
@@ -135,7 +138,7 @@ def _fit_projection(opened: OpenedRun, data: TrainingData, model: nn.Module, pri
     On one corpus the components of the new network hold 98.8 % of the variance of the trained one's points, where its
     own hold 98.9 %.
     """
-    if not prior.prior.is_projecting:
+    if not prior.prior.is_projecting or not opened.ranks.is_first:  # the others are sent what this one computes
         return
     items = _spread(len(data.train_set), _PROJECTION_ITEMS)
     was_training = model.training
@@ -208,13 +211,13 @@ def _spread(items: int, most: int) -> list[int]:
 
 
 def _training_data(opened: OpenedRun) -> TrainingData:
-    request, config, emit = opened.request, opened.config, opened.emit
+    request, config, emit, ranks = opened.request, opened.config, opened.emit, opened.ranks
     chunk_samples = round(config.chunk_duration_s * SAMPLE_RATE)
     preparation = _preparation(opened)
     fixes, cache = _fixes(opened, preparation)
     prepared = prepare_sounds(
         _paths_to_decode(opened, fixes, cache), cache,
-        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event,
+        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks,
     )  # fmt: skip
     sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
     earlier = [] if opened.checkpoint is None else opened.record.skipped
@@ -225,7 +228,8 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         emit(TrainingNotice("skipped", f"Skipped {skipped.path.name}: {skipped.reason}"))
     _report_fixes(opened)
     train, val = _split(opened, sounds, chunk_samples)
-    for note in [*(f"{s.source.name}: {s.note}." for s in sounds if s.note), silence_note(sounds, chunk_samples)]:
+    notes = [f"{s.source.name}: {s.note}." for s in sounds if s.note]
+    for note in [*notes, silence_note(sounds, chunk_samples), copies_note(sounds)]:
         if note and opened.checkpoint is None:
             emit(TrainingNotice("sounds", note, "info"))
     variants = config.regularization.augmentation_expansion
@@ -237,18 +241,25 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     held_out = {sound.source for sound in val_set.layout.sounds}
     opened.record.preview_training = [n for n, sound in enumerate(previewed) if sound.source not in held_out]
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
-        dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event)  # type: ignore[misc]
-    balance = train_set.owner, train_set.weights
-    return TrainingData(
+        dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event, ranks)  # type: ignore[misc]
+    ranks.meet()  # what one has computed, the others read from the cache
+    data = TrainingData(
         sounds=sounds,
         preparation=preparation,
         fixes=fixes,
         train_set=train_set,
         val_set=val_set,
-        train_loader=make_loader(train_set, len(train_set.layout), config.batch_size, config.seed, *balance),
+        train_loader=make_loader(
+            train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner, ranks, train_set.weights
+        ),
         probe_items=_spread(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
     )
+    if ranks.first(lambda: data.digest) != data.digest:
+        raise TrainingError(
+            "This process reads other sounds than the first one. Give all computers the same folder of sounds."
+        )
+    return data
 
 
 def _preparation(opened: OpenedRun) -> int:
@@ -365,14 +376,27 @@ def _network(opened: OpenedRun, data: TrainingData) -> nn.Module:
         model = opened.family.build().to(opened.device)
         if opened.start is not None:
             apply_state(model, opened.start.weights, "network", Path(str(opened.start.origin["path"])), ModelFileError)
-        elif opened.checkpoint is None:
+        elif opened.checkpoint is None and opened.ranks.is_first:
             batches = []
             for batch in data.train_set.batches(_spread(len(data.train_set), _STATISTICS_CHUNKS), 64):
                 opened.request.check_paused()
                 batches.append(batch)
             opened.family.fit_statistics(model, torch.cat(batches))
     opened.request.check_paused()
+    opened.ranks.broadcast([*model.parameters(), *model.buffers()])  # what was fitted once
     return model
+
+
+def _common_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
+    """Return the compute plan of all processes, which the first one chooses."""
+    chosen: list[ComputePlan] = []
+
+    def choose() -> dict[str, Any]:
+        chosen.append(_compute_plan(opened, data, model))
+        return chosen[0].to_dict()
+
+    told = opened.ranks.first(choose)
+    return chosen[0] if chosen else ComputePlan.from_dict(told)
 
 
 def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
@@ -381,10 +405,13 @@ def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> Co
     known = state.get("speed") or opened.record.speed
     if known:
         plan = ComputePlan.from_dict(known).changed_by(opened.config)
+        if opened.config.num_threads == "auto" and opened.record.speed.get("processes", 1) != opened.ranks.size:
+            threads = torch.get_num_threads()  # that number was right for another number of processes
+            plan = replace(plan, num_threads=threads, why=f"{plan.precision}, for {opened.ranks.size} processes")
     else:
         plan = _choose_by_trial(opened, data, model)
         opened.emit(TrainingNotice("speed", f"Computing in {plan.why}.", "info"))
-    opened.record.speed = {**known, **plan.to_dict()}
+    opened.record.speed = {**known, **plan.to_dict(), "processes": opened.ranks.size}
     return plan
 
 

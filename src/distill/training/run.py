@@ -24,7 +24,8 @@ from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
 from distill.config.start import SHAPE, config_from_model
 from distill.config.training import AnyConfig
-from distill.errors import CheckpointError, RunFolderError
+from distill.distributed.ranks import ALONE, Ranks
+from distill.errors import CheckpointError, ConfigurationError, RunFolderError
 from distill.events import (
     EpochMetrics,
     Event,
@@ -39,13 +40,14 @@ from distill.history import AnyHistory
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.runs.background_writer import BackgroundWriter
-from distill.runs.folder import MODEL, RunFolder, RunRecord
+from distill.runs.folder import MODEL, FollowedFolder, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.runs.verdict import warm_up_epochs
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
 from distill.training.origin.start_point import StartPoint, read_start
+from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
@@ -78,11 +80,21 @@ class RunRequest:
     model_name: str = ""
     fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
     start_from: Path | None = None
+    ranks: Ranks = ALONE
 
     @property
     def pause_event(self) -> threading.Event:
-        """The event that interrupts everything; a request to finish the run does not set it."""
-        return pause_event_of(self.cancel_event)
+        """The event that interrupts everything but a step; a request to finish the run does not set it.
+
+        Among several processes it is this one's: for what it does alone.
+        """
+        stop = self.cancel_event
+        return pause_event_of(stop.wish if isinstance(stop, AgreedStop) else stop)
+
+    def agree(self) -> None:
+        """Let all processes know the same of the user's wish to stop."""
+        if isinstance(self.cancel_event, AgreedStop):
+            self.cancel_event.agree()
 
     @property
     def wants_finish(self) -> bool:
@@ -181,6 +193,11 @@ class OpenedRun:
     checkpoint: dict[str, Any] | None
     start: StartPoint | None = None
 
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train this run."""
+        return self.request.ranks
+
 
 @dataclass(kw_only=True)
 class Run(OpenedRun):
@@ -245,11 +262,44 @@ class Run(OpenedRun):
 def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
     """Claim the run's folder and read the checkpoint that is resumed.
 
+    Of several processes the first one claims it, and the others read what they need.
+
     Raises
     ------
     DistillError
         The folder cannot be used, or the checkpoint cannot be resumed.
     """
+    claimed: list[OpenedRun] = []
+    request.ranks.first(lambda: claimed.append(_claim(request, emit)))
+    return claimed[0] if claimed else _follow(request, emit)
+
+
+def _follow(request: RunRequest, emit: EventSink) -> OpenedRun:
+    """Return a run whose folder the first process has claimed; nothing is written to it from here."""
+    checkpoint = None if request.resume_checkpoint is None else read_checkpoint(request.resume_checkpoint)
+    record = replace(RunRecord.load(request.output_dir), file_paths=[path.absolute() for path in request.file_paths])
+    folder = FollowedFolder(request.output_dir)
+    device = _device_of(request)
+    start = None
+    if checkpoint is None and record.origin is not None:
+        start = read_start(Path(str(record.origin["path"])))
+    return OpenedRun(
+        request=request, config=request.config, family=make_family(request.config), device=device, folder=folder,
+        record=record, emit=emit, checkpoint=checkpoint, start=start,
+    )  # fmt: skip
+
+
+def _device_of(request: RunRequest) -> torch.device:
+    name = request.device if request.device != "auto" else request.config.device
+    return request.ranks.device(pick_device(request.ranks.device_name(name)))
+
+
+def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
+    if request.config.batch_size < request.ranks.size:
+        raise ConfigurationError(
+            f"A batch of {request.config.batch_size} chunks cannot be shared by {request.ranks.size} processes. Start "
+            "fewer processes, or set a larger batch."
+        )
     _refuse_among_sounds(request)
     checkpoint = None
     if request.resume_checkpoint is not None:
@@ -259,13 +309,15 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
     else:
         resuming = _began_without_checkpoint(request.output_dir, request.config)
     start = _start_point(request, resuming)
-    device = pick_device(request.device if request.device != "auto" else request.config.device)
+    device = _device_of(request)
     family = make_family(request.config)
     if checkpoint is not None and request.resume_checkpoint is not None:
         check_network(family.build, checkpoint["model_state_dict"], request.resume_checkpoint, CheckpointError)
     folder = RunFolder(request.output_dir, resuming)
     try:
         record = _record(request, resuming)
+        if start is not None and record.origin is None:
+            record.origin = {**start.origin, "split": None if start.split is None else start.split.to_dict()}
         if checkpoint is None:
             record.save(folder.path)
     except RunFolderError:
@@ -274,8 +326,6 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
     except OSError as exc:
         folder.close()
         raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
-    if start is not None and record.origin is None:
-        record.origin = {**start.origin, "split": None if start.split is None else start.split.to_dict()}
     return OpenedRun(
         request=request, config=request.config, family=family, device=device, folder=folder, record=record, emit=emit,
         checkpoint=checkpoint, start=start,

@@ -11,8 +11,9 @@ import soxr
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.errors import NotEnoughSoundsError
+from distill.training.data import same_audio
 from distill.training.data.regions import kept_seconds
-from distill.training.data.same_audio import same_audio_groups
+from distill.training.data.same_audio import copies_note, same_audio_groups
 from distill.training.data.split import split_by_file, split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.training.conftest import tone
@@ -167,3 +168,17 @@ def test_older_runs_keep_their_split(tmp_path: Path) -> None:
     paths = write(tmp_path / "sounds", [0.5, 0.5, 0.5, 0.5, 40.0])
     sounds = prepare_sounds(paths, SoundCache(tmp_path / "cache", preparation=1)).sounds
     assert split_sounds(sounds, SHARE, CHUNK) == split_by_file(sounds, SHARE)
+
+
+def test_of_many_sounds_only_exact_copies_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with each would take hours for twenty thousand files."""
+    paths = [tmp_path / name for name in ("a.wav", "quieter.wav", "copy.wav")]
+    audio = np.sin(np.arange(24_000) * 0.05 * (1 + np.arange(24_000) / 24_000)).astype(np.float32)
+    for path, level in zip(paths, (1.0, 0.5, 1.0), strict=True):
+        soundfile.write(path, level * audio, 48_000, subtype="PCM_16")
+    sounds = prepared(tmp_path, paths)
+    assert [len(group) for group in same_audio_groups(sounds)] == [3]
+    assert not copies_note(sounds)
+    monkeypatch.setattr(same_audio, "MOST_COMPARED", 1)
+    assert sorted(len(group) for group in same_audio_groups(sounds)) == [1, 2]
+    assert "only exact copies" in copies_note(sounds)

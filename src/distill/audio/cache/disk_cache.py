@@ -117,7 +117,7 @@ class DiskCache:
             self._sweep_at = max(self.max_bytes, self._size + self.max_bytes // 20)
 
     def _write(self, path: Path, fill: Callable[[IO[bytes]], None]) -> None:
-        with write_whole(path) as file:
+        with write_whole(path, tidies=False) as file:  # its time must not grow with the number of sounds
             fill(file)
 
     def user_error(self, error: OSError) -> DistillError:

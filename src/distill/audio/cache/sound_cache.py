@@ -46,8 +46,9 @@ from distill.files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
 DECODER_VERSION = 2
-#: Size of the cache over which the least recently used sounds are deleted.
+#: Size of the cache over which the least recently used sounds are deleted, and the variable that sets it (in GB).
 MAX_BYTES = 20_000_000_000
+SIZE_VARIABLE = "DISTILL_CACHE_GB"
 #: Samples for which the envelope has one value: 10 ms.
 ENVELOPE_HOP = 480
 
@@ -255,7 +256,7 @@ class SoundCache:
     folder
         Where it lies; by default the user's cache folder.
     max_bytes
-        Size over which the least recently used files are deleted.
+        Size over which the least recently used files are deleted; by default `max_cache_bytes`.
     preparation
         How sounds are prepared; other than the newest for runs that were begun with another.
     fixes
@@ -265,14 +266,14 @@ class SoundCache:
     def __init__(
         self,
         folder: Path | None = None,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int | None = None,
         preparation: int = PREPARATION,
         fixes: Mapping[str, SoundFix] | None = None,
     ) -> None:
         self.folder = folder or paths.cache_dir() / "sounds"
         self.preparation = preparation
         self.fixes = dict(fixes or {})
-        self.store = DiskCache(self.folder, max_bytes)
+        self.store = DiskCache(self.folder, max_cache_bytes() if max_bytes is None else max_bytes)
         self._index = HashIndex(self.folder / "index.jsonl")
         self.store.use(self.folder / "index.jsonl")
 
@@ -391,6 +392,15 @@ def _trimmed(sound: CachedSound) -> CachedSound:
         return sound
     start = max(0, int(audible[0]) - 1) * ENVELOPE_HOP
     return sound.part(start, min(sound.samples, (int(audible[-1]) + 1 + _DECAY_STEPS) * ENVELOPE_HOP))
+
+
+def max_cache_bytes() -> int:
+    """Return the size of the cache: `MAX_BYTES`, or what the user has set for a corpus that needs more."""
+    try:
+        size = float(os.environ[SIZE_VARIABLE]) * 1e9
+    except (KeyError, ValueError):
+        return MAX_BYTES
+    return int(size) if 0 < size < float("inf") else MAX_BYTES
 
 
 def decoder_name() -> str:

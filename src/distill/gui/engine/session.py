@@ -15,6 +15,7 @@ from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError, DistillError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.engine.bridge import TrainingBridge
+from distill.gui.engine.follower import RunFollower
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.runs.actions import mark_finished
@@ -46,6 +47,10 @@ class Session(QObject):
         self._is_finished = self._has_failed = False
         self._has_epochs = False
         self._skipped = 0
+        #: Whether another process trains the run that is shown: it can only be looked at.
+        self.is_elsewhere = False
+        self.follower = RunFollower(self)
+        self.follower.ended.connect(self._on_followed_ended)
         self._reading: BackgroundTask | None = None
         #: Whether the user requested the run that was opened last.
         self.was_requested = False
@@ -157,20 +162,23 @@ class Session(QObject):
 
     def can_resume(self, epochs: int) -> bool:
         """Return whether the shown run is not at its end, or is to be extended to ``epochs``."""
-        if self.folder is None or self.bridge.is_running:
+        if self.folder is None or self.bridge.is_running or self.is_elsewhere:
             return False
         return not self._is_finished or epochs > self._max_epochs
 
     @property
     def is_paused(self) -> bool:
         """Whether the shown run was stopped before its end, without an error: resuming is the expected next step."""
-        return self.folder is not None and not self.bridge.is_running and not self._is_finished and not self._has_failed
+        is_at_rest = self.folder is not None and not self.bridge.is_running and not self.is_elsewhere
+        return is_at_rest and not self._is_finished and not self._has_failed
 
     def can_finish(self) -> bool:
         """Return whether the shown run is not running and can be marked as finished."""
-        return self.folder is not None and not self.bridge.is_running and not self._is_finished and self._has_epochs
+        is_at_rest = self.folder is not None and not self.bridge.is_running and not self.is_elsewhere
+        return is_at_rest and not self._is_finished and self._has_epochs
 
     def _begin(self, epochs: int) -> None:
+        self._follow(None)
         self._max_epochs, self._is_finished, self._has_failed, self._skipped = epochs, False, False, 0
         self.planned_epochs = 0
 
@@ -183,8 +191,21 @@ class Session(QObject):
         self.folder = run.folder
         self._take_record(run.record)
         self._has_epochs = bool(run.history.epochs)
+        self._follow(run if run.host is not None else None)
         self.run_opened.emit(run)
         self.can_resume_changed.emit()
+
+    def _follow(self, run: LoadedRun | None) -> None:
+        """Follow a run that another process trains, or none."""
+        self.is_elsewhere = run is not None
+        if run is None:
+            self.follower.stop()
+        else:
+            self.follower.follow(run)
+
+    def _on_followed_ended(self, folder: Path) -> None:
+        if folder == self.folder:
+            self.open(folder, is_requested=False)
 
     def _on_read_failed(self, error: Exception) -> None:
         self.noticed.emit("open", error_text(error), "error")

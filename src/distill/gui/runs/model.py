@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from distill.events import UNSAVED
 from distill.gui.widgets.list_model import ListModel
-from distill.gui.widgets.text import count_of, format_date, rich_tip
+from distill.gui.widgets.text import count_of, format_date, readable, rich_tip
 from distill.runs.summary import RunSummary
 
 Index = QModelIndex | QPersistentModelIndex
@@ -55,6 +55,8 @@ class RunModel(ListModel[RunSummary]):
 
     def status_text(self, run: RunSummary) -> str:
         """Return a run's status in a word."""
+        if run.host:
+            return self.tr("training on {0}").format(readable(run.host))
         return {
             "finished": self.tr("finished"),
             "paused": self.tr("paused"),
@@ -85,7 +87,12 @@ class RunModel(ListModel[RunSummary]):
             "interrupted": self.tr("Distill was closed while it trained. Resume continues from the last checkpoint."),
             "failed": self.tr("It ended with an error: {0}").format(run.problem),
             UNSAVED: run.problem,
-            "running": self.tr("It is training now, in this window or in another Distill."),
+            "running": self.tr("It is training now, in this window or in another Distill.")
+            if not run.host
+            else self.tr(
+                "It is training on {0}, by the signs of life that come with its folder. It can be watched here, and "
+                "resumed when they have stopped for two minutes."
+            ).format(readable(run.host)),
         }.get(run.status, run.problem)
         best = self.tr("The curve is the loss on held-out sounds. Its lowest point is the best epoch.")
         return rich_tip(run.name, meaning, best, run.folder.name)

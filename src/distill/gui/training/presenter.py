@@ -34,9 +34,11 @@ from distill.gui.training.start_choice import StartChooser
 from distill.gui.training.unsaved import UnsavedModelOffer
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import count_of
+from distill.gui.widgets.text import count_of, readable
 from distill.history import AnyHistory, MetricsHistory
+from distill.runs.holder import host_name
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.preview_sound import PreviewSound
 from distill.runs.queue import QueueEntry
 from distill.settings import WindowSettings
 
@@ -85,6 +87,8 @@ class TrainingPresenter(QObject, WindowPart):
         self._first_step_at: float | None = None  # monotonic
         self._epoch_began_at: float | None = None  # monotonic
         self._run_sounds = 0  # of the run that was started last
+        self._followed: LoadedRun | None = None  # the shown run, if another process trains it
+        self._followed_previews: set[Path] = set()
         self._is_finished_by_user = False
         #: Seconds for an epoch and a sound, by family, as measured on this computer.
         self._epoch_seconds: dict[str, float] = {}
@@ -103,6 +107,8 @@ class TrainingPresenter(QObject, WindowPart):
         self.runs.run_opened.connect(self._on_run_opened)
         self.runs.noticed.connect(self._on_noticed)
         self.runs.marked_finished.connect(self._on_marked_finished)
+        self.runs.follower.grown.connect(self._on_grown)
+        self.runs.follower.previews_found.connect(self._on_previews_found)
         self.runs.can_resume_changed.connect(self._update_resume)
         self.bridge.state_changed.connect(self._on_state_changed)
         self.bridge.history_replaced.connect(self._on_history_replaced)
@@ -255,18 +261,29 @@ class TrainingPresenter(QObject, WindowPart):
         self._plots.show_monitor(info.monitor)
         self._plots.show_history(run.history, config)
         self._previews.show_previews(run.previews)
+        self._followed_previews = {sound.path for sound in run.previews}
         self._show_losses(run.history)
         self._previews.show_family(info)
         self._controls.show_message(self._state_text(run))
-        if run.record.status != "finished":
-            self._locator.report(run.record, run.missing)
-        self._report_interruption(run)  # the newest notice is in front
+        self._followed = run if run.host is not None else None
+        if run.host is None:  # otherwise its sounds are on the other computer, and nothing has happened to it
+            if run.record.status != "finished":
+                self._locator.report(run.record, run.missing)
+            self._report_interruption(run)  # the newest notice is in front
         self.run_changed.emit()
         self._report_codes(info)
 
     def _state_text(self, run: LoadedRun) -> str:
         """Return where an opened run stands: ``bells · Paused at epoch 2 of 200``."""
         status, done, asked = run.record.status, len(run.history.epochs), run.record.epochs_asked
+        name = run.record.model_name or run.folder.name
+        if run.host is not None:
+            where = (
+                self.tr("Training in another Distill, epoch {0} of {1}")
+                if run.host == host_name()
+                else self.tr("Training on {host}, epoch {0} of {1}")
+            )
+            return f"{name} · {where.format(done, asked, host=readable(run.host))}"
         texts = {
             "finished": self.tr("Finished at epoch {0} of {1}"),
             "failed": self.tr("Failed at epoch {0} of {1}"),
@@ -274,9 +291,8 @@ class TrainingPresenter(QObject, WindowPart):
             "running": self.tr("Interrupted at epoch {0} of {1}"),
         }
         text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
-        name = f"{run.record.model_name or run.folder.name} · {text}"
         origin = run.record.origin_text
-        return name + " · " + self.tr("from {0}").format(origin) if origin else name
+        return f"{name} · {text}" + (" · " + self.tr("from {0}").format(origin) if origin else "")
 
     def _report_interruption(self, run: LoadedRun) -> None:
         """Say after a crash what was lost, and from where Resume continues."""
@@ -294,6 +310,23 @@ class TrainingPresenter(QObject, WindowPart):
             if again:
                 text += " " + count_of(again, self.tr("1 epoch is lost."), self.tr("{0} epochs are lost."))
         self._on_noticed("interrupted", text, "warning")
+
+    def _on_grown(self) -> None:
+        """Show what another process has trained meanwhile."""
+        run = self._followed
+        if run is not None:
+            self._plots.mark_changed()
+            self._show_losses(run.history)
+            self._controls.show_progress(run.share_done)
+            self._controls.show_message(self._state_text(run))
+
+    def _on_previews_found(self, previews: Sequence[PreviewSound]) -> None:
+        if self._followed is None:
+            return
+        for sound in sorted(previews, key=lambda sound: sound.epoch):
+            if sound.path not in self._followed_previews:
+                self._followed_previews.add(sound.path)
+                self._previews.add(sound.path)
 
     def _on_state_changed(self, state: RunState) -> None:
         self._controls.show_state(state)

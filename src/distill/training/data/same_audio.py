@@ -20,13 +20,16 @@ _SHAPE_DB, _LENGTH_S = 3.0, 0.15
 #: Correlation from which two sounds are the same audio, where they are shifted by no more than some seconds.
 _CORRELATION, _SHIFT_S = 0.9, 0.08
 _COMPARED_S = 0.5
+#: Most sounds of which each is compared with each other: the time grows with the square of their number.
+MOST_COMPARED = 2000
 
 
 def same_audio_groups(sounds: Sequence[CachedSound]) -> list[list[CachedSound]]:
     """Return the sounds in groups of the same audio, in the order of their first members.
 
     Equal files and equal samples are found by their hashes.  Lossy formats, resampling and other levels are found by
-    the shape of the envelope first and by the correlation of the loudest half second then.
+    the shape of the envelope first and by the correlation of the loudest half second then, of up to `MOST_COMPARED`
+    sounds.
     """
     parent = list(range(len(sounds)))
 
@@ -46,13 +49,24 @@ def same_audio_groups(sounds: Sequence[CachedSound]) -> list[list[CachedSound]]:
             if key:
                 join(known.setdefault(key, number), number)
     alone = [number for number in range(len(sounds)) if root(number) == number and sounds[number].preparation > 1]
-    for first, second in _candidates([sounds[number] for number in alone]):
+    compared = alone if len(alone) <= MOST_COMPARED else []
+    for first, second in _candidates([sounds[number] for number in compared]):
         if root(alone[first]) != root(alone[second]) and _is_same(sounds[alone[first]], sounds[alone[second]]):
             join(alone[first], alone[second])
     groups: dict[int, list[CachedSound]] = {}
     for number, sound in enumerate(sounds):
         groups.setdefault(root(number), []).append(sound)
     return list(groups.values())
+
+
+def copies_note(sounds: Sequence[CachedSound]) -> str:
+    """Return what the user should know of copies that are not looked for; empty where all are."""
+    if len(sounds) <= MOST_COMPARED:
+        return ""
+    return (
+        f"With more than {MOST_COMPARED} sounds, only exact copies are kept on one side of the split. Leave out other "
+        "copies of your sounds, such as MP3 files beside WAV files."
+    )
 
 
 def _candidates(sounds: Sequence[CachedSound]) -> list[tuple[int, int]]:

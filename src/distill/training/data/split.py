@@ -102,7 +102,7 @@ def split_sounds(
     groups.sort(key=lambda group: _rank(group.sounds[0].content_hash))
     target = val_fraction * _seconds(groups)
     held = _whole_groups(groups, val_fraction, target)
-    kept = [group for group in groups if group not in held]
+    kept = _without(groups, held)
     seconds = _seconds(held)
     val = [sound for group in held for sound in group.sounds]
     if held and seconds >= _LEAST * target:
@@ -112,7 +112,7 @@ def split_sounds(
         return divided[0], divided[1] + val
     if len(groups) > 1:
         held = held or [_nearest(groups, target)]
-        kept = [group for group in groups if group not in held]
+        kept = _without(groups, held)
         return [s for g in kept for s in g.sounds], [s for g in held for s in g.sounds]
     copies = groups[0].sounds
     if len(copies) == 1:
@@ -146,6 +146,12 @@ def _whole_groups(groups: list[_Group], val_fraction: float, target: float) -> l
             if seconds < target and (not largest or seconds > _seconds(largest) + 1e-9):
                 largest = window
     return largest  # too little, or nothing: long files are divided
+
+
+def _without(groups: Sequence[_Group], held: Sequence[_Group]) -> list[_Group]:
+    """Return the groups that are not among those held out."""
+    held_ids = {id(group) for group in held}
+    return [group for group in groups if id(group) not in held_ids]
 
 
 def _seconds(groups: Sequence[_Group]) -> float:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.distributed.shared_batch import BatchSlice, sharing
 from distill.models.families.family import ModelFamily, Objective
 from distill.runs.stop_request import pause_event_of
 from distill.training.compute_plan import ComputePlan
@@ -30,6 +31,7 @@ def train_steps(
     after_step: Callable[[], None] | None = None,
     cancel_event: threading.Event | None = None,
     prior_step: PriorStep | None = None,
+    part_of: Callable[[int], BatchSlice | None] = lambda number: None,
 ) -> int:
     """Train on batches; return how many steps of the epoch are done.
 
@@ -51,6 +53,8 @@ def train_steps(
         Ends the epoch before the next step; a pause also before the step in progress has changed a weight.
     prior_step
         Called within each step, after the network's own part: trains the prior and returns its loss.
+    part_of
+        Returns which part of a batch, by its number, the batches are that are given; None: all of it.
     """
     step.model.train()
     pause_event = None if cancel_event is None else pause_event_of(cancel_event)
@@ -62,7 +66,7 @@ def train_steps(
         with step_randomness(seed, meter.epoch, number, device):
             features = features_of(step.family, batch, step.speed, device)
             try:
-                objective, total, skipped = step(features, meter.weights, number, pause_event)
+                objective, total, skipped = step(features, meter.weights, number, pause_event, part_of(number))
             except DecodingCancelled:
                 break
             if prior_step is not None:
@@ -94,10 +98,11 @@ def validate(
     device: torch.device,
     speed: ComputePlan,
     cancel_event: threading.Event | None = None,
+    part_of: Callable[[int], BatchSlice | None] = lambda number: None,
 ) -> ValidationResult | None:
     """Measure the objective in eval mode, each chunk counting the same; None when cancelled.
 
-    The network is left in the mode in which it was.
+    The network is left in the mode in which it was.  Several processes share each batch, and all find the same.
     """
     was_training = model.training
     model.eval()
@@ -105,19 +110,32 @@ def validate(
     details: list[Any] = []
     names: tuple[str, ...] = ()
     chunks = 0
+    part: BatchSlice | None = None
     try:
-        for batch in batches:
+        for number, batch in enumerate(batches):
             if cancel_event is not None and cancel_event.is_set():
                 return None
+            part = part_of(number)
             features = features_of(family, batch, speed, device)
-            with speed.autocast(device):
+            with speed.autocast(device), sharing(part):
                 objective = family.objective(model, features, None)
             names = tuple(objective.terms)
-            sums.append(torch.stack([t.detach().float() for t in objective.terms.values()]).cpu().double() * len(batch))
-            details.append(objective.detail)
-            chunks += len(batch)
+            rows = len(batch) if part is None else part.size
+            sums.append(torch.stack([t.detach().float() for t in objective.terms.values()]).cpu().double() * rows)
+            details.append(objective.detail if part is None else _of_batch(objective.detail, part))
+            chunks += len(batch) if part is None else part.total
+        if sums and part is not None:
+            sums = [torch.stack(sums).sum(0)]
+            part.add_up(sums[0])
         terms = dict(zip(names, (torch.stack(sums).sum(0) / max(chunks, 1)).tolist(), strict=True)) if sums else {}
         loss = sum(weights[name] * value for name, value in terms.items()) if terms else math.nan
         return ValidationResult(loss, terms, family.validation_figures(details) if details else {})
     finally:
         model.train(was_training)
+
+
+def _of_batch(detail: Any, part: BatchSlice) -> Any:
+    """Return a family's detail of a whole batch: its tensors have a row for each of the batch."""
+    if not isinstance(detail, tuple):
+        return detail
+    return tuple(part.whole(item) if isinstance(item, Tensor) else item for item in detail)

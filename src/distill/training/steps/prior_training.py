@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from distill.distributed.shared_batch import BatchSlice
 from distill.models.priors.window_prior import WindowPrior, WindowTable
 from distill.training.dataset import FeatureDataset
 from distill.training.origin.prior import load_prior
@@ -183,9 +184,23 @@ class PriorTraining:
         self._trained: list[Tensor] = list(self.prior.parameters())
         self.optimizer = AdamW(self._trained, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
 
-    def put(self, items: Tensor, points: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
-        """Take the points ``[B, P]`` of items of the training set; see `LatentTable.put`."""
-        self.table.put(items, self.prior.project(points.float()), variance, skipped)
+    def put(
+        self,
+        items: Tensor,
+        points: Tensor,
+        variance: Tensor | None,
+        skipped: Tensor,
+        part: BatchSlice | None = None,
+    ) -> None:
+        """Take the points ``[B, P]`` of items of the training set; see `LatentTable.put`.
+
+        Where they are those of a part of a batch, all processes get those of all its ``items``.
+        """
+        points = self.prior.project(points.float())
+        if part is not None:
+            points = part.whole(points)
+            variance = None if variance is None else part.whole(variance)
+        self.table.put(items, points, variance, skipped)
 
     def start_from(self, state: Mapping[str, Tensor]) -> bool:
         """Start with the weights of the prior of another run; False where it is of another kind."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.distributed.shared_batch import BatchSlice, sharing
 from distill.models.families.family import ModelFamily, Objective
 from distill.training.compute_plan import ComputePlan
 
@@ -72,9 +74,16 @@ class TrainingStep:
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
 
     def __call__(
-        self, features: Tensor, weights: Mapping[str, float], step: int, cancel_event: threading.Event | None = None
+        self,
+        features: Tensor,
+        weights: Mapping[str, float],
+        step: int,
+        cancel_event: threading.Event | None = None,
+        part: BatchSlice | None = None,
     ) -> tuple[Objective, Tensor, Tensor]:
         """Take a step; return the objective, the total loss, and whether the step was left out (a device bool).
+
+        Where the features are those of a part of the batch, losses and gradients are those of all of it.
 
         Raises
         ------
@@ -92,12 +101,14 @@ class TrainingStep:
                     now.copy_(then)
                 raise DecodingCancelled
 
-        with self.speed.autocast(features.device):
+        with self.speed.autocast(features.device), sharing(part):
             objective = self.family.objective(self.model, features, step)
         total = weighted_sum(objective.terms, weights)
         check()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        if part is not None:
+            objective, total = self._of_batch(objective, total, part)
         check()
         norm = nn.utils.clip_grad_norm_(self._trained, self._clip_norm)
         skipped = ~(torch.isfinite(total.detach()) & torch.isfinite(norm))
@@ -106,6 +117,13 @@ class TrainingStep:
             for now, then in zip(running, before, strict=True):
                 now.copy_(torch.where(skipped, then, now))
         return objective, total.detach(), skipped
+
+    def _of_batch(self, objective: Objective, total: Tensor, part: BatchSlice) -> tuple[Objective, Tensor]:
+        """Add up the gradients of all processes; return the terms and the total of the whole batch."""
+        terms = objective.terms
+        values = torch.stack([value.detach().float() for value in (total, *terms.values())])
+        total, *reduced = part.reduce(self._trained, values)
+        return replace(objective, terms=dict(zip(terms, reduced, strict=True))), total
 
 
 def update_unless(optimizer: Optimizer, skipped: Tensor) -> None:

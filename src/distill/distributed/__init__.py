@@ -1,0 +1,1 @@
+"""One training on several processes started by torchrun: who takes part, and what they exchange."""

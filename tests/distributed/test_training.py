@@ -1,0 +1,104 @@
+"""Training on several processes gives what one process gives, and ends with the last checkpoint when one is killed."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.config.catalog import FAMILIES
+from distill.runs.folder import RunRecord
+from distill.runs.holder import HOLDER
+from tests.training.conftest import write_sounds
+
+#: Largest difference of what a shared step measures, and of its gradient, from a step of one process, as a share.  Sums
+#: come in another order; a gradient of absolute errors changes its sign where they are nearly zero.
+ROUNDING, GRADIENT_ROUNDING = 1e-4, 1e-2
+
+
+#: For a busy computer: nothing here takes longer than a minute on an idle one.
+PATIENCE_SECONDS = 1200
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def run_joined(folder: Path, size: int, family: str, *checks: str, epochs: int = 2) -> tuple[dict[str, Any], list[int]]:
+    """Run checks on several processes; return what the first one found, and their exit codes."""
+    shared = os.environ | {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size), "OMP_NUM_THREADS": "1",
+        "DISTILL_HOME": str(folder / "home"), "EPOCHS": str(epochs), "PYTHONPATH": os.pathsep.join(sys.path),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "tests.support.joined_worker", str(folder), family, *checks]
+    processes = [
+        subprocess.Popen(command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE)
+        for rank in range(size)
+    ]
+    try:
+        output, _ = processes[0].communicate(timeout=PATIENCE_SECONDS)
+        codes = [process.wait(timeout=60) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    found: dict[str, Any] = {}
+    for line in output.splitlines():
+        found |= json.loads(line)
+    return found, codes
+
+
+def test_two_processes_train_as_one_and_go_on_exactly(tmp_path: Path) -> None:
+    write_sounds(tmp_path / "sounds", 7)
+    found, codes = run_joined(tmp_path, 2, "vqvae", "steps", "alone", "stopped", "resumed")
+    assert codes == [0, 0]
+    assert found["steps"].keys() == {row.key for row in FAMILIES}
+    for measured, gradient in (pair for pairs in found["steps"].values() for pair in pairs):
+        assert measured < ROUNDING
+        assert gradient < GRADIENT_ROUNDING
+    assert found["stopped"]["outcome"] == "stopped"
+    assert 0 < len(found["stopped"]["steps"]) < len(found["alone"]["steps"])
+    assert found["resumed"] == found["alone"]
+
+
+def test_a_process_that_is_killed_ends_the_run_with_the_reason(tmp_path: Path) -> None:
+    write_sounds(tmp_path / "sounds", 7)
+    found, codes = run_joined(tmp_path, 2, "vae", "killed")
+    assert "Process 1 of 2" in found["killed"]["error"]
+    assert codes[1] == -9
+    record = RunRecord.load(tmp_path / "run")
+    assert record.status == "failed"
+    assert record.error == found["killed"]["error"]
+    assert list((tmp_path / "run" / "checkpoints").glob("*.pt"))
+    assert not (tmp_path / "run" / HOLDER).exists()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("family", [row.key for row in FAMILIES])
+def test_a_killed_process_and_a_resumed_run_end_as_the_run_left_alone(tmp_path: Path, family: str, size: int) -> None:
+    write_sounds(tmp_path / "sounds", 12)
+    alone, _ = run_joined(tmp_path, size, family, "alone", epochs=4)
+    run_joined(tmp_path, size, family, "killed", epochs=4)
+    resumed, codes = run_joined(tmp_path, size, family, "resumed", epochs=4)
+    assert codes == [0] * size
+    assert resumed["resumed"] == alone["alone"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("family", [row.key for row in FAMILIES])
+def test_each_of_a_hundred_steps_is_that_of_one_process(tmp_path: Path, family: str, size: int) -> None:
+    """From the same weights: left alone, rounding grows in every training, also from one thread to two."""
+    write_sounds(tmp_path / "sounds", 7)
+    found, codes = run_joined(tmp_path, size, family, "hundred")
+    assert codes == [0] * size
+    print(f"{family}, {size} processes: losses {found['hundred'][0]:.1e}, gradients {found['hundred'][1]:.1e}")
+    assert found["hundred"][0] < ROUNDING
+    assert found["hundred"][1] < GRADIENT_ROUNDING

@@ -1,0 +1,186 @@
+"""One of several processes that train together: ``python -m tests.support.joined_worker FOLDER FAMILY CHECK...``.
+
+The environment says which one it is, as torchrun's does.  The first one prints the findings as one line of JSON.
+
+Checks: ``steps`` (one of each family, with batches of 5 and of 1), ``hundred``
+(steps of the family), ``alone`` (a run without interruption), ``stopped``
+(stopped by the last process's user and resumed), ``resumed`` (whatever was interrupted before, in ``run``), ``killed``
+(the last process kills itself).
+"""
+
+import copy
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import distill.training.finalize as finalize
+import distill.training.prepare as prepare
+from distill.config.catalog import FAMILIES, family_info
+from distill.config.training import AnyConfig
+from distill.distributed.ranks import Ranks, joined
+from distill.errors import PeerError
+from distill.models.families import make_family
+from distill.training import resume_run, train
+from distill.training.compute_plan import ComputePlan
+from distill.training.steps.agreed_stop import AgreedStop
+from distill.training.steps.step import TrainingStep, step_randomness
+from tests.training.conftest import tone
+
+#: Step at which a run is interrupted.
+INTERRUPTED_AT = 4
+
+
+def small_config(family: str, **changes: Any) -> AnyConfig:
+    """Return settings of a family with a small network."""
+    base = family_info(family).adaptive_config(10)
+    quick: dict[str, Any] = {
+        "max_epochs": 2,
+        "batch_size": 5,
+        "checkpoint_interval": 1,
+        "precision": "float32",
+        "num_threads": 1,
+        "val_fraction": 0.2,
+        "preview_interval_short": 100,
+        "regularization": replace(base.regularization, augmentation_expansion=0),
+    }
+    names = {item.name for item in fields(base)}
+    quick |= {"network_width": 4} if "network_width" in names else {}
+    quick |= {"codebook_dim": 16, "codebook_size": 16} if "codebook_dim" in names else {}
+    return replace(base, **(quick | changes))
+
+
+class Steps:
+    """Steps of a family that several processes share, each beside the same step of one process.
+
+    Parameters
+    ----------
+    ranks
+        The processes.
+    key
+        The family.
+    rows
+        Rows of a batch.
+    """
+
+    def __init__(self, ranks: Ranks, key: str, rows: int) -> None:
+        self.ranks, self.rows, self.count = ranks, rows, 0
+        # As many free bits as latents have: whether one is held at them must be decided by the whole batch.
+        self.family = make_family(small_config(key, **({} if key == "vqvae" else {"free_bits": 0.5})))
+        self.features = self.family.features(torch.from_numpy(np.stack([tone(n, 1.0) for n in range(24)]))[:, None])
+        torch.manual_seed(1)
+        self.network = self.family.build()
+        self.family.fit_statistics(self.network, self.features)
+        self.shared = self._step(self.network)
+
+    def _step(self, network: torch.nn.Module) -> TrainingStep:
+        trained = [p for p in network.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=1e-3, fused=True)
+        return TrainingStep(self.family, network.train(), optimizer, 1e9, ComputePlan())
+
+    def errors(self) -> tuple[float, float]:
+        """Take a step; return how far losses and codebooks, and gradients, are from those of one process, as shares."""
+        alone, part = self._step(copy.deepcopy(self.network)), self.ranks.slice_of(self.rows)
+        assert part is not None
+        items = torch.randperm(24, generator=torch.Generator().manual_seed(self.count))[: self.rows]
+        found = []
+        for step, batch, own in (
+            (alone, self.features[items], None),
+            (self.shared, self.features[items[part.computed]], part),
+        ):
+            with step_randomness(1, 0, self.count, torch.device("cpu")):
+                objective, total, _ = step(batch, self.family.weights(1.0), self.count, part=own)
+                drawn = torch.rand(3)  # what comes after a step, as the prior's draws, is the same as well
+            values = [total, *objective.terms.values(), *(b.float() for b in step.model.buffers()), drawn]
+            # Gradients together: before a normalization, that of a bias is nothing but rounding.
+            values.append(torch.cat([p.grad.flatten() for p in step._trained if p.grad is not None]))
+            found.append([value.detach().double().flatten() for value in values])
+        self.count += 1
+        *errors, gradient = [float((a - b).norm() / a.norm().clamp_min(1e-6)) for a, b in zip(*found, strict=True)]
+        return max(errors), gradient
+
+
+def most(pairs: list[tuple[float, float]]) -> list[float]:
+    """Return the largest of each."""
+    return [max(values) for values in zip(*pairs, strict=True)]
+
+
+def interrupted(ranks: Ranks, act: Callable[[AgreedStop], None]) -> Callable[[AgreedStop], None]:
+    """Return `AgreedStop.agree` that lets the last process act before a step."""
+    calls, agree = 0, AgreedStop.agree
+
+    def agreeing(self: AgreedStop) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == INTERRUPTED_AT + 1 and ranks.rank == ranks.size - 1:
+            act(self)
+        agree(self)
+
+    return agreeing
+
+
+def kill(_stop: AgreedStop) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stop(stop: AgreedStop) -> None:
+    stop.wish.set()
+
+
+def measured(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what the first process has found: losses as they are, and the weights as a sum that shows each bit."""
+    history = result["metrics_history"]
+    weights = b"".join(value.numpy().tobytes() for value in result["model"].state_dict().values())
+    return {
+        "outcome": result["outcome"],
+        "steps": list(history.step_column("train_loss")),
+        "prior": list(history.step_column("prior_loss")),
+        "epochs": [(epoch.train_loss, epoch.val_loss) for epoch in history.epochs],
+        "weights": hashlib.sha256(weights).hexdigest(),
+    }
+
+
+def main(folder: Path, family: str, checks: list[str]) -> None:
+    """Carry out the checks in order."""
+    prepare.PRIOR_SIZE = (32, 1)
+    vars(finalize)["map_entries"] = lambda *arguments: {}
+    torch.set_num_threads(1)
+    config = small_config(family, max_epochs=int(os.environ.get("EPOCHS", "2")))
+    sounds = sorted((folder / "sounds").iterdir())
+    agree = AgreedStop.agree
+    with joined(threading.Event()) as ranks:
+        for check in checks:
+            found: Any = None
+            wish = threading.Event()
+            try:
+                if check == "steps":
+                    found = {row.key: [Steps(ranks, row.key, n).errors() for n in (5, 1)] for row in FAMILIES}
+                elif check == "hundred":
+                    steps = Steps(ranks, family, 10)
+                    found = most([steps.errors() for _ in range(100)])
+                elif check == "resumed":
+                    found = resume_run(folder / "run", cancel_event=wish)
+                else:
+                    act = {"killed": kill, "stopped": stop}.get(check)
+                    if act is not None:
+                        AgreedStop.agree = interrupted(ranks, act)  # type: ignore[method-assign,assignment]
+                    run = folder / ("alone" if check == "alone" else "run")
+                    found = train(config, sounds, run, "cpu", cancel_event=wish)
+            except PeerError as exc:
+                found = {"error": str(exc)}
+            AgreedStop.agree = agree  # type: ignore[method-assign]
+            if ranks.is_first:
+                print(json.dumps({check: measured(found) if "model" in found else found}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
