@@ -41,6 +41,8 @@ class WindowSettings:
         Sound files that the user does not want to train on, whether or not they are listed.
     removed
         Files that the user has removed from the list.
+    fixes
+        What a training changes in sounds when it reads them, by file.
     sound_columns, sound_list
         Columns of the list of sounds that are wanted, the most important one first, empty for the default; and the
         widths and sorting of that list, base64 in the toolkit's own format.
@@ -84,6 +86,7 @@ class WindowSettings:
     recent: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    fixes: dict[str, Any] = field(default_factory=dict)
     sound_columns: list[str] = field(default_factory=list)
     sound_list: str = ""
     hears_walking: bool = True

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from distill import __main__, __version__, diagnostics, paths
+from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import app, main
 from distill.config.training import AnyConfig, RunConfig
 from distill.errors import NotEnoughSoundsError
@@ -315,7 +316,7 @@ def test_inspect_lists_every_file_with_its_reason(sounds: Path, capsys: pytest.C
     (sounds / "empty.wav").touch()
     assert main(["inspect", str(sounds)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 7
+    assert lines[7].startswith("found    Too few sounds")
     assert lines[0].startswith("usable")
     assert lines[0].endswith("bell 1.wav")
     assert lines[4].startswith(f"left out {sounds / 'empty.wav'}: ")
@@ -328,7 +329,7 @@ def test_inspect_prints_one_line_a_file_whatever_its_name(sounds: Path, capsys: 
     (sounds / "bell 1.wav").rename(sounds / "bell\nand \x1b[31mwhistle.wav")
     assert main(["inspect", str(sounds)]) == 0
     printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == 5
+    assert printed.splitlines()[4].startswith("4 usable sounds")
     assert r"bell\nand \x1b[31mwhistle.wav" in printed
 
 
@@ -360,3 +361,49 @@ def test_inspect_estimates_a_run(
     assert lines[3] == "memory      1.2 GB"
     assert lines[5].startswith("sounds      Too few sounds (4)")
     assert "a short trial" in lines[6]
+
+
+@pytest.fixture
+def late(sounds: Path) -> Path:
+    """A sound that begins after half a second, among others."""
+    t = np.arange(9600) / 48_000
+    file = sounds / "late.wav"
+    soundfile.write(file, np.pad(0.5 * np.sin(2 * np.pi * 500 * t) * np.exp(-20 * t), (24_000, 0)), 48_000)
+    return file
+
+
+def test_inspect_prints_findings_for_people_and_programs(
+    sounds: Path, late: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(sounds)]) == 0
+    printed = capsys.readouterr().out
+    assert f"found    Long silence before or behind\n           {late}\n" in printed
+    assert "(distill train --fix silence)" in printed
+    assert main(["inspect", str(sounds), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["usable"]) == 5
+    [silence] = [item for item in told["findings"] if item["kind"] == "silence"]
+    assert silence["fixes"] == {str(late): {"trims": True}}
+
+
+def test_train_fixes_what_is_asked_for(engine: FakeEngine, sounds: Path, late: Path, tmp_path: Path) -> None:
+    assert main(["train", str(sounds), "--out", str(tmp_path / "a"), "--fix", "hum"]) == 0
+    assert engine.asked["fixes"] == {}
+    assert main(["train", str(sounds), "--out", str(tmp_path / "b"), "--fix", "all"]) == 0
+    assert engine.asked["fixes"][late] == SoundFix(trims=True)
+    assert main(["train", str(sounds), "--fix", "everything"]) == 2
+
+
+def test_train_goes_on_from_a_model_of_its_family(
+    engine: FakeEngine, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.support.models import write_tone_model
+
+    model = write_tone_model(tmp_path, 5, 3)
+    assert main(["train", str(sounds), "--from", str(model), "--out", str(tmp_path / "a")]) == 0
+    assert engine.asked["start_from"] == model
+    assert engine.asked["config"].latent_dim == 5
+    assert main(["train", str(sounds), "--from", str(model), "--family", "vqvae", "--out", str(tmp_path / "b")]) == 1
+    assert "of the family Mel VAE" in capsys.readouterr().err
+    assert main(["train", str(sounds), "--from", str(model), "--from-epoch", "2", "--out", str(tmp_path / "c")]) == 1
+    assert main(["train", str(sounds), "--from-epoch", "2", "--out", str(tmp_path / "c")]) == 2

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as CancelEvent
@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.training import AnyConfig
 from distill.events import (
     EpochMetrics,
@@ -49,6 +50,8 @@ class FakeEngine:
         self.go_on = threading.Event()
         self.go_on.set()
         self.names: tuple[str, str] = ("", "")
+        self.fixes: dict[Path, SoundFix] = {}
+        self.start_from: Path | None = None
         self.located: Path | None = None  # folder in which the user says the sounds are
 
     def __call__(self) -> "FakeEngine":
@@ -67,8 +70,11 @@ class FakeEngine:
         models_dir: Path | None = None,
         dataset_name: str = "",
         model_name: str = "",
+        fixes: Mapping[Path, SoundFix] | None = None,
+        start_from: Path | None = None,
     ) -> dict[str, Any]:
         self.calls.append("train")
+        self.fixes, self.start_from = dict(fixes or {}), start_from
         self.names = (dataset_name, model_name)
         record = RunRecord(config, list(file_paths), dataset_name=dataset_name, model_name=model_name)
         return self._run(record, output_dir, 0, callback, cancel_event)

@@ -24,6 +24,7 @@ def dataset() -> Any:
         previous=np.full(items, -1),
         total=np.ones(items, np.float32),
         offset=np.zeros(items, np.float32),
+        weights=None,
     )
 
 

@@ -16,6 +16,7 @@ import typer
 
 from distill import __version__, diagnostics, paths
 from distill.cli import compare, generate, instrument, library, play, queue, runs
+from distill.cli.inspection.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
 from distill.cli.options import (
     Batch,
     Device,
@@ -30,6 +31,7 @@ from distill.cli.options import (
     Sounds,
     Threads,
 )
+from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.running import STOPPING, dataset_name, find_sounds, joined, run_engine, run_shared, say, stoppable
 from distill.cli.terminal import duration, make_display, printable, printable_lines
@@ -40,6 +42,7 @@ from distill.runtime import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
+    from distill.audio.corpus import SoundEntry
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
@@ -150,6 +153,7 @@ def _all_commands(
 
 @app.command(epilog="Example: distill train ~/sounds/bells --epochs 300 --name bells")
 def train(
+    context: typer.Context,
     sounds: OptionalSounds = None,
     family: Family = "vae",
     epochs: Epochs = None,
@@ -166,10 +170,16 @@ def train(
     name: Annotated[str, typer.Option(help="Name of the run and its model; without it that of the sounds.")] = "",
     seed: Seed = 0,
     demo: Annotated[bool, typer.Option("--demo", help="Train on Distill's own demo sounds.")] = False,
+    fix: Fix = None,
+    start: StartFrom = None,
+    start_epoch: StartEpoch = None,
     as_json: Json = False,
 ) -> None:
     """Train a new model on sounds.  Ctrl-C stops with a checkpoint; distill resume goes on from there."""
     given = list(sounds or [])
+    origin = Origin.of(start, start_epoch, set_options(context))
+    if not given and not demo:
+        given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
     dataset = dataset_name(given, demo)
@@ -182,6 +192,7 @@ def train(
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
     settings |= {} if batch is None else {"batch_size": batch}
     settings |= {} if patience is None else {"patience": patience}
+    family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with stoppable(STOPPING) as stop, joined(stop) as ranks:
 
@@ -191,14 +202,16 @@ def train(
             return [str(path) for path in files], usable, str(run_dir)
 
         files, usable, folder = ranks.first(look)
-        config = make_config(family, max(usable, 1), preset, epochs, **settings)
+        config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
+        fixes = chosen_fixes([Path(path) for path in files], fix or [], stop)
 
         from distill.training.loop import train as run_training
 
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
             return run_training(
                 config, [Path(path) for path in files], Path(folder), device, callback=show, cancel_event=stop,
-                models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset,
+                models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset, fixes=fixes,
+                start_from=origin.path,
             )  # fmt: skip
 
         run_shared(run, as_json, config.max_epochs, stop, ranks)
@@ -258,6 +271,7 @@ def finish(
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
 def inspect(
     sounds: Sounds,
+    as_json: InspectJson = False,
     with_estimate: Annotated[
         bool, typer.Option("--estimate", help="Also print what a run on them would take: time, memory, disk.")
     ] = False,
@@ -265,10 +279,13 @@ def inspect(
     epochs: Epochs = None,
     preset: Preset = "auto",
 ) -> None:
-    """Show what would be trained on: the usable files, and those left out with the reason.  Every file is decoded.
+    """Show what would be trained on: the usable files, those left out with the reason, and what is wrong with sounds.
 
+    Every file is decoded.
     With --estimate, the family, epochs and preset of the run can be given too.
     """
+    if as_json and with_estimate:
+        raise typer.BadParameter("Give either --json or --estimate.")
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
@@ -280,9 +297,31 @@ def inspect(
         check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
+        findings = find_faults([e.path for e in found.entries if reasons[e.path] is None], cache, stop)
     usable = [entry for entry in found.entries if reasons[entry.path] is None]
     skipped = {sound.path: sound.reason for sound in found.skipped}
     skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
+    if as_json:
+        print_json(usable, skipped, findings)
+    else:
+        _print_inspection(usable, skipped, found.passed_over_text(), cache)
+        print_findings(findings)
+    if not _can_be_trained_on([entry.path for entry in usable], cache):
+        raise DistillError(
+            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
+            "or repair those left out."
+        )
+    if with_estimate:
+        from distill.cli.inspection.estimate import print_estimate
+        from distill.config.factory import make_config
+
+        with stoppable("Stopping.") as stop:
+            print_estimate([entry.path for entry in usable], make_config(family, len(usable), preset, epochs), stop)
+
+
+def _print_inspection(
+    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, cache: "SoundCache"
+) -> None:
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
         print(f"usable   {sound}  {printable(entry.path)}")
@@ -290,21 +329,10 @@ def inspect(
         print(f"note     {printable(note)}")
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
-    if text := found.passed_over_text():
-        print(text)
+    if passed_over:
+        print(passed_over)
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
-    if not _can_be_trained_on([entry.path for entry in usable], cache):
-        raise DistillError(
-            f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
-            "or repair those left out."
-        )
-    if with_estimate:
-        from distill.cli.estimate import print_estimate
-        from distill.config.factory import make_config
-
-        with stoppable("Stopping.") as stop:
-            print_estimate([entry.path for entry in usable], make_config(family, len(usable), preset, epochs), stop)
 
 
 def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:

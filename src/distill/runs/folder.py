@@ -22,6 +22,7 @@ from typing import Any, Self
 import filelock
 
 from distill.audio.corpus import RUN_MARKER, SkippedSound
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
@@ -75,6 +76,13 @@ class RunRecord:
         finds its sounds again.  Empty for runs of older versions.
     preview_training
         Numbers of those of them that the model is trained on; the others are held out.
+    fixes
+        What is changed in sounds when they are decoded, by the hash of their file; empty for nothing.
+    split
+        What is trained on and what is held out, by content; see `distill.training.data.known_split`.  None in runs of
+        older versions.
+    origin
+        The model or the checkpoint that the run started from, with the split of that; None for none.
     """
 
     config: AnyConfig
@@ -92,11 +100,23 @@ class RunRecord:
     preparation: int = 1
     fingerprints: dict[str, dict[str, str]] = field(default_factory=dict)
     preview_training: list[int] = field(default_factory=list)
+    fixes: dict[str, SoundFix] = field(default_factory=dict)
+    split: dict[str, Any] | None = None
+    origin: dict[str, Any] | None = None
 
     @property
     def epochs_asked(self) -> int:
         """Number of epochs that the user asked for, also where the run was finished with fewer."""
         return self.planned_epochs or self.config.max_epochs
+
+    @property
+    def origin_text(self) -> str:
+        """What the run started from, for people; empty for nothing."""
+        origin = self.origin or {}
+        name, epoch = str(origin.get("name", "")), origin.get("epoch", 0)
+        if not name:
+            return ""
+        return f"epoch {epoch} of the run {name}" if origin.get("kind") == "checkpoint" else f"the model {name}"
 
     @classmethod
     def load(cls, run_dir: Path | str) -> Self:
@@ -130,6 +150,9 @@ class RunRecord:
                     for path, item in dict(data.get("fingerprints", {})).items()
                 },
                 preview_training=[int(number) for number in data.get("preview_training", ())],
+                fixes={str(key): SoundFix.from_dict(item) for key, item in dict(data.get("fixes") or {}).items()},
+                split=None if data.get("split") is None else dict(data["split"]),
+                origin=None if data.get("origin") is None else dict(data["origin"]),
             )
         except RunFolderError:
             raise
@@ -144,6 +167,8 @@ class RunRecord:
         OSError
             It cannot be written.
         """
+        optional = {"split": self.split, "origin": self.origin}
+        optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
         write_json(
             run_dir / RUN_MARKER,
             {
@@ -163,6 +188,7 @@ class RunRecord:
                 "preparation": self.preparation,
                 "fingerprints": self.fingerprints,
                 "preview_training": self.preview_training,
+                **{key: value for key, value in optional.items() if value is not None},
             },
         )
 

@@ -127,6 +127,7 @@ def snapshot(
             "schedule": run.schedule.to_dict(),
             "sounds": run.training_data.digest,
             "preparation": run.training_data.preparation,
+            **_optional_state(run),
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.speed.to_dict(),
@@ -135,6 +136,12 @@ def snapshot(
         before,
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
     )
+
+
+def _optional_state(run: Run) -> dict[str, Any]:
+    """Return what only some runs have: fixes of their sounds."""
+    fixes = {key: fix.to_dict() for key, fix in run.training_data.fixes.items()}
+    return {"fixes": fixes} if fixes else {}
 
 
 def report_write_errors(run: Run) -> None:

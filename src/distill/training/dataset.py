@@ -273,6 +273,8 @@ class FeatureDataset(Dataset[Tensor]):
         ``[items]``: number of the sound that each item is of, and of the item half a chunk before it (-1: none).
     total, offset
         ``[items]``: length of the sound and begin of the item in it, in chunks.
+    weights
+        ``[sounds]``: how much each sound counts, or None where all count the same.
     """
 
     def __init__(
@@ -287,6 +289,8 @@ class FeatureDataset(Dataset[Tensor]):
         self.layout = AudioTrainingDataset(sounds, config.chunk_duration_s, pipeline, variants, config.seed)
         self.family = family
         self._half_steps = half_steps
+        given = np.array([sound.weight for sound in self.layout.sounds])
+        self.weights = None if (given == 1).all() else given
         counts = np.array([chunk_count(sound, self.layout.chunk_samples) for sound in self.layout.sounds])
         self._between = int((counts - 1).sum()) if half_steps else 0
         self._first_between = np.concatenate([[0], np.cumsum(counts - 1)])
@@ -440,6 +444,8 @@ class EpochBatches(Sampler[list[int]]):
         file counts the same in it.  None: each item comes once.
     ranks
         The processes that share the batches; an iteration yields the rows of this one.
+    weights
+        How much each file counts, ``[files]``; None: the same.
     """
 
     def __init__(
@@ -449,10 +455,12 @@ class EpochBatches(Sampler[list[int]]):
         seed: int | None,
         owner: "np.ndarray[tuple[int], np.dtype[np.int64]] | None" = None,
         ranks: Ranks = ALONE,
+        weights: "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None" = None,
     ) -> None:
         self.items = items
         self.seed = seed
         self._ranks = ranks
+        self._weights = None if owner is None or weights is None else weights[np.unique(owner)]
         self._by_file = None if owner is None else [np.flatnonzero(owner == file) for file in np.unique(owner)]
         self.batches = max(1, -(-items // batch_size))
         self._epoch = 0
@@ -492,11 +500,22 @@ class EpochBatches(Sampler[list[int]]):
         return [order[low:high].tolist() for low, high in pairwise(self._edges())]
 
     def _balanced(self, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-        """Return as many items as there are, from each file as many as from any other, or one more."""
+        """Return as many items as there are, from each file as many as from any other, or one more.
+
+        With weights the numbers are in their proportion; what is left over is drawn.
+        """
         assert self._by_file is not None
-        share, rest = divmod(self.items, len(self._by_file))
-        counts = np.full(len(self._by_file), share)
-        counts[rng.permutation(len(counts))[:rest]] += 1
+        if self._weights is None:
+            share, rest = divmod(self.items, len(self._by_file))
+            counts = np.full(len(self._by_file), share)
+            counts[rng.permutation(len(counts))[:rest]] += 1
+        else:
+            wanted = self.items * self._weights / self._weights.sum()
+            counts = np.floor(wanted).astype(int)
+            left = wanted - counts
+            rest = self.items - int(counts.sum())
+            if rest:
+                counts[rng.choice(len(counts), rest, replace=False, p=left / left.sum())] += 1
         drawn = []
         for own, count in zip(self._by_file, counts, strict=True):
             rounds = -(-count // len(own))  # each item of a file comes once before any comes twice
@@ -511,9 +530,10 @@ def make_loader(
     seed: int | None,
     owner: "np.ndarray[tuple[int], np.dtype[np.int64]] | None" = None,
     ranks: Ranks = ALONE,
+    weights: "np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None" = None,
 ) -> DataLoader[Tensor]:
     """Return a loader over `EpochBatches` that draws nothing from torch's global random stream."""
-    batches = EpochBatches(items, batch_size, seed, owner, ranks)
+    batches = EpochBatches(items, batch_size, seed, owner, ranks, weights)
     return DataLoader(dataset, batch_sampler=batches, generator=torch.Generator())
 
 

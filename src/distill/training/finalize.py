@@ -346,6 +346,7 @@ def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_writt
         contents = _contents_of_best(run, newest, is_written, metadata, parts if is_finished else None)
         if contents is None:
             return saved
+        contents |= _history_of(run)
         saved.unsaved = UnsavedModel(contents)
         saved.path = saved.unsaved.save(run.folder.model_file)
         saved.unsaved = None
@@ -354,6 +355,14 @@ def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_writt
         return saved
     _add_to_library(run, saved.path)
     return saved
+
+
+def _history_of(run: Run) -> dict[str, Any]:
+    """Return what the model file says of where the model comes from: its split, and what its run started from."""
+    entries = {} if run.record.split is None else {"split": run.record.split}
+    if run.record.origin is not None:
+        entries["origin"] = {key: run.record.origin.get(key) for key in ("kind", "name", "model_id", "epoch")}
+    return entries
 
 
 def _add_to_library(run: Run, path: Path) -> None:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
@@ -85,6 +86,8 @@ def train(
     models_dir: Path | str | None = None,
     dataset_name: str = "",
     model_name: str = "",
+    fixes: Mapping[Path, SoundFix] | None = None,
+    start_from: Path | str | None = None,
 ) -> dict[str, Any]:
     """Train a model on sounds; return when the run has ended.
 
@@ -109,6 +112,11 @@ def train(
         Library that the finished model is also saved to.
     dataset_name, model_name
         For people; stored with the run and the model.
+    fixes
+        What is changed in some sounds when they are decoded, by their files; a resumed run has its own.
+    start_from
+        Model file, or checkpoint of another run, that a new run starts with; ``config`` must have its shape, see
+        `distill.config.start.config_from_model`.
 
     Returns
     -------
@@ -135,6 +143,8 @@ def train(
             models_dir=None if models_dir is None else Path(models_dir),
             dataset_name=dataset_name,
             model_name=model_name,
+            fixes=dict(fixes or {}),
+            start_from=None if start_from is None else Path(start_from),
             ranks=ranks,
         ),
         callback,

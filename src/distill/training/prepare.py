@@ -2,7 +2,8 @@
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
-from distill.errors import CheckpointError, RunFolderError, TrainingError
+from distill.errors import CheckpointError, ModelFileError, RunFolderError, SoundError, TrainingError
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
@@ -25,8 +27,10 @@ from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.runs.folder import read_history
 from distill.runs.preview_sound import PAIRS
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
+from distill.serialization.archive import apply_state
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
+from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_with
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.regions import silence_note
 from distill.training.data.same_audio import copies_note
@@ -90,7 +94,7 @@ def _prepare(opened: OpenedRun) -> Run:
         schedule = _continue_schedule(opened, data, stored, state, optimizer, scheduler)
         _report_resumed(opened, data, state, len(history.epochs))
         _release_patience(opened, history, warm_up_epochs(opened.config, state.kl_epochs))
-    else:
+    elif opened.start is None or opened.start.prior is None or not prior.start_from(opened.start.prior):
         _fit_projection(opened, data, model, prior)
     opened.ranks.broadcast([*prior.prior.buffers(), *prior.averaged.buffers()])
     return Run(
@@ -116,7 +120,8 @@ def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTrai
     dataset, family, config = data.train_set, opened.family, opened.config
     stored = ((opened.checkpoint or {}).get("training_state") or {}).get("prior")
     try:
-        width, blocks = PRIOR_SIZE if stored is None else WindowPrior.size_of(stored["prior"])
+        begun = opened.start.prior if opened.start is not None else None if stored is None else stored["prior"]
+        width, blocks = PRIOR_SIZE if begun is None else WindowPrior.size_of(begun)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
         raise _unfitting_prior(opened) from exc
     with torch.random.fork_rng(devices=[]):
@@ -209,8 +214,9 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     request, config, emit, ranks = opened.request, opened.config, opened.emit, opened.ranks
     chunk_samples = round(config.chunk_duration_s * SAMPLE_RATE)
     preparation = _preparation(opened)
+    fixes, cache = _fixes(opened, preparation)
     prepared = prepare_sounds(
-        _paths_to_decode(opened), SoundCache(preparation=preparation),
+        _paths_to_decode(opened, fixes, cache), cache,
         lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks,
     )  # fmt: skip
     sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
@@ -220,7 +226,8 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     opened.record.fingerprints = fingerprints_of(sounds)
     for skipped in opened.record.skipped:
         emit(TrainingNotice("skipped", f"Skipped {skipped.path.name}: {skipped.reason}"))
-    train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
+    _report_fixes(opened)
+    train, val = _split(opened, sounds, chunk_samples)
     notes = [f"{s.source.name}: {s.note}." for s in sounds if s.note]
     for note in [*notes, silence_note(sounds, chunk_samples), copies_note(sounds)]:
         if note and opened.checkpoint is None:
@@ -239,10 +246,11 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     data = TrainingData(
         sounds=sounds,
         preparation=preparation,
+        fixes=fixes,
         train_set=train_set,
         val_set=val_set,
         train_loader=make_loader(
-            train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner, ranks
+            train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner, ranks, train_set.weights
         ),
         probe_items=_spread(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
@@ -261,13 +269,88 @@ def _preparation(opened: OpenedRun) -> int:
     return int((opened.checkpoint.get("training_state") or {}).get("preparation", 1))
 
 
-def _paths_to_decode(opened: OpenedRun) -> list[Path]:
-    """Return the files to decode; a resumed run goes on without the files that were refused at its start."""
+def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], SoundCache]:
+    """Return the fixes of a run by the hashes of its sounds' files, and a cache that applies them.
+
+    A resumed run has those that it was begun with, also for sounds whose tags were changed since.
+
+    Raises
+    ------
+    CheckpointError
+        Those of the checkpoint cannot be read.
+    """
+    cache, record, checkpoint = SoundCache(preparation=preparation), opened.record, opened.checkpoint
+    if checkpoint is not None:
+        stored = (checkpoint.get("training_state") or {}).get("fixes") or {}
+        try:
+            fixes = {str(key): SoundFix.from_dict(item) for key, item in dict(stored).items()}
+        except (TypeError, ValueError, AttributeError) as exc:
+            raise CheckpointError("The checkpoint holds damaged fixes of sounds. Use another checkpoint.") from exc
+    elif opened.request.fixes:
+        fixes = {}
+        for path, fix in opened.request.fixes.items():
+            with suppress(SoundError):  # it is reported with the other files
+                fixes[cache.content_hash(path, opened.request.pause_event)] = fix
+    else:
+        fixes = dict(record.fixes)  # of a run that starts again
+    record.fixes = fixes
+    by_audio = {
+        item["audio"]: fixes[item["content"]] for item in record.fingerprints.values() if item["content"] in fixes
+    }
+    return fixes, SoundCache(preparation=preparation, fixes={**by_audio, **fixes})
+
+
+def _paths_to_decode(opened: OpenedRun, fixes: Mapping[str, SoundFix], cache: SoundCache) -> list[Path]:
+    """Return the files to decode: without those that are left out, and in a resumed run those refused at its start."""
     paths = [Path(path) for path in opened.request.file_paths]
+    left_out = {key for key, fix in fixes.items() if fix.leaves_out}
+    if left_out:
+        kept = []
+        for path in paths:
+            with suppress(SoundError):
+                if cache.content_hash(path, opened.request.pause_event) in left_out:
+                    continue
+            kept.append(path)
+        paths = kept
+        if opened.checkpoint is None:
+            opened.record.file_paths = [path.absolute() for path in paths]
     if opened.checkpoint is None:
         return paths
     refused = {item.path for item in opened.record.skipped}
     return [path for path in paths if path.absolute() not in refused]
+
+
+def _report_fixes(opened: OpenedRun) -> None:
+    """Say which sounds of a new run are changed when they are read, or left out."""
+    if opened.checkpoint is not None or not opened.request.fixes:
+        return
+    parts = [f"{path.name} ({fix.text})" for path, fix in sorted(opened.request.fixes.items()) if fix.text]
+    if parts:
+        opened.emit(
+            TrainingNotice("sounds", f"Fixed when read; your files stay as they are: {', '.join(parts)}.", "info")
+        )
+
+
+def _split(
+    opened: OpenedRun, sounds: Sequence[CachedSound], chunk_samples: int
+) -> tuple[list[CachedSound], list[CachedSound]]:
+    """Return the sounds to train on and those held out; a run from a model keeps what that has learnt from apart."""
+    share, record = opened.config.val_fraction, opened.record
+    known = KnownSplit.from_dict(None if record.origin is None else record.origin.get("split"))
+    if known is None:
+        train, val = split_sounds(sounds, share, chunk_samples)
+    else:
+        train, val = split_with(known, sounds, share, chunk_samples)
+    if record.origin is not None and opened.checkpoint is None:
+        if known is None:
+            text = "It is not known which sounds it was tested with: the held-out loss may be lower than it should be."
+        elif is_tested_by_known(known, val):
+            text = "It was trained on all of these sounds: the held-out loss is lower than it should be."
+        else:
+            text = "Sounds that it was tested with stay held out."
+        opened.emit(TrainingNotice("origin", f"The run starts from {record.origin_text}. {text}", "info"))
+    record.split = KnownSplit.of(train, val).to_dict()
+    return train, val
 
 
 def _preview_sounds(opened: OpenedRun, train_set: FeatureDataset, val_set: FeatureDataset) -> list[CachedSound]:
@@ -291,7 +374,9 @@ def _network(opened: OpenedRun, data: TrainingData) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(opened.config.seed)
         model = opened.family.build().to(opened.device)
-        if opened.checkpoint is None and opened.ranks.is_first:
+        if opened.start is not None:
+            apply_state(model, opened.start.weights, "network", Path(str(opened.start.origin["path"])), ModelFileError)
+        elif opened.checkpoint is None and opened.ranks.is_first:
             batches = []
             for batch in data.train_set.batches(_spread(len(data.train_set), _STATISTICS_CHUNKS), 64):
                 opened.request.check_paused()

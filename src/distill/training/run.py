@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,10 @@ from torch.utils.data import DataLoader
 
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.corpus import RUN_MARKER
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
+from distill.config.start import SHAPE, config_from_model
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
 from distill.errors import CheckpointError, ConfigurationError, RunFolderError
@@ -44,6 +46,7 @@ from distill.runs.verdict import warm_up_epochs
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
+from distill.training.origin.start_point import StartPoint, read_start
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.prior_training import PriorTraining
@@ -75,6 +78,8 @@ class RunRequest:
     models_dir: Path | None = None
     dataset_name: str = ""
     model_name: str = ""
+    fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
+    start_from: Path | None = None
     ranks: Ranks = ALONE
 
     @property
@@ -141,6 +146,7 @@ class TrainingData:
 
     sounds: list[CachedSound]
     preparation: int
+    fixes: Mapping[str, SoundFix]
     train_set: FeatureDataset
     val_set: FeatureDataset
     train_loader: DataLoader[Tensor]
@@ -170,9 +176,12 @@ class BestEpoch:
     state: Literal["in memory", "being written", "on disk"] = "in memory"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class OpenedRun:
-    """A run whose folder is claimed; nothing has been computed yet."""
+    """A run whose folder is claimed; nothing has been computed yet.
+
+    ``start`` is what a new run starts from, where that is not nothing.
+    """
 
     request: RunRequest
     config: AnyConfig
@@ -182,6 +191,7 @@ class OpenedRun:
     record: RunRecord
     emit: EventSink
     checkpoint: dict[str, Any] | None
+    start: StartPoint | None = None
 
     @property
     def ranks(self) -> Ranks:
@@ -189,7 +199,7 @@ class OpenedRun:
         return self.request.ranks
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Run(OpenedRun):
     """A prepared run: everything that training, checkpoints and the end of the run need.
 
@@ -270,8 +280,12 @@ def _follow(request: RunRequest, emit: EventSink) -> OpenedRun:
     record = replace(RunRecord.load(request.output_dir), file_paths=[path.absolute() for path in request.file_paths])
     folder = FollowedFolder(request.output_dir)
     device = _device_of(request)
+    start = None
+    if checkpoint is None and record.origin is not None:
+        start = read_start(Path(str(record.origin["path"])))
     return OpenedRun(
-        request, request.config, make_family(request.config), device, folder, record, emit, checkpoint
+        request=request, config=request.config, family=make_family(request.config), device=device, folder=folder,
+        record=record, emit=emit, checkpoint=checkpoint, start=start,
     )  # fmt: skip
 
 
@@ -294,6 +308,7 @@ def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
         resuming = _is_own(request.resume_checkpoint, request.output_dir)
     else:
         resuming = _began_without_checkpoint(request.output_dir, request.config)
+    start = _start_point(request, resuming)
     device = _device_of(request)
     family = make_family(request.config)
     if checkpoint is not None and request.resume_checkpoint is not None:
@@ -301,6 +316,8 @@ def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
     folder = RunFolder(request.output_dir, resuming)
     try:
         record = _record(request, resuming)
+        if start is not None and record.origin is None:
+            record.origin = {**start.origin, "split": None if start.split is None else start.split.to_dict()}
         if checkpoint is None:
             record.save(folder.path)
     except RunFolderError:
@@ -309,7 +326,29 @@ def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
     except OSError as exc:
         folder.close()
         raise RunFolderError(f"The folder {folder.path} cannot be written to ({exc.strerror or exc}).") from exc
-    return OpenedRun(request, request.config, family, device, folder, record, emit, checkpoint)
+    return OpenedRun(
+        request=request, config=request.config, family=family, device=device, folder=folder, record=record, emit=emit,
+        checkpoint=checkpoint, start=start,
+    )  # fmt: skip
+
+
+def _start_point(request: RunRequest, resuming: bool) -> StartPoint | None:
+    """Return what a run starts from; one that was ended before its first checkpoint starts from the same again.
+
+    Raises
+    ------
+    DistillError
+        The model cannot be used, or the settings are not its own.
+    """
+    path = request.start_from
+    if resuming and request.resume_checkpoint is None:
+        origin = RunRecord.load(request.output_dir).origin
+        path = Path(str(origin["path"])) if origin and "path" in origin else path
+    if path is None or request.resume_checkpoint is not None:
+        return None
+    start = read_start(path)
+    config_from_model(request.config, start.config, SHAPE)  # refuses another shape
+    return start
 
 
 def _refuse_among_sounds(request: RunRequest) -> None:

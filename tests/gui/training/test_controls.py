@@ -48,6 +48,7 @@ def test_what_can_be_done_is_seen_and_the_next_step_comes_first(
     qtbot.waitUntil(lambda: first_button(loaded) == "cancelButton")  # once the layout has been done
     assert not button(loaded, "startButton").isVisible()
     assert button(loaded, "cancelButton").property("primary")
+    qtbot.waitUntil(lambda: bool(loaded.runs.bridge.history.epochs))  # without an epoch there is nothing to finish
     click(loaded, "cancelButton")
     await_state(qtbot, loaded, RunState.IDLE)
     qtbot.waitUntil(lambda: first_button(loaded) == "resumeButton")  # once the layout has been done

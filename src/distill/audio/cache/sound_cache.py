@@ -15,7 +15,7 @@ import json
 import os
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -29,9 +29,12 @@ from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.decoder import UnreachableSoundError, link_reason
+from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.hum import HumFilter
 from distill.audio.decoding.pyav import av_is_available
 from distill.audio.decoding.sound_file import (
     PREPARATION,
+    SAMPLE_RATE,
     DecodingCancelled,
     FloatArray,
     peak_of,
@@ -48,6 +51,9 @@ MAX_BYTES = 20_000_000_000
 SIZE_VARIABLE = "DISTILL_CACHE_GB"
 #: Samples for which the envelope has one value: 10 ms.
 ENVELOPE_HOP = 480
+
+#: Level relative to the peak down to which a sound is audible, and the steps of the envelope that are kept behind it.
+_AUDIBLE, _DECAY_STEPS = 1e-3, 25
 
 # Orthonormal polynomials up to the second degree over one step of the envelope, ``[ENVELOPE_HOP, 3]``.
 _PARABOLAS = np.linalg.qr(np.vander(np.linspace(-1, 1, ENVELOPE_HOP), 3))[0].astype(np.float32)
@@ -78,10 +84,12 @@ class CachedSound:
     start
         First sample in ``file``; a part of a sound begins later than 0.
     audio_hash
-        Hash of the decoded samples: the same for other formats and tags of the same audio.  Empty for sounds that are
-        prepared as version 1.
+        Hash of the decoded samples, without fixes: the same for other formats and tags of the same audio.  Empty for
+        sounds that are prepared as version 1.
     note
         What the user should know about how the file was read; empty where there is nothing.
+    weight
+        How much the sound counts in training, as its fix says.
     """
 
     source: Path
@@ -93,6 +101,7 @@ class CachedSound:
     start: int = 0
     audio_hash: str = ""
     note: str = ""
+    weight: float = 1.0
 
     @property
     def duration_s(self) -> float:
@@ -250,13 +259,20 @@ class SoundCache:
         Size over which the least recently used files are deleted; by default `max_cache_bytes`.
     preparation
         How sounds are prepared; other than the newest for runs that were begun with another.
+    fixes
+        What is changed in sounds, by the hash of their file or of their audio.
     """
 
     def __init__(
-        self, folder: Path | None = None, max_bytes: int | None = None, preparation: int = PREPARATION
+        self,
+        folder: Path | None = None,
+        max_bytes: int | None = None,
+        preparation: int = PREPARATION,
+        fixes: Mapping[str, SoundFix] | None = None,
     ) -> None:
         self.folder = folder or paths.cache_dir() / "sounds"
         self.preparation = preparation
+        self.fixes = dict(fixes or {})
         self.store = DiskCache(self.folder, max_cache_bytes() if max_bytes is None else max_bytes)
         self._index = HashIndex(self.folder / "index.jsonl")
         self.store.use(self.folder / "index.jsonl")
@@ -273,14 +289,24 @@ class SoundCache:
         DecodingCancelled
             ``cancel_event`` was set.
         """
+        sound = self._get(path, cancel_event, SoundFix())
+        fix = self.fixes.get(sound.content_hash) or self.fixes.get(sound.audio_hash)
+        if fix is None:
+            return sound
+        fixed = sound if not fix.audio_key else self._get(path, cancel_event, fix)
+        fixed = replace(fixed, audio_hash=sound.audio_hash, weight=fix.weight)
+        return _trimmed(fixed) if fix.trims else fixed
+
+    def _get(self, path: Path, cancel_event: threading.Event | None, fix: SoundFix) -> CachedSound:
+        """Return a sound whose decoded samples are changed as a fix says; its files have names of their own."""
         before = _key(path)
         content_hash = self._index.content_hash(path, cancel_event)
-        file = self.folder / f"{content_hash}-{self.preparation}.f32"
+        file = self.folder / f"{content_hash}-{self.preparation}{fix.audio_key}.f32"
         with self.store.locked(file, cancel_event):
             entry = _stored_entry(file)
             if entry is None:
                 self._raise_known_fault(_fault_file(file, path))
-                entry = self._decode(path, file, cancel_event)
+                entry = self._decode(path, file, cancel_event, fix)
                 if _key(path) != before:
                     file.unlink(missing_ok=True)
                     raise UnreachableSoundError("the file changed while it was being read: try again")
@@ -339,12 +365,12 @@ class SoundCache:
             self.store.use(file)
             raise SoundError(str(reason))
 
-    def _decode(self, path: Path, file: Path, cancel_event: threading.Event | None) -> _Entry:
+    def _decode(self, path: Path, file: Path, cancel_event: threading.Event | None, fix: SoundFix) -> _Entry:
         entry = _Entry(0)
 
         def fill(out: IO[bytes]) -> None:
             nonlocal entry
-            entry = _decode_into(out, path, cancel_event, self.preparation)
+            entry = _decode_into(out, path, cancel_event, self.preparation, fix)
 
         try:
             self.store.write(file, fill)
@@ -357,6 +383,15 @@ class SoundCache:
                 raise self.store.user_error(user_error) from user_error
             raise
         return entry
+
+
+def _trimmed(sound: CachedSound) -> CachedSound:
+    """Return a sound without the silence before and behind it; a decay stays for up to a quarter of a second."""
+    audible = np.flatnonzero(sound.envelope() >= _AUDIBLE)
+    if not len(audible):
+        return sound
+    start = max(0, int(audible[0]) - 1) * ENVELOPE_HOP
+    return sound.part(start, min(sound.samples, (int(audible[-1]) + 1 + _DECAY_STEPS) * ENVELOPE_HOP))
 
 
 def max_cache_bytes() -> int:
@@ -441,21 +476,26 @@ def _stored_entry(file: Path) -> _Entry | None:
         return None
 
 
-def _decode_into(out: IO[bytes], path: Path, cancel_event: threading.Event | None, preparation: int) -> _Entry:
+def _decode_into(
+    out: IO[bytes], path: Path, cancel_event: threading.Event | None, preparation: int, fix: SoundFix
+) -> _Entry:
     """Write a sound's samples and, the peak being known only at the end, go over them once more."""
 
     def decode(channel: int | None) -> tuple[int, np.float32]:
         out.seek(0)
         out.truncate()
         samples, peak = 0, np.float32(0)
-        for block in stream_prepared(path, cancel_event, channel, preparation):
+        blocks = stream_prepared(path, cancel_event, channel, preparation)
+        if fix.hum_hz is not None:
+            blocks = HumFilter(fix.hum_hz, SAMPLE_RATE).filter(blocks)
+        for block in blocks:
             out.write(block.astype(_SAMPLE, copy=False).data)
             samples += len(block)
             peak = max(peak, peak_of(block))
         return samples, peak
 
-    if preparation == 1:
-        (samples, peak), note = decode(None), ""
+    if preparation == 1 or fix.channel is not None:
+        (samples, peak), note = decode(fix.channel), ""
     else:
         (samples, peak), note = with_mono(path, decode)
     digest = hashlib.blake2b(digest_size=20)

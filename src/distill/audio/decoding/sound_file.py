@@ -148,6 +148,8 @@ def stream_sound(
     """
     with open_sound(path) as sound:
         rate, done, level = sound.samplerate, 0, LevelMeter(sound.channels)
+        if channel is not None and channel >= sound.channels:
+            raise SoundError(f"has no channel {channel + 1}")
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         for block in read_blocks(sound):
             if cancel_event is not None and cancel_event.is_set():

@@ -1,11 +1,12 @@
 """The jobs of the training thread, and the interface of the engine that runs them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as CancelEvent
 from typing import Any, Protocol
 
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
 from distill.events import Event, MetricsCallback
@@ -28,6 +29,8 @@ class Engine(Protocol):
         models_dir: Path | None = None,
         dataset_name: str = "",
         model_name: str = "",
+        fixes: Mapping[Path, SoundFix] | None = None,
+        start_from: Path | None = None,
     ) -> dict[str, Any]:
         """Train; blocks."""
 
@@ -49,20 +52,23 @@ EngineSource = Callable[[], Engine]
 
 @dataclass(frozen=True)
 class TrainJob:
-    """A new run."""
+    """A new run, with what is fixed in its sounds, and the model or checkpoint that it starts from."""
 
     config: AnyConfig
     file_paths: tuple[Path, ...]
     run_dir: Path
     models_dir: Path
     name: str
+    fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
+    start_from: Path | None = None
 
     def run(self, engine: EngineSource, callback: "QueueCallback", cancel_event: CancelEvent) -> dict[str, Any]:
         """Train; blocks."""
         callback(HistoryRead(self.config, _new_history(self.config)))
         return engine().train(
             self.config, list(self.file_paths), self.run_dir, self.config.device, callback, cancel_event,
-            models_dir=self.models_dir, dataset_name=self.name, model_name=self.name,
+            models_dir=self.models_dir, dataset_name=self.name, model_name=self.name, fixes=self.fixes,
+            start_from=self.start_from,
         )  # fmt: skip
 
 

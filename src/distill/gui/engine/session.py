@@ -8,7 +8,9 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill import paths
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.factory import make_config
+from distill.config.start import config_from_model
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError, DistillError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
@@ -61,22 +63,52 @@ class Session(QObject):
         sounds: Sequence[Path],
         name: str,
         changes: Mapping[str, Any] | None = None,
+        fixes: Mapping[Path, SoundFix] | None = None,
+        start: tuple[Path, AnyConfig] | None = None,
     ) -> None:
-        """Start a new run; ``changes`` are the settings that differ from the preset."""
+        """Start a new run.
+
+        Parameters
+        ----------
+        family, preset, epochs
+            As in the controls.
+        sounds
+            Files to train on.
+        name
+            The user's name for it.
+        changes
+            Settings that differ from the preset.
+        fixes
+            What is changed in sounds when they are read.
+        start
+            Model or checkpoint to start from, and its settings; None for none.
+        """
         try:
             config = make_config(family, len(sounds), preset, epochs, **(changes or {}))
+            if start is not None:
+                config = config_from_model(config, start[1], changes or {})
         except ConfigurationError as exc:
             self.noticed.emit("start", str(exc), "error")
             return
-        self.start_with(config, sounds, name, paths.new_run_dir(name))
+        start_from = None if start is None else start[0]
+        self.start_with(config, sounds, name, paths.new_run_dir(name), fixes, start_from)
 
-    def start_with(self, config: AnyConfig, sounds: Sequence[Path], name: str, folder: Path) -> None:
-        """Start a new run with these settings, in this folder."""
+    def start_with(
+        self,
+        config: AnyConfig,
+        sounds: Sequence[Path],
+        name: str,
+        folder: Path,
+        fixes: Mapping[Path, SoundFix] | None = None,
+        start_from: Path | None = None,
+    ) -> None:
+        """Start a new run with these settings, in this folder; the rest is as in `start_new`."""
         self._cancel_reading()
         self.folder = folder
         self._begin(config.max_epochs)
         self.new_run_began.emit()
-        self.bridge.start(TrainJob(config, tuple(sounds), folder, paths.models_dir(), name))
+        job = TrainJob(config, tuple(sounds), folder, paths.models_dir(), name, dict(fixes or {}), start_from)
+        self.bridge.start(job)
 
     def resume(self, epochs: int, sounds: Path | None = None) -> None:
         """Resume the run that is shown.

@@ -64,6 +64,7 @@ class ModelDetail(Panel):
     starred = Signal(object, bool)
     tags_changed = Signal(object, tuple)
     notes_changed = Signal(object, str)
+    continue_requested = Signal(object)
     export_requested = Signal(object)
     reveal_requested = Signal(object)
     delete_requested = Signal(object)
@@ -272,7 +273,11 @@ class ModelDetail(Panel):
         self.reveal.setToolTip(self.tr("Open the folder that holds the model's file."))
         self.delete = self._button("deleteModelButton", self.tr("Move to trash"), self.delete_requested)
         self.delete.setToolTip(self.tr("Move the model's file to the trash. Undo brings it back."))
-        for button in (self.export, self.reveal, self.delete):
+        self.go_on = self._button("continueModelButton", self.tr("Go on training…"), self.continue_requested)
+        self.go_on.setToolTip(
+            self.tr("Start a new run from what this model has learnt, on the sounds that are listed.")
+        )
+        for button in (self.go_on, self.export, self.reveal, self.delete):
             buttons.addWidget(button)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -298,6 +303,7 @@ class ModelDetail(Panel):
         self._made.setVisible(is_good)
         self.name.setReadOnly(not is_good)
         self.export.setEnabled(is_good)
+        self.go_on.setEnabled(is_good)
         self.star.setVisible(is_good)
         self.star.setChecked(entry.starred)
 

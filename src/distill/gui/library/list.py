@@ -59,6 +59,7 @@ class ModelList(Panel):
     starred = Signal(object, bool)  # ModelEntry, wanted
     reveal_requested = Signal(object)  # ModelEntry
     export_requested = Signal(object)
+    continue_requested = Signal(object)  # ModelEntry
     delete_requested = Signal(object)
     import_requested = Signal()
 
@@ -203,6 +204,7 @@ class ModelList(Panel):
         offered: tuple[RowAction, ...] = (
             ("star", self.tr("Star"), "S", lambda entry: self.starred.emit(entry, not entry.starred)),
             ("rename", self.tr("Rename…"), "F2", lambda _entry: self.view.edit_current()),
+            ("continue", self.tr("Go on training from this model…"), None, self.continue_requested.emit),
             ("export", self.tr("Export a copy…"), None, self.export_requested.emit),
             ("reveal", self.tr("Show in folder"), None, self.reveal_requested.emit),
             ("delete", self.tr("Move to trash"), "Del", self.delete_requested.emit),

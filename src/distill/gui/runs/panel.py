@@ -70,6 +70,7 @@ class RunsPanel(Panel):
     show_requested = Signal(object)  # folder
     resume_requested = Signal(object)
     reveal_requested = Signal(object)
+    fork_requested = Signal(object)
     delete_requested = Signal(object)  # RunSummary
     open_other_requested = Signal()
     renamed = Signal(object, str)  # folder, name
@@ -169,6 +170,7 @@ class RunsPanel(Panel):
         offered: tuple[RowAction, ...] = (
             ("show", self.tr("Show"), None, lambda run: self.show_requested.emit(run.folder)),
             ("resume", self.tr("Resume"), None, lambda run: self.resume_requested.emit(run.folder)),
+            ("fork", self.tr("New run from a checkpoint…"), None, lambda run: self.fork_requested.emit(run.folder)),
             ("compare", self.tr("Compare"), "Ctrl+D", lambda _run: self._compare()),
             ("reveal", self.tr("Show in folder"), None, lambda run: self.reveal_requested.emit(run.folder)),
             ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
@@ -203,6 +205,7 @@ class RunsPanel(Panel):
         actions = self.actions_by_name if hasattr(self, "actions_by_name") else {}
         for name, is_on in (
             ("show", run is not None), ("resume", can_resume), ("reveal", run is not None), ("compare", can_compare),
+            ("fork", run is not None and run.status != "unreadable"),
             ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_change),
         ):  # fmt: skip
             if name in actions:

@@ -1,11 +1,13 @@
-"""Which sounds are listed and which are excluded, with undo."""
+"""Which sounds are listed, which are excluded and what is fixed in them, with undo."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from distill.audio.decoding.fixes import SoundFix
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,20 @@ class Choice:
     excluded
         Files that the user does not want to train on, also while they are not listed: a file is still excluded when
         the user comes back to its folder.
+    fixes
+        What the next training changes in sounds when it reads them; those that it leaves out are excluded as well.
     """
 
     roots: tuple[Path, ...] = ()
     removed: frozenset[Path] = frozenset()
     excluded: frozenset[Path] = frozenset()
+    fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
 
 
 class Exclusions(QObject):
     """Holds the `Choice`, and the undo stack of its changes."""
 
-    #: The excluded files are different.
+    #: The excluded files, or the fixes, are different.
     changed = Signal()
     #: The listed files and folders are different, by adding, removing, undo or redo.
     listing_changed = Signal()
@@ -46,10 +51,44 @@ class Exclusions(QObject):
         """The excluded files."""
         return self.choice.excluded
 
-    def restore(self, excluded: Iterable[Path], removed: Iterable[Path] = ()) -> None:
+    @property
+    def left_out(self) -> frozenset[Path]:
+        """The excluded files that a fix leaves out."""
+        return frozenset(path for path, fix in self.choice.fixes.items() if fix.leaves_out) & self.choice.excluded
+
+    def has_fixes(self, fixes: Mapping[Path, SoundFix]) -> bool:
+        """Whether all of these fixes are chosen."""
+        chosen, excluded = self.choice.fixes, self.choice.excluded
+        return all(
+            path in chosen and chosen[path] | fix == chosen[path] and (not fix.leaves_out or path in excluded)
+            for path, fix in fixes.items()
+        )
+
+    def fix(self, fixes: Mapping[Path, SoundFix], is_wanted: bool, title: str) -> None:
+        """Choose fixes, or take them back: one undo step, none if nothing changes."""
+        after, chosen = set(self.choice.excluded), dict(self.choice.fixes)
+        for path, fix in fixes.items():
+            known = chosen.pop(path, SoundFix())
+            merged = known | fix if is_wanted else known.without(fix)
+            if merged != SoundFix():
+                chosen[path] = merged
+            if fix.leaves_out:
+                (after.add if is_wanted else after.discard)(path)
+        text = (self.tr("Fix: {0}") if is_wanted else self.tr("Undo Fix: {0}")).format(title)
+        choice = replace(self.choice, excluded=frozenset(after), fixes=chosen)
+        if choice != self.choice:
+            self._push(text, choice)
+
+    def restore(
+        self,
+        excluded: Iterable[Path],
+        removed: Iterable[Path] = (),
+        fixes: Mapping[Path, SoundFix] | None = None,
+    ) -> None:
         """Take the files of the last session, without undo."""
         self.undo_stack.clear()
-        self.replace(replace(self.choice, excluded=frozenset(excluded), removed=frozenset(removed)))
+        choice = replace(self.choice, excluded=frozenset(excluded), removed=frozenset(removed), fixes=dict(fixes or {}))
+        self.replace(choice)
 
     def set_roots(self, roots: Iterable[Path]) -> None:
         """List these files and folders, without undo and without a signal."""
@@ -90,7 +129,7 @@ class Exclusions(QObject):
         before, self.choice = self.choice, choice
         if (before.roots, before.removed) != (choice.roots, choice.removed):
             self.listing_changed.emit()
-        if before.excluded != choice.excluded:
+        if (before.excluded, before.fixes) != (choice.excluded, choice.fixes):
             self.changed.emit()
 
     def _push(self, text: str, after: Choice) -> None:

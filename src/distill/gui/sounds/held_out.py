@@ -1,7 +1,7 @@
 """Finds which sounds the next training will hold out, in the background."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.errors import SoundError
 from distill.gui.widgets.background import BackgroundTask
+from distill.training.data.known_split import KnownSplit, split_with
 from distill.training.data.split import split_sounds
 
 
@@ -48,7 +50,14 @@ class SplitFinder(QObject):
         """Whether a split is being found."""
         return self._task is not None
 
-    def start(self, files: Sequence[Path], share: float, chunk_seconds: float) -> None:
+    def start(
+        self,
+        files: Sequence[Path],
+        share: float,
+        chunk_seconds: float,
+        known: KnownSplit | None = None,
+        fixes: Mapping[Path, SoundFix] | None = None,
+    ) -> None:
         """Find the split of these files; a search in progress is dropped.
 
         Parameters
@@ -59,9 +68,14 @@ class SplitFinder(QObject):
             Share that is held out, from 0 to 1.
         chunk_seconds
             Length of a training chunk.
+        known
+            Split of the model that the training starts from.
+        fixes
+            What is changed in sounds when they are read.
         """
         self.cancel()
-        task = BackgroundTask(lambda _progress, cancel: _split(files, share, chunk_seconds, cancel), self)
+        wanted = _Wanted(tuple(files), share, chunk_seconds, known, dict(fixes or {}))
+        task = BackgroundTask(lambda _progress, cancel: _split(wanted, cancel), self)
         task.succeeded.connect(self.found)
         task.ended.connect(lambda: self._on_ended(task))
         self._task = task
@@ -78,17 +92,35 @@ class SplitFinder(QObject):
             self._task = None
 
 
-def _split(files: Sequence[Path], share: float, chunk_seconds: float, cancel: threading.Event) -> Split | None:
+@dataclass(frozen=True)
+class _Wanted:
+    files: tuple[Path, ...]
+    share: float
+    chunk_seconds: float
+    known: KnownSplit | None
+    fixes: Mapping[Path, SoundFix]
+
+
+def _split(wanted: _Wanted, cancel: threading.Event) -> Split | None:
     cache = SoundCache()
+    fixes = {}
     sounds: list[CachedSound] = []
     with suppress(DecodingCancelled):
-        for path in files:
+        for path, fix in wanted.fixes.items():
+            with suppress(SoundError):
+                fixes[cache.content_hash(path, cancel)] = fix
+        cache = SoundCache(fixes=fixes)
+        for path in wanted.files:
             with suppress(SoundError):  # the file was removed just now; the training leaves it out as well
                 sounds.append(cache.get(path, cancel))
     if len(sounds) < 2:
         return None
     try:
-        train, held = split_sounds(sounds, share, round(chunk_seconds * SAMPLE_RATE))
+        chunk = round(wanted.chunk_seconds * SAMPLE_RATE)
+        if wanted.known is None:
+            train, held = split_sounds(sounds, wanted.share, chunk)
+        else:
+            train, held = split_with(wanted.known, sounds, wanted.share, chunk)
     except ValueError:
         return None
     sources = frozenset(sound.source for sound in held)

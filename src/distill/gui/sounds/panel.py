@@ -43,6 +43,8 @@ class SoundsPanel(Panel):
     exclusion_requested = Signal(object, bool)  # list of Path, whether to exclude them
     reveal_requested = Signal(object)  # Path
     copy_requested = Signal(object)  # list of Path
+    #: What was found in the sounds is to be seen, or not any more.
+    doctor_toggled = Signal(bool)
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent, title="")
@@ -67,11 +69,13 @@ class SoundsPanel(Panel):
         for page in (empty, self.view, QWidget()):  # the last one while it is not known yet whether there are any
             self._stack.addWidget(page)
         self._search = self._make_search()
+        self.doctor = self._make_doctor()
         self.body.addWidget(self._summary)
         self.body.addWidget(self._search)
         self.body.addStretch(0)
         self.body.addWidget(self._stack, 1)
         self.body.addWidget(self._reason)
+        self.body.addWidget(self.doctor)
         self._buttons = self._make_buttons()
         self.body.addLayout(self._buttons)
         self.body.addStretch(0)
@@ -140,6 +144,18 @@ class SoundsPanel(Panel):
         row.addWidget(self.walking)
         return search
 
+    def _make_doctor(self) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName("doctorButton")
+        button.setAccessibleName(self.tr("Check of the sounds"))
+        button.setToolTip(self.tr("Show what was found in the sounds, why it matters, and what can be done about it."))
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setProperty("chip", True)
+        button.toggled.connect(self.doctor_toggled)
+        button.setText(self.tr("Checking the sounds…"))
+        return button
+
     def _make_buttons(self) -> QHBoxLayout:
         self.folder_button = QPushButton(self.tr("Choose f&older…"))
         self.folder_button.setObjectName("folderButton")
@@ -202,6 +218,12 @@ class SoundsPanel(Panel):
     def show_held_out(self, held_out: Container[Path] | None, divided: Container[Path] = ()) -> None:
         """Note which sounds the next training will hold out; None while that is not certain."""
         self.table.set_held_out(held_out, divided)
+
+    def show_doctor(self, text: str, count: int) -> None:
+        """Show how many things there are to look at in the sounds."""
+        self.doctor.setText(text)
+        self.doctor.setAccessibleDescription(text)
+        theme.mark(self.doctor, "level", "warning" if count else "")
 
     def show_progress(self, done: int, total: int) -> None:
         """Show the progress of checking."""
@@ -290,6 +312,9 @@ class SoundsPanel(Panel):
         self._search.setVisible(bool(rows))
         self._place_buttons(is_empty)
         self.add_button.setVisible(bool(rows))
+        self.doctor.setVisible(bool(rows))
+        if not rows:
+            self.doctor.setChecked(False)
         self.demo_button.setVisible(not rows)
         self.view.refresh_actions()
         self._show_totals()

@@ -1,6 +1,8 @@
 """Lists the sounds of files and folders: choosing, adding, removing, scanning, checking, excluding."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from distill import paths
 from distill.audio.corpus import ScanResult
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.exclusions import Exclusions
@@ -22,6 +25,7 @@ from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import format_seconds
 from distill.settings import WindowSettings
+from distill.training.data.known_split import KnownSplit
 
 #: Topics of the notices about skipped sounds, about a folder without any, and about a poor training set.
 TOPIC, EMPTY_TOPIC, MATERIAL_TOPIC = "sounds", "empty folder", "material"
@@ -55,6 +59,7 @@ class SoundsPresenter(QObject, WindowPart):
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
         self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
         defaults = TrainingConfig()
+        self._known: KnownSplit | None = None  # of the model that the next training starts from
         self._share, self._chunk_seconds = defaults.val_fraction, defaults.chunk_duration_s
         self.splitting = SplitFinder(self)
         self.splitting.found.connect(self._show_split)
@@ -99,9 +104,24 @@ class SoundsPresenter(QObject, WindowPart):
         """The sounds to train on."""
         return self._browser.usable_paths()
 
+    def fixes(self) -> dict[Path, SoundFix]:
+        """What the next training changes in the listed sounds, with those that it leaves out."""
+        listed = {row.path: row for row in self._browser.table.rows}
+        left_out = self.exclusions.left_out
+        fixes = {}
+        for path, fix in self.exclusions.choice.fixes.items():
+            fix = fix if path in left_out else replace(fix, leaves_out=False)
+            if path in listed and (path in left_out or listed[path].is_usable) and fix != SoundFix():
+                fixes[path] = fix
+        return fixes
+
     def restore(self, settings: WindowSettings) -> None:
         """List the sounds of the last session, with its exclusions and the layout of the list."""
-        self.exclusions.restore(map(Path, settings.excluded), map(Path, settings.removed))
+        fixes: dict[Path, SoundFix] = {}
+        for name, fix in settings.fixes.items():
+            with suppress(TypeError, ValueError, AttributeError):  # damaged: the sound is not fixed
+                fixes[Path(name)] = SoundFix.from_dict(fix)
+        self.exclusions.restore(map(Path, settings.excluded), map(Path, settings.removed), fixes)
         self._settling.stop()  # nothing has changed
         self._browser.show_hears_walking(settings.hears_walking)
         self._browser.view.restore_layout(settings.sound_columns, settings.sound_list)
@@ -115,6 +135,7 @@ class SoundsPresenter(QObject, WindowPart):
         view = self._browser.view
         settings.sounds = [str(path) for path in self.roots]
         settings.removed = sorted(str(path) for path in self.exclusions.choice.removed)
+        settings.fixes = {str(path): fix.to_dict() for path, fix in self.exclusions.choice.fixes.items()}
         settings.excluded = sorted(str(path) for path in self.exclusions.paths)
         settings.sound_columns, settings.sound_list = view.columns.names(), view.layout_state()
         settings.hears_walking = view.hears_walking
@@ -187,6 +208,11 @@ class SoundsPresenter(QObject, WindowPart):
         defaults = TrainingConfig()
         self._share = float(changes.get("val_fraction", defaults.val_fraction))
         self._chunk_seconds = float(changes.get("chunk_duration_s", defaults.chunk_duration_s))
+        self._update_split()
+
+    def show_known(self, known: KnownSplit | None) -> None:
+        """Show which sounds a training holds out that starts from a model with this split; None for no model."""
+        self._known = known
         self._update_split()
 
     def close(self) -> None:
@@ -264,11 +290,15 @@ class SoundsPresenter(QObject, WindowPart):
             self.splitting.cancel()
             self._browser.show_held_out(None)
             return
-        wanted = (*((row.path, row.content_hash) for row in usable), self._share, self._chunk_seconds)
+        fixes = self.fixes()
+        wanted = (
+            *((row.path, row.content_hash) for row in usable), self._share, self._chunk_seconds, self._known,
+            *fixes.items(),
+        )  # fmt: skip
         if wanted != self._split_of:
             self._split_of = wanted
             self._browser.show_held_out(None)
-            self.splitting.start([row.path for row in usable], self._share, self._chunk_seconds)
+            self.splitting.start([row.path for row in usable], self._share, self._chunk_seconds, self._known, fixes)
 
     def _show_split(self, split: Split | None) -> None:
         if split is None:

@@ -28,7 +28,7 @@ from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.rows import paint_ground, row_size, write_line
 from distill.gui.widgets.text import format_time_left, readable
@@ -105,6 +105,8 @@ class TrainingControls(Panel):
     status_changed = Signal(str)
     #: The advanced settings are to be seen, or not any more.
     advanced_toggled = Signal(bool)
+    #: The model that was chosen to start from is not wanted any more.
+    origin_cleared = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -135,6 +137,8 @@ class TrainingControls(Panel):
         self.estimate.setObjectName("estimateLine")
         self.estimate.setAccessibleName(self.tr("What the next run will take"))
         self.body.addLayout(self._make_fields())
+        self._origin = self._make_origin()
+        self.body.addWidget(self._origin)
         self.body.addLayout(self._make_button_row())
         self.body.addWidget(self.estimate)
         self.body.addWidget(self.progress)
@@ -225,6 +229,12 @@ class TrainingControls(Panel):
     def show_finishing(self, is_finishing: bool) -> None:
         """Show whether the run is being finished, or paused."""
         self._is_finishing = is_finishing
+
+    def show_origin(self, text: str) -> None:
+        """Show what the next run starts from; nothing if empty."""
+        self.origin_text.setText(text)
+        self._origin.setVisible(bool(text))
+        self._update_buttons()
 
     def show_changed(self, count: int) -> None:
         """Show how many advanced settings differ from the preset."""
@@ -335,6 +345,8 @@ class TrainingControls(Panel):
         # While a checkpoint is written no button can have the focus: Qt gives it to another widget meanwhile.
         self._focus_went_to = QApplication.focusWidget() if had_focus and not main.isEnabled() else None
         self._report_message()
+        self._origin.setEnabled(is_idle)
+        self.family.setEnabled(not self.origin_text.text())  # the model's is kept
 
     def _order_buttons(self, is_idle: bool, can_resume: bool, resumes: bool) -> None:
         """Show the buttons that can do something, the expected next step first."""
@@ -415,6 +427,26 @@ class TrainingControls(Panel):
             grid.addWidget(widget, 1, column)
             grid.setColumnStretch(column, 2 if column < 2 else 1)
         return grid
+
+    def _make_origin(self) -> QWidget:
+        """Make the row that says what the next run starts from, where that is not nothing."""
+        self.origin_text = ElidedLabel()
+        self.origin_text.setObjectName("originText")
+        self.origin_text.setAccessibleName(self.tr("What the next run starts from"))
+        clear = QToolButton()
+        clear.setObjectName("clearOriginButton")
+        clear.setText(self.tr("Start from nothing"))
+        clear.setToolTip(self.tr("Train the next model from the beginning, as usual."))
+        clear.setProperty("chip", True)
+        clear.clicked.connect(self.origin_cleared)
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.GAP)
+        layout.addWidget(self.origin_text, 1)
+        layout.addWidget(clear)
+        row.hide()
+        return row
 
     def _make_advanced(self) -> QToolButton:
         button = QToolButton()

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from distill import paths
 from distill.config.catalog import FamilyInfo, family_info
+from distill.config.training import AnyConfig
 from distill.events import (
     UNSAVED,
     EpochMetrics,
@@ -29,6 +30,7 @@ from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
+from distill.gui.training.start_choice import StartChooser
 from distill.gui.training.unsaved import UnsavedModelOffer
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -76,6 +78,9 @@ class TrainingPresenter(QObject, WindowPart):
         self.bridge = self.runs.bridge
         self.settings = SettingsPresenter(controls, advanced, self)
         self.unsaved = UnsavedModelOffer(notices, controls, self)
+        self.origin = StartChooser(controls, notices, self)
+        advanced.origin_requested.connect(self.origin.choose_file)
+        self.origin.changed.connect(self._on_origin_changed)
         self._locator = SoundLocator(controls, notices, self)
         self._locator.folder_chosen.connect(self.resume_with_sounds)
         self._has_set_epochs = False  # since the run is shown; until then the field is for the next run
@@ -143,9 +148,18 @@ class TrainingPresenter(QObject, WindowPart):
         name = free_name(self._controls.run_name, self.names_in_use())
         self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
-            self._sounds.usable(), name, self.settings.changes,
+            self._sounds.usable(), name, self.settings.changes, self._sounds.fixes(), self._start_point(),
         )  # fmt: skip
         self.run_changed.emit()
+
+    def _on_origin_changed(self) -> None:
+        choice = self.origin.choice
+        self._sounds.show_known(None if choice is None else choice.split)
+
+    def _start_point(self) -> tuple[Path, AnyConfig] | None:
+        """Return the file that the next run starts from, and its settings."""
+        choice = self.origin.choice
+        return None if choice is None else (choice.path, choice.config)
 
     def start_queued(self, entry: QueueEntry, sounds: Sequence[Path], usable: int) -> None:
         """Start the run of an entry of the queue; what was said about it before stays, the controls do, too."""
@@ -277,7 +291,8 @@ class TrainingPresenter(QObject, WindowPart):
             "running": self.tr("Interrupted at epoch {0} of {1}"),
         }
         text = texts.get(status, self.tr("Paused at epoch {0} of {1}")).format(done, asked)
-        return f"{name} · {text}"
+        origin = run.record.origin_text
+        return f"{name} · {text}" + (" · " + self.tr("from {0}").format(origin) if origin else "")
 
     def _report_interruption(self, run: LoadedRun) -> None:
         """Say after a crash what was lost, and from where Resume continues."""

@@ -43,6 +43,8 @@ class SettingsPanel(Panel):
     #: What was trained with is wanted for the next run.
     reuse_requested = Signal()
     close_requested = Signal()
+    #: A model that the next run starts from is to be chosen.
+    origin_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -63,6 +65,11 @@ class SettingsPanel(Panel):
         self.reuse = self._button(
             "reuseButton", self.tr("Use for the next run"), self.tr("Take over what this run was trained with.")
         )
+        self.origin = self._button(
+            "originButton", self.tr("Go on from a model…"),
+            self.tr("Start the next run from what a model has learnt, with these sounds."),
+        )  # fmt: skip
+        self.origin.clicked.connect(self.origin_requested)
         self.done = self._button("advancedDoneButton", self.tr("Done"), self.tr("Back to the curves (Escape)."))
         self.reset_all.clicked.connect(lambda: self._make_changes({}))
         self.reuse.clicked.connect(self.reuse_requested)
@@ -132,6 +139,7 @@ class SettingsPanel(Panel):
         self.reset_all.setVisible(not of_run)
         self.reset_all.setEnabled(bool(self.changed_names))
         self.reuse.setVisible(of_run)
+        self.origin.setVisible(not of_run)
 
     def _build(self, config: AnyConfig) -> None:
         """Make the form anew where another family has other settings."""
@@ -222,6 +230,7 @@ class SettingsPanel(Panel):
         row.setSpacing(theme.GAP)
         row.addWidget(self.reset_all)
         row.addWidget(self.reuse)
+        row.addWidget(self.origin)
         row.addStretch(1)
         row.addWidget(self.done)
         return row

@@ -13,6 +13,8 @@ from PySide6.QtGui import QUndoGroup, QUndoStack
 from PySide6.QtWidgets import QWidget
 
 from distill.gui.compare.presenter import ComparePresenter
+from distill.gui.doctor.panel import DoctorPanel
+from distill.gui.doctor.presenter import DoctorPresenter
 from distill.gui.engine.bridge import RunState
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.engine.loader import EngineLoader
@@ -57,6 +59,7 @@ class Parts:
     """
 
     advanced: SettingsPanel
+    doctor_panel: DoctorPanel
     plots: PlotsPanel
     previews: PreviewPanel
     run_list: RunsPanel
@@ -64,6 +67,7 @@ class Parts:
     engine_loader: EngineLoader
     recent: RecentFolders
     sounds: SoundsPresenter
+    doctor: DoctorPresenter
     runs: TrainingPresenter
     earlier: RunsPresenter
     queue: QueuePresenter
@@ -98,10 +102,12 @@ def compose(
     frame.put_column(PLOTS_COLUMN, plots)
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
+    doctor_panel = DoctorPanel()
     generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(), QueuePanel()
     run_list.body.addWidget(queue_panel)
     frame.put_center(previews)
     frame.center.addWidget(advanced)
+    frame.center.addWidget(doctor_panel)
     frame.put_tab(RUNS_TAB, run_list)
     run_list.title.hide()  # the tab has the same text
     frame.pages.put(MODELS, page)
@@ -112,6 +118,7 @@ def compose(
     source = engine or loader
     recent = RecentFolders(window)
     sounds = SoundsPresenter(frame.browser, notices, window)
+    doctor = DoctorPresenter(doctor_panel, frame.browser, sounds, window)
     runs = TrainingPresenter(source, sounds, controls, advanced, plots, previews, notices, window)
     earlier = RunsPresenter(run_list, runs, notices, window)
     queue = QueuePresenter(queue_panel, controls, runs, earlier, sounds, notices, window)
@@ -126,10 +133,13 @@ def compose(
     control = ControlPresenter(playing.playback.player, play_page, notices, window)
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     parts = Parts(
-        advanced, plots, previews, run_list, page, loader, recent, sounds, runs, earlier, queue,
+        advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, earlier, queue,
         comparing, playing, previewing, curves,
         codes, models, making, play, QUndoGroup(window),
-        (runs, queue, comparing, making, control, play, playing, curves, recent, sounds, models, previewing, codes),
+        (
+            runs, queue, comparing, making, control, play, playing, curves, recent, sounds, doctor, models, previewing,
+            codes,
+        ),
     )  # fmt: skip
     EstimatePresenter(controls, runs.settings, sounds, runs.bridge, measure_speed if engine is None else None, window)
     VerdictPresenter(plots.verdict, runs, notices, window)
@@ -147,8 +157,28 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     def show_split() -> None:
         sounds.show_changes(runs.settings.changes)
 
+    def show_center() -> None:
+        shows_advanced, shows_doctor = controls.advanced.isChecked(), frame.browser.doctor.isChecked()
+        panel = parts.advanced if shows_advanced else parts.doctor_panel if shows_doctor else parts.previews
+        frame.center.setCurrentWidget(panel)
+
     def show_advanced(is_on: bool) -> None:
-        frame.center.setCurrentWidget(parts.advanced if is_on else parts.previews)
+        if is_on:
+            frame.browser.doctor.setChecked(False)
+        show_center()
+
+    def show_doctor(is_on: bool) -> None:
+        if is_on:
+            controls.advanced.setChecked(False)
+        show_center()
+
+    def leave_doctor() -> None:
+        frame.browser.doctor.setChecked(False)
+        frame.browser.setFocus()
+
+    def show_previews(state: RunState) -> None:
+        if state is RunState.PREPARING:
+            frame.browser.doctor.setChecked(False)
 
     def leave_advanced() -> None:
         controls.advanced.setChecked(False)
@@ -162,6 +192,12 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     runs.codes_changed.connect(parts.codes.show_run)
     controls.advanced_toggled.connect(show_advanced)
     parts.advanced.close_requested.connect(leave_advanced)
+    frame.browser.doctor_toggled.connect(show_doctor)
+    parts.doctor_panel.close_requested.connect(leave_doctor)
+    parts.doctor.play_requested.connect(parts.playing.play)
+    runs.bridge.state_changed.connect(show_previews)
+    parts.run_list.fork_requested.connect(runs.origin.choose_checkpoint)
+    runs.origin.chosen.connect(lambda: frame.pages.open_page(TRAINING))
     frame.tabs.currentChanged.connect(lambda _tab: parts.earlier.refresh_if_seen())
     frame.tabs.currentChanged.connect(lambda _tab: parts.queue.refresh_if_seen())
     runs.bridge.state_changed.connect(lambda state: frame.browser.show_training(state is not RunState.IDLE))
@@ -174,6 +210,8 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     runs.bridge.run_ended.connect(models.await_model)
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
+    for source in (parts.models_page.list, parts.models_page.detail):
+        source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
 
 

@@ -17,6 +17,7 @@ from torch.optim import AdamW
 from distill.distributed.shared_batch import BatchSlice
 from distill.models.priors.window_prior import WindowPrior, WindowTable
 from distill.training.dataset import FeatureDataset
+from distill.training.origin.prior import load_prior
 from distill.training.steps.step import update_unless
 
 #: Latents that are drawn for a step of the prior.
@@ -58,6 +59,8 @@ class LatentTable:
         self.variance = torch.ones(len(kept), dim, device=device)
         self.known = torch.zeros(len(kept), dtype=torch.bool, device=device)
         self._weight: Tensor | None = None
+        weights = dataset.weights
+        self._by_sound = None if weights is None else torch.from_numpy(weights)[self._owner]
 
     @property
     def windows(self) -> WindowTable:
@@ -89,6 +92,8 @@ class LatentTable:
         """Give a prior what is known of the corpus, and go by it in the draws that follow."""
         known = self.known.cpu()
         self._weight = self.windows.weights(known)
+        if self._by_sound is not None:
+            self._weight = self._weight * self._by_sound.to(self._weight)
         if bool(known.any()):
             prior.fit(self.windows.only(known))
 
@@ -196,6 +201,13 @@ class PriorTraining:
             points = part.whole(points)
             variance = None if variance is None else part.whole(variance)
         self.table.put(items, points, variance, skipped)
+
+    def start_from(self, state: Mapping[str, Tensor]) -> bool:
+        """Start with the weights of the prior of another run; False where it is of another kind."""
+        if not load_prior(self.prior, state) or not load_prior(self.averaged, state):
+            return False
+        self._averaged_over = WARMUP_STEPS
+        return True
 
     def fit_projection(self, points: Tensor, weights: Tensor) -> None:
         """Find the components of points; see `WindowPrior.fit_projection`."""

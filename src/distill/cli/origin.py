@@ -1,0 +1,85 @@
+"""What ``distill train --from`` starts from."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from distill.config.training import AnyConfig
+    from distill.training.origin.start_point import StartPoint
+
+StartFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        exists=True,
+        show_default=False,
+        help="Go on from what a model has learnt: a .distill file, a checkpoint, or the folder of a run. Family and "
+        "size are the model's. Without SOUNDS, the sounds of the run.",
+    ),
+]
+StartEpoch = Annotated[
+    int | None,
+    typer.Option("--from-epoch", min=1, show_default=False, help="With --from RUN: the epoch to start from."),
+]
+#: Options of the command that are settings of the shape of a model.
+_SETTINGS = ("family",)
+
+
+def set_options(context: typer.Context) -> frozenset[str]:
+    """Return the names of the settings that were given on the command line."""
+    # By name: typer brings a copy of click, whose type is another.
+    sources = {name: context.get_parameter_source(name) for name in _SETTINGS}
+    return frozenset(name for name, source in sources.items() if getattr(source, "name", "") == "COMMANDLINE")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a new run starts from, if it does not start from nothing; ``chosen`` are the settings that were given."""
+
+    start: "StartPoint | None" = None
+    path: Path | None = None
+    chosen: Collection[str] = ()
+
+    @classmethod
+    def of(cls, path: Path | None, epoch: int | None, chosen: Collection[str]) -> "Origin":
+        """Read the model or the checkpoint.
+
+        Raises
+        ------
+        DistillError
+            It cannot be used.
+        """
+        if path is None:
+            if epoch is not None:
+                raise typer.BadParameter("--from-epoch needs --from with the folder of a run.")
+            return cls()
+        from distill.training.origin.start_point import checkpoint_of, read_start
+
+        file = checkpoint_of(path, epoch)
+        return cls(read_start(file), file, chosen)
+
+    @property
+    def family(self) -> str:
+        """The family of the model, unless another was asked for, which `fit` refuses."""
+        return "" if self.start is None or "family" in self.chosen else self.start.config.family
+
+    def sounds(self) -> list[Path]:
+        """Return the sounds of the run that the model is from, as far as they are there."""
+        return [] if self.start is None else [path for path in self.start.sounds if path.is_file()]
+
+    def fit(self, config: "AnyConfig") -> "AnyConfig":
+        """Return settings with the shape of the model.
+
+        Raises
+        ------
+        ConfigurationError
+            What was asked for is not the model's.
+        """
+        from distill.config.start import config_from_model
+
+        return config if self.start is None else config_from_model(config, self.start.config, self.chosen)

@@ -1,0 +1,112 @@
+"""A finding of the dataset doctor: what it is, why it matters, its sounds, and a button that fixes it."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
+
+from distill.gui.widgets import theme
+from distill.gui.widgets.audition import Audition
+from distill.gui.widgets.text import readable
+from distill.training.data.doctor.findings import Finding
+
+#: Rows of the list of sounds that are seen at once.
+_ROWS = 5
+
+
+class FoundSounds(QListWidget):
+    """The sounds of a finding: a click, Enter or Space plays."""
+
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        super().__init__()
+        self.setObjectName("findingSounds")
+        self.setAccessibleName(self.tr("Sounds of this finding"))
+        self.setToolTip(self.tr("Click a sound to hear it."))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        for path in files:
+            item = QListWidgetItem(readable(path.name))
+            item.setData(Qt.ItemDataRole.UserRole, path)
+            item.setToolTip(readable(str(path)))
+            self.addItem(item)
+        row = self.sizeHintForRow(0) if files else 0
+        self.setFixedHeight(min(len(files), _ROWS) * row + 2 * self.frameWidth() + 2)
+        self.audition = Audition(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play with Space, and follow the arrow keys."""
+        if event.key() == Qt.Key.Key_Space:
+            self.audition.take_space(event, is_heard=False)
+            return
+        before = self.currentIndex()
+        super().keyPressEvent(event)
+        self.audition.follow_walk(event, before)
+
+
+class FindingCard(QFrame):
+    """Shows a finding and emits what the user requests."""
+
+    play_requested = Signal(object)  # Path
+    fix_requested = Signal(object, bool)  # Finding, whether to fix it or to undo that
+
+    def __init__(self, finding: Finding, is_fixed: bool) -> None:
+        super().__init__()
+        self.setObjectName("findingCard")
+        self.finding = finding
+        self._is_fixed = is_fixed
+        title = QLabel(finding.title)
+        title.setObjectName("findingTitle")
+        title.setWordWrap(True)
+        self.setAccessibleName(finding.title)
+        self.sounds = FoundSounds(finding.sounds)
+        self.sounds.audition.asked.connect(self._on_asked)
+        self.state = self._muted("")
+        self.button = QPushButton()
+        self.button.setObjectName("fixButton")
+        self.button.clicked.connect(self._on_clicked)
+        self.button.setVisible(bool(finding.fixes))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, theme.HALF, 0, theme.MARGIN)
+        layout.setSpacing(theme.HALF)
+        layout.addWidget(title)
+        layout.addWidget(self._muted(finding.why))
+        layout.addWidget(self.sounds)
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(self.button)
+        row.addWidget(self.state, 1)
+        layout.addLayout(row)
+        self.show_fixed(is_fixed)
+
+    def show_fixed(self, is_fixed: bool) -> None:
+        """Show whether the finding is fixed."""
+        self._is_fixed = is_fixed
+        self.button.setText(self.tr("Undo") if is_fixed else self.tr("Fix"))
+        self.button.setAccessibleName(
+            (self.tr("Undo: {0}") if is_fixed else self.tr("Fix: {0}")).format(self.finding.fix_text)
+        )
+        self.button.setToolTip(
+            self.tr("The next training takes the sounds as they are again.")
+            if is_fixed
+            else self.tr("For training only: your files stay as they are.")
+        )
+        parts = [self.finding.done_text] if self.finding.done_text else []
+        if self.finding.fixes:
+            parts.append((self.tr("Done: {0}") if is_fixed else "{0}").format(self.finding.fix_text))
+        self.state.setText(" ".join(parts))
+        self.state.setVisible(bool(parts))
+
+    def _muted(self, text: str) -> QLabel:
+        label = QLabel(text)
+        label.setObjectName("muted")
+        label.setWordWrap(True)
+        return label
+
+    def _on_asked(self, index: QModelIndex) -> None:
+        path = index.data(Qt.ItemDataRole.UserRole)
+        if path is not None:
+            self.play_requested.emit(path)
+
+    def _on_clicked(self) -> None:
+        self.fix_requested.emit(self.finding, not self._is_fixed)

@@ -1,0 +1,90 @@
+"""The panel of the dataset doctor: a card for each finding."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from distill.gui.doctor.finding_card import FindingCard
+from distill.gui.widgets import theme
+from distill.gui.widgets.panel import Panel
+from distill.training.data.doctor.findings import Finding
+
+
+class DoctorPanel(Panel):
+    """Shows findings and emits what the user requests; it measures nothing."""
+
+    play_requested = Signal(object)  # Path
+    fix_requested = Signal(object, bool)  # Finding, whether to fix it or to undo that
+    fix_all_requested = Signal()
+    close_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        self.setAccessibleIdentifier("doctorPanel")
+        self.title.setText(self.tr("Check of the sounds"))
+        self.setAccessibleName(self.tr("Check of the sounds"))
+        self.cards: list[FindingCard] = []
+        self._message = QLabel()
+        self._message.setObjectName("muted")
+        self._message.setWordWrap(True)
+        self._form = QWidget()
+        self._form.setObjectName("settingForm")
+        self._layout = QVBoxLayout(self._form)
+        self._layout.setContentsMargins(0, 0, theme.GAP, 0)
+        self._layout.addStretch(1)
+        self.area = QScrollArea()
+        self.area.setObjectName("settingArea")
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setWidget(self._form)
+        self.fix_all = QPushButton(self.tr("Fix all"))
+        self.fix_all.setObjectName("fixAllButton")
+        self.fix_all.setToolTip(self.tr("Do all that is proposed here. Your files stay as they are."))
+        self.fix_all.clicked.connect(self.fix_all_requested)
+        self.done = QPushButton(self.tr("Done"))
+        self.done.setObjectName("doctorDoneButton")
+        self.done.setToolTip(self.tr("Back to the previews (Escape)."))
+        self.done.clicked.connect(self.close_requested)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.GAP)
+        buttons.addStretch(1)
+        buttons.addWidget(self.fix_all)
+        buttons.addWidget(self.done)
+        self.body.addWidget(self._message)
+        self.body.addWidget(self.area, 1)
+        self.body.addLayout(buttons)
+        self.show_message("")
+
+    def show_message(self, text: str) -> None:
+        """Show a sentence above the findings; nothing if empty."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    def show_findings(self, findings: Sequence[Finding], is_fixed: Callable[[Finding], bool]) -> None:
+        """Show findings, in place of those before."""
+        for card in self.cards:
+            self._layout.removeWidget(card)
+            card.deleteLater()
+        self.cards = [FindingCard(finding, is_fixed(finding)) for finding in findings]
+        for number, card in enumerate(self.cards):
+            card.play_requested.connect(self.play_requested)
+            card.fix_requested.connect(self.fix_requested)
+            self._layout.insertWidget(number, card)
+        self.show_fixed(is_fixed)
+
+    def show_fixed(self, is_fixed: Callable[[Finding], bool]) -> None:
+        """Show which findings are fixed by now."""
+        for card in self.cards:
+            card.show_fixed(is_fixed(card.finding))
+        self.fix_all.setEnabled(any(card.finding.fixes and not is_fixed(card.finding) for card in self.cards))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape closes."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_requested.emit()
+            return
+        super().keyPressEvent(event)

@@ -1,0 +1,141 @@
+"""Examines the listed sounds in the background, shows what it finds, and fixes it when the user wants that."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.errors import SoundError
+from distill.gui.doctor.panel import DoctorPanel
+from distill.gui.sounds.panel import SoundsPanel
+from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.sounds.row import SoundStatus
+from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.panel import WindowPart
+from distill.gui.widgets.text import count_of
+from distill.training.data.doctor.findings import Finding, examine, merged_fixes
+
+#: Sounds are examined once nothing has changed for this long.
+SETTLED_MILLISECONDS = 400
+
+
+class DoctorPresenter(QObject, WindowPart):
+    """Keeps the findings at the sounds that are listed and decoded, and carries out fixes."""
+
+    play_requested = Signal(object)  # Path
+
+    def __init__(self, panel: DoctorPanel, browser: SoundsPanel, sounds: SoundsPresenter, parent: QObject) -> None:
+        super().__init__(parent)
+        self._panel, self._browser, self._sounds = panel, browser, sounds
+        self.findings: tuple[Finding, ...] = ()
+        self._task: BackgroundTask | None = None
+        self._examined: tuple[tuple[Path, str], ...] = ()  # what the findings are of, or will be
+        self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
+        self._settling.timeout.connect(self._examine)
+        browser.table.dataChanged.connect(self._on_sounds_changed)
+        browser.table.modelReset.connect(self._on_sounds_changed)
+        sounds.exclusions.changed.connect(self._show_state)
+        panel.play_requested.connect(self.play_requested)
+        panel.fix_requested.connect(self._on_fix_requested)
+        panel.fix_all_requested.connect(self._on_fix_all_requested)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether sounds are being examined, or will be in a moment."""
+        return self._task is not None or self._settling.isActive()
+
+    def is_fixed(self, finding: Finding) -> bool:
+        """Whether the fix of a finding is chosen for the next training."""
+        return self._sounds.exclusions.has_fixes(finding.fixes)
+
+    def close(self) -> None:
+        """Stop examining."""
+        self._settling.stop()
+        self._cancel()
+
+    def _on_sounds_changed(self) -> None:
+        if self._wanted() != self._examined:
+            self._settling.start()
+
+    def _wanted(self) -> tuple[tuple[Path, str], ...]:
+        """Return the sounds to examine: all that are decoded, also those that a fix leaves out."""
+        rows, left_out = self._browser.table.rows, self._sounds.exclusions.left_out
+        return tuple(
+            (row.path, row.content_hash)
+            for row in rows
+            if row.status is SoundStatus.READY and (row.is_usable or row.path in left_out)
+        )
+
+    def _examine(self) -> None:
+        """Examine the sounds once all of them are decoded."""
+        if any(row.status is SoundStatus.LISTED for row in self._browser.table.rows):
+            return  # the next one that is decoded starts this again
+        wanted = self._wanted()
+        if wanted == self._examined:
+            return
+        self._cancel()
+        self._examined = wanted
+        files = [path for path, _ in wanted]
+        if not files:
+            self._show([])
+            return
+        task = BackgroundTask(lambda progress, cancel: _examine(files, progress, cancel), self)
+        task.setObjectName("doctor")
+        task.succeeded.connect(self._show)
+        task.progressed.connect(self._on_progress)
+        task.ended.connect(self._on_ended)
+        self._task = task
+        self._browser.show_doctor(self.tr("Checking the sounds…"), 0)
+        task.start()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self._examined = ()
+
+    def _on_progress(self, progress: tuple[int, int]) -> None:
+        self._panel.show_message(self.tr("Checking {0} of {1} sounds…").format(*progress))
+
+    def _on_ended(self) -> None:
+        if self.sender() is self._task:
+            self._task = None
+
+    def _show(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        self._panel.show_findings(self.findings, self.is_fixed)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        self._panel.show_fixed(self.is_fixed)
+        is_open = [finding for finding in self.findings if not finding.fixes or not self.is_fixed(finding)]
+        pending = [finding for finding in is_open if finding.fixes or not finding.done_text]
+        count = len(self.findings)
+        self._panel.show_message("" if count else self.tr("Nothing is wrong with the sounds that are listed."))
+        text = count_of(len(pending), self.tr("1 thing to look at"), self.tr("{0} things to look at"))
+        if not pending:
+            text = self.tr("Check: nothing left to do") if count else self.tr("Check: nothing is wrong")
+        self._browser.show_doctor(text, len(pending))
+
+    def _on_fix_requested(self, finding: Finding, is_wanted: bool) -> None:
+        self._sounds.exclusions.fix(finding.fixes, is_wanted, finding.title)
+
+    def _on_fix_all_requested(self) -> None:
+        fixes = merged_fixes(self.findings)
+        self._sounds.exclusions.fix(fixes, True, self.tr("All Findings"))
+
+
+def _examine(files: Sequence[Path], progress: Callable[[Any], None], cancel: threading.Event) -> list[Finding]:
+    """Examine sounds that are decoded already; runs in the background."""
+    cache, sounds = SoundCache(), []
+    with suppress(DecodingCancelled):
+        for path in files:
+            with suppress(SoundError):  # it was removed just now
+                sounds.append(cache.get(path, cancel))
+        return examine(sounds, lambda done, total: progress((done, total)), cancel)
+    return []

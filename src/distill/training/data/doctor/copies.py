@@ -1,0 +1,144 @@
+"""Finds sounds that are the same audio: at another level, start, polarity or sample rate, or in another format."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.training.data.doctor.facts import MeasuredSound, check, is_lossy
+
+#: Correlation from which two sounds are copies, where one of them is of a lossy coding and where neither is.
+LOSSY_CORRELATION, CORRELATION = 0.965, 0.986
+#: Correlation from which it is computed between samples too.
+_COARSE = 0.5
+#: Spectra are compared first, down to so many dB; those of copies differ by less in dB on average.
+_FLOOR_DB, _SPECTRUM_DB = -40.0, 7.0
+#: Least length of the shorter one of two copies, relative to the longer.
+_LENGTH_RATIO = 0.5
+#: Seconds of a sound that are compared, by which its copy may begin earlier or later, and the sample rate.
+_COMPARED_S, _SHIFT_S, _RATE = 2.0, 0.25, 12_000
+_SIZE, _FINER = 1 << 15, 4
+#: Bins of the spectrum at which its bands begin: from 60 Hz to 5 kHz.
+_EDGES = np.unique(np.geomspace(60, 5000, 25) / _RATE * _SIZE).astype(np.intp)
+#: Share of the energy of each sound that lies in both.
+_SHARED = 0.4
+#: Level at which a sound begins, relative to its peak.
+_BEGIN = 0.02
+
+
+def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event | None = None) -> list[list[int]]:
+    """Return groups of the numbers of sounds that are copies of each other, the best one of each group first.
+
+    Raises
+    ------
+    DecodingCancelled
+        ``cancel_event`` was set.
+    """
+    parent = list(range(len(sounds)))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            number = parent[number]
+        return number
+
+    known: dict[str, int] = {}
+    for number, item in enumerate(sounds):
+        for key in filter(None, (item.sound.content_hash, item.sound.audio_hash)):
+            parent[root(number)] = root(known.setdefault(key, number))
+    beginnings = []
+    for item in sounds:
+        check(cancel_event)
+        beginnings.append(_Beginning.of(item.sound))
+    for first, second in _alike(beginnings):
+        check(cancel_event)
+        if root(first) == root(second) or not _as_long(sounds[first], sounds[second]):
+            continue
+        has_lossy = any(is_lossy(sounds[number].sound) for number in (first, second))
+        wanted = LOSSY_CORRELATION if has_lossy else CORRELATION
+        if _correlation(beginnings[first], beginnings[second]) >= wanted:
+            parent[root(second)] = root(first)
+    groups: dict[int, list[int]] = {}
+    for number in range(len(sounds)):
+        groups.setdefault(root(number), []).append(number)
+    copies = [group for group in groups.values() if len(group) > 1]
+    return [sorted(group, key=lambda number: _rank(sounds[number])) for group in copies]
+
+
+def _as_long(first: MeasuredSound, second: MeasuredSound) -> bool:
+    """Whether two sounds are about as long: a loop that begins with a hit is no copy of it."""
+    short, long = sorted(item.facts.seconds - item.facts.lead_s - item.facts.tail_s for item in (first, second))
+    return short >= _LENGTH_RATIO * long
+
+
+def _rank(item: MeasuredSound) -> tuple[bool, float, str]:
+    """Return the key by which the best of some copies comes first: without loss, then the longest."""
+    return is_lossy(item.sound), -item.facts.seconds, item.sound.source.name
+
+
+def _alike(beginnings: Sequence["_Beginning"]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs whose spectra are alike."""
+    bands = np.array([beginning.bands for beginning in beginnings])
+    for number in range(len(beginnings) - 1):
+        distance = np.abs(bands[number + 1 :] - bands[number]).mean(axis=1)
+        for other in np.flatnonzero(distance <= _SPECTRUM_DB):
+            yield number, number + 1 + int(other)
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """The beginning of a sound at a low sample rate: energy up to each sample, spectrum, level of bands in dB."""
+
+    samples: int
+    energy: npt.NDArray[np.float64]
+    spectrum: npt.NDArray[np.complex64]
+    bands: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, sound: CachedSound) -> "_Beginning":
+        loud = np.flatnonzero(sound.envelope() >= _BEGIN)
+        start = max(0, (int(loud[0]) if len(loud) else 0) - 1) * ENVELOPE_HOP
+        audio = sound.read(start, min(sound.samples - start, round(_COMPARED_S * SAMPLE_RATE)))
+        low = soxr.resample(audio, SAMPLE_RATE, _RATE)[: round(_COMPARED_S * _RATE)].astype(np.float64)
+        energy = np.concatenate([[0.0], np.cumsum(low * low)])
+        samples = len(low)
+        energy = np.pad(energy, (0, _SIZE + 1 - len(energy)), mode="edge")
+        spectrum = np.fft.rfft(low, _SIZE).astype(np.complex64)
+        level = 10 * np.log10(np.add.reduceat(np.abs(spectrum) ** 2, _EDGES)[:-1] / np.diff(_EDGES) + 1e-9)
+        return cls(samples, energy, spectrum, np.maximum(level - level.max(), _FLOOR_DB))
+
+
+def _correlation(first: _Beginning, second: _Beginning) -> float:
+    """Return the largest correlation of two sounds over all shifts, in magnitude."""
+    product = first.spectrum * np.conj(second.spectrum)
+    coarse = _best(np.fft.irfft(product, _SIZE), first, second, 1)
+    if coarse < _COARSE:
+        return coarse
+    return _best(np.fft.irfft(product, _FINER * _SIZE) * _FINER, first, second, _FINER)
+
+
+def _between(beginning: _Beginning, start: npt.NDArray[np.int_], stop: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+    """Return the energy between samples, which may lie outside."""
+    energy: npt.NDArray[np.float64] = (
+        beginning.energy[np.clip(stop, 0, _SIZE)] - beginning.energy[np.clip(start, 0, _SIZE)]
+    )
+    return energy
+
+
+def _best(products: npt.NDArray[np.float64], first: _Beginning, second: _Beginning, finer: int) -> float:
+    most = round(_SHIFT_S * _RATE)
+    shifts = np.arange(-most * finer, most * finer + 1)
+    values = np.abs(products[shifts])
+    whole = np.rint(shifts / finer).astype(int)
+    # At a shift s, sample n of the second sound lies on sample n + s of the first.
+    shared_first = _between(first, whole, second.samples + whole)
+    shared_second = _between(second, -whole, first.samples - whole)
+    allowed = (shared_first >= _SHARED * first.energy[-1]) & (shared_second >= _SHARED * second.energy[-1])
+    if not allowed.any():
+        return 0.0
+    norm = np.sqrt(np.maximum(shared_first * shared_second, 1e-12))
+    return float(np.where(allowed, values / norm, 0.0).max())

@@ -1,0 +1,171 @@
+"""Reads the model or the checkpoint that a new run starts from."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.corpus import RUN_MARKER
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.config.catalog import config_from_dict
+from distill.config.training import AnyConfig
+from distill.errors import CheckpointError, RunFolderError, SoundError
+from distill.models.families import make_family
+from distill.models.model_file import SUFFIX
+from distill.models.persistence import open_model, read_model_file
+from distill.models.priors.window_prior import WindowPrior
+from distill.runs.checkpoints import checkpoint_path, list_checkpoints
+from distill.runs.folder import MODEL, RunRecord
+from distill.serialization.archive import check_network, check_weights, read_checkpoint
+from distill.training.data.known_split import KnownSplit
+from distill.training.data.split import split_sounds
+
+
+@dataclass(frozen=True)
+class StartPoint:
+    """What a run starts from.
+
+    Attributes
+    ----------
+    config
+        Settings that the weights were trained with.
+    weights
+        State of the network, statistics included.
+    prior
+        State of the prior; None where there is none.
+    split
+        What the model was trained on and tested with; None where that is not known.
+    origin
+        What the record of the new run says of it.
+    sounds
+        The sounds of the run that it is from, as far as its folder is there.
+    """
+
+    config: AnyConfig
+    weights: Mapping[str, Tensor]
+    prior: Mapping[str, Tensor] | None
+    split: KnownSplit | None
+    origin: dict[str, Any]
+    sounds: tuple[Path, ...] = ()
+
+
+def checkpoint_of(path: Path, epoch: int | None) -> Path:
+    """Return the file that a run starts from: a model or a checkpoint itself, or that of a run's folder.
+
+    Parameters
+    ----------
+    path
+        A model file, a checkpoint, or the folder of a run.
+    epoch
+        The epoch of a run's folder, as people count; None for its model, or its newest checkpoint without one.
+
+    Raises
+    ------
+    RunFolderError
+        There is nothing to start from, or no checkpoint of this epoch; the message names those that there are.
+    """
+    if not path.is_dir():
+        if epoch is not None:
+            raise RunFolderError(f"{path.name} is one file: an epoch can be chosen from the folder of a run only.")
+        return path
+    RunRecord.load(path)
+    listed = list_checkpoints(path / "checkpoints")
+    if epoch is None:
+        if (path / MODEL).is_file():
+            return path / MODEL
+        if listed:
+            return Path(listed[-1]["path"])
+        raise RunFolderError(f"The run in {path} has no model and no checkpoint yet. Train it for an epoch first.")
+    if any(item["epoch"] == epoch - 1 for item in listed):
+        return checkpoint_path(path / "checkpoints", epoch - 1)
+    there = ", ".join(str(item["epoch"] + 1) for item in listed) or "none"
+    raise RunFolderError(f"The run in {path} has no checkpoint of epoch {epoch}; it has those of the epochs {there}.")
+
+
+def read_start(path: Path) -> StartPoint:
+    """Read a model file or a checkpoint.
+
+    Raises
+    ------
+    DistillError
+        The file cannot be used; the message says why.
+    """
+    return _of_model(path) if path.suffix == SUFFIX else _of_checkpoint(path)
+
+
+def _of_model(path: Path) -> StartPoint:
+    data = read_model_file(path)
+    opened = open_model(path)
+    prior = opened.parts.prior
+    record = _record_beside(path.parent)
+    split = KnownSplit.from_dict(data.get("split")) or (None if record is None else _split_of(record))
+    meta = opened.metadata
+    origin = {
+        "kind": "model",
+        "name": meta.name,
+        "path": str(path.absolute()),
+        "model_id": meta.model_id,
+        "epoch": meta.training_epochs,
+    }
+    state = {key: value.detach().clone() for key, value in opened.model.state_dict().items()}
+    config = opened.family.config
+    return StartPoint(config, state, None if prior is None else _float(prior.state_dict()), split, origin,
+                      () if record is None else tuple(record.file_paths))  # fmt: skip
+
+
+def _of_checkpoint(path: Path) -> StartPoint:
+    data = read_checkpoint(path)
+    config = config_from_dict(data["training_config"])
+    family = make_family(config)
+    check_network(family.build, data["model_state_dict"], path, CheckpointError)
+    check_weights(data["model_state_dict"], path, "checkpoint", CheckpointError)
+    record = _record_beside(path.parent.parent)
+    stored = (data.get("training_state") or {}).get("prior") or {}
+    averaged = stored.get("averaged")
+    try:
+        prior = None if averaged is None else _float(WindowPrior.of_state(averaged).state_dict())
+    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as exc:
+        raise CheckpointError(f"{path.name} holds a damaged prior. Use another checkpoint.") from exc
+    origin = {
+        "kind": "checkpoint",
+        "name": path.parent.parent.name if record is None else record.model_name or path.parent.parent.name,
+        "path": str(path.absolute()),
+        "model_id": "",
+        "epoch": int(data["epoch"]) + 1,
+    }
+    split = None if record is None else _split_of(record)
+    sounds = () if record is None else tuple(record.file_paths)
+    return StartPoint(config, data["model_state_dict"], prior, split, origin, sounds)
+
+
+def _float(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().float().clone() for key, value in state.items()}
+
+
+def _record_beside(folder: Path) -> RunRecord | None:
+    """Return the record of the run in a folder, if it is one."""
+    if (folder / RUN_MARKER).is_file():
+        with suppress(RunFolderError):
+            return RunRecord.load(folder)
+    return None
+
+
+def _split_of(record: RunRecord) -> KnownSplit | None:
+    """Return the split of a run: as recorded, or found again from its sounds; None where some are gone."""
+    known = KnownSplit.from_dict(record.split)
+    if known is not None:
+        return known
+    cache, skipped = SoundCache(preparation=record.preparation), {item.path for item in record.skipped}
+    try:
+        sounds = [cache.get(path) for path in record.file_paths if path not in skipped]
+        chunk = round(record.config.chunk_duration_s * SAMPLE_RATE)
+        contents = {item["content"] for item in record.fingerprints.values()}
+        if {sound.content_hash for sound in sounds} != contents:
+            return None
+        return KnownSplit.of(*split_sounds(sounds, record.config.val_fraction, chunk))
+    except (SoundError, ValueError):
+        return None

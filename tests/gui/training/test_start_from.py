@@ -1,0 +1,79 @@
+"""The next run can start from a model or a checkpoint: chosen on its page, shown, started, and taken back."""
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QComboBox, QLabel, QMenu, QPushButton, QToolButton
+from pytestqt.qtbot import QtBot
+
+from distill import paths
+from distill.config.training import TrainingConfig
+from distill.files import write_json
+from distill.gui.window.pages import TRAINING
+from distill.gui.window.window import MainWindow
+from distill.runs.folder import RunRecord
+from distill.runs.summary import summarise
+from tests.gui.fakes import FakeEngine
+from tests.support.models import write_tone_model
+
+
+def origin(window: MainWindow) -> str:
+    label = window.findChild(QLabel, "originText")
+    assert label is not None
+    return label.text()
+
+
+def start(window: MainWindow, engine: FakeEngine, qtbot: QtBot, runs: int) -> None:
+    button = window.findChild(QPushButton, "startButton")
+    assert button is not None
+    button.click()
+    qtbot.waitUntil(lambda: len(engine.calls) == runs and not window.runs.bridge.is_running, timeout=60_000)
+
+
+def test_a_run_starts_from_a_model_until_that_is_taken_back(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    model = write_tone_model(paths.models_dir(), 8, 3)
+    loaded.models.refresh()
+    qtbot.waitUntil(lambda: bool(loaded.models_page.list.table.items), timeout=60_000)
+    loaded.models_page.list.actions_by_name["continue"].trigger()
+    qtbot.waitUntil(lambda: origin(loaded) == "Starts from Tones", timeout=60_000)
+    family = loaded.findChild(QComboBox, "familyCombo")
+    assert family is not None
+    assert not family.isEnabled()
+    assert loaded.pages.currentIndex() == TRAINING
+    start(loaded, engine, qtbot, 1)
+    assert engine.start_from == model
+    clear = loaded.findChild(QToolButton, "clearOriginButton")
+    assert clear is not None
+    clear.click()
+    assert origin(loaded) == ""
+    assert family.isEnabled()
+    start(loaded, engine, qtbot, 2)
+    assert engine.start_from is None
+
+
+def test_a_checkpoint_of_a_run_is_chosen_in_a_menu(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    RunRecord(TrainingConfig(latent_dim=24, max_epochs=9), [], model_name="Bells").save(run)
+    for epoch, loss in ((3, 0.5), (7, 0.25)):
+        file = run / "checkpoints" / f"checkpoint_epoch{epoch:04d}.pt"
+        file.touch()
+        write_json(file.with_suffix(".meta.json"), {"epoch": epoch, "train_loss": 0.1, "val_loss": loss})
+    loaded.run_list.show_runs([summarise(run)])
+    view = loaded.run_list.view
+    view.setCurrentIndex(view.model().index(0, 0))
+    loaded.run_list.actions_by_name["fork"].trigger()
+    qtbot.waitUntil(lambda: loaded.findChild(QMenu, "checkpointMenu") is not None, timeout=60_000)
+    menu = loaded.findChild(QMenu, "checkpointMenu")
+    assert menu is not None
+    assert [a.text() for a in menu.actions()] == ["Epoch 4, held-out loss 0.5", "Epoch 8, held-out loss 0.25 (best)"]
+    menu.actions()[0].trigger()
+    menu.close()
+    assert origin(loaded) == "Starts from epoch 4 of Bells"
+    start(loaded, engine, qtbot, 1)
+    assert engine.start_from == run / "checkpoints" / "checkpoint_epoch0003.pt"
+    bridge = loaded.runs.bridge
+    assert getattr(bridge.config, "latent_dim", 0) == 24

@@ -1,0 +1,159 @@
+"""Planted faults are found, untouched sounds are not flagged, and the text says what to do."""
+
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.training.data.doctor.facts import measure
+from distill.training.data.doctor.findings import Finding, examine, findings_of, merged_fixes
+from tests.support.faults import LOSSLESS, full_scale, plant, write
+
+RATE = 44_100
+
+
+def pluck(number: int, seconds: float = 1.2) -> Any:
+    """A decaying tone ``[frames, 1]`` that begins at once, different for each number."""
+    rng = np.random.default_rng(number)
+    t = np.arange(round(seconds * RATE)) / RATE
+    pitch = 83.0 * 1.13**number
+    partials = sum(np.sin(2 * np.pi * pitch * k * t) / k for k in range(1, 5))
+    return full_scale(((partials + 0.02 * rng.standard_normal(t.size)) * np.exp(-5 * t))[:, None])
+
+
+def examined(cache: SoundCache, *files: Path) -> list[Finding]:
+    return [f for f in examine([cache.get(path) for path in files]) if f.kind != "few"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SoundCache:
+    return SoundCache(tmp_path / "cache")
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> list[Path]:
+    """Six sounds without a fault."""
+    made = []
+    for number in range(6):
+        made.append(tmp_path / f"pluck {number}.wav")
+        soundfile.write(made[-1], 0.9 * pluck(number), RATE)
+    return made
+
+
+def test_untouched_sounds_are_not_flagged(cache: SoundCache, clean: list[Path]) -> None:
+    assert examine([cache.get(path) for path in clean]) == []
+
+
+#: Kind of fault, what training does about it by itself, and a fix of one of the sounds.
+FAULTS = [
+    ("copies", "", {"weight": 0.5}),
+    ("clipping", "", {"leaves_out": True}),
+    ("hum", "", {"hum_hz": None}),
+    ("phase", "louder channel is used already", {}),
+    ("silence", None, None),
+    ("offset", "removed already", {}),
+]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(("kind", "done", "fix"), FAULTS)
+def test_planted_faults_are_found(
+    cache: SoundCache, tmp_path: Path, kind: str, done: str | None, fix: dict[str, Any] | None, number: int
+) -> None:
+    rng = np.random.default_rng(zlib.crc32(f"{kind} {number}".encode()))
+    original = tmp_path / "original.flac"
+    soundfile.write(original, 0.5 * pluck(number), RATE)
+    made = plant(kind, pluck(number), RATE, tmp_path / "made", rng)
+    assert made is not None
+    before = made.read_bytes()
+    found = examined(cache, original, made) if kind == "copies" else examined(cache, made)
+    [finding] = [item for item in found if item.kind == kind]
+    assert made in finding.sounds
+    assert finding.why
+    if done is not None:
+        assert done in finding.done_text
+    if fix is not None:
+        chosen = finding.fixes.get(made, SoundFix()).to_dict()
+        assert chosen.keys() == fix.keys()
+        assert all(wanted is None or chosen[name] == wanted for name, wanted in fix.items())
+    assert made.read_bytes() == before
+
+
+def test_silence_that_is_kept_is_told_from_silence_that_is_skipped(cache: SoundCache, tmp_path: Path) -> None:
+    """A sound that fits into a chunk is not cut by itself."""
+    short, long = tmp_path / "short.wav", tmp_path / "long.wav"
+    soundfile.write(short, np.pad(pluck(0, 0.3), ((RATE // 2, 0), (0, 0))), RATE)
+    soundfile.write(long, np.pad(pluck(1, 0.3), ((RATE, 0), (0, 0))), RATE)
+    kept, skipped = (item for item in examined(cache, short, long) if item.kind == "silence")
+    assert (kept.sounds, kept.fixes, kept.done_text) == ((short,), {short: SoundFix(trims=True)}, "")
+    assert (skipped.sounds, skipped.fixes) == ((long,), {})
+    assert "skipped already" in skipped.done_text
+
+
+def test_channels_that_nearly_cancel_get_the_louder_one(cache: SoundCache, tmp_path: Path) -> None:
+    file = tmp_path / "wide.wav"
+    tone = pluck(0)[:, 0]
+    soundfile.write(file, np.stack([0.4 * tone, -tone], axis=1), RATE)
+    [finding] = examined(cache, file)
+    assert (finding.kind, finding.fixes) == ("phase", {file: SoundFix(channel=1)})
+
+
+def test_a_stranger_is_found(cache: SoundCache, tmp_path: Path, clean: list[Path]) -> None:
+    more = [tmp_path / f"more {number}.wav" for number in range(6, 9)]
+    for number, path in enumerate(more, 6):
+        soundfile.write(path, 0.9 * pluck(number), RATE)
+    stranger, t = tmp_path / "stranger.wav", np.arange(3 * RATE) / RATE
+    noise = np.random.default_rng(0).standard_normal(t.size)
+    soundfile.write(stranger, 0.3 * noise * (1 + np.sin(2 * np.pi * 4 * t)), RATE)
+    found = examined(cache, *clean, *more, stranger)
+    assert [(item.kind, item.sounds) for item in found] == [("stranger", (stranger,))]
+
+
+def test_few_sounds_and_unequal_lengths(cache: SoundCache, tmp_path: Path, clean: list[Path]) -> None:
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.concatenate([0.9 * pluck(n, 2.0) for n in range(9, 25)]), RATE)
+    found = {item.kind: item for item in examine([cache.get(path) for path in (*clean[:2], long)])}
+    assert "3 are different" in found["few"].title
+    assert found["lengths"].sounds == (long,)
+    assert "counts the same" in found["lengths"].done_text
+
+
+def test_fixes_of_one_sound_add_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    findings = [
+        Finding("hum", "", "", (path,), {path: SoundFix(hum_hz=50.0)}),
+        Finding("copies", "", "", (path,), {path: SoundFix(weight=0.5)}),
+    ]
+    assert merged_fixes(findings) == {path: SoundFix(hum_hz=50.0, weight=0.5)}
+
+
+def test_measuring_can_be_stopped_and_is_kept(
+    cache: SoundCache, clean: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, done = threading.Event(), []
+
+    def on_progress(count: int, _total: int) -> None:
+        done.append(count)
+        stop.set()
+
+    sounds = [cache.get(path) for path in clean]
+    with pytest.raises(DecodingCancelled):
+        examine(sounds, on_progress, stop)
+    assert done == [1]
+    monkeypatch.setattr("distill.training.data.doctor.facts._facts", lambda *_: pytest.fail("measured again"))
+    assert findings_of([measure(sounds[0])])[0].kind == "few"
+
+
+def test_lossless_formats_are_those_that_keep_clipping(tmp_path: Path, cache: SoundCache) -> None:
+    """The helper itself: what is clipped stays clipped, at any level."""
+    rng = np.random.default_rng(0)
+    for kind in LOSSLESS:
+        file = write(tmp_path / kind[1], np.clip(3 * pluck(0), -1, 1), RATE, rng, kind)
+        assert "clipping" in {item.kind for item in examined(cache, file)}
