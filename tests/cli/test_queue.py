@@ -7,14 +7,18 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from distill import paths
+from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import main
 from distill.errors import TrainingError
 from distill.runs.queue import RunQueue
 from tests.cli.test_train import FakeEngine
 from tests.runs.test_comparison import write_run
+from tests.support.models import write_tone_model
 
 
 @pytest.fixture
@@ -52,6 +56,49 @@ class TestQueue:
 
     def test_a_wrong_setting_is_told_when_it_is_added(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "device" in run(capsys, "queue", "add", sounds, "--device", "tv", code=1).lower()
+        assert statuses() == []
+
+    def test_fixes_and_a_model_go_with_the_run(
+        self, engine: FakeEngine, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        t = np.arange(24_000) / 48_000
+        late, model = sounds / "late.wav", write_tone_model(tmp_path, 5, 3)
+        soundfile.write(late, np.pad(0.5 * np.sin(2 * np.pi * 500 * t) * np.exp(-20 * t), (24_000, 0)), 48_000)
+        added = run(capsys, "queue", "add", sounds, "--fix", "silence", "--from", model, "--patience", 7)
+        assert "fixed when they are read: 1." in added
+        listed = run(capsys, "queue", "list")
+        assert "patience 7  sounds fixed: 1  from the model Tones  " in listed
+        run(capsys, "queue", "run")
+        assert (engine.asked["fixes"], engine.asked["start_from"]) == ({late: SoundFix(trims=True)}, model)
+        assert (engine.asked["config"].latent_dim, engine.asked["config"].patience) == (5, 7)
+        run(capsys, "queue", "add", sounds, "--from", model)
+        model.unlink()
+        assert "not where it was" in run(capsys, "queue", "run", code=1)
+
+    @pytest.mark.parametrize(
+        ("words", "code", "text"),
+        [
+            (("--from", "MODEL", "--family", "vae", "--family", "vqvae"), 1, "of the family Mel VAE"),
+            (("--from", "MODEL", "--from-epoch", "2"), 1, "is one file"),
+            (("--from", "SOUND"), 1, "is not a checkpoint"),
+            (("--from", "nowhere.distill"), 2, "nowhere.distill"),
+            (("--from-epoch", "2"), 2, "--from-epoch needs --from"),
+            (("--fix", "everything"), 2, "everything"),
+            (("--patience", "-1"), 2, "'--patience'"),
+        ],
+    )
+    def test_what_train_refuses_is_refused_when_it_is_added(
+        self,
+        sounds: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        words: tuple[str, ...],
+        code: int,
+        text: str,
+    ) -> None:
+        known = {"SOUND": sounds / "bell 1.wav"}
+        known |= {"MODEL": write_tone_model(tmp_path, 5, 3)} if "MODEL" in words else {}
+        assert text in run(capsys, "queue", "add", sounds, *(known.get(word, word) for word in words), code=code)
         assert statuses() == []
 
     def test_it_is_worked_off(

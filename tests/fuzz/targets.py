@@ -7,12 +7,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from distill import paths
 from distill.audio.cache.content_hash import HashIndex
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.audio.discovery import SkippedSound
 from distill.config.training import TrainingConfig
@@ -166,7 +168,8 @@ def _read_settings(folder: Path) -> None:
 
 
 def _queue(folder: Path) -> None:
-    entries = [QueueEntry(name, (folder / "a.wav",), changes={"seed": 1}, id=name * 8) for name in "abc"]
+    given: dict[str, Any] = {"fixes": {folder / "a.wav": SoundFix(trims=True)}, "start_from": folder / "a.distill"}
+    entries = [QueueEntry(name, (folder / "a.wav",), changes={"seed": 1}, id=name * 8, **given) for name in "abc"]
     RunQueue(folder).add(entries)
 
 
@@ -174,6 +177,8 @@ def _read_queue(folder: Path) -> None:
     for entry in RunQueue(folder).read().entries:
         assert entry.run_dir.parent in (paths.runs_dir(), paths.data_dir())
         assert entry.family
+        assert all(fix.to_dict() is not None for fix in entry.fixes.values())
+        assert entry.start_from is None or entry.origin_text
 
 
 def _hashes(folder: Path) -> None:

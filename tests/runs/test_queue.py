@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from distill import paths
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.factory import make_config
-from distill.errors import QueueError, TrainingError
+from distill.config.training import TrainingConfig, VQVAEConfig
+from distill.errors import CheckpointError, ConfigurationError, QueueError, TrainingError
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
 
@@ -56,6 +59,8 @@ def test_entries_keep_their_order_across_restarts(queue: RunQueue) -> None:
         None, [], {}, {"name": "x"}, {"run": "../../elsewhere"}, {"run": ".."}, {"run": "a/b"}, {"run": "a\\b"},
         {"sounds": []}, {"sounds": [3]}, {"sounds": ["a\0b"]}, {"family": "gan"}, {"preset": "wild"},
         {"epochs": -1}, {"epochs": True}, {"epochs": 10**9}, {"changes": {"seed": []}}, {"changes": 3},
+        {"fixes": []}, {"fixes": {"a.wav": 1}}, {"fixes": {"": {}}}, {"fixes": {"a.wav": {"weight": 7}}},
+        {"fixes": {"a.wav": {"hum_hz": "50"}}}, {"start_from": 3}, {"start_from": ""}, {"start_from": "a\0b"},
         {"status": "done"}, {"name": ""}, {"name": "x" * 10_000}, {"id": ""}, {"id": 3},
     ],
 )  # fmt: skip
@@ -71,6 +76,40 @@ def test_a_damaged_entry_costs_only_itself(queue: RunQueue, bad: Any) -> None:
     assert names(queue) == ["a", "c", "d"]
     assert queue.read().damaged == 0
     assert queue.file.with_name("queue.damaged.json").is_file()  # nothing is thrown away
+
+
+def test_fixes_and_what_it_starts_from_are_kept(queue: RunQueue) -> None:
+    assert not {"fixes", "start_from"} & set(json.loads(queue.file.read_text())["entries"][0])
+    fixes = {Path("/sounds/a.wav"): SoundFix(trims=True, hum_hz=50.0), Path("/sounds/b.wav"): SoundFix(leaves_out=True)}
+    given = entry("d", fixes=fixes, start_from=Path("/models/bells.distill"))
+    queue.add([given])
+    assert RunQueue().read().entries[-1] == given
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("/models/bells_0123abcd.distill", "the model bells"),
+        ("/runs/bells/model.distill", "the model bells"),
+        ("/runs/bells/checkpoints/checkpoint_epoch0003.pt", "epoch 4 of the run bells"),
+        ("/kept/last.pt", "the model last"),
+    ],
+)
+def test_what_it_starts_from_is_named(file: str, text: str) -> None:
+    one = entry("a", start_from=Path(file))
+    assert one.origin_text == text
+    with pytest.raises(QueueError, match=f"“a” starts from {text}, which is not where it was"):
+        one.config(2)
+
+
+def test_a_run_from_a_checkpoint_has_its_shape(tmp_path: Path) -> None:
+    for config in (TrainingConfig(latent_dim=24), VQVAEConfig()):
+        torch.save({"training_config": config.to_dict()}, tmp_path / f"{config.family}.pt")
+    torch.save({}, tmp_path / "other.pt")
+    assert getattr(entry("a", start_from=tmp_path / "vae.pt").config(2), "latent_dim", 0) == 24
+    for name, error in (("vqvae", ConfigurationError), ("other", CheckpointError)):
+        with pytest.raises(error):
+            entry("a", start_from=tmp_path / f"{name}.pt").config(2)
 
 
 def test_a_file_that_is_no_queue_is_kept_aside(queue: RunQueue) -> None:

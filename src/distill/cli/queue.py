@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distill import paths
+from distill.cli.inspection.doctor import Fix, chosen_fixes
 from distill.cli.options import (
     Batch,
     Device,
@@ -14,12 +16,14 @@ from distill.cli.options import (
     Families,
     Json,
     OptionalSounds,
+    Patience,
     Precision,
     Preset,
     Seeds,
     Threads,
 )
-from distill.cli.running import STOPPING, dataset_name, engine_outcome, say, stoppable
+from distill.cli.origin import Origin, StartEpoch, StartFrom
+from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, say, stoppable
 from distill.cli.terminal import make_display, printable
 from distill.errors import DistillError, QueueError
 from distill.events import Event
@@ -52,6 +56,7 @@ def add(
     sounds: OptionalSounds = None,
     family: Families = None,
     epochs: Epochs = None,
+    patience: Patience = None,
     preset: Preset = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -60,11 +65,20 @@ def add(
     name: Annotated[str, typer.Option(help="Name of the run and its model; without it that of the sounds.")] = "",
     seed: Seeds = None,
     demo: Annotated[bool, typer.Option("--demo", help="Train on Distill's own demo sounds.")] = False,
+    fix: Fix = None,
+    start: StartFrom = None,
+    start_epoch: StartEpoch = None,
 ) -> None:
-    """Add a run for each family and seed.  Nothing is trained before: distill queue run."""
+    """Add a run for each family and seed.  Nothing is trained before: distill queue run.
+
+    With --fix the sounds are examined now; sounds that come into a folder later are not fixed.
+    """
     from distill.runs.queue import QueueEntry
 
+    origin = Origin.of(start, start_epoch, {"family"} if family else ())
     given = [path.absolute() for path in sounds or []]
+    if not given and not demo:
+        given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
     title = name or dataset_name(given, demo)
@@ -74,15 +88,22 @@ def add(
         given += [path.absolute() for path in write_demo_sounds()]
     changes: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads}
     changes |= {} if batch is None else {"batch_size": batch}
-    families, seeds = family or ["vae"], seed or [0]
+    changes |= {} if patience is None else {"patience": patience}
+    families, seeds = family or [origin.family or "vae"], seed or [0]
+    start_from = None if origin.path is None else origin.path.absolute()
     entries = []
     for key in families:
         for number in seeds:
             marks = [key] * (len(families) > 1) + [f"seed {number}"] * (len(seeds) > 1)
             shown = " ".join([title, *marks])
-            entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number})
+            entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number}, {}, start_from)
             entry.config(1)  # a wrong setting is told now, and not in the middle of the night
             entries.append(entry)
+    if fix:
+        with stoppable("Stopping.") as stop:
+            fixes = chosen_fixes(find_sounds(given, False, stop, False)[0], fix, stop)
+        entries = [replace(entry, fixes=fixes) for entry in entries]
+        print(f"Sounds that are fixed when they are read: {len(fixes)}. Your files stay as they are.")
     line = _queue()
     line.add(entries)
     for entry in entries:
@@ -197,8 +218,9 @@ def _train(entry: "QueueEntry", stop: Any, as_json: bool) -> bool:
         files, usable = entry.find_sounds(stop)
         config = entry.config(max(usable, 1))
         return train(
-            config, files, entry.run_dir, config.device, dataset_name=entry.name, model_name=entry.name, **shared
-        )
+            config, files, entry.run_dir, config.device, dataset_name=entry.name, model_name=entry.name,
+            fixes=entry.fixes, start_from=entry.start_from, **shared,
+        )  # fmt: skip
 
     return engine_outcome(begin, make_display(as_json, entry.epochs), stop, as_json)[1]
 
@@ -223,4 +245,9 @@ def _line(number: int, entry: "QueueEntry", is_worked_off: bool) -> str:
     status = "interrupted" if entry.status == "running" and not is_worked_off else entry.status
     why = f": {printable(entry.problem)}" if entry.problem else ""
     sounds = f"{len(entry.sounds)} sounds or folders" if len(entry.sounds) > 1 else printable(entry.sounds[0])
-    return f"{number:3d}  {printable(entry.name):<32}  {entry.family:<11}  {status}{why}  {sounds}  {entry.id[:8]}"
+    patience = entry.changes.get("patience")
+    more = [] if patience is None else [f"patience {patience}"]
+    more += [f"sounds fixed: {len(entry.fixes)}"] if entry.fixes else []
+    more += [f"from {printable(entry.origin_text)}"] if entry.origin_text else []
+    facts = "  ".join([f"{status}{why}", sounds, *more, entry.id[:8]])
+    return f"{number:3d}  {printable(entry.name):<32}  {entry.family:<11}  {facts}"

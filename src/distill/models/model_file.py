@@ -7,9 +7,10 @@ from typing import Any
 
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
-from distill.errors import ConfigurationError, ModelFileError
+from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.metadata import ModelMetadata
 from distill.paths import slug
+from distill.serialization.reading import read_stored
 
 MODEL_FORMAT_MARKER = "distill_model"
 SAVED_MODEL_VERSION = 1
@@ -58,6 +59,25 @@ def read_settings(data: Mapping[str, Any], path: Path) -> tuple[AnyConfig, Model
         return config_from_dict(data["training_config"]), ModelMetadata.from_dict(data["metadata"])
     except (ConfigurationError, ValueError, TypeError, AttributeError) as exc:
         raise unusable(path, exc) from exc
+
+
+def read_config(path: Path) -> AnyConfig:
+    """Return the settings that the weights in a model file or a checkpoint were trained with; its tensors stay there.
+
+    Raises
+    ------
+    DistillError
+        The file cannot be used.
+    """
+    if path.suffix == SUFFIX:
+        data = read_stored(path, KIND, ModelFileError)
+        check_format(data, path)
+        return read_settings(data, path)[0]
+    data = read_stored(path, "checkpoint", CheckpointError)
+    try:
+        return config_from_dict(data["training_config"])
+    except (ConfigurationError, LookupError, ValueError, TypeError, AttributeError) as exc:
+        raise CheckpointError(f"{path.name} is not a checkpoint of Distill.") from exc
 
 
 def unusable(path: Path, reason: Exception) -> ModelFileError:

@@ -6,6 +6,8 @@ dies.  So no entry is ever run twice at a time.
 """
 
 import logging
+import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +20,15 @@ import filelock
 
 from distill import diagnostics, paths
 from distill.audio.corpus import RUN_MARKER, scan_sounds
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
+from distill.config.start import config_from_model
 from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import DistillError, QueueError, RunFolderError, is_memory_error
 from distill.files import free_path, read_json, write_json
-from distill.runs.folder import RunRecord, is_locked
+from distill.models.model_file import read_config
+from distill.runs.folder import MODEL, RunRecord, is_locked
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +59,10 @@ class QueueEntry:
         As in `distill.config.factory.make_config`; no epochs are the family's default.
     changes
         Settings that differ from the preset, by name.
+    fixes
+        What is changed in sounds when they are read, by file.
+    start_from
+        Model file or checkpoint that the run starts from; None for none.
     status
         `WAITING`, `RUNNING`, `STOPPED`, `FINISHED` or `FAILED`.
     run
@@ -70,6 +79,8 @@ class QueueEntry:
     preset: str = "auto"
     epochs: int | None = None
     changes: Mapping[str, Scalar] = field(default_factory=dict)
+    fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
+    start_from: Path | None = None
     status: str = WAITING
     run: str = ""
     problem: str = ""
@@ -91,14 +102,36 @@ class QueueEntry:
         return bool(self.run) and (self.run_dir / RUN_MARKER).is_file()
 
     def config(self, file_count: int) -> AnyConfig:
-        """Return the settings of its run.
+        """Return the settings of its run; one that starts from a model has the shape of that.
 
         Raises
         ------
         ConfigurationError
-            A value is unknown or out of range.
+            A value is unknown or out of range, or not that of the model.
+        DistillError
+            The model is gone, or cannot be used.
         """
-        return make_config(self.family, file_count, self.preset, self.epochs, **self.changes)
+        config = make_config(self.family, file_count, self.preset, self.epochs, **self.changes)
+        if self.start_from is None:
+            return config
+        if not os.path.isfile(self.start_from):  # noqa: PTH113 - `Path.is_file` fails at a name that is too long
+            raise QueueError(
+                f"“{self.name}” starts from {self.origin_text}, which is not where it was: {self.start_from}. Put it "
+                "back, or add the run again without it."
+            )
+        return config_from_model(config, read_config(self.start_from), self.changes)
+
+    @property
+    def origin_text(self) -> str:
+        """What its run starts from, for people; empty for nothing."""
+        if self.start_from is None:
+            return ""
+        file, folder = self.start_from, self.start_from.parent
+        epoch = re.fullmatch(r"checkpoint_epoch([0-9]{4,9})\.pt", file.name)
+        if epoch is not None:
+            return f"epoch {int(epoch[1]) + 1} of the run {folder.parent.name}"
+        name = folder.name if file.name == MODEL else re.sub(r"_[0-9a-f]{8}$", "", file.stem)  # the id in a library
+        return f"the model {name}"
 
     def find_sounds(self, cancel_event: threading.Event | None = None) -> tuple[list[Path], int]:
         """Return all files for the engine, which reports those that it cannot use, and how many look usable.
@@ -117,8 +150,11 @@ class QueueEntry:
         return files, len(found.entries)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {**asdict(self), "sounds": [str(path) for path in self.sounds], "changes": dict(self.changes)}
+        """Return plain values; fixes and what the run starts from only where there are any."""
+        plain = {**asdict(replace(self, fixes={})), "sounds": [str(path) for path in self.sounds]}
+        plain |= {"changes": dict(self.changes), "start_from": self.start_from and str(self.start_from)}
+        plain["fixes"] = {str(path): fix.to_dict() for path, fix in self.fixes.items()}
+        return {key: value for key, value in plain.items() if value or key not in ("fixes", "start_from")}
 
     @classmethod
     def from_dict(cls, data: Any) -> Self:
@@ -126,7 +162,7 @@ class QueueEntry:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             It is not such a result.
         """
         if not isinstance(data, dict):
@@ -136,11 +172,14 @@ class QueueEntry:
         for name, text in texts.items():
             if not isinstance(text, str) or len(text) > _MOST_TEXT or "\0" in text:
                 raise ValueError(f"{name} of an entry is no text")
-        run = texts["run"]
+        run, fixes, start = texts["run"], data.get("fixes", {}), data.get("start_from")
         if (
             not (isinstance(sounds, list) and 0 < len(sounds) <= _MOST_SOUNDS and all(map(_is_path, sounds)))
             or not (isinstance(changes, dict) and len(changes) <= _MOST_SETTINGS)
             or not all(isinstance(value, (bool, int, float, str, type(None))) for value in changes.values())
+            or not (isinstance(fixes, dict) and len(fixes) <= _MOST_SOUNDS and all(map(_is_path, fixes)))
+            or not all(isinstance(fix, dict) for fix in fixes.values())
+            or not (start is None or _is_path(start))
             or not (epochs is None or (type(epochs) is int and 0 < epochs <= _MOST_EPOCHS))
             or texts["family"] not in {row.key for row in FAMILIES}
             or texts["preset"] not in ("auto", *OverfittingPreset)
@@ -151,7 +190,11 @@ class QueueEntry:
         ):
             raise ValueError("an entry has an unusable value")
         texts["name"] = texts["name"][:_MOST_NAME]
-        return cls(sounds=tuple(Path(path) for path in sounds), epochs=epochs, changes=changes, **texts)
+        return cls(
+            sounds=tuple(Path(path) for path in sounds), epochs=epochs, changes=changes,
+            fixes={Path(path): SoundFix.from_dict(fix) for path, fix in fixes.items()},
+            start_from=None if start is None else Path(start), **texts,
+        )  # fmt: skip
 
 
 def _is_path(value: Any) -> bool:

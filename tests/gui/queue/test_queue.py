@@ -1,12 +1,17 @@
 """The queue in the window: adding, order, one run after the other, failures and pauses."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
+from distill import paths
+from distill.audio.decoding.fixes import SoundFix
+from distill.config.training import AnyConfig
 from distill.errors import TrainingError
 from distill.gui.engine.bridge import RunState
 from distill.gui.queue.panel import QueuePanel
@@ -15,6 +20,7 @@ from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, R
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.training.test_training import await_state, button, click, start
+from tests.support.models import write_tone_model
 
 
 def panel(window: MainWindow) -> QueuePanel:
@@ -54,6 +60,44 @@ def test_the_next_run_begins_when_one_ends(loaded: MainWindow, engine: FakeEngin
     assert loaded.runs.bridge.config is not None
     assert loaded.runs.bridge.config.family == "complex_vae"
     qtbot.waitUntil(lambda: not RunQueue().is_worked_off())
+
+
+def test_fixes_and_the_chosen_model_go_with_the_run(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, chooser = write_tone_model(paths.models_dir(), 8, 3), loaded.runs.origin
+    sound = loaded.sounds.usable()[0]
+    loaded.sounds.exclusions.fix({sound: SoundFix(trims=True)}, True, "Silence")
+    chooser.choose_model(model, "Tones")
+    qtbot.waitUntil(lambda: chooser.choice is not None)
+    add(loaded, qtbot)
+    loaded.sounds.exclusions.undo_stack.undo()
+    chooser.clear()
+    add(loaded, qtbot)
+    table = panel(loaded).table
+    assert table.facts(table.items[0]).endswith("from the model Tones · 1 sound fixed")
+    assert f"{sound.name} (silence trimmed)" in table.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    seen: list[tuple[Any, ...]] = []
+
+    def train(config: AnyConfig, *given: Any, **named: Any) -> dict[str, Any]:
+        seen.append((named["fixes"], named["start_from"], getattr(config, "latent_dim", 0)))
+        return original(config, *given, **named)
+
+    original = engine.train
+    monkeypatch.setattr(engine, "train", train)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED])
+    assert seen == [({sound: SoundFix(trims=True)}, model, 8), ({}, None, 64)]
+
+
+def test_a_model_of_another_family_is_refused_when_it_is_added(loaded: MainWindow, qtbot: QtBot) -> None:
+    chooser = loaded.runs.origin
+    chooser.choose_model(write_tone_model(paths.models_dir(), 8, 3), "Tones")
+    qtbot.waitUntil(lambda: chooser.choice is not None)
+    loaded.controls.choose("vqvae", "", 2)
+    click(loaded, "queueButton")
+    qtbot.waitUntil(lambda: "of the family Mel VAE" in loaded.notices.text())
+    assert RunQueue().read().entries == ()
 
 
 def test_it_goes_on_after_a_run_that_was_started_by_hand(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
+from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import TrainingCompleteEvent
 from distill.gui.engine.bridge import RunState
@@ -40,11 +41,11 @@ TOPIC, FAILED_TOPIC = "queue", "queue entry"
 
 @dataclass(frozen=True)
 class _Next:
-    """The entry that begins now, its sounds, and those before it that could not begin."""
+    """The entry that begins now, its sounds and settings, and those before it that could not begin."""
 
     entry: QueueEntry | None
     files: tuple[Path, ...] = ()
-    usable: int = 0
+    config: AnyConfig | None = None  # of a run that is new
     failed: tuple[QueueEntry, ...] = ()
 
 
@@ -96,11 +97,12 @@ class QueuePresenter(QObject, WindowPart):
             self.refresh()
 
     def add(self) -> None:
-        """Add a run on the listed sounds, with the settings of the controls, to the queue."""
-        controls = self._controls
+        """Add a run on the listed sounds, with their fixes and the settings of the controls, to the queue."""
+        controls, choice = self._controls, self._runs.origin.choice
         entry = QueueEntry(
             free_name(controls.run_name, {*self._runs.names_in_use(), *self.names}), self._sounds.usable(),
             controls.family_key, controls.preset_key, controls.epochs.value(), self._runs.settings.changes,
+            self._sounds.fixes(), None if choice is None else choice.path,
         )  # fmt: skip
         self._notices.forget(TOPIC)
         self._state = QueueState((*self._state.entries, entry), self._state.is_paused)  # its name is taken from now on
@@ -198,8 +200,7 @@ class QueuePresenter(QObject, WindowPart):
                     LoadedRun.read(entry.run_dir)
                     return _Next(entry, failed=tuple(failed))
                 files, usable = entry.find_sounds()
-                entry.config(max(usable, 1))
-                return _Next(entry, tuple(files), usable, tuple(failed))
+                return _Next(entry, tuple(files), entry.config(max(usable, 1)), tuple(failed))
             except Exception as exc:  # boundary: whatever ends one entry, the others are run
                 self._runner.end(entry.id, FAILED, problem_of(exc))
                 failed.append(entry)
@@ -214,10 +215,10 @@ class QueuePresenter(QObject, WindowPart):
             self._let_go_later()
         else:
             self._entry = entry
-            if entry.is_begun:
+            if found.config is None:
                 self._earlier.resume(entry.run_dir)
             else:
-                self._runs.start_queued(entry, found.files, max(found.usable, 1))
+                self._runs.start_queued(entry, found.config, found.files)
         for one in found.failed:
             self._report_failed(one)
         self.refresh()

@@ -161,11 +161,11 @@ class TrainingPresenter(QObject, WindowPart):
         choice = self.origin.choice
         return None if choice is None else (choice.path, choice.config)
 
-    def start_queued(self, entry: QueueEntry, sounds: Sequence[Path], usable: int) -> None:
+    def start_queued(self, entry: QueueEntry, config: AnyConfig, sounds: Sequence[Path]) -> None:
         """Start the run of an entry of the queue; what was said about it before stays, the controls do, too."""
         self._forget_run_notices()
         self._expect_run(entry.family)
-        self.runs.start_with(entry.config(usable), sounds, entry.name, entry.run_dir)
+        self.runs.start_with(config, sounds, entry.name, entry.run_dir, entry.fixes, entry.start_from)
         self.run_changed.emit()
 
     def _expect_run(self, family: str) -> None:
