@@ -9,6 +9,7 @@ import pytest
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.fixes import SoundFix
+from distill.events import Event, PreparationProgress
 from distill.runs.folder import RunRecord
 from distill.training import resume_run, train
 from distill.training.dataset import EpochBatches
@@ -43,6 +44,18 @@ def test_a_run_has_its_fixes_and_resumes_with_them(
     monkeypatch.setattr(SoundCache, "__init__", spy)
     resume_run(tmp_path / "part", max_epochs=2)
     assert record.fixes.items() <= max(used, key=len).items()
+
+
+def test_fixes_are_on_record_before_the_sounds_are_read(sounds: list[Path], tmp_path: Path) -> None:
+    """A run that is killed while it reads them starts again with its fixes."""
+    fix, found = SoundFix(weight=0.5), list[Any]()
+
+    def look(event: Event) -> None:
+        if isinstance(event, PreparationProgress) and event.stage == "Reading sounds" and not found:
+            found.append(RunRecord.load(tmp_path / "run").fixes)
+
+    train(replace(QUICK, max_epochs=1), sounds[:6], tmp_path / "run", "cpu", look, fixes={sounds[0]: fix})
+    assert found == [{SoundCache().content_hash(sounds[0]): fix}]
 
 
 def test_a_weight_halves_how_often_a_sound_is_drawn() -> None:

@@ -72,7 +72,7 @@ def prepare(opened: OpenedRun) -> Run:
 
 
 def _prepare(opened: OpenedRun) -> Run:
-    """Compute what a run consists of; writes nothing but the cache."""
+    """Compute what a run consists of; writes nothing but the cache, and the fixes of a new run."""
     config, checkpoint = opened.config, opened.checkpoint
     data = _training_data(opened)
     model = _network(opened, data)
@@ -195,13 +195,24 @@ def _begin(opened: OpenedRun, history: AnyHistory) -> None:
     record.dataset_name = opened.request.dataset_name or record.dataset_name
     record.model_name = opened.request.model_name or record.model_name
     record.speed = {**record.speed, "device": str(opened.device)}
+    _save_record(opened)
     try:
-        record.save(opened.folder.path)
         opened.folder.write_history(history)
         if opened.checkpoint is not None:
             drop_later_checkpoints(opened.folder.checkpoints, opened.checkpoint["epoch"])
     except OSError as exc:
-        raise RunFolderError(f"The folder {opened.folder.path} cannot be written to ({exc.strerror or exc}).") from exc
+        raise _unwritable(opened, exc) from exc
+
+
+def _save_record(opened: OpenedRun) -> None:
+    try:
+        opened.record.save(opened.folder.path)
+    except OSError as exc:
+        raise _unwritable(opened, exc) from exc
+
+
+def _unwritable(opened: OpenedRun, error: OSError) -> RunFolderError:
+    return RunFolderError(f"The folder {opened.folder.path} cannot be written to ({error.strerror or error}).")
 
 
 def _spread(items: int, most: int) -> list[int]:
@@ -291,6 +302,9 @@ def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], So
         for path, fix in opened.request.fixes.items():
             with suppress(SoundError):  # it is reported with the other files
                 fixes[cache.content_hash(path, opened.request.pause_event)] = fix
+        record.fixes = fixes
+        if opened.ranks.is_first:  # a run that is killed while its sounds are read starts again with them
+            _save_record(opened)
     else:
         fixes = dict(record.fixes)  # of a run that starts again
     record.fixes = fixes

@@ -329,7 +329,7 @@ def test_a_run_survives_the_death_of_the_program(
     root = Path(__file__).parents[3]
     child = subprocess.Popen(
         [sys.executable, "-c", _KILLED, str(sounds)], stdout=subprocess.PIPE, text=True, cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (root / "src", root)))},
     )  # fmt: skip
     try:
         assert child.stdout is not None
