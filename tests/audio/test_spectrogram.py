@@ -180,3 +180,17 @@ def test_a_geometry_that_cannot_be_is_refused(settings: dict[str, Any], name: st
 def test_the_geometry_survives_its_dict() -> None:
     config = SpectrogramConfig(n_fft=1024, hop_length=256, n_mels=64, f_min=50.0, f_max=12_000.0, power=2.0)
     assert SpectrogramConfig.from_dict(config.to_dict()) == config
+
+
+def test_mel_bands_are_triangles_that_share_each_bin() -> None:
+    """The scale is linear below 1000 Hz, and then a factor of 6.4 in 27 mels (Slaney 1998)."""
+    config = SpectrogramConfig(f_min=0.0, f_max=20_000.0)
+    bank = AudioSpectrogram(config).transform.bank(torch.device("cpu")).double()
+    hertz = torch.arange(len(bank)) * config.sample_rate / config.n_fft
+    peaks = (bank * hertz[:, None]).sum(0) / bank.sum(0)  # centres of gravity
+    between = (hertz > float(peaks[0])) & (hertz < float(peaks[-1]))
+    assert torch.allclose(bank[between].sum(1), torch.ones(1, dtype=torch.double), atol=1e-3)
+    bends = int((peaks < 1000).sum())
+    steps, ratios = peaks.diff(), peaks[1:] / peaks[:-1]
+    mels = float(steps[2 : bends - 2].mean()) / (200 / 3)
+    assert float(ratios[bends + 2 : -2].log().mean()) == pytest.approx(mels * np.log(6.4) / 27, rel=0.01)

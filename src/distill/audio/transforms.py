@@ -9,11 +9,9 @@ a reverb and the silence after a drum come back as hiss, which costs 5 dB in the
 """
 
 import math
-import warnings
 
 import torch
 from torch import Tensor
-from torchaudio.functional import melscale_fbanks
 
 from distill.audio.griffin_lim import Frames, KnownSamples, recover_phases
 from distill.config.spectrogram import SpectrogramConfig
@@ -112,17 +110,33 @@ class Transform:
         return estimate if power == 1 else estimate.pow(1 / power)
 
 
+#: The mel scale of Slaney 1998, "Auditory toolbox": linear below a frequency, by so many hertz a mel, and above it by
+#: a factor of 6.4 in 27 mels.
+_LINEAR_BELOW, _HERTZ_PER_MEL, _LOG_STEP = 1000.0, 200.0 / 3, math.log(6.4) / 27.0
+
+
+def _to_mel(hertz: float) -> float:
+    if hertz < _LINEAR_BELOW:
+        return hertz / _HERTZ_PER_MEL
+    return _LINEAR_BELOW / _HERTZ_PER_MEL + math.log(hertz / _LINEAR_BELOW) / _LOG_STEP
+
+
+def _from_mel(mel: Tensor) -> Tensor:
+    bend = _LINEAR_BELOW / _HERTZ_PER_MEL
+    return torch.where(mel < bend, _HERTZ_PER_MEL * mel, _LINEAR_BELOW * torch.exp(_LOG_STEP * (mel - bend)))
+
+
 def _mel_bank(config: SpectrogramConfig) -> Tensor:
     """Return mel filters ``[n_fft // 2 + 1, n_mels]``, none of them empty.
 
     With many bands and a short window a band can lie between two bins; it then gets the last bin of the band below.
     """
     top = config.f_max or config.sample_rate / 2
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "At least one mel filterbank has all zero values")
-        bank: Tensor = melscale_fbanks(
-            config.n_fft // 2 + 1, config.f_min, top, config.n_mels, config.sample_rate, mel_scale="slaney"
-        )
+    bins = torch.linspace(0, config.sample_rate // 2, config.n_fft // 2 + 1)
+    corners = _from_mel(torch.linspace(_to_mel(config.f_min), _to_mel(top), config.n_mels + 2))
+    distance = corners - bins[:, None]
+    width = corners.diff()
+    bank = torch.minimum(-distance[:, :-2] / width[:-1], distance[:, 2:] / width[1:]).clamp_min(0.0)
     last = round(config.f_min / config.sample_rate * config.n_fft)
     for band in range(config.n_mels):
         if float(bank[:, band].sum()) == 0:
