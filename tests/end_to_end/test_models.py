@@ -54,6 +54,9 @@ def test_a_run_leaves_a_model_that_can_be_heard(
     assert page.isVisible()
     assert page.detail.name.text() == "bells"
     qtbot.waitUntil(lambda: bool(page.detail.probes.rows), timeout=PATIENCE)
+    # The rows are made anew when the library has read the new model.
+    qtbot.waitUntil(lambda: not window.models.worker.is_busy, timeout=PATIENCE)
+    qtbot.wait(300)
     first = page.detail.probes.rows[0]
     QTest.mouseClick(first, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == first.probe.path)

@@ -219,22 +219,22 @@ def test_another_program_gets_what_is_dropped(
     shown.setGeometry(0, 0, 1200, 700)
     qtbot.wait(50)
     view = table(shown)
-    start = view.viewport().mapToGlobal(view.visualRect(cell(shown, 0, 1)).center())
+    start = view.viewport().mapToGlobal(view.visualRect(cell(shown, 2, 1)).center())
     log = tmp_path / "target.txt"
     with log.open("w") as out, subprocess.Popen([sys.executable, "-c", _TARGET], stdout=out) as target:
         qtbot.waitUntil(lambda: "ready" in log.read_text(), timeout=20_000)
         drag_by_hand(qtbot, start, QPoint(1335, 210))
         qtbot.waitUntil(lambda: target.poll() is not None, timeout=20_000)
-    assert log.read_text().split("\n")[1] == f"CopyAction|{folder / 'recon_epoch0000_recon_00.wav'}"
+    assert log.read_text().split("\n")[1] == f"CopyAction|{folder / 'recon_epoch0002_recon_00.wav'}"
     assert names == []
-    assert (folder / "recon_epoch0000_recon_00.wav").is_file()
+    assert (folder / "recon_epoch0002_recon_00.wav").is_file()
 
 
 def test_a_preview_is_not_dropped_among_the_sounds_to_train_on(xvfb: Screen, shown: MainWindow, qtbot: QtBot) -> None:
     shown.setGeometry(0, 0, 1200, 700)
     qtbot.wait(50)
     view = table(shown)
-    start = view.viewport().mapToGlobal(view.visualRect(cell(shown, 0, 1)).center())
+    start = view.viewport().mapToGlobal(view.visualRect(cell(shown, 2, 1)).center())
     drag_by_hand(qtbot, start, shown.browser.mapToGlobal(shown.browser.rect().center()))
     qtbot.wait(50)
     assert not shown.sounds.roots

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QGridLayout,
@@ -35,7 +34,13 @@ _SPIN_FRAME = 36
 
 
 class NewSoundsForm(QWidget):
-    """Count, seed and temperature of new sounds, and whether they follow the stars."""
+    """Count, seed and temperature of new sounds, and whether they follow the stars.
+
+    Attributes
+    ----------
+    follow
+        The button for the latter, which the panel shows beside its title.
+    """
 
     #: The request has changed.
     changed = Signal()
@@ -51,8 +56,12 @@ class NewSoundsForm(QWidget):
         )
         self.lock.setCheckable(True)
         self._is_used = False  # whether sounds were generated with this seed
-        self.follow = QCheckBox(self.tr("&Follow my stars"))
-        self.follow.setObjectName("followStarsCheck")
+        self.follow = QToolButton()
+        self.follow.setText(self.tr("&Follow my stars"))
+        self.follow.setObjectName("followStarsButton")
+        self.follow.setProperty("chip", True)
+        self.follow.setCheckable(True)
+        self.follow.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.show_taste(0, 0)
         self._set_up()
         self._lay_out()
@@ -142,9 +151,8 @@ class NewSoundsForm(QWidget):
         temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
         temperature.addWidget(self.temperature, 1)
         grid.addLayout(temperature, 2, 0, 1, 2)
-        grid.addWidget(self.follow, 3, 0, 1, 2)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(4, 1)
+        grid.setRowStretch(3, 1)
 
     @staticmethod
     def _button(object_name: str, name: str, tip: str) -> QToolButton:

@@ -185,6 +185,7 @@ class GeneratePanel(QWidget):
         self.modes[_TRANSFORM].setToolTip(self.tr("Transform a sound of any length with the model."))
         self.form.title.hide()  # the two buttons have the same text
         self.form.detail.hide()
+        self.form.header.addWidget(self.new.follow)
         self.modes[_NEW].setChecked(True)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.new)
@@ -220,6 +221,7 @@ class GeneratePanel(QWidget):
     def _on_mode(self, _number: int, is_on: bool) -> None:
         if is_on:
             self.stack.setCurrentIndex(_NEW if self.modes[_NEW].isChecked() else _TRANSFORM)
+            self.new.follow.setVisible(self.modes[_NEW].isChecked())
             self._update()
 
     def _on_dragging(self, is_over: bool) -> None:

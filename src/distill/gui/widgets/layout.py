@@ -93,9 +93,10 @@ class FewLinesLabel(QLabel):
         )  # fmt: skip
 
     def _room(self) -> int:
-        """Return the height of all lines as they are laid out, which may be more than their spacing says."""
-        lines = "\n".join(["X"] * self._lines)
-        return self.fontMetrics().boundingRect(QRect(0, 0, 1 << 16, 1 << 16), 0, lines).height()
+        """Return the height of all lines by their spacing, or as they are laid out, which may be more."""
+        lines, metrics = "\n".join(["X"] * self._lines), self.fontMetrics()
+        laid_out = metrics.boundingRect(QRect(0, 0, 1 << 16, 1 << 16), 0, lines).height()
+        return max(self._lines * metrics.lineSpacing(), laid_out)
 
     def _fits(self, text: str) -> bool:
         metrics, width = self.fontMetrics(), max(1, self.contentsRect().width())
