@@ -139,14 +139,19 @@ class TestList:
         qtbot.waitUntil(lambda: "finished" in said(window, 0))
         assert not button(window, "runResumeButton").isEnabled()
 
-    def test_a_resume_that_fails_is_told(self, window: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    def test_a_resume_that_fails_is_told(
+        self, window: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from distill.errors import CheckpointError
 
+        # Otherwise the notice about them, which comes in its own time, takes the place of the reason.
+        monkeypatch.setattr("distill.gui.training.sound_locator.missing_sounds", lambda record: ())
         earlier_run("bells")
         engine.fail_with = CheckpointError("The sounds are not those that it was trained on. Put them back.")
         show_list(window, qtbot, 1)
         click_row(window, 0)
         qtbot.waitUntil(lambda: window.runs.runs.folder is not None)
+        qtbot.waitUntil(button(window, "runResumeButton").isEnabled)
         click(window, "runResumeButton")
         qtbot.waitUntil(lambda: "Put them back" in window.notices.text())
 
