@@ -23,6 +23,8 @@ from tests.support.faults import plant
 
 pytestmark = pytest.mark.benchmark
 
+#: Least share of planted faults that is found, and largest share of untouched sounds that is flagged.
+LEAST_FOUND, MOST_FLAGGED = 0.95, 0.02
 FAULTS = ("copies", "clipping", "hum", "phase", "silence", "offset")
 SETS = {"bd": ("ambi", "loop", "mehackit"), "tabla": ("ambi", "loop", "mehackit"), "mehackit": ("ambi", "bd", "tabla")}
 
@@ -60,6 +62,7 @@ def test_untouched_sounds_and_planted_faults(bench_sounds: list[Path], report: R
         wrong = [path for path in half if path in said]
         named = ", ".join(f"{path.stem} ({said[path]})" for path in wrong)
         report(f"{name}: {len(wrong)} of {len(half)} untouched sounds flagged ({len(wrong) / len(half):.1%}): {named}")
+    assert len(said) <= MOST_FLAGGED * len(files)
     for kind in FAULTS:
         for name, half in halves(files).items():
             count, missed = 0, []
@@ -77,6 +80,7 @@ def test_untouched_sounds_and_planted_faults(bench_sounds: list[Path], report: R
                     missed.append(path.stem)
             total = count + len(missed)
             report(f"{kind}, {name}: {count} of {total} found ({count / total:.3f}); missed {', '.join(missed)}")
+            assert count >= LEAST_FOUND * total > 0
 
 
 def test_strangers(bench_sounds: list[Path], report: Report) -> None:
@@ -96,4 +100,6 @@ def test_strangers(bench_sounds: list[Path], report: Report) -> None:
                 total += len(kinds[own])
     for name, hits in results.items():
         report(f"strangers, {name}: {sum(hits)} of {len(hits)} found ({np.mean(hits):.3f})")
+        assert sum(hits) >= LEAST_FOUND * len(hits) > 0
     report(f"of those around them {wrong} of {total} are flagged")
+    assert wrong <= MOST_FLAGGED * total

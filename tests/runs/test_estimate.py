@@ -1,5 +1,6 @@
 """What a run will take, from the figures of earlier ones."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,9 +103,19 @@ def test_a_damaged_file_is_as_none(text: str) -> None:
     assert Figures.load().of(CONFIG) == [RUN]
 
 
-def test_a_full_disk_costs_only_the_figures(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    figures(RUN).save(tmp_path / "file" / "figures.json")
+def test_a_full_disk_costs_only_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "figures.json"
+    figures(RUN).save(file)
+    before = file.read_bytes()
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("distill.runs.figures.write_json", full)
+    found = figures(RUN, RUN)
+    found.save(file)
+    assert file.read_bytes() == before
+    assert found.of(CONFIG) == [RUN, RUN]  # in memory they are still there
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,7 +113,15 @@ def test_an_error_in_it_costs_the_phase_and_not_the_model(
 
 
 def test_a_table_that_knows_all_windows_needs_no_encoding() -> None:
-    known: Any = SimpleNamespace(table=SimpleNamespace(unknown=torch.empty(0, dtype=torch.long)))
+    encoded: list[Any] = []
+    table = SimpleNamespace(unknown=torch.empty(0, dtype=torch.long))
+    known: Any = SimpleNamespace(table=table, put=lambda *given: encoded.append(given))
+    dataset: Any = SimpleNamespace(owner=np.array([0, 0, 1]), batches=lambda *given: iter([torch.zeros(1, 1, 4, 4)]))
+    family: Any = SimpleNamespace(posterior=lambda network, features: (torch.zeros(1, 2), None))
     nothing: Any = None
-    closing = Closing(known, nothing, nothing, torch.device("cpu"), nothing, nothing)
-    closing._encode(known, nothing)  # a network would be an error
+    closing = Closing(known, family, dataset, torch.device("cpu"), nothing, nothing)
+    closing._encode(known, nothing)
+    assert encoded == []
+    table.unknown = torch.tensor([2])
+    closing._encode(known, nothing)
+    assert len(encoded) == 1

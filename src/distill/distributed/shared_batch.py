@@ -151,7 +151,9 @@ class _SlicedDraws(TorchFunctionMode):
         if func is torch.randn_like:
             return torch.randn_like(self._like(args[0]), *args[1:], **named)[self._part.computed]
         if getattr(func, "__name__", "") in _DRAWS:
-            raise NotImplementedError(f"{func.__name__} is not shared among processes yet: see {__name__}.")
+            raise RuntimeError(
+                f"{func.__name__} in a network would draw other numbers in each process: use randn_like."
+            )
         return func(*args, **named)
 
     def _like(self, rows: Tensor) -> Tensor:

@@ -249,12 +249,7 @@ def set_stars(sounds: Sequence[GeneratedEntry], starred: bool) -> None:
     DistillError
         The history cannot be written.
     """
-    history = GeneratedHistory()
-    try:
-        for sound in sounds:
-            history.set_star(sound.recipe, starred)
-    except OSError as exc:
-        raise DistillError(f"The star cannot be kept ({exc.strerror or exc}).") from exc
+    _keep_opinion(sounds, GeneratedHistory().set_star, starred)
 
 
 def set_rejected(sounds: Sequence[GeneratedEntry], rejected: bool) -> None:
@@ -265,12 +260,15 @@ def set_rejected(sounds: Sequence[GeneratedEntry], rejected: bool) -> None:
     DistillError
         The history cannot be written.
     """
-    history = GeneratedHistory()
+    _keep_opinion(sounds, GeneratedHistory().set_rejected, rejected)
+
+
+def _keep_opinion(sounds: Sequence[GeneratedEntry], keep: Callable[[Recipe, bool], None], value: bool) -> None:
     try:
         for sound in sounds:
-            history.set_rejected(sound.recipe, rejected)
+            keep(sound.recipe, value)
     except OSError as exc:
-        raise DistillError(f"What you think of the sound cannot be kept ({exc.strerror or exc}).") from exc
+        raise DistillError(f"What you think of the sounds cannot be kept ({exc.strerror or exc}).") from exc
 
 
 def remove(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.panel import Panel, ScrolledColumn
 from distill.training.data.doctor.findings import Finding
 
 
@@ -29,18 +29,7 @@ class DoctorPanel(Panel):
         self._message = QLabel()
         self._message.setObjectName("muted")
         self._message.setWordWrap(True)
-        self._form = QWidget()
-        self._form.setObjectName("settingForm")
-        self._layout = QVBoxLayout(self._form)
-        self._layout.setContentsMargins(0, 0, theme.GAP, 0)
-        self._layout.addStretch(1)
-        self.area = QScrollArea()
-        self.area.setObjectName("settingArea")
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.setWidget(self._form)
+        self.area = ScrolledColumn()
         self.fix_all = QPushButton(self.tr("Fix all"))
         self.fix_all.setObjectName("fixAllButton")
         self.fix_all.setToolTip(self.tr("Do all that is proposed here. Your files stay as they are."))
@@ -67,13 +56,13 @@ class DoctorPanel(Panel):
     def show_findings(self, findings: Sequence[Finding], is_fixed: Callable[[Finding], bool]) -> None:
         """Show findings, in place of those before."""
         for card in self.cards:
-            self._layout.removeWidget(card)
+            self.area.column.removeWidget(card)
             card.deleteLater()
         self.cards = [FindingCard(finding, is_fixed(finding)) for finding in findings]
         for number, card in enumerate(self.cards):
             card.play_requested.connect(self.play_requested)
             card.fix_requested.connect(self.fix_requested)
-            self._layout.insertWidget(number, card)
+            self.area.column.insertWidget(number, card)
         self.show_fixed(is_fixed)
 
     def show_fixed(self, is_fixed: Callable[[Finding], bool]) -> None:

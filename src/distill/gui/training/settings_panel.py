@@ -11,12 +11,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -26,7 +23,7 @@ from distill.config.training import AnyConfig, RunConfig
 from distill.errors import ConfigurationError
 from distill.gui.training.setting_row import SettingGroup, SettingRow
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.panel import Panel, ScrolledColumn
 
 #: Settings that the training panel has controls for.
 MAIN_SETTINGS = frozenset(("family", "preset", "max_epochs"))
@@ -74,18 +71,7 @@ class SettingsPanel(Panel):
         self.reset_all.clicked.connect(lambda: self._make_changes({}))
         self.reuse.clicked.connect(self.reuse_requested)
         self.done.clicked.connect(self.close_requested)
-        self._form = QWidget()
-        self._form.setObjectName("settingForm")
-        self._form_layout = QVBoxLayout(self._form)
-        self._form_layout.setContentsMargins(0, 0, theme.GAP, 0)
-        self._form_layout.addStretch(1)
-        self.area = QScrollArea()
-        self.area.setObjectName("settingArea")
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.setWidget(self._form)
+        self.area = ScrolledColumn()
         self.body.addWidget(self.area, 1)
         self.body.addLayout(self._make_buttons())
 
@@ -149,14 +135,14 @@ class SettingsPanel(Panel):
             return
         self._names = names
         for group in self._groups:
-            self._form_layout.removeWidget(group)
+            self.area.column.removeWidget(group)
             group.hide()
             group.deleteLater()
         titled = _grouped(found, family_info(config.family).label, self.tr("Training"))
         self._groups = [SettingGroup(title, fields) for title, fields in titled.items()]
         self.rows = {row.field.name: row for group in self._groups for row in group.rows}
         for number, group in enumerate(self._groups):
-            self._form_layout.insertWidget(number, group)
+            self.area.column.insertWidget(number, group)
             group.show()
         for row in self.rows.values():
             row.value_wanted.connect(self._on_value_wanted)
@@ -184,7 +170,7 @@ class SettingsPanel(Panel):
         self._make_changes(changes)
 
     def _on_problem_shown(self, editor: QWidget) -> None:
-        self._form_layout.activate()  # the form has grown by the message
+        self.area.column.activate()  # the form has grown by the message
         self.area.ensureWidgetVisible(editor, 0, MESSAGE_HEIGHT)
 
     def _on_reset_wanted(self, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import pixmap
@@ -59,6 +59,24 @@ class Panel(QFrame):
         self.body.setContentsMargins(theme.MARGIN, theme.GAP, theme.MARGIN, theme.MARGIN)
         self.body.setSpacing(theme.GAP)
         self.body.addLayout(self.header)
+
+
+class ScrolledColumn(QScrollArea):
+    """Widgets below each other that scroll together; ``column`` takes them, before its stretch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("settingArea")
+        form = QWidget()
+        form.setObjectName("settingForm")
+        self.column = QVBoxLayout(form)
+        self.column.setContentsMargins(0, 0, theme.GAP, 0)
+        self.column.addStretch(1)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(form)
 
 
 class EmptyState(QWidget):
