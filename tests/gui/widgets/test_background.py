@@ -3,11 +3,12 @@
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -31,6 +32,18 @@ def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtB
         task.start()
     assert not begun.wait(0.2)
     window.deleteLater()
+
+
+def test_no_call_is_lost_when_the_thread_is_slow_to_end(qapp: QApplication, qtbot: QtBot) -> None:
+    owner, calls = QObject(), list[str]()
+    task = BackgroundTask(lambda _notify, _cancelled: None, owner)
+    # The thread emits `finished` for a while: the event loop has time to delete the task before the last call is there.
+    task.finished.connect(lambda: time.sleep(0.1), Qt.ConnectionType.DirectConnection)
+    task.finished.connect(lambda: calls.append("finished"))
+    with qtbot.waitSignal(task.destroyed):
+        task.start()
+    assert calls == ["finished"]
+    owner.deleteLater()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the whole process would step back")

@@ -75,7 +75,7 @@ class BackgroundTask(QThread):
         self._work = work
         self.cancel_event = threading.Event()
         self._crossed.connect(self._on_crossed)
-        self.finished.connect(self.deleteLater)
+        self.finished.connect(self._on_finished)
 
     def start(self, *priority: QThread.Priority) -> None:
         """Start, unless the tasks of an ancestor have been ended: nobody would wait for this one."""
@@ -115,6 +115,11 @@ class BackgroundTask(QThread):
         else:
             self._on_error(value)
         self.ended.emit()
+
+    def _on_finished(self) -> None:
+        # The thread is still emitting `finished`.  Deleted now, the task would lose the calls of the later slots.
+        self.wait()
+        self.deleteLater()
 
     def _on_error(self, error: Exception) -> None:
         if not is_user_error(error):
