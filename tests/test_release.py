@@ -7,6 +7,8 @@ import shutil
 import struct
 import subprocess
 import sys
+from importlib import metadata
+from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +22,7 @@ import notices
 import pictures
 import release
 import smoke_test
+from distill import updates
 from tests.support.processes import find_program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +80,25 @@ def test_the_changelog_is_read_with_its_folded_lines(tmp_path: Path, monkeypatch
     file.write_text("## next\n\n- One\n")
     with pytest.raises(ValueError, match="no heading"):
         release.changelog()
+
+
+def test_the_bundle_says_what_an_installed_package_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / f"distill-{distill.__version__}.dist-info"
+    folder.mkdir()
+    own = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    own = re.sub(r"^\[project\.urls\]\n(?:(?!\[).*\n)*", "", own, flags=re.MULTILINE)
+    (tmp_path / "pyproject.toml").write_text(f'{own}\n[project.urls]\nRepository = "https://github.com/some/body"\n')
+    monkeypatch.setattr(release, "version", lambda: "1.2.3")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    (folder / "METADATA").write_text(release.metadata(), encoding="utf-8")
+    found = PathDistribution(folder)
+    assert found.version == "1.2.3"
+    assert found.metadata["License-Expression"] == "MIT"
+    assert found.metadata["Author"]
+    monkeypatch.setattr(metadata, "metadata", lambda name: found.metadata)
+    assert updates.repository() == "some/body"
+    recipe = (ROOT / "packaging" / "distill.spec").read_text(encoding="utf-8")
+    assert '(str(METADATA), f"distill-{VERSION}.dist-info")' in recipe
 
 
 # --- what the desktop reads -------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     view.addSeparator()
     _add_appearances(window, view.addMenu(window.tr("Appearance")))
 
-    _add_help(window, frame, bar.addMenu(window.tr("&Help")))
+    _add_help(window, frame, parts, bar.addMenu(window.tr("&Help")))
 
 
 def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> None:
@@ -172,7 +172,7 @@ def _focuser(widget: QWidget) -> Callable[[], object]:
     return focus
 
 
-def _add_help(window: QMainWindow, frame: Frame, menu: QMenu) -> None:
+def _add_help(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> None:
     def show_shortcuts() -> None:
         ShortcutsDialog(key_groups(window.menuBar(), window), window).open()
 
@@ -181,5 +181,6 @@ def _add_help(window: QMainWindow, frame: Frame, menu: QMenu) -> None:
     _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file()))
     _add(menu, window.tr("Report a problem…"), None, lambda: open_report((), window, frame.notices))
     menu.addSeparator()
+    menu.addAction(parts.updates.action)
     about = _add(menu, window.tr("About Distill"), None, lambda: AboutDialog(window).open())
     about.setMenuRole(QAction.MenuRole.AboutRole)
