@@ -52,7 +52,7 @@ def test_nothing_is_asked_until_the_user_agrees(server: Server, window: MainWind
     action.trigger()
     assert WindowSettings.load().looks_for_updates
     qtbot.waitUntil(lambda: "99.0.0" in window.notices.text())
-    assert window.notices.text() == f"Distill 99.0.0 is there. You have {__version__}."
+    assert window.notices.text() == f"Distill 99.0.0 is available. You have {__version__}."
     assert server.asked == ["https://api.github.com/repos/a/b/releases/latest"]
     action.trigger()
     assert not WindowSettings.load().looks_for_updates

@@ -93,7 +93,7 @@ class UpdatePresenter(WindowPart, QObject):
 
     def _on_answered(self, version: str | None) -> None:
         if version is not None and self.action.isChecked():
-            text = self.tr("Distill {0} is there. You have {1}.").format(version, __version__)
+            text = self.tr("Distill {0} is available. You have {1}.").format(version, __version__)
             self._notices.notify(TOPIC, text, "info", NoticeAction(self.tr("Open the page"), self._open_page))
 
     def _open_page(self) -> None:
