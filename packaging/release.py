@@ -96,6 +96,13 @@ def licence() -> str:
     return stated if isinstance(stated, str) else "LicenseRef-proprietary"
 
 
+def repository() -> str:
+    """Return the address of the project's repository, without a slash at its end, or nothing where none is stated."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = {label.casefold(): text for label, text in project.get("urls", {}).items()}.get("repository", "")
+    return str(address).removesuffix("/").removesuffix(".git")
+
+
 def metadata() -> str:
     """Return the metadata of the package as an installed one has it: version, licence, authors and addresses.
 

@@ -105,7 +105,8 @@ def test_the_bundle_says_what_an_installed_package_says(tmp_path: Path, monkeypa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux")
-def test_the_desktop_finds_everything(tmp_path: Path) -> None:
+def test_the_desktop_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "repository", lambda: "")
     drawn = tmp_path / "pictures"
     drawn.mkdir()
     for side in linux_packages.ICON_SIDES:
@@ -117,8 +118,29 @@ def test_the_desktop_finds_everything(tmp_path: Path) -> None:
     assert (share / "mime" / "packages" / f"{name}.xml").is_file()
     entry = share / "applications" / f"{name}.desktop"
     metainfo = share / "metainfo" / f"{name}.metainfo.xml"
-    versions = [node.get("version") for node in ElementTree.parse(metainfo).getroot().iter("release")]
-    assert versions == [entry.version for entry in release.changelog()]
+    assert not any(node.tag in ("url", "screenshot") for node in ElementTree.parse(metainfo).getroot().iter())
+    _validate(entry, metainfo)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_description_has_releases_addresses_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "repository", lambda: "https://github.com/some/body")
+    metainfo = tmp_path / f"{release.DESKTOP_ID}.metainfo.xml"
+    metainfo.write_bytes(linux_packages.metainfo())
+    root = ElementTree.parse(metainfo).getroot()
+    assert [node.get("version") for node in root.iter("release")] == [entry.version for entry in release.changelog()]
+    assert {node.get("type"): node.text for node in root.iter("url")}[
+        "bugtracker"
+    ] == "https://github.com/some/body/issues"
+    pictures = [str(node.text) for node in root.iter("image")]
+    start = f"https://github.com/some/body/raw/v{distill.__version__}/"
+    assert len(pictures) == 2
+    assert all(text.startswith(start) and (ROOT / text.removeprefix(start)).is_file() for text in pictures)
+    assert len(root.findall("screenshots/screenshot[@type='default']")) == 1
+    _validate(LINUX / f"{release.DESKTOP_ID}.desktop", metainfo)
+
+
+def _validate(entry: Path, metainfo: Path) -> None:
     checks = [
         [find_program("desktop-file-validate", "desktop-file-utils"), str(entry)],
         [find_program("appstreamcli", "appstream"), "validate", "--no-net", "--explain", str(metainfo)],
