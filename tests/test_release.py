@@ -18,7 +18,6 @@ from PySide6.QtGui import QGuiApplication
 
 import distill
 import linux_packages
-import notices
 import pictures
 import release
 import smoke_test
@@ -177,17 +176,6 @@ def test_icons_for_windows_and_mac_hold_every_size(qapp: QGuiApplication) -> Non
     assert struct.unpack_from(">I", mac, 4) == (len(mac),)
     assert mac[8:12] == b"icp4"
     assert mac[16 : 16 + len(drawn[16])] == drawn[16]
-
-
-# --- licences ---------------------------------------------------------------------------------------------------
-
-
-def test_the_notices_name_everything_that_is_bundled() -> None:
-    text = notices.python_notices()
-    for name in ("torch ", "numpy ", "PySide6", "soundfile ", "Python "):
-        assert re.search(rf"^- {name}.*: .+", text, re.MULTILINE), name
-    assert "GNU LESSER GENERAL PUBLIC LICENSE" in text
-    assert not re.search(r"^- (pip|setuptools|distill) ", text, re.MULTILINE)
 
 
 # --- the workflow -----------------------------------------------------------------------------------------------
