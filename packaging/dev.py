@@ -49,8 +49,9 @@ APPLICATION_PACKAGES = (
     "libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1", "libxcb-image0",
     "libxcb-render-util0", "libxcb-shape0", "libxcb-xinerama0", "fonts-dejavu-core",
 )  # fmt: skip
-#: Debian packages that only the tests need: a screen and a sound card of their own, and checks of desktop files.
-TEST_PACKAGES = ("pulseaudio", "pulseaudio-utils", "xvfb", "xdotool", "imagemagick", "desktop-file-utils", "appstream")
+#: Debian packages that only the tests need: a screen and a sound card of their own, checks of desktop files, tools.
+TEST_PACKAGES = ("pulseaudio", "pulseaudio-utils", "xvfb", "xdotool", "imagemagick", "desktop-file-utils", "appstream",
+                 "binutils")  # fmt: skip
 #: What each command needs of the system.
 PACKAGES_FOR = {
     "run": APPLICATION_PACKAGES, "lint": (), "setup": APPLICATION_PACKAGES + TEST_PACKAGES,
