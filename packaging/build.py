@@ -107,22 +107,30 @@ def freeze(flavour: str, work: Path, dist: Path) -> Path:
     )  # fmt: skip
     if sys.platform == "darwin":
         (dist / "Distill.app" / "Contents" / "MacOS" / "distill-gui").symlink_to("distill")
+        _check_notices(python, target / "_internal", work / "scratch")
         return dist / "Distill.app"
     if sys.platform == "linux":
         (target / "distill-gui").symlink_to("distill")
-        _add_debian_notices(target / "_internal")
+        _add_library_notices(target / "_internal")
+    _check_notices(python, target / "_internal", work / "scratch")
     return target
 
 
-def _add_debian_notices(internal: Path) -> None:
+def _add_library_notices(internal: Path) -> None:
     """Add to the notices the licences of the system's libraries that PyInstaller took along."""
-    if not shutil.which("dpkg-query"):
-        return
     folders = [internal, internal / "sound"]
     libraries = [path for folder in folders for path in folder.glob("lib*.so*") if not path.is_symlink()]
-    packages = notices.debian_packages(libraries)
+    libraries = [path for path in libraries if not path.name.startswith("libpython")]
     with (internal / "NOTICES.txt").open("a", encoding="utf-8") as file:
-        file.write(notices.debian_notices(packages))
+        file.write(notices.library_notices(libraries))
+
+
+def _check_notices(python: Path, internal: Path, scratch: Path) -> None:
+    """Refuse a bundle that holds what its notices do not name."""
+    listings = sorted(scratch.rglob("PYZ-*.toc"))
+    command = [python, PACKAGING / "notices.py", "--check", internal, listings[0]]
+    if subprocess.run(list(map(str, command))).returncode != 0:
+        raise BuildError("The bundle holds what its notices do not name; see above.")
 
 
 def make_installers(bundle: Path, work: Path, dist: Path) -> list[Path]:

@@ -27,6 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARE = ROOT / "resources" / "linux"
 ICON_SIDES = (48, 64, 128, 256)
 
+#: Pictures that a software centre shows, of resources/screenshots: file to caption.
+SCREENSHOTS = {
+    "light.png": "A model learns: the sounds, the previews of each epoch, and the loss",
+    "dark.png": "The same in dark colours",
+}
+
 #: Libraries that are opened by name at run time, which no tool can see: sound.  See hooks/hook-sounddevice.py.
 OPENED_BY_NAME = ("libasound2",)
 #: Without the first, ALSA does not reach the sound server of the desktop.
@@ -50,8 +56,13 @@ def lay_out_share(share: Path, pictures: Path) -> None:
 
 
 def metainfo() -> bytes:
-    """Return the AppStream description with the releases of the changelog in it."""
+    """Return the AppStream description with the releases of the changelog in it.
+
+    Addresses and pictures are on the web, so they are in it where pyproject.toml names the project's repository.
+    """
     tree = ElementTree.parse(SHARE / f"{release.DESKTOP_ID}.metainfo.xml")
+    if address := release.repository():
+        _add_addresses(tree.getroot(), address)
     releases = ElementTree.SubElement(tree.getroot(), "releases")
     for entry in release.changelog():
         made = ElementTree.SubElement(releases, "release", version=entry.version, date=entry.date)
@@ -63,6 +74,18 @@ def metainfo() -> bytes:
     return whole + b"\n"
 
 
+def _add_addresses(root: ElementTree.Element, address: str) -> None:
+    for kind, page in (("homepage", ""), ("bugtracker", "/issues"), ("vcs-browser", "")):
+        ElementTree.SubElement(root, "url", type=kind).text = address + page
+    pictures = ElementTree.SubElement(root, "screenshots")
+    for number, (file, caption) in enumerate(SCREENSHOTS.items()):
+        kinds = {"type": "default"} if number == 0 else {}
+        shown = ElementTree.SubElement(pictures, "screenshot", kinds)
+        ElementTree.SubElement(shown, "caption").text = caption
+        picture = f"{address}/raw/v{release.version()}/resources/screenshots/{file}"
+        ElementTree.SubElement(shown, "image", type="source").text = picture
+
+
 def make_archive(bundle: Path, pictures: Path, dist: Path) -> Path:
     """Write the portable archive and return it."""
     name = f"distill-{release.version()}-linux-{os.uname().machine}"
@@ -70,7 +93,7 @@ def make_archive(bundle: Path, pictures: Path, dist: Path) -> Path:
     dev.say(f"Packing {target.name}.")
     with tempfile.TemporaryDirectory(dir=bundle.parent) as folder:
         root = Path(folder) / name
-        _link_tree(bundle, root)
+        link_tree(bundle, root)
         lay_out_share(root / "share", pictures)
         for file in ("README.txt", "install.sh"):
             _copy(SHARE / file, root)
@@ -97,7 +120,7 @@ def make_deb(bundle: Path, pictures: Path, dist: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=bundle.parent) as folder:
         root = Path(folder) / "root"
         share = root / "usr" / "share"
-        _link_tree(bundle, root / "usr" / "lib" / "distill")
+        link_tree(bundle, root / "usr" / "lib" / "distill")
         (root / "usr" / "bin").mkdir(parents=True)
         for name in ("distill", "distill-gui"):
             (root / "usr" / "bin" / name).symlink_to(f"../lib/distill/{name}")
@@ -190,7 +213,7 @@ def _is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def _link_tree(source: Path, target: Path) -> None:
+def link_tree(source: Path, target: Path) -> None:
     """Copy a folder by hard links where the disk allows it: the bundle has 600 megabytes."""
     shutil.copytree(source, target, symlinks=True, copy_function=_link)
 

@@ -96,6 +96,26 @@ def licence() -> str:
     return stated if isinstance(stated, str) else "LicenseRef-proprietary"
 
 
+def repository() -> str:
+    """Return the address of the project's repository, without a slash at its end, or nothing where none is stated."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = {label.casefold(): text for label, text in project.get("urls", {}).items()}.get("repository", "")
+    return str(address).removesuffix("/").removesuffix(".git")
+
+
+def metadata() -> str:
+    """Return the metadata of the package as an installed one has it: version, licence, authors and addresses.
+
+    The frozen program is not installed, so the recipe puts this beside it; `distill.updates` reads it.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = ["Metadata-Version: 2.4", f"Name: {project['name']}", f"Version: {version()}"]
+    lines += [f"Summary: {project['description']}", f"License-Expression: {licence()}"]
+    lines += [f"Author: {author['name']}" for author in project.get("authors", ()) if "name" in author]
+    lines += [f"Project-URL: {label}, {address}" for label, address in project.get("urls", {}).items()]
+    return "\n".join([*lines, ""])
+
+
 def copyright_notice() -> str:
     """Return the text of the ``copyright`` file that every Debian package has."""
     stated = licence()

@@ -7,6 +7,8 @@ import shutil
 import struct
 import subprocess
 import sys
+from importlib import metadata
+from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,10 +18,10 @@ from PySide6.QtGui import QGuiApplication
 
 import distill
 import linux_packages
-import notices
 import pictures
 import release
 import smoke_test
+from distill import updates
 from tests.support.processes import find_program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,11 +81,31 @@ def test_the_changelog_is_read_with_its_folded_lines(tmp_path: Path, monkeypatch
         release.changelog()
 
 
+def test_the_bundle_says_what_an_installed_package_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / f"distill-{distill.__version__}.dist-info"
+    folder.mkdir()
+    own = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    own = re.sub(r"^\[project\.urls\]\n(?:(?!\[).*\n)*", "", own, flags=re.MULTILINE)
+    (tmp_path / "pyproject.toml").write_text(f'{own}\n[project.urls]\nRepository = "https://github.com/some/body"\n')
+    monkeypatch.setattr(release, "version", lambda: "1.2.3")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    (folder / "METADATA").write_text(release.metadata(), encoding="utf-8")
+    found = PathDistribution(folder)
+    assert found.version == "1.2.3"
+    assert found.metadata["License-Expression"] == "MIT"
+    assert found.metadata["Author"]
+    monkeypatch.setattr(metadata, "metadata", lambda name: found.metadata)
+    assert updates.repository() == "some/body"
+    recipe = (ROOT / "packaging" / "distill.spec").read_text(encoding="utf-8")
+    assert '(str(METADATA), f"distill-{VERSION}.dist-info")' in recipe
+
+
 # --- what the desktop reads -------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux")
-def test_the_desktop_finds_everything(tmp_path: Path) -> None:
+def test_the_desktop_finds_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "repository", lambda: "")
     drawn = tmp_path / "pictures"
     drawn.mkdir()
     for side in linux_packages.ICON_SIDES:
@@ -95,8 +117,29 @@ def test_the_desktop_finds_everything(tmp_path: Path) -> None:
     assert (share / "mime" / "packages" / f"{name}.xml").is_file()
     entry = share / "applications" / f"{name}.desktop"
     metainfo = share / "metainfo" / f"{name}.metainfo.xml"
-    versions = [node.get("version") for node in ElementTree.parse(metainfo).getroot().iter("release")]
-    assert versions == [entry.version for entry in release.changelog()]
+    assert not any(node.tag in ("url", "screenshot") for node in ElementTree.parse(metainfo).getroot().iter())
+    _validate(entry, metainfo)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_description_has_releases_addresses_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "repository", lambda: "https://github.com/some/body")
+    metainfo = tmp_path / f"{release.DESKTOP_ID}.metainfo.xml"
+    metainfo.write_bytes(linux_packages.metainfo())
+    root = ElementTree.parse(metainfo).getroot()
+    assert [node.get("version") for node in root.iter("release")] == [entry.version for entry in release.changelog()]
+    assert {node.get("type"): node.text for node in root.iter("url")}[
+        "bugtracker"
+    ] == "https://github.com/some/body/issues"
+    pictures = [str(node.text) for node in root.iter("image")]
+    start = f"https://github.com/some/body/raw/v{distill.__version__}/"
+    assert len(pictures) == 2
+    assert all(text.startswith(start) and (ROOT / text.removeprefix(start)).is_file() for text in pictures)
+    assert len(root.findall("screenshots/screenshot[@type='default']")) == 1
+    _validate(LINUX / f"{release.DESKTOP_ID}.desktop", metainfo)
+
+
+def _validate(entry: Path, metainfo: Path) -> None:
     checks = [
         [find_program("desktop-file-validate", "desktop-file-utils"), str(entry)],
         [find_program("appstreamcli", "appstream"), "validate", "--no-net", "--explain", str(metainfo)],
@@ -133,17 +176,6 @@ def test_icons_for_windows_and_mac_hold_every_size(qapp: QGuiApplication) -> Non
     assert struct.unpack_from(">I", mac, 4) == (len(mac),)
     assert mac[8:12] == b"icp4"
     assert mac[16 : 16 + len(drawn[16])] == drawn[16]
-
-
-# --- licences ---------------------------------------------------------------------------------------------------
-
-
-def test_the_notices_name_everything_that_is_bundled() -> None:
-    text = notices.python_notices()
-    for name in ("torch ", "numpy ", "PySide6", "soundfile ", "Python "):
-        assert re.search(rf"^- {name}.*: .+", text, re.MULTILINE), name
-    assert "GNU LESSER GENERAL PUBLIC LICENSE" in text
-    assert not re.search(r"^- (pip|setuptools|distill) ", text, re.MULTILINE)
 
 
 # --- the workflow -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 #: Each needs those before it.
-_LIBRARIES = ("libasound.so.2", "libdb-5.3.so", "libjack.so.0", "libportaudio.so.2")
+_LIBRARIES = ("libasound.so.2", "libjack.so.0", "libportaudio.so.2")
 
 
 def _load(name: str) -> str | None:

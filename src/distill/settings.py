@@ -66,6 +66,8 @@ class WindowSettings:
         Ports, controllers and modes by which sounds are played; empty for the default.
     model_info
         Whether loss, training and file of the chosen model are shown.
+    looks_for_updates
+        Whether the user has agreed that Distill asks once a day whether there is a newer version.
     appearance
         ``"system"``, ``"light"`` or ``"dark"``.
     plots
@@ -101,6 +103,7 @@ class WindowSettings:
     making: dict[str, Any] = field(default_factory=dict)
     instrument: dict[str, Any] = field(default_factory=dict)
     model_info: bool = False
+    looks_for_updates: bool = False
     appearance: str = "system"
     plots: dict[str, Any] = field(default_factory=dict)
     volume: float = 0.8

@@ -30,12 +30,13 @@ from pytestqt.qtbot import QtBot
 from distill import diagnostics
 from distill.config.catalog import FAMILIES
 from distill.gui.engine.bridge import RunState
+from distill.gui.help.about import AboutDialog
+from distill.gui.help.crash_dialog import CrashDialog
+from distill.gui.help.report_dialog import ReportDialog
+from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.plots.view import PlotView
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import key_groups
-from distill.gui.window.about import AboutDialog
-from distill.gui.window.crash_dialog import CrashDialog
-from distill.gui.window.shortcuts_dialog import ShortcutsDialog
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
 from distill.runs.preview_sound import find_previews
@@ -89,6 +90,7 @@ def everything(loaded: MainWindow, tmp_path: Path) -> Iterator[list[QWidget]]:
         AboutDialog(loaded),
         ShortcutsDialog(key_groups(loaded.menuBar(), loaded), loaded),
         CrashDialog(report, True, loaded),
+        ReportDialog([report], loaded),
     ]
     yield [loaded, *dialogs]
     for dialog in dialogs:

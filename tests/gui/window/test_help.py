@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 from distill import __version__, diagnostics, paths
 from distill.errors import SoundError
 from distill.gui.engine.bridge import RunState
+from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.window.crash_reporter import ReportWatcher
-from distill.gui.window.shortcuts_dialog import ShortcutsDialog
 from distill.gui.window.window import MainWindow
 from tests.gui.conftest import FileManager, close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone

@@ -20,6 +20,7 @@ from distill.gui.engine.jobs import EngineSource
 from distill.gui.engine.loader import EngineLoader
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.generate.presenter import GeneratePresenter
+from distill.gui.help.update_presenter import UpdatePresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.presenter import ModelsPresenter
 from distill.gui.play.control import ControlPresenter
@@ -79,6 +80,7 @@ class Parts:
     models: ModelsPresenter
     making: GeneratePresenter
     play: PlayPresenter
+    updates: UpdatePresenter
     undo_group: QUndoGroup
     all: tuple[WindowPart, ...]
 
@@ -132,13 +134,14 @@ def compose(
     making = GeneratePresenter(source, generate_panel, playing, frame.browser, notices, window)
     control = ControlPresenter(playing.playback.player, play_page, notices, window)
     play = PlayPresenter(source, play_page, playing, control, notices, window)
+    updates = UpdatePresenter(notices, window)
     parts = Parts(
         advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, earlier, queue,
         comparing, playing, previewing, curves,
-        codes, models, making, play, QUndoGroup(window),
+        codes, models, making, play, updates, QUndoGroup(window),
         (
             runs, queue, comparing, making, control, play, playing, curves, recent, sounds, doctor, models, previewing,
-            codes,
+            codes, updates,
         ),
     )  # fmt: skip
     EstimatePresenter(controls, runs.settings, sounds, runs.bridge, measure_speed if engine is None else None, window)

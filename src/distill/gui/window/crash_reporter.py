@@ -7,8 +7,9 @@ that of a timer, which comes back with each tick, is only shown in the notice ba
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
+from distill.gui.help.crash_dialog import CrashDialog
+from distill.gui.help.report_dialog import open_report
 from distill.gui.widgets.desktop import reveal
-from distill.gui.window.crash_dialog import CrashDialog
 from distill.gui.window.window import MainWindow
 
 #: Topic of the notices about errors.
@@ -58,8 +59,13 @@ class ReportWatcher(QObject):
         self.dialog = CrashDialog(report, self._window.runs.bridge.is_running, self._window)
         self.dialog.quit_requested.connect(self._window.quit_now)
         self.dialog.log_folder_requested.connect(lambda: reveal(diagnostics.log_file()))
+        self.dialog.report_requested.connect(self._on_report_requested)
         self.dialog.finished.connect(self._on_closed)
         self.dialog.open()
+
+    def _on_report_requested(self) -> None:
+        if self.dialog is not None:
+            open_report(self.dialog.reports, self.dialog, self._window.notices)
 
     def _on_closed(self) -> None:
         self.dialog = None

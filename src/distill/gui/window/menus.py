@@ -9,15 +9,16 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoGroup
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QTabWidget, QWidget
 
 from distill import diagnostics
+from distill.gui.help.about import AboutDialog
+from distill.gui.help.report_dialog import open_report
+from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.key_help import key_groups
-from distill.gui.window.about import AboutDialog
 from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING, Pages
-from distill.gui.window.shortcuts_dialog import ShortcutsDialog
 
 Keys = QKeySequence.StandardKey | str | None
 
@@ -85,7 +86,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     view.addSeparator()
     _add_appearances(window, view.addMenu(window.tr("Appearance")))
 
-    _add_help(window, bar.addMenu(window.tr("&Help")))
+    _add_help(window, frame, parts, bar.addMenu(window.tr("&Help")))
 
 
 def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> None:
@@ -171,13 +172,15 @@ def _focuser(widget: QWidget) -> Callable[[], object]:
     return focus
 
 
-def _add_help(window: QMainWindow, menu: QMenu) -> None:
+def _add_help(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> None:
     def show_shortcuts() -> None:
         ShortcutsDialog(key_groups(window.menuBar(), window), window).open()
 
     keys = QKeySequence.StandardKey.HelpContents
     _add(menu, window.tr("Keyboard shortcuts…"), keys, show_shortcuts)
     _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file()))
+    _add(menu, window.tr("Report a problem…"), None, lambda: open_report((), window, frame.notices))
     menu.addSeparator()
+    menu.addAction(parts.updates.action)
     about = _add(menu, window.tr("About Distill"), None, lambda: AboutDialog(window).open())
     about.setMenuRole(QAction.MenuRole.AboutRole)

@@ -168,7 +168,8 @@ class MainWindow(QMainWindow):
         self.sounds, self.runs, self.earlier = parts.sounds, parts.runs, parts.earlier
         self.playing, self.previewing, self.curves = parts.playing, parts.previewing, parts.curves
         self.codes, self.models, self.making = parts.codes, parts.models, parts.making
-        for signal in (self.runs.run_changed, self.runs.settings.changed, self.sounds.exclusions_settled):
+        updates = parts.updates.changed
+        for signal in (self.runs.run_changed, self.runs.settings.changed, self.sounds.exclusions_settled, updates):
             signal.connect(self.save_settings)
         self.runs.bridge.state_changed.connect(self._on_run_state_changed)
         self.ready.connect(self._on_ready)
@@ -182,6 +183,7 @@ class MainWindow(QMainWindow):
         self.earlier.refresh()
         self.parts.queue.refresh()
         self.models.refresh()
+        self.parts.updates.start()
         focused = QApplication.focusWidget()
         if focused is None or not focused.isVisibleTo(self):
             self.pages.open_page(self.pages.currentIndex())

@@ -7,8 +7,8 @@ from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from distill.diagnostics import Report, log_file
+from distill.gui.help.about import versions
 from distill.gui.widgets import theme
-from distill.gui.window.about import versions
 
 #: How much of the end of the log is included.
 EXCERPT_LINES, EXCERPT_BYTES = 60, 32_000
@@ -27,17 +27,24 @@ def log_excerpt(path: Path) -> str:
 
 
 class CrashDialog(QDialog):
-    """Shows one error; errors that come while it is open are counted and included in the report."""
+    """Shows one error; errors that come while it is open are counted and included in the report.
+
+    Attributes
+    ----------
+    reports
+        The errors, oldest first.
+    """
 
     quit_requested = Signal()
     log_folder_requested = Signal()
+    report_requested = Signal()
 
     def __init__(self, report: Report, is_training: bool, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("crashDialog")
         self.setWindowTitle(self.tr("Something went wrong"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._reports = [report]
+        self.reports = [report]
         title = QLabel(self.tr("Something went wrong that should not have."))
         title.setObjectName("dialogTitle")
         self._sentence = self._make_words(report.summary)
@@ -68,7 +75,7 @@ class CrashDialog(QDialog):
 
     def add(self, report: Report) -> None:
         """Add another error."""
-        self._reports.append(report)
+        self.reports.append(report)
         self._render()
 
     def text(self) -> str:
@@ -91,6 +98,8 @@ class CrashDialog(QDialog):
              self.tr("Close Distill; a training is stopped with a checkpoint first.")),
             ("copyDetailsButton", self.tr("&Copy details"), role.ActionRole,
              self.tr("Put the error, the end of the log and the versions on the clipboard, for a report.")),
+            ("reportButton", self.tr("Save &report…"), role.ActionRole,
+             self.tr("Make a file for the developers, without names and sounds; you see it before it is saved.")),
             ("logFolderButton", self.tr("Open &log folder"), role.ActionRole,
              self.tr("Show the folder that the whole log lies in.")),
         ):  # fmt: skip
@@ -102,6 +111,7 @@ class CrashDialog(QDialog):
         made["goOnButton"].clicked.connect(self.accept)
         made["quitButton"].clicked.connect(self._on_quit_clicked)
         made["copyDetailsButton"].clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text()))
+        made["reportButton"].clicked.connect(self.report_requested)
         made["logFolderButton"].clicked.connect(self.log_folder_requested)
         return buttons
 
@@ -110,10 +120,10 @@ class CrashDialog(QDialog):
         self.quit_requested.emit()
 
     def _render(self) -> None:
-        more = len(self._reports) - 1
-        first = self._reports[0].summary
+        more = len(self.reports) - 1
+        first = self.reports[0].summary
         self._sentence.setText(first if not more else self.tr("{0} (and {1} more)").format(first, more))
-        parts = [f"{report.origin}: {report.details}" for report in self._reports[-10:]]
+        parts = [f"{report.origin}: {report.details}" for report in self.reports[-10:]]
         if excerpt := log_excerpt(log_file()):
             parts.append(f"{self.tr('The end of the log:')}\n{excerpt}")
         self.details.setPlainText("\n".join(parts))

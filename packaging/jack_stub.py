@@ -1,0 +1,52 @@
+"""Makes a library that stands in for JACK's in the bundle of Linux, where PortAudio needs one to be loaded at all.
+
+Debian's PortAudio is linked against libjack, and libjack against Berkeley DB, whose licence asks for more than anything
+else in the bundle.  Neither is needed: a computer that uses JACK has its own.  So the bundled PortAudio gets a library
+with the same name and functions that all return 0.  `jack_client_open` then says that there is no server, and PortAudio
+leaves JACK out of its list.
+
+The program is two instructions a function, so that ``as`` and ``ld`` of binutils are enough to make it.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+NAME = "libjack.so.0"
+
+#: "return 0", by machine.
+_RETURN_0 = {"x86_64": "xorl %eax, %eax\n    ret", "aarch64": "mov x0, #0\n    ret"}
+
+
+def needed_functions(library: Path) -> list[str]:
+    """Return the functions of JACK that a library calls."""
+    command = ["nm", "--dynamic", "--undefined-only", str(library)]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sorted(set(re.findall(r"\sU (jack_\w+)", listing)))
+
+
+def make(library: Path, folder: Path) -> Path:
+    """Write the stand-in that ``library`` needs into a folder and return its path.
+
+    Raises
+    ------
+    KeyError
+        The machine is of another kind.
+    subprocess.CalledProcessError
+        A tool of binutils failed.
+    """
+    code = _RETURN_0[platform.machine()]
+    parts = [f".globl {name}\n.type {name}, STT_FUNC\n{name}:\n    {code}\n" for name in needed_functions(library)]
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / NAME
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        source, compiled = Path(scratch) / "stub.s", Path(scratch) / "stub.o"
+        source.write_text(".text\n" + "".join(parts) + '.section .note.GNU-stack,"",%progbits\n', encoding="ascii")
+        subprocess.run(["as", "-o", str(compiled), str(source)], check=True)
+        command = ["ld", "-shared", f"-soname={NAME}", "-z", "noexecstack", "-o", str(target), str(compiled)]
+        subprocess.run(command, check=True)
+    return target

@@ -1,0 +1,1 @@
+"""The Help menu: its dialogs, the report to send along, and the notice of a newer version."""
