@@ -23,6 +23,7 @@ from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.runs.folder import Interruption
 
 #: Shortest time between two redraws.
 REDRAW_MILLISECONDS = 34
@@ -119,6 +120,17 @@ class PlotsPanel(Panel):
         """Mark the epochs, which count from 0, that checkpoints were written in."""
         self._checkpoints = list(epochs)
         self.mark_changed()
+
+    def mark_interruptions(self, interruptions: Sequence[Interruption]) -> None:
+        """Mark in all plots where the run was killed."""
+        for plot in self.plots.values():
+            plot.mark_interruptions(interruptions, has_label=plot is self.loss)
+
+    def clear_marks(self) -> None:
+        """Mark nothing: no run is shown, or a new one."""
+        self.mark_previews({})
+        self.mark_checkpoints([])
+        self.mark_interruptions([])
 
     # The user's choices, restored at the next start.
 
