@@ -250,11 +250,13 @@ def finish(
     run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
     as_json: Json = False,
 ) -> None:
-    """Call a stopped run finished, with the epochs that it has made; one that was killed gets its model now."""
-    from distill.runs.actions import mark_finished
+    """Finish a stopped run with the epochs that it has made, and write its whole model, with map and sliders."""
+    from distill.runs.actions import mark_finished, parts_missing_text
 
     if mark_finished(run):
         say(f"Finished. Model: {printable(run / 'model.distill')}", as_json)
+        if text := parts_missing_text(run):
+            say(text, as_json)
         return
     with stoppable(STOPPING) as stop:
         from distill.runs.stop_request import StopRequest
