@@ -118,6 +118,28 @@ def test_mp3_without_a_right_length(tmp_path: Path, change: str, loud_first: boo
     assert len(decode_sound(path)) / 48_000 == pytest.approx(7.0, abs=3 * PACKET_S)
 
 
+def mpeg_in_wav(frames: bytes, fact: int | None, tag: int = 0x55) -> bytes:
+    fmt = struct.pack("<HHIIHHHHIHHH", tag, 1, RATE, 8000, 1, 0, 12, 1, 2, 417, 1, 1393)
+    chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt
+    if fact is not None:
+        chunks += b"fact" + struct.pack("<II", 4, fact)
+    chunks += b"data" + struct.pack("<I", len(frames)) + frames + bytes(len(frames) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+@pytest.mark.parametrize("fact", [None, 0, 1000, 3 * RATE, 4 * RATE])
+@pytest.mark.parametrize("change", ["none", "whole"])
+def test_mp3_inside_wav(tmp_path: Path, fact: int | None, change: str) -> None:
+    """With and without a length frame; the number of samples that the WAV states is a rough one at best."""
+    audio = sweep(3.0)
+    data = encoded("MP3", audio)
+    data = without_length_frame(data) if change == "none" else data
+    assert is_whole(write(tmp_path, "WAV", mpeg_in_wav(data, fact)), audio, RATE, 3 * PACKET_S)
+    (tmp_path / "cut.wav").write_bytes(mpeg_in_wav(data, fact)[: len(data) // 2])
+    with pytest.raises(SoundError, match="cut off"):
+        decode_sound(tmp_path / "cut.wav")
+
+
 def ape_tag(has_header: bool) -> bytes:
     item = struct.pack("<II", 4, 0) + b"Title\0Bell"
     head = b"APETAGEX" + struct.pack("<III", 2000, 32 + len(item), 1)
@@ -150,16 +172,16 @@ CONTAINERS = ["WAV PCM_16", "AIFF PCM_24", "FLAC PCM_16", "OGG VORBIS", "OGG OPU
 @pytest.mark.parametrize("kind", CONTAINERS)
 @pytest.mark.parametrize("tag", TAGS)
 def test_tags_and_padding_behind_the_sound(tmp_path: Path, kind: str, tag: str) -> None:
-    audio = sweep(2.0, 48_000)
+    audio = sweep(2.001, 48_000)  # an odd number of samples: no container ends at a multiple of its alignment
     data = encoded(kind, audio, 48_000)
     assert is_whole(write(tmp_path, kind, data + TAGS[tag]), audio, 48_000, PACKET_S)
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-@pytest.mark.parametrize("front", ["ID3v2", "zeros", "ID3v2 and zeros"])
+@pytest.mark.parametrize("front", ["ID3v2", "zeros", "ID3v2 and zeros", "APE"])
 def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str) -> None:
     tag = b"ID3\x04\0\0\0\0\x08\0" + b"T" * 1024
-    before = {"ID3v2": tag, "zeros": bytes(70_000), "ID3v2 and zeros": tag + bytes(5000)}[front]
+    before = {"ID3v2": tag, "zeros": bytes(70_000), "ID3v2 and zeros": tag + bytes(5000), "APE": ape_tag(True)}[front]
     audio = sweep(2.0, 48_000)
     assert is_whole(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
 
@@ -240,6 +262,45 @@ def test_an_empty_recording_is_still_empty(tmp_path: Path) -> None:
         path = write(tmp_path, kind, encoded(kind, np.zeros(0, np.float32)))
         with pytest.raises(SoundError, match=r"no samples|none of its sound|cannot be read|cut off"):
             decode_sound(path)
+
+
+def voc(audio: Array, kind: int, block: int, channels: int) -> bytes:
+    """A VOC file of blocks of ``block`` samples, as programs write it that do not know the length beforehand."""
+    bits = 8 if kind == 1 else 16
+    samples = np.stack([audio] * channels, 1)
+    data = (samples * 127 + 128).astype(np.uint8) if bits == 8 else (samples * 32767).astype("<i2")
+    head = bytes([256 - 1_000_000 // RATE, 0]) if kind == 1 else struct.pack("<IBBHI", RATE, bits, channels, 4, 0)
+    whole = b"Creative Voice File\x1a" + struct.pack("<HHH", 26, 0x010A, 0x1129)
+    for at in range(0, len(audio), block):
+        body = (head if at == 0 else b"") + data[at : at + block].tobytes()
+        whole += bytes([kind if at == 0 else 2]) + len(body).to_bytes(3, "little") + body
+    return whole + b"\0"
+
+
+@pytest.mark.parametrize("block", [500, 1024, 30_000, 1_000_000])
+@pytest.mark.parametrize(("kind", "channels"), [(1, 1), (9, 1), (9, 2), (9, 6)])
+@pytest.mark.parametrize("tag", ["", "ID3v1", "zeros"])
+def test_voc_in_blocks(tmp_path: Path, block: int, kind: int, channels: int, tag: str) -> None:
+    audio = sweep(2.0)
+    path = tmp_path / "a.voc"
+    path.write_bytes(voc(audio, kind, block, channels) + TAGS.get(tag, b""))
+    rate = 1_000_000 // (1_000_000 // RATE) if kind == 1 else RATE
+    assert is_whole(path, audio, rate, 2 / RATE)
+    found = decode_sound(path, normalize=False)
+    # The head of a block would be a click.
+    assert np.abs(np.diff(found)).max() < 1.5 * np.abs(np.diff(audio)).max() + 0.02
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("tag", ["ID3v1", "APE", "zeros"])
+def test_nist_ends_where_it_says(tmp_path: Path, subtype: str, tag: str) -> None:
+    audio, path = sweep(2.001), tmp_path / "a.nist"
+    data = encoded(f"NIST {subtype}", np.stack([audio, audio], 1))
+    path.write_bytes(data + TAGS[tag])
+    assert is_whole(path, audio)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(SoundError, match="cut off"):
+        decode_sound(path)
 
 
 def ogg_pages(serial: int, packets: list[bytes], granules: list[int]) -> bytes:

@@ -14,11 +14,13 @@ from distill.audio.decoding.streams.flac import flac_starts
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
 from distill.audio.decoding.streams.tags import padding_end, sound_range
+from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
+from distill.audio.decoding.streams.voc import voc_segments
 
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.
 _JUNK = 1 << 20
-_OTHER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff")
+_OTHER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ def find_layout(path: Path, size: int) -> Layout:
         return _flac(file)
     if file.head.startswith(_OTHER_MARKS):
         return _container(file)
+    if VOC_MAGIC.startswith(file.head):
+        segments = voc_segments(path, start, end)
+        return file.layout() if segments is None else file.layout(tuple(segments))
     if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
         return _mpeg(file)
     return file.layout()
@@ -100,7 +105,7 @@ def _skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
     mark = marks.get(path.suffix.lower())
     raw.seek(behind)
     data = raw.read(_JUNK)
-    if data.startswith((*_OTHER_MARKS, b"OggS", b"fLaC")):
+    if data.startswith((*_OTHER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
         return behind
     found = data.find(mark) if mark is not None else -1
     return behind + found if found >= 0 else start
@@ -112,6 +117,11 @@ def _container(file: _File) -> Layout:
         found = read_container(view, total)  # type: ignore[arg-type]
     if found is None:
         return file.layout()
+    if found.is_mpeg:
+        first = file.start + found.offset
+        frames = walk_frames(file.path, first, first + found.claimed if found.claimed else file.end)
+        if frames is not None:  # the samples that the container states are an estimate of the program that wrote it
+            return file.layout(*(tuple(view_of_part(file.path, p)) for p in frames.parts), extent=found.extent(total))
     patches = list(found.patches)
     stop = found.stop or total
     if found.claimed is None and stop > found.offset:
