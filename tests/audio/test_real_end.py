@@ -208,6 +208,64 @@ def test_damage_in_the_middle(tmp_path: Path, kind: str, damage: str, position: 
     assert correlation(decoded[-24_000:], audio[-24_000:]) > 0.9
 
 
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("position", [0.1, 0.31, 0.52, 0.73, 0.94])
+def test_a_damaged_frame_of_flac_costs_one_frame(tmp_path: Path, channels: int, position: float) -> None:
+    """Wherever it lies relative to the blocks that are read."""
+    audio = sweep(4.0, 48_000)
+    data = encoded("FLAC PCM_16", np.stack([audio] * channels, 1), 48_000, compression_level=0.0)
+    at = int(position * len(data))
+    path = write(tmp_path, "FLAC", data[:at] + bytes(50) + data[at + 50 :])
+    found = decode_sound(path, normalize=False)
+    assert len(found) == len(audio)
+    assert np.count_nonzero(np.abs(found - audio) > 1e-3) <= 2 * 4608
+
+
+FLAC_TOTALS = {"none": 0, "one": 1, "half": 72_000, "a frame too few": 140_000}
+
+
+@pytest.mark.parametrize("total", FLAC_TOTALS)
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_flac_that_states_too_little(tmp_path: Path, total: str, count: int, subtype: str) -> None:
+    audio = sweep(3.0, 48_000)
+    data = encoded(f"FLAC {subtype}", audio, 48_000)
+    data = overwritten(data, (21, bytes([data[21] & 0xF0]) + struct.pack(">I", FLAC_TOTALS[total])))
+    path = write(tmp_path, "FLAC", data * count)
+    assert is_whole(path, np.concatenate([audio] * count), 48_000)
+
+
+@pytest.mark.parametrize("size", [60, 5000])
+def test_metadata_of_flac_may_hold_the_mark_of_flac(tmp_path: Path, size: int) -> None:
+    audio = sweep(1.0, 48_000)
+    data = encoded("FLAC PCM_16", audio, 48_000)
+    block = b"test" + b"fLaC\0\0\0\x22" + bytes(size)
+    data = data[:42] + b"\x02" + len(block).to_bytes(3, "big") + block + data[42:]
+    assert is_whole(write(tmp_path, "FLAC", data), audio, 48_000)
+
+
+def damaged_pages(data: bytes, share: float) -> bytes:
+    """Ogg of which the last pages are damaged in one byte each."""
+    changed, starts = bytearray(data), [n for n in range(len(data)) if data.startswith(b"OggS\0", n)]
+    for start in starts[max(3, round(len(starts) * (1 - share))) :]:
+        changed[min(start + 200, len(data) - 1)] ^= 0x55
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("kind", ["OGG VORBIS", "OGG OPUS"])
+@pytest.mark.parametrize(("share", "is_read"), [(0.0, True), (0.2, True), (0.7, False), (0.9, False)])
+def test_ogg_of_which_most_is_damaged_is_not_taken_for_a_short_sound(
+    tmp_path: Path, kind: str, share: float, is_read: bool
+) -> None:
+    audio = sweep(12.0, 48_000)
+    path = write(tmp_path, kind, damaged_pages(encoded(kind, audio, 48_000), share))
+    if is_read:
+        assert len(decode_sound(path)) / 48_000 > 12 * (1 - share) - 2.2
+    else:
+        with pytest.raises(SoundError, match=r"the file is damaged: \d\.\d s of 1\d\.\d s could be read"):
+            decode_sound(path)
+
+
 def overwritten(data: bytes, *fields: tuple[int, bytes]) -> bytes:
     changed = bytearray(data)
     for at, new in fields:

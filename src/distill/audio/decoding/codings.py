@@ -108,7 +108,7 @@ def _wave_coding(file: ByteView) -> str | None:
                 usual = (8, 16, 24, 32) if tag == 1 else (32, 64)
                 kind = "integer" if tag == 1 else "floating-point"
                 return f"{kind} samples of {bits} bits" if bits not in usual else None
-            if tag in (6, 7, 0x11) and not is_extensible:  # libsndfile reads these, so the file is damaged
+            if tag in (6, 7, 0x11) and not is_extensible and body[2] <= 2:  # read by libsndfile, so the file is damaged
                 return None
             return _WAVE_CODINGS.get(tag, f"format tag 0x{tag:04X}")
     return None

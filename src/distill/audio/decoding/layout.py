@@ -10,7 +10,7 @@ from typing import IO
 
 from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid
 from distill.audio.decoding.streams.containers import Extent, read_container
-from distill.audio.decoding.streams.flac import flac_starts
+from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
 from distill.audio.decoding.streams.tags import padding_end, sound_range
@@ -39,6 +39,9 @@ class Layout:
         Samples that an MPEG file states and does not hold, at its end.
     ends_in_page
         Whether an Ogg file breaks off within a page.
+    ogg_span
+        Samples between the first and the last position that the pages of an Ogg file of one stream state, at 48 kHz
+        for Opus; None for other files.
     """
 
     parts: tuple[tuple[Segment, ...] | None, ...]
@@ -47,6 +50,7 @@ class Layout:
     extent: Extent | None = None
     missing_samples: int = 0
     ends_in_page: bool = False
+    ogg_span: int | None = None
 
 
 @dataclass
@@ -134,10 +138,16 @@ def _container(file: _File) -> Layout:
 
 def _flac(file: _File) -> Layout:
     starts = flac_starts(file.path, file.start, file.end)
-    if len(starts) < 2:
-        return file.layout()
     ends = [*starts[1:], file.end]
-    return file.layout(*(((start, end),) for start, end in zip(starts, ends, strict=True)))
+    patches = [understated_length(file.path, start, end) for start, end in zip(starts, ends, strict=True)]
+    if len(starts) < 2 and not any(patches):
+        return file.layout()
+    return file.layout(
+        *(
+            tuple(overlaid(start, end, [patch] if patch else []))
+            for start, end, patch in zip(starts, ends, patches, strict=True)
+        )
+    )
 
 
 def _ogg(file: _File) -> Layout:
@@ -155,7 +165,14 @@ def _ogg(file: _File) -> Layout:
         parts = [
             tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
         ]
-    return Layout(tuple(parts or [file.whole()]), file.start, file.end, ends_in_page=broken)
+    span = audio[0].positions if len(audio) == 1 else None
+    return Layout(
+        tuple(parts or [file.whole()]),
+        file.start,
+        file.end,
+        ends_in_page=broken,
+        ogg_span=None if span is None else span[1] - span[0],
+    )
 
 
 def _mpeg(file: _File) -> Layout:
