@@ -37,12 +37,16 @@ Tell = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """New sounds that are wanted: how many, from which draw, how far they may stray, and whether they follow stars."""
+    """New sounds that are wanted: how many, from which draw, how far they may stray, and whether they follow stars.
+
+    With ``mono`` they have one channel also where the model makes stereo sounds.
+    """
 
     count: int
     seed: int
     temperature: float
     follows_stars: bool = False
+    mono: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,9 @@ class GenerationService:
 
         model = self._open(entry)
         taste = read_taste(model, cancel_event=cancel) if wish.follows_stars else None
-        for made in make_new(model, entry.path, wish.count, wish.seed, wish.temperature, cancel, taste=taste):
+        for made in make_new(
+            model, entry.path, wish.count, wish.seed, wish.temperature, cancel, taste=taste, mono=wish.mono
+        ):
             if cancel.is_set():
                 return
             name = f"{paths.slug(entry.name)}_{made.recipe.draw_name}_{made.recipe.number:02d}"
