@@ -296,11 +296,11 @@ class OpenModel:
             check_number("seconds", seconds, SHORTEST_S, LONGEST_S)
         if channels not in (1, 2, None):
             raise ValueError(f"channels must be 1, 2 or None, not {channels!r}.")
-        sounds = self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail, choose)
-        if channels == 1 or (channels is None and not self.is_stereo):
-            return sounds
-        self._need_images()
-        return map(self.in_stereo, sounds)
+        finish = None
+        if channels == 2 or (channels is None and self.is_stereo):
+            self._need_images()
+            finish = self.in_stereo
+        return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail, choose, finish)
 
     def vary(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> list[Tensor]:
         """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`.

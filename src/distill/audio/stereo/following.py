@@ -39,26 +39,22 @@ def followed(levels: FloatArray, stored: FloatArray, image: StereoImage, begins_
         The column that the path begins after; None for a path that begins anywhere.
     """
     count = len(stored)
-    following = np.minimum(np.arange(count) + 1, count - 1)
-    before = np.arange(count) - 1
-    costs = np.zeros(count) if begins_at is None else _jump_costs(image, min(begins_at + 1, count - 1))
+    costs = np.zeros(count)
     if begins_at is not None:
-        costs[min(begins_at + 1, count - 1)] = 0.0
+        first = min(begins_at + 1, count - 1)
+        costs = _jump_costs(image, first)
+        costs[first] = 0.0
+    costs = costs + np.abs(stored - levels[0]).mean(1)
     came_from = np.zeros((len(levels), count), np.int64)
-    for number, level in enumerate(levels):
-        observed = np.abs(stored - level).mean(1)
-        if number == 0:
-            costs = costs + observed
-            continue
+    for number, level in enumerate(levels[1:], 1):
+        origins = np.arange(count) - 1
+        if count == 1 or costs[-1] <= costs[-2]:
+            origins[-1] = count - 1  # behind the end, its last column goes on
+        steps = np.where(origins >= 0, costs[origins], np.inf)
         best = int(costs.argmin())
-        jumps = costs[best] + _jump_costs(image, int(following[best]))
-        steps = np.where(before >= 0, costs[before], np.inf)
-        steps[-1] = min(steps[-1], costs[-1])  # behind the end, its last column goes on
-        stays = np.full(count, -1)
-        stays[-1] = count - 1 if count == 1 or costs[-1] <= costs[before[-1]] else before[-1]
-        origin = np.where(stays >= 0, stays, before)
-        came_from[number] = np.where(jumps < steps, best, origin)
-        costs = np.minimum(jumps, steps) + observed
+        jumps = costs[best] + _jump_costs(image, min(best + 1, count - 1))
+        came_from[number] = np.where(jumps < steps, best, origins)
+        costs = np.minimum(jumps, steps) + np.abs(stored - level).mean(1)
     path = np.zeros(len(levels), np.int64)
     path[-1] = int(costs.argmin())
     for number in range(len(levels) - 1, 0, -1):

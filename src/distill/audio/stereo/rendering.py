@@ -36,6 +36,9 @@ _MOST_GAIN = 16.0
 _ROUNDS, _LEAST = 1, 1e-3
 _TINY = np.float32(1e-20)
 
+#: What `StereoImage.shares` returns.
+Shares = tuple[FloatArray, FloatArray]
+
 
 def _scatter_noise() -> npt.NDArray[np.float64]:
     """Return the noise, whose spectrum has the same magnitude everywhere; it is always the same."""
@@ -92,27 +95,29 @@ def divide(channels: FloatArray, kind: int) -> tuple[FloatArray, FloatArray]:
 def _second_stream(blocks: Iterable[FloatArray], image: StereoImage) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Yield parts of the sound with their second signal."""
     held: FloatArray = np.zeros(_EDGE, np.float32)  # begins `lead` samples before the part that comes next
-    begin, lead = 0, _EDGE
+    begin, lead, shares = 0, _EDGE, image.shares()
     for block in blocks:
         held = np.concatenate([held, block])
         while len(held) >= lead + _BLOCK + _MARGIN:
-            yield _part(held[: lead + _BLOCK + _MARGIN], lead, begin, _BLOCK, image)
+            yield _part(held[: lead + _BLOCK + _MARGIN], lead, begin, _BLOCK, shares)
             held, begin, lead = held[lead + _BLOCK - _MARGIN :], begin + _BLOCK, _MARGIN
     left = len(held) - lead
     held = np.pad(held, (0, _EDGE + -left % HOP))
     while left > 0:
         count = min(_BLOCK, left)
-        yield _part(held[: lead + _BLOCK + _MARGIN], lead, begin, count, image)
+        yield _part(held[: lead + _BLOCK + _MARGIN], lead, begin, count, shares)
         held, begin, left, lead = held[lead + count - _MARGIN :], begin + count, left - count, _MARGIN
 
 
-def _part(line: FloatArray, lead: int, begin: int, count: int, image: StereoImage) -> tuple[FloatArray, FloatArray]:
+def _part(line: FloatArray, lead: int, begin: int, count: int, shares: Shares) -> tuple[FloatArray, FloatArray]:
     """Return ``count`` samples from ``begin`` on and their second signal; ``line`` begins ``lead`` samples earlier."""
-    first_frame = (begin - lead + FRAME // 2) // HOP
+    first_frame, frames = (begin - lead + FRAME // 2) // HOP, (len(line) - FRAME) // HOP + 1
+    same, other = (_frame_values(values, first_frame, frames) for values in shares)
+    if max(float(np.abs(same).max()), float(other.max())) < _LEAST:  # two equal channels
+        return line[lead : lead + count].copy(), np.zeros(count, np.float32)
     spectra = frames_of(line)
-    same, other = (_frame_values(values, first_frame, len(spectra)) for values in image.shares())
     second = spectra * same[:, BAND_OF_BIN]
-    if float(other.max(initial=0.0)) > _LEAST:
+    if float(other.max()) >= _LEAST:
         unlike = _unlike(spectra, frames_of(_scattered(line)))
         for _ in range(_ROUNDS):  # overlapped frames are less unlike than each by itself
             unlike = _unlike(spectra, frames_of(_overlapped(unlike, len(line))))

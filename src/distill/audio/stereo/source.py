@@ -22,7 +22,9 @@ from distill.audio.stereo.rendering import divide, join, second_signal
 #: Share of the energy that a mix of unrelated channels would have, under which the mix has lost the sound (-10 dB).
 _LOST_SHARE = 0.1
 #: Samples over which a second signal that is kept and a new one are mixed, and over which a step is taken out.
-_MIX, _STEP = 480, 96
+_FADE, _STEP = 480, 96
+#: Columns at the end of a sound that what follows may be like: half a minute.
+_MOST_FOLLOWED = 700
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,10 @@ class StereoSource:
         levels, own = levels_of(mono), len(self.image)
         columns = columns_of(len(mono))
         if columns > own:
-            top = float(self.image.level.max())
-            path = followed(
-                heard_levels(levels[own:], top), heard_levels(self.image.level, top), self.image, begins_at=own - 1
-            )
-            at = np.concatenate([np.arange(own), path])
+            top, first = float(self.image.level.max()), max(0, own - _MOST_FOLLOWED)
+            end = self.image.part(first * COLUMN, (own - 1 - first) * COLUMN)
+            path = followed(heard_levels(levels[own:], top), heard_levels(end.level, top), end, begins_at=len(end) - 1)
+            at = np.concatenate([np.arange(own), first + path])
         else:
             at = np.arange(columns)
         image = StereoImage(self.image.balance[at], self.image.likeness[at], levels, self.image.base)
@@ -82,7 +83,7 @@ class StereoSource:
         made = second_signal(mono, self.image)
         kept = np.ones(len(mono), np.float32)
         kept[start:stop] = 0.0
-        fade = min(_MIX, (stop - start) // 2)
+        fade = min(_FADE, (stop - start) // 2)
         ramp = np.cos((np.arange(fade) + 0.5) / max(fade, 1) * (np.pi / 2)).astype(np.float32) ** 2
         if start > 0:
             kept[start : start + fade] = ramp
