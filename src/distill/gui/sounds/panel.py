@@ -341,6 +341,9 @@ class SoundsPanel(Panel):
         seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
         self.detail.setText(self._busy or (f"{count} · {format_seconds(seconds)}" if rows else ""))
         parts = self._split_parts(usable)
+        stereo = sum(row.is_stereo for row in usable)
+        if stereo:
+            parts.append(self.tr("{0} of {1} stereo").format(stereo, len(usable)))
         skipped = sum(row.status is SoundStatus.SKIPPED for row in rows)
         shown = self._filtered.rowCount()
         is_later = self._trained_on is not None and self._trained_on != self._wanted()
