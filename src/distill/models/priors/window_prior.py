@@ -37,8 +37,8 @@ _SHORTEST = 0.02
 _MOST_ANCHORS = 512
 #: Freedom where none is asked for.
 DEFAULT_FREEDOM = 0.5
-#: A new sound begins with the first window of a sound of the corpus, of which noise has taken a share; from a share of 1
-#: on, nothing of it is left.  Shares at a freedom of 0, `DEFAULT_FREEDOM` and 1.
+#: A new sound begins with the first window of a sound of the corpus, of which noise has taken a share: at a freedom
+#: of 0, `DEFAULT_FREEDOM` and 1, where nothing of it is left.
 _NOISE_SHARES = (0.2, 0.4, 1.0)
 #: Factor of the noise at the same freedoms.  Sounds that are drawn with a factor of 1 are smoother than those of the
 #: corpus: what the network has not learned, the flow averages away.  The second row is for priors that keep no
