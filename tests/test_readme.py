@@ -65,7 +65,7 @@ def test_the_commands_and_their_options_are_there(line: str) -> None:
     words = shlex.split(line)[1:]
     name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
     assert name in known
-    options = {option for parameter in known[name].params for option in parameter.opts}
+    options = {option for parameter in known[name].params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= options
 
 

@@ -80,6 +80,15 @@ class _History(Generic[S, E]):
             coming = next(epochs, None)
 
     @property
+    def position(self) -> float:
+        """Where the history ends, in epochs: 1 is the end of the first one; 0 for an empty history."""
+        ends = [float(e.epoch + 1) for e in self.epochs[-1:]]
+        if self.step_count:
+            epoch, step, total = (self._columns[name][-1] for name in ("epoch", "step", "total_steps"))
+            ends.append(epoch + (step + 1) / max(total, 1))
+        return max(ends, default=0.0)
+
+    @property
     def step_count(self) -> int:
         """Number of steps."""
         return len(self._columns["step"])

@@ -12,10 +12,17 @@ from distill.errors import SoundError
 BODY = bytes(range(256)) * 30
 
 
-def wav(tag: int, bits: int, magic: bytes = b"RIFF") -> bytes:
-    fmt = struct.pack("<HHIIHHH", tag, 2, 44_100, 16_000, 4, bits, 0)
+def wav(tag: int, bits: int, magic: bytes = b"RIFF", channels: int = 2) -> bytes:
+    fmt = struct.pack("<HHIIHHH", tag, channels, 44_100, 16_000, 4, bits, 0)
     chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", len(BODY)) + BODY
     return magic + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def extensible(tag: int, bits: int, channels: int = 6) -> bytes:
+    fmt = struct.pack("<HHIIHHHHI", 0xFFFE, channels, 88_200, 16_000, 2048, bits, 22, bits, 0x3F)
+    fmt += struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71")
+    chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", len(BODY)) + BODY
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
 def caf(coding: bytes) -> bytes:
@@ -67,6 +74,9 @@ FILES: dict[str, tuple[bytes, str]] = {
     "half.wav": (wav(3, 16), "floating-point samples of 16 bits"),
     "odd.wav": (wav(0x4242, 16), "format tag 0x4242"),
     "dts.wav": (wav(0x2001, 16), "DTS"),
+    "six.wav": (wav(0x11, 4, channels=6), "IMA ADPCM"),
+    "wide ima.wav": (extensible(0x11, 4), "IMA ADPCM"),
+    "wide microsoft.wav": (extensible(2, 4), "Microsoft ADPCM"),
     "ima4.caf": (caf(b"ima4"), "IMA4"),
     "opus.caf": (caf(b"opus"), "Opus"),
     "aac.caf": (caf(b"aac "), "AAC"),

@@ -118,6 +118,28 @@ def test_mp3_without_a_right_length(tmp_path: Path, change: str, loud_first: boo
     assert len(decode_sound(path)) / 48_000 == pytest.approx(7.0, abs=3 * PACKET_S)
 
 
+def mpeg_in_wav(frames: bytes, fact: int | None, tag: int = 0x55) -> bytes:
+    fmt = struct.pack("<HHIIHHHHIHHH", tag, 1, RATE, 8000, 1, 0, 12, 1, 2, 417, 1, 1393)
+    chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt
+    if fact is not None:
+        chunks += b"fact" + struct.pack("<II", 4, fact)
+    chunks += b"data" + struct.pack("<I", len(frames)) + frames + bytes(len(frames) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+@pytest.mark.parametrize("fact", [None, 0, 1000, 3 * RATE, 4 * RATE])
+@pytest.mark.parametrize("change", ["none", "whole"])
+def test_mp3_inside_wav(tmp_path: Path, fact: int | None, change: str) -> None:
+    """With and without a length frame; the number of samples that the WAV states is a rough one at best."""
+    audio = sweep(3.0)
+    data = encoded("MP3", audio)
+    data = without_length_frame(data) if change == "none" else data
+    assert is_whole(write(tmp_path, "WAV", mpeg_in_wav(data, fact)), audio, RATE, 3 * PACKET_S)
+    (tmp_path / "cut.wav").write_bytes(mpeg_in_wav(data, fact)[: len(data) // 2])
+    with pytest.raises(SoundError, match="cut off"):
+        decode_sound(tmp_path / "cut.wav")
+
+
 def ape_tag(has_header: bool) -> bytes:
     item = struct.pack("<II", 4, 0) + b"Title\0Bell"
     head = b"APETAGEX" + struct.pack("<III", 2000, 32 + len(item), 1)
@@ -150,16 +172,16 @@ CONTAINERS = ["WAV PCM_16", "AIFF PCM_24", "FLAC PCM_16", "OGG VORBIS", "OGG OPU
 @pytest.mark.parametrize("kind", CONTAINERS)
 @pytest.mark.parametrize("tag", TAGS)
 def test_tags_and_padding_behind_the_sound(tmp_path: Path, kind: str, tag: str) -> None:
-    audio = sweep(2.0, 48_000)
+    audio = sweep(2.001, 48_000)  # an odd number of samples: no container ends at a multiple of its alignment
     data = encoded(kind, audio, 48_000)
     assert is_whole(write(tmp_path, kind, data + TAGS[tag]), audio, 48_000, PACKET_S)
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-@pytest.mark.parametrize("front", ["ID3v2", "zeros", "ID3v2 and zeros"])
+@pytest.mark.parametrize("front", ["ID3v2", "zeros", "ID3v2 and zeros", "APE"])
 def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str) -> None:
     tag = b"ID3\x04\0\0\0\0\x08\0" + b"T" * 1024
-    before = {"ID3v2": tag, "zeros": bytes(70_000), "ID3v2 and zeros": tag + bytes(5000)}[front]
+    before = {"ID3v2": tag, "zeros": bytes(70_000), "ID3v2 and zeros": tag + bytes(5000), "APE": ape_tag(True)}[front]
     audio = sweep(2.0, 48_000)
     assert is_whole(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
 
@@ -184,6 +206,64 @@ def test_damage_in_the_middle(tmp_path: Path, kind: str, damage: str, position: 
     assert lost < (2.2 if kind.startswith("OGG") else 0.35)
     assert lost > -PACKET_S
     assert correlation(decoded[-24_000:], audio[-24_000:]) > 0.9
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("position", [0.1, 0.31, 0.52, 0.73, 0.94])
+def test_a_damaged_frame_of_flac_costs_one_frame(tmp_path: Path, channels: int, position: float) -> None:
+    """Wherever it lies relative to the blocks that are read."""
+    audio = sweep(4.0, 48_000)
+    data = encoded("FLAC PCM_16", np.stack([audio] * channels, 1), 48_000, compression_level=0.0)
+    at = int(position * len(data))
+    path = write(tmp_path, "FLAC", data[:at] + bytes(50) + data[at + 50 :])
+    found = decode_sound(path, normalize=False)
+    assert len(found) == len(audio)
+    assert np.count_nonzero(np.abs(found - audio) > 1e-3) <= 2 * 4608
+
+
+FLAC_TOTALS = {"none": 0, "one": 1, "half": 72_000, "a frame too few": 140_000}
+
+
+@pytest.mark.parametrize("total", FLAC_TOTALS)
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_flac_that_states_too_little(tmp_path: Path, total: str, count: int, subtype: str) -> None:
+    audio = sweep(3.0, 48_000)
+    data = encoded(f"FLAC {subtype}", audio, 48_000)
+    data = overwritten(data, (21, bytes([data[21] & 0xF0]) + struct.pack(">I", FLAC_TOTALS[total])))
+    path = write(tmp_path, "FLAC", data * count)
+    assert is_whole(path, np.concatenate([audio] * count), 48_000)
+
+
+@pytest.mark.parametrize("size", [60, 5000])
+def test_metadata_of_flac_may_hold_the_mark_of_flac(tmp_path: Path, size: int) -> None:
+    audio = sweep(1.0, 48_000)
+    data = encoded("FLAC PCM_16", audio, 48_000)
+    block = b"test" + b"fLaC\0\0\0\x22" + bytes(size)
+    data = data[:42] + b"\x02" + len(block).to_bytes(3, "big") + block + data[42:]
+    assert is_whole(write(tmp_path, "FLAC", data), audio, 48_000)
+
+
+def damaged_pages(data: bytes, share: float) -> bytes:
+    """Ogg of which the last pages are damaged in one byte each."""
+    changed, starts = bytearray(data), [n for n in range(len(data)) if data.startswith(b"OggS\0", n)]
+    for start in starts[max(3, round(len(starts) * (1 - share))) :]:
+        changed[min(start + 200, len(data) - 1)] ^= 0x55
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("kind", ["OGG VORBIS", "OGG OPUS"])
+@pytest.mark.parametrize(("share", "is_read"), [(0.0, True), (0.2, True), (0.7, False), (0.9, False)])
+def test_ogg_of_which_most_is_damaged_is_not_taken_for_a_short_sound(
+    tmp_path: Path, kind: str, share: float, is_read: bool
+) -> None:
+    audio = sweep(12.0, 48_000)
+    path = write(tmp_path, kind, damaged_pages(encoded(kind, audio, 48_000), share))
+    if is_read:
+        assert len(decode_sound(path)) / 48_000 > 12 * (1 - share) - 2.2
+    else:
+        with pytest.raises(SoundError, match=r"the file is damaged: \d\.\d s of 1\d\.\d s could be read"):
+            decode_sound(path)
 
 
 def overwritten(data: bytes, *fields: tuple[int, bytes]) -> bytes:
@@ -240,6 +320,45 @@ def test_an_empty_recording_is_still_empty(tmp_path: Path) -> None:
         path = write(tmp_path, kind, encoded(kind, np.zeros(0, np.float32)))
         with pytest.raises(SoundError, match=r"no samples|none of its sound|cannot be read|cut off"):
             decode_sound(path)
+
+
+def voc(audio: Array, kind: int, block: int, channels: int) -> bytes:
+    """A VOC file of blocks of ``block`` samples, as programs write it that do not know the length beforehand."""
+    bits = 8 if kind == 1 else 16
+    samples = np.stack([audio] * channels, 1)
+    data = (samples * 127 + 128).astype(np.uint8) if bits == 8 else (samples * 32767).astype("<i2")
+    head = bytes([256 - 1_000_000 // RATE, 0]) if kind == 1 else struct.pack("<IBBHI", RATE, bits, channels, 4, 0)
+    whole = b"Creative Voice File\x1a" + struct.pack("<HHH", 26, 0x010A, 0x1129)
+    for at in range(0, len(audio), block):
+        body = (head if at == 0 else b"") + data[at : at + block].tobytes()
+        whole += bytes([kind if at == 0 else 2]) + len(body).to_bytes(3, "little") + body
+    return whole + b"\0"
+
+
+@pytest.mark.parametrize("block", [500, 1024, 30_000, 1_000_000])
+@pytest.mark.parametrize(("kind", "channels"), [(1, 1), (9, 1), (9, 2), (9, 6)])
+@pytest.mark.parametrize("tag", ["", "ID3v1", "zeros"])
+def test_voc_in_blocks(tmp_path: Path, block: int, kind: int, channels: int, tag: str) -> None:
+    audio = sweep(2.0)
+    path = tmp_path / "a.voc"
+    path.write_bytes(voc(audio, kind, block, channels) + TAGS.get(tag, b""))
+    rate = 1_000_000 // (1_000_000 // RATE) if kind == 1 else RATE
+    assert is_whole(path, audio, rate, 2 / RATE)
+    found = decode_sound(path, normalize=False)
+    # The head of a block would be a click.
+    assert np.abs(np.diff(found)).max() < 1.5 * np.abs(np.diff(audio)).max() + 0.02
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("tag", ["ID3v1", "APE", "zeros"])
+def test_nist_ends_where_it_says(tmp_path: Path, subtype: str, tag: str) -> None:
+    audio, path = sweep(2.001), tmp_path / "a.nist"
+    data = encoded(f"NIST {subtype}", np.stack([audio, audio], 1))
+    path.write_bytes(data + TAGS[tag])
+    assert is_whole(path, audio)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(SoundError, match="cut off"):
+        decode_sound(path)
 
 
 def ogg_pages(serial: int, packets: list[bytes], granules: list[int]) -> bytes:

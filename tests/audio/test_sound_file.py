@@ -257,6 +257,8 @@ def test_recordings_through_a_pipe_state_no_length(write_tone: WriteTone, claime
         ("text.mp3", b"do re mi\n" * 9999, "not a sound file that can be read"),
         ("page.ogg", b"OggS" + bytes(300), "not a sound file that can be read"),
         ("song.m4a", bytes(4) + b"ftypM4A " + bytes(99), "M4A files cannot be read: convert it to WAV or FLAC"),
+        ("noise.au", bytes(range(256)) * 9, "not a sound file that can be read (its header is missing)"),
+        ("noise.snd", bytes(range(256)) * 9, "not a sound file that can be read (its header is missing)"),
         ("tape.raw", bytes(4096), "is raw audio without a header: export it as WAV or FLAC"),
     ],
 )

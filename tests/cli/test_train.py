@@ -325,6 +325,15 @@ def test_inspect_lists_every_file_with_its_reason(sounds: Path, capsys: pytest.C
     assert lines[6] == "4 usable sounds, 2 s together; 2 left out."
 
 
+def test_inspect_counts_stereo_sounds(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sound = np.sin(np.arange(24_000) * 0.03)
+    soundfile.write(sounds / "panned.wav", np.stack([sound, 0.4 * sound], axis=1), 48_000)
+    assert main(["inspect", str(sounds)]) == 0
+    assert "1 of 5 sounds is stereo." in capsys.readouterr().out.splitlines()
+    assert main(["inspect", "--json", str(sounds)]) == 0
+    assert json.loads(capsys.readouterr().out)["stereo"] == 1
+
+
 def test_inspect_prints_one_line_a_file_whatever_its_name(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (sounds / "bell 1.wav").rename(sounds / "bell\nand \x1b[31mwhistle.wav")
     assert main(["inspect", str(sounds)]) == 0

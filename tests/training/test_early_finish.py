@@ -11,6 +11,7 @@ import torch
 from distill.errors import CheckpointError
 from distill.events import Event
 from distill.models import open_model
+from distill.runs.actions import mark_finished, parts_missing_text
 from distill.runs.folder import RunRecord, read_history
 from distill.runs.stop_request import StopRequest, pause_event_of, wants_finish
 from distill.runs.summary import summarise
@@ -26,6 +27,7 @@ from distill.training import (
     resume_run,
     train,
 )
+from distill.training.sound_map import map_entries
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -112,6 +114,49 @@ def test_between_two_epochs_none_is_begun(tmp_path: Path) -> None:
     assert len(steps) == 3 * steps[0].total_steps
     assert {p["epoch"] for p in list_previews(tmp_path / "run" / "previews")} == {0, 2}
     assert RunRecord.load(tmp_path / "run").config.max_epochs == 3
+
+
+class OneEpoch(StopRequest):
+    """Asks to pause after the first epoch."""
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, EpochMetrics):
+            self.set()
+
+
+def test_a_paused_run_that_is_finished_gets_all_parts_of_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.training.finalize.map_entries", map_entries)  # other tests leave it out
+    at, wish = OneEpoch(), StopRequest()
+    sounds, run = write_sounds(tmp_path / "sounds", 6), tmp_path / "run"
+    config = replace(QUICK, max_epochs=9)
+    assert train(config, sounds, run, "cpu", at.emit, at, models_dir=tmp_path / "library")["outcome"] == "stopped"
+    paused = open_model(run / "model.distill")
+    assert (paused.map, paused.parts.detail) == (None, None)
+    assert not mark_finished(run), "the engine has to finish it"
+    wish.finish()
+    events: list[Event] = []
+    assert resume_run(run, events.append, wish, models_dir=tmp_path / "library")["outcome"] == "finished"
+    assert not [e for e in events if isinstance(e, StepMetrics)], "nothing is trained"
+    for model in (run / "model.distill", *(tmp_path / "library").glob("*.distill")):
+        opened = open_model(model)
+        assert opened.map is not None
+        assert opened.parts.detail is not None
+    record = RunRecord.load(run)
+    assert (record.status, record.config.max_epochs, record.epochs_asked) == ("finished", 1, 9)
+    assert mark_finished(run)
+    assert not parts_missing_text(run)
+
+
+def test_a_paused_run_without_its_sounds_is_finished_as_it_is(tmp_path: Path) -> None:
+    at = OneEpoch()
+    sounds, run = write_sounds(tmp_path / "sounds", 4), tmp_path / "run"
+    train(replace(QUICK, max_epochs=9), sounds, run, "cpu", at.emit, at)
+    sounds[0].unlink()
+    assert mark_finished(run)
+    assert RunRecord.load(run).status == "finished"
+    assert sounds[0].name in parts_missing_text(run)
 
 
 def test_a_finished_run_can_still_be_made_longer(tmp_path: Path) -> None:

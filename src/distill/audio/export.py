@@ -1,13 +1,14 @@
 """Sounds for other programs: file formats, sample rates, one or two channels, and no file ever overwritten.
 
-Inside Distill a sound is mono, 48 kHz, float32.  On its way out it may be resampled, made wide (`widen`), made softer
-where it would clip, dithered where 16 bits are too few for its fades, and written with facts about itself.  All of that
-goes block by block, so that an hour of sound takes no more memory than a second.
+Inside Distill a sound is mono or stereo, 48 kHz, float32.  On its way out it may be resampled, made wide (`widen`) or
+mono, made softer where it would clip, dithered where 16 bits are too few for its fades, and written with facts about
+itself.  All of that goes block by block, so that an hour of sound takes no more memory than a second.
 """
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,7 +58,7 @@ def export_sound(
     path
         The file; its suffix is made that of the format.  Missing folders are made.
     audio
-        ``[samples]``, mono at 48 kHz, or such blocks one after the other.
+        ``[samples]`` or ``[samples, 2]`` at 48 kHz, or such blocks one after the other.
     options
         How to write it.
     title, comment
@@ -71,7 +72,10 @@ def export_sound(
         The file cannot be written, or the disk is full.
     """
     options = options or ExportOptions()
-    blocks = _checked(_blocks_of(audio) if isinstance(audio, np.ndarray) else audio)
+    channels, blocks = _with_channels(_checked(_blocks_of(audio) if isinstance(audio, np.ndarray) else audio))
+    if channels == 2 and options.stereo is False:
+        channels, blocks = 1, (block.mean(axis=1) for block in blocks)
+    widens = channels == 1 and options.stereo is True
     if options.trim:
         blocks = without_silence(blocks)
     if options.fade_ms:
@@ -80,22 +84,23 @@ def export_sound(
         path = path.with_name(path.name + options.kind.suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.SpooledTemporaryFile(_MEMORY_BYTES, dir=str(path.parent)) as file:
-        waiting = _Waiting(file, 2 if options.stereo else 1)
-        samples = waiting.fill(blocks, options)
+        waiting = _Waiting(file, 2 if widens else channels)
+        samples = waiting.fill(widen_stream(blocks) if widens else blocks, options.sample_rate)
         encoder = _Encoder(waiting, options, {"title": title, "comment": comment})
         target = write_new(path, encoder.write)
     return Exported(target, encoder.gain, samples)
 
 
 def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-    """Yield a sound, in blocks ``[n]``, without what is under -60 dBFS at its beginning and end.
+    """Yield a sound, in blocks ``[n]`` or ``[n, 2]``, without what is under -60 dBFS at its beginning and end.
 
     Some milliseconds beside what is heard are kept, for attacks and reverberation.  A silent sound stays as it is.
     """
     silent: list[FloatArray] = []
     has_begun = False
     for block in blocks:
-        heard = np.flatnonzero(np.abs(block) > _SILENCE)
+        loud = np.abs(block) > _SILENCE
+        heard = np.flatnonzero(loud if block.ndim == 1 else loud.any(axis=1))
         if not len(heard):
             silent.append(block)
             continue
@@ -109,36 +114,55 @@ def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
 
 
 def with_fades(blocks: Iterable[FloatArray], seconds: float) -> Iterator[FloatArray]:
-    """Yield a sound, in blocks ``[n]``, that begins and ends at zero; a fade takes at most a quarter of it."""
+    """Yield a sound, in blocks ``[n]`` or ``[n, 2]``, that begins and ends at zero; a fade takes at most a quarter."""
     length = round(seconds * SAMPLE_RATE)
     held: FloatArray = np.zeros(0, np.float32)
     has_begun = False
     for block in blocks:
-        held = np.concatenate([held, block])
+        held = np.concatenate([held, block]) if len(held) else block.copy()
         if not has_begun and len(held) >= 4 * length:
-            held[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
+            _fade(held[:length], 0.0, 1.0)
             has_begun = True
         if has_begun and len(held) > length:
             yield held[: len(held) - length]
             held = held[len(held) - length :]
     if not has_begun:
         length = min(length, len(held) // 4)
-        held[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
+        _fade(held[:length], 0.0, 1.0)
     if length:
-        held[-length:] *= np.linspace(1.0, 0.0, length, dtype=np.float32)
+        _fade(held[-length:], 1.0, 0.0)
     if len(held):
         yield held
 
 
+def _fade(part: FloatArray, begin: float, end: float) -> None:
+    """Fade a part of a sound in place."""
+    part *= np.linspace(begin, end, len(part), dtype=np.float32).reshape(-1, *(1,) * (part.ndim - 1))
+
+
+def _with_channels(blocks: Iterator[FloatArray]) -> tuple[int, Iterator[FloatArray]]:
+    """Return how many channels a sound has, and its blocks.
+
+    Raises
+    ------
+    ValueError
+        It is neither mono nor stereo.
+    """
+    first = next(blocks)
+    if first.ndim == 1:
+        return 1, chain([first], blocks)
+    if first.ndim != 2 or first.shape[1] != 2:
+        raise ValueError(f"Audio to be exported must be [samples] or [samples, 2], not {list(first.shape)}.")
+    return 2, chain([first], blocks)
+
+
 def _blocks_of(audio: npt.NDArray[Any]) -> Iterator[FloatArray]:
-    if audio.ndim != 1:
-        raise ValueError(f"Audio to be exported must be [samples], not {list(audio.shape)}.")
     for start in range(0, len(audio), _BLOCK_FRAMES):
         yield np.asarray(audio[start : start + _BLOCK_FRAMES], np.float32)
 
 
 def _checked(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-    """Yield blocks ``[n]`` that are of numbers; refuse a sound without samples."""
+    """Yield blocks that are of numbers; refuse a sound without samples."""
     found = 0
     for block in blocks:
         if not np.isfinite(block).all():
@@ -154,11 +178,11 @@ class _Waiting:
     """A sound in its final rate and channels, that waits in a temporary file for its level to be known."""
 
     def __init__(self, file: IO[bytes], channels: int) -> None:
-        self._file, self._channels = file, channels
+        self._file, self.channels = file, channels
         self.top = self.bottom = 0.0
 
-    def fill(self, blocks: Iterable[FloatArray], options: ExportOptions) -> int:
-        """Resample and widen a sound; return its samples before that."""
+    def fill(self, blocks: Iterable[FloatArray], rate: int) -> int:
+        """Resample a sound; return its samples before that."""
         samples = 0
 
         def counted() -> Iterator[FloatArray]:
@@ -167,8 +191,7 @@ class _Waiting:
                 samples += len(block)
                 yield block
 
-        shaped = widen_stream(counted()) if options.stereo else counted()
-        for block in _resampled(shaped, options.sample_rate, self._channels):
+        for block in _resampled(counted(), rate, self.channels):
             self.top, self.bottom = max(self.top, float(block.max())), min(self.bottom, float(block.min()))
             self._file.write(np.ascontiguousarray(block, np.float32).tobytes())
         return samples
@@ -176,9 +199,9 @@ class _Waiting:
     def blocks(self) -> Iterator[FloatArray]:
         """Yield the sound in blocks ``[n]`` or ``[n, channels]``."""
         self._file.seek(0)
-        while data := self._file.read(4 * self._channels * _BLOCK_FRAMES):
+        while data := self._file.read(4 * self.channels * _BLOCK_FRAMES):
             block: FloatArray = np.frombuffer(data, np.float32)
-            yield block if self._channels == 1 else block.reshape(-1, self._channels)
+            yield block if self.channels == 1 else block.reshape(-1, self.channels)
 
 
 def _resampled(blocks: Iterable[FloatArray], rate: int, channels: int) -> Iterator[FloatArray]:
@@ -223,9 +246,8 @@ class _Encoder:
         quality = {"compression_level": 0.0, "bitrate_mode": "CONSTANT"} if kind.key == "mp3" else {}
         if kind.key == "ogg":
             quality = {"compression_level": 0.1}
-        channels = 2 if options.stereo else 1
         with soundfile.SoundFile(
-            checked, "w", options.sample_rate, channels, kind.coding, format=kind.container, **quality
+            checked, "w", options.sample_rate, self._waiting.channels, kind.coding, format=kind.container, **quality
         ) as sound:
             for name, text in self._facts.items():
                 if text:

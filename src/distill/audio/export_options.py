@@ -90,7 +90,8 @@ class ExportOptions:
     sample_rate
         Hz, one of `RATES`.
     stereo
-        Whether it becomes two decorrelated channels; see `widen`.
+        None for the channels that the sound has.  True for two: a mono sound becomes two decorrelated ones (`widen`).
+        False for one: of a stereo sound the mean of its channels.
     dither
         Whether noise of one step hides what rounding to 16 bits does to fades.
     trim
@@ -106,7 +107,7 @@ class ExportOptions:
 
     format: str = "wav16"
     sample_rate: int = 48_000
-    stereo: bool = False
+    stereo: bool | None = None
     dither: bool = True
     trim: bool = False
     fade_ms: float = 0.0

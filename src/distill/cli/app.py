@@ -250,11 +250,13 @@ def finish(
     run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="The folder of a run.")],
     as_json: Json = False,
 ) -> None:
-    """Call a stopped run finished, with the epochs that it has made; one that was killed gets its model now."""
-    from distill.runs.actions import mark_finished
+    """Finish a stopped run with the epochs that it has made, and write its whole model, with map and sliders."""
+    from distill.runs.actions import mark_finished, parts_missing_text
 
     if mark_finished(run):
         say(f"Finished. Model: {printable(run / 'model.distill')}", as_json)
+        if text := parts_missing_text(run):
+            say(text, as_json)
         return
     with stoppable(STOPPING) as stop:
         from distill.runs.stop_request import StopRequest
@@ -288,6 +290,7 @@ def inspect(
         raise typer.BadParameter("Give either --json or --estimate.")
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
+    from distill.audio.stereo.channels import count_stereo
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     with stoppable("Stopping.") as stop:
@@ -297,14 +300,15 @@ def inspect(
         check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
-        findings = find_faults([e.path for e in found.entries if reasons[e.path] is None], cache, stop)
-    usable = [entry for entry in found.entries if reasons[entry.path] is None]
+        usable = [entry for entry in found.entries if reasons[entry.path] is None]
+        findings = find_faults([entry.path for entry in usable], cache, stop)
+        stereo = count_stereo([cache.get(entry.path, stop) for entry in usable], stop)
     skipped = {sound.path: sound.reason for sound in found.skipped}
     skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
     if as_json:
-        print_json(usable, skipped, findings)
+        print_json(usable, skipped, findings, stereo)
     else:
-        _print_inspection(usable, skipped, found.passed_over_text(), cache)
+        _print_inspection(usable, skipped, found.passed_over_text(), cache, stereo)
         print_findings(findings)
     if not _can_be_trained_on([entry.path for entry in usable], cache):
         raise DistillError(
@@ -320,8 +324,10 @@ def inspect(
 
 
 def _print_inspection(
-    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, cache: "SoundCache"
+    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, cache: "SoundCache", stereo: int
 ) -> None:
+    from distill.audio.stereo.channels import stereo_text
+
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
         print(f"usable   {sound}  {printable(entry.path)}")
@@ -333,6 +339,8 @@ def _print_inspection(
         print(passed_over)
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
+    if stereo:
+        print(stereo_text(stereo, len(usable)))
 
 
 def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:

@@ -16,7 +16,7 @@ import typer
 
 from distill import paths
 from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
-from distill.cli.options import ExportedFormat, ModelFile, Rate, SoundFile, Stereo
+from distill.cli.options import Channels, ExportedFormat, ModelFile, Rate, SoundFile
 from distill.cli.terminal import printable
 from distill.errors import ConfigurationError, DistillError
 from distill.runtime import EXIT_STOPPED, stop_on_signal
@@ -80,7 +80,7 @@ def sample(
     ] = False,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Make new sounds.  The file names hold the seed that brings them back."""
     options = _options(format or "wav16", rate, stereo)
@@ -93,7 +93,9 @@ def sample(
             from distill.generation.taste import read_taste
 
             taste = read_taste(opened, cancel_event=stop)
-        for made in make_new(opened, model, count, seed, temperature, stop, seconds, freedom, taste):
+        for made in make_new(
+            opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=stereo is False
+        ):
             name = f"{paths.slug(model.stem)}_{made.recipe.draw_name}_{made.recipe.number:02d}{options.kind.suffix}"
             _write(out / name, made, options)
 
@@ -109,7 +111,7 @@ def vary(
     out: OutFolder = Path(),
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Make variations of a sound, as long and as loud as it is."""
     options = _options(format or "wav16", rate, stereo)
@@ -117,7 +119,9 @@ def vary(
         from distill.generation.recipe import VARIED
 
         chosen = _chosen(seed)
-        for made in _from_sound(model, VARIED, source, stop, strength=strength, count=count, seed=chosen):
+        for made in _from_sound(
+            model, VARIED, source, stop, mono=stereo is False, strength=strength, count=count, seed=chosen
+        ):
             name = f"{paths.slug(source.stem)}_varied_seed{made.recipe.seed}_{made.recipe.number:02d}"
             _write(out / f"{name}{options.kind.suffix}", made, options)
 
@@ -130,14 +134,14 @@ def morph(
     out: OutFolder = Path(),
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Go from one sound to another in evenly spaced steps."""
     options = _options(format or "wav16", rate, stereo)
     with _stoppable() as stop:
         from distill.generation.recipe import MORPHED
 
-        for made in _from_sound(model, MORPHED, first, stop, second, count=steps):
+        for made in _from_sound(model, MORPHED, first, stop, second, mono=stereo is False, count=steps):
             name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{made.recipe.number:02d}"
             _write(out / f"{name}{options.kind.suffix}", made, options)
 
@@ -150,7 +154,7 @@ def extend(
     seed: DrawSeed = None,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Let a sound go on after its end; what is there stays as it is."""
     options = _options_of(target, format, rate, stereo)
@@ -158,7 +162,9 @@ def extend(
     with _stoppable() as stop:
         from distill.generation.recipe import EXTENDED
 
-        for made in _from_sound(model, EXTENDED, source, stop, seconds=seconds, seed=_chosen(seed)):
+        for made in _from_sound(
+            model, EXTENDED, source, stop, mono=stereo is False, seconds=seconds, seed=_chosen(seed)
+        ):
             _write(target, made, options)
 
 
@@ -171,7 +177,7 @@ def repaint(
     seed: DrawSeed = None,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Replace a part of a sound by a new one; the rest stays as it is."""
     options = _options_of(target, format, rate, stereo)
@@ -179,7 +185,9 @@ def repaint(
     with _stoppable() as stop:
         from distill.generation.recipe import REPAINTED
 
-        for made in _from_sound(model, REPAINTED, source, stop, start=start, end=end, seed=_chosen(seed)):
+        for made in _from_sound(
+            model, REPAINTED, source, stop, mono=stereo is False, start=start, end=end, seed=_chosen(seed)
+        ):
             _write(target, made, options)
 
 
@@ -192,7 +200,7 @@ def transform(
     ] = 1.0,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Send a sound of any length through a model, without seams, and blend it with itself."""
     options = _options_of(target, format, rate, stereo)
@@ -201,7 +209,7 @@ def transform(
         from distill.generation.generated_sound import stream_transform
         from distill.models.persistence import open_model
 
-        _write(target, stream_transform(open_model(model), model, source, mix, cancel_event=stop), options)
+        _write(target, stream_transform(open_model(model), model, source, mix, None, stop, stereo is False), options)
 
 
 def reconstruct(
@@ -210,7 +218,7 @@ def reconstruct(
     target: OutFile,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Send a sound through a model and back, chunk by chunk: what of it the model has understood."""
     options = _options_of(target, format, rate, stereo)
@@ -222,7 +230,7 @@ def reconstruct(
         from distill.generation.generated_sound import stream_reconstruction
         from distill.models.persistence import open_model
 
-        _write(target, stream_reconstruction(open_model(model), model, source, stop), options)
+        _write(target, stream_reconstruction(open_model(model), model, source, stop, stereo is False), options)
 
 
 def remake(
@@ -230,7 +238,7 @@ def remake(
     target: OutFile,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Make a sound again that Distill made, from the recipe in its file: in another format, or after an edit."""
     options = _options_of(target, format, rate, stereo)
@@ -272,7 +280,7 @@ def decode(
     target: OutFile,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Stereo = False,
+    stereo: Channels = None,
 ) -> None:
     """Turn codes back into the sound that their residual-VQ model hears in them."""
     options = _options_of(target, format, rate, stereo)
@@ -289,7 +297,7 @@ def decode(
 # --- what the commands share -------------------------------------------------------------------------------------
 
 
-def _options(format: str, rate: int, stereo: bool) -> ExportOptions:
+def _options(format: str, rate: int, stereo: bool | None) -> ExportOptions:
     if rate not in RATES:
         raise typer.BadParameter(f"--rate must be one of {', '.join(map(str, RATES))}, not {rate}.")
     try:
@@ -298,7 +306,7 @@ def _options(format: str, rate: int, stereo: bool) -> ExportOptions:
         raise typer.BadParameter(str(error)) from error
 
 
-def _options_of(target: Path, format: str | None, rate: int, stereo: bool) -> ExportOptions:
+def _options_of(target: Path, format: str | None, rate: int, stereo: bool | None) -> ExportOptions:
     """Return the options for a file whose name says what it is, unless ``--format`` says it more exactly."""
     try:
         options = _options(format or format_of_suffix(target.suffix).key, rate, stereo)

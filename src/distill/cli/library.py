@@ -65,6 +65,7 @@ def info(which: Which, as_json: AsJson = False) -> None:
         "Epochs": facts.epochs or "",
         "Losses": ", ".join(f"{name} {value:.4f}" for name, value in _losses(entry)),
         "Codebook": _codebook(entry),
+        "Stereo": "yes" if facts.is_stereo else "",
         "Tags": ", ".join(entry.tags),
         "Starred": "yes" if entry.starred else "",
         "Notes": entry.notes,

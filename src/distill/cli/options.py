@@ -81,5 +81,12 @@ ExportedFormat = Annotated[
     _optional_choice("--format", "Kind of sound file; without it by the name of the file.", *(f.key for f in FORMATS)),
 ]
 Rate = Annotated[int, typer.Option("--rate", help=f"Samples a second: {', '.join(map(str, RATES))}.")]
-Stereo = Annotated[bool, typer.Option("--stereo", help="Write two decorrelated channels whose sum is the mono sound.")]
+Channels = Annotated[
+    bool | None,
+    typer.Option(
+        "--stereo/--mono",
+        show_default=False,
+        help="Two channels (of a mono sound: decorrelated ones whose sum it is), or one; else what the model makes.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print each event as one JSON object on a line, and nothing else.")]

@@ -94,10 +94,12 @@ def show_map(
         from distill.audio.export import export_sound
         from distill.audio.export_options import ExportOptions
         from distill.generation.map.sounds import sound_at
+        from distill.generation.stereo import as_audio, own_channels
 
         options = ExportOptions(format_of_suffix(out.suffix).key)
+        audio = as_audio(own_channels(opened, sound_at(opened, position)))
         try:
-            print(printable(export_sound(out, sound_at(opened, position)[0].numpy(), options).path))
+            print(printable(export_sound(out, audio, options).path))
         except OSError as error:
             raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
         return

@@ -9,6 +9,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
 from distill.control.controls import PADS
 from distill.errors import ModelFileError
 from distill.generation.map.sounds import map_of, sliders_of, sound_at
+from distill.generation.stereo import as_audio, own_channels
 from distill.models.latent_space.sliders import MOST_AMOUNT
 from distill.models.persistence import open_model
 
@@ -37,7 +38,7 @@ class Sounds:
         #: Names of the sliders.
         self.sliders = tuple(direction.name for direction in analysis.directions) if analysis is not None else ()
         #: One sound for each pad.
-        self.paths = [self._written(sound) for sound in self._model.generate(PADS, seed)]
+        self.paths = [self._written(sound) for sound in self._model.generate(PADS, seed, channels=None)]
 
     def at(self, position: tuple[float, float], moves: Mapping[str, float]) -> Path:
         """Return the file of the sound at a position; sliders are moved by shares of their range, -1 to 1.
@@ -49,13 +50,13 @@ class Sounds:
         """
         map_of(self._model)
         amounts = {name: share * MOST_AMOUNT for name, share in moves.items() if name in self.sliders}
-        return self._written(sound_at(self._model, position, amounts))
+        return self._written(own_channels(self._model, sound_at(self._model, position, amounts)))
 
     def _written(self, sound: Tensor) -> Path:
         self._count += 1
         path = self._folder / f"{self._count:05d}.wav"
         try:
-            write_wav(path, sound[0].numpy(), SAMPLE_RATE)
+            write_wav(path, as_audio(sound), SAMPLE_RATE)
         except OSError as exc:
             raise ModelFileError(f"The sound cannot be stored: {exc.strerror or exc}. Free some disk space.") from exc
         return path

@@ -23,6 +23,7 @@ from distill.audio.decoding.sound_file import (
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.files import content_hash
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
+from distill.generation.stereo import as_audio, channels_of, check_channels, image_of_source, in_stereo, with_dry
 from distill.generation.transform import GenerationCancelled, Progress, reconstruct_stream, transform_stream
 from distill.generation.variations import VARIATIONS, varied_again, varied_sounds
 from distill.generation.weights import kept_weights, weights_id
@@ -57,7 +58,7 @@ _MOST_SHOWN = 200
 
 @dataclass(frozen=True)
 class GeneratedSound:
-    """A made sound: float32 ``[N]`` at 48 kHz, and its recipe."""
+    """A made sound: float32 ``[N]``, or of two channels ``[N, 2]``, at 48 kHz, and its recipe."""
 
     audio: FloatArray
     recipe: Recipe
@@ -74,7 +75,7 @@ class GeneratedSound:
 
 @dataclass(frozen=True)
 class GeneratedStream:
-    """A sound that is made while it is read: blocks float32 ``[n]`` at 48 kHz, once, and its recipe."""
+    """A sound that is made while it is read: blocks float32 ``[n]`` or ``[n, 2]`` at 48 kHz, once, and its recipe."""
 
     blocks: Iterator[FloatArray]
     recipe: Recipe
@@ -94,8 +95,9 @@ def make_new(
     seconds: float | None = None,
     freedom: float | None = None,
     taste: Taste | None = None,
+    mono: bool = False,
 ) -> Iterator[GeneratedSound]:
-    """Yield new sounds, peak 1.
+    """Yield new sounds, peak 1; those of a model of stereo sounds have two channels.
 
     Parameters
     ----------
@@ -113,6 +115,8 @@ def make_new(
         As in `OpenModel.generate`.
     taste
         What the user has starred and rejected, which the sounds follow; None for none.
+    mono
+        Whether the sounds have one channel whatever the model is.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def make_new(
     recipe = Recipe(
         NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
-        weights=weights_id(model),
+        weights=weights_id(model), channels=channels_of(model, mono=mono),
     )  # fmt: skip
     numbers: list[int] = []
 
@@ -138,19 +142,21 @@ def make_new(
         recipe = replace(recipe, candidates=candidate_count(count), stars=len(taste.starred))
     for number, sound in enumerate(_new_sounds(model, recipe, follow if taste else None)):
         own = replace(recipe, candidate=numbers[number]) if taste else recipe
-        yield GeneratedSound(sound[0].numpy(), numbered(own, number))
+        yield GeneratedSound(as_audio(sound), numbered(own, number))
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
 
 
 def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None) -> Iterator[Tensor]:
-    """Yield the new sounds ``[1, N]`` of a recipe, each when it is done; ``chooser`` picks from its candidates."""
+    """Yield the new sounds ``[channels, N]`` of a recipe, each when it is done; ``chooser`` picks among candidates."""
+    check_channels(model, recipe.channels)
     plain = not recipe.seconds and recipe.freedom == TRAINED and not recipe.candidates
     if model.prior is None and plain:
         # As the versions without priors drew them: a recipe that they wrote gives the same sound again.
         for features in model.draw(recipe.count, recipe.seed, recipe.temperature):
             for part in torch.split(features, 1):
-                yield model.to_sounds(part)[0]
+                sound = model.to_sounds(part)[0]
+                yield model.in_stereo(sound) if recipe.channels == 2 else sound
         return
     yield from model.generate_each(
         recipe.candidates or recipe.count,
@@ -159,6 +165,7 @@ def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None)
         temperature=recipe.temperature,
         freedom=None if recipe.freedom == TRAINED else recipe.freedom,
         choose=chooser,
+        channels=recipe.channels,
     )
 
 
@@ -174,10 +181,12 @@ def stream_transform(
     dry_wet: float = 1.0,
     progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
+    mono: bool = False,
 ) -> GeneratedStream:
     """Return a sound file's sound, of any length, sent through a model; see `transform`.
 
-    The file is decoded twice: once to know that all of it can be used, and how loud it is.
+    The file is decoded twice: once to know that all of it can be used, and how loud it is.  A stereo file keeps its
+    image if the model knows stereo sounds, unless ``mono`` is set.
 
     Raises
     ------
@@ -186,11 +195,14 @@ def stream_transform(
     GenerationCancelled
         ``cancel_event`` was set.
     """
-    recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet)
     sound = measure_mono(source, cancel_event)
-    made = transform_stream(
-        model, sound.blocks(cancel_event), sound.samples, sound.peak, dry_wet, progress, cancel_event
-    )
+    channels = channels_of(model, [source], mono, cancel_event)
+    recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet, channels=channels)
+    share = 1.0 if channels == 2 and dry_wet > 0 else dry_wet  # stereo sounds are blended with both channels
+    made = transform_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, share, progress, cancel_event)
+    if channels == 2:
+        made = in_stereo(made, image_of_source(sound, cancel_event))
+        made = made if dry_wet == 1.0 else with_dry(made, sound, dry_wet, cancel_event)
     return GeneratedStream(made, recipe)
 
 
@@ -201,32 +213,46 @@ def transform_file(
     dry_wet: float = 1.0,
     progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
+    mono: bool = False,
 ) -> GeneratedSound:
     """Return what `stream_transform` makes, in memory."""
-    return stream_transform(model, model_file, source, dry_wet, progress, cancel_event).whole()
+    return stream_transform(model, model_file, source, dry_wet, progress, cancel_event, mono).whole()
 
 
 def stream_reconstruction(
-    model: OpenModel, model_file: Path, source: Path, cancel_event: threading.Event | None = None
+    model: OpenModel,
+    model_file: Path,
+    source: Path,
+    cancel_event: threading.Event | None = None,
+    mono: bool = False,
 ) -> GeneratedStream:
     """Return a sound file's sound through the model's latent or codes, chunk by chunk; see `OpenModel.reconstruct`.
+
+    Channels are those of `stream_transform`.
 
     Raises
     ------
     SoundError
         The file cannot be used; the message is the reason alone.
     """
-    recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source)
     sound = measure_mono(source, cancel_event)
+    channels = channels_of(model, [source], mono, cancel_event)
+    recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source, channels=channels)
     made = reconstruct_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, cancel_event)
+    if channels == 2:
+        made = in_stereo(made, image_of_source(sound, cancel_event))
     return GeneratedStream(made, recipe)
 
 
 def reconstruct_file(
-    model: OpenModel, model_file: Path, source: Path, cancel_event: threading.Event | None = None
+    model: OpenModel,
+    model_file: Path,
+    source: Path,
+    cancel_event: threading.Event | None = None,
+    mono: bool = False,
 ) -> GeneratedSound:
     """Return what `stream_reconstruction` makes, in memory."""
-    return stream_reconstruction(model, model_file, source, cancel_event).whole()
+    return stream_reconstruction(model, model_file, source, cancel_event, mono).whole()
 
 
 def make_from_sound(
@@ -236,6 +262,7 @@ def make_from_sound(
     source: Path,
     second: Path | None = None,
     cancel_event: threading.Event | None = None,
+    mono: bool = False,
     **settings: Any,
 ) -> Iterator[GeneratedSound]:
     """Yield the sounds that a model makes from a sound file: variations, a morph, an extension, a repainted part.
@@ -250,6 +277,8 @@ def make_from_sound(
         The sound, and for a morph the one at its other end.
     cancel_event
         Ends the work while a source is read and before the sounds are given out.
+    mono
+        Whether the sounds have one channel also where a source is stereo.
     **settings
         Fields of the `Recipe` that the kind uses.
 
@@ -266,12 +295,13 @@ def make_from_sound(
     """
     if second is not None:
         settings |= {"second_source": str(second.absolute()), "second_hash": _content_hash(second)}
-    recipe = _recipe_of_source(kind, model, model_file, source, **settings)
+    channels = channels_of(model, [source] if second is None else [source, second], mono, cancel_event)
+    recipe = _recipe_of_source(kind, model, model_file, source, channels=channels, **settings)
     sounds = varied_sounds(model, recipe, cancel_event)
     if cancel_event is not None and cancel_event.is_set():
         raise GenerationCancelled
     for number, sound in enumerate(sounds):
-        yield GeneratedSound(sound[0].numpy(), numbered(recipe, number))
+        yield GeneratedSound(as_audio(sound), numbered(recipe, number))
 
 
 def _recipe_of_source(kind: str, model: OpenModel, model_file: Path, source: Path, **settings: Any) -> Recipe:
@@ -364,19 +394,22 @@ def stream_again(
     recipe = replace(recipe, weights=weights)
     if recipe.kind == NEW and recipe.candidates:
         (sound,) = _new_sounds(model, recipe, lambda _points: [recipe.candidate])
-        return GeneratedSound(sound[0].numpy(), recipe)
+        return GeneratedSound(as_audio(sound), recipe)
     if recipe.kind == NEW:
         for number, sound in enumerate(_new_sounds(model, recipe)):
             if number == recipe.number:
-                return GeneratedSound(sound[0].numpy(), recipe)
+                return GeneratedSound(as_audio(sound), recipe)
+    check_channels(model, recipe.channels)
+    mono = recipe.channels == 1
     source = unchanged_source(recipe.source, recipe.source_hash)
     if recipe.kind == MORPHED:
         unchanged_source(recipe.second_source, recipe.second_hash)
     if recipe.kind in VARIATIONS:
         return GeneratedSound(varied_again(model, recipe), recipe)
     if recipe.kind == RECONSTRUCTED:
-        return replace(stream_reconstruction(model, path, source, cancel_event), recipe=recipe)
-    return replace(stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event), recipe=recipe)
+        return replace(stream_reconstruction(model, path, source, cancel_event, mono), recipe=recipe)
+    made = stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event, mono)
+    return replace(made, recipe=recipe)
 
 
 def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> tuple[Path, OpenModel, str]:

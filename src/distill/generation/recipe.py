@@ -39,7 +39,7 @@ _USED = {
 #: What the recipes of one batch have in common.
 _OF_A_BATCH = (
     "kind", "model_id", "count", "seed", "temperature", "dry_wet", "seconds", "freedom", "strength", "start", "end",
-    "candidates",
+    "candidates", "channels",
 )  # fmt: skip
 _COMMON = ("kind", "model_id", "model_name", "model_file", "weights", "made", "program", "id")
 #: Ranges of the numbers that a recipe from elsewhere may hold; a text is at most as long as a path.
@@ -64,6 +64,8 @@ class Recipe:
         The model; its id is what counts, its file is where it was.
     weights
         Content id of the weights (`distill.generation.weights`); empty in recipes of older versions.
+    channels
+        1 for a mono, 2 for a stereo sound; recipes of older versions are of mono ones.
     seed, temperature
         Of a new sound: the draw, and its spread.
     count, number
@@ -115,6 +117,7 @@ class Recipe:
     candidate: int = 0
     stars: int = 0
     weights: str = ""
+    channels: int = 1
     made: str = field(default_factory=now_iso)
     program: str = __version__
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -122,6 +125,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, without those that mean nothing for this kind."""
         used = {*_COMMON, *_USED[self.kind]}.difference(() if self.candidates else _CHOICE)
+        used |= {"channels"} if self.channels != 1 else set()
         return {key: value for key, value in asdict(self).items() if key in used}
 
     @classmethod
@@ -147,6 +151,7 @@ class Recipe:
         made = cls(**{"kind": "", "model_id": "", **values})
         whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
         chosen = 0 <= made.candidate < max(1, made.candidates) <= MOST_CANDIDATES and made.stars >= 0
+        whole = whole and made.channels in (1, 2)
         if made.kind not in _USED or not made.model_id or not whole or not chosen:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return made

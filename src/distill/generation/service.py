@@ -17,6 +17,7 @@ from distill import paths
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
+from distill.audio.stereo.channels import stream_channels
 from distill.errors import DistillError, SoundError
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MOST_COUNT, NEW, Recipe
@@ -36,12 +37,16 @@ Tell = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """New sounds that are wanted: how many, from which draw, how far they may stray, and whether they follow stars."""
+    """New sounds that are wanted: how many, from which draw, how far they may stray, and whether they follow stars.
+
+    With ``mono`` they have one channel also where the model makes stereo sounds.
+    """
 
     count: int
     seed: int
     temperature: float
     follows_stars: bool = False
+    mono: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,9 @@ class GenerationService:
 
         model = self._open(entry)
         taste = read_taste(model, cancel_event=cancel) if wish.follows_stars else None
-        for made in make_new(model, entry.path, wish.count, wish.seed, wish.temperature, cancel, taste=taste):
+        for made in make_new(
+            model, entry.path, wish.count, wish.seed, wish.temperature, cancel, taste=taste, mono=wish.mono
+        ):
             if cancel.is_set():
                 return
             name = f"{paths.slug(entry.name)}_{made.recipe.draw_name}_{made.recipe.number:02d}"
@@ -366,7 +373,7 @@ def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Pat
 
 
 def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
-    """Yield a made sound as it lies on the disk, at its own level, in blocks.
+    """Yield a made sound as it lies on the disk, at its own level and with its channels, in blocks.
 
     Raises
     ------
@@ -375,9 +382,11 @@ def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
     """
     try:
         with soundfile.SoundFile(path) as sound:
-            if sound.samplerate == SAMPLE_RATE and sound.channels == 1:
+            channels = int(sound.channels)
+            if sound.samplerate == SAMPLE_RATE and channels in (1, 2):
                 yield from sound.blocks(1 << 16, dtype="float32")
                 return
-        yield from measure_mono(path, cancel).blocks(cancel)  # one that the terminal wrote in another format
+        # One that the terminal wrote in another format.
+        yield from stream_channels(path, cancel) if channels == 2 else measure_mono(path, cancel).blocks(cancel)
     except (OSError, RuntimeError, SoundError) as exc:
         raise SoundError(f"{path.name} is gone or cannot be read. Make it again, then export it.") from exc

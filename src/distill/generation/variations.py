@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, decode_sound
+from distill.audio.stereo.channels import decode_channels, is_stereo_file
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
+from distill.generation.stereo import as_audio
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.
@@ -15,7 +17,7 @@ VARIATIONS = (VARIED, MORPHED, EXTENDED, REPAINTED)
 
 
 def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None = None) -> list[Tensor]:
-    """Return all sounds ``[1, N]`` of a recipe.
+    """Return all sounds ``[channels, N]`` of a recipe.
 
     Raises
     ------
@@ -26,27 +28,31 @@ def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Even
     ModelFileError
         The model cannot do it.
     """
-    sound = _decoded(recipe.source, cancel_event)
+    sound = _decoded(recipe.source, recipe.channels, cancel_event)
     if recipe.kind == VARIED:
         return model.vary(sound, recipe.count, recipe.strength, recipe.seed)
     if recipe.kind == MORPHED:
-        return model.morph(sound, _decoded(recipe.second_source, cancel_event), recipe.count)
+        return model.morph(sound, _decoded(recipe.second_source, recipe.channels, cancel_event), recipe.count)
     if recipe.kind == EXTENDED:
         return [model.extend(sound, recipe.seconds, recipe.seed)]
     return [model.repaint(sound, recipe.start, recipe.end, recipe.seed)]
 
 
 def varied_again(model: OpenModel, recipe: Recipe) -> FloatArray:
-    """Return the one sound ``[N]`` that a recipe is of."""
+    """Return the one sound ``[N]`` or ``[N, 2]`` that a recipe is of."""
     if recipe.kind == VARIED:  # each variation depends on its number alone
-        sound = _decoded(recipe.source, None)
+        sound = _decoded(recipe.source, recipe.channels, None)
         made = model.vary(sound, recipe.number + 1, recipe.strength, recipe.seed)
     else:
         made = varied_sounds(model, recipe)
-    array: FloatArray = made[recipe.number][0].numpy()
-    return array
+    return as_audio(made[recipe.number])
 
 
-def _decoded(path: str, cancel_event: threading.Event | None) -> Tensor:
-    """Return a sound as it is in its file: level in is level out, and what is not new stays as it is."""
+def _decoded(path: str, channels: int, cancel_event: threading.Event | None) -> Tensor:
+    """Return a sound as it is in its file: level in is level out, and what is not new stays as it is.
+
+    It is ``[2, N]`` where two channels are wanted and the file is stereo, else ``[1, N]``.
+    """
+    if channels == 2 and is_stereo_file(Path(path), cancel_event):
+        return torch.from_numpy(decode_channels(Path(path), cancel_event))
     return torch.from_numpy(decode_sound(Path(path), cancel_event, normalize=False))[None]

@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def weights_id(model: "OpenModel") -> str:
-    """Return the content id of everything that a model generates with: network, prior and detail."""
+    """Return the content id of everything that a model generates with: network, prior, detail and stereo images."""
     import torch
 
     digest = hashlib.blake2b(digest_size=16)
-    for part in (model.model, model.parts.prior, model.parts.detail):
+    for part in (model.model, model.parts.prior, model.parts.detail, model.parts.stereo):
         for name, value in sorted(part.state_dict().items()) if part is not None else ():
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -43,6 +43,8 @@ class ModelFacts:
         for a family without codebooks.
     curve
         Held-out loss by epoch (training loss where there is none), thinned to `CURVE_POINTS`.
+    is_stereo
+        Whether it makes stereo sounds.
     """
 
     model_id: str
@@ -60,6 +62,7 @@ class ModelFacts:
     val_loss: float | None = None
     codebook: dict[str, float] | None = None
     curve: tuple[float, ...] = ()
+    is_stereo: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for the index."""
@@ -81,8 +84,10 @@ class ModelFacts:
         losses = (value for value in (data["train_loss"], data["val_loss"]) if value is not None)
         if not all(_finite(value) for value in (*numbers, *losses)):
             raise TypeError("a number of the index is no number")
-        values = {item.name: data[item.name] for item in fields(cls)}
-        return cls(**{**values, "tags": tuple(map(str, data["tags"])), "curve": tuple(data["curve"])})
+        values = {item.name: data[item.name] for item in fields(cls) if item.name != "is_stereo"}
+        texts_and_curve = {"tags": tuple(map(str, data["tags"])), "curve": tuple(data["curve"])}
+        # An index of an older version does not say it: its models are mono.
+        return cls(**{**values, **texts_and_curve, "is_stereo": data.get("is_stereo") is True})
 
 
 def read_facts(path: Path) -> ModelFacts:
@@ -108,6 +113,7 @@ def read_facts(path: Path) -> ModelFacts:
         **_numbers(metadata),
         codebook=_codebook(data.get("codebook_health_snapshot")),
         curve=_curve(data.get("loss_curve_history")),
+        is_stereo=isinstance(data.get("stereo"), dict),
     )
 
 

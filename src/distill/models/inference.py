@@ -24,7 +24,8 @@ from distill.models.metadata import ModelMetadata
 from distill.models.nearest import Nearest
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import SoundParts, draw_points
-from distill.models.synthesis import continuation, variations
+from distill.models.stereo import operations
+from distill.models.stereo.image_store import ImageStore
 from distill.models.synthesis.synthesizer import (
     LONGEST_S,
     MOST_TEMPERATURE,
@@ -125,6 +126,40 @@ class OpenModel:
         parts = self.parts.detail, self.parts.index
         return Synthesizer(self.model, self.family, self.device, prior, *parts, self.metadata.name)
 
+    @property
+    def is_stereo(self) -> bool:
+        """Whether the model was trained on stereo sounds, so that it can give sounds two channels."""
+        return self.parts.stereo is not None
+
+    def in_stereo(self, sound: Tensor) -> Tensor:
+        """Return a new sound ``[1, N]`` with the stereo image of the training sound that it resembles most.
+
+        It is ``[2, N]``, peak 1; the mean of its channels is the sound itself, at another level.
+
+        Raises
+        ------
+        ModelFileError
+            The model was trained on mono sounds.
+        """
+        store = self._need_images()
+        channels = torch.from_numpy(store.render(sound[0].to("cpu", torch.float32).numpy()))
+        return channels / channels.abs().max().clamp_min(1e-9)
+
+    def _need_images(self) -> ImageStore:
+        """Return the stereo images.
+
+        Raises
+        ------
+        ModelFileError
+            The model has none.
+        """
+        if self.parts.stereo is None:
+            raise ModelFileError(
+                f"The model {self.metadata.name!r} makes mono sounds: it was not trained on stereo ones, or its run "
+                "was stopped before its end."
+            )
+        return self.parts.stereo
+
     @torch.no_grad()
     def with_detail(self, features: Tensor, amount: float | None = None) -> Tensor:
         """Return decoded features ``[B, C, F, T]`` with the detail that the decoder averages away.
@@ -210,8 +245,9 @@ class OpenModel:
         temperature: float = 1.0,
         freedom: float | None = None,
         detail: float | None = None,
+        channels: int | None = 1,
     ) -> list[Tensor]:
-        """Return new sounds ``[1, N_i]``, peak 1, each with its own length.
+        """Return new sounds ``[channels, N_i]``, peak 1, each with its own length.
 
         Parameters
         ----------
@@ -227,14 +263,18 @@ class OpenModel:
             From 0, closer to the sounds of the corpus, to 1, freer; None for the prior as it was trained.
         detail
             Share of the corpus's detail that is put back, 0 to 1; None for all of it.
+        channels
+            1 for mono, 2 for stereo sounds of a model that `is_stereo`; None for what the model can.
 
         Raises
         ------
         ValueError
             A number is out of range, or the model cannot make new sounds.
+        ModelFileError
+            Stereo sounds are requested of a mono model.
         """
         sounds = self.generate_each(
-            count, seed, seconds=seconds, temperature=temperature, freedom=freedom, detail=detail
+            count, seed, seconds=seconds, temperature=temperature, freedom=freedom, detail=detail, channels=channels
         )
         return list(sounds)
 
@@ -248,28 +288,53 @@ class OpenModel:
         freedom: float | None = None,
         detail: float | None = None,
         choose: Choose | None = None,
+        channels: int | None = 1,
     ) -> Iterator[Tensor]:
         """Yield the sounds of `generate`, each when it is done; ``choose`` as in `Synthesizer.new_sounds`."""
         _check_draw(count, temperature, freedom=freedom, detail=detail)
         if seconds is not None:
             check_number("seconds", seconds, SHORTEST_S, LONGEST_S)
-        return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail, choose)
+        if channels not in (1, 2, None):
+            raise ValueError(f"channels must be 1, 2 or None, not {channels!r}.")
+        finish = None
+        if channels == 2 or (channels is None and self.is_stereo):
+            self._need_images()
+            finish = self.in_stereo
+        return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail, choose, finish)
 
     def vary(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> list[Tensor]:
-        """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`."""
-        return variations.vary(self.synthesizer, waveform, count, strength, _seed(seed))
+        """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`.
+
+        Here and below, a model that `is_stereo` also takes sounds ``[2, N]`` and keeps their image.
+        """
+        return operations.vary(self.synthesizer, self._taken(waveform), count, strength, _seed(seed))
 
     def morph(self, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
         """Return sounds on the way from one sound to another, evenly spaced; see `variations.morph`."""
-        return variations.morph(self.synthesizer, first, second, steps)
+        return operations.morph(self.synthesizer, self._taken(first), self._taken(second), steps)
 
     def extend(self, waveform: Tensor, seconds: float, seed: int | None = None) -> Tensor:
         """Return a sound ``[1, N]`` that goes on for ``seconds`` more; see `continuation.extend`."""
-        return continuation.extend(self.synthesizer, waveform, seconds, _seed(seed))
+        return operations.extend(self.synthesizer, self._taken(waveform), seconds, _seed(seed))
 
     def repaint(self, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int | None = None) -> Tensor:
         """Return a sound ``[1, N]`` of which the part between two times is new; see `continuation.repaint`."""
-        return continuation.repaint(self.synthesizer, waveform, start_seconds, end_seconds, _seed(seed))
+        return operations.repaint(self.synthesizer, self._taken(waveform), start_seconds, end_seconds, _seed(seed))
+
+    def _taken(self, waveform: Tensor) -> Tensor:
+        """Return a sound that the model can take.
+
+        Raises
+        ------
+        ValueError
+            It has two channels, and the model is mono.
+        """
+        if not self.is_stereo and waveform.ndim == 2 and len(waveform) == 2:
+            raise ValueError(
+                f"waveform must be one mono sound [1, N], not {list(waveform.shape)}: the model "
+                f"{self.metadata.name!r} was not trained on stereo sounds."
+            )
+        return waveform
 
     @torch.no_grad()
     def to_sounds(self, features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The parts of a model that new sounds come from, beside its network: prior and detail."""
+"""The parts of a model that new sounds come from, beside its network: prior, detail and stereo images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior
+from distill.models.stereo.image_store import ImageStore
 
 #: Names of the entries of a model file, and what each is read into.
-PRIOR, DETAIL, NEAREST = "prior", "detail", "nearest"
+PRIOR, DETAIL, NEAREST, STEREO = "prior", "detail", "nearest", "stereo"
 
 
 @dataclass(frozen=True)
 class SoundParts:
-    """Prior and detail of a model; each is None in files of older versions.
+    """Prior, detail and stereo images of a model; each is None in files of older versions.
 
     Attributes
     ----------
@@ -30,17 +31,21 @@ class SoundParts:
         What decoded features get back.
     index
         Finds the training sound that is nearest to a sound.
+    stereo
+        Gives new sounds a stereo image; None also for a model of mono sounds.
     """
 
     prior: WindowPrior | None = None
     detail: DetailStore | None = None
     index: SoundIndex | None = None
+    stereo: ImageStore | None = None
 
     def to(self, device: torch.device) -> "SoundParts":
-        """Return the parts on a device."""
+        """Return the parts on a device; images are applied on the CPU."""
         prior = None if self.prior is None else self.prior.to(device).eval()
         detail = None if self.detail is None else self.detail.to(device).eval()
-        return SoundParts(prior, detail, None if self.index is None else self.index.to(device).eval())
+        index = None if self.index is None else self.index.to(device).eval()
+        return SoundParts(prior, detail, index, self.stereo)
 
     def to_file(self) -> dict[str, Any]:
         """Return the entries of a model file.
@@ -54,6 +59,8 @@ class SoundParts:
             entries[DETAIL] = _on_cpu(self.detail.state_dict())
         if self.index is not None:
             entries[NEAREST] = _on_cpu(self.index.state_dict())
+        if self.stereo is not None:
+            entries[STEREO] = _on_cpu(self.stereo.state_dict())
         return entries
 
     @classmethod
@@ -69,6 +76,7 @@ class SoundParts:
             _read(WindowPrior.of_state, data, PRIOR, path, error),
             _read(DetailStore.of_state, data, DETAIL, path, error),
             _read(SoundIndex.of_state, data, NEAREST, path, error),
+            _read(ImageStore.of_state, data, STEREO, path, error),
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from distill.errors import DistillError, RunFolderError
 from distill.runs.folder import HISTORY, MODEL, RunFolder, RunRecord
+from distill.runs.loaded_run import missing_sounds
 from distill.runs.summary import read_losses
 
 log = logging.getLogger(__name__)
@@ -53,13 +54,14 @@ def rename_run(run_dir: Path, name: str) -> None:
 
 
 def mark_finished(run_dir: Path) -> bool:
-    """Call a paused run finished, with the epochs that it has made; nothing is computed, and its sounds are not needed.
+    """Call a paused run finished, with the epochs that it has made; nothing is computed here.
 
     Returns
     -------
     bool
-        False where there is more to do than that, because the run has no model yet: it was killed, and the engine
-        must end it (`resume_run` with a `StopRequest` that asks to finish).
+        False where there is more to do than that, and the engine must end the run (`resume_run` with a `StopRequest`
+        that asks to finish): it was killed and has no model, or it was paused, and its model has no map, sliders and
+        detail yet.  These are computed from the sounds; where some are missing, the model stays as it is.
 
     Raises
     ------
@@ -69,7 +71,9 @@ def mark_finished(run_dir: Path) -> bool:
     made = sum(1 for _ in read_losses(run_dir / HISTORY))
     if not made:
         raise RunFolderError("This run has not completed an epoch: there is nothing to finish. Resume it instead.")
-    if not (run_dir / MODEL).is_file():
+    before = RunRecord.load(run_dir)
+    is_incomplete = before.status == "stopped" and bool(before.file_paths) and not missing_sounds(before)
+    if is_incomplete or not (run_dir / MODEL).is_file():
         return False
     with _changing(run_dir) as record:
         if record.status == "stopped":
@@ -79,6 +83,23 @@ def mark_finished(run_dir: Path) -> bool:
             record.config = replace(record.config, max_epochs=min(made, planned))
             record.status, record.error = "finished", None
         return record.status == "finished"
+
+
+def parts_missing_text(run_dir: Path) -> str:
+    """Return why the model of a run that `mark_finished` has marked may lack parts; empty where nothing is missing.
+
+    Raises
+    ------
+    RunFolderError
+        The folder is no run.
+    """
+    missing = missing_sounds(RunRecord.load(run_dir))
+    if not missing:
+        return ""
+    return (
+        f"{missing[0].name} is not where it was. The model has no map, sliders and detail, which are computed from the "
+        "sounds. Resume the run with its sounds to get them."
+    )
 
 
 def mark_failed(run_dir: Path, reason: str) -> None:

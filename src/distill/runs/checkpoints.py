@@ -29,16 +29,23 @@ def sidecar_of(path: Path) -> Path:
 
 
 def sidecar_metadata(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sidecar of a checkpoint; a loss that is no finite number is null."""
+    """Return the sidecar of a checkpoint; a loss that is no finite number is null.
+
+    That of an unfinished epoch also holds ``step_in_epoch``, the number of its steps that are done.
+    """
 
     def finite(value: Any) -> float | None:
         return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
-    return {
+    facts = {
         "epoch": int(checkpoint["epoch"]),
         "train_loss": finite(checkpoint["train_loss"]),
         "val_loss": finite(checkpoint["val_loss"]),
     }
+    state = checkpoint.get("training_state")
+    if isinstance(state, Mapping) and state.get("epoch_completed") is False:
+        facts["step_in_epoch"] = int(state["step_in_epoch"])
+    return facts
 
 
 @accept_keywords(folder="checkpoint_dir")

@@ -11,6 +11,7 @@
 
 import json
 import logging
+import math
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,7 +28,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import UNSAVED, Event, event_to_dict
-from distill.files import clear_partial_files, read_json, read_json_lines, write_json
+from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
 
@@ -38,6 +39,39 @@ HISTORY, MODEL = "history.jsonl", "model.distill"
 
 #: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
 _LOCK_PATIENCE_SECONDS = 0.25
+
+#: Bytes at the end of a history that its last steps are read from.
+_TAIL_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """The place at which a run was killed, in epochs: 1 is the end of the first one.
+
+    Attributes
+    ----------
+    kept
+        Where the newest checkpoint stood, from which the run continues; 0 without one.
+    reached
+        Where the history ended.
+    is_resumed
+        Whether the run has gone on since.
+    """
+
+    kept: float
+    reached: float
+    is_resumed: bool = True
+
+    @classmethod
+    def from_list(cls, items: object) -> "list[Interruption]":
+        """Return what a record holds; what is damaged is left out."""
+        found = []
+        for item in items if isinstance(items, list) else ():
+            with suppress(TypeError, ValueError, LookupError, OverflowError):
+                kept, reached = float(item["kept"]), float(item["reached"])
+                if 0 <= kept <= reached < math.inf:
+                    found.append(cls(kept, reached))
+        return found
 
 
 @dataclass
@@ -83,6 +117,8 @@ class RunRecord:
         older versions.
     origin
         The model or the checkpoint that the run started from, with the split of that; None for none.
+    interruptions
+        Where the run was killed and went on later, in order.
     """
 
     config: AnyConfig
@@ -103,6 +139,7 @@ class RunRecord:
     fixes: dict[str, SoundFix] = field(default_factory=dict)
     split: dict[str, Any] | None = None
     origin: dict[str, Any] | None = None
+    interruptions: list[Interruption] = field(default_factory=list)
 
     @property
     def epochs_asked(self) -> int:
@@ -153,6 +190,7 @@ class RunRecord:
                 fixes={str(key): SoundFix.from_dict(item) for key, item in dict(data.get("fixes") or {}).items()},
                 split=None if data.get("split") is None else dict(data["split"]),
                 origin=None if data.get("origin") is None else dict(data["origin"]),
+                interruptions=Interruption.from_list(data.get("interruptions")),
             )
         except RunFolderError:
             raise
@@ -169,6 +207,7 @@ class RunRecord:
         """
         optional = {"split": self.split, "origin": self.origin}
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
+        places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
         write_json(
             run_dir / RUN_MARKER,
             {
@@ -189,6 +228,7 @@ class RunRecord:
                 "fingerprints": self.fingerprints,
                 "preview_training": self.preview_training,
                 **{key: value for key, value in optional.items() if value is not None},
+                **({"interruptions": places} if places else {}),
             },
         )
 
@@ -342,3 +382,18 @@ def read_history(run_dir: Path | str) -> AnyHistory:
     if skipped:
         log.warning("%d damaged lines in the history of %s were skipped.", skipped, folder)
     return history
+
+
+def last_position(run_dir: Path, history_type: type[AnyHistory]) -> float:
+    """Return where a run's history on disk ends, in epochs; only its last lines are read."""
+    history = history_type()
+    try:
+        with (run_dir / HISTORY).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return 0.0
+    for line in lines:  # the first one may be cut
+        with suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError):
+            history.add_dict(parse_json(line))
+    return history.position

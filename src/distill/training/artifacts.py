@@ -22,6 +22,9 @@ from distill.training.checkpoint import checkpoint_path, make_checkpoint, manage
 from distill.training.preview import write_reconstructions, write_samples
 from distill.training.run import BestEpoch, Run
 
+#: Seconds after which new steps are written to the history, also within an epoch: so far the curves of a killed run go.
+HISTORY_SECONDS = 5.0
+
 #: Seconds after which a checkpoint is written, also within an epoch: a crash loses no more than that.
 SAVE_SECONDS = 120.0
 
@@ -176,8 +179,14 @@ def _report_unwritten(run: Run, what: str, error: Exception) -> None:
     )
 
 
+def is_history_due(run: Run) -> bool:
+    """Whether steps have waited so long that they should be written to the history."""
+    return time.perf_counter() - run.history_time >= HISTORY_SECONDS
+
+
 def append_history(run: Run) -> None:
-    """Write the new steps and epochs to the history on disk; what fails is tried again after the next epoch."""
+    """Write the new steps and epochs to the history on disk; what fails is tried again the next time."""
+    run.history_time = time.perf_counter()
     try:
         run.folder.append_history(run.emit.unwritten)
         run.emit.unwritten.clear()

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.computing.interruptible import Interruptible
 from distill.errors import CheckpointError, DistillError, TrainingError
@@ -22,6 +23,7 @@ from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
 from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
+from distill.models.stereo.image_store import ImageStore
 from distill.runs.figures import remember
 from distill.runs.verdict import judge
 from distill.training.artifacts import (
@@ -34,6 +36,7 @@ from distill.training.artifacts import (
 )
 from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
 from distill.training.compute_plan import computing
+from distill.training.data.stereo import build_images
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.closing import Closing, closing_steps
@@ -431,7 +434,9 @@ def _is_better(one: float | None, other: float | None) -> bool:
 
 
 def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further entries of the model file, for the network of a checkpoint: prior, detail, index, map and sliders.
+    """Return further entries of the model file, for the network of a checkpoint.
+
+    They are prior, detail, index, stereo images, map and sliders.
 
     What cannot be computed is reported and missing: a model without it is better than none.
 
@@ -470,8 +475,26 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         raise
     except Exception as exc:
         _report_missing(run, "the search for the nearest sound", exc)
-    entries |= SoundParts(detail=detail, index=index).to_file()
+    entries |= SoundParts(detail=detail, index=index, stereo=_stereo(run)).to_file()
     return entries | map_entries(run.family, network, run.training_data)
+
+
+def _stereo(run: Run) -> ImageStore | None:
+    """Return the stereo images of the training sounds, or None for a mono corpus."""
+    data = run.training_data
+
+    def is_one_channel(sound: CachedSound) -> bool:
+        fix = data.fixes.get(sound.content_hash)
+        return fix is not None and fix.channel is not None
+
+    try:
+        sounds = data.train_set.layout.sounds
+        return build_images(sounds, is_one_channel, run.emit.progress, run.request.pause_event)
+    except DecodingCancelled:
+        raise
+    except Exception as exc:
+        _report_missing(run, "its stereo image", exc)
+        return None
 
 
 def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:

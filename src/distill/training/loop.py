@@ -42,6 +42,7 @@ from distill.training import finalize
 from distill.training.artifacts import (
     append_history,
     complete_previews,
+    is_history_due,
     is_preview_epoch,
     is_save_due,
     keep_best,
@@ -335,6 +336,8 @@ def _train_epoch(run: Run) -> bool:
             if is_save_due(run):
                 meter.read()  # the checkpoint's history has all steps that it has done
                 save_progress(run)
+            if is_history_due(run):
+                append_history(run)
             run.request.agree()
             yield batch
 

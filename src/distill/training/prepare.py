@@ -24,7 +24,7 @@ from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
-from distill.runs.folder import read_history
+from distill.runs.folder import Interruption, last_position, read_history
 from distill.runs.preview_sound import PAIRS
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
@@ -191,6 +191,10 @@ class _State:
 def _begin(opened: OpenedRun, history: AnyHistory) -> None:
     """Write the record and the history; a resume that was refused before has left everything on disk unchanged."""
     record = opened.record
+    if opened.checkpoint is not None and record.status == "running":  # it was killed
+        kept, reached = history.position, last_position(opened.folder.path, type(history))
+        if reached:  # otherwise the checkpoint is another run's
+            record.interruptions.append(Interruption(kept, max(kept, reached)))
     record.config, record.status, record.error = opened.config, "running", None
     record.dataset_name = opened.request.dataset_name or record.dataset_name
     record.model_name = opened.request.model_name or record.model_name

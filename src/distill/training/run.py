@@ -213,6 +213,8 @@ class Run(OpenedRun):
         Epoch whose checkpoint on disk was written before the epoch was complete, or None.
     saved_at, saved_time
         ``(epoch, step)`` of the newest checkpoint, or None; and the time at which it was taken.
+    history_time
+        The time at which the history on disk was brought up to date.
     best
         The best epoch so far.
     elapsed_before
@@ -239,6 +241,7 @@ class Run(OpenedRun):
     saved_time: float = field(default_factory=time.perf_counter)
     best: BestEpoch = field(default_factory=BestEpoch)
     elapsed_before: float = 0.0
+    history_time: float = field(default_factory=time.perf_counter)
     started: float = field(default_factory=time.perf_counter)
     eta: EtaEstimator = field(default_factory=EtaEstimator)
     writer: BackgroundWriter = field(default_factory=BackgroundWriter)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from distill.audio.decoding.sound_file import decode_sound, write_wav
@@ -16,7 +17,11 @@ from distill.generation.map.sounds import along, long_sound_along, map_of, slide
 from distill.models.inference import LoadedModel
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
 from distill.models.persistence import open_model
+from distill.models.stereo.image_store import ImageStore
 from distill.training.loop import train
+from tests.audio.test_stereo import panned
+from tests.models.test_image_store import images
+from tests.training.conftest import tone
 
 
 @pytest.fixture(scope="module")
@@ -149,5 +154,30 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         middle = shown.between(0)
         assert middle != shown.positions[0]
         assert session.judged(session.sound_at(middle, {})).verdict is not None
+    finally:
+        session.close()
+
+
+def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
+    data = torch.load(trained[1] / "model.distill", weights_only=True)
+    file = tmp_path / "wide.distill"
+    torch.save({**data, "stereo": ImageStore.build(images()).state_dict()}, file)
+    source = tmp_path / "panned.wav"
+    soundfile.write(source, panned(tone(1), -0.5).T, 48_000)
+    session = MapSession()
+    try:
+        session.open(file)
+        made = [
+            session.sound_at((0.4, 0.6), {}),
+            session.sound_along([(0.1, 0.1), (0.9, 0.9)], 1.5),
+            *session.variations(source, 2, 0.3, 1),
+            *session.morph(source, source, 2),
+            session.extend(source, 0.3, 1),
+            session.repaint(source, 0.1, 0.3, 1),
+        ]
+        assert [soundfile.info(path).channels for path in made] == [2] * len(made)
+        assert session.judged(made[0]).verdict is not None
+        kit = session.export_kit(tmp_path / "kit", "Kit", made[:1])
+        assert soundfile.info(kit.samples[0]).channels == 1
     finally:
         session.close()

@@ -174,7 +174,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
         QTest.mouseClick(panel.made.export, Qt.MouseButton.LeftButton)
         dialog = window.findChild(QDialog, "exportDialog")
         assert dialog is not None
-        for combo, value in (("exportFormat", "flac24"), ("exportRate", 48_000), ("exportChannels", False)):
+        for combo, value in (("exportFormat", "flac24"), ("exportRate", 48_000), ("exportChannels", "own")):
             box = dialog.findChild(QComboBox, combo)
             assert box is not None
             box.setCurrentIndex(box.findData(value))

@@ -1,24 +1,30 @@
 """What a run has written, marked on its curves, and curves saved to files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from distill.config.training import TrainingConfig
 from distill.events import PreviewEvent
+from distill.gui.engine.bridge import RunState
 from distill.gui.engine.session import Session
+from distill.gui.plots.overlay import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews, free_name
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks
 from distill.gui.widgets.notices import NoticeBar
 from distill.history import MetricsHistory
+from distill.runs.folder import Interruption, RunRecord
+from distill.runs.loaded_run import LoadedRun
 from tests.gui.fakes import FakeEngine, epoch_end, step
 
 
@@ -139,3 +145,63 @@ def test_names_that_are_taken_are_not_proposed(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     (tmp_path / "a 2.csv").touch()
     assert free_name(tmp_path, "a", ".csv") == "a 3.csv"
+
+
+class TestInterruptions:
+    """A run that was killed is marked on its curves until it is resumed, and afterwards."""
+
+    def loaded(self, desk: Desk, **changes: Any) -> LoadedRun:
+        assert desk.runs.folder is not None
+        record = RunRecord(TrainingConfig(), [], status="running")
+        made = LoadedRun(desk.runs.folder, record, desk.plots.history, [], checkpoint_epoch=1, kept=2.0)
+        return replace(made, **changes)
+
+    def shaded(self, plots: PlotsPanel) -> int:
+        """Return the width in pixels of what is shaded in the upper half of the loss plot."""
+        image, colors = plots.loss.widget.grab().toImage(), theme.colors()
+
+        def rgb(color: QColor) -> tuple[int, int, int]:
+            return color.red(), color.green(), color.blue()
+
+        fair, surface = QColor(colors.fair), QColor(colors.surface)
+        wanted = [0.15 * a + 0.85 * b for a, b in zip(rgb(fair), rgb(surface), strict=True)]
+        y = round(plots.loss.widget.box.sceneBoundingRect().center().y()) - 7
+
+        def is_shaded(x: int) -> bool:
+            return all(abs(a - b) <= 2 for a, b in zip(rgb(image.pixelColor(x, y)), wanted, strict=True))
+
+        return sum(is_shaded(x) for x in range(image.width()))
+
+    def test_what_is_lost_is_shaded_and_named(self, desk: Desk, qtbot: QtBot) -> None:
+        assert not self.shaded(desk.plots)
+        desk.runs.run_opened.emit(self.loaded(desk))
+        (place,) = desk.plots.loss.overlay.interruptions
+        assert place == Interruption(2.0, 3.0, is_resumed=False)
+        assert interruption_text(place) == "Interrupted at epoch 3. What came after epoch 2 is lost."
+        assert interruption_label(place) == "Interrupted\nSaved to epoch 2"
+        assert desk.plots.kl.overlay.interruptions == (place,)
+        qtbot.waitUntil(lambda: self.shaded(desk.plots) > 0.2 * desk.plots.loss.widget.width())
+        desk.runs.bridge.state_changed.emit(RunState.TRAINING)
+        (place,) = desk.plots.loss.overlay.interruptions
+        assert interruption_text(place) == "Interrupted at epoch 3, resumed from epoch 2."
+        assert interruption_label(place) == "Resumed here"
+        desk.runs.new_run_began.emit()
+        assert not desk.plots.loss.overlay.interruptions
+
+    def test_earlier_ones_come_from_the_record(self, desk: Desk) -> None:
+        run = self.loaded(desk)
+        run.record.status, run.record.interruptions = "stopped", [Interruption(0.5, 1.25)]
+        desk.runs.run_opened.emit(run)
+        (place,) = desk.plots.loss.overlay.interruptions
+        assert interruption_text(place) == "Interrupted at epoch 1.2, resumed from epoch 0.5."
+
+    def test_a_run_that_trains_elsewhere_was_not_interrupted(self, desk: Desk) -> None:
+        desk.runs.run_opened.emit(self.loaded(desk, host="attic"))
+        assert not desk.plots.loss.overlay.interruptions
+
+    @pytest.mark.parametrize(("kept", "words"), [
+        (0.0, "Interrupted at epoch 3. Nothing was saved."), (3.0, "Interrupted at epoch 3. Nothing is lost."),
+    ])  # fmt: skip
+    def test_what_is_lost_may_be_all_or_nothing(self, desk: Desk, kept: float, words: str) -> None:
+        desk.runs.run_opened.emit(self.loaded(desk, kept=kept))
+        assert [interruption_text(place) for place in desk.plots.loss.overlay.interruptions] == [words]

@@ -362,8 +362,8 @@ def test_the_menu_of_a_row(loaded: MainWindow, view: SoundView) -> None:
     assert menu is not None
     offered: dict[str, QAction] = {action.text(): action for action in menu.actions() if action.text()}
     assert set(offered) == {
-        "Play", "Exclude from training", "Include in training", "Remove from list", "Show in folder", "Copy path",
-        "Sort by", "Columns",
+        "Play", "Use on the Play page", "Put on a pad", "Exclude from training", "Include in training",
+        "Remove from list", "Show in folder", "Copy path", "Sort by", "Columns",
     }  # fmt: skip
     assert not offered["Include in training"].isEnabled()
     by_length = menu.findChild(QMenu, "sortMenu").actions()[2]  # type: ignore[union-attr]

@@ -198,3 +198,15 @@ def test_the_start_looks_at_no_folder_on_its_own_thread(
     qtbot.waitUntil(lambda: "a.wav" in names(window), timeout=10_000)
     assert looked == []
     close(qtbot, window)
+
+
+def test_stereo_sounds_are_counted(loaded: MainWindow, more: Path, qtbot: QtBot) -> None:
+    settle(loaded, qtbot)
+    assert "stereo" not in loaded.browser.summary()
+    sound = tone(0.5, 500.0)
+    soundfile.write(more / "panned.wav", np.stack([sound, 0.5 * sound], axis=1), 48_000)
+    soundfile.write(more / "dual mono.wav", np.stack([sound, sound], axis=1) * 0.5, 48_000)
+    drop(loaded, more)
+    qtbot.waitUntil(lambda: "panned.wav" in names(loaded))
+    settle(loaded, qtbot)
+    qtbot.waitUntil(lambda: f"1 of {len(loaded.sounds.usable())} stereo" in loaded.browser.summary())

@@ -1,5 +1,7 @@
 """Finishing a run now, under way or at rest, through the real widgets, with an engine that replays events."""
 
+from pathlib import Path
+
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -51,11 +53,24 @@ class TestFinishing:
         assert "Paused" in eta(loaded)
         assert button(loaded, "resumeButton").isEnabled()
 
-    def test_a_paused_run_is_finished_without_the_engine(
+    def test_the_engine_completes_the_model_of_a_paused_run(
         self, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
     ) -> None:
         folder = pause_after(loaded, qtbot, engine, 2)
         (folder / "model.distill").touch()
+        made = len(loaded.runs.bridge.history.epochs)
+        click(loaded, "finishButton")
+        qtbot.waitUntil(lambda: engine.calls[-1] == "resume to None")
+        await_state(qtbot, loaded, RunState.IDLE)
+        record = RunRecord.load(folder)
+        assert (record.status, record.config.max_epochs) == ("finished", made)
+
+    def test_a_paused_run_without_its_sounds_is_finished_without_the_engine(
+        self, loaded: MainWindow, engine: FakeEngine, sounds: Path, qtbot: QtBot
+    ) -> None:
+        folder = pause_after(loaded, qtbot, engine, 2)
+        (folder / "model.distill").touch()
+        (sounds / "tone 1.wav").unlink()
         made = len(loaded.runs.bridge.history.epochs)
         calls = list(engine.calls)
         assert button(loaded, "finishButton").isEnabled()
@@ -63,6 +78,7 @@ class TestFinishing:
         qtbot.waitUntil(lambda: RunRecord.load(folder).status == "finished")
         qtbot.waitUntil(lambda: "Finished" in eta(loaded))
         assert engine.calls == calls
+        assert "tone 1.wav is not where it was. The model has no map" in loaded.notices.text()
         assert loaded.controls.epochs.value() == RunRecord.load(folder).epochs_asked == 500
         assert RunRecord.load(folder).config.max_epochs == made
         assert button(loaded, "resumeButton").isEnabled()  # to the 500 epochs that the field still shows

@@ -45,6 +45,21 @@ def test_it_follows_settings_and_goes_while_a_run_trains(loaded: MainWindow, eng
     qtbot.waitUntil(lambda: line(loaded).startswith("About "))
 
 
+def test_the_lines_stay_apart_in_the_smallest_window(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.resize(1024, 640)
+    label = loaded.controls.estimate
+    remember(loaded.runs.settings.next_config(4), FIGURES)
+    loaded.controls.epochs.setValue(4000)
+    qtbot.waitUntil(lambda: line(loaded).startswith("About "))
+    qtbot.waitUntil(lambda: loaded.width() <= 1024)
+    costs, enough = label.shown_text().splitlines()
+    assert costs.endswith(("memory", "disk", "to the end"))
+    assert enough.startswith("Too few sounds (4): it can only repeat them.")
+    widths = [label.fontMetrics().horizontalAdvance(text) for text in (costs, enough)]
+    assert max(widths) <= label.width()
+    assert line(loaded).splitlines()[0] in label.toolTip()
+
+
 def test_the_speed_is_measured_once_and_not_beside_a_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     began, cancelled, may_end = threading.Event(), threading.Event(), threading.Event()
     calls: list[str] = []

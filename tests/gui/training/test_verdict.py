@@ -36,6 +36,7 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[min(len(epochs), 3) - 1])
     assert text(loaded) == ""
     assert not action(loaded).isVisible()
+    assert loaded.plots.verdict.isHidden(), "no room is kept for a run that is not there"
     engine.step_seconds = 0.02
     start(loaded, 300)
     qtbot.waitUntil(lambda: text(loaded) == "Flat since epoch 2: finish now.")
@@ -54,8 +55,10 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     press(loaded)
     qtbot.waitUntil(lambda: engine.calls[-1] == "resume to 450")
     await_state(qtbot, loaded, RunState.IDLE)
+    assert loaded.plots.verdict.isVisible()
     loaded.runs.close_run()
     assert text(loaded) == ""
+    assert loaded.plots.verdict.isHidden()
 
 
 def test_a_collapsed_run_is_paused_and_the_next_one_gets_what_helps(

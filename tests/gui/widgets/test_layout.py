@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.widgets.layout import FlowBox
+from distill.gui.widgets.layout import FewLinesLabel, FlowBox, ShortenedLabel
 
 
 def make(qtbot: QtBot, count: int, width: int) -> tuple[QWidget, FlowBox, list[QLabel]]:
@@ -60,3 +60,36 @@ def test_what_has_grown_while_the_box_was_hidden_gets_room(qtbot: QtBot) -> None
     box.show()
     qtbot.waitUntil(lambda: positions(labels) == [(0, 0), (170, 0), (0, 24)])
     qtbot.waitUntil(lambda: box.height() == 44)
+
+
+def test_each_line_has_the_longest_wording_that_fits(qtbot: QtBot) -> None:
+    label = ShortenedLabel(2)
+    qtbot.addWidget(label)
+    label.show_lines([["one long first line", "short first"], ["another long second line", "second"]])
+    assert label.text() == "one long first line\nanother long second line"
+    label.resize(300, 60)
+    with qtbot.waitExposed(label):
+        label.show()
+
+    def shown_in(text: str) -> str:
+        label.resize(label.fontMetrics().horizontalAdvance(text) + 2, 60)
+        return label.shown_text()
+
+    assert shown_in("another long second line") == label.text()
+    assert label.toolTip() == ""
+    assert shown_in("one long first line") == "one long first line\nsecond"
+    assert "another long second line" in label.toolTip()
+    assert shown_in("short first") == "short first\nsecond"
+    assert shown_in("sho").count("…") == 2
+    label.resize(300, 60)
+    label.show_lines([[], ["only"]])
+    assert label.shown_text() == label.text() == "only"
+
+
+def test_text_that_does_not_fit_keeps_its_line_breaks(qtbot: QtBot) -> None:
+    label = FewLinesLabel(2)
+    qtbot.addWidget(label)
+    label.setText("first\nsecond line that is far too long for the label")
+    label.resize(label.fontMetrics().horizontalAdvance("second line that") + 2, 60)
+    assert label.shown_text().startswith("first\nsecond")
+    assert label.shown_text().endswith("…")

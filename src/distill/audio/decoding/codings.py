@@ -20,6 +20,7 @@ _WAVE_CODINGS = {
     0x0402: "Indeo Audio", 0x1600: "AAC", 0x1601: "AAC", 0x1602: "AAC", 0x1610: "AAC", 0x2000: "AC-3",
     0x2001: "DTS", 0x566F: "Vorbis", 0x6771: "Vorbis", 0x704F: "Opus", 0xA106: "AAC", 0xA109: "Speex",
     0xF1AC: "FLAC", 0x5756: "WavPack", 0x0674: "Vorbis",
+    0x0006: "A-law", 0x0007: "µ-law", 0x0011: "IMA ADPCM",
 }  # fmt: skip
 _MP4_CODINGS = {
     b"mp4a": "AAC", b"alac": "ALAC", b"ac-3": "AC-3", b"ec-3": "E-AC-3", b"samr": "AMR", b"sawb": "AMR-WB",
@@ -100,13 +101,16 @@ def _wave_coding(file: ByteView) -> str | None:
             if len(body) < 16:
                 return None
             tag, bits = struct.unpack_from("<H", body)[0], struct.unpack_from("<H", body, 14)[0]
-            if tag == 0xFFFE and len(body) >= 26:
+            is_extensible = tag == 0xFFFE and len(body) >= 26
+            if is_extensible:
                 tag = struct.unpack_from("<H", body, 24)[0]
             if tag in (1, 3):
                 usual = (8, 16, 24, 32) if tag == 1 else (32, 64)
                 kind = "integer" if tag == 1 else "floating-point"
                 return f"{kind} samples of {bits} bits" if bits not in usual else None
-            return _WAVE_CODINGS.get(tag, f"format tag 0x{tag:04X}") if tag not in (6, 7, 0x11) else None
+            if tag in (6, 7, 0x11) and not is_extensible and body[2] <= 2:  # read by libsndfile, so the file is damaged
+                return None
+            return _WAVE_CODINGS.get(tag, f"format tag 0x{tag:04X}")
     return None
 
 

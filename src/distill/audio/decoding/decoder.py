@@ -27,6 +27,8 @@ _MOST_FRAMES_PER_BYTE = 8192
 # What a file may miss of its claimed sound: some programs count a padding byte or round to a block.
 _TOLERATED_SHARE = 0.01
 _TOLERATED_S = 0.05
+# libsndfile takes files of these names for raw telephone sound when they do not begin like one.
+_WITH_HEADER = (".au", ".snd")
 _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 
@@ -74,7 +76,11 @@ def _open_first(path: Path, layout: Layout) -> Source:
     if path.suffix.lower() == ".raw":
         raise SoundError("is raw audio without a header: export it as WAV or FLAC")
     try:
-        return open_part(path, layout.parts[0])
+        opened_part = open_part(path, layout.parts[0])
+        if opened_part.format == "RAW" and path.suffix.lower() in _WITH_HEADER:
+            opened_part.close()
+            raise SoundError("not a sound file that can be read (its header is missing)")
+        return opened_part
     except soundfile.LibsndfileError as exc:
         coding = unreadable_coding(path, layout.start, layout.end)
         if coding is not None or path.suffix.lower() in UNREADABLE_SUFFIXES:
@@ -139,6 +145,10 @@ def _check_whole(sound: SoundReader, layout: Layout) -> None:
         raise SoundError(f"the file is cut off: it breaks off after {frames / rate:.1f} s")
 
 
+def _is_opus(sound: SoundReader) -> bool:
+    return "OPUS" in sound.subtype
+
+
 def open_sound(path: Path) -> SoundReader:
     """Open a sound file and refuse it for everything that can be told without decoding.
 
@@ -164,6 +174,8 @@ def open_sound(path: Path) -> SoundReader:
             sound = SoundReader(path, first, layout.parts)
             _check_header(sound, size)
             _check_whole(sound, layout)
+            if layout.ogg_span is not None:
+                sound.least_frames = round(layout.ogg_span * (sound.samplerate / 48_000 if _is_opus(sound) else 1))
         except BaseException:
             first.close()
             raise

@@ -10,15 +10,17 @@ from typing import IO
 
 from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid
 from distill.audio.decoding.streams.containers import Extent, read_container
-from distill.audio.decoding.streams.flac import flac_starts
+from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
 from distill.audio.decoding.streams.tags import padding_end, sound_range
+from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
+from distill.audio.decoding.streams.voc import voc_segments
 
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.
 _JUNK = 1 << 20
-_OTHER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff")
+_OTHER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Layout:
         Samples that an MPEG file states and does not hold, at its end.
     ends_in_page
         Whether an Ogg file breaks off within a page.
+    ogg_span
+        Samples between the first and the last position that the pages of an Ogg file of one stream state, at 48 kHz
+        for Opus; None for other files.
     """
 
     parts: tuple[tuple[Segment, ...] | None, ...]
@@ -45,6 +50,7 @@ class Layout:
     extent: Extent | None = None
     missing_samples: int = 0
     ends_in_page: bool = False
+    ogg_span: int | None = None
 
 
 @dataclass
@@ -86,6 +92,9 @@ def find_layout(path: Path, size: int) -> Layout:
         return _flac(file)
     if file.head.startswith(_OTHER_MARKS):
         return _container(file)
+    if VOC_MAGIC.startswith(file.head):
+        segments = voc_segments(path, start, end)
+        return file.layout() if segments is None else file.layout(tuple(segments))
     if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
         return _mpeg(file)
     return file.layout()
@@ -100,7 +109,7 @@ def _skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
     mark = marks.get(path.suffix.lower())
     raw.seek(behind)
     data = raw.read(_JUNK)
-    if data.startswith((*_OTHER_MARKS, b"OggS", b"fLaC")):
+    if data.startswith((*_OTHER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
         return behind
     found = data.find(mark) if mark is not None else -1
     return behind + found if found >= 0 else start
@@ -112,6 +121,11 @@ def _container(file: _File) -> Layout:
         found = read_container(view, total)  # type: ignore[arg-type]
     if found is None:
         return file.layout()
+    if found.is_mpeg:
+        first = file.start + found.offset
+        frames = walk_frames(file.path, first, first + found.claimed if found.claimed else file.end)
+        if frames is not None:  # the samples that the container states are an estimate of the program that wrote it
+            return file.layout(*(tuple(view_of_part(file.path, p)) for p in frames.parts), extent=found.extent(total))
     patches = list(found.patches)
     stop = found.stop or total
     if found.claimed is None and stop > found.offset:
@@ -124,10 +138,16 @@ def _container(file: _File) -> Layout:
 
 def _flac(file: _File) -> Layout:
     starts = flac_starts(file.path, file.start, file.end)
-    if len(starts) < 2:
-        return file.layout()
     ends = [*starts[1:], file.end]
-    return file.layout(*(((start, end),) for start, end in zip(starts, ends, strict=True)))
+    patches = [understated_length(file.path, start, end) for start, end in zip(starts, ends, strict=True)]
+    if len(starts) < 2 and not any(patches):
+        return file.layout()
+    return file.layout(
+        *(
+            tuple(overlaid(start, end, [patch] if patch else []))
+            for start, end, patch in zip(starts, ends, patches, strict=True)
+        )
+    )
 
 
 def _ogg(file: _File) -> Layout:
@@ -145,7 +165,14 @@ def _ogg(file: _File) -> Layout:
         parts = [
             tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
         ]
-    return Layout(tuple(parts or [file.whole()]), file.start, file.end, ends_in_page=broken)
+    span = audio[0].positions if len(audio) == 1 else None
+    return Layout(
+        tuple(parts or [file.whole()]),
+        file.start,
+        file.end,
+        ends_in_page=broken,
+        ogg_span=None if span is None else span[1] - span[0],
+    )
 
 
 def _mpeg(file: _File) -> Layout:

@@ -93,11 +93,24 @@ def open_part(path: Path, part: PartSegments) -> ForwardSoundFile:
 
 @dataclass(frozen=True)
 class _Continuation:
-    """A recording that goes on behind damage: the samples that are lost before, and the samples of a frame."""
+    """A recording that goes on behind damage.
+
+    Attributes
+    ----------
+    sound
+        The recording.
+    lost
+        Samples that are lost before.
+    block_size
+        Samples of a frame.
+    left
+        Samples up to the next frame: a read that reaches into a damaged frame loses those before it as well.
+    """
 
     sound: Source
     lost: int
     block_size: int
+    left: int
 
 
 class SoundReader:
@@ -120,6 +133,8 @@ class SoundReader:
         Samples of one channel, of all recordings together.
     lost_frames
         Samples that were replaced by silence so far, because the file is damaged there.
+    least_frames
+        Samples that an Ogg file holds at least as its pages say, damaged ones included; 0 where that is not known.
     """
 
     def __init__(self, path: Path, first: Source, parts: Sequence[PartSegments]) -> None:
@@ -127,7 +142,7 @@ class SoundReader:
         self.samplerate, self.channels = int(first.samplerate), int(first.channels)
         self.format, self.subtype = str(first.format), str(first.subtype)
         self.frames = int(first.frames)
-        self.lost_frames = 0
+        self.lost_frames = self.least_frames = 0
         self._open: Source | None = first
         for part in parts[1:]:
             with open_part(path, part) as sound:
@@ -179,16 +194,17 @@ class SoundReader:
         stated, channels = int(sound.frames), int(sound.channels)
         buffer: FloatArray = np.empty((max(256, _BLOCK_SAMPLES // channels), channels), np.float32)
         done = spots = 0
+        limit, failed_at = len(buffer), -1
         while True:
             try:
                 # No more than is stated: behind the last frame the decoder may stumble over padding.
-                block = sound.read(out=buffer[: max(1, min(len(buffer), stated - done))], always_2d=True)
+                block = sound.read(out=buffer[: max(1, min(limit, stated - done))], always_2d=True)
             except soundfile.LibsndfileError as exc:
                 spots += 1
                 # A failed read loses all that it had decoded, so what is near the damage is read frame by frame.
                 found = None
                 if self.format == "FLAC" and stated < ENDLESS and spots <= _MOST_DAMAGED_SPOTS:
-                    found = self._behind_damage(part, done, stated)
+                    found = self._behind_damage(part, done, stated, is_stuck=done == failed_at)
                 if found is None and done >= stated - 1 - self.lost_frames:  # what follows the last frame is no sound
                     return
                 if found is None or found.lost + self.lost_frames > _MOST_LOST * stated:
@@ -196,6 +212,7 @@ class SoundReader:
                 self.close()
                 self._open = sound = found.sound
                 buffer = np.empty((found.block_size, channels), np.float32)
+                limit, failed_at = found.left, done
                 self.lost_frames += found.lost
                 yield from _silence(found.lost, channels)
                 done += found.lost
@@ -204,10 +221,25 @@ class SoundReader:
             if len(block) == 0:
                 return
             done += len(block)
+            limit = len(buffer)
             yield block
 
-    def _behind_damage(self, part: PartSegments, done: int, stated: int) -> "_Continuation | None":
-        """Return a FLAC recording opened anew at the first frame behind ``done`` samples that can be decoded."""
+    def _behind_damage(
+        self, part: PartSegments, done: int, stated: int, is_stuck: bool = False
+    ) -> "_Continuation | None":
+        """Return a FLAC recording opened anew at the first frame behind ``done`` samples that can be decoded.
+
+        Parameters
+        ----------
+        part
+            The recording.
+        done
+            Samples that were decoded.
+        stated
+            Samples that it states.
+        is_stuck
+            Whether the frame that holds the next sample was tried before.
+        """
         whole = (0, self.path.stat().st_size)
         low, high = whole if part is None else part[0] if isinstance(part[0], tuple) else whole
         head = flac_start(self.path, low)
@@ -215,7 +247,7 @@ class SoundReader:
             return None
         at, size = head.frames_at, max(16, head.block_size)
         for _ in range(_MOST_DAMAGED_SPOTS):
-            found = next_frame(self.path, at, high, done - size + 1, size)
+            found = next_frame(self.path, at, high, done + 1 if is_stuck else done - size + 1, size)
             if found is None:
                 return None
             at, sample = found
@@ -230,7 +262,7 @@ class SoundReader:
                 sound = open_part(self.path, ((low, head.frames_at), (at, high)))
                 if sample < done:
                     sound.read(out=frame[: done - sample], always_2d=True)
-                return _Continuation(sound, max(0, sample - done), size)
+                return _Continuation(sound, max(0, sample - done), size, size - max(0, done - sample))
             at += 1
         return None
 

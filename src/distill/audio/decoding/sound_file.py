@@ -60,6 +60,9 @@ SAMPLE_RATE = 48_000
 #: silence, split by seconds.  A run goes on with the one that it was begun with.
 PREPARATION = 2
 
+#: Share of the sound of an Ogg file that must have been read.
+_LEAST_OF_OGG = 0.5
+
 T = TypeVar("T")
 
 
@@ -180,6 +183,9 @@ def _mono(block: FloatArray) -> FloatArray:
 
 def _check_read(sound: SoundReader, done: int) -> None:
     """Refuse a file from which fewer frames came than it states, where the statement is one to rely on."""
+    if done < _LEAST_OF_OGG * sound.least_frames:  # a page that is damaged is skipped with all of its sound
+        whole, read = sound.least_frames / sound.samplerate, done / sound.samplerate
+        raise SoundError(f"the file is damaged: {read:.1f} s of {whole:.1f} s could be read")
     if done == 0:
         raise SoundError("is empty (it holds no samples)")
     claimed = sound.frames

@@ -86,11 +86,14 @@ def print_findings(findings: "Sequence[Finding]") -> None:
             print(f"         {finding.fix_text} (distill train --fix {finding.kind})")
 
 
-def print_json(usable: "Sequence[SoundEntry]", skipped: Mapping[Path, str], findings: "Sequence[Finding]") -> None:
-    """Print sounds and findings as one JSON object."""
+def print_json(
+    usable: "Sequence[SoundEntry]", skipped: Mapping[Path, str], findings: "Sequence[Finding]", stereo: int
+) -> None:
+    """Print sounds, how many of them are stereo, and findings as one JSON object."""
     sounds = [
         {"path": str(e.path), "seconds": e.duration_s, "sample_rate": e.sample_rate, "channels": e.channels}
         for e in usable
     ]
     left_out = [{"path": str(path), "reason": reason} for path, reason in sorted(skipped.items())]
-    print(json.dumps({"usable": sounds, "left_out": left_out, "findings": [item.to_dict() for item in findings]}))
+    found = [item.to_dict() for item in findings]
+    print(json.dumps({"usable": sounds, "left_out": left_out, "stereo": stereo, "findings": found}))

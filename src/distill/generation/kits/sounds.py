@@ -61,7 +61,7 @@ def kit_sounds(
     seed: int | None = None,
     cancel_event: threading.Event | None = None,
 ) -> list[KitSound]:
-    """Return new sounds for a kit; each file holds the recipe of its sound.
+    """Return new sounds for a kit, in mono; each file holds the recipe of its sound.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def kit_sounds(
         ``cancel_event`` was set.
     """
     sounds = []
-    for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event):
+    for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event, mono=True):
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
         versions = [new.audio, *_variations(model, new.audio, plan, new.recipe.seed + new.recipe.number)]

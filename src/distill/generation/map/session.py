@@ -200,7 +200,7 @@ class MapSession:
         used = {name: amount for name, amount in moves.items() if amount}
         name = f"Map {position[0]:.3f} {position[1]:.3f}"
         return self._made(
-            (position, *sorted(used.items())), name, lambda model: sound_at(model, position, used)[0].numpy()
+            (position, *sorted(used.items())), name, lambda model: _heard(model, sound_at(model, position, used))
         )
 
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
@@ -217,7 +217,7 @@ class MapSession:
         return self._made(
             (corners, seconds),
             f"Path {seconds:.1f} s",
-            lambda model: long_sound_along(model, corners, seconds)[0].numpy(),
+            lambda model: _heard(model, long_sound_along(model, corners, seconds)),
         )
 
     def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
@@ -229,10 +229,10 @@ class MapSession:
             No model is open, the model or the sound cannot be used, or a file cannot be written.
         """
         with self._lock:
-            sounds = self._opened().vary(_decoded(source), count, strength, seed)
-            stem = _stem(source)
+            model, stem = self._opened(), _stem(source)
+            sounds = model.vary(_decoded(model, source), count, strength, seed)
             return [
-                self._written(f"{stem} variation {number + 1}", sound[0].numpy()) for number, sound in enumerate(sounds)
+                self._written(f"{stem} variation {number + 1}", _audio(sound)) for number, sound in enumerate(sounds)
             ]
 
     def morph(self, first: Path, second: Path, steps: int) -> list[Path]:
@@ -244,9 +244,10 @@ class MapSession:
             No model is open, the model or a sound cannot be used, or a file cannot be written.
         """
         with self._lock:
-            sounds = self._opened().morph(_decoded(first), _decoded(second), steps)
+            model = self._opened()
+            sounds = model.morph(_decoded(model, first), _decoded(model, second), steps)
             stem = f"{_stem(first)} to {_stem(second)}"
-            return [self._written(f"{stem} {number + 1}", sound[0].numpy()) for number, sound in enumerate(sounds)]
+            return [self._written(f"{stem} {number + 1}", _audio(sound)) for number, sound in enumerate(sounds)]
 
     def extend(self, source: Path, seconds: float, seed: int) -> Path:
         """Return the file of a sound file that goes on for ``seconds`` more.
@@ -257,8 +258,9 @@ class MapSession:
             No model is open, the model or the sound cannot be used, or the file cannot be written.
         """
         with self._lock, _readable_numbers():
-            sound = self._opened().extend(_decoded(source), seconds, seed)
-            return self._written(f"{_stem(source)} and {seconds:.1f} s", sound[0].numpy())
+            model = self._opened()
+            sound = model.extend(_decoded(model, source), seconds, seed)
+            return self._written(f"{_stem(source)} and {seconds:.1f} s", _audio(sound))
 
     def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
         """Return the file of a sound file with one part made anew, from ``start`` to ``end`` in seconds.
@@ -269,8 +271,9 @@ class MapSession:
             No model is open, the model or the sound cannot be used, or the file cannot be written.
         """
         with self._lock, _readable_numbers():
-            sound = self._opened().repaint(_decoded(source), start, end, seed)
-            return self._written(f"{_stem(source)} repainted", sound[0].numpy())
+            model = self._opened()
+            sound = model.repaint(_decoded(model, source), start, end, seed)
+            return self._written(f"{_stem(source)} repainted", _audio(sound))
 
     def judged(self, path: Path) -> Made:
         """Return a made sound with how new it is.
@@ -288,7 +291,7 @@ class MapSession:
             index = model.parts.index
             if index is None or shown is None:
                 return Made(path, None)
-            audio = _decoded(path)
+            audio = _mono(path)
             number, newness = nearest_training_sound(model, index, audio)
             own = self._own = self._own or OwnSounds.of_files(shown.files)
         match = own.find(audio[0].numpy())  # outside of the lock: the next sound need not wait
@@ -352,7 +355,26 @@ class MapSession:
         return path
 
 
-def _decoded(path: Path) -> "Tensor":
+def _heard(model: "OpenModel", sound: "Tensor") -> FloatArray:
+    """Return a new sound with the channels that the model makes, as files hold it."""
+    from distill.generation.stereo import own_channels
+
+    return _audio(own_channels(model, sound))
+
+
+def _audio(sound: "Tensor") -> FloatArray:
+    from distill.generation.stereo import as_audio
+
+    return as_audio(sound)
+
+
+def _decoded(model: "OpenModel", path: Path) -> "Tensor":
+    from distill.generation.stereo import decoded_source
+
+    return decoded_source(model, path)
+
+
+def _mono(path: Path) -> "Tensor":
     import torch
 
     from distill.audio.decoding.sound_file import decode_sound

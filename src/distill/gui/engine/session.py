@@ -18,7 +18,7 @@ from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.follower import RunFollower
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
 from distill.gui.widgets.background import BackgroundTask, error_text
-from distill.runs.actions import mark_finished
+from distill.runs.actions import mark_finished, parts_missing_text
 from distill.runs.folder import RunRecord
 from distill.runs.loaded_run import LoadedRun
 
@@ -134,7 +134,9 @@ class Session(QObject):
         elif self.folder is not None:
             folder = self.folder
             self._cancel_reading()
-            self._reading = BackgroundTask(lambda _progress, _cancel: mark_finished(folder), self)
+            self._reading = BackgroundTask(
+                lambda _progress, _cancel: (mark_finished(folder), parts_missing_text(folder)), self
+            )
             self._reading.succeeded.connect(self._on_marked)
             self._reading.failed.connect(self._on_read_failed)
             self._reading.ended.connect(self._on_reading_ended)
@@ -221,16 +223,19 @@ class Session(QObject):
         self._max_epochs, self.planned_epochs = record.config.max_epochs, record.planned_epochs or 0
         self._is_finished, self._has_failed = record.status == "finished", record.status in ("failed", UNSAVED)
 
-    def _on_marked(self, is_done: bool) -> None:
+    def _on_marked(self, result: tuple[bool, str]) -> None:
+        is_done, missing = result
         if self.folder is None or self.bridge.is_running:
             return
-        if not is_done:  # it was killed before it had a model: the engine writes one
+        if not is_done:  # its model is not there or not complete: the engine writes it
             self._begin(self._max_epochs)
             self.bridge.start(ResumeJob(self.folder, paths.models_dir()), is_to_finish=True)
             return
         self._read_record()
         self._is_finished = True
         self.marked_finished.emit()
+        if missing:
+            self.noticed.emit("finish", missing, "warning")
         self.can_resume_changed.emit()
 
     def _on_noticed(self, notice: TrainingNotice) -> None:

@@ -30,6 +30,9 @@ from distill.gui.widgets.layout import ElidedLabel
 
 #: Fades at a first start, and the longest that the dialog offers, in milliseconds.
 FADE_MS, DIALOG_FADE_MS = 5.0, 500
+#: The channels that can be chosen, and `ExportOptions.stereo` for each.
+_OWN, _MIX, _WIDENED = "own", "mix", "widened"
+_STEREO = {_OWN: None, _MIX: False, _WIDENED: True}
 
 
 class ExportChoices:
@@ -60,8 +63,9 @@ class ExportChoices:
         name, rate, fade = data.get("format"), data.get("rate"), data.get("fade", FADE_MS)
         if isinstance(name, str) and isinstance(rate, int) and isinstance(fade, (int, float)):
             with suppress(ConfigurationError):  # a preference of another version
+                widened = True if data.get("stereo") is True else None
                 self.options = ExportOptions(
-                    name, rate, data.get("stereo") is True, trim=data.get("trim") is not False, fade_ms=float(fade)
+                    name, rate, widened, trim=data.get("trim") is not False, fade_ms=float(fade)
                 )
 
 
@@ -94,7 +98,7 @@ class ExportDialog(QDialog):
         return ExportOptions(
             self.format.currentData(),
             self.rate.currentData(),
-            bool(self.channels.currentData()),
+            _STEREO[self.channels.currentData()],
             trim=self.trim.isChecked(),
             fade_ms=float(self.fade.value()),
         )
@@ -113,22 +117,27 @@ class ExportDialog(QDialog):
     def _set_up(self) -> None:
         for row in FORMATS:
             self.format.addItem(row.label, row.key)
-        self.channels.addItem(self.tr("Mono"), False)
-        self.channels.addItem(self.tr("Stereo (widened)"), True)
+        numbers = {sound.recipe.channels for sound in self._sounds}
+        if 2 in numbers:
+            self.channels.addItem(self.tr("As generated (stereo)"), _OWN)
+        self.channels.addItem(self.tr("Mono"), _MIX if 2 in numbers else _OWN)
+        if 1 in numbers:
+            self.channels.addItem(self.tr("Stereo (widened)"), _WIDENED)
         self.trim.setChecked(self._choices.options.trim)
         self.fade.setRange(0, DIALOG_FADE_MS)
         self.fade.setSuffix(self.tr(" ms"))
         self.fade.setValue(round(self._choices.options.fade_ms))
         self.fade.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
         self.format.setCurrentIndex(self.format.findData(self._choices.options.format))
-        self.channels.setCurrentIndex(self.channels.findData(self._choices.options.stereo))
+        known = next(key for key, stereo in _STEREO.items() if stereo is self._choices.options.stereo)
+        self.channels.setCurrentIndex(max(0, self.channels.findData(known)))
         for widget, name, spoken, tip in (
             (self.format, "exportFormat", self.tr("Format"),
              self.tr("WAV and FLAC keep every sample; OGG and MP3 are small. 16 bits are dithered.")),
             (self.rate, "exportRate", self.tr("Sample rate"),
              self.tr("Models work at 48 kHz; another rate is resampled. MP3 knows no 96 kHz.")),
             (self.channels, "exportChannels", self.tr("Channels"),
-             self.tr("Wide: two decorrelated channels whose sum is the mono sound; nothing is lost in mono.")),
+             self.tr("Widened: two decorrelated channels whose sum is the mono sound; nothing is lost in mono.")),
             (self.trim, "exportTrim", self.tr("Trim silence"),
              self.tr("Cut off what is below −60 dBFS, before and after the sound.")),
             (self.fade, "exportFade", self.tr("Fades"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QGridLayout,
@@ -34,12 +35,12 @@ _SPIN_FRAME = 36
 
 
 class NewSoundsForm(QWidget):
-    """Count, seed and temperature of new sounds, and whether they follow the stars.
+    """Count, seed and temperature of new sounds, whether they follow the stars, and of stereo models whether in mono.
 
     Attributes
     ----------
     follow
-        The button for the latter, which the panel shows beside its title.
+        The button for following, which the panel shows beside its title.
     """
 
     #: The request has changed.
@@ -62,6 +63,8 @@ class NewSoundsForm(QWidget):
         self.follow.setProperty("chip", True)
         self.follow.setCheckable(True)
         self.follow.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.mono = QCheckBox(self.tr("Mo&no"))
+        self.mono.hide()
         self.show_taste(0, 0)
         self._set_up()
         self._lay_out()
@@ -70,6 +73,7 @@ class NewSoundsForm(QWidget):
         self.count.valueChanged.connect(self.changed)
         self.seed.valueChanged.connect(self._on_seed_changed)
         self.follow.toggled.connect(self._on_seed_changed)
+        self.mono.toggled.connect(self._on_seed_changed)
         self.throw()
         self._draw()
 
@@ -79,7 +83,14 @@ class NewSoundsForm(QWidget):
             self.throw()
         self._is_used = True
         follows = self.follow.isChecked() and self.follow.isEnabled()
-        return GenerateRequest(self.count.value(), self.seed.value(), round(self.temperature.value(), 2), follows)
+        return GenerateRequest(
+            self.count.value(), self.seed.value(), round(self.temperature.value(), 2), follows,
+            mono=self.mono.isChecked() and not self.mono.isHidden(),
+        )  # fmt: skip
+
+    def show_stereo(self, makes_stereo: bool) -> None:
+        """Offer mono sounds for a model that makes stereo ones; others make nothing else."""
+        self.mono.setHidden(not makes_stereo)
 
     def show_taste(self, starred: int, rejected: int) -> None:
         """Show how many sounds of the model are starred and rejected; without any there is nothing to follow."""
@@ -100,6 +111,7 @@ class NewSoundsForm(QWidget):
         self.seed.setValue(min(recipe.seed, MOST_SEED))
         self.temperature.setValue(recipe.temperature)
         self.follow.setChecked(bool(recipe.candidates))
+        self.mono.setChecked(recipe.channels == 1 and not self.mono.isHidden())
         self.lock.setChecked(True)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -128,6 +140,8 @@ class NewSoundsForm(QWidget):
         self.temperature.setDecimals(2)
         self.temperature.setValue(1.0)
         self.temperature.setMinimumWidth(58)
+        self.mono.setObjectName("monoCheck")
+        self.mono.setToolTip(self.tr("Generate one channel. This model knows stereo sounds, and makes two without it."))
         for field in (self.count, self.seed, self.temperature):
             field.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
 
@@ -150,6 +164,7 @@ class NewSoundsForm(QWidget):
         temperature.setSpacing(theme.GAP)
         temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
         temperature.addWidget(self.temperature, 1)
+        temperature.addWidget(self.mono)
         grid.addLayout(temperature, 2, 0, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setRowStretch(3, 1)

@@ -29,6 +29,9 @@ class HistoryPanel(Panel):
     settings_requested = Signal(object)  # ListedSound
     #: Transform these sounds.
     transforming_requested = Signal(object)  # list of Path
+    #: Make others of this sound on the Play page; put these sounds on pads.
+    play_page_requested = Signal(object)  # Path
+    pads_requested = Signal(object)  # list of Path
     reveal_requested = Signal(object)  # Path
     exporting_requested = Signal(object)  # list of ListedSound
     deleting_requested = Signal(object)  # list of ListedSound
@@ -193,6 +196,9 @@ class HistoryPanel(Panel):
             ("settings", self.tr("Use its settings"), "", one, partial(self.settings_requested.emit, first)),
             ("transform", self.tr("Transform"), "", bool(paths),
              partial(self.transforming_requested.emit, paths)),
+            ("use", self.tr("Use on the Play page"), "", one and bool(paths),
+             partial(self.play_page_requested.emit, first.path)),
+            ("pad", self.tr("Put on a pad"), "", bool(paths), partial(self.pads_requested.emit, paths)),
             ("", "", "", True, None),
             ("export", self.tr("Export…"), "Ctrl+E", True, partial(self.exporting_requested.emit, sounds)),
             ("copy", self.tr("Copy"), "Ctrl+C", bool(paths), self.copy_chosen),

@@ -85,6 +85,7 @@ class GeneratePanel(QWidget):
         before = self.entry
         self.entry = entry if entry is not None and entry.problem is None else None
         self.made.show_model(self.entry.model_id if self.entry is not None else "")
+        self.new.show_stereo(self.entry is not None and self.entry.facts.is_stereo)
         self._show_taste()
         if not self.can_make_new:
             self.modes[_TRANSFORM].setChecked(True)

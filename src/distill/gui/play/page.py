@@ -26,6 +26,7 @@ from distill.gui.play.pads import PadGrid
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.text import readable
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
 _COLUMNS, _SMALLEST = (760, 330), (320, 270)
@@ -48,6 +49,7 @@ class PlayPage(QWidget):
         self.map, self.pads, self.sound = MapView(), PadGrid(), SoundPanel()
         self.sliders, self.status = self.sound.sliders, self.sound.detail
         self.made, self.midi = MadeList(), MidiPanel()
+        self._busy = self._name = ""
         self.setFocusProxy(self.map)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
@@ -88,7 +90,17 @@ class PlayPage(QWidget):
 
     def show_busy(self, text: str) -> None:
         """Show what is being computed; an empty text for nothing."""
-        self.status.setText(text)
+        self._busy = text
+        self.status.setText(text or self._name)
+
+    def show_name(self, name: str) -> None:
+        """Show the name of the current sound while nothing is computed."""
+        self._name = readable(name)
+        self.show_busy(self._busy)
+
+    def show_pads(self) -> None:
+        """Show the pads among the tabs."""
+        self.tabs.setCurrentIndex(0)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Report that the page is seen."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
@@ -40,6 +40,9 @@ class PlayPresenter(QObject, WindowPart):
 
     A request that comes while another one is computed waits; of several that wait the newest is carried out.
     """
+
+    #: A sound from another page is taken over: the Play page is to be shown.
+    page_requested = Signal()
 
     def __init__(
         self,
@@ -174,9 +177,22 @@ class PlayPresenter(QObject, WindowPart):
         self._set_current(path)
         self._playing.play(path)
 
-    def show_sound(self, path: Path) -> None:
+    def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
+        self.page_requested.emit()  # which may open another map
         self._set_current(path)
+
+    def put_on_pads(self, paths: Sequence[Path]) -> None:
+        """Put sounds from another page on the empty pads."""
+        self.page_requested.emit()
+        pads = self.page.pads
+        empty = [number for number, pad in enumerate(pads.pads) if pad.sound is None]
+        for number, path in zip(empty, paths, strict=False):
+            pads.hold(number, path)
+        self.page.show_pads()
+        if len(paths) > len(empty):
+            text = self.tr("No pad is empty for {0} of {1} sounds. Delete empties a pad.")
+            self._notices.notify(TOPIC, text.format(len(paths) - len(empty), len(paths)), "warning")
 
     def _list(self, path: Path) -> None:
         """List a made sound, and find out in the background how new it is."""
@@ -220,6 +236,7 @@ class PlayPresenter(QObject, WindowPart):
         before, self.current = self.current, path
         sound = self.page.sound
         sound.show_has_sound(path is not None)
+        self.page.show_name(path.stem if path is not None else "")
         self._show_verdict()
         self._control.show_sound(path)
         self._show_wave(path)

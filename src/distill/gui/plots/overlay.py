@@ -1,5 +1,7 @@
-"""Paints over the curves of a plot: the read-out, the best epoch, checkpoints and previews."""
+"""Paints over the curves of a plot: the read-out, the best epoch, checkpoints, previews and interruptions."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, Q
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from distill.gui.widgets import theme
+from distill.runs.folder import Interruption
 
 #: Height of the strip of marks along the axis, with a row for checkpoints and one for previews, and the minimum
 #: distance between two drawn marks.
@@ -16,6 +19,10 @@ STRIP, APART = 24, 9
 
 #: Maximum distance of a click from a mark, in device-independent pixels.
 REACH = 8
+
+
+#: Lines of text that a plot must be high for the words beside a mark; in a lower one they would cover the curves.
+LABEL_LINES = 7
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         self._best: tuple[float, float] | None = None
         self.previews: dict[float, str] = {}
         self.checkpoints: dict[float, str] = {}
+        self.interruptions: tuple[Interruption, ...] = ()
+        self._has_label = False
         self.shown = {"best": True, "previews": True, "checkpoints": True}
         self.hint = ""
         self.setParentItem(box)
@@ -74,6 +83,11 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
     def show_checkpoints(self, checkpoints: dict[float, str]) -> None:
         """Mark checkpoints: position on the axis, and tooltip."""
         self.checkpoints = dict(sorted(checkpoints.items()))
+        self.update()
+
+    def show_interruptions(self, interruptions: Sequence[Interruption], has_label: bool) -> None:
+        """Mark where the run was killed, the last place with words if there shall be some."""
+        self.interruptions, self._has_label = tuple(interruptions), has_label
         self.update()
 
     def show_kind(self, name: str, is_shown: bool) -> None:
@@ -120,6 +134,10 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         checkpoint = self._near(self.checkpoints, position) if self.shown["checkpoints"] else None
         texts = [self.previews[preview]] if preview is not None else []
         texts += [self.checkpoints[checkpoint]] if checkpoint is not None else []
+        places = {
+            place.kept if place.is_resumed else place.reached: interruption_text(place) for place in self.interruptions
+        }
+        texts += [places[place]] if (place := self._near(places, position)) is not None else []
         self.setToolTip("\n".join(texts))
         if preview is not None:
             event.acceptClicks(Qt.MouseButton.LeftButton)
@@ -144,6 +162,8 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
             painter.setPen(QColor(colors.muted))
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             painter.drawText(rect.adjusted(theme.GAP, 0, -theme.GAP, 0), flags, self.hint)
+        for number, place in enumerate(self.interruptions, 1):
+            self._paint_interruption(painter, place, self._has_label and number == len(self.interruptions))
         painter.setPen(Qt.PenStyle.NoPen)
         if self.shown["checkpoints"]:
             painter.setBrush(QColor(colors.muted))
@@ -174,15 +194,38 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
                 painter.setPen(QPen(QColor(colors.surface), 1.5))
                 painter.setBrush(QColor(color))
                 painter.drawEllipse(position, 4, 4)
-        metrics = QFontMetricsF(painter.font())
-        width, height = metrics.horizontalAdvance(reading.text) + 2 * theme.HALF, metrics.height() + 2
+        self._paint_tag(painter, x, rect.top() + 1, reading.text)
+
+    def _paint_interruption(self, painter: QPainter, place: Interruption, has_label: bool) -> None:
+        """Draw a line where the run goes on or was killed, and shade what is lost."""
+        colors, rect = theme.colors(), self.boundingRect()
+        kept, end = self._pixel(place.kept), self._pixel(_end(place))
+        if end < rect.left() or kept > rect.right() + 1:
+            return
+        ground = QColor(colors.fair)
+        ground.setAlphaF(0.15)
+        painter.fillRect(QRectF(QPointF(kept, rect.top()), QPointF(end, rect.bottom())).intersected(rect), ground)
+        painter.setPen(QPen(QColor(colors.fair), 1.5, Qt.PenStyle.DashLine))
+        x = min(end, rect.right() - 1)
+        painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom()))
+        line = QFontMetricsF(painter.font()).height()
+        if has_label and rect.height() > LABEL_LINES * line:
+            self._paint_tag(painter, x, rect.top() + line + 2 * theme.HALF, interruption_label(place))
+
+    def _paint_tag(self, painter: QPainter, x: float, top: float, text: str) -> None:
+        """Write a text beside a line across the curves."""
+        colors, rect, metrics = theme.colors(), self.boundingRect(), QFontMetricsF(painter.font())
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        room = QRectF(0, 0, max(1.0, rect.width() - 4 * theme.HALF), rect.height())
+        lines = metrics.boundingRect(room, int(flags), text)  # in a narrow plot more than one
+        width, height = math.ceil(lines.width()) + 2 * theme.HALF, lines.height() + 2
         left = x + theme.HALF if x + theme.HALF + width <= rect.right() else x - theme.HALF - width
-        tag = QRectF(max(rect.left(), left), rect.top() + 1, width, height)
+        tag = QRectF(max(rect.left(), left), top, width, height)
         painter.setPen(QPen(QColor(colors.border), 1))
         painter.setBrush(QColor(colors.surface))
         painter.drawRoundedRect(tag, 3, 3)
         painter.setPen(QColor(colors.text))
-        painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, reading.text)
+        painter.drawText(tag, int(flags), text)
 
     def _near(self, marks: dict[float, str], position: QPointF | None) -> float | None:
         """Return the mark nearest to a point in the strip, if it is near enough."""
@@ -209,6 +252,38 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
 
     def _on_moved(self, *_ranges: object) -> None:
         self.update()
+
+
+def interruption_text(place: Interruption) -> str:
+    """Return what happened at a place at which a run was killed."""
+    kept, reached = _epoch(place.kept), _epoch(place.reached)
+    if place.is_resumed:
+        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}, resumed from epoch {1}.")
+    elif not place.kept:
+        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}. Nothing was saved.")
+    elif kept == reached:
+        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}. Nothing is lost.")
+    else:
+        text = QCoreApplication.translate("Plot", "Interrupted at epoch {0}. What came after epoch {1} is lost.")
+    return text.format(reached, kept)
+
+
+def interruption_label(place: Interruption) -> str:
+    """Return the words beside the mark of such a place."""
+    if place.is_resumed:
+        return QCoreApplication.translate("Plot", "Resumed here")
+    if _epoch(place.kept) == _epoch(place.reached):
+        return QCoreApplication.translate("Plot", "Interrupted")
+    return QCoreApplication.translate("Plot", "Interrupted\nSaved to epoch {0}").format(_epoch(place.kept))
+
+
+def _end(place: Interruption) -> float:
+    """Return where its line is: what came after the newest checkpoint is there until the run is resumed."""
+    return place.kept if place.is_resumed else place.reached
+
+
+def _epoch(position: float) -> str:
+    return f"{position:.1f}".removesuffix(".0")
 
 
 def preview_text(epoch: int, file_name: str) -> str:

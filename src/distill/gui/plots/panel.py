@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSplitter, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
 
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.gui.plots.codebook.panel import CodebookView
@@ -20,9 +20,9 @@ from distill.gui.plots.definitions import make_active_plot, make_gap_plot, make_
 from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.plots.verdict_line import VerdictLine
-from distill.gui.widgets import theme
 from distill.gui.widgets.panel import Panel
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.runs.folder import Interruption
 
 #: Shortest time between two redraws.
 REDRAW_MILLISECONDS = 34
@@ -51,13 +51,8 @@ class PlotsPanel(Panel):
         self.active, self.rate, self.gap = make_active_plot(), make_rate_plot(), make_gap_plot()
         self.toolbar = PlotToolbar()
         self.verdict = VerdictLine()
-        self.summary = QLabel()
-        self.summary.setObjectName("lossSummary")
-        self.summary.setTextFormat(Qt.TextFormat.PlainText)
-        self.summary.setWordWrap(True)
-        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.summary.setToolTip(self.tr("The loss is how wrong the model is on held-out sounds; lower is better."))
-        self.summary.setFixedHeight(2 * self.summary.fontMetrics().lineSpacing() + theme.HALF)  # nothing moves
+        self.summary = self.verdict.summary
+        self.summary.show_note(self.tr("The loss is how wrong the model is on held-out sounds; lower is better."))
         self._chosen: set[str] = set(FIRST_CHOICE)
         self._monitor = "kl"
         self._history: AnyHistory = MetricsHistory()
@@ -119,6 +114,17 @@ class PlotsPanel(Panel):
         """Mark the epochs, which count from 0, that checkpoints were written in."""
         self._checkpoints = list(epochs)
         self.mark_changed()
+
+    def mark_interruptions(self, interruptions: Sequence[Interruption]) -> None:
+        """Mark in all plots where the run was killed."""
+        for plot in self.plots.values():
+            plot.mark_interruptions(interruptions, has_label=plot is self.loss)
+
+    def clear_marks(self) -> None:
+        """Mark nothing: no run is shown, or a new one."""
+        self.mark_previews({})
+        self.mark_checkpoints([])
+        self.mark_interruptions([])
 
     # The user's choices, restored at the next start.
 
@@ -189,7 +195,6 @@ class PlotsPanel(Panel):
         self._area = area
         self.body.addWidget(self.toolbar)
         self.body.addWidget(self.verdict)
-        self.body.addWidget(self.summary)
         self.body.addWidget(area, 1)
         for plot in self.plots.values():
             plot.pointed.connect(self._on_pointed)
@@ -267,18 +272,20 @@ class PlotsPanel(Panel):
         losses = self._tables.epochs["val_loss"]
         known = np.flatnonzero(np.isfinite(losses))
         if not len(known):
-            self.summary.clear()
+            self.summary.show_lines([])
             return
         first, best = losses[known[0]], int(known[np.argmin(losses[known])])
         epoch, loss = self._tables.epochs["x"][best], losses[best]
-        text = self.tr("Best: epoch {0:.0f}, loss {1:.3g}").format(epoch, loss)
+        texts = [
+            self.tr("Best: epoch {0:.0f}, loss {1:.3g}.").format(epoch, loss),
+            self.tr("Best: epoch {0:.0f}.").format(epoch),
+        ]
         if best != known[0] and first > 0:
-            text = self.tr("{0}, {1:.0f} % lower than after epoch {2:.0f}.").format(
-                text, 100 * (1 - loss / first), self._tables.epochs["x"][known[0]]
-            )
-        else:
-            text += "."
-        self.summary.setText(text)
+            share = 100 * (1 - loss / first)
+            texts.insert(0, self.tr("Best: epoch {0:.0f}, loss {1:.3g}, {2:.0f} % lower.").format(epoch, loss, share))
+            text = self.tr("Best: epoch {0:.0f}, loss {1:.3g}, {2:.0f} % lower than after epoch {3:.0f}.")
+            texts.insert(0, text.format(epoch, loss, share, self._tables.epochs["x"][known[0]]))
+        self.summary.show_lines([texts])
 
     # What the user does.
 

@@ -1,7 +1,7 @@
 """A plot over epochs with legend, read-out and marks, whose view stays where the user puts it."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from distill.gui.plots.pointer import PlotPointer
 from distill.gui.plots.references import References
 from distill.gui.plots.view import PlotView, make_right_axis
 from distill.gui.widgets import theme
+from distill.runs.folder import Interruption
 
 Floats = NDArray[np.float64]
 
@@ -170,6 +171,10 @@ class Plot(QWidget):
         """Mark checkpoints: positions and tooltips."""
         self.overlay.show_checkpoints(checkpoints)
         self._show_mark_entries()
+
+    def mark_interruptions(self, interruptions: Sequence[Interruption], has_label: bool = False) -> None:
+        """Mark where the run was killed."""
+        self.overlay.show_interruptions(interruptions, has_label)
 
     def mark_best(self, best: tuple[float, float] | None) -> None:
         """Mark the best epoch: its position and its value."""

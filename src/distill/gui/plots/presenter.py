@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from distill.events import PreviewEvent
 from distill.files import write_whole
+from distill.gui.engine.bridge import RunState
 from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
@@ -17,6 +19,7 @@ from distill.gui.plots.plot import Plot
 from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
+from distill.runs.folder import Interruption
 from distill.runs.loaded_run import LoadedRun
 from distill.settings import WindowSettings
 
@@ -43,6 +46,7 @@ class PlotsPresenter(QObject, WindowPart):
         super().__init__(parent)
         self._plots, self._runs, self._play, self._notices = plots, runs, play, notices
         self._previews: dict[int, Path] = {}
+        self._interruptions: list[Interruption] = []
         self._looking: BackgroundTask | None = None
         self._looks_at: Path | None = None
         self._dialog: QFileDialog | None = None
@@ -57,6 +61,7 @@ class PlotsPresenter(QObject, WindowPart):
         bridge.preview_made.connect(self._on_preview_made)
         bridge.epoch_finished.connect(self._look_soon)
         bridge.run_ended.connect(self._look_soon)
+        bridge.state_changed.connect(self._on_state_changed)
 
     def restore(self, settings: WindowSettings) -> None:
         """Show the plots of the last session."""
@@ -75,13 +80,22 @@ class PlotsPresenter(QObject, WindowPart):
     # Marks.
 
     def _on_new_run(self) -> None:
-        self._show_previews({})
-        self._plots.mark_checkpoints([])
+        self._previews, self._interruptions = {}, []
+        self._plots.clear_marks()
 
     def _on_run_opened(self, run: LoadedRun) -> None:
         self._show_previews(first_previews((sound.epoch, sound.path) for sound in run.previews))
         self._plots.mark_checkpoints([])
+        self._show_interruptions(run.interruptions)
         self._look()
+
+    def _on_state_changed(self, state: RunState) -> None:
+        if state is RunState.TRAINING and any(not place.is_resumed for place in self._interruptions):
+            self._show_interruptions([replace(place, is_resumed=True) for place in self._interruptions])
+
+    def _show_interruptions(self, interruptions: list[Interruption]) -> None:
+        self._interruptions = interruptions
+        self._plots.mark_interruptions(interruptions)
 
     def _on_preview_made(self, preview: PreviewEvent) -> None:
         known = self._previews.get(preview.epoch)

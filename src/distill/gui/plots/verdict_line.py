@@ -1,10 +1,10 @@
-"""The verdict over the curves: a sentence, and a button that does what it proposes."""
+"""What is said of the shown run above its curves: a verdict, how good the loss is, and a button with an advice."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.layout import FewLinesLabel, ShortenedLabel
 from distill.runs.verdict import Advice, Verdict
 
 #: Lines of text that a verdict has room for.
@@ -12,7 +12,10 @@ LINES = 3
 
 
 class VerdictLine(QWidget):
-    """Shows a verdict.  It is as high with each as with none, so that the curves do not move."""
+    """Shows a verdict and a summary.  It is as high with each as with none, so that the curves do not move.
+
+    It is hidden, and takes no room, while no run is shown.
+    """
 
     #: The user wants what the verdict proposes.
     advice_taken = Signal(object)  # Advice
@@ -26,16 +29,21 @@ class VerdictLine(QWidget):
         self.button = QPushButton()
         self.button.setObjectName("verdictAction")
         self.button.setProperty("small", True)
-        policy = self.button.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.button.setSizePolicy(policy)
         self.button.clicked.connect(self._on_clicked)
+        self.summary = ShortenedLabel(1)
+        self.summary.setObjectName("lossSummary")
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(self.summary, 1, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.button)
+        row.addStrut(self.button.sizeHint().height())  # also while the button is hidden
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.HALF)
         column.addWidget(self.text)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(row)
         self.show_verdict(None)
+        self.hide()
 
     def show_verdict(self, verdict: Verdict | None, is_over: bool = False, can_act: bool = True) -> None:
         """Show a verdict on a run that trains or, if ``is_over``, has ended; None for no run."""

@@ -23,6 +23,9 @@ class PreviewPanel(Panel):
     comparing_requested = Signal(object, object)  # PreviewSound, PreviewSound
     reveal_requested = Signal(object)  # Path
     saving_requested = Signal(object)  # PreviewSound
+    #: Make others of this sound on the Play page; put these sounds on pads.
+    play_page_requested = Signal(object)  # Path
+    pads_requested = Signal(object)  # list of Path
     #: The previews of another folder are shown; None when there are none.
     folder_changed = Signal(object)  # Path or None
 
@@ -145,6 +148,8 @@ class PreviewPanel(Panel):
         menu.play.triggered.connect(lambda: self.view.playing_requested.emit(sound))
         menu.compare.triggered.connect(self._on_comparing_requested)
         menu.star.triggered.connect(lambda: self.view.starring_requested.emit(chosen))
+        menu.use.triggered.connect(lambda: self.play_page_requested.emit(sound.path))
+        menu.pad.triggered.connect(lambda: self.pads_requested.emit([item.path for item in chosen]))
         menu.reveal.triggered.connect(lambda: self.reveal_requested.emit(sound.path))
         menu.copy.triggered.connect(self.table.copy_chosen)
         menu.save.triggered.connect(lambda: self.saving_requested.emit(sound))

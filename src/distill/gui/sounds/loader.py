@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.corpus import ScanResult, SoundEntry, check_sounds, scan_sounds
 from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.audio.stereo.channels import is_stereo_sound
 from distill.errors import SoundError
 from distill.gui.sounds.row import CheckedSound
 from distill.gui.widgets.background import BackgroundTask
@@ -150,13 +151,14 @@ def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: t
     cache = SoundCache()
 
     def on_checked(entry: SoundEntry, reason: str | None) -> None:
-        content_hash = ""
+        found = CheckedSound(entry.path, reason)
         if reason is None:
             try:
-                content_hash = cache.content_hash(entry.path, cancel)
+                sound = cache.get(entry.path, cancel)
+                found = CheckedSound(entry.path, None, sound.content_hash, is_stereo_sound(sound, cancel))
             except SoundError as exc:  # the file was removed just now
-                reason = str(exc)
-        progress(CheckedSound(entry.path, reason, content_hash))
+                found = CheckedSound(entry.path, str(exc))
+        progress(found)
 
     with suppress(DecodingCancelled):
         check_sounds(entries, cache, on_checked, cancel_event=cancel)

@@ -100,7 +100,13 @@ class SoundModel(QAbstractTableModel):
         def checked(row: SoundRow) -> SoundRow:
             result = found[row.path]
             if result.reason is None:
-                return replace(row, status=SoundStatus.READY, reason="", content_hash=result.content_hash)
+                return replace(
+                    row,
+                    status=SoundStatus.READY,
+                    reason="",
+                    content_hash=result.content_hash,
+                    is_stereo=result.is_stereo,
+                )
             return replace(
                 row,
                 status=SoundStatus.SKIPPED,

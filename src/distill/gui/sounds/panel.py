@@ -42,6 +42,9 @@ class SoundsPanel(Panel):
     current_changed = Signal(object)  # Path
     exclusion_requested = Signal(object, bool)  # list of Path, whether to exclude them
     reveal_requested = Signal(object)  # Path
+    #: Make others of this sound on the Play page; put these sounds on pads.
+    play_page_requested = Signal(object)  # Path
+    pads_requested = Signal(object)  # list of Path
     copy_requested = Signal(object)  # list of Path
     #: What was found in the sounds is to be seen, or not any more.
     doctor_toggled = Signal(bool)
@@ -106,6 +109,8 @@ class SoundsPanel(Panel):
         view.exclusion_requested.connect(self.exclusion_requested)
         view.reveal_requested.connect(self.reveal_requested)
         view.copy_requested.connect(self.copy_requested)
+        view.play_page_requested.connect(self.play_page_requested)
+        view.pads_requested.connect(self.pads_requested)
         view.removal_requested.connect(self.removal_requested)
         view.selectionModel().currentChanged.connect(self._on_current_changed)
         return view
@@ -336,6 +341,9 @@ class SoundsPanel(Panel):
         seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
         self.detail.setText(self._busy or (f"{count} · {format_seconds(seconds)}" if rows else ""))
         parts = self._split_parts(usable)
+        stereo = sum(row.is_stereo for row in usable)
+        if stereo:
+            parts.append(self.tr("{0} of {1} stereo").format(stereo, len(usable)))
         skipped = sum(row.status is SoundStatus.SKIPPED for row in rows)
         shown = self._filtered.rowCount()
         is_later = self._trained_on is not None and self._trained_on != self._wanted()

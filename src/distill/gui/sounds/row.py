@@ -17,11 +17,12 @@ class SoundStatus(IntEnum):
 
 @dataclass(frozen=True)
 class CheckedSound:
-    """What decoding has shown: ``reason`` is None, or why the sound is left out; then it has no ``content_hash``."""
+    """What decoding has shown: ``reason`` is None, or why the sound is left out; then nothing else is known."""
 
     path: Path
     reason: str | None
     content_hash: str = ""
+    is_stereo: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class SoundRow:
         Whether it can be used; ``reason`` says why it is left out.
     content_hash
         Of the file, once it is decoded: the split depends on it.
+    is_stereo
+        Whether it has two channels that differ, once it is decoded.
     is_excluded
         The user does not want it.
     is_held_out
@@ -51,6 +54,7 @@ class SoundRow:
     status: SoundStatus = SoundStatus.LISTED
     reason: str = ""
     content_hash: str = ""
+    is_stereo: bool = False
     is_excluded: bool = False
     is_held_out: bool | None = None
     is_divided: bool = False

@@ -43,6 +43,9 @@ class SoundView(QTableView):
     reveal_requested = Signal(object)  # Path
     copy_requested = Signal(object)  # list of Path
     removal_requested = Signal(object)  # list of Path
+    #: Make others of this sound on the Play page; put these sounds on pads.
+    play_page_requested = Signal(object)  # Path
+    pads_requested = Signal(object)  # list of Path
 
     def __init__(self, model: FilteredSounds, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -133,6 +136,8 @@ class SoundView(QTableView):
         made: dict[str, QAction] = {}
         for name, text, keys, slot in (
             ("play", self.tr("Play"), "Space", self._play_or_stop),
+            ("use", self.tr("Use on the Play page"), "", self._request_play_page),
+            ("pad", self.tr("Put on a pad"), "", self._request_pads),
             ("exclude", self.tr("Exclude from training"), "Del", lambda: self._request_exclusion(True)),
             ("include", self.tr("Include in training"), "Ins", lambda: self._request_exclusion(False)),
             ("remove", self.tr("Remove from list"), "Shift+Del", self._request_removal),
@@ -156,6 +161,8 @@ class SoundView(QTableView):
         play = self.actions_of_rows["play"]
         play.setEnabled(current is not None and current.entry is not None)
         play.setText(self.tr("Stop") if self._is_current_heard() else self.tr("Play"))
+        self.actions_of_rows["use"].setEnabled(current is not None and current.entry is not None)
+        self.actions_of_rows["pad"].setEnabled(any(row.entry is not None for row in rows))
         self.actions_of_rows["exclude"].setEnabled(any(not row.is_excluded for row in choosable))
         self.actions_of_rows["include"].setEnabled(any(row.is_excluded for row in choosable))
         self.actions_of_rows["reveal"].setEnabled(current is not None)
@@ -172,6 +179,7 @@ class SoundView(QTableView):
         menu.setObjectName("soundMenu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addActions(list(self.actions_of_rows.values()))
+        menu.insertSeparator(self.actions_of_rows["use"])
         menu.insertSeparator(self.actions_of_rows["exclude"])
         menu.insertSeparator(self.actions_of_rows["reveal"])
         menu.addSeparator()
@@ -190,6 +198,15 @@ class SoundView(QTableView):
     def _request_removal(self) -> None:
         if rows := self.selected_rows():
             self.removal_requested.emit([row.path for row in rows])
+
+    def _request_play_page(self) -> None:
+        row = self._current_row()
+        if row is not None and row.entry is not None:
+            self.play_page_requested.emit(row.path)
+
+    def _request_pads(self) -> None:
+        if paths := [row.path for row in self.selected_rows() if row.entry is not None]:
+            self.pads_requested.emit(paths)
 
     def _request_reveal(self) -> None:
         if (row := self._current_row()) is not None:

@@ -1,7 +1,7 @@
 """The training controls: name, family, preset, epochs, and the buttons that start, pause, finish and resume."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -28,7 +28,7 @@ from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
+from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.rows import paint_ground, row_size, write_line
 from distill.gui.widgets.text import format_time_left, readable
@@ -133,7 +133,7 @@ class TrainingControls(Panel):
         self.eta = QLabel()
         self.eta.setObjectName("etaLabel")
         self.eta.setAccessibleName(self.tr("Where the training stands"))
-        self.estimate = FewLinesLabel(ESTIMATE_LINES)
+        self.estimate = ShortenedLabel(ESTIMATE_LINES)
         self.estimate.setObjectName("estimateLine")
         self.estimate.setAccessibleName(self.tr("What the next run will take"))
         self.body.addLayout(self._make_fields())
@@ -271,9 +271,12 @@ class TrainingControls(Panel):
         self._eta_at = time.monotonic() + epoch.eta_seconds
         self._report_time()
 
-    def show_estimate(self, costs: str, enough: str, source: str = "") -> None:
-        """Show under the buttons what the next run takes and whether there are enough sounds; the source is its tip."""
-        self.estimate.setText("\n".join(text for text in (costs, enough) if text))
+    def show_estimate(self, costs: Sequence[str] = (), enough: str = "", source: str = "") -> None:
+        """Show under the buttons what the next run takes and whether there are enough sounds.
+
+        ``costs`` are wordings from the longest to the shortest.  The source is a tooltip.
+        """
+        self.estimate.show_lines([costs, (enough, enough.partition(". ")[0].removesuffix(".") + ".")])
         self.estimate.show_note(source)
 
     def show_computing(self, text: str) -> None:

@@ -75,12 +75,12 @@ class EstimatePresenter(QObject):
             if task is not None:
                 task.cancel()
         self._estimating = self._measuring = None
-        self._controls.show_estimate("", "")
+        self._controls.show_estimate()
 
     def _estimate(self) -> None:
         files = self._sounds.usable()
         if not files or not self._sounds.is_checked:
-            self._controls.show_estimate("", "")
+            self._controls.show_estimate()
             return
         config = self._settings.next_config(len(files))
         key = (files, config.val_fraction, config.chunk_duration_s)
@@ -104,26 +104,27 @@ class EstimatePresenter(QObject):
 
     def _show(self, config: AnyConfig, found: Estimate | None, is_known: bool) -> None:
         if found is None or self._bridge.state is not RunState.IDLE:
-            self._controls.show_estimate("", "")
+            self._controls.show_estimate()
             return
         will_measure = not is_known and self._measure is not None and figures_key(config) not in self._measured
         if will_measure and self._measuring is None:
             self._start_measuring(config)
         self._controls.show_estimate(self._costs(found, self._measuring is not None), found.enough, _tip(self, found))
 
-    def _costs(self, found: Estimate, is_measuring: bool) -> str:
+    def _costs(self, found: Estimate, is_measuring: bool) -> list[str]:
+        """Return what the run takes, in wordings from the longest to the shortest."""
         if found.seconds is None or found.good_seconds is None:
             if is_measuring:
-                return self.tr("Measuring how fast this computer is…")
-            return self.tr("How long it takes is known after the first run.")
-        text = self.tr("About {0} to a good model, {1} to the end").format(
-            format_time_left(found.good_seconds), format_time_left(found.seconds)
-        )
+                return [self.tr("Measuring how fast this computer is…")]
+            return [self.tr("How long it takes is known after the first run."), self.tr("Its length is not known yet.")]
+        good, end = format_time_left(found.good_seconds), format_time_left(found.seconds)
+        texts = [self.tr("About {0} to a good model, {1} to the end").format(good, end)]
         if found.memory_bytes is not None:
-            text = self.tr("{0} · {1} memory").format(text, format_bytes(round(int(found.memory_bytes), -8)))
+            memory = format_bytes(round(int(found.memory_bytes), -8))
+            texts.insert(0, self.tr("{0} · {1} memory").format(texts[0], memory))
         if found.disk_bytes is not None:
-            text = self.tr("{0} · {1} disk").format(text, format_bytes(round(int(found.disk_bytes), -7)))
-        return text
+            texts.insert(0, self.tr("{0} · {1} disk").format(texts[0], format_bytes(round(int(found.disk_bytes), -7))))
+        return [*texts, self.tr("About {0}, {1} to the end").format(good, end)]
 
     def _start_measuring(self, config: AnyConfig) -> None:
         measure = self._measure

@@ -1,5 +1,6 @@
 """Shows the current run in controls, plots, previews and notices, and carries out what the controls request."""
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -193,6 +194,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._forget_run_notices()
         self._previews.show_previews([])
         self._plots.show_history(MetricsHistory(), None)
+        self._plots.clear_marks()
         self.settings.show_config(None)
         self._on_family_chosen(self._controls.family_key)
         self._controls.show_progress(0.0)
@@ -303,10 +305,12 @@ class TrainingPresenter(QObject, WindowPart):
         if run.checkpoint_epoch is None:
             text = self.tr("“{0}” was interrupted before its first checkpoint. Resume starts it again.").format(name)
         else:
-            again = max(0, done - run.checkpoint_epoch - 1)
-            text = self.tr("“{0}” was interrupted at epoch {1} of {2}. Resume continues after epoch {3}.").format(
-                name, done, asked, run.checkpoint_epoch + 1
+            again = max(0, done - math.ceil(run.kept))
+            texts = (
+                self.tr("“{0}” was interrupted at epoch {1} of {2}. Resume continues after epoch {3}."),
+                self.tr("“{0}” was interrupted at epoch {1} of {2}. Resume continues within epoch {3}."),
             )
+            text = texts[run.kept % 1 > 0].format(name, done, asked, math.ceil(run.kept))
             if again:
                 text += " " + count_of(again, self.tr("1 epoch is lost."), self.tr("{0} epochs are lost."))
         self._on_noticed("interrupted", text, "warning")

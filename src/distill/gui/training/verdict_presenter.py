@@ -57,6 +57,7 @@ class VerdictPresenter(QObject):
 
     def _take(self, history: AnyHistory, config: AnyConfig | None, total_epochs: int) -> None:
         self._history, self._config, self._total_epochs = history, config, total_epochs
+        self._line.setVisible(config is not None)
         self._update()
 
     def _update(self, _event: object = None) -> None:

@@ -5,6 +5,8 @@ one that C++ has deleted.  A layout written in Python, which must keep its items
 and the process crashes.  superqt's flow layout is such a layout.
 """
 
+from collections.abc import Iterable, Sequence
+
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
@@ -76,7 +78,7 @@ class FewLinesLabel(QLabel):
         text = self.text()
         if self._fits(text):
             return text
-        words = text.split()
+        words = text.split(" ")  # line breaks stay
         low, high = 0, len(words)
         while low < high:
             middle = (low + high + 1) // 2
@@ -106,6 +108,34 @@ class FewLinesLabel(QLabel):
     def _update_tip(self) -> None:
         lines = [*([] if self._fits(self.text()) else [self.text()]), *([self._note] if self._note else [])]
         self.setToolTip(plain_tip(*lines) if lines else "")
+
+
+class ShortenedLabel(FewLinesLabel):
+    """Shows one sentence a line, each in the longest of its wordings that fits; the tooltip has the whole ones."""
+
+    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(lines, parent)
+        self._wordings: list[list[str]] = []
+
+    def show_lines(self, lines: Iterable[Sequence[str]]) -> None:
+        """Show lines, each given as its wordings from the longest to the shortest; empty ones are left out."""
+        self._wordings = [[text for text in line if text] for line in lines if line and line[0]]
+        self.setText("\n".join(line[0] for line in self._wordings))
+        self.update()
+
+    def shown_text(self) -> str:
+        """Return the wordings that fit; the shortest one of a line is elided if it has to be."""
+        metrics, width = self.fontMetrics(), self.contentsRect().width()
+        fitting = (
+            next((text for text in line if metrics.horizontalAdvance(text) <= width), None) for line in self._wordings
+        )
+        return "\n".join(
+            metrics.elidedText(line[-1], Qt.TextElideMode.ElideRight, width) if text is None else text
+            for text, line in zip(fitting, self._wordings, strict=True)
+        )
+
+    def _fits(self, text: str) -> bool:
+        return text == self.shown_text() if text == self.text() else super()._fits(text)
 
 
 class FlowBox(QWidget):

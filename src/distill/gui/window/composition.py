@@ -216,6 +216,10 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     for source in (parts.models_page.list, parts.models_page.detail):
         source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
+    parts.play.page_requested.connect(lambda: frame.pages.open_page(PLAY))
+    for sounds in (frame.browser, parts.previews, panel.made):
+        sounds.play_page_requested.connect(parts.play.take_sound)
+        sounds.pads_requested.connect(parts.play.put_on_pads)
 
 
 def _connect_undo(frame: Frame, parts: Parts) -> None:

@@ -37,9 +37,14 @@ _SHORTEST = 0.02
 _MOST_ANCHORS = 512
 #: Freedom where none is asked for.
 DEFAULT_FREEDOM = 0.5
-#: A new sound begins with the first window of a sound of the corpus, of which noise has taken this share: with freedom
-#: 0, and by default.  With freedom 1 it is all noise, and hotter by the third number.
-_LEAST_SHARE, _DEFAULT_SHARE, _MOST_HEAT = 0.3, 0.7, 0.4
+#: A new sound begins with the first window of a sound of the corpus, of which noise has taken a share: at a freedom
+#: of 0, `DEFAULT_FREEDOM` and 1, where nothing of it is left.
+_NOISE_SHARES = (0.2, 0.4, 1.0)
+#: Factor of the noise at the same freedoms.  Sounds that are drawn with a factor of 1 are smoother than those of the
+#: corpus: what the network has not learned, the flow averages away.  The second row is for priors that keep no
+#: beginnings: theirs are drawn from noise alone, as of a Gaussian, where the flow is right.
+_HEATS = (1.4, 1.4, 1.4)
+_HEATS_WITHOUT_BEGINNINGS = (1.0, 1.0, 1.4)
 
 
 @dataclass(frozen=True)
@@ -324,11 +329,10 @@ class WindowPrior(nn.Module):
         noise = heat * torch.randn(anchors.shape, generator=generator).to(anchors)
         return self.renew(anchors, torch.full_like(total, _noise_share(freedom)), noise, None, total, 0.0)
 
-    @staticmethod
-    def heat(temperature: float, freedom: float | None) -> float:
-        """Return the temperature of the flow: over `DEFAULT_FREEDOM` the freedom raises it."""
-        above = max(0.0, (DEFAULT_FREEDOM if freedom is None else freedom) - DEFAULT_FREEDOM)
-        return temperature * (1 + _MOST_HEAT * above / (1 - DEFAULT_FREEDOM))
+    def heat(self, temperature: float, freedom: float | None) -> float:
+        """Return the factor of the flow's noise, which is not 1 at a temperature of 1; see `_HEATS`."""
+        begins_near = len(self.anchors) > 0 and bool(self.flow.is_fitted)
+        return temperature * _at_freedom(freedom, _HEATS if begins_near else _HEATS_WITHOUT_BEGINNINGS)
 
     def _lengths_at(self, rank: Tensor) -> Tensor:
         """Return the lengths of new sounds at some ranks from 0 to 1; see `_RANK_SHIFT`."""
@@ -341,9 +345,15 @@ class WindowPrior(nn.Module):
 
 
 def _noise_share(freedom: float | None) -> float:
-    """Return the share of noise in what a new sound begins with: rising with the freedom, 1 from a freedom of 1 on."""
-    if freedom is None or freedom == DEFAULT_FREEDOM:
-        return _DEFAULT_SHARE
+    """Return the share of noise in what a new sound begins with."""
+    return _at_freedom(freedom, _NOISE_SHARES)
+
+
+def _at_freedom(freedom: float | None, values: tuple[float, float, float]) -> float:
+    """Return the value between those at a freedom of 0, `DEFAULT_FREEDOM` and 1."""
+    least, default, most = values
+    if freedom is None:
+        return default
     if freedom < DEFAULT_FREEDOM:
-        return _LEAST_SHARE + (_DEFAULT_SHARE - _LEAST_SHARE) * freedom / DEFAULT_FREEDOM
-    return min(1.0, _DEFAULT_SHARE + (1 - _DEFAULT_SHARE) * (freedom - DEFAULT_FREEDOM) / (1 - DEFAULT_FREEDOM))
+        return least + (default - least) * freedom / DEFAULT_FREEDOM
+    return default + (most - default) * (freedom - DEFAULT_FREEDOM) / (1 - DEFAULT_FREEDOM)

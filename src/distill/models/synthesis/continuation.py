@@ -82,7 +82,7 @@ def repaint(
             f"not {end_seconds - start_seconds:g}."
         )
     prior = synth.need_prior("repaint a part of a sound")
-    part = round(start_seconds * synth.rate), min(sound.shape[-1], round(end_seconds * synth.rate))
+    part = part_of(sound.shape[-1], start_seconds, end_seconds, synth.rate)
     low, high = max(0, part[0] - synth.chunk) // synth.hop * synth.hop, min(sound.shape[-1], part[1] + synth.chunk)
     line = sound[:, low:high]
     lengths = sound.shape[-1] / synth.chunk, low / synth.chunk
@@ -92,6 +92,11 @@ def repaint(
     result = sound.clone()
     result[:, part[0] : part[1]] = new[:, part[0] - low : part[1] - low]
     return result * peak
+
+
+def part_of(samples: int, start_seconds: float, end_seconds: float, rate: int) -> tuple[int, int]:
+    """Return the first sample of a part of a sound, and the one after its last."""
+    return round(start_seconds * rate), min(samples, round(end_seconds * rate))
 
 
 def _repainted(

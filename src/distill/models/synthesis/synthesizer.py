@@ -177,6 +177,7 @@ class Synthesizer:
         freedom: float | None = None,
         detail: float | None = None,
         choose: Choose | None = None,
+        finish: Callable[[Tensor], Tensor] | None = None,
     ) -> Iterator[Tensor]:
         """Yield new sounds ``[1, N]``, peak 1, one by one.
 
@@ -195,13 +196,16 @@ class Synthesizer:
         choose
             Gets the points of the first windows of all ``count`` sounds, ``[count, K]``, and returns the numbers of
             those that are made, in this order; None for all.
+        finish
+            Returns what becomes of a sound, side by side with the making of others; None for the sound itself.
         """
         drawn: Iterable[tuple[float, Tensor]] = self._drawn(count, seed, seconds, temperature, freedom)
         if choose is not None:
             all_drawn = list(drawn)
             drawn = [all_drawn[number] for number in choose(torch.stack([points[0] for _, points in all_drawn]))]
         yield from in_order(
-            partial(self._new_sound, points, max(1, round(total * self.chunk)), detail) for total, points in drawn
+            partial(self._new_sound, points, max(1, round(total * self.chunk)), detail, finish)
+            for total, points in drawn
         )
 
     def _drawn(
@@ -228,13 +232,16 @@ class Synthesizer:
         points = self.points_of(self.windows_of(level[:, : self.chunk])[:1])
         return self.need_prior("follow starred sounds").project(points)[0]
 
-    def _new_sound(self, drawn: Tensor, samples: int, detail: float | None) -> Tensor:
+    def _new_sound(
+        self, drawn: Tensor, samples: int, detail: float | None, finish: Callable[[Tensor], Tensor] | None
+    ) -> Tensor:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
         windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
         blended = blend(windows, self.frames_of(samples))
         features = self._new_detail(blended, detail)
         sound = self.faded(self.to_sound(features, samples))
-        return sound / sound.abs().max().clamp_min(1e-9)
+        sound = sound / sound.abs().max().clamp_min(1e-9)
+        return sound if finish is None else finish(sound)
 
     def _draw(
         self,

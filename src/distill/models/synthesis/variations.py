@@ -180,9 +180,18 @@ def _inverse(values: list[float], positions: list[float], wanted: float) -> floa
 # --- morphs --------------------------------------------------------------------------------------------------------
 
 
-@torch.no_grad()
 def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail: float | None = None) -> list[Tensor]:
+    """Return the sounds of `morph_steps`."""
+    return [sound for _, sound in morph_steps(synth, first, second, steps, detail)]
+
+
+@torch.no_grad()
+def morph_steps(
+    synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail: float | None = None
+) -> list[tuple[float, Tensor]]:
     """Return ``steps`` sounds ``[1, N_i]`` on the way from the model's copy of one sound to that of another.
+
+    Each comes with its share of the way, from 0 to 1.
 
     The way is a straight line between their points; the steps are placed so that neighbours differ equally much.
     Length and level change evenly.
@@ -216,7 +225,7 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail:
         sound = synth.to_sound(features, length_at(share))
         peak = ends[0].peak ** (1 - share) * ends[1].peak ** share
         sound = sound * (peak / sound.abs().max().clamp_min(1e-9))
-        sounds.append(sound if share in (0.0, 1.0) else synth.faded(sound))
+        sounds.append((share, sound if share in (0.0, 1.0) else synth.faded(sound)))
     return sounds
 
 

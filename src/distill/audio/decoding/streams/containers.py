@@ -1,4 +1,6 @@
-"""What the header of a WAV, RF64, W64, AIFF, 8SVX, CAF or AU file claims, and how to repair one that was never closed.
+"""What the header of a sound file claims, and how to repair one that was never closed.
+
+WAV, RF64, W64, AIFF, 8SVX, CAF, AU and NIST are understood.
 
 libsndfile quietly reads what is left of a file that was cut off.  A musician wants to know, so the claimed size is
 compared with what is there.  A recorder that lost power or wrote into a pipe leaves zero or a placeholder instead of
@@ -9,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from typing import IO
 
 # Placeholders for "not known": zero, and several numbers near 2 or 4 GB.
@@ -16,6 +19,7 @@ _UNKNOWN_FROM_32 = 0x7FFF_0000
 _UNKNOWN_FROM_64 = 1 << 62
 _MOST_32 = 0xFFFF_FFF0
 _CHUNKS_LOOKED_AT = 10_000
+_MPEG_TAGS = (0x50, 0x55)  # of WAV (mmreg.h): layers I and II, layer III
 #: Bits of a sample in codings of AIFF-C that have a fixed size; other codings have no repair.
 _AIFC_BITS = {b"NONE": None, b"sowt": None, b"twos": None, b"fl32": 32, b"FL32": 32, b"fl64": 64, b"FL64": 64,
               b"ulaw": 8, b"alaw": 8, b"ULAW": 8, b"ALAW": 8, b"raw ": 8, b"in24": 24, b"in32": 32}  # fmt: skip
@@ -51,6 +55,8 @@ class Container:
         size of the whole file.
     patches
         What has to be corrected in any case.
+    is_mpeg
+        Whether the sound is a stream of MPEG frames, which can be read without the container.
     """
 
     offset: int
@@ -58,6 +64,7 @@ class Container:
     stop: int | None = None
     correct: Callable[[int, int], list[tuple[int, bytes]]] = field(default=lambda sound, size: [])
     patches: tuple[tuple[int, bytes], ...] = ()
+    is_mpeg: bool = False
 
     def extent(self, size: int) -> Extent | None:
         """Return claimed and present bytes for a file of ``size`` bytes; None where nothing is claimed."""
@@ -117,7 +124,11 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
     # BW64 (ITU-R BS.2088) is RF64 under another name.
     patches = ((0, b"RF64"),) if magic == b"BW64" else ()
     size_64 = sizes_at = None
+    is_mpeg = False
     for name, offset, length in _chunks(file, 12, f"{order}4sI"):
+        if name == b"fmt ":
+            file.seek(offset)
+            is_mpeg = order == "<" and int.from_bytes(file.read(2), "little") in _MPEG_TAGS
         if name == b"ds64":
             sizes_at = offset
             file.seek(offset + 8)
@@ -133,7 +144,8 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
             return Container(offset, None, None, patches=patches)
         stop = 8 + total + total % 2
         trusted = stop if is_known and offset + length <= stop < size and not is_64 else None
-        return Container(offset, length if is_known else None, trusted, partial(_riff_sizes, order, at), patches)
+        known = length if is_known else None
+        return Container(offset, known, trusted, partial(_riff_sizes, order, at), patches, is_mpeg)
     return None
 
 
@@ -159,10 +171,8 @@ def _wave64(file: IO[bytes], size: int) -> Container | None:
         length = int.from_bytes(raw[16:], "little")
         if raw[:4] == b"data":
             offset, is_known = at + 24, 24 < length < _UNKNOWN_FROM_64
-            end = (at + length + 7) // 8 * 8
-            file.seek(16)
-            total = int.from_bytes(file.read(8), "little")
-            stop = total if is_known and end <= total < size else None
+            # libsndfile reads to the end of the file, whatever the chunk claims.
+            stop = at + length if is_known and at + length < size else None
             return Container(offset, length - 24 if is_known else None, stop, partial(_wave64_sizes, at + 16))
         at += max(length, 24) + (-length) % 8  # a chunk's size counts its own head
     return None
@@ -252,6 +262,18 @@ def _au_little(file: IO[bytes], size: int) -> Container | None:
     return _au(file, size, "<")
 
 
+def _nist(file: IO[bytes], size: int) -> Container | None:
+    """A speech corpus's file (SPHERE): lines of text, padded to the length that the second one states."""
+    file.seek(0)
+    lines = file.read(1024).split(b"end_head")[0].split(b"\n")
+    fields = {parts[0]: parts[2] for parts in (line.split() for line in lines[2:]) if len(parts) == 3}
+    counts = [fields.get(name, b"") for name in (b"sample_count", b"channel_count", b"sample_n_bytes")]
+    if len(lines) < 3 or not lines[1].strip().isdigit() or not all(c.isdigit() and len(c) < 16 for c in counts):
+        return None
+    offset, claimed = int(lines[1]), prod(map(int, counts))
+    return Container(offset, claimed or None, offset + claimed if offset + claimed < size else None)
+
+
 _WALKS: dict[bytes, Callable[[IO[bytes], int], Container | None]] = {
     b"RIFF": _riff,
     b"RIFX": _rifx,
@@ -262,4 +284,5 @@ _WALKS: dict[bytes, Callable[[IO[bytes], int], Container | None]] = {
     b"caff": _caf,
     b".snd": _au,
     b"dns.": _au_little,
+    b"NIST": _nist,
 }

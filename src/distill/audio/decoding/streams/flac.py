@@ -7,6 +7,9 @@ from pathlib import Path
 _MAGIC = b"fLaC"
 _FIRST_BLOCK = b"fLaC\0\0\0\x22"  # the mark and the head of the block that must come first
 _LAST_BLOCK = 0x80
+_TOTAL_AT = 21  # the number of samples: 36 bits that end at byte 26 (section 8.2)
+_MOST_16, _MOST_36 = (1 << 16) - 1, (1 << 36) - 1
+_SEARCHED_BACKWARDS = 1 << 19
 
 
 def _crc8_table() -> bytes:
@@ -42,7 +45,8 @@ def flac_starts(path: Path, start: int, end: int) -> list[int]:
         found, at = [], start
         while (at := data.find(_FIRST_BLOCK, at, end)) >= 0:
             found.append(at)
-            at += len(_FIRST_BLOCK)
+            head = flac_start(path, at)  # metadata may hold the mark as well
+            at = head.frames_at if head is not None else at + len(_FIRST_BLOCK)
         if not found and data[start : start + 4] == _MAGIC:
             found.append(start)
         return found
@@ -70,6 +74,34 @@ def flac_start(path: Path, start: int) -> FlacStart | None:
                 block_size = int.from_bytes(body[:2], "big")
             if head[0] & _LAST_BLOCK:
                 return FlacStart(file.tell(), block_size)
+    return None
+
+
+def understated_length(path: Path, start: int, end: int) -> tuple[int, bytes] | None:
+    """Return the position and the new bytes of a total that is too small, so that it becomes unknown; else None.
+
+    A decoder stops at the stated total.  What is right is seen by the last two frames of the stream.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    head = flac_start(path, start)
+    if head is None:
+        return None
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = start + _TOTAL_AT
+        total = int.from_bytes(data[at : at + 5], "big") & _MOST_36
+        last, position = None, end
+        lowest = max(head.frames_at, end - _SEARCHED_BACKWARDS)
+        while total and (position := data.rfind(b"\xff", lowest, position)) >= 0:
+            found = _first_sample(data[position : position + 16], head.block_size)
+            if found is None:
+                continue
+            if last is not None and 0 < last - found <= _MOST_16:  # a frame and the one behind it
+                return (at, bytes([data[at] & 0xF0]) + bytes(4)) if last >= total else None
+            last = found
     return None
 
 

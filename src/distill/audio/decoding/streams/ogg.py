@@ -19,10 +19,28 @@ _MARKS = (
 
 @dataclass
 class OggStream:
-    """One logical stream: its coding (None where it is not known) and the ranges of its pages."""
+    """One logical stream.
+
+    Attributes
+    ----------
+    coding
+        Name of its coding; None where it is not known.
+    pages
+        Ranges of its pages.
+    positions
+        The least and the greatest position that a page behind the first states, in samples.
+    """
 
     coding: str | None
     pages: list[tuple[int, int]] = field(default_factory=list)
+    positions: tuple[int, int] | None = None
+
+    def add(self, start: int, end: int, position: int) -> None:
+        """Append a page."""
+        self.pages.append((start, end))
+        if position > 0:
+            least, most = self.positions or (position, position)
+            self.positions = min(least, position), max(most, position)
 
     @property
     def segments(self) -> list[Segment]:
@@ -82,7 +100,7 @@ def _walk(data: mmap.mmap, start: int, end: int) -> OggLayout | None:
             current[serial] = OggStream(_coding(data[body : body + 8]))
             streams.append(current[serial])
         if serial in current:
-            current[serial].pages.append((at, stop))
+            current[serial].add(at, stop, int.from_bytes(data[at + 6 : at + 14], "little", signed=True))
         last = stop
         at = stop if data[stop : stop + 5] == b"OggS\0" else data.find(b"OggS\0", stop, end)
     return OggLayout(streams, first, last) if streams else None

@@ -1,7 +1,7 @@
 """Where the sound of a file begins and ends: tags and padding around it belong to no decoder.
 
-ID3v2 lies before the sound (or behind it, with a footer), ID3v1, APEv2 and Lyrics3 lie behind it.  Tag editors write
-them to files of any format, and libsndfile stumbles over most of them.
+ID3v2 lies before the sound (or behind it, with a footer), ID3v1, APEv2 and Lyrics3 lie behind it; some programs write
+APEv2 before it.  Tag editors write them to files of any format, and libsndfile stumbles over most of them.
 """
 
 from pathlib import Path
@@ -28,14 +28,16 @@ def sound_range(path: Path) -> tuple[int, int]:
 
 
 def leading_tags_end(file: IO[bytes], start: int) -> int:
-    """Return the position behind the ID3v2 tags that begin at ``start``; ``start`` where there is none."""
+    """Return the position behind the ID3v2 and APEv2 tags that begin at ``start``; ``start`` where there is none."""
     while True:
-        file.seek(start)
-        head = file.read(10)
-        if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte & 0x80 for byte in head[6:]):
+        head = _at(file, start, _APE_FOOTER_BYTES)
+        if len(head) == _APE_FOOTER_BYTES and head.startswith(b"APETAGEX"):
+            start += _APE_FOOTER_BYTES + int.from_bytes(head[12:16], "little")
+            continue
+        if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte & 0x80 for byte in head[6:10]):
             return start
         # Seven bits a byte, so that no byte looks like the start of a frame (ID3v2.4, section 3.1).
-        start += 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        start += 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         if head[5] & 0x10:  # a footer repeats the header
             start += 10
 

@@ -1,0 +1,65 @@
+"""The blocks of a VOC file (Creative Voice).
+
+libsndfile takes everything behind the head of the first block for samples.  Programs that write while they record make
+many blocks, whose heads are then heard as clicks.  So the samples are found here block by block.
+"""
+
+from pathlib import Path
+
+from distill.audio.decoding.streams.byte_view import ByteView, Segment
+
+MAGIC = b"Creative Voice File\x1a"
+_SOUND, _CONTINUED, _SILENCE, _NEW_SOUND = 1, 2, 3, 9
+_HEAD_BYTES = {_SOUND: 2, _NEW_SOUND: 12}
+_UNSIGNED_8_BITS = b"\x80"
+_BLOCKS_LOOKED_AT = 1_000_000
+_LONGEST_SILENCE = 1 << 16
+_MOST_24 = 0xFF_FFFF
+
+
+def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
+    """Return the head of a VOC file and the samples of all of its blocks; None where one block holds all of them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    start, end
+        Range of the file without tags.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with ByteView(path, [(start, end)]) as file:
+        file.seek(20)
+        at, total = int.from_bytes(file.read(2), "little"), end - start
+        head, size_at = None, 0  # of the first block of samples
+        found: list[Segment] = []
+        for _ in range(_BLOCKS_LOOKED_AT):
+            file.seek(at)
+            raw = file.read(4 + max(_HEAD_BYTES.values()))
+            if len(raw) < 4 or raw[0] == 0:
+                break
+            kind, stop = raw[0], min(at + 4 + int.from_bytes(raw[1:4], "little"), total)
+            described = raw[4 : 4 + _HEAD_BYTES.get(kind, 0)]
+            if kind in _HEAD_BYTES:
+                if head is None:
+                    head, size_at = described, at + 1
+                elif described != head:  # another sound
+                    break
+            if kind in _HEAD_BYTES or (kind == _CONTINUED and head is not None):
+                found.append((start + at + 4 + len(described), start + stop))
+            elif kind == _SILENCE and head is not None and len(head) == _HEAD_BYTES[_SOUND]:
+                length = int.from_bytes(raw[4:6], "little") + 1
+                found.append(_UNSIGNED_8_BITS * min(length, _LONGEST_SILENCE))
+            elif kind > _NEW_SOUND:
+                break
+            at = stop
+    if head is None or (len(found) == 1 and at >= total - 2):
+        return None
+    size = len(head) + sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in found)
+    size_field = min(size, _MOST_24).to_bytes(3, "little")
+    # A block of no kind ends the file; libsndfile counts on it.
+    return [(start, start + size_at), size_field, (start + size_at + 3, start + size_at + 3 + len(head)), *found, b"\0"]

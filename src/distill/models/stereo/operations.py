@@ -1,0 +1,88 @@
+"""What a model makes of sounds of one or two channels: versions of a stereo sound keep its own image."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distill.audio.stereo.rendering import join, second_signal
+from distill.audio.stereo.source import StereoSource, mono_source
+from distill.models.synthesis import continuation, variations
+from distill.models.synthesis.synthesizer import Synthesizer
+
+
+def vary(synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed: int) -> list[Tensor]:
+    """Return variations of a sound ``[1, N]`` or ``[2, N]``, with as many channels; see `variations.vary`."""
+    source = source_of(waveform)
+    if source is None:
+        return variations.vary(synth, waveform, count, strength, seed)
+    made = variations.vary(synth, _base(source), count, strength, seed)
+    return [_tensor(source.copy(_array(sound))) for sound in made]
+
+
+def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
+    """Return the steps from one sound to another; of two channels each where one of them has two.
+
+    The image goes the same way as the sound; see `variations.morph`.
+    """
+    given = [source_of(waveform) for waveform in (first, second)]
+    if given == [None, None]:
+        return variations.morph(synth, first, second, steps)
+    ends = [
+        mono_source(_array(waveform.detach().cpu())) if source is None else source
+        for source, waveform in zip(given, (first, second), strict=True)
+    ]
+    sounds = []
+    for share, sound in variations.morph_steps(synth, _base(ends[0]), _base(ends[1]), steps):
+        image = ends[0].image.towards(ends[1].image, share)
+        mono = _array(sound)
+        sounds.append(_tensor(np.stack(join(mono, second_signal(mono, image), image.base))))
+    return sounds
+
+
+def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int) -> Tensor:
+    """Return a sound ``[1, N]`` or ``[2, N]`` that goes on; see `continuation.extend`."""
+    source = source_of(waveform)
+    if source is None:
+        return continuation.extend(synth, waveform, seconds, seed)
+    return _tensor(source.extended(_array(continuation.extend(synth, _base(source), seconds, seed))))
+
+
+def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int) -> Tensor:
+    """Return a sound ``[1, N]`` or ``[2, N]`` of which a part is new; see `continuation.repaint`."""
+    source = source_of(waveform)
+    if source is None:
+        return continuation.repaint(synth, waveform, start_seconds, end_seconds, seed)
+    made = continuation.repaint(synth, _base(source), start_seconds, end_seconds, seed)
+    part = continuation.part_of(made.shape[-1], start_seconds, end_seconds, synth.rate)
+    return _tensor(source.repainted(_array(made), *part))
+
+
+def source_of(waveform: Tensor) -> StereoSource | None:
+    """Return a sound of two channels ``[2, N]`` as a source; None for all that is not one.
+
+    Raises
+    ------
+    ValueError
+        It has samples that are not numbers.
+    """
+    if waveform.ndim != 2 or len(waveform) != 2 or not waveform.shape[-1]:
+        return None
+    channels = waveform.detach().to("cpu", torch.float32)
+    if not bool(torch.isfinite(channels).all()):
+        raise ValueError("The sound contains samples that are not numbers.")
+    return StereoSource.of(channels.numpy())
+
+
+def _base(source: StereoSource) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(source.base))[None]
+
+
+def _array(sound: Tensor) -> Any:
+    """Return a mono sound as ``[N]``."""
+    return sound.reshape(-1).to(torch.float32).numpy()
+
+
+def _tensor(channels: Any) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(channels, np.float32))

@@ -1,0 +1,127 @@
+"""Sounds of the other pages that are taken over by the Play page."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QItemSelectionModel, QPoint
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from distill.gui.play.pads import COUNT
+from distill.gui.play.presenter import PlayPresenter
+from distill.gui.previews.tools import PreviewMenu
+from distill.gui.window.pages import MODELS, PLAY, TRAINING
+from distill.gui.window.window import MainWindow
+from tests.gui.fakes import make_previews
+from tests.gui.generate.test_history import keep, recipe
+from tests.gui.play.conftest import ToneSession, entry_of, idle
+
+CHOOSE = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+ADD = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+
+
+def own_action(window: MainWindow, name: str, rows: int = 1) -> QAction:
+    """Choose the first tones in the list of sounds and return an action of its menu."""
+    view = window.browser.view
+    tones = [i for row in range(view.model().rowCount()) if (i := view.model().index(row, 0)).data().startswith("tone")]
+    view.setCurrentIndex(tones[0])
+    for index in tones[:rows]:
+        view.selectionModel().select(index, ADD if index.row() != tones[0].row() else CHOOSE)
+    return view.actions_of_rows[name]
+
+
+def test_an_own_sound_is_varied(play: PlayPresenter, loaded: MainWindow, session: ToneSession, qtbot: QtBot) -> None:
+    loaded.pages.open_page(TRAINING)
+    own_action(loaded, "use").trigger()
+    assert loaded.pages.currentIndex() == PLAY
+    assert play.current is not None
+    assert play.current.name == "tone 0.wav"
+    assert play.page.status.text() == "tone 0"
+    vary = play.page.findChild(QPushButton, "varyButton")
+    assert vary is not None
+    assert vary.isEnabled()
+    vary.click()
+    qtbot.waitUntil(lambda: len(session.requests) == 8)
+    idle(play, qtbot)
+    assert {request[0].name for request in session.requests} == {"tone 0.wav"}
+
+
+def test_own_sounds_are_put_on_empty_pads(play: PlayPresenter, loaded: MainWindow) -> None:
+    loaded.pages.open_page(TRAINING)
+    play.page.tabs.setCurrentIndex(2)
+    play.page.pads.hold(0, Path("held.wav"))
+    own_action(loaded, "pad", rows=3).trigger()
+    assert loaded.pages.currentIndex() == PLAY
+    expected = ["held.wav", "tone 0.wav", "tone 1.wav", "tone 2.wav"]
+    assert [pad.sound.name for pad in play.page.pads.pads if pad.sound] == expected
+    assert play.page.pads.isVisible()
+    for number in range(COUNT - 1):
+        play.page.pads.hold(number, Path("held.wav"))
+    loaded.pages.open_page(TRAINING)
+    own_action(loaded, "pad", rows=3).trigger()
+    assert play.page.pads.pads[COUNT - 1].sound == loaded.browser.usable_paths()[0]
+    assert "No pad is empty for 2 of 3 sounds" in loaded.notices.text()
+
+
+def test_a_sound_that_was_skipped_cannot_be_used(play: PlayPresenter, loaded: MainWindow) -> None:
+    view = loaded.browser.view
+    rows = {view.model().index(row, 0).data(): row for row in range(view.model().rowCount())}
+    view.setCurrentIndex(view.model().index(rows["text.wav"], 0))
+    assert not view.actions_of_rows["use"].isEnabled()
+    assert not view.actions_of_rows["pad"].isEnabled()
+
+
+def test_a_sound_stays_when_the_page_opens_another_map(play: PlayPresenter, loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.pages.open_page(MODELS)
+    play.show_model(entry_of(Path("other.distill")))
+    own_action(loaded, "use").trigger()
+    own_action(loaded, "pad").trigger()
+    idle(play, qtbot)
+    assert play.page.map.shown is not None
+    assert play.current is not None
+    assert play.current.name == "tone 0.wav"
+    assert play.page.pads.pads[0].sound == play.current
+
+
+def test_a_preview_is_used_and_put_on_a_pad(
+    play: PlayPresenter, window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window.pages.open_page(TRAINING)
+    for path in make_previews(tmp_path, 0):
+        window.previews.add(path)
+    view = window.previews.view
+    view.setCurrentIndex(view.model().index(0, 0))
+    for name in ("use", "pad"):
+        view.menu_requested.emit(QPoint(0, 0))
+        menu = window.findChild(PreviewMenu)
+        assert menu is not None
+        getattr(menu, name).trigger()
+        menu.close()
+        qtbot.waitUntil(lambda: window.findChild(PreviewMenu) is None)
+    assert window.pages.currentIndex() == PLAY
+    assert play.current is not None
+    assert play.current.name == "preview_epoch0000_00.wav"
+    assert play.page.pads.pads[0].sound == play.current
+
+
+def test_a_generated_sound_is_used_and_several_are_put_on_pads(
+    play: PlayPresenter, window: MainWindow, qtbot: QtBot
+) -> None:
+    files = keep([recipe(n) for n in range(2)])
+    window.pages.open_page(MODELS)
+    panel = window.making.panel.made
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 2)
+    view = panel.view
+    view.setCurrentIndex(view.model().index(0, 0))
+    for name, rows in (("made use", 1), ("made pad", 2)):
+        for row in range(rows):
+            view.selectionModel().select(view.model().index(row, 0), QItemSelectionModel.SelectionFlag.Select)
+        menu = panel.make_menu()
+        action = menu.findChild(QAction, name)
+        assert action is not None
+        assert action.isEnabled()
+        action.trigger()
+        menu.deleteLater()
+    assert window.pages.currentIndex() == PLAY
+    assert play.current in files
+    assert {pad.sound for pad in play.page.pads.pads[:2]} == set(files)
