@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PYINSTALLER = "pyinstaller>=6.20,<7"
 
 #: Requirements that are chosen by flavour, not taken as they stand.
-_TORCH, _TORCHAUDIO = "torch", "torchaudio"
+_TORCH = "torch"
+#: Distill's own code does not import it; scripts of users may.
+_NOT_BUNDLED = ("torchaudio",)
 
 
 class BuildError(Exception):
@@ -85,18 +87,13 @@ def _check_interpreter() -> None:
 
 
 def _install(python: Path, flavour: str) -> None:
-    wanted = requirements()
-    torch, torchaudio = wanted.pop(_TORCH), wanted.pop(_TORCHAUDIO, None)
+    wanted = {name: text for name, text in requirements().items() if name not in _NOT_BUNDLED}
+    torch = wanted.pop(_TORCH)
     for_cpu_on_linux = flavour == "cpu" and sys.platform == "linux"
     if for_cpu_on_linux:  # elsewhere the index's usual build is the one for CPUs (and Apple's GPU)
         torch = _cpu_requirement(python, torch)
     failed = "The packages could not be installed; pip's message above says why."
     _run(_pip(python, "install", *wanted.values(), torch, PYINSTALLER), failed)
-    if torchaudio:
-        # Without its own requirements: they would bring back the other torch.
-        _run(_pip(python, "install", "--no-deps", torchaudio), failed)
-        if for_cpu_on_linux:  # linked against CUDA, and not used
-            shutil.rmtree(_site_packages(python) / "torchaudio" / "lib", ignore_errors=True)
     if flavour == "cpu" and _answer(python, "import torch; print(torch.version.cuda)") != "None":
         raise BuildError("The torch that was installed is built for CUDA. Build with --flavour cuda.")
 
@@ -114,10 +111,6 @@ def _cpu_requirement(python: Path, wanted: str) -> str:
         )
     dev.say(f"torch {version} is the CPU build taken; Distill asks for {wanted}.")
     return f"{_TORCH}=={version}"
-
-
-def _site_packages(python: Path) -> Path:
-    return Path(_answer(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
 
 
 def _answer(python: Path, code: str) -> str:

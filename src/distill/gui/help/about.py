@@ -11,7 +11,7 @@ from distill.gui.widgets import theme
 from distill.paths import resources_dir
 
 #: Distributions whose version matters in a report.  Their metadata is read: to import torch takes seconds.
-PARTS = ("PySide6-Essentials", "torch", "torchaudio", "numpy", "soundfile", "sounddevice", "pyqtgraph")
+PARTS = ("PySide6-Essentials", "torch", "numpy", "soundfile", "sounddevice", "pyqtgraph")
 
 ICON_SIDE = 64
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QWidget
 
-from distill import __version__
+from distill import __version__, updates
 from distill.gui.widgets.background import BackgroundTask, end_tasks
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -52,8 +52,6 @@ class UpdatePresenter(WindowPart, QObject):
         """Find out in the background where to ask; then ask, if the user has agreed."""
 
         def work(_progress: Callable[[Any], None], _cancel: threading.Event) -> str:
-            from distill import updates
-
             return updates.repository()
 
         task = BackgroundTask(work, self)
@@ -71,8 +69,6 @@ class UpdatePresenter(WindowPart, QObject):
             return
 
         def work(_progress: Callable[[Any], None], cancel: threading.Event) -> str | None:
-            from distill import updates
-
             return updates.newer_version(updates.feed_address(name), cancel)
 
         task = BackgroundTask(work, self)
@@ -97,6 +93,4 @@ class UpdatePresenter(WindowPart, QObject):
             self._notices.notify(TOPIC, text, "info", NoticeAction(self.tr("Open the page"), self._open_page))
 
     def _open_page(self) -> None:
-        from distill import updates
-
         QDesktopServices.openUrl(QUrl(updates.download_page(self._repository)))
