@@ -38,8 +38,8 @@ from distill.gui.widgets.text import count_of
 from distill.library.model_library import ModelEntry
 
 #: Width from which the history is beside the form, in device-independent pixels.
-SIDE_BY_SIDE = 620
-_FORM_WIDTH = 290
+SIDE_BY_SIDE = 690
+_FORM_WIDTH = 356
 _NEW, _TRANSFORM = 0, 1
 
 
