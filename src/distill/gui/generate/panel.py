@@ -167,6 +167,7 @@ class GeneratePanel(QWidget):
         direction = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
         if self._box.direction() is not direction:
             self._box.setDirection(direction)
+        self.form.setMinimumWidth(_FORM_WIDTH if is_wide else 0)  # the same in both modes: the list stays
         self.form.setMaximumWidth(_FORM_WIDTH if is_wide else 16_777_215)
 
     def _make_modes(self) -> None:
