@@ -90,6 +90,21 @@ def test_nothing_is_cut_off_in_a_small_window(page: MainWindow, qapp: QApplicati
     assert found == {}
 
 
+def test_nothing_is_cut_off_beside_the_history(page: MainWindow, qapp: QApplication) -> None:
+    page.resize(1400, 900)
+    found: dict[str, list[str]] = {}
+    places: set[int] = set()
+    for state in states(page):
+        for _ in range(3):
+            qapp.processEvents()
+        places.add(page.making.panel.made.x())
+        if problems := cut_off(page.making.panel.form):
+            found[state] = problems
+    assert found == {}
+    assert len(places) == 1, "the list stays where it is in both modes"
+    assert places.pop() > page.making.panel.form.x()
+
+
 def option_of(window: MainWindow, row: int) -> QStyleOptionViewItem:
     view = window.models_page.list.view
     option = QStyleOptionViewItem()

@@ -58,7 +58,7 @@ class NewSoundsForm(QWidget):
         self.lock.setCheckable(True)
         self._is_used = False  # whether sounds were generated with this seed
         self.follow = QToolButton()
-        self.follow.setText(self.tr("&Follow my stars"))
+        self.follow.setText(self.tr("&Follow stars"))
         self.follow.setObjectName("followStarsButton")
         self.follow.setProperty("chip", True)
         self.follow.setCheckable(True)

@@ -38,8 +38,8 @@ from distill.gui.widgets.text import count_of
 from distill.library.model_library import ModelEntry
 
 #: Width from which the history is beside the form, in device-independent pixels.
-SIDE_BY_SIDE = 620
-_FORM_WIDTH = 290
+SIDE_BY_SIDE = 690
+_FORM_WIDTH = 356
 _NEW, _TRANSFORM = 0, 1
 
 
@@ -168,6 +168,7 @@ class GeneratePanel(QWidget):
         direction = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
         if self._box.direction() is not direction:
             self._box.setDirection(direction)
+        self.form.setMinimumWidth(_FORM_WIDTH if is_wide else 0)  # the same in both modes: the list stays
         self.form.setMaximumWidth(_FORM_WIDTH if is_wide else 16_777_215)
 
     def _make_modes(self) -> None:
