@@ -340,6 +340,15 @@ def test_a_failed_run_shows_its_reason_as_it_is(
         assert len(printed.err.strip().split("\n")) == 1
 
 
+@pytest.mark.parametrize("group", ["models", "queue", "runs"])
+def test_a_group_without_a_command_shows_its_help(group: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([group]) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0].startswith(f"Usage: distill {group}")
+    assert len(lines) > 8
+    assert any(line.split()[:1] == ["list"] for line in lines)
+
+
 def test_the_walk_covers_the_whole_program() -> None:
     from distill import __main__
 

@@ -127,7 +127,8 @@ def _main(arguments: list[str]) -> int:
 
 def _show_wrong_usage(error: Any) -> int:
     """Print what click says about wrong usage, which quotes arguments as they are; return the exit code."""
-    error.message = printable(error.message)
+    if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help of a group
+        error.message = printable(error.message)
     text = io.StringIO()
     error.show(text)
     print(printable_lines(text.getvalue()), file=sys.stderr)
