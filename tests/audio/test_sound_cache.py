@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -179,23 +179,36 @@ def test_damaged_entries_are_made_again(write_tone: WriteTone, decoded: Counter[
     assert decoded["a.wav"] == 7
 
 
-def test_a_deleted_cache_is_computed_anew(write_tone: WriteTone, decoded: Counter[str]) -> None:
-    sound = SoundCache().get(write_tone("a.wav"))
+#: What is deleted under the hands of a training, and whether the sound is decoded again then.
+DELETED: dict[str, tuple[Callable[[Path, Path], Iterable[Path]], bool]] = {
+    "the sound": (lambda sound, derived: [sound], True),
+    "what was derived": (lambda sound, derived: [derived], False),
+    "both": (lambda sound, derived: [sound, derived], True),
+    "the folder of sounds": (lambda sound, derived: [sound.parent], True),
+    "the whole cache": (lambda sound, derived: [paths.cache_dir()], True),
+    "the content of the cache": (lambda sound, derived: paths.cache_dir().iterdir(), True),
+    "all but the sound": (lambda sound, derived: [p for p in sound.parent.iterdir() if p != sound], False),
+}
+
+
+@pytest.mark.parametrize("what", DELETED)
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_deleted_cache_is_computed_anew(write_tone: WriteTone, decoded: Counter[str], what: str, times: int) -> None:
+    sound = SoundCache().get(settle(write_tone("a.wav")))
     before, envelope = sound.read(0, 10_000), sound.envelope()
 
     def make() -> FloatArray:
         return sound.read(0, 9000).reshape(3, -1)
 
     rows = sound.rows("x", make, 1, 2)
-    for number, forgotten in enumerate((sound.file, sound.derived("x", make), sound.file.parent)):
-        if forgotten.is_dir():
-            shutil.rmtree(forgotten)
-        else:
-            forgotten.unlink()
+    deleted, is_decoded = DELETED[what]
+    for _ in range(times):
+        for path in list(deleted(sound.file, sound.derived("x", make))):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         np.testing.assert_array_equal(sound.rows("x", make, 1, 2), rows)
         np.testing.assert_array_equal(sound.read(0, 10_000), before)
         np.testing.assert_array_equal(sound.envelope(), envelope)
-        assert decoded["a.wav"] == (2, 2, 3)[number]
+    assert decoded["a.wav"] == 1 + times * is_decoded
 
 
 @pytest.mark.parametrize("what", ["gone", "changed", "damaged"])

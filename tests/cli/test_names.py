@@ -30,11 +30,13 @@ def test_json_keeps_any_name(tmp_path: Path, name: str) -> None:
 
 @needs_bytes
 @pytest.mark.parametrize("name", ODD)
-@pytest.mark.parametrize("where", ["file", "folder"])
+@pytest.mark.parametrize("where", ["file", "folder", "home"])
 def test_sounds_with_any_name_are_usable(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, where: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, where: str
 ) -> None:
-    folder = tmp_path / ("sounds" if where == "file" else name.removesuffix(".wav"))
+    if where == "home":
+        monkeypatch.setenv("DISTILL_HOME", str(tmp_path / "home" / name))
+    folder = tmp_path / (name.removesuffix(".wav") if where == "folder" else "sounds")
     folder.mkdir()
     for number in range(2):
         write_wav(folder / f"{number}.wav", tone(number))

@@ -1,11 +1,15 @@
 """Sounds of any length go through a model in a stream: the same samples, in memory that does not grow."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from distill.audio.decoding.sound_file import FloatArray
@@ -95,3 +99,22 @@ def test_a_sound_is_written_while_it_is_made(model: Any, tmp_path: Path) -> None
     written = export_sound(tmp_path / "a.wav", transform_stream(model, source, 3 * RATE, 0.5))
     assert written.samples == 3 * RATE
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux does")
+@pytest.mark.parametrize("command", [["transform", "--mix", "0.7"], ["reconstruct"]])
+def test_an_hour_takes_under_400_megabytes(tmp_path: Path, command: list[str]) -> None:
+    model, source, target = write_tone_model(tmp_path / "models", 8, 4), tmp_path / "hour.wav", tmp_path / "out.wav"
+    block = noise(10.0)
+    with soundfile.SoundFile(source, "w", RATE, 1, "PCM_16") as file:
+        for number in range(360):
+            file.write(np.roll(block, 997 * number))
+    words = [sys.executable, "-m", "distill", *command, str(model), str(source), str(target)]
+    child = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    print(command[0], usage.ru_maxrss / 1024, "MB", usage.ru_utime + usage.ru_stime, "s of processor time")
+    assert child.returncode == 0
+    assert soundfile.info(target).frames == 3600 * RATE
+    assert usage.ru_maxrss * 1024 < 400e6

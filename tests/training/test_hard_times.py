@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from distill import paths
+from distill.errors import DistillError
 from distill.events import UNSAVED, Event
 from distill.models import open_model
 from distill.runs.folder import RunRecord
@@ -69,16 +70,33 @@ def test_a_small_disk(tmp_path: Path, megabytes: int) -> None:
         assert open_model(result["unsaved_model"].save(tmp_path / "elsewhere.distill"))
 
 
-@pytest.mark.parametrize("megabytes", [0.1, 3, 8])
-def test_files_that_may_not_grow(tmp_path: Path, megabytes: float) -> None:
-    sounds, events = write_sounds(tmp_path / "sounds", 4), list[Event]()
+@contextmanager
+def largest_file(megabytes: float) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(megabytes * 1e6), before[1]))
     try:
-        result = train(CONFIG, sounds, tmp_path / "run", "cpu", events.append)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("megabytes", [0.5, 3, 8])
+def test_files_that_may_not_grow(tmp_path: Path, megabytes: float) -> None:
+    sounds, events = write_sounds(tmp_path / "sounds", 4), list[Event]()
+    with largest_file(megabytes):
+        result = train(CONFIG, sounds, tmp_path / "run", "cpu", events.append)
     check_end(tmp_path / "run", result, events)
+
+
+def test_files_that_may_not_grow_as_large_as_a_decoded_sound(tmp_path: Path) -> None:
+    """0.8 s of decoded sound are 154 kB: the run does not begin, and says why."""
+    sounds, events = write_sounds(tmp_path / "sounds", 4), list[Event]()
+    with largest_file(0.1), pytest.raises(DistillError, match="larger than a file may be in the cache folder"):
+        train(CONFIG, sounds, tmp_path / "run", "cpu", events.append)
+    assert ended(events).outcome == "failed"
+    assert not list(paths.cache_dir().rglob("*.part"))
+    assert not (tmp_path / "run" / "model.distill").exists()
+    assert train(CONFIG, sounds, tmp_path / "run", "cpu")["outcome"] == "finished"
 
 
 def test_a_folder_that_may_only_be_read_from_the_second_epoch_on(

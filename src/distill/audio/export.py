@@ -250,8 +250,8 @@ class _Encoder:
             checked, "w", options.sample_rate, self._waiting.channels, kind.coding, format=kind.container, **quality
         ) as sound:
             for name, text in self._facts.items():
-                if text:
-                    setattr(sound, name, text)
+                if text:  # a file's name may hold bytes that are no text
+                    setattr(sound, name, text.encode(errors="replace").decode())
             for block in self._final_blocks():
                 sound.write(block)
                 checked.raise_error()

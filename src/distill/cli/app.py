@@ -6,6 +6,8 @@ way round.  torch is imported inside the commands that need it, so that help and
 Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 failed with one sentence, 2 wrong usage.
 """
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
+#: Characters of a name that is too long for a file.
+_SHOWN_OF_A_NAME = 60
 #: Commands whose only result is what they print.
 _PRINTING = {"inspect", "models", "runs", "compare", "--help", "-h", "--version"}
 
@@ -90,14 +94,21 @@ def main(arguments: list[str]) -> int:
 
 
 def _main(arguments: list[str]) -> int:
+    words = [_expanded(argument) for argument in arguments]
     try:
-        typer.main.get_command(app)([_expanded(argument) for argument in arguments], prog_name="distill")
+        code = typer.main.get_command(app)(words, prog_name="distill", standalone_mode=False)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except DistillError as error:
-        print(f"distill: {printable_lines(error)}", file=sys.stderr)
+        print(f"distill: {printable(error)}", file=sys.stderr)
         return 1
     except Exception as error:  # the border: what gets here is a bug
+        if hasattr(error, "format_message"):  # by what it has: typer brings a copy of click, whose types are others
+            return _show_wrong_usage(error)
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = printable(error.filename or "of a file")[:_SHOWN_OF_A_NAME]
+            print(f"distill: The name {name}… is too long. Choose a shorter one.", file=sys.stderr)
+            return 1
         if is_memory_error(error):
             print(
                 "distill: there is not enough memory for this. Close other programs, then try again.", file=sys.stderr
@@ -111,7 +122,17 @@ def _main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _show_wrong_usage(error: Any) -> int:
+    """Print what click says about wrong usage, which quotes arguments as they are; return the exit code."""
+    if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help of a group
+        error.message = printable(error.message)
+    text = io.StringIO()
+    error.show(text)
+    print(printable_lines(text.getvalue()), file=sys.stderr)
+    return int(error.exit_code)
 
 
 def _expanded(argument: str) -> str:
@@ -336,7 +357,7 @@ def _print_inspection(
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
     if passed_over:
-        print(passed_over)
+        print(printable(passed_over))
     total = duration(sum(entry.duration_s for entry in usable))
     print(f"{len(usable)} usable sounds, {total} together; {len(skipped)} left out.")
     if stereo:

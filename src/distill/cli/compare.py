@@ -1,6 +1,7 @@
 """``distill compare``: two to four runs side by side in the terminal."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,10 +103,9 @@ def _folder(text: str) -> Path:
     RunFolderError
         There is none, or several have this name.
     """
-    if Path(text).is_dir():
-        return Path(text)
-    if (paths.runs_dir() / text).is_dir():
-        return paths.runs_dir() / text
+    for folder in (Path(text), paths.runs_dir() / text):
+        if os.path.isdir(folder):  # noqa: PTH112 - `Path.is_dir` fails at a name that is too long
+            return folder
     from distill.runs.summary import list_runs
 
     found = [run.folder for run in list_runs() if run.name == text]

@@ -271,7 +271,7 @@ def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
     codes = load_model_v2(model).encode(torch.from_numpy(audio)[None, None])
     with _writing(target):
         save_codes(target, codes)
-    print(target)
+    print(printable(target))
 
 
 def decode(
@@ -291,7 +291,7 @@ def decode(
     codes = load_codes(source)
     sound = load_model_v2(model).decode(codes)[0, 0].cpu().numpy()
     with _writing(target):
-        print(export_sound(target, sound, options).path)
+        print(printable(export_sound(target, sound, options).path))
 
 
 # --- what the commands share -------------------------------------------------------------------------------------
@@ -379,7 +379,7 @@ def _write(target: Path, made: "GeneratedSound | GeneratedStream", options: Expo
 
     with _writing(target):
         written = export_sound(target, made.blocks, options, made.recipe.title(), made.recipe.to_text()).path
-    print(written, flush=True)
+    print(printable(written), flush=True)
     try:
         GeneratedHistory().add([GeneratedEntry(written.absolute(), made.recipe)])
     except OSError as error:

@@ -113,7 +113,8 @@ def show_map(
     if as_json:
         print(json.dumps(map_table(shown, names), allow_nan=False))
     elif as_svg:
-        print(map_svg(shown, names, opened.metadata.name))
+        shown_names = {fingerprint: printable(name) for fingerprint, name in names.items()}
+        print(map_svg(shown, shown_names, printable(opened.metadata.name)))
     else:
         print(printable(map_summary(shown, names)))
 

@@ -131,7 +131,7 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
         given = [*given, *write_demo_sounds()]
     found = scan_sounds(given, cancel_event=stop)
     if text := found.passed_over_text():
-        say(text, as_json)
+        say(printable(text), as_json)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
     return files, len(found.entries)
 

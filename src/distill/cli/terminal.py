@@ -200,7 +200,7 @@ def message_of(event: Event) -> str | None:
         case PreviewEvent() | StartPreviewEvent():
             return f"New sound: {printable(event.audio_path)}"
         case TrainingNotice():
-            return f"{_LEVELS[event.level]}: {printable_lines(event.message)}"
+            return f"{_LEVELS[event.level]}: {printable(event.message)}"
         case TrainingCompleteEvent() if event.outcome in ("finished", "stopped"):
             word = "Finished" if event.outcome == "finished" else "Stopped"
             best = ""

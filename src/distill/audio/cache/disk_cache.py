@@ -127,6 +127,11 @@ class DiskCache:
                 f"The disk that holds the cache folder {self.folder} is full. Free some space on it, or set "
                 "DISTILL_HOME to a folder on a larger disk, and start again."
             )
+        if error.errno == errno.EFBIG:
+            return DistillError(
+                f"A decoded sound is larger than a file may be in the cache folder {self.folder}. Raise the limit of "
+                "your system (ulimit -f), or set DISTILL_HOME to a folder on another disk, and start again."
+            )
         words = os.strerror(error.errno) if error.errno else str(error)
         return DistillError(
             f"The cache folder {self.folder} cannot be written to ({words}). Make it writable, or set DISTILL_HOME "

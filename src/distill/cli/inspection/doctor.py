@@ -79,11 +79,11 @@ def print_findings(findings: "Sequence[Finding]") -> None:
         print(f"found    {printable(finding.title)}")
         for path in finding.sounds:
             print(f"           {printable(path)}")
-        print(f"         {finding.why}")
+        print(f"         {printable(finding.why)}")
         if finding.done_text:
-            print(f"         {finding.done_text}")
+            print(f"         {printable(finding.done_text)}")
         if finding.fixes:
-            print(f"         {finding.fix_text} (distill train --fix {finding.kind})")
+            print(f"         {printable(finding.fix_text)} (distill train --fix {finding.kind})")
 
 
 def print_json(

@@ -239,5 +239,5 @@ def _write_presets(folder: Path, name: str, title: str, regions: Sequence[Region
     texts = {f"{name}.sfz": sfz(regions, title), f"{name}.dspreset": decent_sampler(regions, title)}
     for file_name, text in texts.items():
         with write_whole(folder / file_name) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="replace"))
     return list(texts)
