@@ -272,9 +272,9 @@ def test_stopped_run_says_how_to_go_on(
 def test_error_of_the_user_is_told_without_traceback(
     engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    engine.error = NotEnoughSoundsError("Two sounds are needed.\na.wav: empty")
+    engine.error = NotEnoughSoundsError("Two sounds are needed (a.wav: empty).")
     assert main(["train", str(sounds)]) == 1
-    assert capsys.readouterr().err == "distill: Two sounds are needed.\na.wav: empty\n"
+    assert capsys.readouterr().err == "distill: Two sounds are needed (a.wav: empty).\n"
 
 
 def test_bug_goes_to_the_log(engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
