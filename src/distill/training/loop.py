@@ -337,6 +337,7 @@ def _train_epoch(run: Run) -> bool:
                 meter.read()  # the checkpoint's history has all steps that it has done
                 save_progress(run)
             if is_history_due(run):
+                meter.read()
                 append_history(run)
             run.request.agree()
             yield batch
