@@ -128,8 +128,9 @@ def sources(bundled: list[Distribution]) -> str:
 
 #: Where the sources of Debian's libraries are; their versions are in the list that `library_notices` adds.
 _DEBIAN_SOURCES = (
-    "Libraries that come from Debian are listed at the end with their packages and versions. The source of each is at\n"
-    "https://snapshot.debian.org/package/SOURCE/VERSION/."
+    "Libraries that come from Debian are listed at the end with their packages and versions. Debian keeps the source\n"
+    "of each version in its snapshot archive; with that among the sources of apt, `apt-get source PACKAGE=VERSION`\n"
+    "fetches it."
 )
 
 

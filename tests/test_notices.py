@@ -35,7 +35,7 @@ def test_the_sources_under_the_lgpl_are_those_of_the_versions(text: str) -> None
     assert f"PySide6-{versions['pyside6_essentials']}-src" in part
     assert f"- frozendict {versions['frozendict']}: https://" in part
     assert "libsndfile: https://" in part
-    assert "snapshot.debian.org" in part
+    assert "apt-get source PACKAGE=VERSION" in part
 
 
 def package(folder: Path, name: str, licence: str) -> PathDistribution:
