@@ -70,6 +70,7 @@ def distill_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 @pytest.fixture(autouse=True)
 def _nothing_left_running(request: pytest.FixtureRequest, distill_home: Path) -> Iterator[None]:
     """Fail a test that leaves a thread, a child process, or (with Qt) a timer, thread or window behind."""
+    leaks.set_modules_aside()
     threads, children = leaks.running_threads(), leaks.running_children()
     yield
     found = leaks.left_over(threads, children)
