@@ -50,7 +50,11 @@ class StepMetrics:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One epoch of a VAE; ``train_loss`` and ``val_loss`` are measured alike, in eval mode with the final KL weight."""
+    """One epoch of a VAE; ``train_loss`` and ``val_loss`` are measured alike, in eval mode with the final KL weight.
+
+    ``new_sound_distance`` says how far new sounds lie from the corpus as a set, see
+    `distill.models.nearest.kernel_distance`; None where it was not measured.
+    """
 
     epoch: int
     total_epochs: int
@@ -64,6 +68,7 @@ class EpochMetrics:
     eta_seconds: float
     elapsed_seconds: float
     active_latents: int | None = None
+    new_sound_distance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class VQStepMetrics:
 
 @dataclass(frozen=True)
 class VQEpochMetrics:
-    """One epoch of a VQ-VAE."""
+    """One epoch of a VQ-VAE; ``new_sound_distance`` as in `EpochMetrics`."""
 
     epoch: int
     total_epochs: int
@@ -99,6 +104,7 @@ class VQEpochMetrics:
     elapsed_seconds: float
     codebook_health: dict[str, dict[str, float]] | None = None
     utilization_warnings: list[str] | None = None
+    new_sound_distance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,9 @@ def _parsed(annotation: object, value: Any) -> Any:
     """Undo `to_json_value` for a field: numbers that are not finite come back from their names."""
     if annotation is int and type(value) is not int:
         raise TypeError(f"{value!r} is no integer")
-    if annotation is float:
+    if annotation == float | None and value is None:
+        return None
+    if annotation in (float, float | None):
         if type(value) not in (int, float, str):
             raise TypeError(f"{value!r} is no number")
         return float(value)

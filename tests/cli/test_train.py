@@ -35,6 +35,7 @@ STEP = StepMetrics(
 EPOCH = EpochMetrics(
     epoch=0, total_epochs=3, train_loss=0.5, val_loss=0.625, val_recon_loss=0.6, val_kl_loss=0.1, kl_divergence=14.25,
     overfitting_gap=0.25, learning_rate=1e-3, eta_seconds=200.0, elapsed_seconds=1.0, active_latents=41,
+    new_sound_distance=34.4,
 )  # fmt: skip
 END = TrainingCompleteEvent(
     total_epochs=3, total_time_s=61.0, final_train_loss=0.5, final_val_loss=0.625, best_val_loss=0.6, best_epoch=1
@@ -246,7 +247,7 @@ def test_plain_lines(engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFix
     assert lines == [
         "Decoding sounds (2)",
         "Warning: The model begins to learn its sounds by heart.",
-        "epoch 1/3  loss 0.5000, held out 0.6250  KL 14.2 (41 latents active)  3 min 20 s left",
+        "epoch 1/3  loss 0.5000, held out 0.6250  new sounds 34  KL 14.2 (41 latents active)  3 min 20 s left",
         "New sound: previews/preview_epoch0000_00.wav",
         "Finished after 1 min 01 s; best held-out loss 0.6000 in epoch 2.",
     ]

@@ -16,7 +16,10 @@ def add_epoch(history: MetricsHistory, epoch: int) -> None:
         weight = min(0.01, 0.001 * epoch)
         history.add_step(StepMetrics(epoch, number, STEPS, loss, loss, 3.0, weight, 1e-3 / (epoch + 1), 0.01))
     val = 1 / (1 + epoch) if epoch < 8 else 0.3
-    history.add_epoch(EpochMetrics(epoch, 20, 0.2, val, val / 2, 0.1, 4.0 - 0.3 * epoch, 0.02 * epoch, 1e-3, 9, 9, 30))
+    distance = None if epoch % 2 else 90.0 - epoch
+    history.add_epoch(
+        EpochMetrics(epoch, 20, 0.2, val, val / 2, 0.1, 4.0 - 0.3 * epoch, 0.02 * epoch, 1e-3, 9, 9, 30, distance)
+    )
 
 
 def make_history() -> MetricsHistory:

@@ -5,6 +5,7 @@ says who looks at the curve up to an epoch.
 """
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,19 @@ def test_a_flat_run_goes_on_until_its_steps_are_fine() -> None:
     flat = series(*[0.5] * 60)
     assert judge(flat).sentence() == "Flat since epoch 1: finish now, or wait for the last epochs in finer steps."
     assert not is_at_its_end(flat, 8)
+
+
+def test_a_flat_run_goes_on_while_new_sounds_come_nearer() -> None:
+    flat = series(*[0.5] * 30, rate=1e-4)
+
+    def with_distances(distances: list[float | None]) -> list[AnyEpoch]:
+        return [replace(epoch, new_sound_distance=x) for epoch, x in zip(flat, distances, strict=True)]
+
+    falling = [90.0 - 2.5 * n for n in range(30)]
+    assert not is_at_its_end(with_distances(list(falling)), 8)
+    assert not is_at_its_end(with_distances([None if n % 3 else x for n, x in enumerate(falling)]), 8)
+    assert is_at_its_end(with_distances([30.0 + n % 3 for n in range(30)]), 8)
+    assert is_at_its_end(with_distances([*falling[:3], *[None] * 27]), 8), "too few figures to tell a trend"
 
 
 def test_a_loss_that_is_no_number_is_collapsed_and_one_such_epoch_is_not() -> None:

@@ -188,6 +188,8 @@ def step_figures(event: AnyStep) -> str:
 def epoch_figures(event: AnyEpoch) -> str:
     """Return what an epoch measured."""
     losses = f"loss {event.train_loss:.4f}, held out {event.val_loss:.4f}"
+    if event.new_sound_distance is not None:
+        losses += f"  new sounds {event.new_sound_distance:.0f}"
     if isinstance(event, VQEpochMetrics):
         return f"{losses}  commitment {event.val_commit_loss:.3g}"
     active = "" if event.active_latents is None else f" ({event.active_latents} latents active)"

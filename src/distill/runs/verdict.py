@@ -169,17 +169,26 @@ def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int, warm_up: int = 0) -
     """Return whether a run has not improved for ``patience`` epochs, and for as long as a trend takes; 0: never.
 
     Epochs of a warm-up do not count unless the model learns by heart in them.  A run that is only flat goes on until
-    the learning rate has fallen: its last epochs, in fine steps, often lower the loss once more.
+    the learning rate has fallen: its last epochs, in fine steps, often lower the loss once more.  It also goes on while
+    new sounds come nearer to the corpus.
     """
     if patience <= 0 or len(epochs) < max(EARLIEST_END, patience):
         return False
     verdict = judge(epochs, warm_up)
     if verdict.kind not in (Kind.FLAT, Kind.BY_HEART) or verdict.since is None:
         return False
-    if verdict.may_fall:
+    if verdict.may_fall or (verdict.kind is Kind.FLAT and _new_sounds_improve(epochs)):
         return False
     counted_from = verdict.since if len(epochs) < warm_up else max(verdict.since, warm_up - 1)
     return epochs[-1].epoch - counted_from >= patience
+
+
+def _new_sounds_improve(epochs: Sequence[AnyEpoch]) -> bool:
+    """Return whether the distance of new sounds still falls, as far as it was measured."""
+    distances = np.array([e.new_sound_distance for e in epochs if e.new_sound_distance is not None], dtype=np.float64)
+    if len(distances) < FEWEST_EPOCHS or not np.isfinite(distances).all():
+        return False
+    return _falls(distances, max(FEWEST_NEWEST, math.ceil(NEWEST_SHARE * len(distances))))
 
 
 def _has_fine_steps(epochs: Sequence[AnyEpoch]) -> bool:

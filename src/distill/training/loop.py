@@ -20,6 +20,7 @@ from torch import Tensor
 
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
@@ -60,6 +61,7 @@ from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader
+from distill.training.steps.new_sounds import is_due
 from distill.training.steps.prior_training import WARMUP_STEPS
 from distill.training.steps.step import TrainingStep
 
@@ -410,6 +412,10 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
         measured.append(found)
     held_out, trained = measured
     run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(probe))
+    try:
+        new_sound_distance = _measure_new_sounds(run)
+    except DecodingCancelled:
+        return None
     epoch_seconds = run.eta.end_epoch(run.training_data.steps_per_epoch)
     return run.family.epoch_event(
         EpochResult(
@@ -423,8 +429,33 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             learning_rate=float(run.scheduler.get_last_lr()[0]),
             eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, epoch_seconds, 1),
             elapsed_seconds=run.elapsed,
+            new_sound_distance=new_sound_distance,
         )
     )
+
+
+def _measure_new_sounds(run: Run) -> float | None:
+    """Return how far new sounds lie from the corpus; None where it is not their turn, or there are too few sounds.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user has stopped the run.
+    """
+    meter, prior = run.training_data.new_sounds, run.prior
+    is_last = run.epoch + 1 == run.config.max_epochs
+    its_turn = is_due(run.history.epochs, run.training_data.steps_per_epoch, is_last)
+    if prior is None or not meter.can_measure or not its_turn:
+        return None
+    began = time.perf_counter()
+
+    def measure() -> float:
+        with Interruptible(run.request.check_paused):
+            return meter.measure(run.model, prior.averaged)
+
+    distance: float = run.ranks.first(measure)
+    run.stopwatch.add("new sounds", time.perf_counter() - began)
+    return distance
 
 
 def _part_of(run: Run, items: int, number: int) -> BatchSlice | None:

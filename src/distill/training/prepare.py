@@ -38,6 +38,7 @@ from distill.training.data.split import split_sounds
 from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
+from distill.training.steps.new_sounds import NewSoundMeter
 from distill.training.steps.prior_training import LatentTable, PriorTraining
 from distill.training.steps.schedule import CosineFactor, make_scheduler
 from distill.training.steps.step import TrainingStep, step_randomness
@@ -269,6 +270,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         ),
         probe_items=_spread(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
+        new_sounds=NewSoundMeter(opened.family, (train_set, val_set)),
     )
     if ranks.first(lambda: data.digest) != data.digest:
         raise TrainingError(

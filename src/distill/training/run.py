@@ -49,6 +49,7 @@ from distill.training.dataset import FeatureDataset
 from distill.training.origin.start_point import StartPoint, read_start
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
+from distill.training.steps.new_sounds import NewSoundMeter
 from distill.training.steps.prior_training import PriorTraining
 from distill.training.steps.schedule import CosineFactor
 from distill.training.steps.stopwatch import Stopwatch
@@ -152,6 +153,7 @@ class TrainingData:
     train_loader: DataLoader[Tensor]
     probe_items: list[int]
     preview_waveforms: Tensor
+    new_sounds: NewSoundMeter
 
     @property
     def digest(self) -> str:

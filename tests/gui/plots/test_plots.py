@@ -73,6 +73,7 @@ def test_every_figure_has_its_curve(panel: PlotsPanel, history: MetricsHistory, 
     assert data(panel.gap, "gap") == pytest.approx([2.0 * e for e in range(EPOCHS)])
     assert data(panel.active, "active") == [30.0] * EPOCHS
     assert panel.active.note() == "of 64"
+    assert data(panel.new_sounds, "distance") == [90.0 - e for e in range(0, EPOCHS, 2)], "where it was measured"
     assert panel.kl._right.viewRange()[1][1] >= 0.01, "the weight has an axis of its own"
     assert entry(panel.loss, "best").value == 8, "people count from 1"
 
@@ -93,7 +94,7 @@ def test_without_details_there_is_one_curve_and_a_sentence(
     QTest.mouseClick(panel.toolbar.details, Qt.MouseButton.LeftButton)
     assert panel.loss.curves["train"].is_shown
     assert not panel.loss.curves["validation"].is_shown, "a curve that the user has hidden stays hidden"
-    assert [p.title for p in panel.shown_plots] == ["Loss", "Packing"]
+    assert [p.title for p in panel.shown_plots] == ["Loss", "Distance of new sounds", "Packing"]
 
 
 def test_nothing_in_a_plot_moves_when_data_arrive(qapp: QApplication, qtbot: QtBot, history: MetricsHistory) -> None:
@@ -142,20 +143,20 @@ def test_the_chosen_plots_come_back(panel: PlotsPanel, qtbot: QtBot) -> None:
     QTest.mouseClick(panel.toolbar.log, Qt.MouseButton.LeftButton)
     panel.toolbar.smoothing.setCurrentIndex(2)
     QTest.mouseClick(entry(panel.loss, "steps"), Qt.MouseButton.LeftButton)
-    assert [p.title for p in panel.shown_plots] == ["Loss", "Memorising, %"]
+    assert [p.title for p in panel.shown_plots] == ["Loss", "Distance of new sounds", "Memorising, %"]
     another = PlotsPanel()
     qtbot.addWidget(another)
     another.restore(panel.state())
     another.show()
-    assert [p.title for p in another.shown_plots] == ["Loss", "Memorising, %"]
+    assert [p.title for p in another.shown_plots] == ["Loss", "Distance of new sounds", "Memorising, %"]
     assert another.toolbar.log.isChecked()
     assert another.toolbar.smoothing.currentIndex() == 2
     assert not another.loss.curves["steps"].is_shown
-    assert another.state() == {**panel.state(), "heights": another.state()["heights"]}
+    assert another.state() == {**panel.state(), panel._heights_key: another.state()[panel._heights_key]}
 
 
 @pytest.mark.parametrize(
-    "damaged", [{}, {"shown": 3, "hidden": [], "smoothing": 99, "heights": 1}, {"hidden": {"loss": 5}}]
+    "damaged", [{}, {"shown": 3, "hidden": [], "smoothing": 99, "heights of 7": 1}, {"hidden": {"loss": 5}}]
 )
 def test_damaged_preferences_cost_nothing(qtbot: QtBot, damaged: dict[str, Any]) -> None:
     panel = PlotsPanel()
@@ -164,7 +165,7 @@ def test_damaged_preferences_cost_nothing(qtbot: QtBot, damaged: dict[str, Any])
     panel.show()
     assert [p.title for p in panel.shown_plots] == ["Loss"]
     panel.toolbar.details.click()
-    assert [p.title for p in panel.shown_plots] == ["Loss", "Packing"]
+    assert [p.title for p in panel.shown_plots] == ["Loss", "Distance of new sounds", "Packing"]
 
 
 def test_the_plots_fit_the_family(panel: PlotsPanel, qtbot: QtBot) -> None:

@@ -162,7 +162,7 @@ class HistoryTables:
     """
 
     STEP_FIELDS = ("train_loss", "learning_rate")
-    EPOCH_FIELDS = ("train_loss", "val_loss", "val_recon_loss", "overfitting_gap")
+    EPOCH_FIELDS = ("train_loss", "val_loss", "val_recon_loss", "overfitting_gap", "new_sound_distance")
     #: Fields of only one kind of history.
     SOME_STEPS, SOME_EPOCHS = ("kl_weight",), ("kl_divergence", "active_latents")
 

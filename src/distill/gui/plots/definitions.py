@@ -147,3 +147,16 @@ def make_gap_plot() -> Plot:
     plot.add_band(0, limit, "good")
     plot.add_reference(limit, translate("Plot", "memorising above {0:.0f} %").format(limit))
     return plot
+
+
+def make_new_sounds_plot() -> Plot:
+    """Return the plot of the distance between new sounds and the corpus."""
+    help = translate(
+        "Plot",
+        "How far new sounds lie from your own, taken as a whole (kernel distance). Lower is better; near 0 they cannot "
+        "be told apart by their spectra. The last part of the training, after the epochs, lowers it further.",
+    )
+    curves = (CurveStyle("distance", translate("Plot", "new sounds"), "accent", 2.0, help, dot="s", spans=EPOCH_SPANS),)
+    plot = Plot("newSoundsPlot", translate("Plot", "Distance of new sounds"), curves, help=help)
+    plot.add_reference(0, translate("Plot", "as your own sounds"))
+    return plot

@@ -16,7 +16,14 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.gui.plots.codebook.panel import CodebookView
 from distill.gui.plots.curve_data import HistoryTables
-from distill.gui.plots.definitions import make_active_plot, make_gap_plot, make_kl_plot, make_loss_plot, make_rate_plot
+from distill.gui.plots.definitions import (
+    make_active_plot,
+    make_gap_plot,
+    make_kl_plot,
+    make_loss_plot,
+    make_new_sounds_plot,
+    make_rate_plot,
+)
 from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.plots.verdict_line import VerdictLine
@@ -31,7 +38,7 @@ REDRAW_MILLISECONDS = 34
 MAIN_CURVE = ("validation", "best", "previews")
 
 #: Plots beside the loss that are chosen at first.
-FIRST_CHOICE = ["monitor"]
+FIRST_CHOICE = ["new_sounds", "monitor"]
 
 
 class PlotsPanel(Panel):
@@ -49,6 +56,7 @@ class PlotsPanel(Panel):
         self.setAccessibleName(self.tr("Curves"))
         self.loss, self.kl, self.codebook = make_loss_plot(), make_kl_plot(), CodebookView()
         self.active, self.rate, self.gap = make_active_plot(), make_rate_plot(), make_gap_plot()
+        self.new_sounds = make_new_sounds_plot()
         self.toolbar = PlotToolbar()
         self.verdict = VerdictLine()
         self.summary = self.verdict.summary
@@ -69,7 +77,7 @@ class PlotsPanel(Panel):
     def plots(self) -> dict[str, Plot]:
         """All plots by name."""
         return {
-            "loss": self.loss, "kl": self.kl, "codebook": self.codebook.plot,
+            "loss": self.loss, "new_sounds": self.new_sounds, "kl": self.kl, "codebook": self.codebook.plot,
             "active": self.active, "rate": self.rate, "gap": self.gap,
         }  # fmt: skip
 
@@ -137,7 +145,7 @@ class PlotsPanel(Panel):
             "log": self.toolbar.log.isChecked(),
             "smoothing": self.toolbar.smoothing.currentIndex(),
             "hidden": {name: keys for name, keys in hidden.items() if keys},
-            "heights": bytes(self.splitter.saveState().toBase64().data()).decode(),
+            self._heights_key: bytes(self.splitter.saveState().toBase64().data()).decode(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -157,8 +165,14 @@ class PlotsPanel(Panel):
         level = state.get("smoothing")
         if isinstance(level, int) and 0 <= level < self.toolbar.smoothing.count():
             self.toolbar.smoothing.setCurrentIndex(level)
-        if isinstance(state.get("heights"), str):
-            self.splitter.restoreState(QByteArray.fromBase64(state["heights"].encode()))
+        heights = state.get(self._heights_key)
+        if isinstance(heights, str):
+            self.splitter.restoreState(QByteArray.fromBase64(heights.encode()))
+
+    @property
+    def _heights_key(self) -> str:
+        """Key of the stored heights: those of another number of plots do not fit."""
+        return f"heights of {self.splitter.count()}"
 
     def showEvent(self, event: QShowEvent) -> None:
         """Draw what arrived while the panel was hidden."""
@@ -169,6 +183,7 @@ class PlotsPanel(Panel):
     # Building.
 
     def _build(self) -> None:
+        self.toolbar.add_plot("new_sounds", self.tr("New sounds"), self.tr("How near new sounds are to your own"))
         self.toolbar.add_plot("monitor", self.tr("Packing"), self.tr("Early warning signs"))
         self.toolbar.add_plot("active", self.tr("Dimensions"), self.tr("Dimensions in use (active latents)"))
         self.toolbar.add_plot("rate", self.tr("Step size"), self.tr("Size of the training steps (learning rate)"))
@@ -180,10 +195,12 @@ class PlotsPanel(Panel):
         self.toolbar.smoothing_chosen.connect(self._on_smoothing_chosen)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
-        stack: tuple[QWidget, ...] = (self.loss, self.kl, self.codebook, self.active, self.rate, self.gap)
+        stack: tuple[QWidget, ...] = (
+            self.loss, self.new_sounds, self.kl, self.codebook, self.active, self.rate, self.gap,
+        )  # fmt: skip
         for widget in stack:
             self.splitter.addWidget(widget)
-        self.splitter.setSizes([300, 200, 260, 190, 190, 190])
+        self.splitter.setSizes([300, 200, 200, 260, 190, 190, 190])
         self.splitter.setMinimumWidth(1)  # legends wrap instead
         area = QScrollArea(widgetResizable=True)  # for low windows, and for many plots
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -212,6 +229,7 @@ class PlotsPanel(Panel):
         self.kl.setVisible(is_kl and "monitor" in chosen)
         self.codebook.setVisible(not is_kl and "monitor" in chosen)
         self.active.setVisible(is_kl and "active" in chosen)
+        self.new_sounds.setVisible("new_sounds" in chosen)
         self.rate.setVisible("rate" in chosen)
         self.gap.setVisible("gap" in chosen)
 
@@ -237,6 +255,9 @@ class PlotsPanel(Panel):
             self.rate.set_curve("rate", steps["x"], steps["learning_rate"])
         if not self.gap.isHidden():
             self.gap.set_curve("gap", epochs["x"], 100 * epochs["overfitting_gap"])
+        if not self.new_sounds.isHidden():
+            measured = np.isfinite(epochs["new_sound_distance"])
+            self.new_sounds.set_curve("distance", epochs["x"][measured], epochs["new_sound_distance"][measured])
         self._redraw_monitor()
         self._show_summary()
         self._show_hint()
@@ -300,7 +321,7 @@ class PlotsPanel(Panel):
         self._show_chosen()
         self.mark_changed()
         if is_shown:
-            widgets = {"active": self.active, "rate": self.rate, "gap": self.gap}
+            widgets = {"active": self.active, "rate": self.rate, "gap": self.gap, "new_sounds": self.new_sounds}
             shown = widgets.get(name, self.kl if self._monitor == "kl" else self.codebook)
             QTimer.singleShot(0, shown, lambda: self._area.ensureWidgetVisible(shown))
 

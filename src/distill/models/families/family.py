@@ -79,6 +79,7 @@ class EpochResult:
     elapsed_seconds: float
     val_terms: Mapping[str, float]
     figures: Mapping[str, Any]
+    new_sound_distance: float | None = None
 
     def event(self, kind: Callable[..., E], **own: Any) -> E:
         """Return an event of the type ``kind``: the shared values, and the family's ``own``."""

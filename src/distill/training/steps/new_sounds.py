@@ -1,0 +1,83 @@
+"""Measures while a model trains how near its new sounds lie to the sounds that it is trained on, as a set."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from distill.events import EpochMetrics, VQEpochMetrics
+from distill.models.families.family import ModelFamily
+from distill.models.nearest import FEWEST_SOUNDS, describe, kernel_distance
+from distill.models.priors.window_prior import WindowPrior
+from distill.models.sound_parts import draw_points
+from distill.training.dataset import FeatureDataset
+
+#: New sounds that are drawn for a figure, and the seed of the draw: the same for all epochs.
+_DRAWN, _SEED = 64, 0
+#: Most sounds of the corpus that they are compared with.
+_MOST_SOUNDS = 256
+#: Steps of the network after which it is measured again; it costs less than three hundredths of them.
+_STEPS_APART = 160
+_BATCH = 32
+
+
+class NewSoundMeter:
+    """Compares the beginnings of new sounds with those of the sounds of a run.
+
+    Parameters
+    ----------
+    family
+        Of the run.
+    datasets
+        Its training and its held-out sounds; both are what new sounds should be like.
+    """
+
+    def __init__(self, family: ModelFamily, datasets: Sequence[FeatureDataset]) -> None:
+        self._family, self._datasets = family, datasets
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether there are enough sounds to compare with."""
+        return sum(len(dataset.layout.sounds) for dataset in self._datasets) >= FEWEST_SOUNDS
+
+    @cached_property
+    def _corpus(self) -> Tensor:
+        """Descriptions of the beginnings of the sounds ``[M, D]``, of at most `_MOST_SOUNDS` of them."""
+        beginnings = [(dataset, item) for dataset in self._datasets for item in _beginnings(dataset)]
+        every = -(-len(beginnings) // _MOST_SOUNDS)
+        return torch.cat([describe(dataset[item][None]) for dataset, item in beginnings[::every]])
+
+    @torch.no_grad()
+    def measure(self, network: nn.Module, prior: WindowPrior) -> float:
+        """Return the kernel distance of new sounds of a network and its prior; 0 is the distribution of the corpus.
+
+        The network is left in the mode in which it was.
+        """
+        was_training = network.training
+        network.eval()
+        try:
+            points = draw_points(self._family, network, prior, _DRAWN, _SEED)
+            assert points is not None
+            made = [describe(self._family.from_points(network, part)).cpu() for part in torch.split(points, _BATCH)]
+        finally:
+            network.train(was_training)
+        return kernel_distance(torch.cat(made), self._corpus)
+
+
+def _beginnings(dataset: FeatureDataset) -> list[int]:
+    """Return the numbers of the first chunks of the sounds, as they are, without variants."""
+    return [item for item in range(dataset.layout.chunks) if dataset.offset[item] == 0]
+
+
+def is_due(epochs: Sequence[EpochMetrics | VQEpochMetrics], steps_per_epoch: int, is_last: bool) -> bool:
+    """Return whether new sounds are measured after the epoch that follows ``epochs``.
+
+    It depends on the epochs alone, so that a run which is resumed measures the same ones.
+    """
+    since = 1
+    for epoch in reversed(epochs):
+        if epoch.new_sound_distance is not None:
+            break
+        since += 1
+    return is_last or since * steps_per_epoch >= _STEPS_APART
