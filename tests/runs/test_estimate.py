@@ -68,6 +68,18 @@ def test_a_run_counts_more_than_a_trial_and_one_slow_run_changes_little() -> Non
     assert estimate(CONFIG, MATERIAL, figures(trial, RUN, slow, RUN)).seconds == usual.seconds
 
 
+def test_the_first_run_also_prepares_its_sounds() -> None:
+    trial = replace(RUN, is_trial=True, prepare_s=0.0)
+    found = estimate(CONFIG, MATERIAL, figures(trial)).seconds
+    known = estimate(CONFIG, MATERIAL, figures(replace(trial, prepare_s=1e-9))).seconds
+    twice = estimate(CONFIG, MATERIAL, figures(replace(trial, closing_s=16.0))).seconds
+    assert found is not None
+    assert known is not None
+    assert twice is not None
+    assert 0 < found - known < 8.0
+    assert twice - found == pytest.approx(8.0 + (found - known)), "a slower computer also prepares more slowly"
+
+
 def test_runs_on_very_different_amounts_do_not_tell_how_many_epochs_it_takes() -> None:
     usual = estimate(CONFIG, MATERIAL, figures(replace(RUN, chunks=4000, good_share=0.9)))
     assert usual.good_epochs == estimate(CONFIG, MATERIAL, Figures()).good_epochs

@@ -23,6 +23,9 @@ _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
 #: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map
 #: and sliders).  What they really are on a computer is a multiple of this that its runs show.
 _CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.05
+#: Seconds in which a variant of a second of sound is prepared, where only a trial has been made: it needs no variants.
+#: They are multiplied like those of the end.
+_PREPARE_S = 0.013
 #: Share of the epochs after which the steps are fine: models with codebooks are flat rather than learn by heart, and
 #: are not ended before.
 _FINE_FROM = 0.72
@@ -151,13 +154,15 @@ class _Cost:
             return median([value for value in values if value > 0] or [0.0])
 
         scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
+        scale = median(scales or [1.0])
         return cls(
             step_s=typical("step_s"),
             measure_s=typical("measure_s"),
             preview_s=typical("preview_s"),
             preview_bytes=typical("preview_bytes"),
-            prepare_s=max(run.prepare_s for run in runs),  # the others had it from the cache
-            closing_scale=median(scales or [1.0]),
+            # The others had it from the cache.
+            prepare_s=max(run.prepare_s for run in runs) or _PREPARE_S * scale,
+            closing_scale=scale,
             peak_bytes=max(run.peak_bytes for run in runs),
             checkpoint_bytes=typical("checkpoint_bytes"),
             model_bytes=typical("model_bytes"),

@@ -154,7 +154,7 @@ def make_new_sounds_plot() -> Plot:
     help = translate(
         "Plot",
         "How far new sounds lie from your own, taken as a whole (kernel distance). Lower is better; near 0 they cannot "
-        "be told apart by their spectra. The last part of the training, after the epochs, lowers it further.",
+        "be told apart by their spectra.",
     )
     curves = (CurveStyle("distance", translate("Plot", "new sounds"), "accent", 2.0, help, dot="s", spans=EPOCH_SPANS),)
     plot = Plot("newSoundsPlot", translate("Plot", "Distance of new sounds"), curves, help=help)
