@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -83,7 +84,7 @@ class RunRequest:
     start_from: Path | None = None
     ranks: Ranks = ALONE
 
-    @property
+    @cached_property  # asked before each operation of torch
     def pause_event(self) -> threading.Event:
         """The event that interrupts everything but a step; a request to finish the run does not set it.
 
