@@ -18,8 +18,6 @@ _PATCH = 16
 _AUDIBLE_DECADES = 3.5
 #: Quantiles of the usual distance that are stored.
 _QUANTILES = 101
-#: Most chunks that are kept.
-MOST_CHUNKS = 16_384
 
 
 class Nearest(NamedTuple):
