@@ -54,18 +54,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--work", type=Path, default=ROOT / "build", help="where the environment and scratch files go")
     parser.add_argument("--bundle-only", action="store_true", help="freeze, and make no installer")
     options = parser.parse_args(arguments)
+    return build_environment.reported(lambda: _build(options))
+
+
+def _build(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    try:
-        bundle = freeze(options.flavour, options.work.resolve() / options.flavour, options.dist.resolve())
-        made = [bundle]
-        if not options.bundle_only:
-            made += make_installers(bundle, options.work.resolve() / options.flavour, options.dist.resolve())
-    except BuildError as error:
-        dev.say(str(error))
-        return 1
-    except subprocess.CalledProcessError as error:
-        dev.say(f"{error.cmd[0]} failed with code {error.returncode}; its message above says why.")
-        return 1
+    bundle = freeze(options.flavour, options.work.resolve() / options.flavour, options.dist.resolve())
+    made = [bundle]
+    if not options.bundle_only:
+        made += make_installers(bundle, options.work.resolve() / options.flavour, options.dist.resolve())
     for path in made:
         dev.say(f"{path}: {_size(path) / 1e6:.0f} MB")
     for size, name in largest_parts(bundle)[:PARTS_NAMED]:

@@ -15,8 +15,12 @@ import sys
 import sysconfig
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dev
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 PYINSTALLER = "pyinstaller>=6.20,<7"
@@ -29,6 +33,17 @@ _NOT_BUNDLED = ("torchaudio",)
 
 class BuildError(Exception):
     """The build cannot go on; the message says why and what to do."""
+
+
+def reported(work: Callable[[], int]) -> int:
+    """Return the exit code of a command that builds; 1 where it cannot go on, which is said in one sentence."""
+    try:
+        return work()
+    except BuildError as error:
+        dev.say(str(error))
+    except subprocess.CalledProcessError as error:
+        dev.say(f"{error.cmd[0]} failed with code {error.returncode}; its message above says why.")
+    return 1
 
 
 def requirements() -> dict[str, str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 import dev
 import linux_packages
 import release
-from build_environment import BuildError
+from build_environment import BuildError, reported
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "packaging" / "linux" / f"{release.DESKTOP_ID}.json"
@@ -45,20 +45,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--pictures", type=Path, default=ROOT / "build" / "cpu" / "pictures", help="icons of the build")
     parser.add_argument("--runtime", type=Path, help="the runtime of the AppImage project for this machine")
     options = parser.parse_args(arguments)
+    return reported(lambda: _make(options))
+
+
+def _make(options: argparse.Namespace) -> int:
     dist, pictures = options.dist.resolve(), options.pictures.resolve()
-    try:
-        if not (dist / "distill" / "distill").is_file():
-            raise BuildError(f"There is no frozen application in {dist}. Run packaging/build.py first.")
-        if options.kind == "appimage":
-            made = make_appimage(dist / "distill", pictures, dist, options.runtime)
-        else:
-            made = make_flatpak(dist / "distill", pictures, dist)
-    except BuildError as error:
-        dev.say(str(error))
-        return 1
-    except subprocess.CalledProcessError as error:
-        dev.say(f"{error.cmd[0]} failed with code {error.returncode}; its message above says why.")
-        return 1
+    if not (dist / "distill" / "distill").is_file():
+        raise BuildError(f"There is no frozen application in {dist}. Run packaging/build.py first.")
+    if options.kind == "appimage":
+        made = make_appimage(dist / "distill", pictures, dist, options.runtime)
+    else:
+        made = make_flatpak(dist / "distill", pictures, dist)
     dev.say(f"{made}: {made.stat().st_size / 1e6:.0f} MB")
     return 0
 

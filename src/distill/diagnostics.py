@@ -82,8 +82,9 @@ def start() -> None:
     try:
         paths.log_dir().mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(
-            log_file(), maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8", delay=True
-        )
+            log_file(), maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8", delay=True,
+            errors="backslashreplace",  # names that are no UTF-8
+        )  # fmt: skip
         handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(threadName)s %(levelname)s %(message)s"))
         _crash_file = (paths.log_dir() / "crash.log").open("a", encoding="utf-8")
         log.addHandler(handler)

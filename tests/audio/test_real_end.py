@@ -1,7 +1,9 @@
 """Files are decoded to their real end: joined, tagged, damaged, never closed, without a stated length."""
 
+import errno
 import io
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.cache.waveform_overview import measure_sound
+from distill.audio.decoding.decoder import UnreachableSoundError
 from distill.audio.decoding.sound_file import decode_sound, read_header
+from distill.audio.decoding.streams.byte_view import ByteView
 from distill.errors import SoundError
 
 Array = npt.NDArray[Any]
@@ -396,3 +401,62 @@ def test_flac_in_ogg_and_a_picture_track(tmp_path: Path) -> None:
     picture = ogg_pages(9, [b"\x80theora" + bytes(40)], [0])
     (tmp_path / "b.ogg").write_bytes(picture + encoded("OGG VORBIS", sweep(1.0)))
     assert is_whole(tmp_path / "b.ogg", sweep(1.0), tolerance_s=PACKET_S)
+
+
+def unfinished_aiff(kept: int) -> bytes:
+    """An AIFF of an unknown length of which only the beginning was written."""
+    whole = aiff_sizes(encoded("AIFF PCM_16", sweep(0.1)), 0)
+    at = whole.index(b"SSND")
+    return overwritten(whole, (at + 4, struct.pack(">I", 900)))[: at + kept]
+
+
+def mp3_that_ends_in_its_length(kept: int) -> bytes:
+    return (bytes([0xFF, 0xFB, 0x90, 0x64]) + bytes(32) + b"Xing" + (3).to_bytes(4, "big") + bytes(8))[: 32 + kept]
+
+
+@pytest.mark.parametrize("kept", range(1, 20))
+@pytest.mark.parametrize(("make", "name"), [(unfinished_aiff, "a.aiff"), (mp3_that_ends_in_its_length, "a.mp3")])
+def test_a_file_that_ends_within_its_header_is_refused(
+    tmp_path: Path, make: Callable[[int], bytes], name: str, kept: int
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(make(kept))
+    with pytest.raises(SoundError):
+        read_header(path)
+
+
+def test_a_small_voc_does_not_claim_gigabytes_of_silence(tmp_path: Path) -> None:
+    sound = sweep(0.2)
+    silence = bytes([3]) + (3).to_bytes(3, "little") + b"\xff\xff" + b"\x00"
+    path = tmp_path / "a.voc"
+    path.write_bytes(voc(sound, 1, 100_000, 1)[:-1] + silence * 20_000 + b"\0")
+    tracemalloc.start()
+    try:
+        with pytest.raises(SoundError):
+            read_header(path)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("after", [0, 20, 200])
+def test_a_disk_that_fails_while_a_file_is_read_is_not_the_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Nor of the cache, which would end the run: the one file is left out, and tried again next time."""
+    path = write(tmp_path, "MP3", encoded("MP3", sweep(3.0)) * 2)
+    reads, count = ByteView._read_file, 0
+
+    def fail(view: ByteView, position: int, target: memoryview) -> int:
+        nonlocal count
+        count += 1
+        if count <= after:
+            return reads(view, position, target)
+        view.error = OSError(errno.EIO, "Input/output error")
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ByteView, "_read_file", fail)
+        with pytest.raises(UnreachableSoundError, match="cannot be read"):
+            SoundCache().get(path)
+    assert SoundCache().get(path).duration_s == pytest.approx(6.0, abs=2 * PACKET_S)

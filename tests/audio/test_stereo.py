@@ -1,5 +1,6 @@
 """The stereo image of a sound: measured, given to a mono sound, and read from files."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,27 @@ class TestFollowing:
         half = RATE // COLUMN
         assert np.mean(path[2 : half - 2] > half) > 0.9
         assert np.mean(path[half + 3 :] < half) > 0.9
+
+    def test_memory_for_a_long_sound_on_a_long_one(self) -> None:
+        """A number for each pair of moments would be a quarter of a gigabyte for a minute on a quarter of an hour."""
+        rng = np.random.default_rng(0)
+        balance, likeness, level = rng.normal(0, 3, (3, 3000, BANDS)).astype(np.float32)
+        image = StereoImage(balance, likeness, level)
+        levels = image.level[100:700]
+        tracemalloc.start()
+        try:
+            path = followed(levels, image.level, image)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert path.tolist() == list(range(100, 700))
+        assert peak < 5_000_000  # 600 times 3000 numbers of eight bytes are 14 MB
+
+    def test_a_sound_of_one_column(self) -> None:
+        image = image_of(panned(noise(8, 0.003), 0.2)).held()
+        levels = heard_levels(image.level)
+        assert followed(levels[:1], levels[:1], image.part(0, 0)).tolist() == [0]
+        assert followed(levels, levels[:1], image.part(0, 0)).tolist() == [0] * len(levels)
 
 
 class TestSource:

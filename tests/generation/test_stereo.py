@@ -10,11 +10,12 @@ import pytest
 import soundfile
 import torch
 
+from distill.audio.decoding.sound_file import measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.image import image_of
 from distill.cli.app import main
-from distill.errors import ModelFileError
+from distill.errors import ModelFileError, SoundError
 from distill.generation.generated_sound import (
     make_new,
     reconstruct_file,
@@ -23,6 +24,7 @@ from distill.generation.generated_sound import (
     transform_file,
 )
 from distill.generation.recipe import NEW, Recipe, read_recipe
+from distill.generation.stereo import with_dry
 from distill.generation.weights import weights_id
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
@@ -113,6 +115,16 @@ class TestCopies:
         half = transform_file(model, model_file, sources["moving"], 0.5).audio
         np.testing.assert_allclose(half, (given + wet) * 0.5**0.5, atol=1e-5)
         np.testing.assert_array_equal(transform_file(model, model_file, sources["moving"], 0.0).audio, given)
+
+    def test_a_file_that_was_replaced_meanwhile_is_a_plain_error(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        soundfile.write(path, wide(0.8, 0.5).T, RATE, subtype="FLOAT")
+        sound = measure_mono(path)
+        wet = np.zeros((sound.samples, 2), np.float32)
+        assert len(np.concatenate(list(with_dry([wet], sound, 0.5)))) == sound.samples
+        soundfile.write(path, wide(0.8, 0.3).T, RATE, subtype="FLOAT")
+        with pytest.raises(SoundError, match="changed"):
+            list(with_dry([wet], sound, 0.5))
 
 
 class TestRecipes:

@@ -103,3 +103,10 @@ def test_a_state_says_its_sizes_and_has_the_size_that_was_announced() -> None:
     assert stored == 5 * bytes_per_chunk(2, BANDS, FRAMES)
     with pytest.raises((KeyError, RuntimeError, TypeError, ValueError)):
         DetailStore.of_state({"residual": torch.zeros(2, 2)})
+
+
+def test_a_small_file_makes_no_large_store() -> None:
+    state = DetailStore(1, 1, 16, 16).state_dict()
+    state["residual"] = torch.zeros(1, 10**9, 0, 16, dtype=torch.int8)
+    with pytest.raises(ValueError, match="sizes"):
+        DetailStore.of_state(state)

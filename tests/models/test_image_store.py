@@ -12,7 +12,7 @@ from distill.audio.stereo.image import StereoImage, columns_of, image_of, levels
 from distill.errors import ModelFileError
 from distill.models import open_model
 from distill.models.sound_parts import SoundParts
-from distill.models.stereo import image_store
+from distill.models.stereo import image_store, operations
 from distill.models.stereo.image_store import ImageStore
 from tests.audio.test_stereo import noise, panned, wide
 from tests.support.models import tone_model, write_model_with_prior
@@ -149,3 +149,19 @@ class TestModels:
         assert places[-1] == pytest.approx(0.0, abs=0.1)
         with pytest.raises(ValueError, match="numbers"):
             model.morph(left * torch.nan, mono, 3)
+
+
+def test_a_sound_of_three_channels_is_refused_beside_a_stereo_one() -> None:
+    """It used to be taken for a mono sound that is three times as long."""
+    stereo, three = torch.from_numpy(wide(0.5)), torch.ones(3, 4800)
+    for pair in ((stereo, three), (three, stereo)):
+        with pytest.raises(ValueError, match="one mono sound"):
+            operations.morph(None, *pair, 2)  # type: ignore[arg-type]  # refused before anything is computed
+
+
+@pytest.mark.parametrize("owner", [[-1, 0, 1], [0, 2, 1], [-(2**31), 0, 1]])
+def test_columns_of_no_sound_are_refused(owner: list[int]) -> None:
+    state = ImageStore(3).state_dict()
+    state["owner"] = torch.tensor(owner, dtype=torch.int32)
+    with pytest.raises(ValueError, match="not in order"):
+        ImageStore.of_state(state)

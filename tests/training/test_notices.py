@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from distill.errors import NotEnoughSoundsError, RunFolderError
@@ -147,3 +149,24 @@ class TestHowAResumedRunComputes:
         train(replace(QUICK, max_epochs=1), sounds, tmp_path / "run", "cpu")
         resume_run(tmp_path / "run", max_epochs=2)
         assert sessions == ["cpu"] * 4  # preparing and training, twice
+
+
+def test_damage_that_was_stepped_over_is_told_and_recorded(tmp_path: Path) -> None:
+    sounds = write_sounds(tmp_path / "sounds", 3)
+    torn = tmp_path / "sounds" / "torn.flac"
+    soundfile.write(torn, np.random.default_rng(0).uniform(-0.5, 0.5, 48_000), 48_000)
+    data = bytearray(torn.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 100] = bytes(100)
+    torn.write_bytes(data)
+    told: list[str] = []
+    cancel = threading.Event()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TrainingNotice) and event.topic == "sounds":
+            told.append(event.message)
+            cancel.set()  # nothing that comes later is looked at
+
+    train(QUICK, [*sounds, torn], tmp_path / "run", "cpu", listen, cancel)
+    assert told[0].startswith("torn.flac: it is damaged: 0.")
+    assert told[0].endswith(" s of it were replaced by silence.")
+    assert told[0] in RunRecord.load(tmp_path / "run").notes

@@ -326,10 +326,11 @@ def inspect(
         stereo = count_stereo([cache.get(entry.path, stop) for entry in usable], stop)
     skipped = {sound.path: sound.reason for sound in found.skipped}
     skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
+    notes = _sound_notes([entry.path for entry in usable], cache)
     if as_json:
-        print_json(usable, skipped, findings, stereo)
+        print_json(usable, skipped, findings, stereo, notes)
     else:
-        _print_inspection(usable, skipped, found.passed_over_text(), cache, stereo)
+        _print_inspection(usable, skipped, found.passed_over_text(), notes, stereo)
         print_findings(findings)
     if not _can_be_trained_on([entry.path for entry in usable], cache):
         raise DistillError(
@@ -345,14 +346,14 @@ def inspect(
 
 
 def _print_inspection(
-    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, cache: "SoundCache", stereo: int
+    usable: "list[SoundEntry]", skipped: dict[Path, str], passed_over: str, notes: list[str], stereo: int
 ) -> None:
     from distill.audio.stereo.channels import stereo_text
 
     for entry in usable:
         sound = f"{entry.duration_s:8.2f} s  {entry.sample_rate:6d} Hz  {entry.channels} ch"
         print(f"usable   {sound}  {printable(entry.path)}")
-    for note in _sound_notes([entry.path for entry in usable], cache):
+    for note in notes:
         print(f"note     {printable(note)}")
     for path, reason in sorted(skipped.items()):
         print(f"left out {printable(path)}: {printable(reason)}")
@@ -370,7 +371,7 @@ def _sound_notes(usable: list[Path], cache: "SoundCache") -> list[str]:
     from distill.training.data.regions import silence_note
 
     sounds = [cache.get(path) for path in usable]
-    notes = [f"{sound.source}: {sound.note}" for sound in sounds if sound.note]
+    notes = [f"{sound.source}: {note}" for sound in sounds for note in sound.notes]
     silence = silence_note(sounds, SAMPLE_RATE)
     return [*notes, silence] if silence else notes
 

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from distill.audio.decoding.sound_file import FloatArray, MeasuredSound, decode_
 from distill.audio.stereo.channels import decode_channels, image_of_file, is_stereo_file, stream_channels
 from distill.audio.stereo.image import LEFT, MIX, RIGHT, StereoImage
 from distill.audio.stereo.rendering import render_stream
-from distill.errors import ModelFileError
+from distill.errors import ModelFileError, SoundError
 from distill.models.inference import OpenModel
 
 #: Bases by the channel that a measured sound is of.
@@ -66,17 +67,27 @@ def in_stereo(mono: Iterable[FloatArray], image: StereoImage) -> Iterator[FloatA
 def with_dry(
     wet: Iterable[FloatArray], sound: MeasuredSound, dry_wet: float, cancel_event: threading.Event | None = None
 ) -> Iterator[FloatArray]:
-    """Yield a blend of a stereo copy with the file itself, in blocks ``[n, 2]``; see `transform`."""
+    """Yield a blend of a stereo copy with the file itself, in blocks ``[n, 2]``; see `transform`.
+
+    Raises
+    ------
+    SoundError
+        The file has changed since it was measured.
+    """
     angle = dry_wet * math.pi / 2
     held: FloatArray = np.zeros((0, 2), np.float32)
-    dry = stream_channels(sound.path, cancel_event)
-    for block in wet:
-        parts = [held]
-        while sum(map(len, parts)) < len(block) and (more := next(dry, None)) is not None:
-            parts.append(more)
-        held = np.concatenate(parts)
-        yield np.float32(math.cos(angle)) * held[: len(block)] + np.float32(math.sin(angle)) * block
-        held = held[len(block) :]
+    with closing(stream_channels(sound.path, cancel_event)) as dry:
+        for block in wet:
+            parts, count = [held], len(held)
+            while count < len(block):
+                more = next(dry, None)
+                if more is None:
+                    raise SoundError("the file has changed since it was measured")
+                parts.append(more)
+                count += len(more)
+            held = np.concatenate(parts)
+            yield np.float32(math.cos(angle)) * held[: len(block)] + np.float32(math.sin(angle)) * block
+            held = held[len(block) :]
 
 
 def own_channels(model: OpenModel, sound: Tensor) -> Tensor:

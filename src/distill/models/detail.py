@@ -97,7 +97,10 @@ class DetailStore(nn.Module):
         AttributeError, KeyError, RuntimeError, TypeError, ValueError
             The state is not one of a store.
         """
-        store = cls(*state["residual"].shape)
+        chunks, channels, bands, frames = state["residual"].shape
+        if state["residual_step"].shape != (channels,):
+            raise ValueError("sizes that do not fit each other")
+        store = cls(chunks, channels, bands, frames)
         store.load_state_dict(dict(state))
         return store
 

@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.spectrogram import AudioSpectrogram
-from distill.audio.transforms import (
-    check_waveform,
-)
+from distill.audio.transforms import check_waveform
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
@@ -58,10 +56,8 @@ class OpenModel:
         Where it computes.
     family
         What it is.
-    prior
-        Prior of the sounds that it was trained on, or None.
-    detail
-        What puts their detail back, or None.
+    parts
+        What new sounds come from beside the network; each part is None where the file has none.
     map
         Two-dimensional map of the sounds that it was trained on, or None.
     """
@@ -226,7 +222,7 @@ class OpenModel:
         ValueError
             A number is out of range, or the model cannot make new sounds.
         """
-        _check_draw(num_samples, temperature, detail=detail)
+        _check_draw("num_samples", num_samples, temperature, detail=detail)
         points = draw_points(self.family, self.model, self.prior, num_samples, seed, temperature)
         if points is None:
             raise no_prior(self.metadata.name, "make new sounds")
@@ -291,7 +287,7 @@ class OpenModel:
         channels: int | None = 1,
     ) -> Iterator[Tensor]:
         """Yield the sounds of `generate`, each when it is done; ``choose`` as in `Synthesizer.new_sounds`."""
-        _check_draw(count, temperature, freedom=freedom, detail=detail)
+        _check_draw("count", count, temperature, freedom=freedom, detail=detail)
         if seconds is not None:
             check_number("seconds", seconds, SHORTEST_S, LONGEST_S)
         if channels not in (1, 2, None):
@@ -343,10 +339,10 @@ class OpenModel:
         return waves / waves.abs().amax(-1, keepdim=True).clamp_min(1e-9)
 
 
-def _check_draw(count: int, temperature: float, **shares: float | None) -> None:
-    """Refuse numbers that are out of range; ``shares`` go from 0 to 1."""
+def _check_draw(name: str, count: int, temperature: float, **shares: float | None) -> None:
+    """Refuse numbers that are out of range: the one of sounds, which has a name; ``shares`` go from 0 to 1."""
     if count < 1:
-        raise ValueError(f"num_samples must be at least 1, not {count!r}.")
+        raise ValueError(f"{name} must be at least 1, not {count!r}.")
     check_number("temperature", temperature, 0.0, MOST_TEMPERATURE)
     for name, value in shares.items():
         if value is not None:

@@ -20,8 +20,6 @@ _PATCH = 16
 _AUDIBLE_DECADES = 3.5
 #: Quantiles of the usual distance that are stored.
 _QUANTILES = 101
-#: Most chunks that are kept.
-MOST_CHUNKS = 16_384
 #: Fewest sounds whose `kernel_distance` from others says anything.
 FEWEST_SOUNDS = 8
 

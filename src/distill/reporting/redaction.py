@@ -35,8 +35,10 @@ _ENDINGS = (
 )
 _ENDING = re.compile(rf"\.(?:{_ENDINGS})$", re.IGNORECASE)
 _FILE = re.compile(rf"\.(?:{_ENDINGS})\b", re.IGNORECASE)
-#: After this the name of a file may begin, in a sentence of the program's.
-_BEFORE_FILE = re.compile(r""": (?!["'])|(?:^|(?<=[\s(\[=]))["']""")
+#: After this the name of a file may begin, in a sentence of the program's: by the quote that follows the name.
+_BEFORE_FILE = {
+    "'": re.compile(r"(?:^|(?<=[\s(\[=]))'"), '"': re.compile(r'(?:^|(?<=[\s(\[=]))"'), "": re.compile(": "),
+}  # fmt: skip
 #: What is in place of a whole path; nothing that belongs to its name can stand before it.
 _WHOLE_PATH = re.compile(r"(?:<file [\da-f]+>|<[a-z]+>(?:[\\/](?:<name [\da-f]+>|[^\s<>\\/]+))+)$")
 _FRAME = re.compile(r'^(?P<head>[\s|+]*File )"(?P<path>[^"]*)"(?P<tail>, line \d+.*)$')
@@ -45,11 +47,20 @@ _LOG_HEAD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ .*? (?:DEBUG|
 #: Where the code of the program and of its libraries begins in a path.
 _CODE = re.compile(r"[\\/](?:site-packages|dist-packages|_internal|lib[\\/]python3\.\d+|src(?=[\\/]distill[\\/]))[\\/]")
 _CODE_FILE = re.compile(r"(?:[\w.+-]+/)*[\w.+-]+\.(?:py|pyi|pyx|so)")
-_START = r"""file:/+|[A-Za-z]:[\\/](?=\S)|\\\\(?=\w)|~\w*[\\/]|(?<!:)//(?=\w)|/(?=[^\s/])"""
-#: Where a path begins.
-_ROOT = re.compile(rf"(?<![\w.>…/\\])(?:{_START})")
-#: A path in quotes, as Python writes it.
-_QUOTED = re.compile(rf"""(?P<quote>['"])(?P<path>(?:{_START})(?:(?!(?P=quote)).)*)(?P=quote)""")
+_START = (
+    r"(?i:file(?::|%3a)(?:/|%2f)+)|(?i:smb|cifs|afp|nfs|s?ftp|davs?|ssh|mtp)://"  # addresses of files
+    r"|[A-Za-z]:[\\/](?=\S)|\\{2,}(?=[\w?.])"  # of a disk or a computer, on Windows; doubled by Python
+    r"|~\w*[\\/]|\$\{?\w+\}?[\\/]|%\w+%[\\/]|\.{1,2}[\\/](?=\w)"  # of the home, of a variable, of the working folder
+    r"|(?<!:)//(?=\w)|/(?=[^\s/])|(?i:%2f)(?=\w)"
+)
+#: Where a path begins; what ends like a token of ours goes on with the rest of a known path.
+_ROOT = re.compile(rf"(?<![\w.…/\\])(?<!\w>)(?:{_START})")
+#: A path in quotes, as Python writes it; an apostrophe within a word ends none.
+_QUOTED = re.compile(rf"""(?P<quote>['"])(?P<path>(?:{_START})(?:(?!(?P=quote)(?!\w)).)*)(?P=quote)""")
+_TOKEN = r"<\w+ [\da-f]+>"
+#: Who is meant in an address: of mail, of an account on another computer, and within an address of the web.
+_ADDRESS = re.compile(rf"(?:{_TOKEN}|[\w.+%-])+@(?:{_TOKEN}|[\w.-])+")
+_ACCOUNT = re.compile(rf"(?<=://)(?:{_TOKEN}|[^/\s@])+@")
 _PLACE = re.compile(r"<(?:home|data|cache|log|settings|temporary)>(?=[\\/]|$)")
 #: Distill's own names in its own folders; what else lies there has a name of the user's.
 _OWN = re.compile(
@@ -58,7 +69,8 @@ _OWN = re.compile(
     r"(?:run|training|queue|library|settings|figures|speed|runs|starred)\.json|(?:history|index)\.jsonl|"
     r"(?:distill|crash)\.log(?:\.\d+)?)(?![^\\/:,;'\")\s])"
 )
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Redactor:
@@ -77,17 +89,21 @@ class Redactor:
     def __init__(self, names: Iterable[str], places: dict[str, str] | None = None, key: bytes | None = None) -> None:
         self._key = secrets.token_bytes(16) if key is None else key
         self._by_first_word: dict[str, list[tuple[str, str]]] = {}
+        self._wordless: list[tuple[str, str]] = []
         for name in sorted({*names}, key=len, reverse=True):
             self._add(name, self.token(name))
         for path, called in sorted((places or {}).items(), key=lambda item: -len(item[0])):
             self._add(path, called)
 
     def _add(self, name: str, token: str) -> None:
-        first = _WORD.search(name)
-        if first is not None:
-            found = self._by_first_word.setdefault(first[0].casefold(), [])
-            found.append((name.casefold(), token))
-            found.sort(key=lambda item: -len(item[0]))
+        for written in {_folded(name), name.casefold()}:
+            first = _WORD.search(written)
+            if first is not None:
+                found = self._by_first_word.setdefault(first[0], [])
+                found.append((written, token))
+                found.sort(key=lambda item: -len(item[0]))
+            elif not name.isascii():  # pictures
+                self._wordless.append((name, token))
 
     def token(self, name: str) -> str:
         """Return what stands for a name: a hash, with the ending of a known kind of file."""
@@ -138,6 +154,8 @@ class Redactor:
     def _line(self, line: str) -> str:
         line = _QUOTED.sub(lambda found: f"{found['quote']}{self._path(found['path'])}{found['quote']}", line)
         line = self._without_known(line)
+        for who in (_ACCOUNT, _ADDRESS):
+            line = who.sub(lambda found: self.token(found[0]) + "@" * found[0].endswith("@"), line)
         return self._without_files(self._without_paths(line))
 
     def _path(self, path: str) -> str:
@@ -151,14 +169,14 @@ class Redactor:
 
     def _without_known(self, text: str) -> str:
         """Replace known names where they stand as words of their own, the longest first."""
-        parts, done, folded = [], 0, text.casefold()
-        if len(folded) != len(text):  # a letter whose small form is longer: then capital letters must match
-            folded = text
+        for name, token in self._wordless:
+            text = text.replace(name, token)
+        parts, done, folded = [], 0, _folded(text)
         for word in _WORD.finditer(folded):
             if word.start() < done:
                 continue
-            for name, token in self._by_first_word.get(word[0].casefold(), ()):
-                begin = word.start() - name.index(word[0].casefold())
+            for name, token in self._by_first_word.get(word[0], ()):
+                begin = word.start() - name.index(word[0])
                 if begin >= done and folded.startswith(name, begin) and self._is_whole(folded, begin, len(name)):
                     parts += [text[done:begin], token]
                     done = begin + len(name)
@@ -183,12 +201,13 @@ class Redactor:
         return line if root is None else line[: root.start()] + self.token(line[root.start() :])
 
     def _without_files(self, line: str) -> str:
-        """Replace names of files that are not known, from the last mark before which a name cannot have begun."""
+        """Replace names of files that are not known, from the first mark behind which the name may have begun."""
         parts, done = [], 0
         for ending in _FILE.finditer(line):
             if ending.start() < done:
                 continue
-            begin = max((mark.end() for mark in _BEFORE_FILE.finditer(line, done, ending.start())), default=done)
+            marks = _BEFORE_FILE.get(line[ending.end() : ending.end() + 1], _BEFORE_FILE[""])
+            begin = next((mark.end() for mark in marks.finditer(line, done, ending.start())), done)
             piece = line[begin : ending.start()]
             if re.fullmatch(r"<name [\da-f]+>", piece) or _WHOLE_PATH.search(piece):
                 parts.append(line[done : ending.end()])
@@ -218,6 +237,14 @@ def private_names(paths: Iterable[str], names: Iterable[str]) -> set[str]:
     return {name for name in found if len(name) >= MIN_NAME}
 
 
+def _folded(text: str) -> str:
+    """Return text in small letters, as long as it was: letters whose small form is longer stay."""
+    folded = text.casefold()
+    if len(folded) == len(text):
+        return folded
+    return "".join(small if len(small := letter.casefold()) == 1 else letter for letter in text)
+
+
 def _end_of_own(text: str, end: int) -> int:
     """Return where a path stops to consist of Distill's own names."""
     while (own := _OWN.match(text, end)) is not None:
@@ -226,8 +253,13 @@ def _end_of_own(text: str, end: int) -> int:
 
 
 def _forms(name: str) -> set[str]:
-    """Return a name with and without its ending, composed and decomposed, and as Python and JSON write it."""
+    """Return a name as it may be written.
+
+    That is: with and without its ending, composed and decomposed, as Python and JSON write it, its lines by themselves,
+    and with what stands for bytes that are no text.
+    """
     ending = _ENDING.search(name)
-    forms = {name, name[: ending.start()]} if ending else {name}
+    forms = {name, name[: ending.start()], *name.splitlines()} if ending else {name, *name.splitlines()}
     forms |= {unicodedata.normalize(form, text) for text in tuple(forms) for form in ("NFC", "NFD")}
+    forms |= {_SURROGATE.sub(mark, text) for text in tuple(forms) for mark in ("?", "\ufffd")}
     return forms | {write(text)[1:-1] for text in tuple(forms) for write in (repr, json.dumps)}

@@ -62,6 +62,8 @@ def read_growth(folder: Path, position: int) -> Growth:
         except OSError:
             content = b""
     whole = content[: content.rfind(b"\n") + 1]
+    if not whole and len(content) == _MOST_BYTES:
+        whole = content  # no line is that long: the history is damaged here
     events = []
     for line in whole.splitlines():
         try:

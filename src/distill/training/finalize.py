@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,7 @@ from distill.training.unsaved import UnsavedModel
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 AnyEpoch = EpochMetrics | VQEpochMetrics
 
 
@@ -92,8 +93,7 @@ def end_after_last_epoch(run: Run) -> bool:
         return False
     planned = run.config.max_epochs
     run.config = with_epochs(run.config, run.epoch)
-    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
-        make_previews(run, run.epoch - 1)
+    _preview_last_epoch(run)
     _emit_finished_early(run, planned)
     return True
 
@@ -103,8 +103,7 @@ def end_without_improvement(run: Run) -> bool:
     planned = run.config.max_epochs
     run.config = with_epochs(run.config, run.epoch)
     run.record.planned_epochs = planned
-    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
-        make_previews(run, run.epoch - 1)
+    _preview_last_epoch(run)
     verdict = judge(run.history.epochs, run.warm_up)
     assert verdict.since is not None
     assert verdict.best is not None
@@ -117,6 +116,12 @@ def end_without_improvement(run: Run) -> bool:
         )
     )
     return True
+
+
+def _preview_last_epoch(run: Run) -> None:
+    """Make the previews of the epoch that was completed last, unless they are there."""
+    if not any(run.folder.previews.glob(f"*_epoch{run.epoch - 1:04d}_*.wav")):
+        make_previews(run, run.epoch - 1)
 
 
 def _emit_finished_early(run: Run, planned_epochs: int) -> None:
@@ -445,38 +450,44 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     DecodingCancelled
         The user stopped the run.
     """
-    entries: dict[str, Any] = {}
+    material = _part(run, "detail and map", lambda: (_network(run, checkpoint), *_training_features(run)))
+    if material is None:
+        return {}
+    network, features, owner, is_variant = material
+    own = ~is_variant
+    closed = _part(run, "the last steps of its prior", lambda: _close_prior(run, checkpoint, network))
+    entries = {} if closed is None else {PRIOR: prior_entry(closed)}
+    parts = SoundParts(
+        detail=_part(run, "detail", lambda: build_detail(run.family, network, features, owner, run.device)),
+        index=_part(run, "the search for the nearest sound", lambda: SoundIndex.build(features[own], owner[own])),
+        stereo=_part(run, "its stereo image", lambda: _stereo(run)),
+    )
+    return entries | parts.to_file() | map_entries(run.family, network, run.training_data)
+
+
+def _part(run: Run, name: str, compute: Callable[[], T]) -> T | None:
+    """Return a part of the model file, or None where it cannot be computed, which is reported.
+
+    Raises
+    ------
+    DecodingCancelled
+        The user stopped the run.
+    """
     try:
-        network = _network(run, checkpoint)
-        features, owner, is_variant = _training_features(run)
+        return compute()
     except DecodingCancelled:
         raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
-        _report_missing(run, "detail and map", exc)
-        return {}
-    try:
-        closed = _close_prior(run, checkpoint, network)
-        if closed is not None:
-            entries[PRIOR] = prior_entry(closed)
-    except DecodingCancelled:
-        raise
-    except Exception as exc:
-        _report_missing(run, "the last steps of its prior", exc)
-    detail = index = None
-    try:
-        detail = build_detail(run.family, network, features, owner, run.device)
-    except DecodingCancelled:
-        raise
-    except Exception as exc:
-        _report_missing(run, "detail", exc)
-    try:
-        index = SoundIndex.build(features[~is_variant], owner[~is_variant])
-    except DecodingCancelled:
-        raise
-    except Exception as exc:
-        _report_missing(run, "the search for the nearest sound", exc)
-    entries |= SoundParts(detail=detail, index=index, stereo=_stereo(run)).to_file()
-    return entries | map_entries(run.family, network, run.training_data)
+        log.error("A part of the model file could not be computed: %s", name, exc_info=exc)
+        reason = str(exc) or type(exc).__name__
+        run.emit(
+            TrainingNotice(
+                "checkpoint",
+                f"The model is saved without {name} ({reason}). Continue the run for one more epoch to compute it "
+                "again.",
+            )
+        )
+        return None
 
 
 def _stereo(run: Run) -> ImageStore | None:
@@ -487,14 +498,8 @@ def _stereo(run: Run) -> ImageStore | None:
         fix = data.fixes.get(sound.content_hash)
         return fix is not None and fix.channel is not None
 
-    try:
-        sounds = data.train_set.layout.sounds
-        return build_images(sounds, is_one_channel, run.emit.progress, run.request.pause_event)
-    except DecodingCancelled:
-        raise
-    except Exception as exc:
-        _report_missing(run, "its stereo image", exc)
-        return None
+    sounds = data.train_set.layout.sounds
+    return build_images(sounds, is_one_channel, run.emit.progress, run.request.pause_event)
 
 
 def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
@@ -526,18 +531,6 @@ def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:
     items = spread_by_file(owner, most)
     features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
     return features, owner[items], items >= layout.chunks
-
-
-def _report_missing(run: Run, part: str, error: Exception) -> None:
-    """Log why a part of the model file could not be computed, and tell the user."""
-    log.error("A part of the model file could not be computed: %s", part, exc_info=error)
-    reason = str(error) or type(error).__name__
-    run.emit(
-        TrainingNotice(
-            "checkpoint",
-            f"The model is saved without {part} ({reason}). Continue the run for one more epoch to compute it again.",
-        )
-    )
 
 
 def _complete_event(run: Run | None, outcome: str, error: str | None, seconds: float) -> TrainingCompleteEvent:

@@ -244,7 +244,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         emit(TrainingNotice("skipped", f"Skipped {skipped.path.name}: {skipped.reason}"))
     _report_fixes(opened)
     train, val = _split(opened, sounds, chunk_samples)
-    notes = [f"{s.source.name}: {s.note}." for s in sounds if s.note]
+    notes = [f"{s.source.name}: {note}." for s in sounds for note in s.notes]
     for note in [*notes, silence_note(sounds, chunk_samples), copies_note(sounds)]:
         if note and opened.checkpoint is None:
             emit(TrainingNotice("sounds", note, "info"))

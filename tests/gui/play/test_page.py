@@ -1,5 +1,6 @@
 """The Play page in the real window, with a map of twenty dots and a session that writes tones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDoubleSpinBox, QListWidget, QPushButton, QSlider
+from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QListWidget, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.session import Position
@@ -182,7 +183,8 @@ def test_a_kit_and_a_sound_are_written(
     source = play.page.pads.sounds()[0]
     play.save_as(source, tmp_path / "saved.wav")
     assert np.array_equal(soundfile.read(tmp_path / "saved.wav")[0], soundfile.read(source)[0])
-    play.save_as(source, tmp_path / "no folder" / "saved.wav")
+    (tmp_path / "a file").touch()
+    play.save_as(source, tmp_path / "a file" / "saved.wav")
     assert "cannot be written" in window.notices.text()
 
 
@@ -256,7 +258,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
     idle(play, qtbot)
     first = play.current
-    wanted = "New. Nearest of your sounds: bell &lt;0>"
+    wanted = "New. Nearest of your sounds: bell <0>"
     qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
     assert play.page.made.item(0).text().endswith("new")
     sound.compare.click()
@@ -296,3 +298,84 @@ def test_a_lasso_selects_what_the_pads_are_filled_from(play: PlayPresenter, sess
     assert view.selected == []
     QTest.keyClick(view, Qt.Key.Key_L)
     assert len(view.selected) == len(set(shown.sounds)), "the near ones, one of each sound"
+
+
+def test_a_map_that_changes_under_the_mouse(play: PlayPresenter, session: ToneSession) -> None:
+    """What was begun on the map before, a path or a lasso, is given up."""
+    view = play.page.map
+    shown = view.shown
+    assert shown is not None
+    for modifier in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier):
+        QTest.mousePress(view, Qt.MouseButton.LeftButton, modifier, pixel(view, (0.2, 0.2)))
+        QTest.mouseMove(view, pixel(view, (0.5, 0.2)))
+        view.show_map(None)
+        QTest.mouseMove(view, pixel(view, (0.6, 0.2)))
+        QTest.mouseRelease(view, Qt.MouseButton.LeftButton, modifier, pixel(view, (0.6, 0.2)))
+        view.show_map(shown)
+        QTest.mouseMove(view, pixel(view, (0.7, 0.2)))
+        QTest.mouseRelease(view, Qt.MouseButton.LeftButton, modifier, pixel(view, (0.7, 0.2)))
+    assert session.requests == []
+    assert view.selected == []
+
+
+def test_near_sounds_are_those_of_the_map_and_the_cursor(play: PlayPresenter, qtbot: QtBot) -> None:
+    view = play.page.map
+    shown = view.shown
+    assert shown is not None
+    chosen: list[int] = []
+    view.dot_chosen.connect(chosen.append)
+    view.move_cursor(shown.positions[-1])
+    QTest.keyClick(view, Qt.Key.Key_N)
+    view.move_cursor(shown.positions[0])
+    QTest.keyClick(view, Qt.Key.Key_N)
+    assert chosen == [len(shown.positions) - 1, 0]
+    view.show_map(replace(shown, positions=shown.positions[:2], sounds=shown.sounds[:2], brightness=(0.0, 1.0)))
+    QTest.keyClick(view, Qt.Key.Key_N)
+    assert chosen[-1] in (0, 1)
+    idle(play, qtbot)
+
+
+def test_the_first_sound_of_a_morph_may_be_heard_again(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    sound = play.page.sound
+    play.play_dot(0)
+    sound.morph.click()
+    play.play_dot(0)
+    assert sound.morph.isChecked(), "it still waits for the second sound"
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == 8, timeout=WAIT)
+    idle(play, qtbot)
+    assert session.requests[-1][0] == session.own
+    assert not sound.morph.isChecked()
+    sound.morph.click()
+    assert "second sound" in play.page.status.text()
+    sound.morph.click()
+    assert "second sound" not in play.page.status.text()
+
+
+def test_what_is_made_for_the_model_before_is_not_put_on_pads(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
+) -> None:
+    session.go_on.clear()
+    play.fill_pads()
+    qtbot.waitUntil(lambda: play._task is not None)
+    play.show_model(entry_of(tmp_path / "other.distill"))
+    session.go_on.set()
+    idle(play, qtbot)
+    qtbot.waitUntil(lambda: play.page.map.shown is not None, timeout=WAIT)
+    assert play.page.pads.sounds() == []
+
+
+def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_path: Path, qtbot: QtBot) -> None:
+    own = tmp_path / "own.flac"
+    soundfile.write(own, np.zeros(4800), 48_000)
+    play.page.made.sound_chosen.emit(own)
+    play.page.sound.save.click()
+    dialog = play.page.window().findChild(QFileDialog, "saveSoundDialog")
+    assert dialog is not None
+    assert dialog.defaultSuffix() == "flac"
+    dialog.reject()
+    play.save_as(own, tmp_path / "no folder" / "b.flac")
+    assert (tmp_path / "no folder" / "b.flac").read_bytes() == own.read_bytes()
+    play.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
+    assert "cannot be written" in play._notices.text()
+    assert not (tmp_path / "c.wav").exists()

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
@@ -54,6 +56,29 @@ def test_a_folder_is_listed_with_what_is_left_out_and_why(loaded: MainWindow) ->
     assert "3 skipped" in loaded.browser.summary()
     assert "3 files are skipped" in loaded.notices.text()
     assert {p.name for p in loaded.sounds.usable()} == {f"tone {n}.wav" for n in range(4)}
+
+
+def test_damage_and_a_lost_mix_are_told_in_the_tip_of_a_row(loaded: MainWindow, qtbot: QtBot) -> None:
+    folder = loaded.sounds.roots[0]
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
+    soundfile.write(folder / "torn.flac", noise, 48_000)
+    data = bytearray((folder / "torn.flac").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 100] = bytes(100)
+    (folder / "torn.flac").write_bytes(data)
+    soundfile.write(folder / "against.wav", np.stack([noise, -noise], axis=1), 48_000)
+    loaded.sounds.show(loaded.sounds.roots)
+    names = ("torn.flac", "against.wav")
+    qtbot.waitUntil(lambda: all(cells(loaded).get(name, [""] * 4)[3] == "Ready" for name in names), timeout=20_000)
+    model = view_of(loaded).model()
+    tips = {
+        str(model.index(row, 0).data()): [
+            str(model.index(row, column).data(Qt.ItemDataRole.ToolTipRole)) for column in (Column.NAME, Column.STATUS)
+        ]
+        for row in range(model.rowCount())
+    }
+    assert all("It is damaged: 0.09 s of it were replaced by silence." in tip for tip in tips["torn.flac"])
+    assert all("Its channels cancel each other out in mono" in tip for tip in tips["against.wav"])
+    assert not any("damaged" in tip or "channels" in tip for tip in tips["tone 1.wav"])
 
 
 def test_nobody_is_asked_for_sounds_while_they_are_looked_for(window: MainWindow) -> None:

@@ -37,6 +37,8 @@ def test_dates() -> None:
 
 def test_durations_and_sizes() -> None:
     assert [format_seconds(s) for s in (0.351, 12.04, 187, 3725)] == ["0.35 s", "12.0 s", "3:07", "1:02:05"]
+    edges = (9.994, 9.996, 59.94, 59.96, 59.99, 3599.4, 3599.6)
+    assert [format_seconds(s) for s in edges] == ["9.99 s", "10.0 s", "59.9 s", "1:00", "1:00", "59:59", "1:00:00"]
     assert [format_time_left(s) for s in (41.4, 90, 3900)] == ["41 s", "2 min", "1 h 05 min"]
     assert [format_level(v) for v in (-0.01, -12.34)] == ["0.0", "−12.3"]
     assert [format_bytes(n) for n in (840, 12_000, 3_400_000)] == ["840 bytes", "12 kB", "3.4 MB"]

@@ -1,5 +1,7 @@
 """The prior over windows: each sound counts the same, lengths, projection, and its state."""
 
+import sys
+
 import pytest
 import torch
 
@@ -110,3 +112,30 @@ def test_renewing_by_nothing_changes_nothing_and_by_all_forgets_everything() -> 
         prior.renew(points, torch.ones(7), noise, None, rows.total, 0.0) for points in (rows.points, -rows.points)
     )
     torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [("flow.enter.weight", (4000, 80)), ("flow.mean", (8000,)), ("axes", (0, 8000)), ("anchors", (10**9, 0))],
+)
+def test_a_small_file_makes_no_large_prior(key: str, shape: tuple[int, ...]) -> None:
+    """Sizes that lie are noticed before memory is taken for a network, or a covariance, of such a size."""
+    resource = pytest.importorskip("resource")
+    state = WindowPrior(4, width=8, blocks=1).state_dict()
+    state[key] = torch.zeros(1).expand(shape)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises((AttributeError, IndexError, KeyError, RuntimeError, ValueError)):
+        WindowPrior.of_state(state)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 100_000 * (1 if sys.platform == "linux" else 1024)  # kB, on macOS bytes
+
+
+def test_as_many_blocks_as_there_are_and_no_more() -> None:
+    state = WindowPrior(4, width=8, blocks=2).state_dict()
+    state["flow.blocks.1000000000.norm.weight"] = torch.zeros(8)
+    with pytest.raises(KeyError):
+        WindowPrior.of_state(state)
+    block = {key.removeprefix("flow.blocks.1."): value for key, value in state.items() if "blocks.1." in key}
+    many = {f"flow.blocks.{number}.{key}": value for number in range(2000) for key, value in block.items()}
+    with pytest.raises(ValueError, match="2000 blocks"):
+        WindowPrior.of_state({**WindowPrior(4, width=8, blocks=2).state_dict(), **many})

@@ -87,7 +87,9 @@ class CachedSound:
         Hash of the decoded samples, without fixes: the same for other formats and tags of the same audio.  Empty for
         sounds that are prepared as version 1.
     note
-        What the user should know about how the file was read; empty where there is nothing.
+        Which channel was used where their mix has lost the sound; empty where it has not.
+    damage
+        What was lost where the file is damaged; empty for a whole file, and for one that an older version has decoded.
     weight
         How much the sound counts in training, as its fix says.
     """
@@ -101,7 +103,13 @@ class CachedSound:
     start: int = 0
     audio_hash: str = ""
     note: str = ""
+    damage: str = ""
     weight: float = 1.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about how the file was read, as phrases."""
+        return tuple(text for text in (self.note, self.damage) if text)
 
     @property
     def duration_s(self) -> float:
@@ -246,6 +254,7 @@ class _Entry:
     samples: int
     audio_hash: str = ""
     note: str = ""
+    damage: str = ""
 
 
 class SoundCache:
@@ -313,7 +322,7 @@ class SoundCache:
             self.store.use(file)
         return CachedSound(
             path, content_hash, file, entry.samples, entry.samples, self,
-            audio_hash=entry.audio_hash, note=entry.note,
+            audio_hash=entry.audio_hash, note=entry.note, damage=entry.damage,
         )  # fmt: skip
 
     def restore(self, sound: CachedSound) -> None:
@@ -471,7 +480,7 @@ def _stored_entry(file: Path) -> _Entry | None:
                 return None
             stored.seek(known)
             facts = parse_json(stored.read(facts_bytes))
-            return _Entry(samples, str(facts["audio_hash"]), str(facts["note"]))
+            return _Entry(samples, str(facts["audio_hash"]), str(facts["note"]), str(facts.get("damage", "")))
     except (OSError, ValueError, TypeError, KeyError, struct.error):
         return None
 
@@ -481,11 +490,14 @@ def _decode_into(
 ) -> _Entry:
     """Write a sound's samples and, the peak being known only at the end, go over them once more."""
 
+    damage: list[str] = []
+
     def decode(channel: int | None) -> tuple[int, np.float32]:
         out.seek(0)
         out.truncate()
+        damage.clear()
         samples, peak = 0, np.float32(0)
-        blocks = stream_prepared(path, cancel_event, channel, preparation)
+        blocks = stream_prepared(path, cancel_event, channel, preparation, damage.append)
         if fix.hum_hz is not None:
             blocks = HumFilter(fix.hum_hz, SAMPLE_RATE).filter(blocks)
         for block in blocks:
@@ -514,8 +526,8 @@ def _decode_into(
     if preparation == 1:
         out.write(_FOOTER_1.pack(_MARK_1, samples))
         return _Entry(samples)
-    entry = _Entry(samples, digest.hexdigest(), note)
-    facts = json.dumps({"audio_hash": entry.audio_hash, "note": note}).encode()
+    entry = _Entry(samples, digest.hexdigest(), note, " ".join(damage))
+    facts = json.dumps({"audio_hash": entry.audio_hash, "note": note, "damage": entry.damage}).encode()
     out.write(np.concatenate(envelope).astype(_SAMPLE, copy=False).data)
     out.write(facts + _FOOTER_2.pack(_MARK_2, samples, len(facts)))
     return entry

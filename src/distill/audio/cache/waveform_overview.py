@@ -21,7 +21,7 @@ import numpy.typing as npt
 from distill import paths
 from distill.audio.cache.content_hash import file_key
 from distill.audio.decoding.decoder import ENDLESS, open_sound
-from distill.audio.decoding.sound_file import DecodingCancelled, read_blocks
+from distill.audio.decoding.sound_file import read_blocks
 from distill.audio.peaks import waveform_peaks
 
 log = logging.getLogger(__name__)
@@ -77,9 +77,7 @@ def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> Ov
         known = sound.frames if sound.frames < ENDLESS else 0
         hop = max(1, known // _FINE) if known else 256
         rest = np.empty(0, np.float32)
-        for block in read_blocks(sound):
-            if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+        for block in read_blocks(sound, cancel_event):
             if not np.isfinite(block).all():  # it will be left out; until then it is drawn as far as it goes
                 block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
             peak = max(peak, float(block.max()), -float(block.min()))

@@ -174,6 +174,7 @@ def open_sound(path: Path) -> SoundReader:
             sound = SoundReader(path, first, layout.parts)
             _check_header(sound, size)
             _check_whole(sound, layout)
+            sound.skipped_frames = layout.skipped_samples
             if layout.ogg_span is not None:
                 sound.least_frames = round(layout.ogg_span * (sound.samplerate / 48_000 if _is_opus(sound) else 1))
         except BaseException:

@@ -4,7 +4,7 @@ Most files are given to the decoder as they are.  The others get one view or, wh
 one view each.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +20,7 @@ from distill.audio.decoding.streams.voc import voc_segments
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.
 _JUNK = 1 << 20
-_OTHER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
+_CONTAINER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Layout:
         Range of the file without tags.
     extent
         What the container claims and what is there; None where it claims nothing.
-    missing_samples
-        Samples that an MPEG file states and does not hold, at its end.
+    missing_samples, skipped_samples
+        Samples that an MPEG file states and does not hold, at its end and, about, at damaged spots.
     ends_in_page
         Whether an Ogg file breaks off within a page.
     ogg_span
@@ -49,6 +49,7 @@ class Layout:
     end: int
     extent: Extent | None = None
     missing_samples: int = 0
+    skipped_samples: int = 0
     ends_in_page: bool = False
     ogg_span: int | None = None
 
@@ -85,14 +86,14 @@ def find_layout(path: Path, size: int) -> Layout:
     with path.open("rb") as raw:
         start = _skip_padding(raw, path, start, end)
         raw.seek(start)
-        file = _File(path, size, start, end, raw.read(16))
+        file = _File(path, size, start, end, raw.read(len(VOC_MAGIC)))
     if file.head.startswith(b"OggS"):
         return _ogg(file)
     if file.head.startswith(b"fLaC"):
         return _flac(file)
-    if file.head.startswith(_OTHER_MARKS):
+    if file.head.startswith(_CONTAINER_MARKS):
         return _container(file)
-    if VOC_MAGIC.startswith(file.head):
+    if file.head == VOC_MAGIC:
         segments = voc_segments(path, start, end)
         return file.layout() if segments is None else file.layout(tuple(segments))
     if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
@@ -109,7 +110,7 @@ def _skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
     mark = marks.get(path.suffix.lower())
     raw.seek(behind)
     data = raw.read(_JUNK)
-    if data.startswith((*_OTHER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
+    if data.startswith((*_CONTAINER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
         return behind
     found = data.find(mark) if mark is not None else -1
     return behind + found if found >= 0 else start
@@ -125,7 +126,9 @@ def _container(file: _File) -> Layout:
         first = file.start + found.offset
         frames = walk_frames(file.path, first, first + found.claimed if found.claimed else file.end)
         if frames is not None:  # the samples that the container states are an estimate of the program that wrote it
-            return file.layout(*(tuple(view_of_part(file.path, p)) for p in frames.parts), extent=found.extent(total))
+            parts = (tuple(view_of_part(file.path, part)) for part in frames.parts)
+            layout = file.layout(*parts, extent=found.extent(total))
+            return replace(layout, skipped_samples=frames.lost_samples)
     patches = list(found.patches)
     stop = found.stop or total
     if found.claimed is None and stop > found.offset:
@@ -181,4 +184,4 @@ def _mpeg(file: _File) -> Layout:
         return file.layout()
     missing = found.missing_at_end(file.end)
     parts = [tuple(view_of_part(file.path, part)) for part in found.parts] if found.needs_view else [file.whole()]
-    return Layout(tuple(parts), file.start, file.end, missing_samples=missing)
+    return Layout(tuple(parts), file.start, file.end, missing_samples=missing, skipped_samples=found.lost_samples)

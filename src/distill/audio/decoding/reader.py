@@ -84,8 +84,10 @@ def open_part(path: Path, part: PartSegments) -> ForwardSoundFile:
     view = ByteView(path, part)
     try:
         sound = ForwardSoundFile(view)
-    except BaseException:
+    except BaseException as exc:
         view.close()
+        if view.error is not None:  # the disk's trouble, which the decoder takes for damage
+            raise view.error from exc
         raise
     sound.view = view
     return sound
@@ -133,20 +135,30 @@ class SoundReader:
         Samples of one channel, of all recordings together.
     lost_frames
         Samples that were replaced by silence so far, because the file is damaged there.
+    skipped_frames
+        Samples that are missing at damaged spots, as far as the file shows without being decoded.
     least_frames
         Samples that an Ogg file holds at least as its pages say, damaged ones included; 0 where that is not known.
+    lost_parts
+        Recordings behind the first that cannot be opened.
     """
 
     def __init__(self, path: Path, first: Source, parts: Sequence[PartSegments]) -> None:
-        self.path, self._first, self._parts = path, first, parts
+        self.path = path
         self.samplerate, self.channels = int(first.samplerate), int(first.channels)
         self.format, self.subtype = str(first.format), str(first.subtype)
         self.frames = int(first.frames)
-        self.lost_frames = self.least_frames = 0
+        self.lost_frames = self.skipped_frames = self.least_frames = self.lost_parts = 0
         self._open: Source | None = first
+        self._parts = list(parts[:1])
         for part in parts[1:]:
-            with open_part(path, part) as sound:
-                self.frames += round(sound.frames * self.samplerate / sound.samplerate)
+            try:
+                with open_part(path, part) as sound:
+                    self.frames += round(sound.frames * self.samplerate / sound.samplerate)
+            except soundfile.LibsndfileError:
+                self.lost_parts += 1
+            else:
+                self._parts.append(part)
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +179,8 @@ class SoundReader:
         ------
         SoundError
             The file breaks off.
+        OSError, soundfile.LibsndfileError
+            The file cannot be read any more, or was changed meanwhile.
         """
         for number, part in enumerate(self._parts):
             if number:

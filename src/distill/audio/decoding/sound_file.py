@@ -17,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from distill.audio.decoding.damage import damage_text
 from distill.audio.decoding.decoder import (
     ENDLESS,
     UnreachableSoundError,
@@ -64,6 +65,8 @@ PREPARATION = 2
 _LEAST_OF_OGG = 0.5
 
 T = TypeVar("T")
+#: Is told what was lost of a damaged file, as a phrase.
+OnDamage = Callable[[str], None]
 
 
 class DecodingCancelled(Exception):  # noqa: N818 - not an error: the user requested it
@@ -111,13 +114,34 @@ def read_header(path: Path) -> SoundHeader:
         return SoundHeader(frames / rate, rate, sound.channels, frames, f"{sound.format} {sound.subtype}")
 
 
-def read_blocks(sound: SoundReader) -> Iterator[FloatArray]:
-    """Yield blocks ``[frames, channels]`` until the end.  A file that breaks off is an error."""
-    yield from sound.blocks()
+def read_blocks(sound: SoundReader, cancel_event: threading.Event | None = None) -> Iterator[FloatArray]:
+    """Yield blocks ``[frames, channels]`` until the end.
+
+    Raises
+    ------
+    SoundError
+        The file breaks off, or cannot be read any more.
+    DecodingCancelled
+        ``cancel_event`` was set.
+    """
+    try:
+        for block in sound.blocks():
+            if cancel_event is not None and cancel_event.is_set():
+                raise DecodingCancelled
+            yield block
+    except OSError as exc:  # of the disk that holds the file, not of the one that is written to
+        raise UnreachableSoundError(os_reason(exc)) from exc
+    except soundfile.LibsndfileError as exc:
+        raise UnreachableSoundError("the file changed while it was being read: try again") from exc
 
 
 def stream_sound(
-    path: Path, cancel_event: threading.Event | None = None, *, channel: int | None = None, only_silence: bool = False
+    path: Path,
+    cancel_event: threading.Event | None = None,
+    *,
+    channel: int | None = None,
+    only_silence: bool = False,
+    on_damage: OnDamage | None = None,
 ) -> Iterator[FloatArray]:
     """Decode a sound block by block to mono at 48 kHz, at the level that it has in the file.
 
@@ -134,6 +158,8 @@ def stream_sound(
         Number of the one channel to use, from 0.
     only_silence
         Whether only silent files are refused, as by older versions, and not those that hold nothing but quiet noise.
+    on_damage
+        Called at the end with what was lost, where the file is damaged; see `damage_text`.
 
     Yields
     ------
@@ -154,9 +180,7 @@ def stream_sound(
         if channel is not None and channel >= sound.channels:
             raise SoundError(f"has no channel {channel + 1}")
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-        for block in read_blocks(sound):
-            if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+        for block in read_blocks(sound, cancel_event):
             if not len(block):
                 continue
             mono = _mono(block) if channel is None else block[:, channel].copy()
@@ -169,6 +193,8 @@ def stream_sound(
             yield mono if resampler is None else resampler.resample_chunk(mono)
         _check_read(sound, done)
         level.check(is_mix=channel is None, only_silence=only_silence)
+        if on_damage is not None and (damage := damage_text(sound, done)):
+            on_damage(damage)
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
@@ -197,13 +223,17 @@ def _check_read(sound: SoundReader, done: int) -> None:
 
 
 def stream_prepared(
-    path: Path, cancel_event: threading.Event | None = None, channel: int | None = None, preparation: int = PREPARATION
+    path: Path,
+    cancel_event: threading.Event | None = None,
+    channel: int | None = None,
+    preparation: int = PREPARATION,
+    on_damage: OnDamage | None = None,
 ) -> Iterator[FloatArray]:
     """Decode a sound as `stream_sound` does, for training: offset and infrasound are removed.
 
     Parameters
     ----------
-    path, cancel_event, channel
+    path, cancel_event, channel, on_damage
         As in `stream_sound`.
     preparation
         1 for runs that were begun before offsets were removed, else `PREPARATION`.
@@ -222,8 +252,9 @@ def stream_prepared(
     DecodingCancelled
         ``cancel_event`` was set.
     """
-    blocks = stream_sound(path, cancel_event, channel=channel, only_silence=preparation == 1)
-    if preparation == 1:
+    is_old = preparation == 1
+    blocks = stream_sound(path, cancel_event, channel=channel, only_silence=is_old, on_damage=on_damage)
+    if is_old:
         yield from blocks
         return
     peak = np.float32(0)

@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ _VERSION = 1
 _READ_S = 20
 
 
-def stream_channels(path: Path, cancel_event: threading.Event | None = None) -> Iterator[FloatArray]:
+def stream_channels(path: Path, cancel_event: threading.Event | None = None) -> Generator[FloatArray, None, None]:
     """Decode a file of two channels block by block at 48 kHz, ``[n, 2]``, at the level that it has.
 
     Raises
@@ -44,9 +44,7 @@ def stream_channels(path: Path, cancel_event: threading.Event | None = None) -> 
             raise SoundError("does not have two channels")
         rate = sound.samplerate
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 2, dtype="float32")
-        for block in read_blocks(sound):
-            if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+        for block in read_blocks(sound, cancel_event):
             if len(block):
                 yield block.copy() if resampler is None else resampler.resample_chunk(block)
         if resampler is not None:
@@ -78,9 +76,7 @@ def difference_of(path: Path, cancel_event: threading.Event | None = None) -> fl
         if sound.channels != 2:
             return 0.0
         count, sums, squares = 0, np.zeros(2), np.zeros(2)
-        for block in read_blocks(sound):
-            if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+        for block in read_blocks(sound, cancel_event):
             pair = np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]])
             count += len(block)
             sums += pair.sum(axis=1, dtype=np.float64)

@@ -45,20 +45,24 @@ def followed(levels: FloatArray, stored: FloatArray, image: StereoImage, begins_
         costs = _jump_costs(image, first)
         costs[first] = 0.0
     costs = costs + np.abs(stored - levels[0]).mean(1)
-    came_from = np.zeros((len(levels), count), np.int64)
+    # For each column of the sound, whether each stored one was jumped to, from where, and whether the end went on: a
+    # long sound on a long one has tens of millions of pairs.
+    is_jump, jumped_from, ends_on = np.zeros((len(levels), count), bool), [0], [False]
     for number, level in enumerate(levels[1:], 1):
-        origins = np.arange(count) - 1
-        if count == 1 or costs[-1] <= costs[-2]:
-            origins[-1] = count - 1  # behind the end, its last column goes on
-        steps = np.where(origins >= 0, costs[origins], np.inf)
-        best = int(costs.argmin())
-        jumps = costs[best] + _jump_costs(image, min(best + 1, count - 1))
-        came_from[number] = np.where(jumps < steps, best, origins)
+        steps = np.concatenate([[np.inf], costs[:-1]])
+        ends_on.append(count == 1 or bool(costs[-1] <= costs[-2]))
+        if ends_on[-1]:
+            steps[-1] = costs[-1]  # behind the end, its last column goes on
+        jumped_from.append(int(costs.argmin()))
+        jumps = costs[jumped_from[-1]] + _jump_costs(image, min(jumped_from[-1] + 1, count - 1))
+        is_jump[number] = jumps < steps
         costs = np.minimum(jumps, steps) + np.abs(stored - level).mean(1)
     path = np.zeros(len(levels), np.int64)
     path[-1] = int(costs.argmin())
     for number in range(len(levels) - 1, 0, -1):
-        path[number - 1] = came_from[number, path[number]]
+        at = path[number]
+        is_end = ends_on[number] and at == count - 1
+        path[number - 1] = jumped_from[number] if is_jump[number, at] else at if is_end else at - 1
     return path
 
 

@@ -87,13 +87,18 @@ def print_findings(findings: "Sequence[Finding]") -> None:
 
 
 def print_json(
-    usable: "Sequence[SoundEntry]", skipped: Mapping[Path, str], findings: "Sequence[Finding]", stereo: int
+    usable: "Sequence[SoundEntry]",
+    skipped: Mapping[Path, str],
+    findings: "Sequence[Finding]",
+    stereo: int,
+    notes: Sequence[str],
 ) -> None:
-    """Print sounds, how many of them are stereo, and findings as one JSON object."""
+    """Print sounds, how many of them are stereo, what is said of how they are read, and findings as a JSON object."""
     sounds = [
         {"path": str(e.path), "seconds": e.duration_s, "sample_rate": e.sample_rate, "channels": e.channels}
         for e in usable
     ]
     left_out = [{"path": str(path), "reason": reason} for path, reason in sorted(skipped.items())]
     found = [item.to_dict() for item in findings]
-    print(json.dumps({"usable": sounds, "left_out": left_out, "stereo": stereo, "findings": found}))
+    said = {"notes": list(notes), "stereo": stereo, "findings": found}
+    print(json.dumps({"usable": sounds, "left_out": left_out, **said}))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWid
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.audition import Audition
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.text import plain_tip, readable
 from distill.training.data.doctor.findings import Finding
 
 #: Rows of the list of sounds that are seen at once.
@@ -28,7 +28,7 @@ class FoundSounds(QListWidget):
         for path in files:
             item = QListWidgetItem(readable(path.name))
             item.setData(Qt.ItemDataRole.UserRole, path)
-            item.setToolTip(readable(str(path)))
+            item.setToolTip(plain_tip(str(path)))
             self.addItem(item)
         row = self.sizeHintForRow(0) if files else 0
         self.setFixedHeight(min(len(files), _ROWS) * row + 2 * self.frameWidth() + 2)

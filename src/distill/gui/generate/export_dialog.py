@@ -27,6 +27,7 @@ from distill.generation.service import ExportRequest
 from distill.gui.generate.forms import field_label
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.text import plain_tip
 
 #: Fades at a first start, and the longest that the dialog offers, in milliseconds.
 FADE_MS, DIALOG_FADE_MS = 5.0, 500
@@ -72,7 +73,7 @@ class ExportChoices:
 class ExportDialog(QDialog):
     """Asks for format, rate, channels and folder; it is not modal and writes nothing."""
 
-    export_requested = Signal(object)  # ExportWish
+    export_requested = Signal(object)  # ExportRequest
 
     def __init__(self, sounds: Sequence[GeneratedEntry], choices: ExportChoices, parent: QWidget) -> None:
         super().__init__(parent)
@@ -210,7 +211,7 @@ class ExportDialog(QDialog):
 
     def _show_position(self) -> None:
         self.position.setText(str(self.folder))
-        self.position.setToolTip(str(self.folder))
+        self.position.setToolTip(plain_tip(str(self.folder)))
         suffix = export_format(self.format.currentData()).suffix
         first = f"{self._sounds[0].path.stem}{suffix}"
         self.name.setText(

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWi
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.text import plain_tip
 
 _STEPS = 1000
 _READY, _BUSY = 0, 1
@@ -72,7 +73,7 @@ class GenerateButton(QStackedWidget):
     def show_doing(self, text: str) -> None:
         """Show what is being done."""
         self.doing.setText(text)
-        self.doing.setToolTip(text)
+        self.doing.setToolTip(plain_tip(text))
 
     def show_ready(self) -> None:
         """Show the button; call it after `make` has been enabled."""

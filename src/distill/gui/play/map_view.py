@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from distill.generation.map.session import Position, ShownMap
 from distill.gui.widgets import theme
+from distill.gui.widgets.text import plain_tip
 
 #: Diameter of a dot, and distance within which the pointer is on it, in device-independent pixels.
 _DOT, _REACH = 8, 9
@@ -74,6 +75,8 @@ class MapView(QWidget):
     def show_map(self, shown: ShownMap | None) -> None:
         """Show a map, or none."""
         self.shown, self.path, self.hovered = shown, [], -1
+        self._pressed = self._panned = self._lasso = None  # what was begun on the map before
+        self._is_drawing = False
         self._places = np.array(shown.positions if shown is not None else (), np.float64).reshape(-1, 2)
         self.select([])
         self.reset_view()
@@ -110,6 +113,7 @@ class MapView(QWidget):
     def move_cursor(self, position: Position) -> None:
         """Put the cursor at a position, within the map, and describe it for screen readers."""
         self.cursor_position = (min(max(position[0], 0.0), 1.0), min(max(position[1], 0.0), 1.0))
+        self._near = []
         if self.shown is not None:
             nearest = self.shown.nearest(self.cursor_position, 3)
             names = ", ".join(self.shown.names[self.shown.sounds[row]] for row in nearest)
@@ -259,7 +263,7 @@ class MapView(QWidget):
             return
         self.hovered = row
         name = "" if row < 0 or self.shown is None else self.shown.names[self.shown.sounds[row]]
-        self.setToolTip(name.replace("<", "&lt;"))
+        self.setToolTip(plain_tip(name) if name else "")
         self.dot_hovered.emit(row)
         self.update()
 
@@ -277,7 +281,6 @@ class MapView(QWidget):
             fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             step = (_FINE_KEY_STEP if fine else _KEY_STEP) / self._zoom
             x, y = self.cursor_position
-            self._near = []
             self.move_cursor((x + moves[key][0] * step, y + moves[key][1] * step))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.position_chosen.emit(*self.cursor_position)
@@ -299,10 +302,10 @@ class MapView(QWidget):
         assert self.shown is not None
         if not self._near:
             self._near = self.shown.nearest(self.cursor_position, 12)
-        row = self._near.pop(0)
-        near = self._near
-        self.choose_dot(row)
-        self._near = near
+        row, *near = self._near or [-1]
+        if row >= 0:
+            self.choose_dot(row)
+            self._near = near
 
     # Painting.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from distill.control.osc import PORT_IN, PORT_OUT
@@ -74,7 +74,7 @@ class MidiPanel(QWidget):
 
     def show_state(self, text: str) -> None:
         """Say what was received, or what is open."""
-        self.state.setText(text.replace("<", "&lt;"))
+        self.state.setText(text)
 
     def show_targets(self, targets: Sequence[tuple[str, str]]) -> None:
         """List what controllers can move: names and labels."""
@@ -118,6 +118,7 @@ class MidiPanel(QWidget):
         self.learn.setToolTip(self.tr("Then turn a knob of your controller: it moves this from now on."))
         self.state.setObjectName("muted")
         self.state.setWordWrap(True)
+        self.state.setTextFormat(Qt.TextFormat.PlainText)  # names of devices are in it
         self.controller.setObjectName("muted")
         for combo in (self.ports, self.keys, self.targets):
             combo.setMinimumContentsLength(8)

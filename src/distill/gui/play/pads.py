@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QMenu, QSizePolicy, QToolButton, QWid
 from distill.control.board import GROUPS
 from distill.control.controls import PADS
 from distill.gui.widgets import theme
+from distill.gui.widgets.text import plain_tip
 
 COUNT, _COLUMNS = PADS, 4
 
@@ -41,7 +42,7 @@ class Pad(QToolButton):
         self.choke_group = 0
         self._is_down = False
         self._dark = QTimer(self, singleShot=True, interval=_LIT)
-        self._dark.timeout.connect(lambda: self.setDown(False))
+        self._dark.timeout.connect(self._darken)
         self.hold(None)
 
     def hold(self, sound: Path | None) -> None:
@@ -61,7 +62,7 @@ class Pad(QToolButton):
             if sound is not None
             else self.tr("Empty. Click to put the current sound here, or drop one. Key {1}.")
         )
-        self.setToolTip(tip.format(name, self.key).replace("<", "&lt;"))
+        self.setToolTip(plain_tip(tip.format(name, self.key)))
 
     def join(self, group: int) -> None:
         """Be in a choke group; 0 is none."""
@@ -72,6 +73,9 @@ class Pad(QToolButton):
         """Show for a moment that the pad was played."""
         self.setDown(True)
         self._dark.start()
+
+    def _darken(self) -> None:
+        self.setDown(False)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Strike the pad at the press, not at the release: the sound must not be late."""

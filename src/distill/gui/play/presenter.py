@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
+from distill.files import write_whole
 from distill.generation.kits.export import Kit
 from distill.generation.map.session import Made, MapSession, Position, ShownMap, Verdict
 from distill.gui.engine.jobs import EngineSource
@@ -73,9 +74,9 @@ class PlayPresenter(QObject, WindowPart):
         view.dot_chosen.connect(self.play_dot)
         view.dot_hovered.connect(self._on_hovered)
         view.path_drawn.connect(self.play_path)
-        page.sliders.settled.connect(lambda: self.play_position(view.cursor_position))
+        page.sliders.settled.connect(self.play_cursor)
         self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
-        self._settling.timeout.connect(lambda: self.play_position(view.cursor_position))
+        self._settling.timeout.connect(self.play_cursor)
         control.point_moved.connect(self._on_point_moved)
         control.slider_moved.connect(page.sliders.show_move)
         page.sliders.moved.connect(control.tell_slider)
@@ -106,6 +107,8 @@ class PlayPresenter(QObject, WindowPart):
         if path == self._opened:
             return
         self._opened = path
+        if self._task is not None:  # what it makes is of the model before
+            self._task.cancel()
         self._set_current(None)
         self._verdicts.clear()
         self._to_judge.clear()
@@ -136,6 +139,10 @@ class PlayPresenter(QObject, WindowPart):
             self._play_generated,
             self.tr("Generating…"),
         )
+
+    def play_cursor(self) -> None:
+        """Generate and play the sound at the cursor."""
+        self.play_position(self.page.map.cursor_position)
 
     def play_dot(self, row: int) -> None:
         """Play the user's own sound of a dot, from its chunk on; one that is not found is generated."""
@@ -209,7 +216,7 @@ class PlayPresenter(QObject, WindowPart):
         task.setObjectName("how new")
         task.succeeded.connect(lambda made: self._on_judged(made) if model == self._opened else None)
         task.failed.connect(lambda _error: None)  # the sound is there all the same
-        task.finished.connect(self._on_judging_finished)
+        task.finished.connect(lambda: self._on_judging_finished(path))
         self._judging = task
         task.start()
 
@@ -221,10 +228,10 @@ class PlayPresenter(QObject, WindowPart):
         if made.path == self.current:
             self._show_verdict()
 
-    def _on_judging_finished(self) -> None:
+    def _on_judging_finished(self, path: Path) -> None:
         self._judging = None
-        if self._to_judge:
-            del self._to_judge[0]
+        if path in self._to_judge:  # not where another model has come meanwhile
+            self._to_judge.remove(path)
         self._judge_next()
 
     def _show_verdict(self) -> None:
@@ -233,17 +240,18 @@ class PlayPresenter(QObject, WindowPart):
         self.page.sound.show_verdict(text, verdict is not None and verdict.file is not None)
 
     def _set_current(self, path: Path | None) -> None:
-        before, self.current = self.current, path
+        self.current = path
         sound = self.page.sound
         sound.show_has_sound(path is not None)
         self.page.show_name(path.stem if path is not None else "")
         self._show_verdict()
         self._control.show_sound(path)
         self._show_wave(path)
-        source, self._morph_from = self._morph_from, None
-        if source is not None and path is not None and path != source and before is not None:
+        source = self._morph_from
+        if source is not None and path != source:
             sound.morph.setChecked(False)
-            self.morph(source, path)
+            if path is not None:
+                self.morph(source, path)
 
     def _show_wave(self, path: Path | None) -> None:
         """Draw the current sound, read in the background."""
@@ -304,6 +312,8 @@ class PlayPresenter(QObject, WindowPart):
         self._morph_from = self.current if is_on else None
         if is_on:
             self.page.show_busy(self.tr("Choose the second sound"))
+        elif self._task is None:
+            self.page.show_busy("")
 
     def extend(self, seconds: float) -> None:
         """Continue the current sound."""
@@ -351,7 +361,7 @@ class PlayPresenter(QObject, WindowPart):
         source = self.current
         if source is None:
             return
-        dialog = QFileDialog(self.page.window(), self.tr("Save the sound"), str(Path.home() / f"{source.stem}.wav"))
+        dialog = QFileDialog(self.page.window(), self.tr("Save the sound"), str(Path.home() / source.name))
         dialog.setObjectName("saveSoundDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(source.suffix.lstrip("."))
@@ -362,9 +372,10 @@ class PlayPresenter(QObject, WindowPart):
     def save_as(self, source: Path, target: Path) -> None:
         """Copy a sound to a file that the user chose."""
         try:
-            shutil.copyfile(source, target)
-        except (OSError, shutil.SameFileError) as exc:
-            error = DistillError(f"{target} cannot be written: {getattr(exc, 'strerror', None) or exc}.")
+            with source.open("rb") as content, write_whole(target, tidies=False) as file:
+                shutil.copyfileobj(content, file)
+        except OSError as exc:
+            error = DistillError(f"{target} cannot be written: {exc.strerror or exc}.")
             self._notices.notify_error(TOPIC, error)
             return
         self._notify_written(self.tr("{0} is saved.").format(target.name), target)
@@ -418,7 +429,7 @@ class PlayPresenter(QObject, WindowPart):
         model = self._opened
         task = BackgroundTask(with_engine, self)
         task.setObjectName("play")
-        task.progressed.connect(self._on_pad_ready)
+        task.progressed.connect(lambda ready: self._on_pad_ready(ready) if model == self._opened else None)
         task.succeeded.connect(lambda result: on_done(result) if model == self._opened else None)
         task.failed.connect(self._on_failed)
         task.finished.connect(self._on_finished)

@@ -43,4 +43,4 @@ def verdict_text(verdict: Verdict) -> str:
         CLOSE: QCoreApplication.translate("verdict", "Close to {0}"),
         COPY: QCoreApplication.translate("verdict", "A copy of {0}"),
     }
-    return texts[verdict.word].format(verdict.name).replace("<", "&lt;")
+    return texts[verdict.word].format(verdict.name)

@@ -129,6 +129,7 @@ class SoundPanel(Panel):
         self.verdict = QLabel()
         self.verdict.setObjectName("verdictLabel")
         self.verdict.setWordWrap(True)
+        self.verdict.setTextFormat(Qt.TextFormat.PlainText)  # names of sounds are in it
         self._make_fields()
         self._make_buttons()
         self._lay_out()

@@ -155,7 +155,8 @@ def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: t
         if reason is None:
             try:
                 sound = cache.get(entry.path, cancel)
-                found = CheckedSound(entry.path, None, sound.content_hash, is_stereo_sound(sound, cancel))
+                is_stereo = is_stereo_sound(sound, cancel)
+                found = CheckedSound(entry.path, None, sound.content_hash, is_stereo, sound.notes)
             except SoundError as exc:  # the file was removed just now
                 found = CheckedSound(entry.path, str(exc))
         progress(found)

@@ -106,12 +106,14 @@ class SoundModel(QAbstractTableModel):
                     reason="",
                     content_hash=result.content_hash,
                     is_stereo=result.is_stereo,
+                    notes=result.notes,
                 )
             return replace(
                 row,
                 status=SoundStatus.SKIPPED,
                 reason=result.reason,
                 content_hash="",
+                notes=(),
                 is_held_out=None,
                 is_divided=False,
             )
@@ -300,9 +302,8 @@ class SoundModel(QAbstractTableModel):
             return self.tr("Loudest sample {0} dBFS, mean level {1} dBFS.").format(
                 format_level(row.peak_dbfs), format_level(row.rms_dbfs)
             )
-        if column == Column.STATUS:
-            return self._explanation(row)
-        return plain_tip(str(row.path), row.reason)
+        first = (self._explanation(row),) if column == Column.STATUS else (str(row.path), row.reason)
+        return plain_tip(*first, *map(sentence, row.notes))
 
     def _explanation(self, row: SoundRow) -> str:
         if row.status is SoundStatus.SKIPPED:
@@ -347,6 +348,11 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 def short_reason(reason: str) -> str:
     """Return why a file is skipped, as a phrase behind a colon: ``is silent`` becomes ``silent``."""
     return reason.removeprefix("is ")
+
+
+def sentence(phrase: str) -> str:
+    """Return a phrase of the decoder as a sentence."""
+    return f"{phrase[:1].upper()}{phrase[1:]}."
 
 
 def _alignment(column: int) -> int:

@@ -23,6 +23,7 @@ class CheckedSound:
     reason: str | None
     content_hash: str = ""
     is_stereo: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class SoundRow:
         Of the file, once it is decoded: the split depends on it.
     is_stereo
         Whether it has two channels that differ, once it is decoded.
+    notes
+        What is said of how it was decoded: damage that was stepped over, or that one channel is used.
     is_excluded
         The user does not want it.
     is_held_out
@@ -55,6 +58,7 @@ class SoundRow:
     reason: str = ""
     content_hash: str = ""
     is_stereo: bool = False
+    notes: tuple[str, ...] = ()
     is_excluded: bool = False
     is_held_out: bool | None = None
     is_divided: bool = False

@@ -31,9 +31,9 @@ def format_date(written: str) -> str:
 
 def format_seconds(seconds: float) -> str:
     """Return how long a sound is: ``0.35 s``, ``12.0 s``, ``3:07``, ``1:02:05``."""
-    if seconds < 10:
+    if round(seconds, 2) < 10:
         return f"{seconds:.2f} s"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

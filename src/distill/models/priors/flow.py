@@ -22,6 +22,8 @@ _TIME_FREQUENCY = 20.0
 _POINT_GAIN, _BLOCK_GAIN = 3.0, 2.0
 #: Directions with less variance than this share of the mean one are constant for all practical purposes.
 _LEAST_VARIANCE = 1e-6
+#: Most blocks of a prior that is read from a file; those that are written have three.
+_MOST_BLOCKS = 64
 #: Steps of the integration (Heun's method: two evaluations each).
 STEPS = 12
 
@@ -89,15 +91,34 @@ class FlowPrior(nn.Module):
 
         Raises
         ------
-        KeyError, RuntimeError, ValueError
+        AttributeError, IndexError, KeyError, RuntimeError, ValueError
             The state is not one of a prior.
         """
-        width, inputs = state["enter.weight"].shape
-        dim = state["mean"].shape[0]
-        blocks = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("blocks."))
-        prior = cls(dim, inputs - dim - _TIME_FEATURES, width, blocks)
+        prior = cls(*cls.sizes_of(state))
         prior.load_state_dict(dict(state))
         return prior
+
+    @staticmethod
+    def sizes_of(state: Mapping[str, Any], prefix: str = "") -> tuple[int, int, int, int]:
+        """Return the constructor's sizes of a state dict, whose keys begin with ``prefix``.
+
+        What takes memory by the square of a size must be there in this size: a small file makes no large network.
+
+        Raises
+        ------
+        AttributeError, IndexError, KeyError, ValueError
+            The state is not one of a prior.
+        """
+        width, inputs = state[f"{prefix}enter.weight"].shape
+        dim = state[f"{prefix}mean"].shape[0]
+        start = f"{prefix}blocks."
+        numbers = {key.removeprefix(start).partition(".")[0] for key in state if key.startswith(start)}
+        squares = [state[f"{start}{number}.widen.weight"].shape for number in numbers]
+        if state[f"{prefix}root"].shape != (dim, dim) or any(shape[1:] != (width,) for shape in squares):
+            raise ValueError("sizes that do not fit each other")
+        if len(numbers) > _MOST_BLOCKS:
+            raise ValueError(f"{len(numbers)} blocks")
+        return dim, inputs - dim - _TIME_FEATURES, width, len(numbers)
 
     @torch.no_grad()
     def fit(self, mean: Tensor, variance: Tensor | None = None, weights: Tensor | None = None) -> None:

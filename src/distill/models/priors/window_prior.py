@@ -148,11 +148,13 @@ class WindowPrior(nn.Module):
 
         Raises
         ------
-        KeyError, RuntimeError, ValueError
+        AttributeError, IndexError, KeyError, RuntimeError, ValueError
             The state is not one of a prior.
         """
-        points, dim = state["axes"].shape
-        width, blocks = cls.size_of(state)
+        points = state["axes"].shape[0]
+        dim, _, width, blocks = FlowPrior.sizes_of(state, "flow.")
+        if any(state[key].shape[1:] != (dim,) for key in ("axes", "anchors")):
+            raise ValueError("sizes that do not fit each other")
         prior = cls(points or dim, dim if points else None, width, blocks, len(state["anchors"]))
         prior.load_state_dict(dict(state))
         return prior
@@ -160,8 +162,8 @@ class WindowPrior(nn.Module):
     @staticmethod
     def size_of(state: Mapping[str, Any]) -> tuple[int, int]:
         """Return width and number of blocks of a state dict's network; errors are those of `of_state`."""
-        blocks = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("flow.blocks."))
-        return int(state["flow.enter.weight"].shape[0]), blocks
+        _, _, width, blocks = FlowPrior.sizes_of(state, "flow.")
+        return width, blocks
 
     @classmethod
     def standard(cls, dim: int) -> "WindowPrior":

@@ -60,7 +60,7 @@ class ImageStore(nn.Module):
             raise ValueError(f"a store of {count} columns")
         store = cls(count)
         store.load_state_dict(dict(state))
-        if bool((store.owner[1:] < store.owner[:-1]).any()):
+        if int(store.owner[0]) < 0 or bool((store.owner[1:] < store.owner[:-1]).any()):
             raise ValueError("columns that are not in order")
         return store
 

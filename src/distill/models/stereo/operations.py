@@ -30,7 +30,7 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> list
     if given == [None, None]:
         return variations.morph(synth, first, second, steps)
     ends = [
-        mono_source(_array(waveform.detach().cpu())) if source is None else source
+        _mono_source(waveform) if source is None else source
         for source, waveform in zip(given, (first, second), strict=True)
     ]
     sounds = []
@@ -73,6 +73,12 @@ def source_of(waveform: Tensor) -> StereoSource | None:
     if not bool(torch.isfinite(channels).all()):
         raise ValueError("The sound contains samples that are not numbers.")
     return StereoSource.of(channels.numpy())
+
+
+def _mono_source(waveform: Tensor) -> StereoSource:
+    """Return a mono sound ``[1, N]`` as a source; errors are those of `variations.checked_sound`."""
+    variations.checked_sound(waveform)
+    return mono_source(_array(waveform.detach().cpu()))
 
 
 def _base(source: StereoSource) -> Tensor:

@@ -32,6 +32,16 @@ def fade_weights(frames: int, overlap: int) -> Tensor:
     return weight
 
 
+def _fade(weight: Tensor, number: int, count: int) -> Tensor:
+    """Return the weights of window ``number``: nothing lies before the first window, nor behind the last one."""
+    fade, middle = weight.clone(), len(weight) // 2
+    if number == 0:
+        fade[:middle] = 1.0
+    if number == count - 1:
+        fade[middle:] = 1.0
+    return fade
+
+
 class WindowBlend:
     """Sums windows into the features of a sound.
 
@@ -54,11 +64,7 @@ class WindowBlend:
         """Add window ``number``, ``[C, F, frames]``."""
         if self._summed is None:
             self._summed = features.new_zeros(*features.shape[:-1], self._length)
-        fade = self._weight.clone()
-        if number == 0:
-            fade[: self._frames // 2] = 1.0  # nothing lies before the first window, nor behind the last one
-        if number == self._count - 1:
-            fade[self._frames // 2 :] = 1.0
+        fade = _fade(self._weight, number, self._count)
         start = number * self._step
         self._summed[..., start : start + self._frames] += fade * features
         self._weights[start : start + self._frames] += fade
@@ -92,11 +98,7 @@ def blend_stream(windows: Iterable[Tensor], count: int, total: int) -> Iterator[
         else:
             summed = torch.nn.functional.pad(summed[..., step:], (0, step))
             weights = torch.nn.functional.pad(weights[step:], (0, step))
-        fade = weight.clone()
-        if number == 0:
-            fade[: frames // 2] = 1.0
-        if number == count - 1:
-            fade[frames // 2 :] = 1.0
+        fade = _fade(weight, number, count)
         summed += fade * features
         weights += fade
         ready = frames if number == count - 1 else step

@@ -37,10 +37,10 @@ class ByteView(io.RawIOBase):
     """
 
     def __init__(self, path: Path, segments: Sequence[Segment]) -> None:
+        self._file = path.open("rb")  # first: a view that was not made is not closed
         super().__init__()
         self._segments = [part for part in segments if _length(part)]
         self._ends = list(accumulate(_length(part) for part in self._segments))
-        self._file = path.open("rb")
         self._at = 0
         self.error: OSError | None = None
 

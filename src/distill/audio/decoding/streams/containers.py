@@ -199,7 +199,8 @@ def _form(file: IO[bytes], size: int) -> Container | None:
         trusted = stop if is_known and offset + length <= stop < size else None
         patches: tuple[tuple[int, bytes], ...] = ()
         if is_known and common is not None and _frames_unknown(file, common[0]):
-            patches = ((common[0], struct.pack(">I", min(length - extra, size - offset - extra) // common[1])),)
+            present = max(0, min(length, size - offset) - extra)
+            patches = ((common[0], struct.pack(">I", present // common[1])),)
         correct = partial(_form_sizes, offset - 4, extra, common)
         return Container(offset + extra, length - extra if is_known else None, trusted, correct, patches)
     return None

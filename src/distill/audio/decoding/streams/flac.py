@@ -10,6 +10,7 @@ _LAST_BLOCK = 0x80
 _TOTAL_AT = 21  # the number of samples: 36 bits that end at byte 26 (section 8.2)
 _MOST_16, _MOST_36 = (1 << 16) - 1, (1 << 36) - 1
 _SEARCHED_BACKWARDS = 1 << 19
+_METADATA_BLOCKS_LOOKED_AT = 1000
 
 
 def _crc8_table() -> bytes:
@@ -64,16 +65,17 @@ def flac_start(path: Path, start: int) -> FlacStart | None:
         file.seek(start)
         if file.read(4) != _MAGIC:
             return None
-        block_size = 0
-        while len(head := file.read(4)) == 4:
-            size = int.from_bytes(head[1:], "big")
-            body = file.read(size)
-            if len(body) < size:
+        block_size, at, end = 0, start + 4, path.stat().st_size
+        for _ in range(_METADATA_BLOCKS_LOOKED_AT):
+            file.seek(at)
+            head = file.read(6)
+            at += 4 + int.from_bytes(head[1:4], "big")
+            if len(head) < 4 or at > end:
                 return None
             if head[0] & 0x7F == 0:
-                block_size = int.from_bytes(body[:2], "big")
+                block_size = int.from_bytes(head[4:6], "big")
             if head[0] & _LAST_BLOCK:
-                return FlacStart(file.tell(), block_size)
+                return FlacStart(at, block_size)
     return None
 
 

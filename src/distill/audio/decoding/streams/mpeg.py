@@ -25,6 +25,8 @@ _V2_BITRATES = {
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _IN_A_ROW = 3  # frames that must follow each other before sound is believed to go on
 _XING = (b"Xing", b"Info")
+#: How tags begin that lie between files which were joined.
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN"[:8])
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class MpegPart:
         Ranges of the frames in the file.
     layer
         1, 2 or 3.
+    skipped_bytes
+        Bytes behind a frame of the part that are no frame and no tag, before the next frame.
     """
 
     header: bytes
@@ -89,6 +93,18 @@ class MpegPart:
     stated_bytes: int | None = None
     frames: int = 0
     segments: list[tuple[int, int]] = field(default_factory=list)
+    skipped_bytes: int = 0
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples of the frames that are missing at damaged spots: as stated, or about, by the bytes skipped."""
+        if not (self.skipped_bytes and self.frames):
+            return 0
+        mean = sum(end - start for start, end in self.segments) / self.frames
+        lost = max(1, round(self.skipped_bytes / mean))
+        if self.stated is not None and self.stated >= self.frames:
+            lost = min(lost, self.stated - self.frames)
+        return lost * self.samples
 
     def add(self, start: int, end: int) -> None:
         """Append a frame."""
@@ -110,6 +126,11 @@ class MpegLayout:
     def present(self) -> int:
         """Samples of all parts."""
         return sum(part.frames * part.samples for part in self.parts)
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples of one channel that are missing at damaged spots of all parts, about."""
+        return sum(part.lost_samples for part in self.parts)
 
     def missing_at_end(self, end: int) -> int:
         """Return the samples that the last part states and does not hold because the file ends at ``end``.
@@ -162,6 +183,8 @@ def _walk(data: mmap.mmap, start: int, end: int) -> MpegLayout | None:
             found = _resync(data, at + 1, end)
             if found is None:
                 break
+            if part is not None and not data[at : at + 8].startswith(_TAGS):
+                part.skipped_bytes += found - at
             skipped, at = True, found
             continue
         stop = at + header.size
@@ -219,12 +242,13 @@ def _mark_of(data: mmap.mmap, at: int, header: _Header) -> int | None:
 
 def _stated(data: mmap.mmap, mark: int) -> tuple[int | None, int | None]:
     """Return the number of frames and of bytes that a length frame states; None for what it does not state."""
-    if data[mark : mark + 4] == b"VBRI":
-        return int.from_bytes(data[mark + 14 : mark + 18], "big") or None, None
-    flags, at = data[mark + 7], mark + 8
-    frames = int.from_bytes(data[at : at + 4], "big") if flags & 1 else 0
+    raw = data[mark : mark + 18]  # shorter where the file ends within it
+    if raw.startswith(b"VBRI"):
+        return int.from_bytes(raw[14:18], "big") or None, None
+    flags, at = int.from_bytes(raw[4:8], "big"), 8
+    frames = int.from_bytes(raw[at : at + 4], "big") if flags & 1 else 0
     at += 4 * (flags & 1)
-    size = int.from_bytes(data[at : at + 4], "big") if flags & 2 else 0
+    size = int.from_bytes(raw[at : at + 4], "big") if flags & 2 else 0
     return frames or None, size or None
 
 
@@ -246,7 +270,8 @@ def view_of_part(path: Path, part: MpegPart) -> list[Segment]:
             file.seek(begin)
             frame = bytearray(file.read(stop - begin))
         mark -= begin
-        if bytes(frame[mark : mark + 4]) in _XING and frame[mark + 7] & 3 == 3:
+        has_room = len(frame) >= mark + 16
+        if bytes(frame[mark : mark + 4]) in _XING and has_room and frame[mark + 7] & 3 == 3:
             frame[mark + 8 : mark + 12] = part.frames.to_bytes(4, "big")
             frame[mark + 12 : mark + 16] = (total + len(frame)).to_bytes(4, "big")
             return [bytes(frame), *segments]

@@ -13,7 +13,6 @@ _SOUND, _CONTINUED, _SILENCE, _NEW_SOUND = 1, 2, 3, 9
 _HEAD_BYTES = {_SOUND: 2, _NEW_SOUND: 12}
 _UNSIGNED_8_BITS = b"\x80"
 _BLOCKS_LOOKED_AT = 1_000_000
-_LONGEST_SILENCE = 1 << 16
 _MOST_24 = 0xFF_FFFF
 
 
@@ -37,6 +36,7 @@ def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
         at, total = int.from_bytes(file.read(2), "little"), end - start
         head, size_at = None, 0  # of the first block of samples
         found: list[Segment] = []
+        silence_left = _MOST_24  # a block of seven bytes claims up to 65 536 samples; a sound cannot have more
         for _ in range(_BLOCKS_LOOKED_AT):
             file.seek(at)
             raw = file.read(4 + max(_HEAD_BYTES.values()))
@@ -52,8 +52,9 @@ def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
             if kind in _HEAD_BYTES or (kind == _CONTINUED and head is not None):
                 found.append((start + at + 4 + len(described), start + stop))
             elif kind == _SILENCE and head is not None and len(head) == _HEAD_BYTES[_SOUND]:
-                length = int.from_bytes(raw[4:6], "little") + 1
-                found.append(_UNSIGNED_8_BITS * min(length, _LONGEST_SILENCE))
+                length = min(int.from_bytes(raw[4:6], "little") + 1, silence_left)
+                found.append(_UNSIGNED_8_BITS * length)
+                silence_left -= length
             elif kind > _NEW_SOUND:
                 break
             at = stop

@@ -1,0 +1,40 @@
+"""What has grown in the folder of a run that another process trains."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill.runs import growth
+from distill.runs.folder import HISTORY
+from distill.runs.growth import read_growth
+
+
+def test_new_lines_are_read_once_and_whole(tmp_path: Path) -> None:
+    history = tmp_path / HISTORY
+    assert read_growth(tmp_path, 0).events == ()
+    first, second = (json.dumps({"event": "StepMetrics", "step": n}) + "\n" for n in (0, 1))
+    history.write_text(first + second[:9])
+    found = read_growth(tmp_path, 0)
+    assert [event["step"] for event in found.events] == [0]
+    assert found.position == len(first)
+    history.write_text(first + second)
+    again = read_growth(tmp_path, found.position)
+    assert [event["step"] for event in again.events] == [1]
+    history.write_text(first)
+    assert read_growth(tmp_path, again.position).is_rewritten
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 5000, b"x" * 300 + b"\n", b"[1]\n" * 100, b"\xff\xfe\n" * 50])
+def test_damage_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
+    """A stretch without a line end used to be read again and again, and nothing behind it."""
+    monkeypatch.setattr(growth, "_MOST_BYTES", 1000)
+    line = json.dumps({"event": "StepMetrics", "step": 7}).encode() + b"\n"
+    (tmp_path / HISTORY).write_bytes(line + damage + b"\n" + line)
+    position, steps = 0, []
+    for _ in range(30):
+        found = read_growth(tmp_path, position)
+        position = found.position
+        steps += [event["step"] for event in found.events]
+    assert steps == [7, 7]
+    assert position == (tmp_path / HISTORY).stat().st_size
