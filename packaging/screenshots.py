@@ -3,9 +3,9 @@
 ``.venv/bin/python packaging/screenshots.py FOLDER``
     writes all pictures there, light and dark: a first start; a training under way at 200 %; the same run at the next
     start, in the usual size and in the smallest screen that Distill is made for (1024x640), with its settings, its
-    sounds and the list of runs.
+    sounds and the list of runs; its model on the Play page at 200 %.
 ``.venv/bin/python packaging/screenshots.py FOLDER --readme``
-    also puts the two that README.md shows where it looks for them.
+    also puts those that README.md shows where it looks for them.
 
 Each scene is a process of its own, because a scale is chosen before the application is made; all of them share one
 home, which is made for this and thrown away: the second scene is the next start of the first.  Nothing is heard.
@@ -34,7 +34,15 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "resources" / "screenshots"
 
 #: What README.md shows, by the name of its file and that of the picture it is made from.
-README = {"light.png": "training-200-light.png", "dark.png": "training-200-dark.png"}
+README = {
+    "light.png": "training-200-light.png",
+    "dark.png": "training-200-dark.png",
+    "play-light.png": "play-200-light.png",
+    "play-dark.png": "play-200-dark.png",
+}
+
+#: Where on the map the sound lies that the Play page shows, and how many pads there are.
+PLAYED, PADS = (0.45, 0.55), 16
 
 #: Epochs that the run is made for, and at how many the pictures are taken.
 EPOCHS, SHOWN_EPOCHS = 40, 22
@@ -44,7 +52,7 @@ USUAL, SMALL = (1280, 800), (1024, 640)
 PATIENCE = 1500.0
 
 #: Each scene's scale; the order matters.
-SCENES = {"first": "1", "training": "2", "again": "1"}
+SCENES = {"first": "1", "training": "2", "again": "1", "play": "2"}
 
 
 def main() -> int:
@@ -93,13 +101,14 @@ class _Scene:
         set_switch_interval()
         self._app = QApplication.instance() or QApplication(["distill"])
         self._folder, self._epochs, self._preset = folder, epochs, preset
-        self._window: MainWindow = MainWindow(player=Player(open_output=_Silence))  # type: ignore[arg-type]
+        self._window: MainWindow = MainWindow(player=Player(open_output=Silence))  # type: ignore[arg-type]
         self._window.resize(*USUAL)
         self._window.show()
 
     def play(self, scene: str) -> int:
         """Go through a scene and close the window."""
-        {"first": self._first, "training": self._training, "again": self._again}[scene]()
+        scenes = {"first": self._first, "training": self._training, "again": self._again, "play": self._play}
+        scenes[scene]()
         self._window.quit_now()
         self._until(lambda: not self._window.isVisible())
         self._window.wait_for_engine()
@@ -136,6 +145,28 @@ class _Scene:
         window.controls.advanced.click()
         self._take("advanced")
         self._take("advanced-small", SMALL)
+
+    def _play(self) -> None:
+        from distill.gui.engine.bridge import RunState
+        from distill.gui.window.pages import MODELS, PLAY
+
+        window = self._window
+        bridge = window.runs.bridge
+        self._until(lambda: window.controls.finish.isEnabled() and window.controls.resume.isEnabled())
+        window.controls.finish.click()  # only the model of a finished run has a map
+        self._until(lambda: bridge.state is RunState.IDLE and not window.controls.finish.isEnabled())
+        window.pages.open_page(MODELS)
+        self._until(lambda: window.models_page.detail.entry is not None)
+        window.pages.open_page(PLAY)
+        play = window.parts.play
+        self._until(lambda: play.page.map.shown is not None)
+        play.fill_pads()
+        self._until(lambda: len(play.page.pads.sounds()) == PADS)
+        play.play_position(PLAYED)
+        self._until(lambda: play.current is not None)
+        self._pause(3)  # it is compared with the training sounds
+        window.notices.forget_all()
+        self._take("play-200")
 
     def _hear_newest(self) -> None:
         """Play the newest copy of a sound, as a click does."""
@@ -176,7 +207,7 @@ class _Scene:
             time.sleep(0.005)
 
 
-class _Silence:
+class Silence:
     """A device that takes a third of a second of sound and then no more, so that the playhead stands still."""
 
     latency_seconds = 0.0
@@ -184,19 +215,28 @@ class _Silence:
     is_stand_in = is_stalled = False
 
     def __init__(
-        self, fill: Callable[[NDArray[np.float32]], bool], _on_drained: object, _device: object = None
+        self,
+        fill: Callable[[NDArray[np.float32]], bool],
+        _on_drained: object,
+        _device: object = None,
+        live_seconds: float | None = None,
     ) -> None:
         from distill.playback.output import OutputFormat
 
         self.format = OutputFormat(48_000, 2)
         self._fill = fill
+        self._is_live = live_seconds is not None
 
     def start(self) -> None:
-        self._fill(np.zeros((16_000, 2), dtype=np.float32))
+        """Take a little of a sound."""
+        if not self._is_live:  # notes sound when they are played
+            self._fill(np.zeros((16_000, 2), dtype=np.float32))
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Do nothing."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Do nothing."""
 
 
 if __name__ == "__main__":

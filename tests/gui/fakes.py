@@ -142,6 +142,7 @@ class FakeEngine:
 
     def _finish(self, record: RunRecord, run: RunFolder, made: int, notify: MetricsCallback) -> str:
         """End the epoch under way where it stands, as the engine does."""
+        notify(PreparationProgress("Learning to make new sounds", 1, 4))
         if made > len(list(run.checkpoints.iterdir())):
             run.append_history([epoch_end(made - 1, made)])
             (run.checkpoints / f"checkpoint_epoch{made - 1:04}.pt").touch()

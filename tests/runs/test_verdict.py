@@ -125,6 +125,20 @@ def test_a_loss_that_is_no_number_is_collapsed_and_one_such_epoch_is_not() -> No
     assert judge(series(*good, *bad)).advice() is Advice.LOWER_RATE
 
 
+def test_a_run_that_improves_behind_its_best_epoch_says_so() -> None:
+    """The sentence stands beside "Best: epoch 1", and fits both."""
+    risen = series(0.5, *[0.9 - 0.02 * n for n in range(12)])
+    verdict = judge(risen)
+    assert verdict.kind is Kind.IMPROVING
+    assert verdict.sentence() == "Improving, but not as good as at epoch 1."
+    assert verdict.sentence(is_over=True) == (
+        "Improving at its end, but not as good as at epoch 1: more epochs may help."
+    )
+    assert verdict.advice(is_over=True) is Advice.TRAIN_ON
+    better = series(0.9, 0.95, *[0.9 - 0.02 * n for n in range(12)])
+    assert judge(better).sentence() == "Still improving."
+
+
 def test_noise_alone_is_no_improvement() -> None:
     """A new best epoch by chance does not count, nor does a single bad one."""
     noisy = [0.5 + 0.01 * x for x in (0, 1, -1, 2, -2, 1, 0, -1, 1, 2, -1, 0, 1, -2, 2, 0, -1, 1, -3, 1)]

@@ -92,6 +92,8 @@ class Verdict:
         Whether a flat loss may fall once more when the learning rate does.
     cause
         For a collapsed run: the advice that goes with the cause.
+    is_behind
+        For a run that improves: whether its best epoch lies before the newest ones.
     """
 
     kind: Kind
@@ -100,6 +102,7 @@ class Verdict:
     known_from: int = FEWEST_WITHOUT
     may_fall: bool = False
     cause: Advice = Advice.NONE
+    is_behind: bool = False
 
     def advice(self, is_over: bool = False) -> Advice:
         """Return what to do about it; ``is_over`` where the run is not training."""
@@ -114,6 +117,9 @@ class Verdict:
         since = 0 if self.since is None else self.since + 1
         if self.kind is Kind.TOO_EARLY:
             return f"Too early to say: a trend is seen from epoch {self.known_from} on."
+        if self.kind is Kind.IMPROVING and self.is_behind and self.best is not None:
+            limit = f"but not as good as at epoch {self.best + 1}"
+            return f"Improving at its end, {limit}: more epochs may help." if is_over else f"Improving, {limit}."
         if self.kind is Kind.IMPROVING:
             return "Still improving when it ended: more epochs would help." if is_over else "Still improving."
         if self.kind is Kind.FLAT:
@@ -162,7 +168,8 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
     since = None if position is None else finite[position].epoch
     cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
     may_fall = kind is Kind.FLAT and not _has_fine_steps(epochs)
-    return Verdict(kind, since, best_epoch, may_fall=may_fall, cause=cause)
+    is_behind = kind is Kind.IMPROVING and int(np.argmin(held_out)) < len(held_out) - _newest(len(held_out))
+    return Verdict(kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind)
 
 
 def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int, warm_up: int = 0) -> bool:
@@ -226,8 +233,7 @@ def _collapsed(epoch: AnyEpoch) -> Advice | None:
 
 def _trend(held_out: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
     """Return what the two curves say, and the position since which it holds."""
-    count = len(held_out)
-    newest = max(FEWEST_NEWEST, math.ceil(NEWEST_SHARE * count))
+    newest = _newest(len(held_out))
     if _falls(held_out, newest):
         return Kind.IMPROVING, None
     smooth = _smoothed(held_out)
@@ -246,6 +252,11 @@ def _trend(held_out: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:
     if gap > OVERFITTING_GAP and (is_learning or (has_risen and after < before)):
         return Kind.BY_HEART, since
     return Kind.FLAT, since
+
+
+def _newest(count: int) -> int:
+    """Return how many of so many epochs are the newest part."""
+    return max(FEWEST_NEWEST, math.ceil(NEWEST_SHARE * count))
 
 
 def _warming_up(copies: _Numbers, trained: _Numbers) -> tuple[Kind, int | None]:

@@ -51,6 +51,11 @@ def test_findings_are_fixed_undone_and_trained_with(faulty: MainWindow, engine: 
     button.click()
     found = cards(faulty)
     assert found["copies"].isVisible()
+    assert found["copies"].finding.title == "The same sound twice"
+    for card in found.values():
+        sounds = card.sounds
+        last = sounds.visualItemRect(sounds.item(sounds.count() - 1))
+        assert last.bottom() < sounds.viewport().height(), "no row is cut off"
     folder = found["copies"].finding.sounds[0].parent
     found["copies"].button.click()
     assert found["copies"].button.text() == "Undo"

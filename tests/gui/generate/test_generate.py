@@ -21,6 +21,7 @@ from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history import GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, Recipe, read_recipe
 from distill.generation.weights import kept_weights
+from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.pages import MODELS
@@ -426,3 +427,17 @@ def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:
     making.save(saved)
     assert saved.making["count"] == 9
     assert making.choices.options.format == "ogg"
+
+
+def test_generated_sounds_follow_a_renamed_model(window: MainWindow, panel: GeneratePanel, qtbot: QtBot) -> None:
+    panel.new.count.setValue(1)
+    make(panel, qtbot, 1)
+    row = panel.made.table.index(0)
+    assert "Tones" in row.data(FACTS_ROLE)
+    name = window.models_page.detail.name
+    name.selectAll()
+    QTest.keyClicks(name, "Drum room")
+    QTest.keyClick(name, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Drum room" in row.data(FACTS_ROLE), timeout=PATIENCE)
+    assert "Drum room" in row.data(Qt.ItemDataRole.ToolTipRole)
+    assert "Tones" not in row.data(FACTS_ROLE)

@@ -90,19 +90,25 @@ def test_nothing_is_cut_off_in_a_small_window(page: MainWindow, qapp: QApplicati
     assert found == {}
 
 
-def test_nothing_is_cut_off_beside_the_history(page: MainWindow, qapp: QApplication) -> None:
-    page.resize(1400, 900)
+@pytest.mark.parametrize(("width", "is_beside"), [(1280, False), (1400, False), (1520, True)])
+def test_nothing_is_cut_off_around_the_history(
+    page: MainWindow, qapp: QApplication, width: int, is_beside: bool
+) -> None:
+    page.resize(width, 900)
     found: dict[str, list[str]] = {}
-    places: set[int] = set()
+    places: dict[str, tuple[int, int]] = {}
     for state in states(page):
         for _ in range(3):
             qapp.processEvents()
-        places.add(page.making.panel.made.x())
+        place = page.making.panel.made.x(), page.making.panel.made.y()
+        assert places.setdefault(state.split(",")[0], place) == place, "the list stays where it is in both modes"
         if problems := cut_off(page.making.panel.form):
             found[state] = problems
     assert found == {}
-    assert len(places) == 1, "the list stays where it is in both modes"
-    assert places.pop() > page.making.panel.form.x()
+    form, made = page.making.panel.form, page.making.panel.made
+    assert (made.x() > form.x()) == is_beside
+    widths = [page.models_page.list.width(), page.models_page.detail.width(), made.width()]
+    assert widths[2] == max(*widths, form.width()), "what was generated has the most room"
 
 
 def option_of(window: MainWindow, row: int) -> QStyleOptionViewItem:

@@ -276,6 +276,19 @@ def test_a_dropped_model_is_imported_and_shown(page: MainWindow, qtbot: QtBot, t
     assert not page.sounds.roots
 
 
+def test_a_model_that_is_there_already_is_shown_and_not_called_added(
+    page: MainWindow, library: ModelLibrary, qtbot: QtBot, tmp_path: Path
+) -> None:
+    before = names(page)
+    copy = tmp_path / "the same.distill"
+    copy.write_bytes((library.folder / "model 1.distill").read_bytes())
+    drop(page, copy)
+    qtbot.waitUntil(lambda: says(page, "is in your models already"))
+    assert not says(page, "was added")
+    until_idle(page, qtbot)
+    assert names(page) == before
+
+
 def test_a_malicious_model_is_refused_and_not_run(page: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     trap = tmp_path / "sprung"
 

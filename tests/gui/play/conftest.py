@@ -29,12 +29,12 @@ class ToneSession(MapSession):
         super().__init__()
         self.folder, self.own = folder, own
         self.requests: list[Any] = []
-        self.is_closed = False
+        self.is_closed = self.has_map = False
         self.go_on = threading.Event()
         self.go_on.set()
 
     def open(self, model_file: Path) -> ShownMap:
-        if model_file.stem == "old":
+        if model_file.stem == "old" and not self.has_map:
             raise DistillError("This model has no map.")
         positions = tuple((0.05 + 0.045 * n, 0.1 + 0.8 * (n % 5) / 4) for n in range(DOTS))
         return ShownMap(

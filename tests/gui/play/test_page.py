@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QListWidget, QPushButton, QSlider
+from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QLabel, QListWidget, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.session import Position
@@ -379,3 +379,69 @@ def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_
     play.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
     assert "cannot be written" in play._notices.text()
     assert not (tmp_path / "c.wav").exists()
+
+
+def test_a_model_without_a_map_says_so_until_its_run_has_written_one(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot
+) -> None:
+    page = play.page
+    assert page.hint.isVisible()
+    title = page.empty.findChild(QLabel, "emptyTitle")
+    assert title is not None
+    old = entry_of(Path("old.distill"))
+    play.show_model(old)
+    assert title.text() == "Opening the map…"
+    qtbot.waitUntil(lambda: page.empty.text.text() == "This model has no map.", timeout=WAIT)
+    assert title.text() == "No map"
+    assert not page.hint.isVisible()
+    idle(play, qtbot)
+    session.has_map = True  # the run has finished, and the file is another one now
+    play.show_model(replace(old, mtime_ns=1))
+    qtbot.waitUntil(lambda: page.map.shown is not None, timeout=WAIT)
+    assert page.hint.isVisible()
+    idle(play, qtbot)
+    play.play_position((0.5, 0.5))
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
+    play.show_model(replace(old, mtime_ns=2))
+    assert page.map.shown is not None, "what is being played with stays"
+    assert play.current is not None
+
+
+def test_the_fields_of_the_sound_are_aligned(play: PlayPresenter) -> None:
+    sound = play.page.sound
+    assert sound.strength.x() == sound.length.x()
+    assert sound.vary.x() == sound.extend.x()
+    assert sound.length.height() >= sound.length.minimumSizeHint().height()
+
+
+def test_nothing_moves_when_it_is_known_how_new_a_sound_is(play: PlayPresenter, qtbot: QtBot) -> None:
+    page = play.page
+    slider = page.findChild(QSlider, "brightnessSlider")
+    assert slider is not None
+
+    def places() -> list[int]:
+        return [widget.mapTo(page, QPoint(0, 0)).y() for widget in (slider, page.sound.vary, page.pads)]
+
+    before = places()
+    play.play_position((0.5, 0.5))
+    qtbot.waitUntil(lambda: page.sound.verdict.text().startswith("New"), timeout=WAIT)
+    idle(play, qtbot)
+    assert page.sound.compare.isVisible()
+    assert places() == before
+
+
+def test_the_name_of_a_sound_and_what_is_done_are_readable(play: PlayPresenter, qtbot: QtBot) -> None:
+    sound = play.page.sound
+    idle(play, qtbot)
+    assert sound.title.isVisible()
+    play.play_position((0.5, 0.5))
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
+    assert sound.status.isVisible()
+    assert not sound.title.isVisible()
+    QTest.mouseClick(sound.morph, Qt.MouseButton.LeftButton)
+    assert sound.status.text() == "Choose the second sound"
+    needed = sound.status.fontMetrics().horizontalAdvance(sound.status.text())
+    qtbot.waitUntil(lambda: sound.status.width() >= needed)
+    assert sound.morph.isChecked()

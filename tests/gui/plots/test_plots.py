@@ -13,8 +13,10 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.events import EpochMetrics, StepMetrics, VQStepMetrics
 from distill.gui.engine.bridge import RunState
+from distill.gui.plots.definitions import make_loss_plot
 from distill.gui.plots.panel import PlotsPanel
-from distill.gui.plots.plot import Plot
+from distill.gui.plots.plot import BEHIND_LAST, Plot
+from distill.gui.plots.view import AXIS_WIDTH
 from distill.gui.widgets import theme
 from distill.gui.window.window import MainWindow
 from distill.history import MetricsHistory, VQMetricsHistory
@@ -45,6 +47,11 @@ def average(plot: Plot) -> Any:
 def seen(plot: Plot) -> tuple[float, float]:
     low, high = plot.widget.box.viewRange()[0]
     return float(low), float(high)
+
+
+def whole(epochs: int) -> tuple[float, float]:
+    """Return the range in which all epochs are seen, with the mark at the last one."""
+    return 0, BEHIND_LAST * epochs
 
 
 def position_of(plot: Plot, x: float, from_bottom: float | None = None) -> QPoint:
@@ -131,7 +138,7 @@ def test_outliers_do_not_flatten_the_curve(panel: PlotsPanel, qtbot: QtBot) -> N
     low, high = panel.loss.widget.box.viewRange()[1]
     assert low < 1.1
     assert 1.4 < high < 10
-    assert seen(panel.loss) == (0, 40), "the epochs are all there"
+    assert seen(panel.loss) == whole(40), "the epochs are all there"
     low, high = panel.kl.widget.box.viewRange()[1]
     assert low <= 0.5 <= high, "a reference line is always visible"
 
@@ -183,7 +190,7 @@ def test_the_view_holds_still_while_data_come_in_until_all_is_asked_for(
     panel: PlotsPanel, history: MetricsHistory, qtbot: QtBot
 ) -> None:
     view, button = panel.loss.widget, panel.loss.header.all_button
-    assert seen(panel.loss) == (0, EPOCHS)
+    assert seen(panel.loss) == whole(EPOCHS)
     assert not button.isVisible()
     position = position_of(panel.loss, 6)
     wheel = QWheelEvent(
@@ -197,13 +204,13 @@ def test_the_view_holds_still_while_data_come_in_until_all_is_asked_for(
     settle(qtbot, panel)
     assert seen(panel.loss) == held
     assert button.isVisible()
-    assert seen(panel.kl) == (0, EPOCHS + 1), "the other plots go on following"
+    assert seen(panel.kl) == whole(EPOCHS + 1), "the other plots go on following"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert seen(panel.loss) == (0, EPOCHS + 1)
+    assert seen(panel.loss) == whole(EPOCHS + 1)
     assert not button.isVisible()
     add_epoch(history, EPOCHS + 1)
     settle(qtbot, panel)
-    assert seen(panel.loss) == (0, EPOCHS + 2)
+    assert seen(panel.loss) == whole(EPOCHS + 2)
 
 
 def test_dragging_holds_too(panel: PlotsPanel, qtbot: QtBot) -> None:
@@ -393,7 +400,7 @@ def test_in_the_window_a_run_gets_its_marks_and_a_click_on_one_is_heard(
     qtbot.waitUntil(lambda: loaded.runs.bridge.state is RunState.IDLE, timeout=20_000)
     qtbot.waitUntil(lambda: list(plot.overlay.checkpoints) == [1.0, 2.0, 3.0], timeout=10_000)
     assert list(plot.overlay.previews) == [1.0, 2.0, 3.0]
-    qtbot.waitUntil(lambda: seen(plot) == (0, 3))
+    qtbot.waitUntil(lambda: seen(plot) == whole(3))
     settle(qtbot, loaded.plots)
     position = position_of(plot, 2, from_bottom=6)
     QTest.mouseMove(plot.widget.viewport(), position)
@@ -404,3 +411,34 @@ def test_in_the_window_a_run_gets_its_marks_and_a_click_on_one_is_heard(
     path = loaded.playing.playback.status.path
     assert path is not None
     assert path.name == "preview_epoch0001_00.wav"
+
+
+def test_epochs_are_whole_numbers_and_the_last_mark_is_seen_whole(qtbot: QtBot) -> None:
+    plot = make_loss_plot()
+    qtbot.addWidget(plot)
+    plot.resize(300, 400)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    for epochs in (1, 2, 5):
+        plot.set_curve("validation", np.arange(1.0, epochs + 1), np.linspace(0.5, 0.4, epochs))
+        plot.mark_best((float(epochs), 0.4))
+        axis, (low, high) = plot.widget.getPlotItem().getAxis("bottom"), seen(plot)
+        ticks = [value for _, values in axis.tickValues(low, high, axis.width()) for value in values]
+        assert ticks
+        assert all(value == round(value) for value in ticks)
+        scene = plot.widget.box.mapViewToScene(QPointF(epochs, 0.4)).x()
+        assert plot.widget.box.sceneBoundingRect().right() - scene >= 4
+
+
+def test_a_lone_plot_has_the_whole_width(panel: PlotsPanel, qtbot: QtBot) -> None:
+    """The room of an axis on the right is there only with the plots that have one."""
+    toolbar = panel.toolbar
+    toolbar.details.setChecked(False)
+    view = panel.loss.widget
+
+    def room() -> float:
+        return float(view.width() - view.box.sceneBoundingRect().right())
+
+    qtbot.waitUntil(lambda: room() < AXIS_WIDTH)
+    toolbar.details.setChecked(True)
+    qtbot.waitUntil(lambda: room() > AXIS_WIDTH)

@@ -78,3 +78,23 @@ def test_the_rows_say_how_far_the_loss_has_fallen(tmp_path: Path, qtbot: QtBot) 
         "Epoch 5: the loss on held-out sounds is 50 % of that of the row above."
     )
     assert np.isclose(grid.change_of(1) or 0, -0.5)
+
+
+def test_no_scroll_bar_is_left_where_the_columns_fit(qtbot: QtBot, tmp_path: Path) -> None:
+    """More epochs than fit bring a scroll bar at the side, which takes room from the columns."""
+    panel = PreviewPanel()
+    qtbot.addWidget(panel)
+    panel.resize(386, 320)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    for epoch in range(4):
+        for path in write_epoch(tmp_path / "previews", epoch):
+            panel.add(path)
+    view = panel.table.view
+    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0)
+    for width, height in ((560, 320), (386, 200), (380, 320), (400, 250)):
+        panel.resize(width, height)
+        qtbot.wait(50)
+        fits = view.horizontalHeader().length() <= view.viewport().width()
+        assert (view.horizontalScrollBar().maximum() == 0) == fits, (width, height)
+    panel.thumbnails.close()

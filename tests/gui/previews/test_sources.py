@@ -47,8 +47,8 @@ def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp
     window.previews.show_previews(find_previews(run / "previews"))
     qtbot.waitUntil(lambda: NAME in said(window, Role.ToolTipRole)["heading"])
     assert all(NAME in text for text in said(window, Role.ToolTipRole).values())
-    assert said(window, Role.AccessibleTextRole)["heading"] == f"Sound 1, {NAME}"
-    assert said(window, Role.DisplayRole)["heading"].split() == ["Sound", "1"]  # columns are narrow
+    assert said(window, Role.AccessibleTextRole)["heading"] == f"Held out 1, {NAME}"
+    assert said(window, Role.DisplayRole)["heading"].split() == ["Held", "out", "1"]  # columns are narrow
     assert "my kick" not in cell(window, 0, 0).data(Role.ToolTipRole)  # a new sound was made from none
 
     name = window.transport.findChild(ElidedLabel)

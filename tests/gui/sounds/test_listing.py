@@ -162,9 +162,11 @@ def write(folder: Path, *lengths: float, same: bool = False) -> Path:
 
 
 @pytest.mark.parametrize(("lengths", "same", "words"), [
-    ((0.3, 0.3, 0.3, 0.3), True, "Of 4 files only 1 are different"),
-    ((0.2, 0.2, 0.2, 20.0), False, "3.wav is 97 % of the material"),
-    ((0.003, 0.003, 0.003, 0.003), False, "held-out sounds last only 0.00 s"),
+    ((0.3, 0.3, 0.3, 0.3), True, "All 4 files are copies of one sound."),
+    ((0.2, 0.2, 0.2, 20.0), False, "3.wav is 97 % of the material, but counts as one sound of 4."),
+    ((0.5, 0.5, 0.5, 7.3), False, "3.wav is 83 % of the material"),
+    ((0.5, 12.0), False, "1.wav is 96 % of the material"),
+    ((0.003, 0.003, 0.003, 0.003), False, "held-out sounds last only 3 ms"),
 ])  # fmt: skip
 def test_a_poor_set_of_sounds_is_reported(
     window: MainWindow, tmp_path: Path, lengths: tuple[float, ...], same: bool, words: str, qtbot: QtBot

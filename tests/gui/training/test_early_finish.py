@@ -18,6 +18,12 @@ from tests.gui.training.test_training import await_state, button, click, eta, st
 class TestFinishing:
     def test_a_run_under_way(self, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
         engine.step_seconds, engine.cancel_seconds = 0.01, 0.3
+        statuses: list[str] = []
+
+        def note(status: str) -> None:
+            statuses.append(status)
+
+        loaded.controls.status_changed.connect(note)
         assert not button(loaded, "finishButton").isEnabled()
         start(loaded, 500)
         await_state(qtbot, loaded, RunState.TRAINING)
@@ -29,6 +35,7 @@ class TestFinishing:
         await_state(qtbot, loaded, RunState.IDLE)
         made = len(loaded.runs.bridge.history.epochs)
         assert 2 <= made < 500
+        assert "Finishing: Learning to make new sounds 1/4…" in statuses, "the end of a run can take minutes"
         assert "Finished" in eta(loaded)
         assert loaded.controls.progress.value() == loaded.controls.progress.maximum()
         assert loaded.controls.epochs.value() == 500  # the next run is made as the user has set it

@@ -42,7 +42,7 @@ def test_it_follows_settings_and_goes_while_a_run_trains(loaded: MainWindow, eng
     assert line(loaded) == ""
     loaded.runs.pause()
     await_state(qtbot, loaded, RunState.IDLE)
-    qtbot.waitUntil(lambda: line(loaded).startswith("About "))
+    qtbot.waitUntil(lambda: line(loaded).startswith("New run · About "))  # and not what Resume takes
 
 
 def test_the_lines_stay_apart_in_the_smallest_window(loaded: MainWindow, qtbot: QtBot) -> None:

@@ -65,6 +65,8 @@ def test_the_controls_offer_what_catalog_and_configuration_know(window: MainWind
 
 def test_nothing_can_be_started_without_sounds(window: MainWindow) -> None:
     assert eta(window) == "Choose some sounds to begin with."
+    assert window.controls.name.placeholderText() == "Name"
+    assert window.controls.run_name == ""
     assert [button(window, n).isEnabled() for n in ("startButton", "cancelButton", "resumeButton")] == [False] * 3
 
 

@@ -33,12 +33,13 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = [Verdict(Kind.TOO_EARLY), Verdict(Kind.IMPROVING), Verdict(Kind.FLAT, 1, 1)]
-    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[min(len(epochs), 3) - 1])
+    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[max(0, min(len(epochs), 3) - 1)])
     assert text(loaded) == ""
     assert not action(loaded).isVisible()
     assert loaded.plots.verdict.isHidden(), "no room is kept for a run that is not there"
     engine.step_seconds = 0.02
     start(loaded, 300)
+    qtbot.waitUntil(lambda: text(loaded).startswith("Too early to say"))  # before the first epoch has ended, too
     qtbot.waitUntil(lambda: text(loaded) == "Flat since epoch 2: finish now.")
     assert action(loaded).text() == "Finish now"
     press(loaded)

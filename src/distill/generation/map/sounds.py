@@ -30,8 +30,8 @@ def map_of(model: OpenModel) -> LatentMap:
     """
     if model.map is None:
         raise ModelFileError(
-            f"The model {model.metadata.name!r} has no map: it was saved by an older version of Distill. "
-            "Resume its run to save it again."
+            f"The model {model.metadata.name!r} has no map: that is made when a run finishes. "
+            "Finish its run, or resume it to the end."
         )
     return model.map
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
 
 from distill.gui.widgets import theme
@@ -30,9 +30,19 @@ class FoundSounds(QListWidget):
             item.setData(Qt.ItemDataRole.UserRole, path)
             item.setToolTip(plain_tip(str(path)))
             self.addItem(item)
-        row = self.sizeHintForRow(0) if files else 0
-        self.setFixedHeight(min(len(files), _ROWS) * row + 2 * self.frameWidth() + 2)
+        self._fit_rows()
         self.audition = Audition(self)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Measure the rows anew: the style sheet reaches them with the first show."""
+        super().showEvent(event)
+        self._fit_rows()
+
+    def _fit_rows(self) -> None:
+        """Be as high as the rows, up to a number of them."""
+        row = self.sizeHintForRow(0) if self.count() else 0
+        frame = self.height() - self.viewport().height() if self.isVisible() else 2 * self.frameWidth()
+        self.setFixedHeight(min(self.count(), _ROWS) * row + frame + 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Play with Space, and follow the arrow keys."""

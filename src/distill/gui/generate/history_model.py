@@ -1,6 +1,6 @@
 """The rows of the history of generated sounds, the newest batch first; their texts and filter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from distill.generation.recipe import EXTENDED, MORPHED, NEW, REPAINTED, TRANSFO
 from distill.generation.service import ListedSound
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
-from distill.gui.widgets.text import format_date, format_seconds, plain_tip
+from distill.gui.widgets.text import format_date, format_length, plain_tip
 from distill.library.model_entry import fold
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -32,6 +32,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(lambda sound: sound.recipe.id, parent)
         self._latest = ""  # id of the sound that was added last
+        self._model_names: dict[str, str] = {}  # by id, as the user has named them since
 
     def add(self, sound: ListedSound) -> None:
         """Insert a sound on top, or below the previous one of its batch; one with the same id is replaced."""
@@ -44,6 +45,15 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         before = self.row_of(self._latest)
         self.insert(before + 1 if before >= 0 and sound.recipe.follows(self.item(before).recipe) else 0, sound)
         self._latest = sound.recipe.id
+
+    def show_model_names(self, names: Mapping[str, str]) -> None:
+        """Show these names of models, by id, in place of those that they had when the sounds were generated."""
+        if names != self._model_names:
+            self._model_names = dict(names)
+            self.rows_changed(range(len(self.items)))
+
+    def _model_name(self, recipe: Recipe) -> str:
+        return self._model_names.get(recipe.model_id) or recipe.model_name
 
     def set_starred(self, ids: Iterable[str], starred: bool) -> None:
         """Show sounds with stars, or without."""
@@ -104,8 +114,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         }.get(recipe.kind, self.tr("copy"))
         if recipe.candidates:
             how = self.tr("follows {0} stars, seed {1}").format(recipe.stars, recipe.seed)
-        length = self.tr("file is gone") if sound.seconds is None else format_seconds(sound.seconds)
-        return [length, how, recipe.model_name or recipe.model_id[:8], format_date(recipe.made)]
+        length = self.tr("file is gone") if sound.seconds is None else format_length(sound.seconds)
+        return [length, how, self._model_name(recipe) or recipe.model_id[:8], format_date(recipe.made)]
 
     def _spoken(self, sound: ListedSound) -> str:
         parts = [sound.path.stem, *self._facts(sound)]
@@ -121,7 +131,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         return plain_tip(str(sound.path), format_date(sound.recipe.made), *self._how(sound.recipe))
 
     def _how(self, recipe: Recipe) -> list[str]:
-        model = self.tr("Model: {0}").format(recipe.model_name or recipe.model_id)
+        model = self.tr("Model: {0}").format(self._model_name(recipe) or recipe.model_id)
         if recipe.kind == NEW:
             draw = self.tr("Seed {0}, number {1} of {2}, temperature {3:.2f}")
             lines = [model, draw.format(recipe.seed, recipe.number + 1, recipe.count, recipe.temperature)]

@@ -37,8 +37,8 @@ from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.text import count_of
 from distill.library.model_library import ModelEntry
 
-#: Width from which the history is beside the form, in device-independent pixels.
-SIDE_BY_SIDE = 690
+#: Width from which the history is beside the form, and there wider than it, in device-independent pixels.
+SIDE_BY_SIDE = 860
 _FORM_WIDTH = 356
 _NEW, _TRANSFORM = 0, 1
 
@@ -92,6 +92,10 @@ class GeneratePanel(QWidget):
         self._update()
         if (before.path if before else None) != (self.entry.path if self.entry else None):
             self.model_changed.emit(self.entry)
+
+    def show_models(self, entries: Sequence[ModelEntry]) -> None:
+        """Show the names that the models of the library have now."""
+        self.made.table.show_model_names({entry.model_id: entry.name for entry in entries if entry.problem is None})
 
     @property
     def can_make_new(self) -> bool:

@@ -35,6 +35,8 @@ class ModelsPresenter(QObject, WindowPart):
     page_requested = Signal()
     #: Another model is chosen, or the chosen one has changed: a `ModelEntry` that can be used, or None.
     model_chosen = Signal(object)
+    #: The library was read: its entries.
+    listed = Signal(object)
 
     def __init__(self, page: ModelsPage, playing: PlayerPresenter, notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
@@ -206,8 +208,15 @@ class ModelsPresenter(QObject, WindowPart):
             self._import(path)
 
     def _import(self, path: Path) -> None:
+        known = {entry.path for entry in self._page.list.table.items}
+
         def on_done(entry: ModelEntry) -> None:
-            self._notices.notify(f"model {path}", self.tr("“{0}” was added to your models.").format(entry.name), "info")
+            text = (
+                self.tr("This model is in your models already: “{0}”.")
+                if entry.path in known
+                else self.tr("“{0}” was added to your models.")
+            )
+            self._notices.notify(f"model {path}", text.format(entry.name), "info")
             self.show_model(entry.path)
 
         def on_failed(error: Exception) -> None:
@@ -280,6 +289,7 @@ class ModelsPresenter(QObject, WindowPart):
     def _on_listed(self, entries: tuple[ModelEntry, ...]) -> None:
         before, self._stamps = self._stamps, {entry.path: entry.mtime_ns for entry in entries}
         self._page.list.show_entries(entries)
+        self.listed.emit(entries)
         if before != self._stamps:
             self.listening.tidy(entries)
         if before is None:

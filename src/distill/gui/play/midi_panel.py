@@ -107,6 +107,7 @@ class MidiPanel(QWidget):
             widget.setToolTip(tip)
         self.keys.addItems([self.tr("Pads"), self.tr("The current sound, at pitches")])
         for spin, port in ((self.osc_in, PORT_IN), (self.osc_out, PORT_OUT)):
+            spin.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
             spin.setRange(1, 65_535)
             spin.setValue(port)
         self.gate.setObjectName("gateCheck")

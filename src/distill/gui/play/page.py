@@ -47,7 +47,7 @@ class PlayPage(QWidget):
         self.setObjectName("playPage")
         self.setAccessibleName(self.tr("Play"))
         self.map, self.pads, self.sound = MapView(), PadGrid(), SoundPanel()
-        self.sliders, self.status = self.sound.sliders, self.sound.detail
+        self.sliders, self.status = self.sound.sliders, self.sound.status
         self.made, self.midi = MadeList(), MidiPanel()
         self._busy = self._name = ""
         self.setFocusProxy(self.map)
@@ -76,13 +76,21 @@ class PlayPage(QWidget):
         self.map.show_map(shown)
         self.sliders.show_sliders(shown.sliders if shown else (), shown.most if shown else 1.0)
         self.sound.slider_hint.setVisible(shown is not None and not shown.sliders)
-        self.empty.text.setText(reason or self.tr("Choose a model on the Models page to see where its sounds lie."))
+        self.empty.show_text(
+            self.tr("No map"), reason or self.tr("Choose a model on the Models page to see where its sounds lie.")
+        )
+        self.hint.setVisible(shown is not None)
         self.stack.setCurrentIndex(_MAP if shown is not None else _EMPTY)
         for widget in (self.fill, self.colors, self.hover):
             widget.setEnabled(shown is not None)
         self.near.setEnabled(shown is not None)
         self._color()
         self._show_near()
+
+    def show_opening(self, title: str) -> None:
+        """Show that the map of a model is being opened."""
+        self.show_map(None, title)
+        self.empty.show_text(self.tr("Opening the map…"), "")
 
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a current sound."""
@@ -91,7 +99,7 @@ class PlayPage(QWidget):
     def show_busy(self, text: str) -> None:
         """Show what is being computed; an empty text for nothing."""
         self._busy = text
-        self.status.setText(text or self._name)
+        self.sound.show_status(text or self._name)
 
     def show_name(self, name: str) -> None:
         """Show the name of the current sound while nothing is computed."""
@@ -145,16 +153,16 @@ class PlayPage(QWidget):
         self.empty = EmptyState("curve", self.tr("No map"), "")
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self.map)
-        hint = QLabel(
+        self.hint = QLabel(
             self.tr(
                 "Click a dot to hear your own sound, and anywhere else to generate a new one. Drag to draw a path, "
                 "with Ctrl to select dots. The wheel zooms, the right button moves the map."
             )
         )
-        hint.setObjectName("muted")
-        hint.setWordWrap(True)
+        self.hint.setObjectName("muted")
+        self.hint.setWordWrap(True)
         self.map_panel.body.addWidget(self.stack, 1)
-        self.map_panel.body.addWidget(hint)
+        self.map_panel.body.addWidget(self.hint)
         return self.map_panel
 
     def _side(self) -> QWidget:

@@ -59,7 +59,8 @@ class PlayPresenter(QObject, WindowPart):
         self._control = control
         self._session = MapSession()
         self._entry: ModelEntry | None = None
-        self._opened: Path | None = None
+        #: File of the open model, and when it was changed: a run that goes on writes its model again.
+        self._opened: tuple[Path, int] | None = None
         self._task: BackgroundTask | None = None
         self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
         self.current: Path | None = None
@@ -102,11 +103,17 @@ class PlayPresenter(QObject, WindowPart):
             self.refresh()
 
     def refresh(self) -> None:
-        """Open the map of the chosen model, unless it is open."""
+        """Open the map of the chosen model, unless it is open.
+
+        A model that was written again is opened again, unless something was made with it already.
+        """
         path = self._entry.path if self._entry is not None else None
-        if path == self._opened:
+        opened = None if self._entry is None else (self._entry.path, self._entry.mtime_ns)
+        is_same_file = path is not None and self._opened is not None and path == self._opened[0]
+        is_in_use = self.current is not None or bool(self.page.pads.sounds())
+        if opened == self._opened or (is_same_file and is_in_use):
             return
-        self._opened = path
+        self._opened = opened
         if self._task is not None:  # what it makes is of the model before
             self._task.cancel()
         self._set_current(None)
@@ -115,7 +122,8 @@ class PlayPresenter(QObject, WindowPart):
         self.page.made.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
-        if path is not None:
+        if path is not None and self._entry is not None:
+            self.page.show_opening(self._entry.name)
             session = self._session
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
 

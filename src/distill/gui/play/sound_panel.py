@@ -3,12 +3,23 @@
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QWidget
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QShowEvent
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QWidget,
+)
 
 from distill.gui.play.sliders import SoundSliders
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
+from distill.gui.widgets.panel import HEADER_HEIGHT, Panel
+from distill.gui.widgets.text import plain_tip
 from distill.gui.widgets.waveform import draw_waveform
 
 #: Length of a sound along a path and of what is added to one, in seconds.
@@ -16,6 +27,12 @@ _SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
 
 #: Share of the sound that an arrow key moves the end of the mark by.
 _KEY_STEP = 0.02
+
+#: Lines that the verdict on a sound has room for.
+_VERDICT_LINES = 2
+
+#: Radius of the corners of the waveform, in device-independent pixels.
+_RADIUS = 6
 
 
 class MarkedWave(QWidget):
@@ -95,14 +112,20 @@ class MarkedWave(QWidget):
         """Draw the mark and the waveform."""
         colors, painter = theme.colors(), QPainter(self)
         area = QRectF(self.rect())
+        outline = QPainterPath()
+        outline.addRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS, _RADIUS)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.save()
+        painter.setClipPath(outline)
         painter.fillRect(area, QColor(colors.window))
         if self.mark is not None:
             low, high = (share * self.width() for share in self.mark)
             painter.fillRect(QRectF(low, 0, high - low, self.height()), QColor(colors.accent_soft))
         if self._peaks is not None:
             draw_waveform(painter, area.adjusted(0, 3, 0, -3), self._peaks, QColor(colors.accent))
+        painter.restore()
         painter.setPen(QPen(QColor(colors.accent if self.hasFocus() else colors.border), 1))
-        painter.drawRect(area.adjusted(0.5, 0.5, -0.5, -0.5))
+        painter.drawPath(outline)
 
 
 class SoundPanel(Panel):
@@ -121,15 +144,17 @@ class SoundPanel(Panel):
         super().__init__("", parent)
         self.title.setText(self.tr("Sound"))
         self.setAccessibleName(self.tr("Sound"))
-        self.detail.setObjectName("playStatus")
+        self.detail.hide()
+        self.status = ElidedLabel()
+        self.status.setObjectName("playStatus")
+        self.status.setMinimumHeight(HEADER_HEIGHT)  # as the title, whose place it takes
+        self.status.hide()
         self.sliders, self.wave = SoundSliders(), MarkedWave()
         self.slider_hint = QLabel(self.tr("This model has no sliders: none could be measured to work."))
         self.slider_hint.setObjectName("muted")
         self.slider_hint.setWordWrap(True)
-        self.verdict = QLabel()
+        self.verdict = FewLinesLabel(_VERDICT_LINES)
         self.verdict.setObjectName("verdictLabel")
-        self.verdict.setWordWrap(True)
-        self.verdict.setTextFormat(Qt.TextFormat.PlainText)  # names of sounds are in it
         self._make_fields()
         self._make_buttons()
         self._lay_out()
@@ -137,15 +162,29 @@ class SoundPanel(Panel):
         self._has_sound = False
         self.show_has_sound(False)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Measure the field anew: the style sheet reaches it with the first show."""
+        super().showEvent(event)
+        self.length.setMinimumHeight(self.length.minimumSizeHint().height())
+
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a sound."""
         self._has_sound = has_sound
         self._show_enabled()
 
+    def show_status(self, text: str) -> None:
+        """Show the name of the sound, or what is being done, in place of the title."""
+        self.status.setText(text)
+        self.status.setToolTip(plain_tip(text) if text else "")
+        self.status.setVisible(bool(text))
+        self.title.setVisible(not text)
+
     def show_verdict(self, text: str, can_compare: bool) -> None:
-        """Show how near the sound is to the user's own; with ``can_compare`` the nearest one can be heard."""
+        """Show how near the sound is to the user's own; with ``can_compare`` the nearest one can be heard.
+
+        The room is kept while there is nothing to say: what is below would move under the pointer.
+        """
         self.verdict.setText(text)
-        self.verdict.setVisible(bool(text))
         self.compare.setVisible(can_compare)
 
     def _show_enabled(self) -> None:
@@ -163,6 +202,7 @@ class SoundPanel(Panel):
         self.length.setDecimals(1)
         self.length.setSuffix(self.tr(" s"))
         self.length.setValue(_DEFAULT)
+        self.length.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
         self.strength = QSlider(Qt.Orientation.Horizontal)
         self.strength.setObjectName("strengthSlider")
         self.strength.setRange(5, 100)
@@ -192,28 +232,34 @@ class SoundPanel(Panel):
             "compareNearestButton", self.tr("A/B"), self.tr("Switch between this sound and your nearest own one (B).")
         )
         self.compare.clicked.connect(self.comparison_requested)
+        policy = self.compare.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.compare.setSizePolicy(policy)
         self.show_verdict("", False)
 
     def _lay_out(self) -> None:
-        verdict, varying, making = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        verdict, rows = QHBoxLayout(), QGridLayout()
         verdict.addWidget(self.verdict, 1)
         verdict.addWidget(self.compare)
-        varying.addWidget(QLabel(self.tr("Distance")))
-        varying.addWidget(self.strength, 1)
-        varying.addWidget(self.vary)
-        varying.addWidget(self.morph)
-        making.addWidget(QLabel(self.tr("Length")))
-        making.addWidget(self.length)
-        making.addWidget(self.extend)
-        making.addWidget(self.repaint_mark)
-        making.addStretch(1)
+        rows.setHorizontalSpacing(theme.GAP)
+        rows.setVerticalSpacing(theme.HALF)
+        rows.setColumnStretch(1, 1)
+        for row, widgets in enumerate(
+            (
+                (QLabel(self.tr("Distance")), self.strength, self.vary, self.morph),
+                (QLabel(self.tr("Duration")), self.length, self.extend, self.repaint_mark),
+            )
+        ):
+            for column, widget in enumerate(widgets):
+                rows.addWidget(widget, row, column)
+        self.header.setStretch(1, 0)
+        self.header.insertWidget(1, self.status, 1)
         self.header.addWidget(self.save)
         self.body.addWidget(self.wave)
         self.body.addLayout(verdict)
         self.body.addWidget(self.sliders)
         self.body.addWidget(self.slider_hint)
-        self.body.addLayout(varying)
-        self.body.addLayout(making)
+        self.body.addLayout(rows)
 
     def _button(self, object_name: str, text: str, tip: str) -> QPushButton:
         button = QPushButton(text)

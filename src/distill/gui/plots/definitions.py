@@ -56,6 +56,7 @@ def make_loss_plot() -> Plot:
             0,
             translate("Plot", "Lowest held-out loss: the model is saved from this epoch."),
             "o",
+            usual_value="0000",
         ),
         CurveStyle(
             "checkpoints",

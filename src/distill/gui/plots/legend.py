@@ -13,7 +13,7 @@ from distill.gui.widgets import theme
 #: Length of an entry's line sample, and its padding.
 LINE, PAD = 18, 4
 
-#: A value as long as values usually get: the space that each entry reserves.
+#: A loss as long as losses usually get.
 USUAL_VALUE = "0.00000"
 
 
@@ -44,6 +44,8 @@ class CurveStyle:
         Whether the legend reads a value out.
     is_smooth
         Whether it can be drawn from every so many points, as it has no noise.
+    usual_value
+        A value as long as values usually get: the space that the legend reserves.
     """
 
     name: str
@@ -60,6 +62,7 @@ class CurveStyle:
     is_right: bool = False
     has_value: bool = True
     is_smooth: bool = False
+    usual_value: str = USUAL_VALUE
 
     def pen(self, color: str, opacity: float = 1.0, width: float | None = None) -> QPen:
         """Return the pen of this line in a colour, and optionally another width."""
@@ -118,7 +121,7 @@ class LegendEntry(QAbstractButton):
         metrics = QFontMetricsF(self.font())
         width = LINE + 2 * PAD + theme.HALF + metrics.horizontalAdvance(self._style.label)
         if self._style.has_value:
-            usual = QFontMetricsF(self._bold()).horizontalAdvance(USUAL_VALUE)
+            usual = QFontMetricsF(self._bold()).horizontalAdvance(self._style.usual_value)
             width += theme.HALF + max(self._value_width, usual)
         return QSize(round(width) + 1, round(metrics.height()) + 2 * PAD)
 

@@ -226,6 +226,7 @@ class PlotsPanel(Panel):
         self.toolbar.show_choices(has_details)
         self.toolbar.buttons["active"].setVisible(is_kl and has_details)
         self.loss.show_only(None if has_details else MAIN_CURVE)
+        self.loss.widget.align_right(has_details)
         self.kl.setVisible(is_kl and "monitor" in chosen)
         self.codebook.setVisible(not is_kl and "monitor" in chosen)
         self.active.setVisible(is_kl and "active" in chosen)

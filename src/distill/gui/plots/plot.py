@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 #: Points for each pixel of width above which a curve is thinned out.
 POINTS_PER_PIXEL = 2
 
+#: How far behind its last epoch a plot ends, so that the mark at that epoch is seen whole.
+BEHIND_LAST = 1.03
+
 #: A limit beyond all figures.
 FAR = 1e300
 
@@ -390,10 +393,10 @@ class Plot(QWidget):
             self._draw(curve)
 
     def _follow(self, must_locate: bool = False) -> None:
-        """Show all epochs.  The range ends at a whole epoch, so that it changes once an epoch."""
+        """Show all epochs.  The range ends just behind a whole epoch, so that it changes once an epoch."""
         if self._holds:
             return
-        end = max(1, math.ceil(max(curve.last_position() for curve in self.curves.values())))
+        end = BEHIND_LAST * max(1, math.ceil(max(curve.last_position() for curve in self.curves.values())))
         if must_locate or self._box.viewRange()[0] != [0, end]:
             self._box.setXRange(0, end, padding=0)
             self._draw_all()

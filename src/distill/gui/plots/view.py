@@ -56,6 +56,17 @@ class DirectAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
             painter.restore()
 
 
+class EpochAxis(DirectAxis):
+    """An axis of epochs: its ticks are whole numbers, unless less than one epoch is visible."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        """Return the distances of the ticks, from large to small, and where they begin."""
+        spacings: list[tuple[float, float]] = super().tickSpacing(low, high, size)
+        if high - low < 1:
+            return spacings
+        return [item for item in spacings if item[0] >= 1] or [(1.0, 0.0)]
+
+
 class ValueAxis(DirectAxis):
     """An axis whose logarithmic ticks are readable within one decade too."""
 
@@ -150,7 +161,7 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self, object_name: str, title: str) -> None:
         super().__init__(
             viewBox=PlotBox(),
-            axisItems={"left": ValueAxis("left"), "bottom": DirectAxis("bottom"), "right": ValueAxis("right")},
+            axisItems={"left": ValueAxis("left"), "bottom": EpochAxis("bottom"), "right": ValueAxis("right")},
         )
         self.setObjectName(object_name)
         self.setAccessibleName(title)
@@ -174,6 +185,11 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
             axis.setTextPen(pg.mkPen(colors.muted))
         self.getPlotItem().getAxis("left").setTickPen(pg.mkPen(colors.grid))
 
+    def align_right(self, is_aligned: bool) -> None:
+        """Keep the room of the axis that other plots have on the right, so that the epochs are aligned."""
+        if not self.getPlotItem().getAxis("right").isVisible():
+            self.getPlotItem().layout.setContentsMargins(0, 0, AXIS_WIDTH if is_aligned else 0, 0)
+
     def _set_axes(self) -> None:
         item = self.getPlotItem()
         item.setContentsMargins(0, HALF_NUMBER, 8, 0)
@@ -188,7 +204,7 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
             item.getAxis(side).setStyle(maxTickLevel=int(side == "bottom"))  # few lines: each is painted at each redraw
         item.getAxis("left").setTickDensity(TICK_DENSITY)
         item.hideAxis("right")
-        item.layout.setContentsMargins(0, 0, AXIS_WIDTH, 0)  # room of the axis that other plots have there
+        self.align_right(True)
         item.setLimits(xMin=0)
         self.box.setAutoVisible(y=True)
         self.box.enableAutoRange(x=False, y=True)

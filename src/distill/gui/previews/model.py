@@ -273,8 +273,9 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
     source = grid.sources.name_at(slot)
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
         text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
-        if slot.is_pair and grid.sources.is_trained(slot):
-            text = grid.tr("Trained {0}").format(slot.number + 1)
+        if source is not None:
+            kind = grid.tr("Trained {0}") if grid.sources.is_trained(slot) else grid.tr("Held out {0}")
+            text = kind.format(slot.number + 1)
         return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:

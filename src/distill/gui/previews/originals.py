@@ -78,7 +78,7 @@ class OriginalsModel(QAbstractTableModel):
             columns = self._grid.columns
             heading = column_heading(self._grid, columns[section], role) if 0 <= section < len(columns) else None
             breaks = self._is_narrow and role == Qt.ItemDataRole.DisplayRole
-            return str(heading).replace(" ", "\n") if breaks and heading else heading
+            return "\n".join(str(heading).rsplit(" ", 1)) if breaks and heading else heading
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self.tr("Original")
         if role == Qt.ItemDataRole.ToolTipRole:

@@ -133,7 +133,7 @@ class PreviewTable(QWidget):
 
     def _on_columns_changed(self) -> None:
         metrics = self.strip.horizontalHeader().fontMetrics()
-        words = [word for text in self._headings() for word in text.split()]
+        words = [word for text in self._headings() for word in text.rsplit(" ", 1)]
         widest = max((metrics.horizontalAdvance(word) for word in words), default=0)
         self.view.fit_columns(max(NARROWEST, widest + theme.HALF))
         self._align()

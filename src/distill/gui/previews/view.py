@@ -214,6 +214,7 @@ class PreviewView(PreviewCells):
             width = max(self._narrowest, min(WIDEST, self.viewport().width() // count))
             if width != self.horizontalHeader().defaultSectionSize():
                 self.horizontalHeader().setDefaultSectionSize(width)
+                self.updateGeometries()  # the header alone leaves a scroll bar that has nothing to scroll
 
     def updateGeometries(self) -> None:
         """Tell the strip on top, which has to stay aligned."""

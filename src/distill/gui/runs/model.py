@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from distill.config.catalog import FAMILIES
 from distill.events import UNSAVED
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, format_date, readable, rich_tip
@@ -69,7 +70,8 @@ class RunModel(ListModel[RunSummary]):
     def facts(self, run: RunSummary) -> str:
         """Return when it was started, on how many sounds, and its family."""
         sounds = count_of(run.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
-        known = [format_date(run.created), sounds, run.family] if run.family else [run.folder.name]
+        family = next((row.plain_name for row in FAMILIES if row.label == run.family), run.family)
+        known = [format_date(run.created), sounds, family] if family else [run.folder.name]
         return " · ".join(part for part in known if part)
 
     def progress_text(self, run: RunSummary) -> str:

@@ -15,7 +15,7 @@ from distill.audio.cache.waveform_overview import Overview
 from distill.audio.corpus import SkippedSound, SoundEntry
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
-from distill.gui.widgets.text import format_level, format_seconds, plain_tip
+from distill.gui.widgets.text import format_length, format_level, plain_tip
 
 __all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus"]
 
@@ -285,7 +285,7 @@ class SoundModel(QAbstractTableModel):
         if entry is None or column == Column.WAVEFORM:
             return ""
         if column == Column.DURATION:
-            return format_seconds(entry.duration_s)
+            return format_length(entry.duration_s)
         return f"{entry.sample_rate / 1000:g}" if column == Column.RATE else str(entry.channels)
 
     def _status(self, row: SoundRow) -> str:

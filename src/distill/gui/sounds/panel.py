@@ -14,7 +14,7 @@ from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
-from distill.gui.widgets.text import format_seconds
+from distill.gui.widgets.text import format_length
 from distill.gui.widgets.waveform import Thumbnails
 
 #: Levels and waveforms reach the table in batches of this many milliseconds.
@@ -339,7 +339,7 @@ class SoundsPanel(Panel):
         usable = [row for row in rows if row.is_usable]
         count = self.tr("1 file") if len(usable) == 1 else self.tr("{0} files").format(len(usable))
         seconds = sum(row.entry.duration_s for row in usable if row.entry is not None)
-        self.detail.setText(self._busy or (f"{count} · {format_seconds(seconds)}" if rows else ""))
+        self.detail.setText(self._busy or (f"{count} · {format_length(seconds)}" if rows else ""))
         parts = self._split_parts(usable)
         stereo = sum(row.is_stereo for row in usable)
         if stereo:

@@ -23,14 +23,14 @@ from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.text import format_seconds
+from distill.gui.widgets.text import format_length
 from distill.settings import WindowSettings
 from distill.training.data.known_split import KnownSplit
 
 #: Topics of the notices about skipped sounds, about a folder without any, and about a poor training set.
 TOPIC, EMPTY_TOPIC, MATERIAL_TOPIC = "sounds", "empty folder", "material"
-#: Share of the total duration above which one file dominates the training.
-DOMINANT_SHARE = 0.9
+#: Share of the total duration above which one file is said to be most of the material.
+DOMINANT_SHARE = 0.8
 #: Held-out sounds that are shorter than this together measure little.
 SHORTEST_HELD_OUT_SECONDS = 0.05
 #: Changes are saved once there has been none for this long.
@@ -322,16 +322,21 @@ class SoundsPresenter(QObject, WindowPart):
         seconds = {row.path: row.entry.duration_s if row.entry is not None else 0.0 for row in rows}
         total, distinct = sum(seconds.values()), len({row.content_hash for row in rows})
         if distinct <= len(rows) // 2:
+            if distinct == 1:
+                return self.tr("All {0} files are copies of one sound. Add more sounds.").format(len(rows))
             text = self.tr("Of {0} files only {1} are different: the others are copies. Add more sounds.")
             return text.format(len(rows), distinct)
         longest = max(rows, key=lambda row: seconds[row.path])
-        if len(rows) > 2 and seconds[longest.path] > DOMINANT_SHARE * total:
+        if seconds[longest.path] > DOMINANT_SHARE * total:
             share = round(100 * seconds[longest.path] / total)
-            text = self.tr("{0} is {1} % of the material: the model will learn mostly that. Split it, or exclude it.")
-            return text.format(longest.name, share)
+            text = self.tr(
+                "{0} is {1} % of the material, but counts as one sound of {2}. "
+                "To make it count more, cut it into several files."
+            )
+            return text.format(longest.name, share, len(rows))
         if split.seconds < SHORTEST_HELD_OUT_SECONDS:
             text = self.tr("The held-out sounds last only {0} together, so the loss says little. Add more sounds.")
-            return text.format(format_seconds(split.seconds))
+            return text.format(format_length(split.seconds))
         return ""
 
     def _on_copy_requested(self, files: list[Path]) -> None:

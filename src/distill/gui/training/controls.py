@@ -150,7 +150,9 @@ class TrainingControls(Panel):
         self._focus_went_to: QWidget | None = None
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
         self._guess_at: float | None = None  # the same, estimated from the steps of a long epoch
-        self._position = self._message = ""
+        self._position = self._message = self._enough = ""
+        self._costs: tuple[str, ...] = ()
+        self.propose_name("")
         self._clock = QTimer(self, interval=1000)
         self._clock.timeout.connect(self._report_time)
         self.family.currentIndexChanged.connect(self._on_family_changed)
@@ -173,11 +175,12 @@ class TrainingControls(Panel):
     @property
     def run_name(self) -> str:
         """The name of the next run: what the user has typed, otherwise the proposed one."""
-        return " ".join(self.name.text().split()) or self.name.placeholderText()
+        return " ".join(self.name.text().split()) or self._proposed_name
 
     def propose_name(self, name: str) -> None:
         """Propose a name for the next run; one that the user has typed stays."""
-        self.name.setPlaceholderText(name)
+        self._proposed_name = name
+        self.name.setPlaceholderText(name or self.tr("Name"))
 
     def show_speeds(self, epoch_seconds: Mapping[str, float], sound_count: int) -> None:
         """Show how long a run takes: by seconds for an epoch and a sound, as measured before, for each family."""
@@ -207,7 +210,7 @@ class TrainingControls(Panel):
         elif state is RunState.STOPPING:
             self._clock.stop()
             self.show_message(
-                self.tr("Finishing: the last epoch is measured, then the model is written…")
+                self.tr("Finishing: measuring the last epoch…")
                 if self._is_finishing
                 else self.tr("Pausing: a checkpoint is being written…")
             )
@@ -225,6 +228,7 @@ class TrainingControls(Panel):
         """Show whether the run can be resumed, whether it can be finished, and whether resuming is the next step."""
         self._can_resume, self._can_finish, self._resumes_next = can_resume, can_finish, can_resume and is_next
         self._update_buttons()
+        self._report_estimate()
 
     def show_finishing(self, is_finishing: bool) -> None:
         """Show whether the run is being finished, or paused."""
@@ -241,13 +245,15 @@ class TrainingControls(Panel):
         self.advanced.setText(self.tr("Advanced · {0} changed").format(count) if count else self.tr("Advanced"))
 
     def show_preparation(self, progress: PreparationProgress) -> None:
-        """Show how far the work before the first step is."""
-        if self._state is not RunState.STOPPING:
-            is_counted = progress.total > 1
-            counts = f" {progress.done}/{progress.total}" if is_counted else ""
-            self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
-            self.progress.setValue(progress.done)
-            self.show_message(f"{progress.stage}{counts}…")
+        """Show how far the work before the first step is, or that after the last one."""
+        if self._state is RunState.STOPPING and not self._is_finishing:
+            return
+        is_counted = progress.total > 1
+        counts = f" {progress.done}/{progress.total}" if is_counted else ""
+        self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
+        self.progress.setValue(progress.done)
+        text = self.tr("Finishing: {0}…") if self._state is RunState.STOPPING else "{0}…"
+        self.show_message(text.format(f"{progress.stage}{counts}"))
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
         """Show the position in the run; ``epoch`` counts from 0.
@@ -276,8 +282,14 @@ class TrainingControls(Panel):
 
         ``costs`` are wordings from the longest to the shortest.  The source is a tooltip.
         """
-        self.estimate.show_lines([costs, (enough, enough.partition(". ")[0].removesuffix(".") + ".")])
+        self._costs, self._enough = tuple(costs), enough
         self.estimate.show_note(source)
+        self._report_estimate()
+
+    def _report_estimate(self) -> None:
+        """Show the estimate; beside a run that can be resumed it says that it is of a new one."""
+        costs = [self.tr("New run · {0}").format(text) for text in self._costs] if self._resumes_next else self._costs
+        self.estimate.show_lines([costs, (self._enough, self._enough.partition(". ")[0].removesuffix(".") + ".")])
 
     def show_computing(self, text: str) -> None:
         """Show in the tooltip of the status line how the run is computed."""

@@ -62,7 +62,7 @@ class VerdictPresenter(QObject):
 
     def _update(self, _event: object = None) -> None:
         session, bridge = self._runs.runs, self._runs.bridge
-        if self._config is None or not self._history.epochs:
+        if self._config is None:
             self._line.show_verdict(None)
             return
         verdict = judge(self._history.epochs, warm_up_epochs(self._config, self._total_epochs))

@@ -86,19 +86,24 @@ class EmptyState(QWidget):
         super().__init__(parent)
         self._picture = picture
         self._image = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
-        heading = QLabel(title, alignment=Qt.AlignmentFlag.AlignCenter)
-        heading.setObjectName("emptyTitle")
-        heading.setWordWrap(True)
+        self._heading = QLabel(title, alignment=Qt.AlignmentFlag.AlignCenter)
+        self._heading.setObjectName("emptyTitle")
+        self._heading.setWordWrap(True)
         self.text = QLabel(text, alignment=Qt.AlignmentFlag.AlignCenter)
         self.text.setObjectName("emptyText")
         self.text.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
         layout.addStretch(2)
-        for widget in (self._image, heading, self.text):
+        for widget in (self._image, self._heading, self.text):
             layout.addWidget(widget)
         layout.addStretch(3)
         self._draw()
+
+    def show_text(self, title: str, text: str) -> None:
+        """Show another title and text."""
+        self._heading.setText(title)
+        self.text.setText(text)
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the picture in the colours of the new theme."""

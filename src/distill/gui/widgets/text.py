@@ -40,6 +40,11 @@ def format_seconds(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def format_length(seconds: float) -> str:
+    """Return how long a sound is, in milliseconds where it is short: ``3 ms``, ``0.35 s``."""
+    return tr("{0} ms").format(round(1000 * seconds)) if 0 < seconds < 0.1 else format_seconds(seconds)
+
+
 def format_time_left(seconds: float) -> str:
     """Return how long something still takes: ``40 s``, ``12 min``, ``1 h 05 min``."""
     if seconds < 60:
@@ -56,8 +61,9 @@ def format_level(decibels: float) -> str:
 
 
 def format_bytes(count: int) -> str:
-    """Return the size of a file: ``840 bytes``, ``12 kB``, ``3.4 MB``."""
-    return QLocale().formattedDataSize(count, 1 if count >= 1_000_000 else 0, QLocale.DataSizeFormat.DataSizeSIFormat)
+    """Return the size of a file: ``840 bytes``, ``12 kB``, ``3.4 MB``, ``210 MB``."""
+    has_decimal = count >= 1_000_000 and len(str(count)) % 3 != 0  # the latter: under 100 of its unit
+    return QLocale().formattedDataSize(count, int(has_decimal), QLocale.DataSizeFormat.DataSizeSIFormat)
 
 
 def count_of(number: int, one: str, many: str) -> str:

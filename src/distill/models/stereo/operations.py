@@ -9,6 +9,7 @@ from torch import Tensor
 from distill.audio.stereo.rendering import join, second_signal
 from distill.audio.stereo.source import StereoSource, mono_source
 from distill.models.synthesis import continuation, variations
+from distill.models.synthesis.limiter import limited
 from distill.models.synthesis.synthesizer import Synthesizer
 
 
@@ -46,7 +47,8 @@ def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int) -> T
     source = source_of(waveform)
     if source is None:
         return continuation.extend(synth, waveform, seconds, seed)
-    return _tensor(source.extended(_array(continuation.extend(synth, _base(source), seconds, seed))))
+    made = _tensor(source.extended(_array(continuation.extend(synth, _base(source), seconds, seed))))
+    return limited(made, (waveform.shape[-1], made.shape[-1]), float(waveform.abs().max()), synth.rate)
 
 
 def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int) -> Tensor:
@@ -56,7 +58,7 @@ def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seco
         return continuation.repaint(synth, waveform, start_seconds, end_seconds, seed)
     made = continuation.repaint(synth, _base(source), start_seconds, end_seconds, seed)
     part = continuation.part_of(made.shape[-1], start_seconds, end_seconds, synth.rate)
-    return _tensor(source.repainted(_array(made), *part))
+    return limited(_tensor(source.repainted(_array(made), *part)), part, float(waveform.abs().max()), synth.rate)
 
 
 def source_of(waveform: Tensor) -> StereoSource | None:

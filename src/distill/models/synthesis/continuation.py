@@ -9,6 +9,7 @@ from torch import Tensor
 
 from distill.audio.griffin_lim import KnownSamples
 from distill.models.priors.window_prior import WindowPrior
+from distill.models.synthesis.limiter import limited
 from distill.models.synthesis.synthesizer import LONGEST_S, SHORTEST_S, Synthesizer, audible_difference, check_number
 from distill.models.synthesis.variations import checked_sound
 from distill.models.synthesis.windows import WindowBlend, half_step, window_starts
@@ -51,7 +52,9 @@ def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int, deta
     known = KnownSamples(line[0], (torch.arange(line.shape[-1]) < open_from).float())
     new = _repainted(synth, prior, line, part, (total, first_offset), known, seed, detail)
     following = _without_step(sound[0], new[0, open_from:], round(_STEP_S * synth.rate))
-    return synth.faded(torch.cat([sound, following[None]], 1), begin=False) * peak
+    whole = torch.cat([sound, following[None]], 1)
+    whole = limited(whole, (sound.shape[-1], whole.shape[-1]), 1.0, synth.rate)
+    return synth.faded(whole, begin=False) * peak
 
 
 @torch.no_grad()
@@ -91,7 +94,7 @@ def repaint(
     new = _repainted(synth, prior, line, inside, lengths, known, seed, detail)
     result = sound.clone()
     result[:, part[0] : part[1]] = new[:, part[0] - low : part[1] - low]
-    return result * peak
+    return limited(result, part, 1.0, synth.rate) * peak
 
 
 def part_of(samples: int, start_seconds: float, end_seconds: float, rate: int) -> tuple[int, int]:

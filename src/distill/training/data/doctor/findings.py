@@ -154,7 +154,7 @@ def _copies(group: Sequence[MeasuredSound]) -> Finding:
     weight = round(1 / len(group), 3)
     return Finding(
         "copies",
-        f"The same sound {len(group)} times",
+        "The same sound twice" if len(group) == 2 else f"The same sound {len(group)} times",
         "What is there several times is learnt several times: the model prefers it, and new sounds resemble it.",
         _paths(group),
         {item.sound.source: SoundFix(weight=max(weight, 0.01)) for item in group},
