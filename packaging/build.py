@@ -50,16 +50,21 @@ def main(arguments: list[str]) -> int:
         "--flavour", choices=("cpu", "cuda"), default="cpu",
         help="the PyTorch to bundle: cpu (for installers), or cuda, for NVIDIA graphics cards (several GB)",
     )  # fmt: skip
+    parser.add_argument(
+        "--any-torch", action="store_true",
+        help="for a trial: bundle another series of PyTorch where there is no CPU build of the tested one",
+    )  # fmt: skip
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the results go")
     parser.add_argument("--work", type=Path, default=ROOT / "build", help="where the environment and scratch files go")
     parser.add_argument("--bundle-only", action="store_true", help="freeze, and make no installer")
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
-        bundle = freeze(options.flavour, options.work.resolve() / options.flavour, options.dist.resolve())
+        work, dist = options.work.resolve() / options.flavour, options.dist.resolve()
+        bundle = freeze(options.flavour, work, dist, options.any_torch)
         made = [bundle]
         if not options.bundle_only:
-            made += make_installers(bundle, options.work.resolve() / options.flavour, options.dist.resolve())
+            made += make_installers(bundle, work, dist)
     except BuildError as error:
         dev.say(str(error))
         return 1
@@ -74,7 +79,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def freeze(flavour: str, work: Path, dist: Path) -> Path:
+def freeze(flavour: str, work: Path, dist: Path, any_torch: bool) -> Path:
     """Make the frozen application and return its folder (on macOS the .app).
 
     Raises
@@ -87,7 +92,7 @@ def freeze(flavour: str, work: Path, dist: Path) -> Path:
     if sys.platform == "linux":
         dev.install_system_packages(dev.APPLICATION_PACKAGES + BUILD_PACKAGES, set())
     work.mkdir(parents=True, exist_ok=True)
-    python = build_environment.make(work / "venv", flavour)
+    python = build_environment.make(work / "venv", flavour, any_torch)
     pictures, notice_file = work / "pictures", work / "NOTICES.txt"
     _run(python, PACKAGING / "pictures.py", pictures)
     _run(python, PACKAGING / "notices.py", notice_file)
