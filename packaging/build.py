@@ -30,6 +30,7 @@ import build_environment
 import linux_packages
 import notices
 import release
+import symbols
 from build_environment import BuildError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,14 +117,16 @@ def freeze(flavour: str, work: Path, dist: Path, any_torch: bool) -> Path:
         return dist / "Distill.app"
     if sys.platform == "linux":
         (target / "distill-gui").symlink_to("distill")
+        dropped = sum(symbols.drop(path) for path in sorted(target.rglob("*.so*")) if not path.is_symlink())
+        dev.say(f"Symbols that nothing reads: {dropped / 1e6:.0f} MB left out.")
         _add_library_notices(target / "_internal")
     _check_notices(python, target / "_internal", work / "scratch")
     return target
 
 
 def _add_library_notices(internal: Path) -> None:
-    """Add to the notices the licences of the system's libraries that PyInstaller took along."""
-    folders = [internal, internal / "sound"]
+    """Add to the notices the licences of the libraries of the system and of wheels that PyInstaller took along."""
+    folders = [internal, internal / "sound", *sorted(internal.glob("*.libs"))]
     libraries = [path for folder in folders for path in folder.glob("lib*.so*") if not path.is_symlink()]
     libraries = [path for path in libraries if not path.name.startswith("libpython")]
     with (internal / "NOTICES.txt").open("a", encoding="utf-8") as file:
