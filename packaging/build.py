@@ -30,6 +30,7 @@ import build_environment
 import linux_packages
 import notices
 import release
+import symbols
 from build_environment import BuildError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,10 @@ def main(arguments: list[str]) -> int:
         "--flavour", choices=("cpu", "cuda"), default="cpu",
         help="the PyTorch to bundle: cpu (for installers), or cuda, for NVIDIA graphics cards (several GB)",
     )  # fmt: skip
+    parser.add_argument(
+        "--any-torch", action="store_true",
+        help="for a trial: bundle another series of PyTorch where there is no CPU build of the tested one",
+    )  # fmt: skip
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the results go")
     parser.add_argument("--work", type=Path, default=ROOT / "build", help="where the environment and scratch files go")
     parser.add_argument("--bundle-only", action="store_true", help="freeze, and make no installer")
@@ -59,10 +64,11 @@ def main(arguments: list[str]) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    bundle = freeze(options.flavour, options.work.resolve() / options.flavour, options.dist.resolve())
+    work, dist = options.work.resolve() / options.flavour, options.dist.resolve()
+    bundle = freeze(options.flavour, work, dist, options.any_torch)
     made = [bundle]
     if not options.bundle_only:
-        made += make_installers(bundle, options.work.resolve() / options.flavour, options.dist.resolve())
+        made += make_installers(bundle, work, dist)
     for path in made:
         dev.say(f"{path}: {_size(path) / 1e6:.0f} MB")
     for size, name in largest_parts(bundle)[:PARTS_NAMED]:
@@ -71,7 +77,7 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def freeze(flavour: str, work: Path, dist: Path) -> Path:
+def freeze(flavour: str, work: Path, dist: Path, any_torch: bool) -> Path:
     """Make the frozen application and return its folder (on macOS the .app).
 
     Raises
@@ -84,7 +90,7 @@ def freeze(flavour: str, work: Path, dist: Path) -> Path:
     if sys.platform == "linux":
         dev.install_system_packages(dev.APPLICATION_PACKAGES + BUILD_PACKAGES, set())
     work.mkdir(parents=True, exist_ok=True)
-    python = build_environment.make(work / "venv", flavour)
+    python = build_environment.make(work / "venv", flavour, any_torch)
     pictures, notice_file = work / "pictures", work / "NOTICES.txt"
     _run(python, PACKAGING / "pictures.py", pictures)
     _run(python, PACKAGING / "notices.py", notice_file)
@@ -108,14 +114,16 @@ def freeze(flavour: str, work: Path, dist: Path) -> Path:
         return dist / "Distill.app"
     if sys.platform == "linux":
         (target / "distill-gui").symlink_to("distill")
+        dropped = sum(symbols.drop(path) for path in sorted(target.rglob("*.so*")) if not path.is_symlink())
+        dev.say(f"Symbols that nothing reads: {dropped / 1e6:.0f} MB left out.")
         _add_library_notices(target / "_internal")
     _check_notices(python, target / "_internal", work / "scratch")
     return target
 
 
 def _add_library_notices(internal: Path) -> None:
-    """Add to the notices the licences of the system's libraries that PyInstaller took along."""
-    folders = [internal, internal / "sound"]
+    """Add to the notices the licences of the libraries of the system and of wheels that PyInstaller took along."""
+    folders = [internal, internal / "sound", *sorted(internal.glob("*.libs"))]
     libraries = [path for folder in folders for path in folder.glob("lib*.so*") if not path.is_symlink()]
     libraries = [path for path in libraries if not path.name.startswith("libpython")]
     with (internal / "NOTICES.txt").open("a", encoding="utf-8") as file:

@@ -60,17 +60,31 @@ def choose_cpu_build(offered: list[str], wanted: str) -> str | None:
     offered
         Versions of torch on the package index, newest first.
     wanted
-        Distill's requirement, for instance ``torch==2.11.*``.  A CPU build of that series is taken before any other;
-        an index that has only another series still gives an application that works, and the smoke test says so.
+        Distill's requirement, for instance ``torch==2.11.*``.  A CPU build of that series is taken before any other.
     """
     builds = [version for version in offered if version.endswith("+cpu")]
-    series = re.search(r"==\s*([\d.]+?)\.?\*", wanted)
-    of_series = [version for version in builds if series and version.startswith(f"{series[1]}.")]
+    of_series = [version for version in builds if is_of_series(version, wanted)]
     return next(iter([*of_series, *builds]), None)
 
 
-def make(folder: Path, flavour: str) -> Path:
+def is_of_series(version: str, wanted: str) -> bool:
+    """Return whether a version is one of those that a requirement such as ``torch==2.11.*`` names."""
+    series = re.search(r"==\s*([\d.]+?)\.?\*", wanted)
+    return series is not None and version.startswith(f"{series[1]}.")
+
+
+def make(folder: Path, flavour: str, any_torch: bool = False) -> Path:
     """Make or renew the environment and return its interpreter.
+
+    Parameters
+    ----------
+    folder
+        Where it is, or is made.
+    flavour
+        ``cpu`` or ``cuda``.
+    any_torch
+        Whether another series of torch will do than the one that Distill is tested with, where there is no CPU build
+        of that one.
 
     Raises
     ------
@@ -80,14 +94,14 @@ def make(folder: Path, flavour: str) -> Path:
     _check_interpreter()
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / "distill-build.json"
-    key = hashlib.sha256(repr((requirements(), flavour, sys.version, PYINSTALLER)).encode()).hexdigest()
+    key = hashlib.sha256(repr((requirements(), flavour, any_torch, sys.version, PYINSTALLER)).encode()).hexdigest()
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")).get("key") == key and python.exists():
         return python
     dev.say(f"Making the build environment {folder} ({flavour}).")
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "venv", str(folder)]
     _run(command, "The virtual environment could not be made (on Debian the package python3-venv is needed).")
-    _install(python, flavour)
+    _install(python, flavour, any_torch)
     stamp.write_text(json.dumps({"key": key}), encoding="utf-8")
     return python
 
@@ -101,28 +115,44 @@ def _check_interpreter() -> None:
         )
 
 
-def _install(python: Path, flavour: str) -> None:
+def _install(python: Path, flavour: str, any_torch: bool) -> None:
     wanted = {name: text for name, text in requirements().items() if name not in _NOT_BUNDLED}
     torch = wanted.pop(_TORCH)
     for_cpu_on_linux = flavour == "cpu" and sys.platform == "linux"
     if for_cpu_on_linux:  # elsewhere the index's usual build is the one for CPUs (and Apple's GPU)
-        torch = _cpu_requirement(python, torch)
+        torch = cpu_requirement(_offered(python), torch, any_torch)
     failed = "The packages could not be installed; pip's message above says why."
     _run(_pip(python, "install", *wanted.values(), torch, PYINSTALLER), failed)
     if flavour == "cpu" and _answer(python, "import torch; print(torch.version.cuda)") != "None":
         raise BuildError("The torch that was installed is built for CUDA. Build with --flavour cuda.")
 
 
-def _cpu_requirement(python: Path, wanted: str) -> str:
-    """Return the requirement of a CPU build that this environment's package index offers."""
+def _offered(python: Path) -> list[str]:
+    """Return the versions of torch on this environment's package index, newest first."""
     command = [str(python), "-m", "pip", "index", "versions", _TORCH]
     listing = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"^Available versions: (.+)$", listing.stdout, re.MULTILINE)
-    version = choose_cpu_build(found[1].split(", ") if found else [], wanted)
+    return found[1].split(", ") if found else []
+
+
+def cpu_requirement(offered: list[str], wanted: str, any_torch: bool) -> str:
+    """Return the requirement of a CPU build that the package index offers.
+
+    Raises
+    ------
+    BuildError
+        There is none, or only one of a series that Distill was not tested with, and ``any_torch`` is false.
+    """
+    version = choose_cpu_build(offered, wanted)
+    other_index = "Point pip to an index that does (the variables PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS)"
     if version is None:
         raise BuildError(
-            "The package index offers no build of torch for CPUs. Point pip to one that does (the variables "
-            "PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS), or build with --flavour cuda."
+            f"The package index offers no build of torch for CPUs. {other_index}, or build with --flavour cuda."
+        )
+    if not is_of_series(version, wanted) and not any_torch:
+        raise BuildError(
+            f"The package index offers torch {version}, but no CPU build of the series that Distill is tested with "
+            f"({wanted}). {other_index}, or build with --any-torch for a trial; such a build is not released."
         )
     dev.say(f"torch {version} is the CPU build taken; Distill asks for {wanted}.")
     return f"{_TORCH}=={version}"

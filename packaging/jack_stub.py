@@ -1,9 +1,10 @@
-"""Makes a library that stands in for JACK's in the bundle of Linux, where PortAudio needs one to be loaded at all.
+"""Makes a library that stands in for JACK's in the bundle of Linux, where PortAudio and rtmidi2 need one to be loaded.
 
 Debian's PortAudio is linked against libjack, and libjack against Berkeley DB, whose licence asks for more than anything
-else in the bundle.  Neither is needed: a computer that uses JACK has its own.  So the bundled PortAudio gets a library
-with the same name and functions that all return 0.  `jack_client_open` then says that there is no server, and PortAudio
-leaves JACK out of its list.
+else in the bundle.  The wheel of rtmidi2 brings a libjack too, with Berkeley DB, OpenSSL and Opus behind it.  None of
+that is needed: sound and MIDI go through ALSA, and a computer that uses JACK for sound has its own.  So both get a
+library with the same name and functions that all return 0.  `jack_client_open` then says that there is no server, and
+JACK is left out of their lists.
 
 The program is two instructions a function, so that ``as`` and ``ld`` of binutils are enough to make it.
 """
@@ -29,8 +30,17 @@ def needed_functions(library: Path) -> list[str]:
     return sorted(set(re.findall(r"\sU (jack_\w+)", listing)))
 
 
-def make(library: Path, folder: Path) -> Path:
+def make(library: Path, folder: Path, name: str = NAME) -> Path:
     """Write the stand-in that ``library`` needs into a folder and return its path.
+
+    Parameters
+    ----------
+    library
+        What is linked against JACK's library.
+    folder
+        Where the stand-in goes.
+    name
+        What ``library`` calls it.
 
     Raises
     ------
@@ -42,11 +52,11 @@ def make(library: Path, folder: Path) -> Path:
     code = _RETURN_0[platform.machine()]
     parts = [f".globl {name}\n.type {name}, STT_FUNC\n{name}:\n    {code}\n" for name in needed_functions(library)]
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / NAME
+    target = folder / name
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         source, compiled = Path(scratch) / "stub.s", Path(scratch) / "stub.o"
         source.write_text(".text\n" + "".join(parts) + '.section .note.GNU-stack,"",%progbits\n', encoding="ascii")
         subprocess.run(["as", "-o", str(compiled), str(source)], check=True)
-        command = ["ld", "-shared", f"-soname={NAME}", "-z", "noexecstack", "-o", str(target), str(compiled)]
+        command = ["ld", "-shared", f"-soname={name}", "-z", "noexecstack", "-o", str(target), str(compiled)]
         subprocess.run(command, check=True)
     return target

@@ -26,8 +26,8 @@ NOT_BUNDLED = {"pip", "setuptools", "wheel", "pyinstaller", "pyinstaller-hooks-c
 
 _LICENCE_NAME = re.compile(r"(licen[cs]e|copying|notice|authors)", re.IGNORECASE)
 _RULE = "=" * 100
-#: Heading of the list of the system's libraries.
-_LIBRARIES = "Libraries of the system"
+#: Heading of the list of libraries that are no part of a package's own folder.
+_LIBRARIES = "Libraries of the system and of wheels"
 
 _INTRODUCTION = """\
 Distill contains the work of many others.  This file was made together with the program and lists it: first the names,
@@ -36,9 +36,12 @@ licences.
 
 What is under the LGPL lies beside the program as files of its own, which may be replaced by other builds of the same
 version: Qt and PySide6 (folder PySide6), libsndfile (folder _soundfile_data), the SoX resampler (folder soxr),
-frozendict (folder frozendict, as source), and on Linux ALSA's library (folder sound).  Nothing in Distill's own licence
-forbids to change them, or to take the program apart in order to find out why a changed one does not work.
+frozendict (folder frozendict, as source), and on Linux ALSA's library (folders sound and rtmidi2.libs) and libquadmath
+(folder numpy.libs).  Nothing in Distill's own licence forbids to change them, or to take the program apart in order to
+find out why a changed one does not work.
 """
+
+_STAND_IN = "made for Distill (packaging/jack_stub.py), MIT"
 
 #: Packages with work under the LGPL in them, and where its source is; ``{0}`` is the version, ``{1}`` its first two
 #: numbers.
@@ -53,10 +56,21 @@ _SOURCES = {
         "LAME, in libsndfile: https://sourceforge.net/projects/lame/files/lame/",
     ),
     "soxr": ("the SoX resampler, in soxr {0}: https://sourceforge.net/projects/soxr/files/",),
+    "numpy": ("libquadmath, in numpy: https://gcc.gnu.org/git/?p=gcc.git;a=tree;f=libquadmath",),
+    "rtmidi2": ("ALSA's library, in rtmidi2: https://www.alsa-project.org/files/pub/lib/",),
     "frozendict": ("frozendict {0}: https://github.com/Marco-Sulla/python-frozendict/releases",),
 }
 #: Its source is in that of another package.
 _WITH_ANOTHER = {"shiboken6"}
+#: Libraries that wheels for Linux bring in a folder of their own, such as ``numpy.libs``: whose each is.  A bundle with
+#: another one is refused until somebody has looked at its licence.
+_OF_WHEELS = {
+    "libscipy_openblas64_": "OpenBLAS, BSD-3-Clause",
+    "libgfortran": "GCC, GPL-3.0-or-later WITH GCC-exception-3.1",
+    "libquadmath": "GCC, LGPL-2.1-or-later",
+    "libasound": "ALSA's library, LGPL-2.1-or-later",
+    "libjack": _STAND_IN,
+}
 #: What a licence of this kind has in its name.
 _LESSER = re.compile(r"\bLGPL|lesser general public", re.IGNORECASE)
 
@@ -154,12 +168,16 @@ def python_licence() -> str:
 
 
 def library_notices(libraries: list[Path]) -> str:
-    """Return the list of the system's libraries in the bundle, with their Debian packages, and the copyright files."""
+    """Return the list of the bundle's libraries: whose they are, and of Debian's the packages and copyright files."""
     lines: list[str] = []
     packages: list[str] = []
     for library in sorted(libraries, key=lambda path: path.name):
+        if library.parent.suffix == ".libs":
+            if owner := _OF_WHEELS.get(re.split(r"[-.]", library.name)[0]):
+                lines.append(f"- {library.name}: {owner}")
+            continue
         if library.name == jack_stub.NAME:
-            lines.append(f"- {library.name}: made for Distill (packaging/jack_stub.py), MIT")
+            lines.append(f"- {library.name}: {_STAND_IN}")
             continue
         owners = debian_packages([library])
         packages += owners
@@ -190,9 +208,9 @@ def debian_packages(libraries: list[Path]) -> list[str]:
 
 #: What is Distill's own, and what Python and the loader of the bundle are made of.
 _OWN_PARTS = {"distill", "resources", "share", "sound", "launch", "NOTICES", "base_library"}
-_OF_PYTHON = re.compile(r"python3|pyimod\d|pyi_|_pyi_|rthook|PyInstaller$|_pyinstaller")
+_OF_PYTHON = re.compile(r"python3|sitecustomize$|pyimod\d|pyi_|_pyi_|rthook|PyInstaller$|_pyinstaller")
 #: Libraries of the system.  On Windows and macOS those beside the program are Python's own, whose licence names them.
-_LIBRARY = re.compile(r"lib[^/]+\.so[.\d]*|[^/]+\.(?:dll|dylib)", re.IGNORECASE)
+_LIBRARY = re.compile(r"lib[^/]+\.so(?:\.[\w.]+)?|[^/]+\.(?:dll|dylib)", re.IGNORECASE)
 
 
 def unlisted(text: str, bundle: Path, modules: Iterable[str], owners: Mapping[str, Iterable[str]]) -> list[str]:
@@ -210,7 +228,8 @@ def unlisted(text: str, bundle: Path, modules: Iterable[str], owners: Mapping[st
         Name of an importable module to the packages that it comes from.
     """
     listed = {_plain(line[2:].partition(":")[0].partition(" ")[0]) for line in _list_of(text)}
-    entries = [*bundle.iterdir(), *(bundle / "sound").glob("lib*")]
+    entries = [*bundle.iterdir(), *(bundle / "sound").glob("lib*"), *bundle.glob("*.libs/lib*")]
+    entries = [path for path in entries if not path.is_symlink()]  # what they lead to has a place of its own
     libraries = {path.name for path in entries if path.is_file() and _LIBRARY.fullmatch(path.name)}
     parts = {path.name.removesuffix(".libs").partition(".")[0] for path in entries if path.name not in libraries}
     parts = {name for name in parts if not name.endswith("-info")} | {name.partition(".")[0] for name in modules}
@@ -236,7 +255,7 @@ def _dist_infos(entries: list[Path]) -> set[str]:
 
 
 def _list_of(text: str) -> list[str]:
-    """Return the lines of notices that name something: of the list at the beginning, and of the system's libraries."""
+    """Return the lines of notices that name something: of the list at the beginning, and of the libraries."""
     parts = text.split(f"\n{_RULE}\n")  # before the first heading, then headings and texts in turn
     lists = [parts[0], *(after for before, after in pairwise(parts) if before.strip() == _LIBRARIES)]
     return [line for part in lists for line in part.splitlines() if re.match(r"- \S.*: ", line)]

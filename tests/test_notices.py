@@ -1,7 +1,10 @@
 """Whose work is in a bundle: the list is complete, and says where the sources are that must be offered."""
 
+import importlib.util
+import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PathDistribution, distributions
@@ -82,11 +85,12 @@ A licence
 - libevil.so.1: neither
 
 {"=" * 100}
-Libraries of the system
+Libraries of the system and of wheels
 {"=" * 100}
 
 - libxcb-cursor.so.0: Debian package libxcb-cursor0
 - libjack.so.0: made for Distill, MIT
+- libscipy_openblas64_-1.so: OpenBLAS, BSD-3-Clause
 """
 OWNERS = {
     "numpy": ["numpy"],
@@ -103,10 +107,12 @@ def bundle(tmp_path: Path) -> Path:
     for name in ("numpy", "numpy.libs", "PySide6", "resources", "sound", "python3.11", "distill-0.1.0.dist-info"):
         (tmp_path / name).mkdir()
     for name in (
-        "libpython3.11.so.1.0", "libxcb-cursor.so.0", "sound/libjack.so.0", "base_library.zip", "NOTICES.txt",
+        "libpython3.11.so.1.0", "libxcb-cursor.so.0", "sound/libjack.so.0", "numpy.libs/libscipy_openblas64_-1.so",
+        "base_library.zip", "NOTICES.txt",
         "yaml.cpython-311-x86_64-linux-gnu.so", "_ssl.cpython-311-x86_64-linux-gnu.so", "libcrypto-3.dll",
     ):  # fmt: skip
         (tmp_path / name).touch()
+    (tmp_path / "libQt6Core.so.6").symlink_to("PySide6/Qt/lib/libQt6Core.so.6")
     return tmp_path
 
 
@@ -122,6 +128,8 @@ def test_a_bundle_that_is_listed_whole_is_accepted(bundle: Path) -> None:
         ("unknown.cpython-311-x86_64-linux-gnu.so", "unknown is in the bundle, and unknown"),
         ("libevil.so.1", "The library libevil.so.1 is in the bundle"),
         ("sound/libdb-5.3.so", "The library libdb-5.3.so"),
+        ("numpy.libs/libcrypto-a324fe28.so.1.1.1k", "The library libcrypto-a324fe28.so.1.1.1k"),
+        ("numpy.libs/libdb-5-1dd19d7c.3.so", "The library libdb-5-1dd19d7c.3.so"),
     ],
 )
 def test_what_is_not_listed_is_named(bundle: Path, added: str, said: str) -> None:
@@ -132,6 +140,13 @@ def test_what_is_not_listed_is_named(bundle: Path, added: str, said: str) -> Non
         path.touch()
     (problem,) = notices.unlisted(LIST, bundle, MODULES, OWNERS)
     assert said in problem
+
+
+def test_libraries_of_wheels_are_listed_when_they_are_known(tmp_path: Path) -> None:
+    folder = tmp_path / "rtmidi2.libs"
+    found = notices.library_notices([folder / "libasound-0ceed182.so.2.0.0", folder / "libdb-5-1dd19d7c.3.so"])
+    assert "- libasound-0ceed182.so.2.0.0: ALSA's library, LGPL-2.1-or-later" in found
+    assert "libdb" not in found
 
 
 def test_what_is_inside_the_program_is_compared_too(
@@ -176,6 +191,40 @@ def test_portaudio_starts_without_jack_and_berkeley_db(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "initialized 0 True" in done.stdout, done.stderr
     assert f"libjack {[str(stub)]}" in done.stdout
+
+
+_MIDI_WITH_STUB = """
+import rtmidi2
+try:
+    rtmidi2.get_in_ports()
+except RuntimeError as error:  # without a sequencer
+    print(error)
+print("answered")
+loaded = {line.split()[-1] for line in open("/proc/self/maps") if "/" in line}
+print("loaded", sorted(path for path in loaded if any(name in path for name in ("libjack", "libdb-", "libcrypto-"))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="the wheel is for x86-64 only")
+def test_midi_ports_are_listed_without_the_libraries_behind_jack(tmp_path: Path) -> None:
+    for tool in ("as", "ld", "nm"):
+        find_program(tool, "binutils")
+    spec = importlib.util.find_spec("rtmidi2")
+    assert spec is not None
+    assert spec.origin is not None
+    module = Path(shutil.copy(spec.origin, tmp_path))
+    brought = Path(spec.origin).with_name("rtmidi2.libs")
+    libraries = tmp_path / "rtmidi2.libs"
+    libraries.mkdir()
+    (jack,) = brought.glob("libjack-*")
+    stub = jack_stub.make(module, libraries, jack.name)
+    (alsa,) = brought.glob("libasound-*")
+    shutil.copy(alsa, libraries)
+    command = [sys.executable, "-c", _MIDI_WITH_STUB]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert "answered" in done.stdout, done.stderr
+    assert f"loaded {[str(stub)]}" in done.stdout
 
 
 def test_the_bundle_takes_neither(monkeypatch: pytest.MonkeyPatch) -> None:

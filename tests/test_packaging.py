@@ -178,6 +178,16 @@ def test_the_cpu_build_of_torch_is_chosen(offered: list[str], chosen: str | None
     assert build_environment.choose_cpu_build(offered, "torch==2.11.*") == chosen
 
 
+def test_another_series_of_torch_is_taken_for_a_trial_only() -> None:
+    offered, wanted = ["2.15.0", "2.13.0+cpu", "2.11.0"], "torch==2.11.*"
+    assert build_environment.cpu_requirement(offered, wanted, any_torch=True) == "torch==2.13.0+cpu"
+    with pytest.raises(build_environment.BuildError, match=r"torch 2\.13\.0\+cpu.*torch==2\.11.*--any-torch"):
+        build_environment.cpu_requirement(offered, wanted, any_torch=False)
+    assert build_environment.cpu_requirement(["2.11.0+cpu"], wanted, any_torch=False) == "torch==2.11.0+cpu"
+    with pytest.raises(build_environment.BuildError, match="no build of torch for CPUs"):
+        build_environment.cpu_requirement(["2.11.0"], wanted, any_torch=True)
+
+
 def test_the_requirements_are_those_of_the_project() -> None:
     found = build_environment.requirements()
     assert found["torch"].startswith("torch==")

@@ -6,7 +6,8 @@ PyInstaller's own hook takes all of torch.  Left out here, with what it is for:
 - the compiler behind ``torch.compile`` (most of ``_inductor``): it needs a C++ compiler on the user's computer;
 - export to ONNX, TensorBoard, the test and benchmark suites, building of extensions: Distill calls none of them.
 
-Sources are kept beside the byte code because some of torch's modules read their own when they are imported.
+Sources are collected beside the byte code because some of torch's modules read their own when they are imported; the
+recipe keeps those of these modules.
 """
 
 from pathlib import PurePath

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -159,6 +160,37 @@ def test_a_system_without_midi_has_no_ports(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(ports_module, "_LINUX_SEQUENCER", tmp_path)
     monkeypatch.setitem(sys.modules, "rtmidi2", None)
     assert SystemPorts().names() == []
+
+
+_LOOK = """
+import os
+from pathlib import Path
+from distill.control import ports
+ports._LINUX_SEQUENCER = Path("/")
+ports.SystemPorts().names()
+print("variable", os.environ.get("ALSA_PLUGIN_DIR"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ALSA")
+def test_the_plugins_of_the_system_are_found(tmp_path: Path) -> None:
+    """ALSA's settings name a plug-in as Debian's do; without it the sequencer is not even asked for."""
+    pytest.importorskip("rtmidi2")
+    plugins = next((Path(place) for place in ports_module._ALSA_PLUGINS if Path(place).is_dir()), None)
+    if plugins is None or not (plugins / "libasound_module_conf_pulse.so").exists():
+        pytest.skip("ALSA's plug-in for PulseAudio is not installed (Debian package libasound2-plugins)")
+    settings = tmp_path / "asound.conf"
+    hook = 'hook_func.load { lib "libasound_module_conf_pulse.so" func "conf_pulse_hook_load_if_running" }'
+    settings.write_text(
+        f'{hook}\n@hooks [ {{ func load files [ "/nothing.conf" ] errors false }} ]\nseq.default {{ type hw }}\n'
+    )
+    environment = {**os.environ, "ALSA_CONFIG_PATH": str(settings)}
+    environment.pop("ALSA_PLUGIN_DIR", None)
+    command = [sys.executable, "-c", _LOOK]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert "variable None" in done.stdout, done.stderr
+    assert "Cannot open shared library" not in done.stderr
+    assert "Unknown SEQ" not in done.stderr
 
 
 def test_osc_in_and_out() -> None:

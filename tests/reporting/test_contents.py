@@ -143,3 +143,14 @@ def test_the_record_of_a_run_is_as_it_is_read_here(home: Path) -> None:
     """The names of its fields are those that `RunRecord` has."""
     fields = {*RunRecord.__dataclass_fields__, "version"}
     assert set(contents._RECORD) <= fields
+
+
+def test_the_short_text_has_versions_errors_and_the_end_of_the_log(planted: list[diagnostics.Report]) -> None:
+    parts = contents.collect(planted, "Distill 1")
+    parts["log.txt"] = "\n".join(f"line {number}" for number in range(200))
+    text = contents.short_text(parts)
+    assert text.startswith("Distill 1\n\n")
+    assert parts["errors.txt"].strip() in text
+    assert text.endswith("line 199\n")
+    assert text.count("\nline ") == contents.SHORT_LOG_LINES
+    assert contents.short_text({"versions.txt": "Distill 1"}) == "Distill 1\n"

@@ -6,12 +6,13 @@ a state, not an error.  Messages arrive on a thread of the port.
 
 import importlib
 import os
+import platform
 import select
 import stat
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +29,9 @@ _POLL_SECONDS = 0.2
 
 #: What ALSA's sequencer, through which ports are found on Linux, needs.
 _LINUX_SEQUENCER = Path("/dev/snd/seq")
+#: Where systems keep ALSA's plug-ins, and the variable that names the folder to ALSA's library.
+_ALSA_PLUGINS = (f"/usr/lib/{platform.machine()}-linux-gnu/alsa-lib", "/usr/lib64/alsa-lib", "/usr/lib/alsa-lib")
+_PLUGIN_VARIABLE = "ALSA_PLUGIN_DIR"
 
 
 class OpenPort(Protocol):
@@ -99,13 +103,32 @@ def _rtmidi() -> Any:
     if sys.platform == "linux" and not _LINUX_SEQUENCER.exists():
         raise MidiError("This system has no MIDI sequencer (/dev/snd/seq). Load the module snd-seq.")
     try:
-        module = importlib.import_module("rtmidi2")
-        module.get_in_ports()  # what the service refuses, it refuses here
+        with _alsa_plugins():
+            module = importlib.import_module("rtmidi2")
+            module.get_in_ports()  # what the service refuses, it refuses here
     except ImportError as exc:
         raise MidiError("MIDI needs the package rtmidi2. Install it with: pip install rtmidi2.") from exc
     except (RuntimeError, OSError) as exc:
         raise MidiError(f"The system's MIDI service does not answer: {exc}.") from exc
     return module
+
+
+@contextmanager
+def _alsa_plugins() -> Iterator[None]:
+    """Name the system's folder of ALSA's plug-ins while the block runs; ALSA's library remembers it.
+
+    The library in the wheel of rtmidi2 looks where the system has it that the wheel was built on.  Where the system's
+    settings name a plug-in, as Debian's for PulseAudio do, it then reads no settings at all and finds no ports.
+    """
+    folder = next((place for place in _ALSA_PLUGINS if Path(place).is_dir()), None)
+    if sys.platform != "linux" or folder is None or _PLUGIN_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[_PLUGIN_VARIABLE] = folder
+    try:
+        yield
+    finally:
+        os.environ.pop(_PLUGIN_VARIABLE, None)
 
 
 class ByteStream:

@@ -30,6 +30,8 @@ RUNS_SEARCHED, SOUNDS_LISTED = 300, 500
 GENERATED_SEARCHED = 20_000
 #: Parts of the keys of records whose values are names.
 _NAMING = ("name", "sound", "source", "title", "descr", "tag", "label", "file", "path", "host", "dataset")
+#: So many lines of the end of the log are in the short text.
+SHORT_LOG_LINES = 60
 #: Date of all files in the archive: the time of a report is in its log.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -91,6 +93,13 @@ def write(path: Path, parts: dict[str, str]) -> None:
     with write_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             archive.writestr(zipfile.ZipInfo(name, _DATE), text.encode(), zipfile.ZIP_DEFLATED)
+
+
+def short_text(parts: dict[str, str]) -> str:
+    """Return what of a report fits into a message: versions, errors and the end of the log."""
+    log_end = "\n".join(parts.get("log.txt", "").splitlines()[-SHORT_LOG_LINES:])
+    texts = [parts.get("versions.txt", ""), parts.get("errors.txt", ""), f"The end of the log:\n{log_end}"]
+    return "\n\n".join(text.strip() for text in (texts if log_end else texts[:2]) if text.strip()) + "\n"
 
 
 def make_redactor(settings: WindowSettings, key: bytes | None = None) -> Redactor:

@@ -87,6 +87,6 @@ def test_the_speed_is_measured_once_and_not_beside_a_run(loaded: MainWindow, eng
     may_end.set()
     loaded.controls.choose("vae", "", 0)
     qtbot.waitUntil(lambda: bool(Figures.load().of_family("vae")))
-    qtbot.waitUntil(lambda: line(loaded).startswith("About "))
+    qtbot.waitUntil(lambda: line(loaded).startswith("New run · About "))
     assert calls == ["complex_vae", "vae"]
     assert made.parent() is loaded

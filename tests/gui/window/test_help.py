@@ -197,6 +197,14 @@ def press(dialog: QDialog, name: str) -> None:
     button.click()
 
 
+def copy_details(dialog: QDialog, qtbot: QtBot) -> str:
+    """Return what "Copy details" puts on the clipboard."""
+    QGuiApplication.clipboard().clear()
+    press(dialog, "copyDetailsButton")
+    qtbot.waitUntil(lambda: bool(QGuiApplication.clipboard().text()))
+    return QGuiApplication.clipboard().text()
+
+
 def test_an_error_in_a_thread_is_told_once_with_all_that_a_report_needs(
     window: MainWindow, watcher: ReportWatcher, qtbot: QtBot, file_manager: FileManager
 ) -> None:
@@ -208,8 +216,7 @@ def test_an_error_in_a_thread_is_told_once_with_all_that_a_report_needs(
     qtbot.waitUntil(lambda: any("and 1 more" in label.text() for label in dialog.findChildren(QLabel)))
     assert dialog_of(window, "crashDialog") is dialog
     assert any(label.text().startswith("KeyError: 'lost'") for label in dialog.findChildren(QLabel))
-    press(dialog, "copyDetailsButton")
-    copied = QGuiApplication.clipboard().text()
+    copied = copy_details(dialog, qtbot)
     for part in (f"Distill {__version__}", "Qt 6.", "worker: Traceback", "in work", "KeyError: 'second'", "end of the"):
         assert part in copied
     press(dialog, "logFolderButton")
@@ -220,6 +227,26 @@ def test_an_error_in_a_thread_is_told_once_with_all_that_a_report_needs(
     qtbot.waitUntil(lambda: "KeyError: 'second'" in window.notices.text())
     assert watcher.dialog is None
     assert window.isVisible()
+
+
+def test_copied_details_have_no_private_names(window: MainWindow, watcher: ReportWatcher, qtbot: QtBot) -> None:
+    diagnostics.log.warning("'/volume/clarissa/My wedding/gong.wav' is not there.")
+    fail("/volume/clarissa/My wedding/gong.wav")
+    qtbot.waitUntil(lambda: watcher.dialog is not None)
+    dialog = dialog_of(window, "crashDialog")
+    button = dialog.findChild(QPushButton, "copyDetailsButton")
+    assert button is not None
+    copied = copy_details(dialog, qtbot)
+    assert not any(word in copied for word in ("clarissa", "wedding", "gong"))
+    for part in ("worker: Traceback", "in work", "KeyError: ", "WARNING", "is not there", "Qt 6."):
+        assert part in copied
+    qtbot.waitUntil(button.isEnabled)
+    assert button.text() == "&Copied"
+    fail("another")
+    qtbot.waitUntil(lambda: button.text() == "&Copy details")
+    press(dialog, "copyDetailsButton")
+    press(dialog, "goOnButton")  # while it is still being put together
+    qtbot.waitUntil(lambda: watcher.dialog is None)
 
 
 def test_an_error_in_a_slot_reaches_the_dialog_while_a_training_is_under_way(

@@ -9,8 +9,10 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit,
 from distill.diagnostics import Report, log_file
 from distill.gui.help.about import versions
 from distill.gui.widgets import theme
+from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.reporting.contents import collect, short_text
 
-#: How much of the end of the log is included.
+#: How much of the end of the log is shown.
 EXCERPT_LINES, EXCERPT_BYTES = 60, 32_000
 
 
@@ -36,6 +38,8 @@ class CrashDialog(QDialog):
     """
 
     quit_requested = Signal()
+    #: The details are on the clipboard.
+    copied = Signal()
     log_folder_requested = Signal()
     report_requested = Signal()
 
@@ -78,9 +82,10 @@ class CrashDialog(QDialog):
         self.reports.append(report)
         self._render()
 
-    def text(self) -> str:
-        """Return what "Copy details" copies."""
-        return f"{versions()}\n\n{self.details.toPlainText()}\n"
+    def done(self, result: int) -> None:
+        """Close; details that are still being put together are not copied."""
+        end_tasks(self)
+        super().done(result)
 
     def _make_words(self, text: str) -> QLabel:
         label = QLabel(text)
@@ -97,7 +102,8 @@ class CrashDialog(QDialog):
             ("quitButton", self.tr("&Quit"), role.DestructiveRole,
              self.tr("Close Distill; a training is stopped with a checkpoint first.")),
             ("copyDetailsButton", self.tr("&Copy details"), role.ActionRole,
-             self.tr("Put the error, the end of the log and the versions on the clipboard, for a report.")),
+             self.tr("Put the errors, the end of the log and the versions on the clipboard. "
+                     "Names and folders are replaced by hashes.")),
             ("reportButton", self.tr("Save &report…"), role.ActionRole,
              self.tr("Make a file for the developers, without names and sounds; you see it before it is saved.")),
             ("logFolderButton", self.tr("Open &log folder"), role.ActionRole,
@@ -110,7 +116,8 @@ class CrashDialog(QDialog):
         made["goOnButton"].setDefault(True)
         made["goOnButton"].clicked.connect(self.accept)
         made["quitButton"].clicked.connect(self._on_quit_clicked)
-        made["copyDetailsButton"].clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text()))
+        self._copy = made["copyDetailsButton"]
+        self._copy.clicked.connect(self._on_copy_clicked)
         made["reportButton"].clicked.connect(self.report_requested)
         made["logFolderButton"].clicked.connect(self.log_folder_requested)
         return buttons
@@ -119,7 +126,24 @@ class CrashDialog(QDialog):
         self.accept()
         self.quit_requested.emit()
 
+    def _on_copy_clicked(self) -> None:
+        errors, about = tuple(self.reports), versions()
+        self._copy.setEnabled(False)
+        task = BackgroundTask(lambda _progress, _cancel: short_text(collect(errors, about)), self)
+        task.succeeded.connect(self._on_details_redacted)
+        task.ended.connect(self._on_copy_ended)
+        task.start()
+
+    def _on_details_redacted(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self._copy.setText(self.tr("&Copied"))
+        self.copied.emit()
+
+    def _on_copy_ended(self) -> None:
+        self._copy.setEnabled(True)
+
     def _render(self) -> None:
+        self._copy.setText(self.tr("&Copy details"))
         more = len(self.reports) - 1
         first = self.reports[0].summary
         self._sentence.setText(first if not more else self.tr("{0} (and {1} more)").format(first, more))
