@@ -271,7 +271,7 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     panel.make.click()
     qtbot.waitUntil(lambda: panel.made.table.rowCount() == 2, timeout=PATIENCE)
     assert panel.foot.doing.text() == "2 of 999 ready"
-    assert panel.foot.progress.value() == 2
+    qtbot.waitUntil(lambda: panel.foot.progress.value() == 2)  # it comes behind the row
     qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     panel.cancel.click()
     assert panel.make.isEnabled()
