@@ -79,7 +79,7 @@ def test_a_sound_is_named_as_soon_as_its_run_makes_one(window: MainWindow, run: 
         window.previews.add(run / "previews" / f"preview_epoch0004_{number:02d}.wav")
     assert table(window).model().columnCount() == 5
     qtbot.waitUntil(lambda: table(window).visualRect(cell(window, 0, 4)).isValid())
-    assert table(window).horizontalScrollBar().maximum() == 0
+    qtbot.waitUntil(lambda: table(window).horizontalScrollBar().maximum() == 0)
 
 
 @pytest.mark.parametrize("record", ["", "{", '{"version": 99}'])
