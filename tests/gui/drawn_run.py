@@ -4,7 +4,9 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.events import EpochMetrics, StepMetrics
+from distill.gui.plots.definitions import make_loss_plot
 from distill.gui.plots.panel import PlotsPanel
+from distill.gui.plots.plot import Plot
 from distill.history import MetricsHistory
 
 EPOCHS, STEPS = 12, 5
@@ -40,6 +42,16 @@ def generate_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
     made.mark_previews({4: "preview_epoch0004_00.wav", 9: "preview_epoch0009_00.wav"})
     settle(qtbot, made)
     return made
+
+
+def shown_loss_plot(qtbot: QtBot) -> Plot:
+    """Return a plot of the loss by itself, without curves."""
+    plot = make_loss_plot()
+    qtbot.addWidget(plot)
+    plot.resize(300, 400)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    return plot
 
 
 def settle(qtbot: QtBot, panel: PlotsPanel) -> None:

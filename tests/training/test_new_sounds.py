@@ -83,7 +83,18 @@ def test_a_prior_of_the_corpus_is_near_it_and_another_one_is_not() -> None:
     far.flow.fit(3 * levels + torch.linspace(-2, 2, 32), torch.zeros_like(levels))
     stream = torch.get_rng_state()
     assert meter.can_measure
-    assert meter.measure(network, near) < 30 < meter.measure(network, far)
+    found = meter.measure(network, near), meter.measure(network, far)
+    assert None not in found
+    assert found[0] < 30 < found[1]  # type: ignore[operator]
     assert meter.measure(network, near) == meter.measure(network, near)
     assert network.training
     assert torch.equal(torch.get_rng_state(), stream), "nobody else's draws are changed"
+
+
+def test_a_network_that_gives_no_numbers_has_no_distance() -> None:
+    levels = torch.randn(20, 32, generator=torch.Generator().manual_seed(0))
+    family, sounds = family_and_sounds(levels[:, None, :, None].repeat(1, 1, 1, 16))
+    family.from_points = lambda network, points: torch.full((len(points), 1, 32, 16), torch.nan)
+    prior = WindowPrior(32, width=8, blocks=1)
+    prior.flow.fit(levels, torch.zeros_like(levels))
+    assert NewSoundMeter(family, [sounds]).measure(Network(), prior) is None

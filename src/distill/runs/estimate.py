@@ -160,7 +160,7 @@ class _Cost:
             measure_s=typical("measure_s"),
             preview_s=typical("preview_s"),
             preview_bytes=typical("preview_bytes"),
-            # The others had it from the cache.
+            # The largest: later runs had their sounds from the cache.
             prepare_s=max(run.prepare_s for run in runs) or _PREPARE_S * scale,
             closing_scale=scale,
             peak_bytes=max(run.peak_bytes for run in runs),

@@ -195,7 +195,7 @@ def _new_sounds_improve(epochs: Sequence[AnyEpoch]) -> bool:
     distances = np.array([e.new_sound_distance for e in epochs if e.new_sound_distance is not None], dtype=np.float64)
     if len(distances) < FEWEST_EPOCHS or not np.isfinite(distances).all():
         return False
-    return _falls(distances, max(FEWEST_NEWEST, math.ceil(NEWEST_SHARE * len(distances))))
+    return _falls(distances, _newest(len(distances)))
 
 
 def _has_fine_steps(epochs: Sequence[AnyEpoch]) -> bool:

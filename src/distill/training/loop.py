@@ -435,7 +435,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
 
 
 def _measure_new_sounds(run: Run) -> float | None:
-    """Return how far new sounds lie from the corpus; None where it is not their turn, or there are too few sounds.
+    """Return how far new sounds lie from the corpus; None where that is not measured after this epoch, or cannot be.
 
     Raises
     ------
@@ -444,16 +444,16 @@ def _measure_new_sounds(run: Run) -> float | None:
     """
     meter, prior = run.training_data.new_sounds, run.prior
     is_last = run.epoch + 1 == run.config.max_epochs
-    its_turn = is_due(run.history.epochs, run.training_data.steps_per_epoch, is_last)
-    if prior is None or not meter.can_measure or not its_turn:
+    due = is_due(run.history.epochs, run.training_data.steps_per_epoch, is_last)
+    if prior is None or not meter.can_measure or not due:
         return None
     began = time.perf_counter()
 
-    def measure() -> float:
+    def measure() -> float | None:
         with Interruptible(run.request.check_paused):
             return meter.measure(run.model, prior.averaged)
 
-    distance: float = run.ranks.first(measure)
+    distance: float | None = run.ranks.first(measure)
     run.stopwatch.add("new sounds", time.perf_counter() - began)
     return distance
 

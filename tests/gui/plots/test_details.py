@@ -10,12 +10,11 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import VQVAEConfig
 from distill.events import VQEpochMetrics, VQStepMetrics
-from distill.gui.plots.definitions import make_loss_plot
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.view import LOWEST, PlotView
 from distill.gui.widgets import theme
 from distill.history import VQMetricsHistory
-from tests.gui.drawn_run import settle
+from tests.gui.drawn_run import settle, shown_loss_plot
 
 
 def make_vq_history() -> VQMetricsHistory:
@@ -74,11 +73,7 @@ def test_nothing_overlaps_in_a_low_window(qtbot: QtBot, height: int) -> None:
 
 
 def test_a_small_change_of_the_loss_does_not_look_like_a_large_one(qtbot: QtBot) -> None:
-    plot = make_loss_plot()
-    qtbot.addWidget(plot)
-    plot.resize(300, 400)
-    with qtbot.waitExposed(plot):
-        plot.show()
+    plot = shown_loss_plot(qtbot)
     plot.set_curve("validation", np.arange(1.0, 6.0), np.array([0.502, 0.503, 0.518, 0.509, 0.507]))
 
     def span() -> float:

@@ -13,14 +13,13 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.events import EpochMetrics, StepMetrics, VQStepMetrics
 from distill.gui.engine.bridge import RunState
-from distill.gui.plots.definitions import make_loss_plot
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import BEHIND_LAST, Plot
 from distill.gui.plots.view import AXIS_WIDTH
 from distill.gui.widgets import theme
 from distill.gui.window.window import MainWindow
 from distill.history import MetricsHistory, VQMetricsHistory
-from tests.gui.drawn_run import EPOCHS, STEPS, add_epoch, generate_panel, make_history, settle
+from tests.gui.drawn_run import EPOCHS, STEPS, add_epoch, generate_panel, make_history, settle, shown_loss_plot
 from tests.gui.fakes import FakeDevice
 
 
@@ -414,11 +413,7 @@ def test_in_the_window_a_run_gets_its_marks_and_a_click_on_one_is_heard(
 
 
 def test_epochs_are_whole_numbers_and_the_last_mark_is_seen_whole(qtbot: QtBot) -> None:
-    plot = make_loss_plot()
-    qtbot.addWidget(plot)
-    plot.resize(300, 400)
-    with qtbot.waitExposed(plot):
-        plot.show()
+    plot = shown_loss_plot(qtbot)
     for epochs in (1, 2, 5):
         plot.set_curve("validation", np.arange(1.0, epochs + 1), np.linspace(0.5, 0.4, epochs))
         plot.mark_best((float(epochs), 0.4))

@@ -1,5 +1,6 @@
 """Measures while a model trains how near its new sounds lie to the sounds that it is trained on, as a set."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -49,11 +50,12 @@ class NewSoundMeter:
         return torch.cat([describe(dataset[item][None]) for dataset, item in beginnings[::every]])
 
     @torch.no_grad()
-    def measure(self, network: nn.Module, prior: WindowPrior) -> float:
+    def measure(self, network: nn.Module, prior: WindowPrior) -> float | None:
         """Return the kernel distance of new sounds of a network and its prior; 0 is the distribution of the corpus.
 
         The estimate falls below 0 where new sounds are closer to single sounds of the corpus than those are to each
-        other, which is nothing to strive for: 0 is returned then.  The network is left in the mode in which it was.
+        other, which is nothing to strive for: 0 is returned then.  None is returned where the network gives values that
+        are not finite.  The network is left in the mode in which it was.
         """
         was_training = network.training
         network.eval()
@@ -63,7 +65,8 @@ class NewSoundMeter:
             made = [describe(self._family.from_points(network, part)).cpu() for part in torch.split(points, _BATCH)]
         finally:
             network.train(was_training)
-        return max(0.0, kernel_distance(torch.cat(made), self._corpus))
+        distance = kernel_distance(torch.cat(made), self._corpus)
+        return max(0.0, distance) if math.isfinite(distance) else None
 
 
 def _beginnings(dataset: FeatureDataset) -> list[int]:
