@@ -154,11 +154,10 @@ def make_new_sounds_plot() -> Plot:
     """Return the plot of the distance between new sounds and the corpus."""
     help = translate(
         "Plot",
-        "How far new sounds lie from your own, taken as a whole (kernel distance). Lower is better; at 0 they cannot "
-        "be told apart by their spectra.",
+        "How far new sounds lie from your own, taken as a whole (kernel distance). Lower is better; at 0 this "
+        "figure cannot tell them apart any more. Your ears still may.",
     )
     curves = (CurveStyle("distance", translate("Plot", "new sounds"), "accent", 2.0, help, dot="s", spans=EPOCH_SPANS),)
     plot = Plot("newSoundsPlot", translate("Plot", "Distance of new sounds"), curves, help=help)
     plot.set_limits(lowest=0)
-    plot.add_reference(0, translate("Plot", "as your own sounds"))
     return plot
