@@ -58,6 +58,23 @@ def test_what_can_be_done_is_seen_and_the_next_step_comes_first(
         assert button(loaded, name).isEnabled()
 
 
+def test_who_has_chosen_what_a_new_run_starts_from_is_offered_to_start_it(window: MainWindow, qtbot: QtBot) -> None:
+    controls = window.controls
+    controls.show_has_sounds(True)
+    controls.show_can_resume(True)
+    qtbot.waitUntil(lambda: first_button(window) == "resumeButton")
+    controls.show_origin("Starts from epoch 3 of Bells")
+    qtbot.waitUntil(lambda: first_button(window) == "startButton")
+    assert button(window, "startButton").property("primary")
+    assert not button(window, "resumeButton").property("primary")
+    controls.show_state(RunState.PREPARING)
+    controls.show_state(RunState.IDLE)  # that run was paused: it can be resumed now
+    qtbot.waitUntil(lambda: first_button(window) == "resumeButton")
+    controls.show_origin("Starts from epoch 3 of Bells")
+    controls.show_origin("")
+    qtbot.waitUntil(lambda: first_button(window) == "resumeButton")
+
+
 def test_a_double_click_on_start_does_not_pause(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.step_seconds = 0.02
     start(loaded, 300)

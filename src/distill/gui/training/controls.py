@@ -145,7 +145,8 @@ class TrainingControls(Panel):
         self.body.addWidget(self.eta)
         self._state = RunState.IDLE
         self._default_epochs = self.epochs.value()
-        self._has_sounds = self._can_resume = self._can_finish = self._resumes_next = False
+        self._has_sounds = self._can_resume = self._can_finish = self._is_paused = False
+        self._has_new_origin = False  # what the next run starts from was chosen since the last run
         self._is_finishing = self._is_first = False
         self._focus_went_to: QWidget | None = None
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
@@ -200,6 +201,7 @@ class TrainingControls(Panel):
     def show_state(self, state: RunState) -> None:
         """Let the buttons follow the training thread."""
         self._state = state
+        self._has_new_origin = self._has_new_origin and state is RunState.IDLE
         if state is RunState.PREPARING:
             self._eta_at, self._guess_at, self._position, self._is_finishing = None, None, "", False
             self.progress.setRange(0, 0)
@@ -226,9 +228,14 @@ class TrainingControls(Panel):
 
     def show_can_resume(self, can_resume: bool, can_finish: bool = False, is_next: bool = True) -> None:
         """Show whether the run can be resumed, whether it can be finished, and whether resuming is the next step."""
-        self._can_resume, self._can_finish, self._resumes_next = can_resume, can_finish, can_resume and is_next
+        self._can_resume, self._can_finish, self._is_paused = can_resume, can_finish, can_resume and is_next
         self._update_buttons()
         self._report_estimate()
+
+    @property
+    def _resumes_next(self) -> bool:
+        """Whether the run is paused, and the user has not just chosen what a new one starts from."""
+        return self._is_paused and not self._has_new_origin
 
     def show_finishing(self, is_finishing: bool) -> None:
         """Show whether the run is being finished, or paused."""
@@ -238,7 +245,9 @@ class TrainingControls(Panel):
         """Show what the next run starts from; nothing if empty."""
         self.origin_text.setText(text)
         self._origin.setVisible(bool(text))
+        self._has_new_origin = bool(text) and self._state is RunState.IDLE
         self._update_buttons()
+        self._report_estimate()
 
     def show_changed(self, count: int) -> None:
         """Show how many advanced settings differ from the preset."""

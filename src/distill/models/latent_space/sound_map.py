@@ -19,7 +19,6 @@ from distill.models.latent_space.projection import lay_out, principal_scores, tr
 
 #: Principal axes of the decoded features that are compared.
 _COMPARED_AXES = 32
-#: Chunks that are decoded at once.
 #: Points with more numbers than this are stored by their scores on so many principal axes.
 _MOST_NUMBERS, _STORED_AXES = 512, 96
 #: Chunks between which a position is interpolated.
