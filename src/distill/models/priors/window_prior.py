@@ -30,7 +30,7 @@ _FIRST_SHARE = 0.5
 _QUANTILES = 129
 #: Lengths in the upper half of the corpus are drawn this much lower in rank.  Each second of a long sound is heard as
 #: much as a whole short one; drawn at their own lengths, the longest files fill most of what is heard.
-_RANK_SHIFT = 0.08
+_RANK_SHIFT = 0.11
 #: Shortest sound that is described, in windows.
 _SHORTEST = 0.02
 #: Most sounds of the corpus that are kept as beginnings for new sounds close to them.
