@@ -52,6 +52,27 @@ def test_lengths_keep_within_those_of_the_corpus_and_sounds_begin_near_one_of_ab
     assert torch.equal(again, totals)
 
 
+def test_new_sounds_have_the_lengths_of_the_corpus_and_the_longest_are_not_most_of_what_is_heard() -> None:
+    corpus = torch.exp(0.9 * torch.randn(165, generator=torch.Generator().manual_seed(5)))
+    count = len(corpus)
+    prior = WindowPrior(3)
+    prior.fit(
+        WindowTable(
+            points=torch.randn(count, 3, generator=torch.Generator().manual_seed(0)),
+            variance=None,
+            sounds=torch.arange(count),
+            previous=torch.full((count,), -1),
+            total=corpus,
+            offset=torch.zeros(count),
+        )
+    )
+    made, _ = prior.draw_sounds(160, torch.Generator().manual_seed(1))
+    at = torch.cat([made, corpus])[:, None]
+    assert float(((made <= at).float().mean(1) - (corpus <= at).float().mean(1)).abs().max()) <= 0.15
+    longest = corpus.quantile(0.9)
+    assert float(made[made > longest].sum() / made.sum()) < 0.5 * float(corpus[corpus > longest].sum() / corpus.sum())
+
+
 def test_the_temperature_spreads_beginnings() -> None:
     prior = WindowPrior(3, anchors=2)
     prior.fit(table())
