@@ -51,6 +51,15 @@ def test_a_copy_is_known_by_how_near_its_original_is_to_others() -> None:
     torch.testing.assert_close(index.alone, apart)
 
 
+def test_two_strokes_of_one_drum_do_not_let_copies_of_them_through() -> None:
+    features = sounds(30)
+    strokes = torch.cat([features, features[:1] + 0.01])
+    index = SoundIndex.build(strokes, torch.arange(31))
+    found = index.nearest(features[:1] + 0.015 * sounds(1, seed=7))
+    assert float(found.distance) > float(index.alone[0])  # farther than the strokes are from each other
+    assert float(found.relative) < 0.15
+
+
 def test_one_file_has_no_usual_distance_and_nothing_is_a_copy_of_it() -> None:
     index = SoundIndex.build(sounds(3), torch.zeros(3))
     assert float(index.usual.amax()) == 0.0

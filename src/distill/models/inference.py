@@ -256,7 +256,7 @@ class OpenModel:
         temperature
             Spread of the draw: under 1 more typical, over 1 odder.
         freedom
-            From 0, closer to the sounds of the corpus, to 1, freer; None for the prior as it was trained.
+            From 0, closer to the sounds of the corpus, to 1, freer; None for the default, as is 0.5.
         detail
             Share of the corpus's detail that is put back, 0 to 1; None for all of it.
         channels

@@ -37,9 +37,10 @@ class Nearest(NamedTuple):
         Share of the training sounds that lie nearer than this to another training sound, 0 to 1, ``[B]``: near 0 is a
         copy, 0.5 is as new as the training sounds are to each other.
     relative
-        The distance over that of the training chunk that was found to the nearest one of another file, ``[B]``: 0 is a
-        copy, and from 1 on the sound is as new as that chunk is (Alaa et al. 2022, "How faithful is your synthetic
-        data?", call it authentic).  Sounds of a kind of which there are many are not copies of each other for that.
+        The distance over that of the training chunk that was found to the nearest one of another file, ``[B]``, which
+        counts as at least the median one: 0 is a copy, and from 1 on the sound is as new as that chunk is (Alaa et al.
+        2022, "How faithful is your synthetic data?", call it authentic).  Without the median, two strokes of one drum
+        in the corpus would let through every copy of them.
     """
 
     owner: Tensor
@@ -110,7 +111,7 @@ class SoundIndex(nn.Module):
         stored = self.described.float()
         distance, at = torch.cdist(_fitted(describe(features.to(stored.device)), stored.shape[1]), stored).min(1)
         newness = torch.searchsorted(self.usual, distance.contiguous()).float() / _QUANTILES
-        alone = self.alone[at]
+        alone = self.alone[at].clamp_min(float(self.usual[_QUANTILES // 2]))
         relative = torch.where(alone > 0, distance / alone.clamp_min(1e-9), torch.inf)
         return Nearest(self.owner[at].long(), distance, newness, relative)
 

@@ -1,6 +1,7 @@
 """The prior over windows: each sound counts the same, lengths, projection, and its state."""
 
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
@@ -160,3 +161,35 @@ def test_as_many_blocks_as_there_are_and_no_more() -> None:
     many = {f"flow.blocks.{number}.{key}": value for number in range(2000) for key, value in block.items()}
     with pytest.raises(ValueError, match="2000 blocks"):
         WindowPrior.of_state({**WindowPrior(4, width=8, blocks=2).state_dict(), **many})
+
+
+@pytest.mark.parametrize("sounds", [1, 5, 12, 24, 48, 500])
+def test_freedom_leads_farther_step_by_step_whatever_the_number_of_sounds(sounds: int) -> None:
+    prior = WindowPrior(3, anchors=sounds)
+    reached = [prior.reach(freedom / 10) for freedom in range(11)]
+    assert (reached[0], reached[-1]) == (0.0, 1.0)
+    assert all(low < high for low, high in pairwise(reached))
+    assert prior.reach(None) == prior.reach(0.5) == reached[5]
+
+
+def test_new_sounds_keep_farther_away_from_few_sounds_than_from_many() -> None:
+    reached = [WindowPrior(3, anchors=sounds).reach(None) for sounds in (1, 12, 20, 30, 48, 500)]
+    assert reached == sorted(reached, reverse=True)
+    assert reached[0] == reached[1] == pytest.approx(0.8)
+    assert reached[-1] == reached[-2] == pytest.approx(0.5)
+    assert WindowPrior(3).reach(None) == pytest.approx(0.5)  # a prior that keeps no sounds does not know their number
+
+
+def test_a_freedom_leads_a_sound_farther_from_what_it_begins_near_where_there_are_few() -> None:
+    """The distance from the beginning, in what the flow describes it by."""
+    apart = []
+    for sounds in (12, 48):
+        points = torch.randn(sounds, 3, generator=torch.Generator().manual_seed(2))
+        one = torch.ones(sounds)
+        prior = WindowPrior(3, anchors=sounds)
+        prior.fit(WindowTable(points, None, torch.arange(sounds), -torch.ones(sounds).long(), one, 0 * one))
+        generator = torch.Generator().manual_seed(3)
+        totals, anchors = prior.draw_sounds(400, generator)
+        assert anchors is not None
+        apart.append(float(prior.flow.whiten(prior.begin(totals, anchors, generator) - anchors).norm(dim=1).mean()))
+    assert apart[0] > 1.2 * apart[1]

@@ -35,12 +35,15 @@ _RANK_SHIFT = 0.11
 _SHORTEST = 0.02
 #: Most sounds of the corpus that are kept as beginnings for new sounds close to them.
 _MOST_ANCHORS = 512
-#: Freedom where none is asked for.
-DEFAULT_FREEDOM = 0.5
-#: A new sound begins with the first window of a sound of the corpus, of which noise has taken a share: at a freedom
-#: of 0, `DEFAULT_FREEDOM` and 1, where nothing of it is left.
+#: A freedom of 0.5, and none, stand for the default, which depends on how many sounds there are: of few sounds a prior
+#: learns little more than the sounds themselves.  Reach of the default where there are at most, and at least, so many;
+#: between them it falls with the logarithm of the number.
+_FEW, _REACH_OF_FEW = 12, 0.8
+_MANY, _REACH_OF_MANY = 48, 0.5
+#: A new sound begins with the first window of a sound of the corpus, of which noise has taken a share: at a reach of 0,
+#: `_REACH_OF_MANY` and 1, where nothing of it is left.
 _NOISE_SHARES = (0.2, 0.4, 1.0)
-#: Factor of the noise at the same freedoms.  Sounds that are drawn with a factor of 1 are smoother than those of the
+#: Factor of the noise at the same reaches.  Sounds that are drawn with a factor of 1 are smoother than those of the
 #: corpus: what the network has not learned, the flow averages away.  The second row is for priors that keep no
 #: beginnings: theirs are drawn from noise alone, as of a Gaussian, where the flow is right.
 _HEATS = (1.4, 1.4, 1.4)
@@ -306,7 +309,7 @@ class WindowPrior(nn.Module):
         """
         rank = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
         lengths = self._lengths_at(rank)
-        if _noise_share(freedom) == 1 or not len(self.anchors) or not bool(self.flow.is_fitted):
+        if self._noise_share(freedom) == 1 or not len(self.anchors) or not bool(self.flow.is_fitted):
             return lengths, None
         by_length = self.anchor_totals.cpu().argsort(stable=True)
         chosen = by_length[(rank * len(by_length)).long().clamp_max(len(by_length) - 1)]
@@ -329,12 +332,25 @@ class WindowPrior(nn.Module):
         if anchors is None:
             return self.draw(None, total, 0.0, generator, heat)
         noise = heat * torch.randn(anchors.shape, generator=generator).to(anchors)
-        return self.renew(anchors, torch.full_like(total, _noise_share(freedom)), noise, None, total, 0.0)
+        return self.renew(anchors, torch.full_like(total, self._noise_share(freedom)), noise, None, total, 0.0)
 
     def heat(self, temperature: float, freedom: float | None) -> float:
         """Return the factor of the flow's noise, which is not 1 at a temperature of 1; see `_HEATS`."""
         begins_near = len(self.anchors) > 0 and bool(self.flow.is_fitted)
-        return temperature * _at_freedom(freedom, _HEATS if begins_near else _HEATS_WITHOUT_BEGINNINGS)
+        return temperature * at_reach(self.reach(freedom), _HEATS if begins_near else _HEATS_WITHOUT_BEGINNINGS)
+
+    def reach(self, freedom: float | None) -> float:
+        """Return how far from the corpus a freedom leads, 0 to 1; None is the default, as is 0.5.
+
+        The same freedom leads farther where there are few sounds.
+        """
+        few = math.log(_MANY / max(1, len(self.anchors))) / math.log(_MANY / _FEW) if len(self.anchors) else 0.0
+        usual = _REACH_OF_MANY + (_REACH_OF_FEW - _REACH_OF_MANY) * min(max(few, 0.0), 1.0)
+        return _between(0.5 if freedom is None else freedom, 0.5, (0.0, usual, 1.0))
+
+    def _noise_share(self, freedom: float | None) -> float:
+        """Return the share of noise in what a new sound begins with."""
+        return at_reach(self.reach(freedom), _NOISE_SHARES)
 
     def _lengths_at(self, rank: Tensor) -> Tensor:
         """Return the lengths of new sounds at some ranks from 0 to 1; see `_RANK_SHIFT`."""
@@ -346,16 +362,14 @@ class WindowPrior(nn.Module):
         return found.clamp_min(_SHORTEST)
 
 
-def _noise_share(freedom: float | None) -> float:
-    """Return the share of noise in what a new sound begins with."""
-    return _at_freedom(freedom, _NOISE_SHARES)
+def at_reach(reach: float, values: tuple[float, float, float]) -> float:
+    """Return the value at a reach (`WindowPrior.reach`), of those at 0, at the default of many sounds, and at 1."""
+    return _between(reach, _REACH_OF_MANY, values)
 
 
-def _at_freedom(freedom: float | None, values: tuple[float, float, float]) -> float:
-    """Return the value between those at a freedom of 0, `DEFAULT_FREEDOM` and 1."""
+def _between(number: float, middle: float, values: tuple[float, float, float]) -> float:
+    """Return the value at a number, of those at 0, ``middle`` and 1."""
     least, default, most = values
-    if freedom is None:
-        return default
-    if freedom < DEFAULT_FREEDOM:
-        return least + (default - least) * freedom / DEFAULT_FREEDOM
-    return default + (most - default) * (freedom - DEFAULT_FREEDOM) / (1 - DEFAULT_FREEDOM)
+    if number < middle:
+        return least + (default - least) * number / middle
+    return default + (most - default) * (number - middle) / (1 - middle)

@@ -13,7 +13,7 @@ from distill.errors import ModelFileError
 from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
-from distill.models.priors.window_prior import DEFAULT_FREEDOM, WindowPrior, window_count
+from distill.models.priors.window_prior import WindowPrior, at_reach, window_count
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
 
@@ -36,10 +36,10 @@ _FADE_SHARE = 0.1
 _AUDIBLE_DECADES = 4.0
 
 
-#: Least `Nearest.relative` of new sounds: by default, and at most.
-_LEAST_NEWNESS, _MOST_NEWNESS = 0.15, 1.0
+#: Least `Nearest.relative` of new sounds at the reaches of `at_reach`.
+_LEAST_NEWNESS = (0.15, 0.15, 1.0)
 #: Draws for a new sound, until one is new enough.
-_MOST_DRAWS = 4
+_MOST_DRAWS = 8
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Synthesizer:
         temperature
             Spread of the draw: under 1 more typical, over 1 odder.
         freedom
-            From 0, close to the sounds of the corpus, to 1, far from them; None for the prior as it was trained.
+            From 0, close to the sounds of the corpus, to 1, far from them; None for the default, as is 0.5.
         detail
             Share of the detail that is put back; None for the model's default.
         choose
@@ -285,7 +285,7 @@ class Synthesizer:
         drawn = prior.begin(lengths, near_to, generator, temperature, freedom)
         if self.index is None:
             return drawn
-        least = _least_newness(freedom)
+        least = at_reach(prior.reach(freedom), _LEAST_NEWNESS)
         distance = self._distance(drawn)
         for _ in range(_MOST_DRAWS - 1):
             copies = (distance < least).nonzero().flatten()
@@ -303,12 +303,6 @@ class Synthesizer:
         """Return how far first windows ``[B, dim]`` are from the nearest training sound, relatively, ``[B]``."""
         assert self.index is not None
         return self.index.nearest(self.decoded(self.need_prior("make new sounds").restore(drawn))).relative
-
-
-def _least_newness(freedom: float | None) -> float:
-    """Return the least newness of new sounds; see `_LEAST_NEWNESS`."""
-    above = max(0.0, (DEFAULT_FREEDOM if freedom is None else freedom) - DEFAULT_FREEDOM) / (1 - DEFAULT_FREEDOM)
-    return _LEAST_NEWNESS + (_MOST_NEWNESS - _LEAST_NEWNESS) * above
 
 
 def no_prior(name: str, purpose: str) -> ModelFileError:
