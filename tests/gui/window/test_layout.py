@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, QSize
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.bridge import RunState
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
-from distill.gui.window.window import SMALLEST_SIZE, MainWindow
+from distill.gui.window.window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
 from tests.gui.cut_off import cut_off
 
 
@@ -144,3 +144,11 @@ def test_no_sound_that_is_excluded_moves_the_list(loaded: MainWindow, qapp: QApp
     loaded.plots.loss.widget.moved.emit()  # "Show all" appears
     qtbot.wait(100)
     assert places(loaded) == before
+
+
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [((2560, 1440), FIRST_SIZE), ((1366, 768), (1280, 732)), ((1024, 768), (1016, 732)), ((800, 600), SMALLEST_SIZE)],
+)
+def test_a_first_window_fits_on_its_screen(screen: tuple[int, int], size: tuple[int, int]) -> None:
+    assert first_size(QSize(*screen)).toTuple() == size

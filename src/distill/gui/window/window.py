@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QSessionManager
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
@@ -38,12 +38,19 @@ log = logging.getLogger(__name__)
 
 #: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
 SMALLEST_SIZE, FIRST_SIZE = (1006, 604), (1280, 800)
+#: What the frame and the title bar around a window take.
+_FRAME = QSize(8, 36)
 
 #: Shift of the window of another running Distill, so that it does not cover the first one exactly.
 INSTANCE_SHIFT = 36
 
 #: Topic of the notice about work that cannot be saved at closing.
 CLOSE_TOPIC = "closing"
+
+
+def first_size(available: QSize) -> QSize:
+    """Return the size of a window whose last one is unknown, or was that of another screen: it fits on this one."""
+    return QSize(*FIRST_SIZE).boundedTo(available - _FRAME).expandedTo(QSize(*SMALLEST_SIZE))
 
 
 class MainWindow(QMainWindow):
@@ -89,7 +96,7 @@ class MainWindow(QMainWindow):
         self.center, self.splitter, self.pages = self.frame.center, self.frame.splitter, self.frame.pages
         self.setCentralWidget(self.frame)
         self.setMinimumSize(*SMALLEST_SIZE)
-        self.resize(*FIRST_SIZE)
+        self.resize(first_size(self.screen().availableSize()))
         theme.dress(self)
         if self.settings.geometry:
             self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
