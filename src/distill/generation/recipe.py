@@ -48,7 +48,7 @@ _RANGES = {
     "strength": (0.0, 1.0), "start": (0.0, 86_400.0), "end": (0.0, 86_400.0),
 }  # fmt: skip
 _MAX_TEXT = 4096
-#: Value of ``freedom`` that stands for the prior as it was trained.
+#: Value of ``freedom`` that stands for the default.
 TRAINED = -1.0
 
 
@@ -76,7 +76,7 @@ class Recipe:
         Of a new sound that was chosen by what the user had starred: how many were drawn, which of them this is, from 0,
         and how many starred sounds were followed. 0 candidates: it was not chosen.
     freedom
-        Of a new sound: how far from the corpus, 0 to 1; `TRAINED` for the prior as it was trained.
+        Of a new sound: how far from the corpus, 0 to 1; `TRAINED` for the default.
     dry_wet
         Of a transformed sound: the model's share, 0 to 1.
     strength

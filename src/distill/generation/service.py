@@ -39,7 +39,8 @@ Tell = Callable[[Any], None]
 class GenerateRequest:
     """New sounds that are wanted: how many, from which draw, how far they may stray, and whether they follow stars.
 
-    With ``mono`` they have one channel also where the model makes stereo sounds.
+    With ``mono`` they have one channel also where the model makes stereo sounds.  ``seconds`` is the length of each;
+    None for lengths like those of the corpus.  ``freedom`` is None for the default.
     """
 
     count: int
@@ -47,6 +48,8 @@ class GenerateRequest:
     temperature: float
     follows_stars: bool = False
     mono: bool = False
+    seconds: float | None = None
+    freedom: float | None = None
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,9 @@ class GenerationService:
         model = self._open(entry)
         taste = read_taste(model, cancel_event=cancel) if wish.follows_stars else None
         for made in make_new(
-            model, entry.path, wish.count, wish.seed, wish.temperature, cancel, taste=taste, mono=wish.mono
-        ):
+            model, entry.path, wish.count, wish.seed, wish.temperature, cancel, wish.seconds, wish.freedom, taste,
+            wish.mono,
+        ):  # fmt: skip
             if cancel.is_set():
                 return
             name = f"{paths.slug(entry.name)}_{made.recipe.draw_name}_{made.recipe.number:02d}"

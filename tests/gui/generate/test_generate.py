@@ -19,8 +19,9 @@ from distill.audio.decoding.sound_file import write_wav
 from distill.generation import generated_sound
 from distill.generation.generated_sound import GeneratedSound
 from distill.generation.history import GeneratedHistory, generated_dir
-from distill.generation.recipe import NEW, Recipe, read_recipe
+from distill.generation.recipe import NEW, TRAINED, Recipe, read_recipe
 from distill.generation.weights import kept_weights
+from distill.gui.generate import forms
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets.dragging import file_drag
@@ -30,6 +31,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.families.vqvae import VQVAEFamily
 from distill.models.inference import OpenModel
+from distill.models.synthesis import synthesizer
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from distill.training import VQVAEConfig
@@ -413,19 +415,69 @@ def test_the_seed_that_is_shown_is_the_one_that_counts(window: MainWindow) -> No
     assert form.wish().seed == thrown
 
 
+def test_new_sounds_have_the_length_and_the_freedom_that_are_set(
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
+) -> None:
+    form = panel.new
+    form.count.setValue(2)
+    form.seed.setValue(7)
+    form.lock.setChecked(True)
+    make(panel, qtbot, 2)
+    usual = soundfile.read(files(panel)[0])[0]
+    plain = read_recipe(files(panel)[0])
+    assert plain is not None
+    assert (plain.seconds, plain.freedom) == (0.0, TRAINED)
+
+    form.freedom.setValue(form.freedom.maximum())
+    make(panel, qtbot, 4)
+    free = soundfile.read(files(panel)[0])[0]
+    assert len(free) != len(usual) or not np.allclose(free, usual, atol=0.01)
+
+    form.length.lineEdit().selectAll()
+    QTest.keyClicks(form.length, "1.5")
+    make(panel, qtbot, 6)
+    path = files(panel)[0]
+    assert soundfile.info(path).frames == round(1.5 * 48_000)
+    recipe = read_recipe(path)
+    assert recipe is not None
+    assert (recipe.seconds, recipe.freedom) == (1.5, 1.0)
+    tip = panel.made.table.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "1.5 s" in tip
+    assert "Freedom: 1.00" in tip
+
+    panel.show_recipe(plain)
+    assert (form.length.value(), form.free()) == (0.0, 0.5)
+    assert form.length.text() == "Like yours"
+    panel.show_recipe(recipe)
+    assert (form.wish().seconds, form.wish().freedom) == (1.5, 1.0)
+
+
+def test_lengths_that_can_be_set_are_those_that_can_be_made(window: MainWindow) -> None:
+    length = window.making.panel.new.length
+    assert (forms.SHORTEST_S, forms.LONGEST_S) == (synthesizer.SHORTEST_S, synthesizer.LONGEST_S)
+    length.setValue(0.03)
+    assert length.value() == forms.SHORTEST_S
+    length.setValue(99.0)
+    assert length.value() == forms.LONGEST_S
+
+
 def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:
     making = window.making
     kept = {
-        "count": 9, "temperature": 0.7, "mix": 40, "format": "ogg", "rate": 44_100, "stereo": True,
-        "folder": str(tmp_path),
+        "count": 9, "temperature": 0.7, "seconds": 2.5, "freedom": 0.8, "mix": 40, "format": "ogg", "rate": 44_100,
+        "stereo": True, "folder": str(tmp_path),
     }  # fmt: skip
     making.restore(WindowSettings(making=kept))
     saved = WindowSettings()
     making.save(saved)
     assert kept.items() <= saved.making.items()
-    making.restore(WindowSettings(making={"count": "x", "format": "mp3", "rate": 96_000, "folder": 3, "mix": None}))
+    wrong = {
+        "count": "x", "temperature": True, "seconds": "long", "freedom": None, "format": "mp3", "rate": 96_000,
+        "folder": 3, "mix": None,
+    }  # fmt: skip
+    making.restore(WindowSettings(making=wrong))
     making.save(saved)
-    assert saved.making["count"] == 9
+    assert kept.items() <= saved.making.items()
     assert making.choices.options.format == "ogg"
 
 

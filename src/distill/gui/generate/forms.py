@@ -1,4 +1,4 @@
-"""The two forms: new sounds by count, seed and temperature, and sounds to transform."""
+"""The two forms: new sounds by count, seed, length, temperature and freedom, and sounds to transform."""
 
 import secrets
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.generation.recipe import MOST_COUNT, Recipe
+from distill.generation.recipe import MOST_COUNT, TRAINED, Recipe
 from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
@@ -29,13 +29,19 @@ from distill.gui.widgets.text import plain_tip
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
 MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0
+#: Shortest and longest sound that can be requested, seconds.
+SHORTEST_S, LONGEST_S = 0.1, 30.0
+#: Positions of the slider for the freedom; the one in the middle is the default.
+_FREEDOM_STEPS = 20
 
 #: What a spin box has around its number: frame and arrows.
 _SPIN_FRAME = 36
 
 
 class NewSoundsForm(QWidget):
-    """Count, seed and temperature of new sounds, whether they follow the stars, and of stereo models whether in mono.
+    """How new sounds are to be: count, seed, length, temperature, freedom, and whether they follow the stars.
+
+    Of models that make stereo sounds, also whether in mono.
 
     Attributes
     ----------
@@ -49,6 +55,7 @@ class NewSoundsForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), QDoubleSpinBox()
+        self.length, self.freedom = QDoubleSpinBox(), QSlider(Qt.Orientation.Horizontal)
         self.dice = self._button("diceButton", self.tr("New random seed"), self.tr("New random seed"))
         self.lock = self._button(
             "seedLockButton",
@@ -67,6 +74,7 @@ class NewSoundsForm(QWidget):
         self.mono.hide()
         self.show_taste(0, 0)
         self._set_up()
+        self._set_up_length_and_freedom()
         self._lay_out()
         self.dice.clicked.connect(self.throw)
         self.lock.toggled.connect(self._draw)
@@ -85,8 +93,17 @@ class NewSoundsForm(QWidget):
         follows = self.follow.isChecked() and self.follow.isEnabled()
         return GenerateRequest(
             self.count.value(), self.seed.value(), round(self.temperature.value(), 2), follows,
-            mono=self.mono.isChecked() and not self.mono.isHidden(),
+            mono=self.mono.isChecked() and not self.mono.isHidden(), seconds=round(self.length.value(), 2) or None,
+            freedom=None if self.free() == 0.5 else self.free(),
         )  # fmt: skip
+
+    def free(self) -> float:
+        """Return the freedom that is set, 0 to 1; 0.5 is the default."""
+        return self.freedom.value() / _FREEDOM_STEPS
+
+    def set_freedom(self, freedom: float) -> None:
+        """Set the freedom, 0 to 1."""
+        self.freedom.setValue(round(freedom * _FREEDOM_STEPS))
 
     def show_stereo(self, makes_stereo: bool) -> None:
         """Offer mono sounds for a model that makes stereo ones; others make nothing else."""
@@ -110,6 +127,8 @@ class NewSoundsForm(QWidget):
         self.count.setValue(recipe.count)
         self.seed.setValue(min(recipe.seed, MOST_SEED))
         self.temperature.setValue(recipe.temperature)
+        self.length.setValue(recipe.seconds)
+        self.set_freedom(0.5 if recipe.freedom == TRAINED else recipe.freedom)
         self.follow.setChecked(bool(recipe.candidates))
         self.mono.setChecked(recipe.channels == 1 and not self.mono.isHidden())
         self.lock.setChecked(True)
@@ -145,6 +164,32 @@ class NewSoundsForm(QWidget):
         for field in (self.count, self.seed, self.temperature):
             field.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
 
+    def _set_up_length_and_freedom(self) -> None:
+        self.length.setObjectName("lengthSpin")
+        self.length.setAccessibleName(self.tr("Length"))
+        self.length.setToolTip(self.tr("Length of each sound, up to 30 s. At 0, as long as your sounds are."))
+        self.length.setRange(0.0, LONGEST_S)
+        self.length.setSingleStep(0.5)
+        self.length.setSuffix(self.tr(" s"))
+        self.length.setSpecialValueText(self.tr("Like yours"))
+        self.length.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)
+        self.length.valueChanged.connect(self._on_length)
+        self.freedom.setObjectName("freedomSlider")
+        self.freedom.setAccessibleName(self.tr("Freedom"))
+        self.freedom.setToolTip(
+            self.tr("Left: close to your sounds. Right: freer, more surprising, less like them. Middle: the default.")
+        )
+        self.freedom.setRange(0, _FREEDOM_STEPS)
+        self.freedom.setPageStep(_FREEDOM_STEPS // 10)
+        self.freedom.setValue(_FREEDOM_STEPS // 2)
+        self.freedom.valueChanged.connect(self.changed)
+
+    def _on_length(self, seconds: float) -> None:
+        if 0 < seconds < SHORTEST_S:
+            self.length.setValue(SHORTEST_S)
+        else:
+            self.changed.emit()
+
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -157,16 +202,25 @@ class NewSoundsForm(QWidget):
         seed.addWidget(self.seed, 1)
         seed.addWidget(self.dice)
         seed.addWidget(self.lock)
+        ends = QHBoxLayout()
+        ends.addWidget(field_label(self.tr("Clo&ser"), self.freedom))
+        ends.addStretch(1)
+        ends.addWidget(field_label(self.tr("Freer"), self.freedom))
+        grid.addLayout(ends, 0, 2)
         grid.addWidget(self.count, 1, 0)
         grid.addLayout(seed, 1, 1)
-        temperature = QHBoxLayout()  # in a row of its own, which makes both forms equally high
-        temperature.setContentsMargins(0, theme.HALF, 0, 0)
-        temperature.setSpacing(theme.GAP)
-        temperature.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
-        temperature.addWidget(self.temperature, 1)
-        temperature.addWidget(self.mono)
-        grid.addLayout(temperature, 2, 0, 1, 2)
+        grid.addWidget(self.freedom, 1, 2)
+        spread = QHBoxLayout()  # in a row of its own, which makes both forms equally high
+        spread.setContentsMargins(0, theme.HALF, 0, 0)
+        spread.setSpacing(theme.GAP)
+        spread.addWidget(field_label(self.tr("Len&gth"), self.length))
+        spread.addWidget(self.length, 3)
+        spread.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
+        spread.addWidget(self.temperature, 2)
+        spread.addWidget(self.mono)
+        grid.addLayout(spread, 2, 0, 1, 3)
         grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(2, 1)
         grid.setRowStretch(3, 1)
 
     @staticmethod

@@ -13,7 +13,7 @@ from PySide6.QtCore import (
     Qt,
 )
 
-from distill.generation.recipe import EXTENDED, MORPHED, NEW, REPAINTED, TRANSFORMED, VARIED, Recipe
+from distill.generation.recipe import EXTENDED, MORPHED, NEW, REPAINTED, TRAINED, TRANSFORMED, VARIED, Recipe
 from distill.generation.service import ListedSound
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
@@ -135,6 +135,10 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         if recipe.kind == NEW:
             draw = self.tr("Seed {0}, number {1} of {2}, temperature {3:.2f}")
             lines = [model, draw.format(recipe.seed, recipe.number + 1, recipe.count, recipe.temperature)]
+            if recipe.seconds:
+                lines.append(self.tr("Length: {0:g} s, as requested").format(recipe.seconds))
+            if recipe.freedom != TRAINED:
+                lines.append(self.tr("Freedom: {0:.2f} (0 is closest to the training sounds)").format(recipe.freedom))
             if recipe.candidates:
                 lines.append(self.tr("Chosen from {0}, by {1} starred sounds").format(recipe.candidates, recipe.stars))
             return lines

@@ -39,7 +39,7 @@ from distill.library.model_library import ModelEntry
 
 #: Width from which the history is beside the form, and there wider than it, in device-independent pixels.
 SIDE_BY_SIDE = 860
-_FORM_WIDTH = 356
+_FORM_WIDTH = 396
 _NEW, _TRANSFORM = 0, 1
 
 
@@ -141,6 +141,8 @@ class GeneratePanel(QWidget):
         return {
             "count": self.new.count.value(),
             "temperature": round(self.new.temperature.value(), 2),
+            "seconds": round(self.new.length.value(), 2),
+            "freedom": self.new.free(),
             "follow": self.new.follow.isChecked(),
             "mix": self.transform.mix.value(),
         }
@@ -149,9 +151,14 @@ class GeneratePanel(QWidget):
         """Restore the settings of the last session; invalid ones are ignored."""
         if type(count := settings.get("count")) is int:
             self.new.count.setValue(count)
-        temperature = settings.get("temperature")
-        if isinstance(temperature, (int, float)):
-            self.new.temperature.setValue(temperature)
+        numbers = (
+            ("temperature", self.new.temperature.setValue),
+            ("seconds", self.new.length.setValue),
+            ("freedom", self.new.set_freedom),
+        )
+        for name, restore in numbers:
+            if isinstance(value := settings.get(name), (int, float)) and not isinstance(value, bool):
+                restore(min(max(value, 0.0), 100.0))
         self.new.follow.setChecked(settings.get("follow") is True)
         if type(mix := settings.get("mix")) is int:
             self.transform.mix.setValue(mix)
