@@ -11,7 +11,7 @@ from torch import Tensor
 from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
 from distill.models.sound_parts import SoundParts
-from distill.models.synthesis import continuation
+from distill.models.synthesis import continuation, synthesizer
 from distill.models.synthesis.synthesizer import audible_difference
 from distill.models.synthesis.windows import blend, cut_windows
 from tests.support.models import LENGTHS, tone_model
@@ -84,6 +84,25 @@ class TestNewSounds:
             middle.append(float(apart.amin(1).median()))
         assert middle == sorted(middle)
         assert middle[0] < 0.7 * middle[2]
+
+    def test_each_has_a_colour_of_its_own_that_grows_with_freedom_and_temperature(self, model: Any) -> None:
+        """What differs from the sounds without colour, in decibels of the mean spectrum."""
+
+        def spectra(plain: bool, **settings: float) -> Tensor:
+            with pytest.MonkeyPatch.context() as patch:
+                if plain:
+                    patch.setattr(synthesizer, "SPREAD_DB", (0.0, 0.0, 0.0))
+                made = model.generate(12, seed=6, seconds=0.5, detail=0.0, **settings)
+            return 20 * torch.stack([model.family.features(one[None])[0, 0].mean(1) for one in made])
+
+        def spread(**settings: float) -> float:
+            apart = spectra(False, **settings) - spectra(True, **settings)
+            return float((apart - apart.mean(1, keepdim=True)).std())
+
+        assert spread() > 3.0
+        assert spread(freedom=0.0) < 0.6 * spread() < spread(freedom=1.0)
+        assert spread(temperature=0.3) < 0.6 * spread()
+        assert spread(temperature=0.0) == 0.0
 
     @pytest.mark.parametrize(
         "wrong", [{"seconds": 0.05}, {"seconds": 31.0}, {"freedom": 1.1}, {"detail": -0.1}, {"temperature": 5.0}]

@@ -8,12 +8,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from distill.audio.transforms import CENTRE
 from distill.computing.workers import in_order
 from distill.errors import ModelFileError
 from distill.models.detail import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, at_reach, window_count
+from distill.models.synthesis.colour import SPREAD_DB, coloured, draw_colours
 from distill.models.synthesis.segments import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows
 
@@ -36,6 +38,8 @@ _FADE_SHARE = 0.1
 _AUDIBLE_DECADES = 4.0
 
 
+#: What the seed of a draw is changed by for that of its colours: points and colours are drawn independently.
+_COLOUR_SEED = 0x636F6C
 #: Least `Nearest.relative` of new sounds at the reaches of `at_reach`.
 _LEAST_NEWNESS = (0.15, 0.15, 1.0)
 #: Draws for a new sound, until one is new enough.
@@ -199,14 +203,26 @@ class Synthesizer:
         finish
             Returns what becomes of a sound, side by side with the making of others; None for the sound itself.
         """
-        drawn: Iterable[tuple[float, Tensor]] = self._drawn(count, seed, seconds, temperature, freedom)
+        colours = self._colours(count, seed, temperature, freedom)
+        drawn: Iterable[tuple[float, Tensor, Tensor]] = (
+            (total, points, colour)
+            for (total, points), colour in zip(
+                self._drawn(count, seed, seconds, temperature, freedom), colours, strict=True
+            )
+        )
         if choose is not None:
             all_drawn = list(drawn)
-            drawn = [all_drawn[number] for number in choose(torch.stack([points[0] for _, points in all_drawn]))]
+            drawn = [all_drawn[number] for number in choose(torch.stack([points[0] for _, points, _ in all_drawn]))]
         yield from in_order(
-            partial(self._new_sound, points, max(1, round(total * self.chunk)), detail, finish)
-            for total, points in drawn
+            partial(self._new_sound, points, colour, max(1, round(total * self.chunk)), detail, finish)
+            for total, points, colour in drawn
         )
+
+    def _colours(self, count: int, seed: int, temperature: float, freedom: float | None) -> Tensor:
+        """Return the colours of new sounds ``[count, F]``; see `distill.models.synthesis.colour`."""
+        spread = temperature * at_reach(self.need_prior("make new sounds").reach(freedom), SPREAD_DB)
+        generator = torch.Generator().manual_seed(seed ^ _COLOUR_SEED)
+        return draw_colours(count, self.family.spectrogram_config.n_mels, spread, generator)
 
     def _drawn(
         self, count: int, seed: int, seconds: float | None, temperature: float, freedom: float | None
@@ -233,11 +249,16 @@ class Synthesizer:
         return self.need_prior("follow starred sounds").project(points)[0]
 
     def _new_sound(
-        self, drawn: Tensor, samples: int, detail: float | None, finish: Callable[[Tensor], Tensor] | None
+        self,
+        drawn: Tensor,
+        colour: Tensor,
+        samples: int,
+        detail: float | None,
+        finish: Callable[[Tensor], Tensor] | None,
     ) -> Tensor:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
         windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
-        blended = blend(windows, self.frames_of(samples))
+        blended = coloured(blend(windows, self.frames_of(samples)), colour, -CENTRE)
         features = self._new_detail(blended, detail)
         sound = self.faded(self.to_sound(features, samples))
         sound = sound / sound.abs().max().clamp_min(1e-9)
