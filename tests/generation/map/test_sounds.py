@@ -13,8 +13,17 @@ from distill.errors import DistillError, ModelFileError
 from distill.generation.map.export import map_svg, map_table
 from distill.generation.map.names import find_sounds, sounds_of_runs
 from distill.generation.map.session import COPY, MapSession
-from distill.generation.map.sounds import along, long_sound_along, map_of, sliders_of, sound_at, sounds_along
+from distill.generation.map.sounds import (
+    along,
+    levelled,
+    long_sound_along,
+    map_of,
+    sliders_of,
+    sound_at,
+    sounds_along,
+)
 from distill.models.inference import LoadedModel
+from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
 from distill.models.persistence import open_model
 from distill.models.stereo.image_store import ImageStore
@@ -121,6 +130,29 @@ def test_a_path_is_a_morph_or_one_long_sound(trained: tuple[LoadedModel, Path]) 
         sounds_along(model, [], 3)
     with pytest.raises(ValueError, match="seconds must be a number"):
         long_sound_along(model, path, 31.0)
+
+
+def test_between_its_dots_a_path_is_as_loud_as_they_are(trained: tuple[LoadedModel, Path]) -> None:
+    model, _ = trained
+    shown = map_of(model)
+    positions = along([(0.1, 0.2), (0.9, 0.3), (0.4, 0.9)], 9)
+    points = torch.stack([shown.point_at(*position)[0] for position in positions])
+    decoded = model.synthesizer.decoded(points).detach()
+    wanted = torch.tensor([shown.loudness_at(*position) for position in positions])
+
+    def over(features: torch.Tensor) -> torch.Tensor:
+        return describe(features)[:, list(DESCRIPTORS).index("loudness")] - wanted
+
+    decoded[:, 0] -= (over(decoded) / 20)[:, None, None]
+    decoded[4, 0] -= 0.5  # 10 dB softer
+    decoded[6, 0] -= 1.5  # so much softer that there is nothing
+    assert float(over(decoded)[4]) == pytest.approx(-10.0, abs=0.1)
+    found = over(levelled(shown, decoded, positions))
+    assert float(found[:6].abs().max()) < 0.1
+    assert float(found[6]) == pytest.approx(-15.0, abs=0.1)
+    row = 3
+    own = shown.positions[row].tolist()
+    assert shown.loudness_at(*own) == pytest.approx(float(shown.loudness[row]), abs=0.1)
 
 
 def test_an_older_model_has_no_map_and_says_so(trained: tuple[LoadedModel, Path]) -> None:

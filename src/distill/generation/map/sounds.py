@@ -7,6 +7,7 @@ from torch import Tensor
 
 from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
+from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import LatentAnalysis
 from distill.models.latent_space.sound_map import LatentMap
 from distill.models.nearest import SoundIndex
@@ -16,6 +17,10 @@ from distill.models.synthesis.windows import blend
 MOST_STEPS = 64
 #: Longest sound along a path, in seconds.
 LONGEST_S = 30.0
+#: Decibels by which a part of a path is made louder or softer at most.
+_MOST_GAIN_DB = 15.0
+
+_LOUDNESS = list(DESCRIPTORS).index("loudness")
 
 Position = tuple[float, float]
 
@@ -82,6 +87,8 @@ def sounds_along(model: OpenModel, path: Sequence[Position], steps: int) -> list
 def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float) -> Tensor:
     """Return one sound ``[1, N]`` that moves along a path without seams, peak 1.
 
+    Each part is as loud as the chunks around it: what is decoded between unlike ones is softer than they are.
+
     Raises
     ------
     ModelFileError
@@ -97,11 +104,19 @@ def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float)
     frames = synthesizer.frames_of(samples)
     step = max(1, synthesizer.frames // 2)
     count = max(1, -(-(frames - synthesizer.frames) // step) + 1)
-    points = torch.stack([_point(model, position, {})[0] for position in along(path, count)])
-    features = synthesizer.detailed(blend(synthesizer.decoded(points), frames))
+    positions = along(path, count)
+    decoded = synthesizer.decoded(torch.stack([_point(model, position, {})[0] for position in positions]))
+    features = synthesizer.detailed(blend(levelled(map_of(model), decoded, positions), frames))
     sound = synthesizer.to_sound(features, samples)
     faded = synthesizer.faded(sound)
     return faded / faded.abs().max().clamp_min(1e-9)
+
+
+def levelled(shown: LatentMap, decoded: Tensor, positions: Sequence[Position]) -> Tensor:
+    """Return the features ``[K, C, F, T]`` that are decoded at positions, as loud as the chunks around these."""
+    wanted = torch.tensor([shown.loudness_at(*position) for position in positions])
+    gain = (wanted - describe(decoded)[:, _LOUDNESS]).clamp(-_MOST_GAIN_DB, _MOST_GAIN_DB)
+    return torch.cat([decoded[:, :1] + (gain / 20)[:, None, None, None], decoded[:, 1:]], 1)
 
 
 def along(path: Sequence[Position], steps: int) -> list[Position]:

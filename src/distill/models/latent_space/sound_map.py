@@ -84,15 +84,24 @@ class LatentMap:
         Nearby chunks are mixed by the inverse square of their distances, so that a chunk's own position gives its own
         point.  A mean of points lies nearer to the middle of all than they do; it is brought out to their distance.
         """
-        rows, distance = self.nearest(x, y)
-        weight = 1 / (distance.square() + 1e-8)
-        weight = weight / weight.sum()
+        rows, weight = self._mixed(x, y)
         chosen = self.scores[rows]
         middle = self.scores.mean(0)
         mixed = weight @ (chosen - middle)
         wanted = weight @ (chosen - middle).norm(dim=1)
         mixed = middle + mixed * (wanted / mixed.norm().clamp_min(1e-6)).clamp_max(3.0)
         return self._restored(mixed[None])[0], float(weight @ self.seconds[rows])
+
+    def loudness_at(self, x: float, y: float) -> float:
+        """Return the loudness at a position, decibels, as of the chunks that are mixed there."""
+        rows, weight = self._mixed(x, y)
+        return float(weight @ self.loudness[rows])
+
+    def _mixed(self, x: float, y: float) -> tuple[Tensor, Tensor]:
+        """Return the chunks that are mixed at a position, and their shares."""
+        rows, distance = self.nearest(x, y)
+        weight = 1 / (distance.square() + 1e-8)
+        return rows, weight / weight.sum()
 
     def _restored(self, scores: Tensor) -> Tensor:
         return self.origin + scores @ self.axes if len(self.axes) else scores
