@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QLabel, QListWidget, QPushButton, QSlider
+from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog, QLabel, QListWidget, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.session import Position
@@ -71,6 +71,27 @@ def test_sliders_change_the_sound_at_the_cursor(play: PlayPresenter, session: To
     qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
     idle(play, qtbot)
     assert session.requests[0] == (play.page.map.cursor_position, {"brightness": 1.5})
+
+
+def test_tab_leads_to_the_sliders_of_the_model_and_past_the_pads(
+    play: PlayPresenter, window: MainWindow, qtbot: QtBot
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    play.page.map.setFocus()
+    qtbot.waitUntil(play.page.map.hasFocus)
+    names = []
+    for _ in range(80):
+        QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        names.append(focus.objectName())
+        if focus is play.page.map:
+            break
+    start = names.index("soundWave")
+    assert names[start : start + 3] == ["soundWave", "brightnessSlider", "loudnessSlider"]
+    for name in ("pad16", "fillPadsButton", "trainingPageButton", "mapColorCombo", "hoverPlayCheck", "modelMap"):
+        assert name in names
 
 
 def test_the_map_by_keyboard(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:

@@ -25,6 +25,7 @@ from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.widgets import theme
+from distill.gui.widgets.layout import leave_tab_key_to_bar
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import readable
 
@@ -50,7 +51,7 @@ class PlayPage(QWidget):
         self.sliders, self.status = self.sound.sliders, self.sound.status
         self.made, self.midi = MadeList(), MidiPanel()
         self._busy = self._name = ""
-        self.setFocusProxy(self.map)
+        self.entrance = self.map  #: see `give_focus`
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
         splitter.setChildrenCollapsible(False)
@@ -174,6 +175,7 @@ class PlayPage(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setObjectName("playTabs")
         self.tabs.tabBar().setAccessibleName(self.tr("Pads, sounds, MIDI"))
+        leave_tab_key_to_bar(self.tabs)
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
         self.tabs.addTab(self._near_panel(), self.tr("Near"))
