@@ -221,6 +221,27 @@ def test_the_check_of_the_sounds_gives_the_focus_back(loaded: MainWindow, qtbot:
     assert loaded.browser.doctor.hasFocus()
 
 
+def test_the_keyboard_is_seen_in_the_list_of_sounds_and_in_a_plot(loaded: MainWindow, qtbot: QtBot) -> None:
+    """Tab leads to a row that is not selected, and to a plot that has nothing to select."""
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    colour = QColor(theme.colors().second)
+    for view, area in (
+        (loaded.browser.view, lambda: loaded.browser.view.visualRect(loaded.browser.view.currentIndex())),
+        (loaded.plots.loss.widget, lambda: loaded.plots.loss.widget.viewport().rect()),
+    ):
+        loaded.controls.epochs.setFocus()
+        view.setFocus()
+        qtbot.waitUntil(view.hasFocus)
+        place = area()
+        middle = place.center().y(), place.center().x()
+        picture = view.viewport().grab().toImage()
+        assert picture.pixelColor(middle[1], place.top() + 1) == colour
+        loaded.controls.epochs.setFocus()
+        qtbot.waitUntil(loaded.controls.epochs.hasFocus)
+        assert view.viewport().grab().toImage().pixelColor(middle[1], place.top() + 1) != colour
+
+
 def test_the_main_path_by_keyboard_alone(
     window: MainWindow, qtbot: QtBot, engine: FakeEngine, device: FakeDevice
 ) -> None:
