@@ -13,8 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.map.session import Position
 from distill.gui.play.map_view import MapView
-from distill.gui.play.pads import KEYS, PadGrid
+from distill.gui.play.pads import KEYS, Pad, PadGrid
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.pages import MODELS, PLAY
 from distill.gui.window.window import MainWindow
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -92,6 +93,21 @@ def test_tab_leads_to_the_sliders_of_the_model_and_past_the_pads(
     assert names[start : start + 3] == ["soundWave", "brightnessSlider", "loudnessSlider"]
     for name in ("pad16", "fillPadsButton", "trainingPageButton", "mapColorCombo", "hoverPlayCheck", "modelMap"):
         assert name in names
+
+
+def test_the_map_takes_the_focus_when_it_comes(play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    shown = play.page.map.shown
+    for moves_on in (False, True):
+        window.pages.open_page(MODELS)
+        play.page.show_opening("bells")
+        window.pages.open_page(PLAY)
+        assert play.page.tabs.tabBar().hasFocus(), "the map is not there yet"
+        if moves_on:
+            play.page.pads.findChild(Pad, "pad3").setFocus()  # type: ignore[union-attr]
+        play.page.show_map(shown, "bells")
+        assert play.page.map.hasFocus() is not moves_on
 
 
 def test_the_map_by_keyboard(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
