@@ -27,7 +27,7 @@ from distill.settings import WindowSettings
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
 
 #: Width of the state of the training beside the pages' switch, in device-independent pixels.
-STATUS_WIDTH = 260
+STATUS_WIDTH = 300
 
 #: Number of the tab with the runs, and of the column with the plots.
 RUNS_TAB, PLOTS_COLUMN = 1, 2
