@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QAbstractScrollArea,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
@@ -191,8 +192,8 @@ def walk(window: MainWindow, key: Qt.Key) -> list[QWidget]:
 def test_tab_leads_to_everything_that_is_seen(loaded: MainWindow, qtbot: QtBot, keys: list[str]) -> None:
     loaded.activateWindow()
     qtbot.waitUntil(loaded.isActiveWindow)
-    for key in keys:
-        press(loaded, key)
+    for opener in keys:
+        press(loaded, opener)
     for key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
         visited = walk(loaded, key)
         missed = stops_of(loaded) - set(visited)
@@ -207,9 +208,11 @@ def test_a_page_that_is_opened_by_key_takes_the_focus(loaded: MainWindow, qtbot:
     qtbot.waitUntil(loaded.isActiveWindow)
     for keys in ("Ctrl+Shift+M", "Ctrl+Shift+T", "Ctrl+Shift+P", "Ctrl+Shift+T"):
         press(loaded, keys)
-        focus = QApplication.focusWidget()
+        focus, page = QApplication.focusWidget(), loaded.pages.currentWidget()
+        assert focus is not None
+        assert page is not None
         assert focus in stops_of(loaded), keys
-        assert loaded.pages.currentWidget().isAncestorOf(focus), keys
+        assert page.isAncestorOf(focus), keys
 
 
 def test_the_check_of_the_sounds_gives_the_focus_back(loaded: MainWindow, qtbot: QtBot) -> None:
@@ -225,21 +228,17 @@ def test_the_keyboard_is_seen_in_the_list_of_sounds_and_in_a_plot(loaded: MainWi
     """Tab leads to a row that is not selected, and to a plot that has nothing to select."""
     loaded.activateWindow()
     qtbot.waitUntil(loaded.isActiveWindow)
-    colour = QColor(theme.colors().second)
-    for view, area in (
-        (loaded.browser.view, lambda: loaded.browser.view.visualRect(loaded.browser.view.currentIndex())),
-        (loaded.plots.loss.widget, lambda: loaded.plots.loss.widget.viewport().rect()),
-    ):
-        loaded.controls.epochs.setFocus()
+    colour, sounds = QColor(theme.colors().second), loaded.browser.view
+    views: tuple[QAbstractScrollArea, ...] = (sounds, loaded.plots.loss.widget)
+    for view in views:
         view.setFocus()
         qtbot.waitUntil(view.hasFocus)
-        place = area()
-        middle = place.center().y(), place.center().x()
-        picture = view.viewport().grab().toImage()
-        assert picture.pixelColor(middle[1], place.top() + 1) == colour
+        area = sounds.visualRect(sounds.currentIndex()) if view is sounds else view.viewport().rect()
+        middle, top = area.center().x(), area.top() + 1
+        assert view.viewport().grab().toImage().pixelColor(middle, top) == colour
         loaded.controls.epochs.setFocus()
         qtbot.waitUntil(loaded.controls.epochs.hasFocus)
-        assert view.viewport().grab().toImage().pixelColor(middle[1], place.top() + 1) != colour
+        assert view.viewport().grab().toImage().pixelColor(middle, top) != colour
 
 
 def test_the_main_path_by_keyboard_alone(
