@@ -7,6 +7,7 @@ for tests, for a portable installation, or for a musician who wants everything o
 import os
 import re
 import sys
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -70,6 +71,17 @@ def slug(text: str, fallback: str = "untitled") -> str:
     """Return ``text`` as a file name part that every system takes: letters, digits, dots and dashes."""
     plain = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60].rstrip("-._") or fallback
     return f"_{plain}" if plain.partition(".")[0].upper() in _RESERVED else plain
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return ``name``, or ``name 2``, ``name 3`` and so on where it is taken; letter case makes no difference."""
+    known = {other.casefold() for other in taken}
+    if name.casefold() not in known:
+        return name
+    number = 2
+    while f"{name} {number}".casefold() in known:
+        number += 1
+    return f"{name} {number}"
 
 
 def new_run_dir(name: str) -> Path:

@@ -54,6 +54,13 @@ class TestQueue:
         assert names == ["bells vqvae seed 2", "bells vae seed 2", "bells vqvae seed 1"]
         assert "No single run" in run(capsys, "queue", "move", 9, 1, code=1)
 
+    def test_no_two_have_one_name(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        for _ in range(2):
+            run(capsys, "queue", "add", sounds, "--seed", 1, "--seed", 2)
+        run(capsys, "queue", "add", sounds)
+        names = [entry.name for entry in RunQueue().read().entries]
+        assert names == ["bells seed 1", "bells seed 2", "bells seed 1 2", "bells seed 2 2", "bells"]
+
     def test_a_wrong_setting_is_told_when_it_is_added(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "device" in run(capsys, "queue", "add", sounds, "--device", "tv", code=1).lower()
         assert statuses() == []

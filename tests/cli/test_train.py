@@ -15,7 +15,7 @@ import soundfile
 from distill import __main__, __version__, diagnostics, paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import app, main
-from distill.config.training import AnyConfig, RunConfig
+from distill.config.training import AnyConfig, RunConfig, TrainingConfig
 from distill.errors import NotEnoughSoundsError
 from distill.events import (
     EpochMetrics,
@@ -27,6 +27,7 @@ from distill.events import (
     TrainingNotice,
 )
 from distill.runs.figures import RunFigures
+from distill.runs.folder import RunRecord
 
 STEP = StepMetrics(
     epoch=0, step=1, total_steps=2, train_loss=0.5, recon_loss=0.4, kl_loss=12.5, kl_weight=0.001, learning_rate=1e-3,
@@ -202,6 +203,31 @@ def test_run_folder_is_made_in_the_data_folder_and_printed(
     (line,) = [line for line in capsys.readouterr().out.splitlines() if str(paths.runs_dir()) in line]
     assert line.startswith("4 sounds.")
     assert line.endswith("bells")
+
+
+def test_a_name_that_a_run_has_gets_a_number(
+    engine: FakeEngine, sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, name in (("first", "Bells"), ("second", "bells 2")):
+        RunRecord(TrainingConfig(), [], model_name=name).save(paths.runs_dir() / folder)
+    assert main(["train", str(sounds)]) == 0
+    assert (engine.asked["dataset_name"], engine.asked["model_name"]) == ("bells", "bells 3")
+    assert "There is a run called “bells” already; this one is called “bells 3”." in capsys.readouterr().out
+    assert main(["train", str(sounds), "--name", "chimes"]) == 0
+    assert engine.asked["model_name"] == "chimes"
+    assert "already" not in capsys.readouterr().out
+
+
+def test_a_run_that_starts_again_keeps_its_name(engine: FakeEngine, sounds: Path) -> None:
+    out = paths.runs_dir() / "bells"
+    RunRecord(TrainingConfig(), [], model_name="bells", status="failed").save(out)
+    assert main(["train", str(sounds), "--out", str(out)]) == 0
+    assert engine.asked["model_name"] == "bells"
+
+
+def test_equal_names_get_a_number() -> None:
+    assert paths.free_name("bells", ()) == "bells"
+    assert paths.free_name("bells", ("Bells", "bells 2")) == "bells 3"
 
 
 def test_demo_sounds(engine: FakeEngine) -> None:

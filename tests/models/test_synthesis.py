@@ -10,6 +10,7 @@ from torch import Tensor
 
 from distill.errors import ModelFileError
 from distill.models.inference import OpenModel
+from distill.models.priors.window_prior import WindowPrior
 from distill.models.sound_parts import SoundParts
 from distill.models.synthesis import continuation, synthesizer
 from distill.models.synthesis.synthesizer import audible_difference
@@ -169,6 +170,19 @@ def test_a_morph_goes_in_even_steps_from_copy_to_copy(model: Any) -> None:
         model.morph(first, second, 1)
 
 
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, float, float]]:
+    """Return a list that gets what the prior is asked for: whether it knows the window before, length, place."""
+    asked: list[tuple[bool, float, float]] = []
+    draw = WindowPrior.draw
+
+    def watch(self: WindowPrior, previous: Any, total: Tensor, offset: float, *rest: Any) -> Tensor:
+        asked.append((previous is not None, float(total[0]), offset))
+        return draw(self, previous, total, offset, *rest)
+
+    monkeypatch.setattr(WindowPrior, "draw", watch)
+    return asked
+
+
 class TestContinuation:
     @pytest.mark.parametrize("length", [0.4, 1.3])
     def test_an_extended_sound_keeps_its_samples_and_goes_on(self, model: Any, length: float) -> None:
@@ -180,6 +194,25 @@ class TestContinuation:
         steps = longer[0].diff().abs()
         assert float(steps[at - 1]) <= max(float(steps[: at - 1].max()), float(steps[at + 200 :].max()))
         assert torch.equal(longer, model.extend(source, 0.8, seed=1))
+
+    @pytest.mark.parametrize("length", [0.3, 0.8, 1.0, 1.1, 2.0])
+    def test_what_is_drawn_goes_on_from_the_sound(
+        self, model: Any, length: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The window before, the place in the sound and the whole length are what the prior goes by."""
+        asked = watched(monkeypatch)
+        model.extend(sound(4, length), 2.0, seed=1)
+        assert [total for _, total, _ in asked] == pytest.approx([length + 2.0] * len(asked))
+        offsets = [offset for _, _, offset in asked]
+        assert 0 <= offsets[0] <= length, "the first window holds the end of the sound"
+        assert length + 1.0 <= offsets[-1] + 0.5 <= length + 2.0, "the last one holds the end that was asked for"
+        assert [has for has, _, _ in asked] == [offsets[0] > 0] + [True] * (len(asked) - 1)
+
+    def test_what_is_repainted_goes_on_from_what_is_before(self, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = watched(monkeypatch)
+        model.repaint(sound(4, 3.0), 1.6, 2.2, seed=2)
+        assert all(has for has, _, _ in asked)
+        assert asked[0][2] == pytest.approx(1.6 - 0.5, abs=0.1)
 
     def test_repainting_changes_the_part_and_nothing_else(self, model: Any) -> None:
         source = sound(4, 2.0)

@@ -162,7 +162,7 @@ def test_the_warm_up_of_the_kl_weight() -> None:
         (Verdict(Kind.BY_HEART, 22), "Learning by heart since epoch 23: finish now.", "finish", "more sounds", ""),
         (
             Verdict(Kind.COLLAPSED, 4, cause=Advice.LOWER_KL), "Collapsed since epoch 5: new sounds will all be alike.",
-            "lower KL weight", "lower KL weight", "lower KL weight",
+            "lower KL weight", "packed more loosely", "lower KL weight",
         ),
     ],
 )  # fmt: skip

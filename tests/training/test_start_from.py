@@ -1,5 +1,6 @@
 """A run can start from a model or a checkpoint: weights, statistics, prior and split are taken, its origin recorded."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,8 +56,30 @@ def test_a_checkpoint_is_forked_with_other_settings(done: Finished, tmp_path: Pa
     assert record.origin is not None
     assert (record.origin["kind"], record.origin["epoch"]) == ("checkpoint", epoch + 1)
     assert record.origin["path"] == str(file.absolute())
-    assert record.split == RunRecord.load(done.folder).split
+    before = RunRecord.load(done.folder)
+    assert record.split == before.split
     assert set(start.sounds) >= set(done.sounds)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_a_fork_has_previews_of_the_same_sounds(done: Finished, tmp_path: Path, number: int) -> None:
+    """One compares by ear, so the sounds that are heard stay the same: whatever order they have in the new run."""
+    before = RunRecord.load(done.folder)
+    split = KnownSplit.from_dict(before.split)
+    assert split is not None
+    content = {path: before.fingerprints[str(path)]["content"][:16] for path in before.file_paths[: len(done.sounds)]}
+    tested = [path for path in content if content[path] in split.held_out]
+    learnt = [path for path in content if content[path] in split.trained]
+    before.preview_sounds = [tested[-number], learnt[-number]]
+    before.split = {key: value for key, value in (before.split or {}).items() if key != "previewed"}  # an older run
+    folder = shutil.copytree(done.folder, tmp_path / "before")
+    before.save(folder)
+    file = checkpoint_of(folder, list_checkpoints(folder / "checkpoints")[0]["epoch"] + 1)
+    config = config_from_model(replace(QUICK, max_epochs=1), read_start(file).config)
+    train(config, done.sounds, tmp_path / "fork", "cpu", start_from=file)
+    assert RunRecord.load(tmp_path / "fork").preview_sounds == before.preview_sounds
+    train(config, done.sounds, tmp_path / "third", "cpu", start_from=tmp_path / "fork" / "model.distill")
+    assert RunRecord.load(tmp_path / "third").preview_sounds == before.preview_sounds, "the model says so, too"
 
 
 def test_what_does_not_fit_is_refused_in_a_sentence(done: Finished, tmp_path: Path) -> None:

@@ -35,7 +35,18 @@ from distill.cli.options import (
 )
 from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, open_missing_streams
-from distill.cli.running import STOPPING, dataset_name, find_sounds, joined, run_engine, run_shared, say, stoppable
+from distill.cli.running import (
+    STOPPING,
+    dataset_name,
+    find_sounds,
+    joined,
+    names_in_use,
+    run_engine,
+    run_shared,
+    say,
+    say_number,
+    stoppable,
+)
 from distill.cli.terminal import duration, make_display, printable, printable_lines
 from distill.errors import DistillError, is_memory_error
 from distill.events import Event
@@ -217,12 +228,14 @@ def train(
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with stoppable(STOPPING) as stop, joined(stop) as ranks:
 
-        def look() -> tuple[list[str], int, str]:
+        def look() -> tuple[list[str], int, str, str]:
             files, usable = find_sounds(given, demo, stop, as_json)
             say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
-            return [str(path) for path in files], usable, str(run_dir)
+            title = paths.free_name(name or dataset, names_in_use(run_dir))
+            say_number(title, name or dataset, as_json)
+            return [str(path) for path in files], usable, str(run_dir), title
 
-        files, usable, folder = ranks.first(look)
+        files, usable, folder, title = ranks.first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
         fixes = chosen_fixes([Path(path) for path in files], fix or [], stop)
 
@@ -231,7 +244,7 @@ def train(
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
             return run_training(
                 config, [Path(path) for path in files], Path(folder), device, callback=show, cancel_event=stop,
-                models_dir=paths.models_dir(), dataset_name=dataset, model_name=name or dataset, fixes=fixes,
+                models_dir=paths.models_dir(), dataset_name=dataset, model_name=title, fixes=fixes,
                 start_from=origin.path,
             )  # fmt: skip
 

@@ -23,7 +23,7 @@ from distill.cli.options import (
     Threads,
 )
 from distill.cli.origin import Origin, StartEpoch, StartFrom
-from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, say, stoppable
+from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, names_in_use, say, stoppable
 from distill.cli.terminal import make_display, printable
 from distill.errors import DistillError, QueueError
 from distill.events import Event
@@ -91,11 +91,13 @@ def add(
     changes |= {} if patience is None else {"patience": patience}
     families, seeds = family or [origin.family or "vae"], seed or [0]
     start_from = None if origin.path is None else origin.path.absolute()
-    entries = []
+    entries: list[QueueEntry] = []
+    taken = names_in_use()
     for key in families:
         for number in seeds:
             marks = [key] * (len(families) > 1) + [f"seed {number}"] * (len(seeds) > 1)
-            shown = " ".join([title, *marks])
+            shown = paths.free_name(" ".join([title, *marks]), taken)
+            taken.add(shown)
             entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number}, {}, start_from)
             entry.config(1)  # a wrong setting is told now, and not in the middle of the night
             entries.append(entry)

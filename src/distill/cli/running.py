@@ -136,6 +136,21 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     return files, len(found.entries)
 
 
+def names_in_use(run_dir: Path | None = None) -> set[str]:
+    """Return the names of the runs on this computer and of those in the queue, but for that in ``run_dir``."""
+    from distill.runs.queue import RunQueue
+    from distill.runs.summary import list_runs
+
+    runs = {run.name for run in list_runs() if run.folder != run_dir}
+    return runs | {entry.name for entry in RunQueue().read().entries}
+
+
+def say_number(name: str, wanted: str, as_json: bool) -> None:
+    """Say that a name was taken, where it was."""
+    if name != wanted:
+        say(printable(f"There is a run called “{wanted}” already; this one is called “{name}”."), as_json)
+
+
 def dataset_name(given: list[Path], demo: bool) -> str:
     """Return what the sounds are called together."""
     names = ["Demo sounds"] if demo else []

@@ -24,7 +24,7 @@ from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
-from distill.runs.folder import Interruption, last_position, read_history
+from distill.runs.folder import Interruption, RunRecord, last_position, read_history
 from distill.runs.preview_sound import PAIRS
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
@@ -254,6 +254,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     val_set = FeatureDataset(val, opened.family)
     previewed = _preview_sounds(opened, train_set, val_set)
     opened.record.preview_sounds = [sound.source for sound in previewed]
+    opened.record.split = KnownSplit.of(train, val, previewed).to_dict()
     held_out = {sound.source for sound in val_set.layout.sounds}
     opened.record.preview_training = [n for n, sound in enumerate(previewed) if sound.source not in held_out]
     for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
@@ -356,7 +357,7 @@ def _split(
 ) -> tuple[list[CachedSound], list[CachedSound]]:
     """Return the sounds to train on and those held out; a run from a model keeps what that has learnt from apart."""
     share, record = opened.config.val_fraction, opened.record
-    known = KnownSplit.from_dict(None if record.origin is None else record.origin.get("split"))
+    known = _origin_split(record)
     if known is None:
         train, val = split_sounds(sounds, share, chunk_samples)
     else:
@@ -369,18 +370,31 @@ def _split(
         else:
             text = "Sounds that it was tested with stay held out."
         opened.emit(TrainingNotice("origin", f"The run starts from {record.origin_text}. {text}", "info"))
-    record.split = KnownSplit.of(train, val).to_dict()
     return train, val
 
 
+def _origin_split(record: RunRecord) -> KnownSplit | None:
+    """Return the split of the run that a run is from; None without one, or where it is not known."""
+    return KnownSplit.from_dict(None if record.origin is None else record.origin.get("split"))
+
+
 def _preview_sounds(opened: OpenedRun, train_set: FeatureDataset, val_set: FeatureDataset) -> list[CachedSound]:
-    """Return the sounds whose copies are among the previews: as recorded, or held-out ones and a training sound."""
+    """Return the sounds whose copies are among the previews: as recorded, or held-out ones and a training sound.
+
+    A run from another one has the sounds of that, as far as they are there: people compare the two by ear.
+    """
     held_out, trained = val_set.layout.sounds, train_set.layout.sounds
     by_path = {sound.source: sound for sound in reversed((*held_out, *trained))}  # the first part of each
     recorded = [by_path[path] for path in opened.record.preview_sounds if path in by_path]
     if recorded and len(recorded) == len(opened.record.preview_sounds):
         return recorded
-    return [*held_out[: PAIRS - 1], *trained[:1]]
+    known = _origin_split(opened.record)
+    if known is None:
+        return [*held_out[: PAIRS - 1], *trained[:1]]
+    tested = known.previewed_first(held_out)[: PAIRS - 1]
+    # Both parts of a divided sound have its hashes; it is heard once.
+    others = [sound for sound in trained if sound.source not in {sound.source for sound in tested}]
+    return [*tested, *known.previewed_first(others or trained)[:1]]
 
 
 def _preview_waveforms(sounds: Sequence[CachedSound], samples: int) -> Tensor:

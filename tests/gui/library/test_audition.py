@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.sound_file import write_wav
 from distill.generation import audition
-from distill.generation.audition import find_probes, tidy_probes
+from distill.generation.audition import AuditionKind, AuditionSample, find_probes, tidy_probes
 from distill.gui.window.window import MainWindow
 from distill.library.model_entry import ModelEntry
 from distill.library.model_library import ModelLibrary
@@ -89,3 +90,18 @@ def test_the_window_tidies_up_off_its_thread(
     qtbot.waitUntil(lambda: len(threads) == 2, timeout=10_000)  # not for the list in between, which brought nothing new
     assert kept(models) == [True, False, True, True]
     assert threading.main_thread() not in threads
+
+
+def test_tab_visits_the_sounds_where_they_are(window: MainWindow, tmp_path: Path) -> None:
+    """They are made anew for each model, and would come after everything else in the window."""
+    write_wav(tmp_path / "a.wav", tone(0.1))
+    probes = [AuditionSample(kind, 0, tmp_path / "a.wav") for kind in AuditionKind]
+    detail = window.models_page.detail
+    for shown in (probes[:2], probes):
+        detail.probes.show_probes(shown)
+        visited: list[QWidget] = []
+        widget = detail.name.nextInFocusChain()
+        while widget is not None and widget is not detail.tags:
+            visited.append(widget)
+            widget = widget.nextInFocusChain()
+        assert [widget for widget in visited if widget in detail.probes.rows] == list(detail.probes.rows)

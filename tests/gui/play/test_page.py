@@ -8,13 +8,14 @@ import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDoubleSpinBox, QFileDialog, QLabel, QListWidget, QPushButton, QSlider
+from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog, QLabel, QListWidget, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map.session import Position
 from distill.gui.play.map_view import MapView
-from distill.gui.play.pads import KEYS, PadGrid
+from distill.gui.play.pads import KEYS, Pad, PadGrid
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.pages import MODELS, PLAY
 from distill.gui.window.window import MainWindow
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -71,6 +72,42 @@ def test_sliders_change_the_sound_at_the_cursor(play: PlayPresenter, session: To
     qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
     idle(play, qtbot)
     assert session.requests[0] == (play.page.map.cursor_position, {"brightness": 1.5})
+
+
+def test_tab_leads_to_the_sliders_of_the_model_and_past_the_pads(
+    play: PlayPresenter, window: MainWindow, qtbot: QtBot
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    play.page.map.setFocus()
+    qtbot.waitUntil(play.page.map.hasFocus)
+    names = []
+    for _ in range(80):
+        QTest.keyClick(QApplication.focusWidget() or window, Qt.Key.Key_Tab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        names.append(focus.objectName())
+        if focus is play.page.map:
+            break
+    start = names.index("soundWave")
+    assert names[start : start + 3] == ["soundWave", "brightnessSlider", "loudnessSlider"]
+    for name in ("pad16", "fillPadsButton", "trainingPageButton", "mapColorCombo", "hoverPlayCheck", "modelMap"):
+        assert name in names
+
+
+def test_the_map_takes_the_focus_when_it_comes(play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    shown = play.page.map.shown
+    for moves_on in (False, True):
+        window.pages.open_page(MODELS)
+        play.page.show_opening("bells")
+        window.pages.open_page(PLAY)
+        assert play.page.tabs.tabBar().hasFocus(), "the map is not there yet"
+        if moves_on:
+            play.page.pads.findChild(Pad, "pad3").setFocus()  # type: ignore[union-attr]
+        play.page.show_map(shown, "bells")
+        assert play.page.map.hasFocus() is not moves_on
 
 
 def test_the_map_by_keyboard(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:

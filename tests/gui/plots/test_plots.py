@@ -53,6 +53,10 @@ def whole(epochs: int) -> tuple[float, float]:
     return 0, BEHIND_LAST * epochs
 
 
+def has_figures(plot: Plot) -> bool:
+    return bool(plot.widget.getPlotItem().getAxis("left").style["showValues"])
+
+
 def position_of(plot: Plot, x: float, from_bottom: float | None = None) -> QPoint:
     """Return where a place on the axis of epochs is in the viewport."""
     box = plot.widget.box
@@ -101,6 +105,28 @@ def test_without_details_there_is_one_curve_and_a_sentence(
     assert panel.loss.curves["train"].is_shown
     assert not panel.loss.curves["validation"].is_shown, "a curve that the user has hidden stays hidden"
     assert [p.title for p in panel.shown_plots] == ["Loss", "Distance of new sounds", "Packing"]
+
+
+def test_a_new_run_shows_no_figures_of_the_last_one(panel: PlotsPanel, qtbot: QtBot) -> None:
+    QTest.mouseClick(panel.toolbar.details, Qt.MouseButton.LeftButton)  # only the held-out loss is drawn
+    settle(qtbot, panel)
+    assert has_figures(panel.loss)
+    before = panel.loss.widget.box.viewRange()[1]
+    fresh = MetricsHistory()
+    panel.show_history(fresh, TrainingConfig(max_epochs=20))
+    settle(qtbot, panel)
+    for number in range(STEPS):  # its first epoch has not ended
+        fresh.add_step(StepMetrics(0, number, STEPS, 70.0, 70.0, 3.0, 0.0, 1e-3, 0.01))
+    settle(qtbot, panel)
+    assert not has_figures(panel.loss)
+    assert panel.loss.widget.box.viewRange()[1] != before
+    assert panel.loss.overlay.hint, "it still says what will be seen here"
+    QTest.mouseClick(panel.toolbar.details, Qt.MouseButton.LeftButton)  # with details the steps are drawn
+    settle(qtbot, panel)
+    assert has_figures(panel.loss)
+    assert not panel.loss.overlay.hint
+    low, high = panel.loss.widget.box.viewRange()[1]
+    assert low <= 70.0 <= high
 
 
 def test_nothing_in_a_plot_moves_when_data_arrive(qapp: QApplication, qtbot: QtBot, history: MetricsHistory) -> None:

@@ -15,7 +15,6 @@ from distill.errors import TrainingError
 from distill.events import TrainingNotice
 from distill.gui.engine.bridge import RunState
 from distill.gui.training.controls import DETAIL_ROLE
-from distill.gui.training.presenter import free_name
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
@@ -116,11 +115,6 @@ def test_runs_have_the_name_that_was_typed_or_that_of_the_folder(
         assert RunRecord.load(folder).model_name == name
         known = loaded.runs.names_in_use
         qtbot.waitUntil(lambda: RunRecord.load(folder).model_name in known(), timeout=10_000)  # noqa: B023 - at once
-
-
-def test_equal_names_get_a_number() -> None:
-    assert free_name("bells", ()) == "bells"
-    assert free_name("bells", ("Bells", "bells 2")) == "bells 3"
 
 
 def test_another_folder_is_a_fresh_start(loaded: MainWindow, engine: FakeEngine, other: Path, qtbot: QtBot) -> None:

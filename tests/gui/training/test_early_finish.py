@@ -35,7 +35,7 @@ class TestFinishing:
         await_state(qtbot, loaded, RunState.IDLE)
         made = len(loaded.runs.bridge.history.epochs)
         assert 2 <= made < 500
-        assert "Finishing: Learning to make new sounds 1/4…" in statuses, "the end of a run can take minutes"
+        assert "Finishing: learning to make new sounds 1/4…" in statuses, "the end of a run can take minutes"
         assert "Finished" in eta(loaded)
         assert loaded.controls.progress.value() == loaded.controls.progress.maximum()
         assert loaded.controls.epochs.value() == 500  # the next run is made as the user has set it

@@ -72,6 +72,7 @@ def test_a_resume_that_fails_for_missing_sounds_offers_it_again(
     engine.fail_with = SoundError("4 of the 4 sounds of this run cannot be found.")
     locate(window, qtbot, moved.parent)
     qtbot.waitUntil(lambda: f"are not in {moved.parent}" in missing(window), timeout=30_000)
+    assert [notice.topic for notice in window.notices.notices] == [MISSING_TOPIC], "it is said once, with the button"
     assert window.runs.bridge.state is RunState.IDLE
     engine.fail_with = None
     locate(window, qtbot, moved)

@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
+    QAbstractScrollArea,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
@@ -156,6 +157,88 @@ def tab_to(window: MainWindow, name: str) -> QWidget:
             return focus
         press(window, Qt.Key.Key_Tab)
     raise AssertionError(f"Tab does not lead to {name}")
+
+
+def stops_of(window: MainWindow) -> set[QWidget]:
+    """Return what Tab has to lead to: all that takes the keyboard and is seen now."""
+    return {
+        widget
+        for widget in window.findChildren(QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and widget.focusProxy() is None
+        and widget.isVisible()
+        and widget.isEnabled()
+    }
+
+
+def walk(window: MainWindow, key: Qt.Key) -> list[QWidget]:
+    """Press a key until it leads to where it began; return the stops in order."""
+    visited: list[QWidget] = []
+    for _ in range(200):
+        press(window, key)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus in visited:
+            break
+        visited.append(focus)
+    return visited
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [["Ctrl+Shift+T"], ["Ctrl+Shift+T", "Ctrl+,"], ["Ctrl+5"], ["Ctrl+Shift+M"], ["Ctrl+Shift+P"]],
+    ids=["training", "advanced settings", "runs", "models", "play"],
+)
+def test_tab_leads_to_everything_that_is_seen(loaded: MainWindow, qtbot: QtBot, keys: list[str]) -> None:
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    for opener in keys:
+        press(loaded, opener)
+    for key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+        visited = walk(loaded, key)
+        missed = stops_of(loaded) - set(visited)
+        assert sorted(describe(widget) for widget in missed) == []
+        unseen = {widget for widget in visited if not widget.isVisible() or widget.visibleRegion().isEmpty()}
+        unseen -= set(loaded.findChildren(PlotView))  # its viewport covers it
+        assert sorted(describe(widget) for widget in unseen) == []
+
+
+def test_a_page_that_is_opened_by_key_takes_the_focus(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    for keys in ("Ctrl+Shift+M", "Ctrl+Shift+T", "Ctrl+Shift+P", "Ctrl+Shift+T"):
+        press(loaded, keys)
+        focus, page = QApplication.focusWidget(), loaded.pages.currentWidget()
+        assert focus is not None
+        assert page is not None
+        assert focus in stops_of(loaded), keys
+        assert page.isAncestorOf(focus), keys
+
+
+def test_the_check_of_the_sounds_gives_the_focus_back(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    qtbot.waitUntil(loaded.browser.doctor.isVisible, timeout=20_000)
+    loaded.browser.doctor.click()
+    loaded.parts.doctor_panel.close_requested.emit()
+    assert loaded.browser.doctor.hasFocus()
+
+
+def test_the_keyboard_is_seen_in_the_list_of_sounds_and_in_a_plot(loaded: MainWindow, qtbot: QtBot) -> None:
+    """Tab leads to a row that is not selected, and to a plot that has nothing to select."""
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    colour, sounds = QColor(theme.colors().second), loaded.browser.view
+    views: tuple[QAbstractScrollArea, ...] = (sounds, loaded.plots.loss.widget)
+    for view in views:
+        view.setFocus()
+        qtbot.waitUntil(view.hasFocus)
+        area = sounds.visualRect(sounds.currentIndex()) if view is sounds else view.viewport().rect()
+        middle, top = area.center().x(), area.top() + 1
+        assert view.viewport().grab().toImage().pixelColor(middle, top) == colour
+        loaded.controls.epochs.setFocus()
+        qtbot.waitUntil(loaded.controls.epochs.hasFocus)
+        assert view.viewport().grab().toImage().pixelColor(middle, top) != colour
 
 
 def test_the_main_path_by_keyboard_alone(

@@ -97,7 +97,7 @@ class FindingCard(QFrame):
             (self.tr("Undo: {0}") if is_fixed else self.tr("Fix: {0}")).format(self.finding.fix_text)
         )
         self.button.setToolTip(
-            self.tr("The next training takes the sounds as they are again.")
+            self.tr("Train on these sounds unchanged again.")
             if is_fixed
             else self.tr("For training only: your files stay as they are.")
         )

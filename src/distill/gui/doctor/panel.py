@@ -32,7 +32,7 @@ class DoctorPanel(Panel):
         self.area = ScrolledColumn()
         self.fix_all = QPushButton(self.tr("Fix all"))
         self.fix_all.setObjectName("fixAllButton")
-        self.fix_all.setToolTip(self.tr("Do all that is proposed here. Your files stay as they are."))
+        self.fix_all.setToolTip(self.tr("Apply every fix that is proposed here. Your files stay as they are."))
         self.fix_all.clicked.connect(self.fix_all_requested)
         self.done = QPushButton(self.tr("Done"))
         self.done.setObjectName("doctorDoneButton")

@@ -160,7 +160,7 @@ class NewSoundsForm(QWidget):
         self.temperature.setValue(1.0)
         self.temperature.setMinimumWidth(58)
         self.mono.setObjectName("monoCheck")
-        self.mono.setToolTip(self.tr("Generate one channel. This model knows stereo sounds, and makes two without it."))
+        self.mono.setToolTip(self.tr("Generate mono sounds. Without it, the sounds of this model are stereo."))
         for field in (self.count, self.seed, self.temperature):
             field.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
 

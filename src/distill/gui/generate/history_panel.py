@@ -233,7 +233,7 @@ class HistoryPanel(Panel):
         whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
         shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
         self.detail.setText(shown if count else "")
-        self.setFocusProxy(self.view if seen else self.filter)
+        self.entrance = self.view if seen else self.filter
 
     def _draw(self) -> None:
         current, is_on = theme.colors(), self.starred_only.isChecked()

@@ -1,6 +1,7 @@
 """The sounds of a model: a click plays one, a drag copies its file."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QUrl, Signal
@@ -124,6 +125,8 @@ class AuditionList(QWidget):
         self._thumbnails = thumbnails
         self._playing: Path | None = None
         self.rows: tuple[AuditionRow, ...] = ()
+        #: What Tab leaves for the first row; rows are made anew for each model.
+        self.tab_after: QWidget | None = None
         self._message = QLabel()
         self._message.setObjectName("muted")
         self._message.setWordWrap(True)
@@ -147,6 +150,9 @@ class AuditionList(QWidget):
             self._column.addWidget(row)
             row.clicked.connect(lambda _checked=False, r=row: self._on_clicked(r))
             row.show_playing(self._playing)
+        if self.tab_after is not None:
+            for before, after in pairwise((self.tab_after, *self.rows)):
+                QWidget.setTabOrder(before, after)
 
     def show_playing(self, path: Path | None) -> None:
         """Show which sound is heard."""

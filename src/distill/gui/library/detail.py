@@ -86,6 +86,7 @@ class ModelDetail(Panel):
         self.problem.setWordWrap(True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.probes = AuditionList(thumbnails)
+        self.probes.tab_after = self.name
         self.make_probe = QPushButton(self.tr("Generate a sound"))
         self.make_probe.setObjectName("makeProbeButton")
         self.make_probe.setToolTip(self.tr("Generate one new sound, and play it."))

@@ -12,6 +12,7 @@ from distill.gui.library.delegate import ModelDelegate
 from distill.gui.library.model import ModelFilter, ModelRows, ModelTable, Order
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
+from distill.gui.widgets.layout import give_focus
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.rows import RowAction, RowView
@@ -105,7 +106,7 @@ class ModelList(Panel):
             self._choose(min(max(row, 0), self.rows.rowCount() - 1))
         self._update()
         if had_no_row and self.import_button.hasFocus():  # the page was opened before there was a list
-            self.setFocus()
+            give_focus(self)
 
     def show_reading(self, done: int, total: int) -> None:
         """Say how many of the files that were not in the index have been read."""
@@ -239,7 +240,7 @@ class ModelList(Panel):
             widget.setEnabled(bool(count))
         self.detail.setText(self.tr("{0} of {1}").format(seen, count) if seen != count else str(count) if count else "")
         self._pages.setCurrentIndex(3 if seen else 2 if count else 1 if self._is_read else 0)
-        self.setFocusProxy(self.view if seen else self.search if count else self.import_button)
+        self.entrance = self.view if seen else self.search if count else self.import_button
         if entry != self._entry:
             self._entry = entry
             self.current_changed.emit(entry)

@@ -36,7 +36,7 @@ class ModelsPage(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
-        self.setFocusProxy(self.list)
+        self.entrance = self.list  #: see `give_focus`
 
     def add_service(self, panel: QWidget) -> None:
         """Add the panel for generating."""

@@ -109,7 +109,7 @@ class ModelsPresenter(QObject, WindowPart):
         self.worker.finish_requests()
         names = [entry.shown_name for entry in self._page.list.table.items if entry.path in self._unsaved_notes]
         if names:
-            text = self.tr("The disk refuses the notes on “{0}”.")
+            text = self.tr("The notes on “{0}” cannot be written to the disk.")
             raise LibraryError(text.format("”, “".join(names)))
 
     def _retry_notes(self) -> None:

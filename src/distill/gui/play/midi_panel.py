@@ -93,12 +93,17 @@ class MidiPanel(QWidget):
 
     def _set_up(self) -> None:
         keys = self.tr("Notes C2 to D#3 play the pads; or every key plays the current sound, C4 as it is.")
-        told = self.tr("UDP port on this computer that is told what is played.")
+        told = self.tr("UDP port on this computer that receives what is played.")
         heard = self.tr("UDP port that is listened to, on this computer.")
         for widget, name, label, tip in (
-            (self.ports, "midiPortCombo", self.tr("MIDI port"), self.tr("Which inputs play. New ones are found.")),
+            (
+                self.ports,
+                "midiPortCombo",
+                self.tr("MIDI port"),
+                self.tr("Inputs that play this page."),
+            ),
             (self.keys, "keysCombo", self.tr("What the keys play"), keys),
-            (self.targets, "targetCombo", self.tr("What a knob moves"), self.tr("What a knob is to move.")),
+            (self.targets, "targetCombo", self.tr("What a knob moves"), self.tr("What the next knob moves.")),
             (self.osc_in, "oscInSpin", self.tr("OSC input port"), heard),
             (self.osc_out, "oscOutSpin", self.tr("OSC output port"), told),
         ):
@@ -116,7 +121,7 @@ class MidiPanel(QWidget):
         self.osc.setToolTip(self.tr("OSC: /distill/pad/N, /note, /point, /slider/NAME and /stop, in and out."))
         self.learn.setObjectName("learnButton")
         self.learn.setProperty("small", True)
-        self.learn.setToolTip(self.tr("Then turn a knob of your controller: it moves this from now on."))
+        self.learn.setToolTip(self.tr("Click, then turn a knob of your controller: it moves this from now on."))
         self.state.setObjectName("muted")
         self.state.setWordWrap(True)
         self.state.setTextFormat(Qt.TextFormat.PlainText)  # names of devices are in it

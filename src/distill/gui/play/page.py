@@ -25,6 +25,7 @@ from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.widgets import theme
+from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import readable
 
@@ -50,7 +51,6 @@ class PlayPage(QWidget):
         self.sliders, self.status = self.sound.sliders, self.sound.status
         self.made, self.midi = MadeList(), MidiPanel()
         self._busy = self._name = ""
-        self.setFocusProxy(self.map)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
         splitter.setChildrenCollapsible(False)
@@ -70,8 +70,14 @@ class PlayPage(QWidget):
         self.pads.changed.connect(self._show_pads)
         self._show_pads()
 
+    @property
+    def entrance(self) -> QWidget:
+        """What takes the focus when the page is opened; see `give_focus`."""
+        return self.map if self.map.shown is not None else self.tabs.tabBar()
+
     def show_map(self, shown: ShownMap | None, title: str, reason: str = "") -> None:
         """Show the map of a model, or the reason why there is none."""
+        is_waited_for = self.map.shown is None and self.tabs.tabBar().hasFocus()  # the page was opened before it came
         self.map_panel.detail.setText(title)
         self.map.show_map(shown)
         self.sliders.show_sliders(shown.sliders if shown else (), shown.most if shown else 1.0)
@@ -86,6 +92,8 @@ class PlayPage(QWidget):
         self.near.setEnabled(shown is not None)
         self._color()
         self._show_near()
+        if is_waited_for:
+            give_focus(self)
 
     def show_opening(self, title: str) -> None:
         """Show that the map of a model is being opened."""
@@ -174,6 +182,7 @@ class PlayPage(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setObjectName("playTabs")
         self.tabs.tabBar().setAccessibleName(self.tr("Pads, sounds, MIDI"))
+        leave_tab_key_to_bar(self.tabs)
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
         self.tabs.addTab(self._near_panel(), self.tr("Near"))

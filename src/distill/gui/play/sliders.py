@@ -1,6 +1,7 @@
 """The sliders of a model: labelled directions in which a sound can be moved."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFormLayout, QSizePolicy, QSlider, QWidget
@@ -42,6 +43,8 @@ class SoundSliders(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(theme.HALF)
         self._sliders: dict[str, QSlider] = {}
+        #: What Tab leaves for the first slider; sliders are made anew for each model.
+        self.tab_after: QWidget | None = None
         self._most = 1.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -67,6 +70,9 @@ class SoundSliders(QWidget):
             slider.setMinimumHeight(slider.sizeHint().height())
             self._form.addRow(label_of(item.name), slider)
             self._sliders[item.name] = slider
+        if self.tab_after is not None:
+            for before, after in pairwise((self.tab_after, *self._sliders.values())):
+                QWidget.setTabOrder(before, after)
 
     def moves(self) -> Mapping[str, float]:
         """Return the amount of each slider that is not in the middle."""

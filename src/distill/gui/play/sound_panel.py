@@ -150,6 +150,7 @@ class SoundPanel(Panel):
         self.status.setMinimumHeight(HEADER_HEIGHT)  # as the title, whose place it takes
         self.status.hide()
         self.sliders, self.wave = SoundSliders(), MarkedWave()
+        self.sliders.tab_after = self.wave
         self.slider_hint = QLabel(self.tr("This model has no sliders: none could be measured to work."))
         self.slider_hint.setObjectName("muted")
         self.slider_hint.setWordWrap(True)

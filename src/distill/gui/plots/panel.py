@@ -286,8 +286,8 @@ class PlotsPanel(Panel):
         }
 
     def _show_hint(self) -> None:
-        is_empty = not self._tables.steps.count and not self._tables.epochs.count
-        self.loss.overlay.set_hint(self.tr("Curves appear here while a model learns.") if is_empty else "")
+        hint = self.tr("Curves appear here while a model learns.")
+        self.loss.overlay.set_hint(hint if self.loss.is_empty else "")
 
     def _show_summary(self) -> None:
         """Say in words how good the loss is."""

@@ -152,6 +152,7 @@ class Plot(QWidget):
         for curve in self.curves.values():
             curve.clear()
         self._show_figures()
+        self._box.setYRange(0, 1, padding=0)  # not that of the last data, until there are new ones
         self.mark_best(None)
         self.show_position(None)
         self.set_note("")
@@ -228,7 +229,13 @@ class Plot(QWidget):
         for name, entry in self.header.entries.items():
             entry.setVisible(self._is_allowed(name))
             self._on_toggled(name, entry.isChecked())
+        self._show_figures()
         self._box.queueUpdateAutoRange()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no curve that the plot may draw has points."""
+        return not any(len(curve.x) and self._is_allowed(name) for name, curve in self.curves.items())
 
     def _is_allowed(self, name: str) -> bool:
         return self._only is None or name in self._only
@@ -381,7 +388,7 @@ class Plot(QWidget):
 
     def _show_figures(self) -> None:
         """Show numbers and grid lines once there is a curve."""
-        is_on = any(len(curve.x) for curve in self.curves.values())
+        is_on = not self.is_empty
         if is_on != self._shows_figures:
             self._shows_figures = is_on
             for side in ("left", "bottom", "right"):

@@ -58,16 +58,19 @@ class VerdictLine(QWidget):
             ),
             Advice.TRAIN_ON: (self.tr("Train on"), self.tr("Continue this run for half as many epochs again.")),
             Advice.LOWER_KL: (
-                self.tr("Lower KL weight"),
-                self.tr("Pause this run, and set a tenth of its KL weight for the next one."),
+                self.tr("Pack more loosely"),
+                self.tr("Pause this run, and pack the sounds of the next one more loosely (a tenth of the KL weight)."),
             ),
             Advice.LOWER_RATE: (
-                self.tr("Lower learning rate"),
-                self.tr("Pause this run, and set a third of its learning rate for the next one."),
+                self.tr("Smaller steps"),
+                self.tr("Pause this run, and train the next one in smaller steps (a third of the learning rate)."),
             ),
             Advice.MORE_RESETS: (
-                self.tr("More resets"),
-                self.tr("Pause this run, and set five times as many resets of dead codes for the next one."),
+                self.tr("Replace sooner"),
+                self.tr(
+                    "Pause this run, and replace unused building blocks sooner in the next one "
+                    "(five times the dead code reset)."
+                ),
             ),
         }
         text, tip = texts.get(self._advice, ("", ""))

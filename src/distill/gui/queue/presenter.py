@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
+from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import TrainingCompleteEvent
@@ -17,7 +18,7 @@ from distill.gui.queue.panel import QueuePanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
-from distill.gui.training.presenter import TrainingPresenter, free_name
+from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -100,7 +101,7 @@ class QueuePresenter(QObject, WindowPart):
         """Add a run on the listed sounds, with their fixes and the settings of the controls, to the queue."""
         controls, choice = self._controls, self._runs.origin.choice
         entry = QueueEntry(
-            free_name(controls.run_name, {*self._runs.names_in_use(), *self.names}), self._sounds.usable(),
+            paths.free_name(controls.run_name, {*self._runs.names_in_use(), *self.names}), self._sounds.usable(),
             controls.family_key, controls.preset_key, controls.epochs.value(), self._runs.settings.changes,
             self._sounds.fixes(), None if choice is None else choice.path,
         )  # fmt: skip

@@ -92,8 +92,8 @@ class RunModel(ListModel[RunSummary]):
             "running": self.tr("It is training now, in this window or in another Distill.")
             if not run.host
             else self.tr(
-                "It is training on {0}, by the signs of life that come with its folder. It can be watched here, and "
-                "resumed when they have stopped for two minutes."
+                "It is training on {0}. You can watch it here, and resume it two minutes after that computer has "
+                "stopped or has lost its connection."
             ).format(readable(run.host)),
         }.get(run.status, run.problem)
         best = self.tr("The curve is the loss on held-out sounds. Its lowest point is the best epoch.")

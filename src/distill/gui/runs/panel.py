@@ -216,4 +216,4 @@ class RunsPanel(Panel):
         )
         self.filter.setEnabled(bool(count))
         self._stack.setCurrentIndex(2 if seen else 1 if count else 0)
-        self.setFocusProxy(self.view if seen else self.filter if count else self.other)
+        self.entrance = self.view if seen else self.filter if count else self.other

@@ -3,24 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
     QCursor,
+    QFocusEvent,
     QHideEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
+    QPainter,
+    QPaintEvent,
     QSinglePointEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
 
 from distill.gui.sounds.columns import SoundColumns
 from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDelegate
-from distill.gui.sounds.model import ROW_ROLE, Column, FilteredSounds
+from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
 from distill.gui.sounds.row import SoundRow, SoundStatus
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
+from distill.gui.widgets.rows import paint_focus
 from distill.gui.widgets.waveform import Thumbnails
 
 #: While an arrow key is held down, a sound plays once the cursor has rested on it for this long.
@@ -105,6 +109,31 @@ class SoundView(QTableView):
         self.verticalHeader().setDefaultSectionSize(max(28, self.fontMetrics().height() + 12))
         self.setCornerButtonEnabled(False)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover)
+
+    # The row of the cursor.
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Frame the row of the cursor while the list has the focus: Tab leads to a row that is not selected."""
+        super().paintEvent(event)
+        row = self.currentIndex().row()
+        if row >= 0 and self.hasFocus():
+            area = QRectF(0, self.rowViewportPosition(row), self.viewport().width(), self.rowHeight(row))
+            paint_focus(QPainter(self.viewport()), area)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the frame."""
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Remove the frame."""
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def currentChanged(self, current: AnyIndex, previous: AnyIndex) -> None:
+        """Move the frame; Qt repaints two cells only."""
+        super().currentChanged(current, previous)
+        self.viewport().update()
 
     # The row under the mouse.
 

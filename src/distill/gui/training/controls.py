@@ -261,8 +261,9 @@ class TrainingControls(Panel):
         counts = f" {progress.done}/{progress.total}" if is_counted else ""
         self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
         self.progress.setValue(progress.done)
-        text = self.tr("Finishing: {0}…") if self._state is RunState.STOPPING else "{0}…"
-        self.show_message(text.format(f"{progress.stage}{counts}"))
+        is_finishing, stage = self._state is RunState.STOPPING, progress.stage
+        text = self.tr("Finishing: {0}…") if is_finishing else "{0}…"
+        self.show_message(text.format(f"{stage[:1].lower() + stage[1:] if is_finishing else stage}{counts}"))
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
         """Show the position in the run; ``epoch`` counts from 0.

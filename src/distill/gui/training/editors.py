@@ -40,7 +40,6 @@ class SettingEditor(QWidget):
         control.setAccessibleName(self.field.label)
         control.setMinimumWidth(_MINIMUM_WIDTH)
         self._layout.addWidget(control)
-        self.setFocusProxy(control)
         self.control, self._read, self._show = control, read, show
 
     def value(self) -> Any:

@@ -146,7 +146,7 @@ class TrainingPresenter(QObject, WindowPart):
         self._run_topics.clear()
         self._expect_run(self._controls.family_key)
         self._controls.advanced.setChecked(False)  # the previews are of interest now
-        name = free_name(self._controls.run_name, self.names_in_use())
+        name = paths.free_name(self._controls.run_name, self.names_in_use())
         self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
             self._sounds.usable(), name, self.settings.changes, self._sounds.fixes(), self._start_point(),
@@ -439,14 +439,3 @@ class TrainingPresenter(QObject, WindowPart):
     def _on_epochs_changed(self) -> None:
         self._has_set_epochs = True
         self._update_resume()
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """Return ``name``, or ``name 2``, ``name 3`` and so on where it is taken; letter case makes no difference."""
-    known = {other.casefold() for other in taken}
-    if name.casefold() not in known:
-        return name
-    number = 2
-    while f"{name} {number}".casefold() in known:
-        number += 1
-    return f"{name} {number}"

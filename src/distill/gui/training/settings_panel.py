@@ -57,17 +57,17 @@ class SettingsPanel(Panel):
         self._groups: list[SettingGroup] = []
         self.next_button, self.run_button = self._make_switch()
         self.reset_all = self._button(
-            "resetAllButton", self.tr("Reset all"), self.tr("Take all values back to what the preset says.")
+            "resetAllButton", self.tr("Reset all"), self.tr("Reset all values to those of the preset.")
         )
         self.reuse = self._button(
-            "reuseButton", self.tr("Use for the next run"), self.tr("Take over what this run was trained with.")
+            "reuseButton", self.tr("Use for the next run"), self.tr("Train the next run with the settings of this one.")
         )
         self.origin = self._button(
             "originButton", self.tr("Go on from a model…"),
             self.tr("Start the next run from what a model has learnt, with these sounds."),
         )  # fmt: skip
         self.origin.clicked.connect(self.origin_requested)
-        self.done = self._button("advancedDoneButton", self.tr("Done"), self.tr("Back to the curves (Escape)."))
+        self.done = self._button("advancedDoneButton", self.tr("Done"), self.tr("Back to the previews (Escape)."))
         self.reset_all.clicked.connect(lambda: self._make_changes({}))
         self.reuse.clicked.connect(self.reuse_requested)
         self.done.clicked.connect(self.close_requested)

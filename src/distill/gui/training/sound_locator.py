@@ -14,6 +14,9 @@ from distill.runs.loaded_run import missing_sounds
 #: Topic of the notice about missing sounds.
 MISSING_TOPIC = "missing sounds"
 
+#: Topic of the notice why a run has failed, which says the same without the button.
+_FAILED_TOPIC = "run"
+
 #: Missing sounds that are named.
 NAMED = 3
 
@@ -57,6 +60,7 @@ class SoundLocator(QObject):
         where = self.tr("are not where they were") if searched is None else self.tr("are not in {0}").format(searched)
         text = self.tr("{0} of the {1} sounds of “{2}” {3}: {4}. Show the folder where they are now, or put them back.")
         text = text.format(len(missing), len(record.file_paths), record.model_name or record.dataset_name, where, names)
+        self._notices.forget(_FAILED_TOPIC)
         self._notices.notify(
             MISSING_TOPIC, text, "warning", NoticeAction(self.tr("Locate sounds…"), self._choose_folder)
         )

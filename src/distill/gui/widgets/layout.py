@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QTabWidget, QWidget
 
 from distill.gui.widgets.text import plain_tip
 
@@ -225,6 +225,23 @@ class FlowBox(QWidget):
                 x += size.width() + self._gap
             y += height + self._row_gap
         return y - rect.y() - self._row_gap
+
+
+def leave_tab_key_to_bar(tabs: QTabWidget) -> None:
+    """Let Tab stop at the bar of tabs only; see `give_focus`."""
+    tabs.setFocusProxy(None)  # type: ignore[arg-type]  # its stub knows no None
+    tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+
+def give_focus(widget: QWidget) -> None:
+    """Give the keyboard to a widget, or to the part of it that its attribute ``entrance`` names.
+
+    A focus proxy would do this too.  But Qt takes each widget that has one for a stop of Tab, and goes on behind its
+    proxy: what comes after the widget itself in the order of Tab is never reached.
+    """
+    while (entrance := getattr(widget, "entrance", None)) is not None:
+        widget = entrance
+    widget.setFocus()
 
 
 def _size(widget: QWidget) -> QSize:

@@ -37,13 +37,18 @@ def paint_ground(painter: QPainter, option: QStyleOptionViewItem, mark: str = ""
         painter.setBrush(QColor(colors.selection if is_selected else colors.hover))
         painter.drawRoundedRect(ground, 6, 6)
     if state & QStyle.StateFlag.State_HasFocus:
-        painter.setPen(QPen(QColor(colors.second), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(ground, 6, 6)
+        paint_focus(painter, QRectF(rect))
     if mark:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(mark))
         painter.drawRoundedRect(QRectF(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16), 1.5, 1.5)
+
+
+def paint_focus(painter: QPainter, area: QRectF) -> None:
+    """Draw the frame that shows where the keyboard is."""
+    painter.setPen(QPen(QColor(theme.colors().second), 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), 6, 6)
 
 
 def write_line(painter: QPainter, font: QFont, position: QRect, text: str, color: str, keeps_end: bool = False) -> None:

@@ -114,7 +114,6 @@ def compose(
     run_list.title.hide()  # the tab has the same text
     frame.pages.put(MODELS, page)
     frame.pages.put(PLAY, play_page)
-    _order_focus(window, frame, run_list, plots, page, play_page)
     yield
     loader = EngineLoader()
     source = engine or loader
@@ -150,6 +149,7 @@ def compose(
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
+    _order_focus(window, frame, run_list, plots, page, play_page)  # now that everything is in its place
     return parts
 
 
@@ -177,7 +177,7 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
 
     def leave_doctor() -> None:
         frame.browser.doctor.setChecked(False)
-        frame.browser.setFocus()
+        frame.browser.doctor.setFocus()
 
     def show_previews(state: RunState) -> None:
         if state is RunState.PREPARING:

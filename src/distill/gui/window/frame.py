@@ -16,7 +16,7 @@ from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel, leave_tab_key_to_bar
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.waveform import Thumbnails
@@ -27,10 +27,17 @@ from distill.settings import WindowSettings
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
 
 #: Width of the state of the training beside the pages' switch, in device-independent pixels.
-STATUS_WIDTH = 260
+STATUS_WIDTH = 300
 
 #: Number of the tab with the runs, and of the column with the plots.
 RUNS_TAB, PLOTS_COLUMN = 1, 2
+
+
+class _Columns(QSplitter):
+    """The columns of the training page."""
+
+    #: Where the keyboard is when the page is opened; see `distill.gui.widgets.layout.give_focus`.
+    entrance: QWidget
 
 
 class Frame(QWidget):
@@ -56,7 +63,8 @@ class Frame(QWidget):
         column.setSpacing(theme.GAP)
         column.addWidget(self.controls)
         column.addWidget(self.center, 1)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter = _Columns(Qt.Orientation.Horizontal)
+        self.splitter.entrance = self.tabs.tabBar()
         self.splitter.setHandleWidth(theme.GAP)
         self.splitter.setChildrenCollapsible(False)
         for number, widget in enumerate((self.tabs, middle, Panel(""))):
@@ -164,6 +172,7 @@ class Frame(QWidget):
         tabs = QTabWidget()
         tabs.setObjectName("sideTabs")
         tabs.tabBar().setAccessibleName(self.tr("Sounds and runs"))
+        leave_tab_key_to_bar(tabs)
         tabs.setDocumentMode(True)
         tabs.addTab(self.browser, self.tr("Sounds"))
         tabs.addTab(Panel(""), self.tr("Runs"))

@@ -16,6 +16,7 @@ from distill.gui.sounds.recent_folders import RecentMenu
 from distill.gui.widgets import theme
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.key_help import key_groups
+from distill.gui.widgets.layout import give_focus
 from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING, Pages
@@ -167,7 +168,7 @@ def _focuser(widget: QWidget) -> Callable[[], object]:
             elif isinstance(parent, Pages):
                 parent.setCurrentWidget(behind)
             behind = parent
-        widget.setFocus()
+        give_focus(widget)
 
     return focus
 

@@ -3,6 +3,8 @@
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
 
+from distill.gui.widgets.layout import give_focus
+
 #: The pages, by their place.
 TRAINING, MODELS, PLAY = 0, 1, 2
 
@@ -91,9 +93,8 @@ class Pages(QStackedWidget):
     def open_page(self, page: int) -> None:
         """Show a page and give it the focus."""
         self.show_page(page)
-        shown = self.currentWidget()
-        if shown is not None:
-            shown.setFocus()
+        if (shown := self.currentWidget()) is not None:
+            give_focus(shown)
 
     def _on_changed(self, page: int) -> None:
         self.switch.show_page(page)

@@ -18,6 +18,8 @@ from distill.models.synthesis.windows import WindowBlend, half_step, window_star
 _CANDIDATES = 8
 #: Frames over which a new part takes over the colour of what it joins, and frames of it that are compared there.
 _JOINT_FRAMES, _COMPARED_FRAMES = 24, 6
+#: Share of half a window that may be missing at the end of the window that a new part goes on from.
+_MISSING_SHARE = 0.1
 #: Largest correction at a joint, decades.
 _MOST_CORRECTION = 1.0
 #: Seconds over which samples that are kept and new ones are mixed, inside the new part.
@@ -43,11 +45,11 @@ def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int, deta
     prior = synth.need_prior("extend a sound")
     sound, peak = checked_sound(waveform)
     added = round(seconds * synth.rate)
-    context = torch.nn.functional.pad(sound, (max(0, synth.chunk - sound.shape[-1]), 0))[:, -synth.chunk :]
+    context = sound[:, -_context_samples(synth) :]
     line = torch.nn.functional.pad(context, (0, added))
-    open_from = synth.chunk
+    open_from = context.shape[-1]
     total = (sound.shape[-1] + added) / synth.chunk
-    first_offset = max(0.0, (sound.shape[-1] - synth.chunk) / synth.chunk)
+    first_offset = (sound.shape[-1] - open_from) / synth.chunk
     part = open_from, line.shape[-1]
     known = KnownSamples(line[0], (torch.arange(line.shape[-1]) < open_from).float())
     new = _repainted(synth, prior, line, part, (total, first_offset), known, seed, detail)
@@ -86,7 +88,8 @@ def repaint(
         )
     prior = synth.need_prior("repaint a part of a sound")
     part = part_of(sound.shape[-1], start_seconds, end_seconds, synth.rate)
-    low, high = max(0, part[0] - synth.chunk) // synth.hop * synth.hop, min(sound.shape[-1], part[1] + synth.chunk)
+    low = max(0, part[0] - _context_samples(synth)) // synth.hop * synth.hop
+    high = min(sound.shape[-1], part[1] + synth.chunk)
     line = sound[:, low:high]
     lengths = sound.shape[-1] / synth.chunk, low / synth.chunk
     inside = part[0] - low, part[1] - low
@@ -95,6 +98,16 @@ def repaint(
     result = sound.clone()
     result[:, part[0] : part[1]] = new[:, part[0] - low : part[1] - low]
     return limited(result, part, 1.0, synth.rate) * peak
+
+
+def _context_samples(synth: Synthesizer) -> int:
+    """Return how much before a new part is looked at: the first new window, and the one half a window earlier."""
+    return (2 * half_step(synth.frames) + _reach(synth)) * synth.hop
+
+
+def _reach(synth: Synthesizer) -> int:
+    """Return the frames near a part that see some of it."""
+    return int(synth.family.spectrogram_config.n_fft // 2 // synth.hop)
 
 
 def part_of(samples: int, start_seconds: float, end_seconds: float, rate: int) -> tuple[int, int]:
@@ -126,7 +139,7 @@ def _repainted(
         The samples that stay.
     """
     frames = 1 + line.shape[-1] // synth.hop
-    reach = synth.family.spectrogram_config.n_fft // 2 // synth.hop  # frames near the part see some of it
+    reach = _reach(synth)
     first = max(0, part[0] // synth.hop + 1 - reach)
     last = min(frames, -(-part[1] // synth.hop) + reach)
     source = synth.family.features(line[None].to(synth.device))[0].float().cpu()
@@ -152,19 +165,18 @@ def _drawn_features(
     step, size, frames = half_step(synth.frames), synth.frames, source.shape[-1]
     generator = torch.Generator().manual_seed(seed)
     at = is_open.nonzero().flatten()
-    begin = max(0, int(at[0]) - step)
+    begin, before = _first_window(int(at[0]), step)
     starts = [begin + start for start in window_starts(int(at[-1]) + 1 - begin, size)]
     short = max(0, starts[-1] + size - frames)
     guide = torch.nn.functional.pad(source, (0, short))
     guided = torch.nn.functional.pad(~is_open, (0, short), value=False)
     blended = WindowBlend(len(starts), size)
-    previous = _points_before(synth, line, begin - step)
-    components = None if previous is None else prior.project(previous)
+    components = None if before is None else prior.project(_points_at(synth, line, before))
     for number, start in enumerate(starts):
         total = torch.full((_CANDIDATES,), lengths[0], device=synth.device)
         offset = lengths[1] + start * synth.hop / synth.chunk
-        before = None if components is None else components.expand(_CANDIDATES, -1)
-        drawn = prior.draw(before, total, offset, generator)
+        previous = None if components is None else components.expand(_CANDIDATES, -1)
+        drawn = prior.draw(previous, total, offset, generator)
         decoded = synth.decoded(prior.restore(drawn))
         span = slice(start, start + size)
         chosen = _best_joint(decoded, guide[..., span], guided[span])
@@ -181,10 +193,20 @@ def _drawn_features(
     return new
 
 
-def _points_before(synth: Synthesizer, line: Tensor, start: int) -> Tensor | None:
-    """Return the points ``[1, P]`` of the window of a line that begins at a frame; None before the line."""
-    if start < 0:
-        return None
+def _first_window(open_from: int, step: int) -> tuple[int, int | None]:
+    """Return the frames at which the first new window begins, and the window that it goes on from.
+
+    Where too little of the sound is there for the latter, the sound begins anew: None.
+    """
+    begin = open_from - step
+    before = begin - step
+    if before < -int(_MISSING_SHARE * step):  # in a line that begins later than its sound there is enough
+        return 0, None
+    return begin, max(0, before)
+
+
+def _points_at(synth: Synthesizer, line: Tensor, start: int) -> Tensor:
+    """Return the points ``[1, P]`` of the window of a line that begins at a frame."""
     window = line[:, start * synth.hop : start * synth.hop + synth.chunk]
     window = torch.nn.functional.pad(window, (0, synth.chunk - window.shape[-1]))
     return synth.points_of(synth.family.features(window[None].to(synth.device)))

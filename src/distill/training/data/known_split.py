@@ -4,8 +4,8 @@ A sound that a model was trained on must not test what comes from it, and one th
 trained on: the held-out loss would say less than it seems to.  No torch here.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
@@ -28,14 +28,19 @@ class KnownSplit:
         Sounds by the beginnings of the hashes of their files and of their audio.
     divided
         Of sounds that were divided: the sample at which training ended, and that from which they were held out.
+    previewed
+        Sounds that were heard in the previews, in their order; empty where that is not known.
     """
 
     trained: frozenset[str] = frozenset()
     held_out: frozenset[str] = frozenset()
     divided: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    previewed: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, train: Sequence[CachedSound], val: Sequence[CachedSound]) -> Self:
+    def of(
+        cls, train: Sequence[CachedSound], val: Sequence[CachedSound], previewed: Sequence[CachedSound] = ()
+    ) -> Self:
         """Return the split of a run."""
         ends = {sound.source: sound.start + sound.samples for sound in train}
         divided = {
@@ -45,6 +50,7 @@ class KnownSplit:
             frozenset(key for sound in train for key in _keys(sound)) - divided.keys(),
             frozenset(key for sound in val for key in _keys(sound)) - divided.keys(),
             divided,
+            tuple(key for sound in previewed for key in _keys(sound)),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,6 +59,7 @@ class KnownSplit:
             "trained": sorted(self.trained),
             "held_out": sorted(self.held_out),
             "divided": {key: list(value) for key, value in sorted(self.divided.items())},
+            "previewed": list(self.previewed),
         }
 
     @classmethod
@@ -62,9 +69,19 @@ class KnownSplit:
             divided = {str(key): (int(end), int(start)) for key, (end, start) in dict(data["divided"]).items()}
             if any(not 0 < end <= start for end, start in divided.values()):
                 return None
-            return cls(frozenset(map(str, data["trained"])), frozenset(map(str, data["held_out"])), divided)
+            previewed = tuple(map(str, data.get("previewed", ())))  # missing in files of older versions
+            return cls(frozenset(map(str, data["trained"])), frozenset(map(str, data["held_out"])), divided, previewed)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None
+
+    def with_previewed(self, contents: Iterable[str]) -> Self:
+        """Return the same split, with the sounds that were heard in the previews by the hashes of their files."""
+        return replace(self, previewed=tuple(content[:_DIGITS] for content in contents))
+
+    def previewed_first(self, sounds: Sequence[CachedSound]) -> list[CachedSound]:
+        """Return sounds in their order, but first those that were heard in the previews, in the order of these."""
+        ranks = {key: number for number, key in reversed(list(enumerate(self.previewed)))}
+        return sorted(sounds, key=lambda sound: min(ranks.get(key, len(ranks)) for key in _keys(sound)))
 
 
 def _keys(sound: CachedSound) -> list[str]:

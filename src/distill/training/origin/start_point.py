@@ -158,7 +158,8 @@ def _split_of(record: RunRecord) -> KnownSplit | None:
     """Return the split of a run: as recorded, or found again from its sounds; None where some are gone."""
     known = KnownSplit.from_dict(record.split)
     if known is not None:
-        return known
+        heard = [record.fingerprints.get(str(path), {}).get("content", "") for path in record.preview_sounds]
+        return known if known.previewed or not all(heard) else known.with_previewed(heard)
     cache, skipped = SoundCache(preparation=record.preparation), {item.path for item in record.skipped}
     try:
         sounds = [cache.get(path) for path in record.file_paths if path not in skipped]
