@@ -191,6 +191,30 @@ def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str
     assert is_whole(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
 
 
+#: The beginning of what macOS writes beside a file on a disk that knows no resource forks (AppleDouble).
+FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \x00\x02\x00\x00\x00\x09" + bytes(4062)
+
+
+@pytest.mark.parametrize("fork", ["._a.mp3", ".AppleDouble/a.mp3", "._", ".AppleDouble/x"])
+@pytest.mark.parametrize("front", ["", "ID3v2", "joined"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_macos_leaves_beside_files_is_no_part_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: str, front: str, channels: int
+) -> None:
+    """libsndfile looks for resource forks beside the file, and for a view in the working directory."""
+    (tmp_path / fork).parent.mkdir(exist_ok=True)
+    (tmp_path / fork).write_bytes(FORK)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.chdir(tmp_path)
+    part = encoded("MP3", np.stack([sweep(1.0)] * channels, 1))
+    data = {"": part, "ID3v2": b"ID3\x04\0\0\0\0\x08\0" + bytes(1024) + part, "joined": part + part}[front]
+    expected = np.concatenate([sweep(1.0)] * (2 if front == "joined" else 1))
+    assert is_whole(write(tmp_path, "MP3", data), expected, RATE, 2 * PACKET_S)
+    assert not list(temporary.iterdir())
+
+
 @pytest.mark.parametrize("kind", ["MP3", "OGG VORBIS", "OGG OPUS", "FLAC PCM_16", "FLAC PCM_24"])
 @pytest.mark.parametrize("damage", ["zeros", "junk", "one byte"])
 @pytest.mark.parametrize("position", [0.3, 0.7])

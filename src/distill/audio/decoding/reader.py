@@ -4,10 +4,13 @@ A file can hold several recordings, one behind the other: chained Ogg streams, M
 They are read as one sound with the sample rate and the channels of the first.
 """
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from os import fsencode
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -40,6 +43,8 @@ class ForwardSoundFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile 
     """
 
     view: ByteView | None = None
+    #: A copy of the file that is deleted with this object.
+    copy: Path | None = None
 
     def seekable(self) -> bool:
         """Returns False so that soundfile does not seek after each read."""
@@ -50,6 +55,9 @@ class ForwardSoundFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile 
         super().close()
         if self.view is not None:
             self.view.close()
+        if self.copy is not None:
+            self.copy.unlink(missing_ok=True)
+            self.copy = None
 
 
 class Source(Protocol):
@@ -79,17 +87,60 @@ def open_part(path: Path, part: PartSegments) -> ForwardSoundFile:
         The file cannot be read.
     """
     if part is None:
-        # As bytes where names are bytes: soundfile encodes text strictly, and old disks hold names that are not UTF-8.
-        return ForwardSoundFile(str(path) if sys.platform == "win32" else fsencode(path))
+        try:
+            return _open_path(path)
+        except soundfile.LibsndfileError:
+            if not _has_resource_fork(path.parent, path.name):
+                raise
+        part = ((0, path.stat().st_size),)
     view = ByteView(path, part)
     try:
         sound = ForwardSoundFile(view)
-    except BaseException as exc:
+    except soundfile.LibsndfileError as exc:
+        with view:
+            if view.error is not None:  # the disk's trouble, which the decoder takes for damage
+                raise view.error from exc
+            if not _has_resource_fork(Path(), ""):
+                raise
+            return _open_copy(view)
+    except BaseException:
         view.close()
-        if view.error is not None:  # the disk's trouble, which the decoder takes for damage
-            raise view.error from exc
         raise
     sound.view = view
+    return sound
+
+
+def _open_path(path: Path) -> ForwardSoundFile:
+    # As bytes where names are bytes: soundfile encodes text strictly, and old disks hold names that are not UTF-8.
+    return ForwardSoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
+
+
+def _has_resource_fork(folder: Path, name: str) -> bool:
+    """Whether libsndfile finds a resource fork of a file, as macOS leaves it beside files on disks of other systems.
+
+    It then takes every file whose format it tells last, such as MP3, for Sound Designer II.  The name of a view is
+    empty, so that for a view it looks in the working directory.
+    """
+    return (folder / f"._{name}").exists() or (folder / ".AppleDouble" / name).exists()
+
+
+def _open_copy(view: ByteView) -> ForwardSoundFile:
+    """Open a copy of a view in the folder for temporary files, where nothing lies beside it."""
+    handle, name = tempfile.mkstemp(prefix="distill-sound-")
+    copy = Path(name)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123 - it is open already
+            view.seek(0)
+            shutil.copyfileobj(view, file)
+        if view.error is not None:
+            raise view.error
+        sound = _open_path(copy)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # where an open file can be deleted, nothing is left behind even by a kill
+        copy.unlink()
+    sound.copy = copy
     return sound
 
 
