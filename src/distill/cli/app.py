@@ -37,6 +37,7 @@ from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, open_missing_streams
 from distill.cli.running import STOPPING, dataset_name, find_sounds, joined, run_engine, run_shared, say, stoppable
 from distill.cli.terminal import duration, make_display, printable, printable_lines
+from distill.distributed.launch import leave_word_to_first
 from distill.errors import DistillError, is_memory_error
 from distill.events import Event
 from distill.housekeeping import tidy_own_folders
@@ -100,6 +101,7 @@ def _main(arguments: list[str]) -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except DistillError as error:
+        leave_word_to_first()
         print(f"distill: {printable(error)}", file=sys.stderr)
         return 1
     except Exception as error:  # the border: what gets here is a bug
@@ -127,6 +129,7 @@ def _main(arguments: list[str]) -> int:
 
 def _show_wrong_usage(error: Any) -> int:
     """Print what click says about wrong usage, which quotes arguments as they are; return the exit code."""
+    leave_word_to_first()
     if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help of a group
         error.message = printable(error.message)
     text = io.StringIO()
@@ -208,6 +211,7 @@ def train(
     _refuse_inside(run_dir, given)
     _refuse_foreign(run_dir)
 
+    from distill.audio.decoding.fixes import SoundFix
     from distill.config.factory import make_config
 
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
@@ -217,14 +221,16 @@ def train(
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with stoppable(STOPPING) as stop, joined(stop) as ranks:
 
-        def look() -> tuple[list[str], int, str]:
+        def look() -> tuple[list[str], int, str, list[tuple[str, dict[str, Any]]]]:
             files, usable = find_sounds(given, demo, stop, as_json)
             say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
-            return [str(path) for path in files], usable, str(run_dir)
+            fixes = chosen_fixes(files, fix or [], stop)
+            changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
+            return [str(path) for path in files], usable, str(run_dir), changed
 
-        files, usable, folder = ranks.first(look)
+        files, usable, folder, changed = ranks.first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
-        fixes = chosen_fixes([Path(path) for path in files], fix or [], stop)
+        fixes = {Path(path): SoundFix.from_dict(item) for path, item in changed}
 
         from distill.training.loop import train as run_training
 
