@@ -313,6 +313,11 @@ def aiff_sizes(data: bytes, value: int) -> bytes:
     return overwritten(data, (4, size), (data.index(b"SSND") + 4, size), (data.index(b"COMM") + 10, size))
 
 
+def zero_but_for_the_chunk(data: bytes, mark: bytes) -> bytes:
+    at = data.index(b"data")
+    return mark + overwritten(data, (20, bytes(24)), (at + 4, struct.pack("<I", len(data) - at - 8)))[4:]
+
+
 NEVER_CLOSED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "WAV zero": ("WAV PCM_16", lambda data: wav_sizes(data, 0)),
     "WAV 24 bits zero": ("WAV PCM_24", lambda data: wav_sizes(data, 0)),
@@ -323,6 +328,8 @@ NEVER_CLOSED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "RF64 unknown": ("RF64 PCM_24", lambda data: overwritten(data, (20, b"\xff" * 16))),
     "BW64": ("RF64 PCM_24", lambda data: b"BW64" + data[4:]),
     "BW64 zero": ("RF64 PCM_16", lambda data: b"BW64" + overwritten(data, (20, bytes(24)))[4:]),
+    "RF64 zero, chunk known": ("RF64 PCM_24", lambda data: zero_but_for_the_chunk(data, b"RF64")),
+    "BW64 zero, chunk known": ("RF64 FLOAT", lambda data: zero_but_for_the_chunk(data, b"BW64")),
     "W64 zero": ("W64 PCM_16", lambda data: overwritten(data, (16, bytes(8)), (data.index(b"data") + 16, bytes(8)))),
     "W64 unknown": ("W64 PCM_16", lambda data: overwritten(data, (data.index(b"data") + 16, b"\xff" * 8))),
     "AU zero": ("AU PCM_16", lambda data: overwritten(data, (8, bytes(4)))),
@@ -376,6 +383,29 @@ def test_voc_in_blocks(tmp_path: Path, block: int, kind: int, channels: int, tag
     found = decode_sound(path, normalize=False)
     # The head of a block would be a click.
     assert np.abs(np.diff(found)).max() < 1.5 * np.abs(np.diff(audio)).max() + 0.02
+
+
+@pytest.mark.parametrize("block", [1024, 30_000, 1_000_000])
+@pytest.mark.parametrize(("kind", "channels"), [(1, 1), (9, 1), (9, 2)])
+def test_voc_that_was_never_closed_and_one_that_is_cut_off(
+    tmp_path: Path, block: int, kind: int, channels: int
+) -> None:
+    audio = sweep(2.0)
+    path = tmp_path / "a.voc"
+    data = voc(audio, kind, block, channels)[:-1]
+    path.write_bytes(data)
+    rate = 1_000_000 // (1_000_000 // RATE) if kind == 1 else RATE
+    assert is_whole(path, audio, rate, 2 / RATE)
+    path.write_bytes(data[: -len(data) // 3])
+    if block > len(audio) // 2:  # otherwise what is missing are whole blocks, of which nothing tells
+        with pytest.raises(SoundError, match="cut off"):
+            decode_sound(path)
+
+
+@pytest.mark.parametrize("kind", ["OGG VORBIS", "OGG OPUS", "WAV PCM_16", "AU PCM_16"])
+def test_a_file_without_samples_is_called_empty(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SoundError, match="is empty"):
+        decode_sound(write(tmp_path, kind, encoded(kind, np.zeros(0, np.float32), 48_000)))
 
 
 @pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])

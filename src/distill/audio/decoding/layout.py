@@ -42,6 +42,8 @@ class Layout:
     ogg_span
         Samples between the first and the last position that the pages of an Ogg file of one stream state, at 48 kHz
         for Opus; None for other files.
+    is_empty
+        Whether no page of an Ogg file states that a sample lies before its end.
     """
 
     parts: tuple[tuple[Segment, ...] | None, ...]
@@ -52,6 +54,7 @@ class Layout:
     skipped_samples: int = 0
     ends_in_page: bool = False
     ogg_span: int | None = None
+    is_empty: bool = False
 
 
 @dataclass
@@ -94,8 +97,8 @@ def find_layout(path: Path, size: int) -> Layout:
     if file.head.startswith(_CONTAINER_MARKS):
         return _container(file)
     if file.head == VOC_MAGIC:
-        segments = voc_segments(path, start, end)
-        return file.layout() if segments is None else file.layout(tuple(segments))
+        found = voc_segments(path, start, end)
+        return file.layout() if found is None else file.layout(tuple(found[0]), extent=found[1])
     if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
         return _mpeg(file)
     return file.layout()
@@ -175,6 +178,7 @@ def _ogg(file: _File) -> Layout:
         file.end,
         ends_in_page=broken,
         ogg_span=None if span is None else span[1] - span[0],
+        is_empty=bool(audio) and not broken and all(stream.positions is None for stream in audio),
     )
 
 
