@@ -15,7 +15,7 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.cache.waveform_overview import measure_sound
-from distill.audio.decoding.decoder import UnreachableSoundError
+from distill.audio.decoding.decoder import UnreachableSoundError, open_sound
 from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.audio.decoding.streams.byte_view import ByteView
 from distill.errors import SoundError
@@ -383,6 +383,39 @@ def test_voc_in_blocks(tmp_path: Path, block: int, kind: int, channels: int, tag
     found = decode_sound(path, normalize=False)
     # The head of a block would be a click.
     assert np.abs(np.diff(found)).max() < 1.5 * np.abs(np.diff(audio)).max() + 0.02
+
+
+def svx(left: Array, right: Array | None, form: bytes, claimed: int | None = None) -> bytes:
+    """An Amiga file: mono, or the left channel and behind it the right one."""
+    kind, scale = ("i1", 127) if form == b"8SVX" else (">i2", 32767)
+    body = b"".join((channel * scale).astype(kind).tobytes() for channel in (left, right) if channel is not None)
+    head = struct.pack(">IIIHBBI", len(left), 0, 0, 22_050, 1, 0, 1 << 16)
+    chunks = form + b"VHDR" + struct.pack(">I", len(head)) + head
+    chunks += b"" if right is None else b"CHAN" + struct.pack(">II", 4, 6)
+    chunks += b"BODY" + struct.pack(">I", len(body) if claimed is None else claimed) + body
+    return b"FORM" + struct.pack(">I", len(chunks)) + chunks
+
+
+@pytest.mark.parametrize("form", [b"8SVX", b"16SV"])
+@pytest.mark.parametrize("claimed", [None, 0, 0xFFFFFFFF])
+@pytest.mark.parametrize("tag", ["", "ID3v2"])
+def test_channels_that_follow_one_another(tmp_path: Path, form: bytes, claimed: int | None, tag: str) -> None:
+    left, right = sweep(2.0, 22_050), sweep(2.0, 22_050, 3)
+    path = tmp_path / "a.8svx"
+    before = b"ID3\x04\0\0\0\0\x08\0" + bytes(1024) if tag else b""
+    data = before + svx(left, right, form, claimed)
+    path.write_bytes(data)
+    with open_sound(path) as sound:
+        read = np.concatenate([block.copy() for block in sound.blocks()])
+    assert read.shape == (len(left), 2)
+    assert np.abs(read - np.stack([left, right], 1)).max() < 0.02
+    assert is_whole(path, (left + right) / 2, 22_050)
+    if claimed is None:
+        path.write_bytes(data[: -len(left) // 4])
+        with pytest.raises(SoundError, match="cut off"):
+            decode_sound(path)
+    path.write_bytes(before + svx(left, None, form, claimed))
+    assert is_whole(path, left, 22_050)
 
 
 @pytest.mark.parametrize("block", [1024, 30_000, 1_000_000])

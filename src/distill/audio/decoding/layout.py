@@ -8,14 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, overlaid
 from distill.audio.decoding.streams.containers import Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
+from distill.audio.decoding.streams.svx import svx_channels
 from distill.audio.decoding.streams.tags import padding_end, sound_range
 from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
 from distill.audio.decoding.streams.voc import voc_segments
+
+#: A view of a recording; None stands for the file as it is.
+PartSegments = tuple[Segment, ...] | ChannelSegments | None
 
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.
@@ -46,7 +50,7 @@ class Layout:
         Whether no page of an Ogg file states that a sample lies before its end.
     """
 
-    parts: tuple[tuple[Segment, ...] | None, ...]
+    parts: tuple[PartSegments, ...]
     start: int
     end: int
     extent: Extent | None = None
@@ -73,7 +77,7 @@ class _File:
         """Return the view of everything but the tags."""
         return ((self.start, self.end),) if self.is_trimmed else None
 
-    def layout(self, *parts: tuple[Segment, ...] | None, extent: Extent | None = None) -> Layout:
+    def layout(self, *parts: PartSegments, extent: Extent | None = None) -> Layout:
         return Layout(parts or (self.whole(),), self.start, self.end, extent)
 
 
@@ -125,6 +129,9 @@ def _container(file: _File) -> Layout:
         found = read_container(view, total)  # type: ignore[arg-type]
     if found is None:
         return file.layout()
+    channels = svx_channels(file.path, file.start, file.end)
+    if channels is not None:
+        return file.layout(channels, extent=found.extent(total))
     if found.is_mpeg:
         first = file.start + found.offset
         frames = walk_frames(file.path, first, first + found.claimed if found.claimed else file.end)

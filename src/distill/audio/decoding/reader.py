@@ -19,12 +19,13 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from distill.audio.decoding.streams.byte_view import ByteView, Segment
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment
 from distill.audio.decoding.streams.flac import flac_start, next_frame
 from distill.errors import SoundError
 
 FloatArray = npt.NDArray[np.float32]
-PartSegments = tuple[Segment, ...] | None
+#: A view of a recording; None stands for the file as it is.
+PartSegments = tuple[Segment, ...] | ChannelSegments | None
 
 #: What libsndfile says at least of the frames in a FLAC stream that states no length.
 ENDLESS = 1 << 62
@@ -76,7 +77,64 @@ class Source(Protocol):
         """Release the file."""
 
 
-def open_part(path: Path, part: PartSegments) -> ForwardSoundFile:
+class ChannelFiles:
+    """Mono recordings read side by side, as the channels of one `Source`.
+
+    Parameters
+    ----------
+    files
+        The channels, open.
+    """
+
+    def __init__(self, files: Sequence[ForwardSoundFile]) -> None:
+        self._files = files
+        self.samplerate, self.channels = int(files[0].samplerate), len(files)
+        self.frames = min(int(file.frames) for file in files)
+        self.format, self.subtype = str(files[0].format), str(files[0].subtype)
+
+    @property
+    def view(self) -> ByteView | None:
+        """The view of a channel whose disk has failed, else of the first."""
+        views = [file.view for file in self._files]
+        return next((view for view in views if view is not None and view.error is not None), views[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def read(self, *, out: FloatArray, always_2d: bool) -> FloatArray:
+        """Read into ``out`` ``[frames, channels]`` and return what was filled."""
+        filled = len(out)
+        for number, file in enumerate(self._files):
+            block = file.read(frames=filled, dtype="float32", always_2d=always_2d)
+            filled = min(filled, len(block))
+            out[:filled, number] = block[:filled, 0]
+        return out[:filled]
+
+    def close(self) -> None:
+        """Release the files."""
+        for file in self._files:
+            file.close()
+
+
+def open_part(path: Path, part: PartSegments) -> ForwardSoundFile | ChannelFiles:
+    """Open one recording of a file; errors are those of `_open_recording`."""
+    if not isinstance(part, ChannelSegments):
+        return _open_recording(path, part)
+    files: list[ForwardSoundFile] = []
+    try:
+        for segments in part.channels:
+            files.append(_open_recording(path, segments))
+    except BaseException:
+        for file in files:
+            file.close()
+        raise
+    return ChannelFiles(files)
+
+
+def _open_recording(path: Path, part: tuple[Segment, ...] | None) -> ForwardSoundFile:
     """Open one recording of a file with libsndfile.
 
     Raises
@@ -305,6 +363,8 @@ class SoundReader:
         is_stuck
             Whether the frame that holds the next sample was tried before.
         """
+        if isinstance(part, ChannelSegments):  # there is no such FLAC
+            return None
         whole = (0, self.path.stat().st_size)
         low, high = whole if part is None else part[0] if isinstance(part[0], tuple) else whole
         head = flac_start(self.path, low)
