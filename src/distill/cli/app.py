@@ -85,13 +85,20 @@ def main(arguments: list[str]) -> int:
         try:
             sys.stdout.flush()
         except BrokenPipeError:  # whoever reads it has enough, and knows it
-            code = 1 if code == 0 and arguments[0] in _PRINTING else code
+            code = 1 if code == 0 and _only_prints(arguments) else code
         if output is not None and output.error is not None:
             reason = output.error.strerror or output.error
             print(f"distill: what was to be printed could not be written ({reason}).", file=sys.stderr)
-            if code == 0 and arguments[0] in _PRINTING:  # what others print tells of what they have done
+            if code == 0 and _only_prints(arguments):  # what others print tells of what they have done
                 code = 1
     return code
+
+
+def _only_prints(arguments: list[str]) -> bool:
+    """Whether a command has no other result than what it prints."""
+    if arguments[0] == "map":  # with --out it writes a sound
+        return not any(word.startswith("--out") for word in arguments)
+    return arguments[0] in _PRINTING or arguments[:2] == ["queue", "list"]
 
 
 def _main(arguments: list[str]) -> int:
