@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 from distill import runtime
+from distill.distributed import launch
 
 #: Commands of `distill.cli.app`, named here so that the window need not import it; a test holds the two together.
 COMMANDS = frozenset(
@@ -40,6 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     runtime.restore_environment()
     runtime.limit_spinning()
     words = sys.argv[1:] if arguments is None else arguments
+    if reason := launch.refusal(words):
+        launch.leave_word_to_first()
+        print(f"distill: {reason}", file=sys.stderr)
+        return 2
     if _is_for_the_window([word for word in words if word != NEW_WINDOW]):
         return _open_window(words)
     if words[0] not in COMMANDS and not words[0].startswith("-"):

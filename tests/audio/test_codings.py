@@ -25,8 +25,8 @@ def extensible(tag: int, bits: int, channels: int = 6) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
-def caf(coding: bytes) -> bytes:
-    described = struct.pack(">d4sIIIII", 44_100.0, coding, 0, 34, 64, 1, 0)
+def caf(coding: bytes, bits: int = 0, flags: int = 0) -> bytes:
+    described = struct.pack(">d4sIIIII", 44_100.0, coding, flags, 34, 64, 1, bits)
     return (
         b"caff"
         + struct.pack(">HH", 1, 0)
@@ -37,6 +37,12 @@ def caf(coding: bytes) -> bytes:
         + struct.pack(">qI", len(BODY) + 4, 0)
         + BODY
     )
+
+
+def svx(packing: int) -> bytes:
+    head = struct.pack(">IIIHBBI", 2 * len(BODY), 0, 0, 22_050, 1, packing, 1 << 16)
+    chunks = b"VHDR" + struct.pack(">I", len(head)) + head + b"BODY" + struct.pack(">I", len(BODY)) + BODY
+    return b"FORM" + struct.pack(">I", 4 + len(chunks)) + b"8SVX" + chunks
 
 
 def aifc(coding: bytes) -> bytes:
@@ -80,6 +86,10 @@ FILES: dict[str, tuple[bytes, str]] = {
     "ima4.caf": (caf(b"ima4"), "IMA4"),
     "opus.caf": (caf(b"opus"), "Opus"),
     "aac.caf": (caf(b"aac "), "AAC"),
+    "twenty.caf": (caf(b"lpcm", bits=20), "integer samples of 20 bits"),
+    "half.caf": (caf(b"lpcm", bits=16, flags=1), "floating-point samples of 16 bits"),
+    "delta.8svx": (svx(1), "Fibonacci delta"),
+    "exponential.8svx": (svx(2), "exponential delta"),
     "mace.aifc": (aifc(b"MAC3"), "MACE 3"),
     "qdm.aifc": (aifc(b"QDM2"), "QDesign Music 2"),
     "deep.flac": (flac(32), "FLAC with 32 bits"),

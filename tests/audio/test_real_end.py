@@ -15,7 +15,7 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.cache.waveform_overview import measure_sound
-from distill.audio.decoding.decoder import UnreachableSoundError
+from distill.audio.decoding.decoder import UnreachableSoundError, open_sound
 from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.audio.decoding.streams.byte_view import ByteView
 from distill.errors import SoundError
@@ -191,6 +191,30 @@ def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str
     assert is_whole(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
 
 
+#: The beginning of what macOS writes beside a file on a disk that knows no resource forks (AppleDouble).
+FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \x00\x02\x00\x00\x00\x09" + bytes(4062)
+
+
+@pytest.mark.parametrize("fork", ["._a.mp3", ".AppleDouble/a.mp3", "._", ".AppleDouble/x"])
+@pytest.mark.parametrize("front", ["", "ID3v2", "joined"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_macos_leaves_beside_files_is_no_part_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: str, front: str, channels: int
+) -> None:
+    """libsndfile looks for resource forks beside the file, and for a view in the working directory."""
+    (tmp_path / fork).parent.mkdir(exist_ok=True)
+    (tmp_path / fork).write_bytes(FORK)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.chdir(tmp_path)
+    part = encoded("MP3", np.stack([sweep(1.0)] * channels, 1))
+    data = {"": part, "ID3v2": b"ID3\x04\0\0\0\0\x08\0" + bytes(1024) + part, "joined": part + part}[front]
+    expected = np.concatenate([sweep(1.0)] * (2 if front == "joined" else 1))
+    assert is_whole(write(tmp_path, "MP3", data), expected, RATE, 2 * PACKET_S)
+    assert not list(temporary.iterdir())
+
+
 @pytest.mark.parametrize("kind", ["MP3", "OGG VORBIS", "OGG OPUS", "FLAC PCM_16", "FLAC PCM_24"])
 @pytest.mark.parametrize("damage", ["zeros", "junk", "one byte"])
 @pytest.mark.parametrize("position", [0.3, 0.7])
@@ -289,6 +313,11 @@ def aiff_sizes(data: bytes, value: int) -> bytes:
     return overwritten(data, (4, size), (data.index(b"SSND") + 4, size), (data.index(b"COMM") + 10, size))
 
 
+def zero_but_for_the_chunk(data: bytes, mark: bytes) -> bytes:
+    at = data.index(b"data")
+    return mark + overwritten(data, (20, bytes(24)), (at + 4, struct.pack("<I", len(data) - at - 8)))[4:]
+
+
 NEVER_CLOSED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "WAV zero": ("WAV PCM_16", lambda data: wav_sizes(data, 0)),
     "WAV 24 bits zero": ("WAV PCM_24", lambda data: wav_sizes(data, 0)),
@@ -299,6 +328,8 @@ NEVER_CLOSED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "RF64 unknown": ("RF64 PCM_24", lambda data: overwritten(data, (20, b"\xff" * 16))),
     "BW64": ("RF64 PCM_24", lambda data: b"BW64" + data[4:]),
     "BW64 zero": ("RF64 PCM_16", lambda data: b"BW64" + overwritten(data, (20, bytes(24)))[4:]),
+    "RF64 zero, chunk known": ("RF64 PCM_24", lambda data: zero_but_for_the_chunk(data, b"RF64")),
+    "BW64 zero, chunk known": ("RF64 FLOAT", lambda data: zero_but_for_the_chunk(data, b"BW64")),
     "W64 zero": ("W64 PCM_16", lambda data: overwritten(data, (16, bytes(8)), (data.index(b"data") + 16, bytes(8)))),
     "W64 unknown": ("W64 PCM_16", lambda data: overwritten(data, (data.index(b"data") + 16, b"\xff" * 8))),
     "AU zero": ("AU PCM_16", lambda data: overwritten(data, (8, bytes(4)))),
@@ -352,6 +383,62 @@ def test_voc_in_blocks(tmp_path: Path, block: int, kind: int, channels: int, tag
     found = decode_sound(path, normalize=False)
     # The head of a block would be a click.
     assert np.abs(np.diff(found)).max() < 1.5 * np.abs(np.diff(audio)).max() + 0.02
+
+
+def svx(left: Array, right: Array | None, form: bytes, claimed: int | None = None) -> bytes:
+    """An Amiga file: mono, or the left channel and behind it the right one."""
+    kind, scale = ("i1", 127) if form == b"8SVX" else (">i2", 32767)
+    body = b"".join((channel * scale).astype(kind).tobytes() for channel in (left, right) if channel is not None)
+    head = struct.pack(">IIIHBBI", len(left), 0, 0, 22_050, 1, 0, 1 << 16)
+    chunks = form + b"VHDR" + struct.pack(">I", len(head)) + head
+    chunks += b"" if right is None else b"CHAN" + struct.pack(">II", 4, 6)
+    chunks += b"BODY" + struct.pack(">I", len(body) if claimed is None else claimed) + body
+    return b"FORM" + struct.pack(">I", len(chunks)) + chunks
+
+
+@pytest.mark.parametrize("form", [b"8SVX", b"16SV"])
+@pytest.mark.parametrize("claimed", [None, 0, 0xFFFFFFFF])
+@pytest.mark.parametrize("tag", ["", "ID3v2"])
+def test_channels_that_follow_one_another(tmp_path: Path, form: bytes, claimed: int | None, tag: str) -> None:
+    left, right = sweep(2.0, 22_050), sweep(2.0, 22_050, 3)
+    path = tmp_path / "a.8svx"
+    before = b"ID3\x04\0\0\0\0\x08\0" + bytes(1024) if tag else b""
+    data = before + svx(left, right, form, claimed)
+    path.write_bytes(data)
+    with open_sound(path) as sound:
+        read = np.concatenate([block.copy() for block in sound.blocks()])
+    assert read.shape == (len(left), 2)
+    assert np.abs(read - np.stack([left, right], 1)).max() < 0.02
+    assert is_whole(path, (left + right) / 2, 22_050)
+    if claimed is None:
+        path.write_bytes(data[: -len(left) // 4])
+        with pytest.raises(SoundError, match="cut off"):
+            decode_sound(path)
+    path.write_bytes(before + svx(left, None, form, claimed))
+    assert is_whole(path, left, 22_050)
+
+
+@pytest.mark.parametrize("block", [1024, 30_000, 1_000_000])
+@pytest.mark.parametrize(("kind", "channels"), [(1, 1), (9, 1), (9, 2)])
+def test_voc_that_was_never_closed_and_one_that_is_cut_off(
+    tmp_path: Path, block: int, kind: int, channels: int
+) -> None:
+    audio = sweep(2.0)
+    path = tmp_path / "a.voc"
+    data = voc(audio, kind, block, channels)[:-1]
+    path.write_bytes(data)
+    rate = 1_000_000 // (1_000_000 // RATE) if kind == 1 else RATE
+    assert is_whole(path, audio, rate, 2 / RATE)
+    path.write_bytes(data[: -len(data) // 3])
+    if block > len(audio) // 2:  # otherwise what is missing are whole blocks, of which nothing tells
+        with pytest.raises(SoundError, match="cut off"):
+            decode_sound(path)
+
+
+@pytest.mark.parametrize("kind", ["OGG VORBIS", "OGG OPUS", "WAV PCM_16", "AU PCM_16"])
+def test_a_file_without_samples_is_called_empty(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SoundError, match="is empty"):
+        decode_sound(write(tmp_path, kind, encoded(kind, np.zeros(0, np.float32), 48_000)))
 
 
 @pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])

@@ -31,6 +31,7 @@ STREAMS = [
     ("models list 2>&-", 0, ""),
     ("models list 2>/dev/full", 0, ""),
     ("models list >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
+    ("queue list >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
     ("models list --json >/dev/full", 0, ""),  # nothing was to be printed
     ("models info nothing >/dev/full 2>/dev/full", 1, ""),
     ("models info nothing >&-", 1, "distill: There is no model 'nothing' in the library. See: distill models list\n"),

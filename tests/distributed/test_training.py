@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.distributed import TCPStore
 
 from distill.config.catalog import FAMILIES
 from distill.runs.folder import RunRecord
@@ -32,26 +33,45 @@ def free_port() -> int:
 
 def run_joined(folder: Path, size: int, family: str, *checks: str, epochs: int = 2) -> tuple[dict[str, Any], list[int]]:
     """Run checks on several processes; return what the first one found, and their exit codes."""
-    shared = os.environ | {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size), "OMP_NUM_THREADS": "1",
-        "DISTILL_HOME": str(folder / "home"), "EPOCHS": str(epochs), "PYTHONPATH": os.pathsep.join(sys.path),
-    }  # fmt: skip
-    command = [sys.executable, "-m", "tests.support.joined_worker", str(folder), family, *checks]
-    processes = [
-        subprocess.Popen(command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE)
-        for rank in range(size)
-    ]
+    processes = start_joined(folder, size, family, *checks, epochs=epochs)
     try:
         output, _ = processes[0].communicate(timeout=PATIENCE_SECONDS)
         codes = [process.wait(timeout=60) for process in processes]
     finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+        end(processes)
     found: dict[str, Any] = {}
     for line in output.splitlines():
         found |= json.loads(line)
     return found, codes
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def start_joined(
+    folder: Path,
+    size: int,
+    family: str,
+    *checks: str,
+    epochs: int = 2,
+    changed: dict[str, str] | None = None,
+    **streams: Any,
+) -> list[subprocess.Popen[bytes]]:
+    shared = os.environ | {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size), "OMP_NUM_THREADS": "1",
+        "DISTILL_HOME": str(folder / "home"), "EPOCHS": str(epochs), "PYTHONPATH": os.pathsep.join(sys.path),
+    }  # fmt: skip
+    shared |= changed or {}
+    command = [sys.executable, "-m", "tests.support.joined_worker", str(folder), family, *checks]
+    return [
+        subprocess.Popen(
+            command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE, **streams
+        )
+        for rank in range(size)
+    ]
 
 
 def test_two_processes_train_as_one_and_go_on_exactly(tmp_path: Path) -> None:
@@ -77,6 +97,28 @@ def test_a_process_that_is_killed_ends_the_run_with_the_reason(tmp_path: Path) -
     assert record.error == found["killed"]["error"]
     assert list((tmp_path / "run" / "checkpoints").glob("*.pt"))
     assert not (tmp_path / "run" / HOLDER).exists()
+
+
+@pytest.mark.parametrize(("frozen", "status"), [(1, "failed"), (0, "running")])
+def test_a_process_that_no_longer_answers_ends_the_run_and_is_named(tmp_path: Path, frozen: int, status: str) -> None:
+    """The first one still holds the folder while it is frozen: then the run counts as interrupted once it is gone."""
+    write_sounds(tmp_path / "sounds", 7)
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun has one of its own, too
+    shared = {"TORCHELASTIC_USE_AGENT_STORE": "True", "MASTER_PORT": str(store.port)}
+    processes = start_joined(tmp_path, 2, "vae", f"frozen {frozen}", changed=shared, stderr=subprocess.PIPE)
+    try:
+        _, said = processes[1 - frozen].communicate(timeout=PATIENCE_SECONDS)
+        assert processes[1 - frozen].returncode == 1
+        assert processes[frozen].poll() is None
+    finally:
+        end(processes)
+    sentence = said.decode().strip().splitlines()[-1]
+    assert sentence.startswith(f"distill: Process {frozen} of 2")
+    assert "has not answered for 3 s" in sentence
+    record = RunRecord.load(tmp_path / "run")
+    assert record.status == status
+    assert (record.error or "") in sentence
+    assert (tmp_path / "run" / HOLDER).exists() is (status == "running")
 
 
 @pytest.mark.soak

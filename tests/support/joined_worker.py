@@ -5,7 +5,7 @@ The environment says which one it is, as torchrun's does.  The first one prints 
 Checks: ``steps`` (one of each family, with batches of 5 and of 1), ``hundred``
 (steps of the family), ``alone`` (a run without interruption), ``stopped``
 (stopped by the last process's user and resumed), ``resumed`` (whatever was interrupted before, in ``run``), ``killed``
-(the last process kills itself).
+(the last process kills itself), ``frozen 0`` and ``frozen 1`` (this process stops and does not go on).
 """
 
 import copy
@@ -27,6 +27,7 @@ import distill.training.finalize as finalize
 import distill.training.prepare as prepare
 from distill.config.catalog import FAMILIES, family_info
 from distill.config.training import AnyConfig
+from distill.distributed import watch
 from distill.distributed.ranks import Ranks, joined
 from distill.errors import PeerError
 from distill.models.families import make_family
@@ -114,14 +115,14 @@ def most(pairs: list[tuple[float, float]]) -> list[float]:
     return [max(values) for values in zip(*pairs, strict=True)]
 
 
-def interrupted(ranks: Ranks, act: Callable[[AgreedStop], None]) -> Callable[[AgreedStop], None]:
-    """Return `AgreedStop.agree` that lets the last process act before a step."""
+def interrupted(ranks: Ranks, act: Callable[[AgreedStop], None], rank: int) -> Callable[[AgreedStop], None]:
+    """Return `AgreedStop.agree` that lets one process act before a step."""
     calls, agree = 0, AgreedStop.agree
 
     def agreeing(self: AgreedStop) -> None:
         nonlocal calls
         calls += 1
-        if calls == INTERRUPTED_AT + 1 and ranks.rank == ranks.size - 1:
+        if calls == INTERRUPTED_AT + 1 and ranks.rank == rank:
             act(self)
         agree(self)
 
@@ -130,6 +131,10 @@ def interrupted(ranks: Ranks, act: Callable[[AgreedStop], None]) -> Callable[[Ag
 
 def kill(_stop: AgreedStop) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def freeze(_stop: AgreedStop) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def stop(stop: AgreedStop) -> None:
@@ -170,9 +175,13 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                 elif check == "resumed":
                     found = resume_run(folder / "run", cancel_event=wish)
                 else:
-                    act = {"killed": kill, "stopped": stop}.get(check)
+                    name, _, number = check.partition(" ")
+                    act = {"killed": kill, "stopped": stop, "frozen": freeze}.get(name)
                     if act is not None:
-                        AgreedStop.agree = interrupted(ranks, act)  # type: ignore[method-assign,assignment]
+                        rank = int(number or ranks.size - 1)
+                        AgreedStop.agree = interrupted(ranks, act, rank)  # type: ignore[method-assign,assignment]
+                    if name == "frozen":
+                        watch.SILENT_SECONDS, watch.GRACE_SECONDS = 3.0, 1.0
                     run = folder / ("alone" if check == "alone" else "run")
                     found = train(config, sounds, run, "cpu", cancel_event=wish)
             except PeerError as exc:

@@ -48,6 +48,7 @@ from distill.cli.running import (
     stoppable,
 )
 from distill.cli.terminal import duration, make_display, printable, printable_lines
+from distill.distributed.launch import leave_word_to_first
 from distill.errors import DistillError, is_memory_error
 from distill.events import Event
 from distill.housekeeping import tidy_own_folders
@@ -95,13 +96,20 @@ def main(arguments: list[str]) -> int:
         try:
             sys.stdout.flush()
         except BrokenPipeError:  # whoever reads it has enough, and knows it
-            code = 1 if code == 0 and arguments[0] in _PRINTING else code
+            code = 1 if code == 0 and _only_prints(arguments) else code
         if output is not None and output.error is not None:
             reason = output.error.strerror or output.error
             print(f"distill: what was to be printed could not be written ({reason}).", file=sys.stderr)
-            if code == 0 and arguments[0] in _PRINTING:  # what others print tells of what they have done
+            if code == 0 and _only_prints(arguments):  # what others print tells of what they have done
                 code = 1
     return code
+
+
+def _only_prints(arguments: list[str]) -> bool:
+    """Whether a command has no other result than what it prints."""
+    if arguments[0] == "map":  # with --out it writes a sound
+        return not any(word.startswith("--out") for word in arguments)
+    return arguments[0] in _PRINTING or arguments[:2] == ["queue", "list"]
 
 
 def _main(arguments: list[str]) -> int:
@@ -111,6 +119,7 @@ def _main(arguments: list[str]) -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except DistillError as error:
+        leave_word_to_first()
         print(f"distill: {printable(error)}", file=sys.stderr)
         return 1
     except Exception as error:  # the border: what gets here is a bug
@@ -138,6 +147,7 @@ def _main(arguments: list[str]) -> int:
 
 def _show_wrong_usage(error: Any) -> int:
     """Print what click says about wrong usage, which quotes arguments as they are; return the exit code."""
+    leave_word_to_first()
     if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help of a group
         error.message = printable(error.message)
     text = io.StringIO()
@@ -219,6 +229,7 @@ def train(
     _refuse_inside(run_dir, given)
     _refuse_foreign(run_dir)
 
+    from distill.audio.decoding.fixes import SoundFix
     from distill.config.factory import make_config
 
     settings: dict[str, Any] = {"device": device, "precision": precision, "num_threads": threads, "seed": seed}
@@ -228,16 +239,18 @@ def train(
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
     with stoppable(STOPPING) as stop, joined(stop) as ranks:
 
-        def look() -> tuple[list[str], int, str, str]:
+        def look() -> tuple[list[str], int, str, str, list[tuple[str, dict[str, Any]]]]:
             files, usable = find_sounds(given, demo, stop, as_json)
             say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
             title = paths.free_name(name or dataset, names_in_use(run_dir))
             say_number(title, name or dataset, as_json)
-            return [str(path) for path in files], usable, str(run_dir), title
+            fixes = chosen_fixes(files, fix or [], stop)
+            changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
+            return [str(path) for path in files], usable, str(run_dir), title, changed
 
-        files, usable, folder, title = ranks.first(look)
+        files, usable, folder, title, changed = ranks.first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
-        fixes = chosen_fixes([Path(path) for path in files], fix or [], stop)
+        fixes = {Path(path): SoundFix.from_dict(item) for path, item in changed}
 
         from distill.training.loop import train as run_training
 

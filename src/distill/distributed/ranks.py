@@ -249,9 +249,11 @@ class JoinedRanks(Ranks):
         return range(self.rank, items, self.size)
 
     def on_stuck(self, record: Callable[[str], None]) -> None:
-        """Set what is called with the reason if this process has to be ended because another one is gone."""
-        if self.is_first:
-            self.watch.on_stuck = record
+        """Set what is called with the reason if this process has to be ended because another one is gone.
+
+        Of all processes the first one calls it, or the second where the first is the one that is gone.
+        """
+        self.watch.on_stuck = record
 
     def fail(self, reason: str) -> None:
         """Tell the others that this process cannot go on, and let go of them at once."""

@@ -50,11 +50,12 @@ class PeerWatch:
         self._is_handled = False
         self._seen: dict[int, tuple[int, float]] = {}
         self._homes: dict[int, dict[str, Any]] = {}
+        self._gone_rank: int | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="distill-peers", daemon=True)
         #: Why another process is gone; empty while all are there.
         self.failure = ""
-        #: Called with the reason before a process that hangs is ended.
+        #: Called with the reason before a process that hangs is ended, in the process that speaks for all.
         self.on_stuck: Callable[[str], None] = lambda reason: None
         store.set(f"home {rank}", json.dumps(_home()))
         self._beat()
@@ -100,13 +101,19 @@ class PeerWatch:
             self.failure = "The connection to another process of this training was lost."
         return self.failure
 
+    @property
+    def _speaks_for_all(self) -> bool:
+        return self._rank == (1 if self._gone_rank == 0 else 0)
+
     def _others(self) -> list[int]:
         return [rank for rank in range(self._size) if rank != self._rank]
 
     def _gone(self, rank: int) -> str:
+        self._gone_rank = rank
         host = self._homes.get(rank, {}).get("host", "another computer")
+        what = "is gone" if self.is_dead(rank) else f"has not answered for {SILENT_SECONDS:.0f} s"
         return (
-            f"Process {rank} of {self._size} (on {host}) is gone, so the training was ended on all of them. "
+            f"Process {rank} of {self._size} (on {host}) {what}, so the training was ended on all of them. "
             "Resume the run: it goes on from its last checkpoint."
         )
 
@@ -152,7 +159,9 @@ class PeerWatch:
     def _end_process(self) -> None:
         log.error("This process hangs, and is ended: %s", self.failure)
         try:
-            self.on_stuck(self.failure)
+            if self._speaks_for_all:
+                self.on_stuck(self.failure)
+                print(f"distill: {self.failure}", file=sys.stderr, flush=True)  # nobody else is left to say it
         finally:
             os._exit(1)
 

@@ -1,5 +1,7 @@
 """Sounds ready for the device: decoded, resampled, and as tracks; compared sounds equally loud and equally long."""
 
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from distill.audio.decoding.decoder import open_sound
 from distill.audio.peaks import waveform_peaks
-from distill.errors import PlaybackError
+from distill.errors import PlaybackError, SoundError
 from distill.playback.loudness import loudness, matching_gains
 from distill.playback.output import OutputFormat
 
@@ -140,9 +143,12 @@ def load_sound(path: Path) -> Sound:
         The file cannot be read, or there is nothing in it.
     """
     try:
-        with soundfile.SoundFile(path) as file:
-            frames = file.read(LONGEST_SECONDS * file.samplerate, dtype="float32", always_2d=True)
-            sample_rate = file.samplerate
+        try:
+            frames, sample_rate = _decoded(path)
+        except SoundError:  # what a model is not trained on, as a file that is cut off, can still be heard
+            with soundfile.SoundFile(os.fspath(path) if sys.platform == "win32" else os.fsencode(path)) as file:
+                frames = file.read(LONGEST_SECONDS * file.samplerate, dtype="float32", always_2d=True)
+                sample_rate = file.samplerate
     except (OSError, RuntimeError) as exc:  # soundfile's own error is a RuntimeError
         reason = "it is not there any more" if not path.exists() else "it cannot be decoded"
         raise PlaybackError(f"{path.name} cannot be played: {reason}.") from exc
@@ -150,6 +156,19 @@ def load_sound(path: Path) -> Sound:
         raise PlaybackError(f"{path.name} cannot be played: there is no sound in it.")
     frames = np.nan_to_num(frames[:, :2], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     return Sound(path, np.ascontiguousarray(frames), sample_rate)
+
+
+def _decoded(path: Path) -> tuple[Block, int]:
+    """Return the samples of a file as training reads them, all channels, and their rate."""
+    with open_sound(path) as sound:
+        blocks: list[Block] = []
+        left = LONGEST_SECONDS * sound.samplerate
+        for block in sound.blocks():
+            blocks.append(block[:left].copy())  # the block is read into again
+            left -= len(blocks[-1])
+            if left <= 0:
+                break
+        return np.concatenate([np.empty((0, sound.channels), np.float32), *blocks]), sound.samplerate
 
 
 def fitted(sound: Sound, sample_rate: int, channels: int) -> Sound:

@@ -292,8 +292,9 @@ def _where_it_stays(run: Run) -> str:
 
 
 def record_failure(opened: OpenedRun, reason: str) -> None:
-    """Write why a run ended to its record, and nothing else: its process is ended next."""
+    """Write why a run ended to its record, let go of its folder, and nothing else: its process is ended next."""
     _save_record(opened, "failed", reason)
+    opened.folder.close()
 
 
 def _save_record(opened: OpenedRun, outcome: str, error: str | None) -> None:

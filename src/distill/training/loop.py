@@ -173,7 +173,9 @@ def _train(
         for notice in notices:
             emit(notice)
         opened = open_run(request, emit)
-        ranks.on_stuck(partial(finalize.record_failure, opened))
+        ranks.on_stuck(
+            partial(finalize.record_failure, opened) if ranks.is_first else partial(mark_failed, request.output_dir)
+        )
         began = time.perf_counter()
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)

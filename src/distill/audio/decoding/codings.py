@@ -105,9 +105,7 @@ def _wave_coding(file: ByteView) -> str | None:
             if is_extensible:
                 tag = struct.unpack_from("<H", body, 24)[0]
             if tag in (1, 3):
-                usual = (8, 16, 24, 32) if tag == 1 else (32, 64)
-                kind = "integer" if tag == 1 else "floating-point"
-                return f"{kind} samples of {bits} bits" if bits not in usual else None
+                return _plain_samples(bits, is_float=tag == 3)
             if tag in (6, 7, 0x11) and not is_extensible and body[2] <= 2:  # read by libsndfile, so the file is damaged
                 return None
             return _WAVE_CODINGS.get(tag, f"format tag 0x{tag:04X}")
@@ -115,7 +113,10 @@ def _wave_coding(file: ByteView) -> str | None:
 
 
 def _aifc_coding(file: ByteView) -> str | None:
-    if _read(file, 8, 4) != b"AIFC":
+    form = _read(file, 8, 4)
+    if form in (b"8SVX", b"16SV"):
+        return _svx_coding(file)
+    if form != b"AIFC":
         return None
     for name, offset in _chunks(file, 12, ">4sI"):
         if name == b"COMM":
@@ -123,11 +124,30 @@ def _aifc_coding(file: ByteView) -> str | None:
     return None
 
 
+def _svx_coding(file: ByteView) -> str | None:
+    for name, offset in _chunks(file, 12, ">4sI"):
+        if name == b"VHDR":
+            kind = _read(file, offset + 15, 1)
+            return {b"\0": None, b"\1": "Fibonacci delta", b"\2": "exponential delta"}.get(kind, "a packed 8SVX")
+    return None
+
+
 def _caf_coding(file: ByteView) -> str | None:
     for name, offset in _chunks(file, 8, ">4sq"):
-        if name == b"desc":
-            return _four_letters(_read(file, offset + 8, 4))
+        if name != b"desc":
+            continue
+        body = _read(file, offset, 32)
+        if body[8:12] == b"lpcm" and len(body) == 32:
+            flags, bits = struct.unpack_from(">I", body, 12)[0], struct.unpack_from(">I", body, 28)[0]
+            return _plain_samples(bits, bool(flags & 1))
+        return _four_letters(body[8:12])
     return None
+
+
+def _plain_samples(bits: int, is_float: bool) -> str | None:
+    """Return what samples of a size are called that libsndfile does not read."""
+    usual = (32, 64) if is_float else (8, 16, 24, 32)
+    return f"{'floating-point' if is_float else 'integer'} samples of {bits} bits" if bits not in usual else None
 
 
 def _flac_coding(file: ByteView) -> str | None:

@@ -82,6 +82,8 @@ def _open_first(path: Path, layout: Layout) -> Source:
             raise SoundError("not a sound file that can be read (its header is missing)")
         return opened_part
     except soundfile.LibsndfileError as exc:
+        if layout.is_empty:
+            raise SoundError("is empty (it holds no samples)") from exc
         coding = unreadable_coding(path, layout.start, layout.end)
         if coding is not None or path.suffix.lower() in UNREADABLE_SUFFIXES:
             opened = open_with_av(path)

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from distill.audio.decoding.streams.byte_view import ByteView, Segment, overlaid
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, overlaid
 from distill.audio.decoding.streams.containers import Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
+from distill.audio.decoding.streams.svx import svx_channels
 from distill.audio.decoding.streams.tags import padding_end, sound_range
 from distill.audio.decoding.streams.voc import MAGIC as VOC_MAGIC
 from distill.audio.decoding.streams.voc import voc_segments
+
+#: A view of a recording; None stands for the file as it is.
+PartSegments = tuple[Segment, ...] | ChannelSegments | None
 
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.
@@ -42,9 +46,11 @@ class Layout:
     ogg_span
         Samples between the first and the last position that the pages of an Ogg file of one stream state, at 48 kHz
         for Opus; None for other files.
+    is_empty
+        Whether no page of an Ogg file states that a sample lies before its end.
     """
 
-    parts: tuple[tuple[Segment, ...] | None, ...]
+    parts: tuple[PartSegments, ...]
     start: int
     end: int
     extent: Extent | None = None
@@ -52,6 +58,7 @@ class Layout:
     skipped_samples: int = 0
     ends_in_page: bool = False
     ogg_span: int | None = None
+    is_empty: bool = False
 
 
 @dataclass
@@ -70,7 +77,7 @@ class _File:
         """Return the view of everything but the tags."""
         return ((self.start, self.end),) if self.is_trimmed else None
 
-    def layout(self, *parts: tuple[Segment, ...] | None, extent: Extent | None = None) -> Layout:
+    def layout(self, *parts: PartSegments, extent: Extent | None = None) -> Layout:
         return Layout(parts or (self.whole(),), self.start, self.end, extent)
 
 
@@ -94,8 +101,8 @@ def find_layout(path: Path, size: int) -> Layout:
     if file.head.startswith(_CONTAINER_MARKS):
         return _container(file)
     if file.head == VOC_MAGIC:
-        segments = voc_segments(path, start, end)
-        return file.layout() if segments is None else file.layout(tuple(segments))
+        found = voc_segments(path, start, end)
+        return file.layout() if found is None else file.layout(tuple(found[0]), extent=found[1])
     if path.suffix.lower() in _MPEG_SUFFIXES or (file.head[:1] == b"\xff" and file.head[1:2] >= b"\xe0"):
         return _mpeg(file)
     return file.layout()
@@ -122,6 +129,9 @@ def _container(file: _File) -> Layout:
         found = read_container(view, total)  # type: ignore[arg-type]
     if found is None:
         return file.layout()
+    channels = svx_channels(file.path, file.start, file.end)
+    if channels is not None:
+        return file.layout(channels, extent=found.extent(total))
     if found.is_mpeg:
         first = file.start + found.offset
         frames = walk_frames(file.path, first, first + found.claimed if found.claimed else file.end)
@@ -175,6 +185,7 @@ def _ogg(file: _File) -> Layout:
         file.end,
         ends_in_page=broken,
         ogg_span=None if span is None else span[1] - span[0],
+        is_empty=bool(audio) and not broken and all(stream.positions is None for stream in audio),
     )
 
 

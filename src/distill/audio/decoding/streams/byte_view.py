@@ -7,12 +7,20 @@ the sound, damage between two frames.  Nothing is copied but the replaced bytes.
 import io
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 #: Either bytes, or ``(start, end)`` in the underlying file.
 Segment = bytes | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ChannelSegments:
+    """A recording whose channels follow one another in the file: the segments of a mono file for each."""
+
+    channels: tuple[tuple[Segment, ...], ...]
 
 
 class ByteView(io.RawIOBase):

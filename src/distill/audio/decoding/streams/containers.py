@@ -122,7 +122,7 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
     total = int.from_bytes(file.read(4), "little" if order == "<" else "big")
     is_64 = magic in (b"RF64", b"BW64")
     # BW64 (ITU-R BS.2088) is RF64 under another name.
-    patches = ((0, b"RF64"),) if magic == b"BW64" else ()
+    patches: tuple[tuple[int, bytes], ...] = ((0, b"RF64"),) if magic == b"BW64" else ()
     size_64 = sizes_at = None
     is_mpeg = False
     for name, offset, length in _chunks(file, 12, f"{order}4sI"):
@@ -140,6 +140,8 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
             known = size_64 if size_64 and size_64 < _UNKNOWN_FROM_32 << 20 else None
             return Container(offset, known, None, partial(_riff_64_sizes, sizes_at, at), patches)
         is_known = 0 < length < _UNKNOWN_FROM_32
+        if is_64 and sizes_at is not None and not size_64:  # the decoder goes by the zero there
+            patches += tuple(_riff_64_sizes(sizes_at, at, min(length, size - offset), size))
         if length == 0 and _is_closed(file, offset, size, f"{order}4sI"):
             return Container(offset, None, None, patches=patches)
         stop = 8 + total + total % 2

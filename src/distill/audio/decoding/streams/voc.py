@@ -7,6 +7,7 @@ many blocks, whose heads are then heard as clicks.  So the samples are found her
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import ByteView, Segment
+from distill.audio.decoding.streams.containers import Extent
 
 MAGIC = b"Creative Voice File\x1a"
 _SOUND, _CONTINUED, _SILENCE, _NEW_SOUND = 1, 2, 3, 9
@@ -16,8 +17,10 @@ _BLOCKS_LOOKED_AT = 1_000_000
 _MOST_24 = 0xFF_FFFF
 
 
-def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
-    """Return the head of a VOC file and the samples of all of its blocks; None where one block holds all of them.
+def voc_segments(path: Path, start: int, end: int) -> tuple[list[Segment], Extent] | None:
+    """Return the head of a VOC file and the samples of all of its blocks, and the bytes that these claim and have.
+
+    None is returned where one block holds all of them, and a block of no kind follows.
 
     Parameters
     ----------
@@ -36,13 +39,15 @@ def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
         at, total = int.from_bytes(file.read(2), "little"), end - start
         head, size_at = None, 0  # of the first block of samples
         found: list[Segment] = []
+        missing = 0  # bytes of the last block
         silence_left = _MOST_24  # a block of seven bytes claims up to 65 536 samples; a sound cannot have more
         for _ in range(_BLOCKS_LOOKED_AT):
             file.seek(at)
             raw = file.read(4 + max(_HEAD_BYTES.values()))
             if len(raw) < 4 or raw[0] == 0:
                 break
-            kind, stop = raw[0], min(at + 4 + int.from_bytes(raw[1:4], "little"), total)
+            kind, claimed = raw[0], at + 4 + int.from_bytes(raw[1:4], "little")
+            stop = min(claimed, total)
             described = raw[4 : 4 + _HEAD_BYTES.get(kind, 0)]
             if kind in _HEAD_BYTES:
                 if head is None:
@@ -51,6 +56,7 @@ def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
                     break
             if kind in _HEAD_BYTES or (kind == _CONTINUED and head is not None):
                 found.append((start + at + 4 + len(described), start + stop))
+                missing = 0 if raw[1:4] == b"\xff\xff\xff" else claimed - stop  # not known
             elif kind == _SILENCE and head is not None and len(head) == _HEAD_BYTES[_SOUND]:
                 length = min(int.from_bytes(raw[4:6], "little") + 1, silence_left)
                 found.append(_UNSIGNED_8_BITS * length)
@@ -58,9 +64,11 @@ def voc_segments(path: Path, start: int, end: int) -> list[Segment] | None:
             elif kind > _NEW_SOUND:
                 break
             at = stop
-    if head is None or (len(found) == 1 and at >= total - 2):
+    if head is None or (len(found) == 1 and total - 2 <= at < total):
         return None
-    size = len(head) + sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in found)
-    size_field = min(size, _MOST_24).to_bytes(3, "little")
+    present = sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in found)
+    size_field = min(len(head) + present, _MOST_24).to_bytes(3, "little")
     # A block of no kind ends the file; libsndfile counts on it.
-    return [(start, start + size_at), size_field, (start + size_at + 3, start + size_at + 3 + len(head)), *found, b"\0"]
+    head_at = start + size_at + 3
+    whole = [(start, start + size_at), size_field, (head_at, head_at + len(head)), *found, b"\0"]
+    return whole, Extent(max(1, present + missing), present)
