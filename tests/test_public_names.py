@@ -39,3 +39,19 @@ print("torch" in sys.modules)
 
 def test_names_that_need_no_torch_do_not_import_it() -> None:
     assert run_python(_LATE).strip() == "False"
+
+
+_CODES = """
+import sys
+import distill.generation.generated_sound, distill.models.persistence, distill.training.loop
+from distill.models import ConvVAE, ConvVQVAE
+ConvVAE(8, input_shape=(32, 32))
+print("vector_quantize_pytorch" in sys.modules)
+ConvVQVAE(8, 16, 1, input_shape=(32, 32))
+print("vector_quantize_pytorch" in sys.modules)
+"""
+
+
+def test_the_library_of_codebooks_is_imported_for_codebooks_only() -> None:
+    """It brings torch's compiler and sympy, more than a second of processor time."""
+    assert run_python(_CODES).split() == ["False", "True"]

@@ -10,7 +10,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from vector_quantize_pytorch import ResidualVQ
 
 from distill.distributed.shared_batch import BatchSlice, current_slice, whole_batch
 from distill.models.losses import multi_scale_loss as multi_scale_loss
@@ -81,6 +80,9 @@ class CodebookQuantizer(nn.Module):
         kmeans_iters: int,
     ) -> None:
         super().__init__()
+        # Here, because it takes 1.3 s of processor time (torch's compiler, sympy), which other families do not need.
+        from vector_quantize_pytorch import ResidualVQ
+
         self.codebook_size = codebook_size
         self.num_quantizers = num_quantizers
         self.codebooks = ResidualVQ(
