@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch exports it without saying so
 
 from distill.config.catalog import FAMILIES
 from distill.runs.folder import RunRecord
