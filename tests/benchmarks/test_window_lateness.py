@@ -103,8 +103,8 @@ from PySide6.QtCore import QTimer
 from distill.gui import app
 from distill.gui.window import window
 class Window(window.MainWindow):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **options):
+        super().__init__(**options)
         self.painted.connect(lambda: print(time.time(), "torch" in sys.modules, flush=True))
         self.ready.connect(self.on_ready)
     def on_ready(self):
