@@ -4,13 +4,16 @@ The first error opens the dialog; those that come while it is open are added.  A
 that of a timer, which comes back with each tick, is only shown in the notice bar.
 """
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
-from distill.gui.help.crash_dialog import CrashDialog
-from distill.gui.help.report_dialog import open_report
 from distill.gui.widgets.desktop import reveal
 from distill.gui.window.window import MainWindow
+
+if TYPE_CHECKING:
+    from distill.gui.help.crash_dialog import CrashDialog
 
 #: Topic of the notices about errors.
 TOPIC = "error"
@@ -55,6 +58,9 @@ class ReportWatcher(QObject):
             self._open(report)
 
     def _open(self, report: diagnostics.Report) -> None:
+        # Here, so that the first frame need not wait for it; the menus have imported most of it by now.
+        from distill.gui.help.crash_dialog import CrashDialog
+
         self._in_dialog = 1
         self.dialog = CrashDialog(report, self._window.runs.bridge.is_running, self._window)
         self.dialog.quit_requested.connect(self._window.quit_now)
@@ -64,6 +70,8 @@ class ReportWatcher(QObject):
         self.dialog.open()
 
     def _on_report_requested(self) -> None:
+        from distill.gui.help.report_dialog import open_report
+
         if self.dialog is not None:
             open_report(self.dialog.reports, self.dialog, self._window.notices)
 
