@@ -446,7 +446,7 @@ def test_new_sounds_have_the_length_and_the_freedom_that_are_set(
     assert "Freedom: 1.00" in tip
 
     panel.show_recipe(plain)
-    assert (form.length.value(), form.free()) == (0.0, 0.5)
+    assert (form.length.value(), form.chosen_freedom()) == (0.0, 0.5)
     assert form.length.text() == "Like yours"
     panel.show_recipe(recipe)
     assert (form.wish().seconds, form.wish().freedom) == (1.5, 1.0)

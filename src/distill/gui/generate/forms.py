@@ -94,10 +94,10 @@ class NewSoundsForm(QWidget):
         return GenerateRequest(
             self.count.value(), self.seed.value(), round(self.temperature.value(), 2), follows,
             mono=self.mono.isChecked() and not self.mono.isHidden(), seconds=round(self.length.value(), 2) or None,
-            freedom=None if self.free() == 0.5 else self.free(),
+            freedom=None if self.chosen_freedom() == 0.5 else self.chosen_freedom(),
         )  # fmt: skip
 
-    def free(self) -> float:
+    def chosen_freedom(self) -> float:
         """Return the freedom that is set, 0 to 1; 0.5 is the default."""
         return self.freedom.value() / _FREEDOM_STEPS
 

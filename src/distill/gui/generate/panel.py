@@ -142,7 +142,7 @@ class GeneratePanel(QWidget):
             "count": self.new.count.value(),
             "temperature": round(self.new.temperature.value(), 2),
             "seconds": round(self.new.length.value(), 2),
-            "freedom": self.new.free(),
+            "freedom": self.new.chosen_freedom(),
             "follow": self.new.follow.isChecked(),
             "mix": self.transform.mix.value(),
         }
