@@ -118,7 +118,7 @@ class _Scene:
         self._take("first-start")
 
     def _training(self) -> None:
-        from distill.gui.engine.bridge import RunState
+        from distill.gui.engine.run_state import RunState
 
         window = self._window
         window.sounds.use_demo_sounds()
@@ -147,7 +147,7 @@ class _Scene:
         self._take("advanced-small", SMALL)
 
     def _play(self) -> None:
-        from distill.gui.engine.bridge import RunState
+        from distill.gui.engine.run_state import RunState
         from distill.gui.window.pages import MODELS, PLAY
 
         window = self._window

@@ -14,6 +14,8 @@ from pathlib import Path
 import platformdirs
 
 _APP = "distill"
+#: The record of a run in its folder.  A folder that holds one is not searched for sounds.
+RUN_MARKER = "run.json"
 #: Names that Windows keeps for devices, with any suffix.
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")}
 

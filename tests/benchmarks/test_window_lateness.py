@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.sounds import write_demo_sounds
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.window.window import MainWindow
 from distill.runtime import set_switch_interval
 from tests.support.screen import Screen

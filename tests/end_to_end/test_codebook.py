@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from distill.config.factory import make_config
 from distill.generation.code_usage import Code
 from distill.gui.engine import session
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.window.window import MainWindow
 from distill.models import LoadedVQModel, open_model
 from distill.playback.player import PlayerState

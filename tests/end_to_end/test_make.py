@@ -13,7 +13,7 @@ from distill.config.factory import make_config
 from distill.config.training import AnyConfig
 from distill.generation.recipe import read_recipe
 from distill.gui.engine import session
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QPushButton, QSpi
 from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.sounds import write_demo_sounds
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunRecord, read_history

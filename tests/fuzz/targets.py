@@ -16,7 +16,7 @@ from distill import paths
 from distill.audio.cache.content_hash import HashIndex
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import decode_sound, read_header
-from distill.audio.discovery import SkippedSound
+from distill.audio.scan_result import SkippedSound
 from distill.config.training import TrainingConfig
 from distill.errors import DistillError
 from distill.events import EpochMetrics, StepMetrics

@@ -12,15 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from distill.audio.decoding.decoder import link_reason
+from distill.audio.decoding.access import link_reason
 from distill.audio.decoding.sound_file import DecodingCancelled, read_header
-from distill.audio.discovery import RUN_MARKER, SkippedSound, find_sound_files, path_order
+from distill.audio.discovery import find_sound_files, path_order
 from distill.audio.peaks import waveform_peaks
+from distill.audio.scan_result import ScanResult, SkippedSound, SoundEntry
 from distill.errors import SoundError
+from distill.paths import RUN_MARKER
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
@@ -31,72 +32,8 @@ __all__ = [
 ]  # fmt: skip
 
 _HEADER_WORKERS = 8  # they wait for the disk more than they compute
-_KINDS = 6  # suffixes that are named in a message
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class SoundEntry:
-    """A sound that can be used, as far as its header tells.
-
-    Attributes
-    ----------
-    path, name
-        The file, and its name for people.
-    duration_s
-        Seconds.
-    sample_rate, channels
-        As in the file.
-    size_bytes, mtime_ns
-        Of the file, when it was scanned.
-    """
-
-    path: Path
-    name: str
-    duration_s: float
-    sample_rate: int
-    channels: int
-    size_bytes: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True)
-class ScanResult:
-    """What was found.
-
-    Attributes
-    ----------
-    entries
-        Sounds that can be used as far as their headers show.
-    skipped
-        Files and folders that cannot be used, with the reason.
-    passed_over
-        Files that are no sounds by their names: suffixes and their number, the most frequent first.
-    """
-
-    entries: tuple[SoundEntry, ...]
-    skipped: tuple[SkippedSound, ...]
-    passed_over: tuple[tuple[str, int], ...] = ()
-
-    def passed_over_text(self) -> str:
-        """Return one line about the files that are no sounds; empty where there are none."""
-        total = sum(count for _, count in self.passed_over)
-        if not total:
-            return ""
-        kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.passed_over[:_KINDS])
-        more = f", {len(self.passed_over) - _KINDS} other kinds" if len(self.passed_over) > _KINDS else ""
-        return f"{total} other {'file is' if total == 1 else 'files are'} no sound by name: {kinds}{more}."
-
-    @property
-    def total_duration_s(self) -> float:
-        """Seconds of all entries together."""
-        return sum(entry.duration_s for entry in self.entries)
-
-    @property
-    def file_count(self) -> int:
-        """Number of files and folders that were examined."""
-        return len(self.entries) + len(self.skipped)
 
 
 def scan_sounds(

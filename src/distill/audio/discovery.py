@@ -6,30 +6,21 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from distill import paths as positions
-from distill.audio.decoding.decoder import link_reason, os_reason
+from distill.audio.decoding.access import link_reason, os_reason
 from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
+from distill.audio.scan_result import SkippedSound
 from distill.files import read_json
+from distill.paths import RUN_MARKER
 
-#: The record of a run in its folder.  A folder that holds one is not searched for sounds.
-RUN_MARKER = "run.json"
 #: Keys of the record of every run since the first version, by which another program's ``run.json`` is told apart.
 _RECORD_KEYS = frozenset(("version", "config", "sounds", "status"))
 _LARGEST_RECORD = 64 << 20
 PRIVATE_REASON = "belongs to Distill (a run, its models or its cache) and is not searched for sounds"
 
 _FileId = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class SkippedSound:
-    """A file or folder that is skipped, and why; the reason is a phrase that follows its name."""
-
-    path: Path
-    reason: str
 
 
 def find_sound_files(

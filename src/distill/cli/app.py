@@ -56,7 +56,7 @@ from distill.runtime import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.corpus import SoundEntry
+    from distill.audio.scan_result import SoundEntry
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}

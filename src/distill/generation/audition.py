@@ -13,11 +13,11 @@ from enum import Enum
 from pathlib import Path
 
 from distill import paths
-from distill.audio.corpus import RUN_MARKER
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.catalog import family_info
 from distill.errors import ConfigurationError, DistillError, ModelFileError
 from distill.library.model_entry import ModelEntry, read_facts
+from distill.paths import RUN_MARKER
 from distill.runs.folder import MODEL, RunRecord
 from distill.runs.preview_sound import PreviewKind, PreviewSound, find_previews
 

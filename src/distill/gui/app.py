@@ -1,8 +1,9 @@
 """How the window starts.
 
-1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt and numpy have been imported, and the
-   modules of the window's frame: that is most of the time until the first frame.  If a window is open already, it is
-   asked to show what was to be opened (`distill.gui.window.instance`), and this process ends.
+1. `run` is called by ``distill.__main__`` after the log is open.  By then Qt has been imported, and the modules of the
+   window's frame: that is most of the time until the first frame, so numpy and the readers of sound come later.  If a
+   window is open already, it is asked to show what was to be opened (`distill.gui.window.instance`), and this process
+   ends.
 2. The application is made, then the frame of the window, by the preferences.
 3. The first frame is painted.  The rest follows in steps (`distill.gui.window.composition`): pyqtgraph, the other
    panels, and a background thread that looks for the folders of the last session.

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class PlayerState(Enum):
@@ -47,4 +49,4 @@ class PlayerStatus:
     pair: tuple[Path, Path] | None = None
     group: tuple[Path, ...] = ()
     note: str | None = None
-    peaks: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    peaks: "NDArray[np.float32] | None" = field(default=None, compare=False, repr=False)

@@ -22,14 +22,15 @@ from typing import Any, Self
 
 import filelock
 
-from distill.audio.corpus import RUN_MARKER, SkippedSound
 from distill.audio.decoding.fixes import SoundFix
+from distill.audio.scan_result import SkippedSound
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import UNSAVED, Event, event_to_dict
 from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.paths import RUN_MARKER
 from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from typing import Any, Self
 import filelock
 
 from distill import diagnostics, paths
-from distill.audio.corpus import RUN_MARKER, scan_sounds
+from distill.audio.corpus import scan_sounds
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
@@ -28,6 +28,7 @@ from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import DistillError, QueueError, RunFolderError, is_memory_error
 from distill.files import free_path, read_json, write_json
 from distill.models.model_file import read_config
+from distill.paths import RUN_MARKER
 from distill.runs.folder import MODEL, RunRecord, is_locked
 
 log = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from distill import diagnostics, paths
-from distill.audio.corpus import RUN_MARKER
 from distill.config.catalog import family_info
 from distill.errors import DistillError
 from distill.events import UNSAVED
 from distill.files import parse_json, read_json, write_json
+from distill.paths import RUN_MARKER
 from distill.runs.folder import HISTORY, MODEL, RunRecord
 from distill.runs.holder import host_name, training_host
 

@@ -26,8 +26,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.corpus import SkippedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.audio.scan_result import SkippedSound
 from distill.computing.interruptible import Interruptible
 from distill.computing.workers import in_order
 from distill.config.catalog import family_info

@@ -19,7 +19,6 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.corpus import RUN_MARKER
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
@@ -40,6 +39,7 @@ from distill.events import (
 from distill.history import AnyHistory
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
+from distill.paths import RUN_MARKER
 from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import MODEL, FollowedFolder, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish

@@ -12,9 +12,9 @@ import soundfile
 
 from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray
 from distill.audio.pitch import estimate_pitch
-from distill.audio.sample_loop import find_loop
 from distill.errors import ConfigurationError
 from distill.generation.kits.export import FIRST_KEY, PEAK, Kit, KitSound, Layer, single, trim, write_kit
+from distill.generation.kits.sample_loop import find_loop
 
 RATE = 48_000
 

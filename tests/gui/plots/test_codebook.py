@@ -18,7 +18,7 @@ from distill.config.catalog import family_info
 from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
 from distill.generation.code_usage import Code, read_use, write_code
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.plots.codebook.strip import CODE_ROLE, SHARE_ROLE, CodeTable
 from distill.gui.window.window import MainWindow
 from distill.history import VQMetricsHistory

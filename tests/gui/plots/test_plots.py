@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.events import EpochMetrics, StepMetrics, VQStepMetrics
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import BEHIND_LAST, Plot
 from distill.gui.plots.view import AXIS_WIDTH

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig
 from distill.events import PreviewEvent
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.engine.session import Session
 from distill.gui.plots.overlay import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel

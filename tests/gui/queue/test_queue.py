@@ -13,7 +13,7 @@ from distill import paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.training import AnyConfig
 from distill.errors import TrainingError
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.window.window import MainWindow
 from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, RunQueue

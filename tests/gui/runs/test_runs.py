@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QLineEdit, QListView, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
 from distill.gui.window.window import MainWindow

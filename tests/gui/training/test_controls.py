@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.events import TrainingNotice
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.training.controls import DETAIL_ROLE
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import MainWindow

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from distill.config.training import AnyConfig
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.window.window import MainWindow
 from distill.runs.figures import Figures, RunFigures, remember

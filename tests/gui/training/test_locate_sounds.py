@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.errors import SoundError
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.training.sound_locator import MISSING_TOPIC
 from distill.gui.window.window import MainWindow
 from tests.gui.conftest import close, make_window

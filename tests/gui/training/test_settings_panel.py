@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.catalog import FAMILIES
 from distill.config.introspect import setting_fields
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.training.setting_row import SettingRow
 from distill.gui.training.settings_panel import MAIN_SETTINGS
 from distill.gui.window.window import MainWindow

@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
-from distill.gui.engine.bridge import RunState, TrainingBridge, history_before
+from distill.gui.engine.bridge import TrainingBridge, history_before
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.window.window import MainWindow
 from distill.history import MetricsHistory

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.events import UNSAVED
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.summary import summarise

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache import waveform_overview
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.thumbnails import Thumbnails
+from distill.gui.widgets.waveform import draw_waveform
 from tests.gui.fakes import tone
 
 INK = QColor("#b5541c")

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import __version__, diagnostics, paths
 from distill.errors import SoundError
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.window.crash_reporter import ReportWatcher

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QSize
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
 from distill.gui.window.window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size

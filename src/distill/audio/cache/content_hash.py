@@ -12,7 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from distill.audio.decoding.decoder import UnreachableSoundError, link_reason
+from distill.audio.decoding.access import link_reason
+from distill.audio.decoding.decoder import UnreachableSoundError
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.files import content_hash, parse_json, write_whole
 

@@ -4,13 +4,12 @@ Every refusal is a `SoundError` whose message is the reason in plain words, with
 shows the name beside it.
 """
 
-import errno
-import os
 import stat
 from pathlib import Path
 
 import soundfile
 
+from distill.audio.decoding.access import link_reason, os_reason
 from distill.audio.decoding.codings import unreadable_coding
 from distill.audio.decoding.formats import UNREADABLE_SUFFIXES
 from distill.audio.decoding.layout import Layout, find_layout
@@ -34,24 +33,6 @@ _UNRECOGNISED = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 
 class UnreachableSoundError(SoundError):
     """A sound cannot be reached at present (permission, vanished, disk trouble); its content is not the cause."""
-
-
-def os_reason(error: OSError) -> str:
-    """Return the reason for which a file cannot be used, for people."""
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "permission denied: make the file readable for your user"
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return "the file is no longer there"
-    if error.errno == errno.ELOOP:
-        return "is a link that leads back to itself"
-    return f"cannot be read ({os.strerror(error.errno) if error.errno else error})"
-
-
-def link_reason(path: Path, error: OSError) -> str:
-    """Return the reason for which a file cannot be used, also where it is a link that leads nowhere."""
-    if error.errno in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
-        return "is a link to a file that is not there"
-    return os_reason(error)
 
 
 def _regular_size(path: Path) -> int:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from distill.audio.decoding.access import DecodingCancelled as DecodingCancelled
+from distill.audio.decoding.access import os_reason
 from distill.audio.decoding.damage import damage_text
 from distill.audio.decoding.decoder import (
     ENDLESS,
@@ -24,7 +26,6 @@ from distill.audio.decoding.decoder import (
     cut_off,
     is_short,
     open_sound,
-    os_reason,
 )
 from distill.audio.decoding.formats import SOUND_SUFFIXES
 from distill.audio.decoding.infrasound import InfrasoundFilter
@@ -67,10 +68,6 @@ _LEAST_OF_OGG = 0.5
 T = TypeVar("T")
 #: Is told what was lost of a damaged file, as a phrase.
 OnDamage = Callable[[str], None]
-
-
-class DecodingCancelled(Exception):  # noqa: N818 - not an error: the user requested it
-    """The work was stopped because its ``cancel_event`` was set."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from distill.cli.terminal import printable
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.corpus import SoundEntry
     from distill.audio.decoding.fixes import SoundFix
+    from distill.audio.scan_result import SoundEntry
     from distill.training.data.doctor.findings import Finding
 
 #: Kinds of findings that have a fix.

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, peak_of
 from distill.audio.pitch import Pitch, estimate_pitch, note_name
-from distill.audio.sample_loop import find_loop
-from distill.audio.sampler_wav import sampler_wav
 from distill.errors import ConfigurationError
 from distill.files import write_whole
 from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
+from distill.generation.kits.sample_loop import find_loop
+from distill.generation.kits.sampler_wav import sampler_wav
 from distill.paths import slug
 
 #: Key of the first pad (C2, the bass drum of General MIDI) and the most pads: the rest of the keyboard.

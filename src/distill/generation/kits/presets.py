@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
 from distill.audio.pitch import Pitch
-from distill.audio.sample_loop import SampleLoop
+from distill.generation.kits.sample_loop import SampleLoop
 
 #: Seconds that a sound which is held by a key takes to fade after the key is let go.
 _RELEASE_S = 0.25

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soundfile
 
 from distill.audio.pitch import Pitch
-from distill.audio.sample_loop import SampleLoop
+from distill.generation.kits.sample_loop import SampleLoop
 
 
 def sampler_wav(

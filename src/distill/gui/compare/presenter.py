@@ -15,7 +15,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.runs.comparison import Comparison, SameSound
 

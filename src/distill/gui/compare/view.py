@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
 from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE, LETTERS, ORIGINAL, SoundsModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.thumbnails import Thumbnails
+from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 _ROW_HEIGHT, _LEAST_COLUMN = 38, 90

@@ -8,7 +8,6 @@ its folder, and no other can start.
 
 import time
 from collections import deque
-from enum import Enum
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
@@ -29,6 +28,7 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.background import lower_own_priority
 from distill.history import AnyHistory, MetricsHistory
 from distill.runs.preview_sound import BEFORE_TRAINING
@@ -39,15 +39,6 @@ DRAIN_MILLISECONDS = 33
 
 #: Longest time that one drain may take; what is left waits for the next one.
 DRAIN_SECONDS = 0.008
-
-
-class RunState(Enum):
-    """What the bridge does."""
-
-    IDLE = "idle"
-    PREPARING = "preparing"
-    TRAINING = "training"
-    STOPPING = "stopping"
 
 
 class TrainingThread(QThread):

@@ -9,7 +9,8 @@ from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import paint_ground, whole_facts, write_line
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.thumbnails import Thumbnails
+from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 

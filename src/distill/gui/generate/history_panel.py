@@ -18,7 +18,7 @@ from distill.gui.widgets.icons import icon
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import plain_tip
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 
 
 class HistoryPanel(Panel):

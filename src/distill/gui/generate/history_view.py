@@ -12,7 +12,7 @@ from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import PaintedRows
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QSizePolicy
 from distill.generation.audition import AuditionKind, AuditionSample
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.thumbnails import Thumbnails
+from distill.gui.widgets.waveform import draw_waveform
 
 #: Least width of a name, so that the waveforms stand in one column, and height of a row.
 _LABEL_WIDTH, _HEIGHT = 92, 34

@@ -26,7 +26,7 @@ from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 from distill.library.model_entry import ModelEntry
 
 #: Milliseconds from the last key until notes are stored.

@@ -1,12 +1,14 @@
 """The menu of output devices."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
-from distill.playback.output import OutputDevice
+if TYPE_CHECKING:
+    from distill.playback.output import OutputDevice
 
 
 class DeviceMenu(QMenu):
@@ -31,16 +33,16 @@ class DeviceMenu(QMenu):
         self.aboutToShow.connect(self._on_about_to_show)
 
     @property
-    def chosen(self) -> OutputDevice | None:
+    def chosen(self) -> "OutputDevice | None":
         """The device that is marked; None is the system's default."""
         return self._chosen
 
-    def show_chosen(self, device: OutputDevice | None) -> None:
+    def show_chosen(self, device: "OutputDevice | None") -> None:
         """Mark a device, whether it is there or not."""
         self._chosen = device
         self._fill()
 
-    def show_devices(self, devices: Sequence[OutputDevice]) -> None:
+    def show_devices(self, devices: Sequence["OutputDevice"]) -> None:
         """List the devices that were found."""
         if tuple(devices) != self._devices:
             self._devices = tuple(devices)
@@ -69,7 +71,7 @@ class DeviceMenu(QMenu):
         again.triggered.connect(lambda _checked=False: self.look_requested.emit(True))
         self.refilled.emit()
 
-    def _entry(self, text: str, device: OutputDevice | None) -> QAction:
+    def _entry(self, text: str, device: "OutputDevice | None") -> QAction:
         entry = QAction(text.replace("&", "&&"), self)
         entry.setCheckable(True)
         entry.setChecked(device == self._chosen)
@@ -82,6 +84,6 @@ class DeviceMenu(QMenu):
         self._fill()  # what was chosen since may have been an entry of a device that is not there
         self.look_requested.emit(False)
 
-    def _on_chosen(self, device: OutputDevice | None) -> None:
+    def _on_chosen(self, device: "OutputDevice | None") -> None:
         self._chosen = device
         self.device_chosen.emit(device)

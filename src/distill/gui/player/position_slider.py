@@ -1,7 +1,7 @@
 """The position in a sound: a slider that looks like the sound."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSlider, QStyle, QWidget
@@ -9,6 +9,10 @@ from PySide6.QtWidgets import QSlider, QStyle, QWidget
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.waveform import draw_waveform
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Least height at which a waveform can be read, in device-independent pixels.
 HEIGHT = 44
@@ -32,7 +36,7 @@ class PositionSlider(QSlider):
         self._pictures: tuple[tuple[object, ...], QPixmap, QPixmap] | None = None
         self._pointed_at: float | None = None  # x of the mouse
 
-    def show_peaks(self, peaks: NDArray[np.float32] | None) -> None:
+    def show_peaks(self, peaks: "NDArray[np.float32] | None") -> None:
         """Draw this sound, ``[n, 2]``; None draws a line."""
         if peaks is not self._peaks:
             self._peaks, self._pictures = peaks, None
@@ -143,7 +147,7 @@ class PositionSlider(QSlider):
         whole = max(1, self.maximum() - self.minimum())
         return area.left() + area.width() * (self.sliderPosition() - self.minimum()) / whole
 
-    def _drawn(self, peaks: NDArray[np.float32], size: QSize) -> tuple[QPixmap, QPixmap]:
+    def _drawn(self, peaks: "NDArray[np.float32]", size: QSize) -> tuple[QPixmap, QPixmap]:
         """Return the waveform as it was heard and as it will be; drawn once, because the playhead moves at 30 Hz."""
         current, ratio = theme.colors(), self.devicePixelRatioF()
         key = (size.width(), size.height(), ratio, current.accent)
@@ -153,7 +157,7 @@ class PositionSlider(QSlider):
             self._pictures = key, played, rest
         return self._pictures[1], self._pictures[2]
 
-    def _picture(self, peaks: NDArray[np.float32], size: QSize, ratio: float, color: QColor) -> QPixmap:
+    def _picture(self, peaks: "NDArray[np.float32]", size: QSize, ratio: float, color: QColor) -> QPixmap:
         picture = QPixmap(size * ratio)
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from distill.events import PreviewEvent
 from distill.files import write_whole
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, STARRED_ROLE
 from distill.gui.widgets import icons, theme
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.thumbnails import Thumbnails
+from distill.gui.widgets.waveform import draw_waveform
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 
 AnyIndex = QModelIndex | QPersistentModelIndex

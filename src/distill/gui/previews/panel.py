@@ -12,7 +12,7 @@ from distill.gui.previews.table import PreviewTable
 from distill.gui.previews.tools import PreviewMenu, PreviewTools
 from distill.gui.widgets import theme
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
 
 

@@ -10,7 +10,7 @@ from distill.gui.previews.originals import OriginalsModel
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 
 

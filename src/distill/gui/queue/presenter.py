@@ -13,7 +13,7 @@ from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import TrainingCompleteEvent
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
 from distill.errors import RunFolderError
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.background import BackgroundTask, Work

@@ -6,16 +6,18 @@ from dataclasses import replace
 from enum import IntEnum
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QColor
 
-from distill.audio.cache.waveform_overview import Overview
-from distill.audio.corpus import SkippedSound, SoundEntry
+from distill.audio.scan_result import SkippedSound, SoundEntry
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
 from distill.gui.widgets.text import format_length, format_level, plain_tip
+
+if TYPE_CHECKING:
+    from distill.audio.cache.waveform_overview import Overview
 
 __all__ = ["ROW_ROLE", "Column", "FilteredSounds", "SoundModel", "SoundRow", "SoundStatus"]
 
@@ -121,7 +123,7 @@ class SoundModel(QAbstractTableModel):
         is_any_bad = any(result.reason is not None for result in found.values())  # all of its row is pale then
         self._change(found, checked, *(() if is_any_bad else (Column.STATUS, Column.STATUS)))
 
-    def set_overviews(self, overviews: Mapping[Path, Overview]) -> None:
+    def set_overviews(self, overviews: "Mapping[Path, Overview]") -> None:
         """Note how loud sounds are; their waveforms are drawn anew."""
 
         def measured(row: SoundRow) -> SoundRow:

@@ -2,12 +2,12 @@
 
 from collections.abc import Container
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton, QWidget
 
-from distill.audio.cache.waveform_overview import Overview
-from distill.audio.corpus import ScanResult
+from distill.audio.scan_result import ScanResult
 from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel, short_reason
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.sounds.view import SoundView
@@ -15,7 +15,10 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import format_length
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from distill.audio.cache.waveform_overview import Overview
 
 #: Levels and waveforms reach the table in batches of this many milliseconds.
 BATCH_MILLISECONDS = 100

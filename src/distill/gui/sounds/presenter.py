@@ -10,9 +10,9 @@ from PySide6.QtCore import QMimeData, QObject, QTimer, QUrl, Signal
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from distill import paths
-from distill.audio.corpus import ScanResult
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
 from distill.gui.sounds.exclusions import Exclusions
 from distill.gui.sounds.held_out import Split, SplitFinder

@@ -25,7 +25,7 @@ from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
 from distill.gui.sounds.row import SoundRow, SoundStatus
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.rows import paint_focus
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 
 #: While an arrow key is held down, a sound plays once the cursor has rested on it for this long.
 REST_MILLISECONDS = 120

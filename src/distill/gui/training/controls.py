@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from distill.config.catalog import FAMILIES, FamilyInfo, family_info
 from distill.config.training import OverfittingPreset
 from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.panel import Panel

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer
 
 from distill.config.training import AnyConfig
-from distill.gui.engine.bridge import RunState, TrainingBridge
+from distill.gui.engine.bridge import TrainingBridge
+from distill.gui.engine.run_state import RunState
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_presenter import SettingsPresenter

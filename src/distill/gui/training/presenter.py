@@ -21,8 +21,8 @@ from distill.events import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.gui.engine.bridge import RunState
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
+from distill.gui.engine.run_state import RunState
 from distill.gui.engine.session import Session
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.previews.panel import PreviewPanel

@@ -19,7 +19,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, leave_tab_key_to_bar
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.widgets.thumbnails import Thumbnails
 from distill.gui.window.pages import TRAINING, Pages, replace_page
 from distill.settings import WindowSettings
 

@@ -19,7 +19,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from distill import diagnostics
-from distill.gui.engine.bridge import RunState
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
 from distill.gui.widgets.text import make_plain

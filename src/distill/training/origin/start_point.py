@@ -9,7 +9,6 @@ from typing import Any
 from torch import Tensor
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.corpus import RUN_MARKER
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
@@ -18,6 +17,7 @@ from distill.models.families import make_family
 from distill.models.model_file import SUFFIX
 from distill.models.persistence import open_model, read_model_file
 from distill.models.priors.window_prior import WindowPrior
+from distill.paths import RUN_MARKER
 from distill.runs.checkpoints import checkpoint_path, list_checkpoints
 from distill.runs.folder import MODEL, RunRecord
 from distill.serialization.archive import check_network, check_weights, read_checkpoint
