@@ -18,6 +18,8 @@ from distill.events import EpochMetrics, Event
 from distill.training import RegularizationConfig, TrainingCompleteEvent, TrainingConfig, TrainingNotice, train
 
 MakeConfig = Callable[..., AnyConfig]
+#: Returns what `train` does for a configuration: a run of `sounds` that nothing disturbs.
+LeftAlone = Callable[[AnyConfig], dict[str, Any]]
 
 
 def tone(seed: int, seconds: float = 0.8) -> Any:
@@ -150,6 +152,25 @@ def done(_small_prior: None, tmp_path_factory: pytest.TempPathFactory) -> Finish
 def sounds(tmp_path: Path) -> list[Path]:
     """Ten files, one of them of two and a half seconds."""
     return write_sounds(tmp_path / "sounds", 10)
+
+
+@pytest.fixture(scope="package")
+def _runs_left_alone() -> dict[str, dict[str, Any]]:
+    return {}
+
+
+@pytest.fixture
+def left_alone(_runs_left_alone: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> LeftAlone:
+    """Return a function that trains undisturbed, once for each configuration: other runs are compared with it."""
+
+    def run(config: AnyConfig) -> dict[str, Any]:
+        key = repr(config)
+        if key not in _runs_left_alone:
+            folder = tmp_path_factory.mktemp("left alone")
+            _runs_left_alone[key] = train(config, write_sounds(folder / "sounds", 10), folder / "run", "cpu")
+        return _runs_left_alone[key]
+
+    return run
 
 
 @pytest.fixture(params=[row.key for row in FAMILIES])
