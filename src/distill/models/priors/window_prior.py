@@ -46,7 +46,7 @@ _NOISE_SHARES = (0.2, 0.4, 1.0)
 #: Factor of the noise at the same reaches.  Sounds that are drawn with a factor of 1 are smoother than those of the
 #: corpus: what the network has not learned, the flow averages away.  The second row is for priors that keep no
 #: beginnings: theirs are drawn from noise alone, as of a Gaussian, where the flow is right.
-_HEATS = (1.4, 1.4, 1.4)
+_HEATS = (1.2, 1.2, 1.4)
 _HEATS_WITHOUT_BEGINNINGS = (1.0, 1.0, 1.4)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 #: Spread of a colour in decibels, at the reaches of `distill.models.priors.window_prior.at_reach`.
-SPREAD_DB = (2.0, 6.0, 8.0)
+SPREAD_DB = (2.0, 7.5, 9.0)
 #: How broad the hills and valleys of a colour are, as a share of the bands, and cosines that it is made of.
 _BREADTH, _COSINES = 24 / 128, 6
 

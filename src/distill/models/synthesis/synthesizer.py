@@ -38,12 +38,32 @@ _FADE_SHARE = 0.1
 _AUDIBLE_DECADES = 4.0
 
 
+#: The way in which new sounds are drawn.  Raised when the same seed gives other sounds than before.
+DRAWING = 1
 #: What the seed of a draw is changed by for that of its colours: points and colours are drawn independently.
 _COLOUR_SEED = 0x636F6C
+#: Share of the new sounds that get no detail of the training sound they resemble most, at the reaches of `at_reach`.
+_SPARED_SHARES = (0.0, 0.25, 1.0)
 #: Least `Nearest.relative` of new sounds at the reaches of `at_reach`.
 _LEAST_NEWNESS = (0.15, 0.15, 1.0)
 #: Draws for a new sound, until one is new enough.
 _MOST_DRAWS = 8
+
+
+@dataclass(frozen=True)
+class _Character:
+    """What is done to a new sound once it is decoded.
+
+    Attributes
+    ----------
+    colour
+        See `distill.models.synthesis.colour`, ``[F]``.
+    spares_main
+        Whether it gets no detail of the training sound that it resembles most.
+    """
+
+    colour: Tensor
+    spares_main: bool
 
 
 @dataclass(frozen=True)
@@ -134,12 +154,12 @@ class Synthesizer:
         exclude = torch.tensor([source], device=features.device)
         return self.detail.add(features[None], self.family.copy_detail if amount is None else amount, exclude)[0]
 
-    def _new_detail(self, features: Tensor, amount: float | None) -> Tensor:
-        """Return features ``[C, F, T]`` of a new sound with detail, but none of the sound that it resembles most."""
+    def _new_detail(self, features: Tensor, amount: float | None, spares_main: bool) -> Tensor:
+        """Return features ``[C, F, T]`` of a new sound with detail; see `DetailStore.add`."""
         if self.detail is None:
             return features
         share = 1.0 if amount is None else amount
-        return self.detail.add(features[None], share, evenness=EVENNESS, spare_main=True)[0]
+        return self.detail.add(features[None], share, evenness=EVENNESS, spare_main=spares_main)[0]
 
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
@@ -203,26 +223,29 @@ class Synthesizer:
         finish
             Returns what becomes of a sound, side by side with the making of others; None for the sound itself.
         """
-        colours = self._colours(count, seed, temperature, freedom)
-        drawn: Iterable[tuple[float, Tensor, Tensor]] = (
-            (total, points, colour)
-            for (total, points), colour in zip(
-                self._drawn(count, seed, seconds, temperature, freedom), colours, strict=True
+        characters = self._characters(count, seed, temperature, freedom)
+        drawn: Iterable[tuple[float, Tensor, _Character]] = (
+            (total, points, character)
+            for (total, points), character in zip(
+                self._drawn(count, seed, seconds, temperature, freedom), characters, strict=True
             )
         )
         if choose is not None:
             all_drawn = list(drawn)
             drawn = [all_drawn[number] for number in choose(torch.stack([points[0] for _, points, _ in all_drawn]))]
         yield from in_order(
-            partial(self._new_sound, points, colour, max(1, round(total * self.chunk)), detail, finish)
-            for total, points, colour in drawn
+            partial(self._new_sound, points, character, max(1, round(total * self.chunk)), detail, finish)
+            for total, points, character in drawn
         )
 
-    def _colours(self, count: int, seed: int, temperature: float, freedom: float | None) -> Tensor:
-        """Return the colours of new sounds ``[count, F]``; see `distill.models.synthesis.colour`."""
-        spread = temperature * at_reach(self.need_prior("make new sounds").reach(freedom), SPREAD_DB)
+    def _characters(self, count: int, seed: int, temperature: float, freedom: float | None) -> list[_Character]:
+        """Draw what is done to new sounds once they are decoded."""
+        reach = self.need_prior("make new sounds").reach(freedom)
         generator = torch.Generator().manual_seed(seed ^ _COLOUR_SEED)
-        return draw_colours(count, self.family.spectrogram_config.n_mels, spread, generator)
+        bands, spread = self.family.spectrogram_config.n_mels, temperature * at_reach(reach, SPREAD_DB)
+        colours = draw_colours(count, bands, spread, generator)
+        is_spared = torch.rand(count, generator=generator) < at_reach(reach, _SPARED_SHARES)
+        return [_Character(colour, bool(spared)) for colour, spared in zip(colours, is_spared, strict=True)]
 
     def _drawn(
         self, count: int, seed: int, seconds: float | None, temperature: float, freedom: float | None
@@ -251,15 +274,15 @@ class Synthesizer:
     def _new_sound(
         self,
         drawn: Tensor,
-        colour: Tensor,
+        character: _Character,
         samples: int,
         detail: float | None,
         finish: Callable[[Tensor], Tensor] | None,
     ) -> Tensor:
         """Return the sound ``[1, samples]`` of what the flow describes its windows by, ``[K, dim]``."""
         windows = self.decoded(self.need_prior("make new sounds").restore(drawn))
-        blended = coloured(blend(windows, self.frames_of(samples)), colour, -CENTRE)
-        features = self._new_detail(blended, detail)
+        blended = coloured(blend(windows, self.frames_of(samples)), character.colour, -CENTRE)
+        features = self._new_detail(blended, detail, character.spares_main)
         sound = self.faded(self.to_sound(features, samples))
         sound = sound / sound.abs().max().clamp_min(1e-9)
         return sound if finish is None else finish(sound)
