@@ -20,7 +20,7 @@ from distill.generation.service import GenerateRequest, GenerationService
 from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.models import open_model
-from tests.support.models import write_tone_model
+from tests.support.models import tone_model, write_model_with_prior, write_tone_model
 
 
 @pytest.fixture
@@ -108,3 +108,16 @@ def test_a_kept_file_is_a_whole_model(entry: ModelEntry) -> None:
     kept = kept_weights(sound.recipe.weights)
     assert kept is not None
     assert kept.read_bytes() == entry.path.read_bytes()
+
+
+def test_a_sound_that_another_version_drew_is_not_called_the_same(library: ModelLibrary, tmp_path: Path) -> None:
+    entry = library.import_file(write_model_with_prior(tone_model("vae"), tmp_path / "tones.distill"))
+    sound = generate(entry)
+    old = replace(sound.made, recipe=replace(sound.recipe, drawing=0))
+    with pytest.raises(ModelReplacedError, match="in another way"):
+        remake(old.recipe, library)
+    again: list[Any] = []
+    service.make_again(old, again.append, Event(), takes_nearest=True)
+    made = next(news.sound for news in again if hasattr(news, "sound"))
+    assert made.recipe.drawing == sound.recipe.drawing
+    assert made.recipe.id != sound.recipe.id, "another sound, beside the first one"

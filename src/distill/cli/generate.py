@@ -18,7 +18,7 @@ from distill import paths
 from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
 from distill.cli.options import Channels, ExportedFormat, ModelFile, Rate, SoundFile
 from distill.cli.terminal import printable
-from distill.errors import ConfigurationError, DistillError
+from distill.errors import ConfigurationError, DistillError, ModelReplacedError
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ Count = Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="How many sound
 DrawSeed = Annotated[
     int | None,
     typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
+]
+Similar = Annotated[
+    bool,
+    typer.Option(
+        "--similar",
+        help="Make a similar sound where the exact one cannot be made again: the model was trained further, or another "
+        "version of Distill drew it.",
+    ),
 ]
 CodesFile = Annotated[Path, typer.Argument(metavar="CODES", dir_okay=False, help="The file of codes (.npz).")]
 
@@ -239,6 +247,7 @@ def remake(
     format: ExportedFormat = None,
     rate: Rate = 48_000,
     stereo: Channels = None,
+    similar: Similar = False,
 ) -> None:
     """Make a sound again that Distill made, from the recipe in its file: in another format, or after an edit."""
     options = _options_of(target, format, rate, stereo)
@@ -252,7 +261,11 @@ def remake(
         if recipe is None:
             raise DistillError(f"{source} does not say how it was made: it was not made by Distill, or was edited.")
         print(printable(recipe.reads()), file=sys.stderr, flush=True)
-        _write(target, stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop), options)
+        try:
+            made = stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop, takes_nearest=similar)
+        except ModelReplacedError as exc:
+            raise DistillError(f"{exc} --similar makes that one.") from exc
+        _write(target, made, options)
 
 
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:

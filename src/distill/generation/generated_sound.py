@@ -33,7 +33,7 @@ from distill.models.inference import OpenModel
 from distill.models.model_file import SUFFIX
 from distill.models.persistence import open_model
 from distill.models.priors.steering import Taste, candidate_count, choose
-from distill.models.synthesis.synthesizer import Choose
+from distill.models.synthesis.synthesizer import DRAWING, Choose
 
 __all__ = [
     "GeneratedSound",
@@ -129,7 +129,7 @@ def make_new(
     recipe = Recipe(
         NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
-        weights=weights_id(model), channels=channels_of(model, mono=mono),
+        weights=weights_id(model), channels=channels_of(model, mono=mono), drawing=DRAWING,
     )  # fmt: skip
     numbers: list[int] = []
 
@@ -374,13 +374,14 @@ def stream_again(
     recipe, library, progress, cancel_event
         The recipe, where its model is looked for, and as elsewhere.
     takes_nearest
-        Whether to use other weights of the same model where the exact ones are gone.  The recipe of the result names
-        the weights that were used.
+        Whether to make another sound where this one cannot be made again: with other weights of the same model, or
+        drawn in another way.  The recipe of the result says how it was made.
 
     Raises
     ------
     ModelReplacedError
-        The weights are gone, and ``takes_nearest`` is False.
+        The weights are gone, or an older version of Distill drew the sound in another way, and ``takes_nearest`` is
+        False.
     LibraryError
         The model is gone.
     SoundError
@@ -391,6 +392,13 @@ def stream_again(
         ``cancel_event`` was set.
     """
     path, model, weights = _open_exact(recipe, library, takes_nearest)
+    if recipe.kind == NEW and recipe.drawing != DRAWING and model.prior is not None:
+        if not takes_nearest:
+            raise ModelReplacedError(
+                "Another version of Distill generated this sound, and drew sounds in another way. "
+                "From the same seed this version would generate another sound."
+            )
+        recipe = replace(recipe, drawing=DRAWING)
     recipe = replace(recipe, weights=weights)
     if recipe.kind == NEW and recipe.candidates:
         (sound,) = _new_sounds(model, recipe, lambda _points: [recipe.candidate])

@@ -28,7 +28,7 @@ _DRAW = ("seed", "count", "number")
 _CHOICE = ("candidates", "candidate", "stars")
 #: What the recipes of each kind hold beside model, time, program and id.
 _USED = {
-    NEW: (*_DRAW, "temperature", "seconds", "freedom", *_CHOICE),
+    NEW: (*_DRAW, "temperature", "seconds", "freedom", "drawing", *_CHOICE),
     TRANSFORMED: ("count", "number", "dry_wet", *_SOURCE),
     RECONSTRUCTED: _SOURCE,
     VARIED: (*_DRAW, "strength", *_SOURCE),
@@ -77,6 +77,9 @@ class Recipe:
         and how many starred sounds were followed. 0 candidates: it was not chosen.
     freedom
         Of a new sound: how far from the corpus, 0 to 1; `TRAINED` for the default.
+    drawing
+        Of a new sound: the way in which it was drawn (`distill.models.synthesis.synthesizer.DRAWING`); 0 in recipes of
+        versions that did not note it.
     dry_wet
         Of a transformed sound: the model's share, 0 to 1.
     strength
@@ -106,6 +109,7 @@ class Recipe:
     dry_wet: float = 1.0
     seconds: float = 0.0
     freedom: float = TRAINED
+    drawing: int = 0
     strength: float = 0.0
     start: float = 0.0
     end: float = 0.0

@@ -197,8 +197,8 @@ class GenerationService:
 def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes_nearest: bool = False) -> None:
     """Generate a sound again from its recipe; no file is overwritten.
 
-    The entry of a sound whose file is gone gets the new file; otherwise there is a second entry.  With
-    ``takes_nearest`` the model's present weights are used where those of the recipe are gone.
+    The entry of a sound whose file is gone gets the new file; otherwise there is a second entry.  For
+    ``takes_nearest`` see `distill.generation.generated_sound.stream_again`.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes
     with suppress(DecodingCancelled):
         made = stream_again(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
         recipe = made.recipe
-        if sound.path.exists() or recipe.weights != sound.recipe.weights:
+        if sound.path.exists() or recipe != sound.recipe:
             fresh = Recipe(recipe.kind, recipe.model_id)
             recipe = replace(recipe, id=fresh.id, made=fresh.made, program=fresh.program)
         _keep(sound.path.stem, made.blocks, recipe, emit)
