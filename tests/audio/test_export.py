@@ -99,7 +99,7 @@ def test_no_name_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
-    for bad in (np.zeros(0), np.zeros((2, 3)), np.array([np.nan])):
+    for bad in (np.zeros(0), np.zeros((2, 3)), np.array([np.nan]), np.full((9, 2), 3e38)):
         with pytest.raises(ValueError, match="exported"):
             export_sound(tmp_path / "a.wav", bad)
     blocked = tmp_path / "file"

@@ -11,6 +11,7 @@ import soxr
 from numpy.typing import NDArray
 
 from distill.audio.decoding.decoder import open_sound
+from distill.audio.decoding.levels import without_absurd
 from distill.audio.peaks import waveform_peaks
 from distill.errors import PlaybackError, SoundError
 from distill.playback.loudness import loudness, matching_gains
@@ -154,8 +155,7 @@ def load_sound(path: Path) -> Sound:
         raise PlaybackError(f"{path.name} cannot be played: {reason}.") from exc
     if not len(frames):
         raise PlaybackError(f"{path.name} cannot be played: there is no sound in it.")
-    frames = np.nan_to_num(frames[:, :2], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    return Sound(path, np.ascontiguousarray(frames), sample_rate)
+    return Sound(path, np.ascontiguousarray(without_absurd(frames[:, :2])), sample_rate)
 
 
 def _decoded(path: Path) -> tuple[Block, int]:
