@@ -54,7 +54,7 @@ class Layout:
         Whether an Ogg file breaks off within a page.
     ogg_span
         Samples between the first and the last position that the pages of an Ogg file of one stream state, at 48 kHz
-        for Opus; None for other files.
+        for Opus; None for FLAC and for other files.
     is_empty
         Whether no page of an Ogg file states that a sample lies before its end.
     problem
@@ -202,7 +202,8 @@ def _ogg(file: _File) -> Layout:
         parts = [
             tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
         ]
-    span = audio[0].positions if len(audio) == 1 else None
+    # A FLAC stream states its length itself.
+    span = audio[0].positions if len(audio) == 1 and audio[0].coding != "FLAC" else None
     return Layout(
         tuple(parts or [file.whole()]),
         file.start,

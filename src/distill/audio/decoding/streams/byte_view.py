@@ -130,3 +130,15 @@ def overlaid(start: int, end: int, patches: Sequence[tuple[int, bytes]]) -> list
         start = at + len(data)
     segments.append((start, end))
     return segments
+
+
+def part_of(segments: Sequence[Segment], start: int, end: int) -> list[Segment]:
+    """Return segments for the bytes from ``start`` to ``end`` of the view that others make."""
+    found: list[Segment] = []
+    at = 0
+    for part in segments:
+        low, high = max(start - at, 0), min(end - at, segment_bytes(part))
+        if low < high:
+            found.append(part[low:high] if isinstance(part, bytes) else (part[0] + low, part[0] + high))
+        at += segment_bytes(part)
+    return found

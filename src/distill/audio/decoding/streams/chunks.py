@@ -8,6 +8,7 @@ from typing import IO, NamedTuple
 from distill.audio.decoding.streams.byte_view import ByteView
 
 _CHUNKS_LOOKED_AT = 10_000
+_FARTHEST = 1 << 62  # more than a file can have
 #: Names behind which no program of note puts a nonzero byte for padding: where one begins, the padding was forgotten.
 _USUAL_NAMES = (b"fmt ", b"data", b"fact", b"LIST", b"COMM", b"SSND", b"VHDR", b"BODY")
 
@@ -70,6 +71,8 @@ def walk_chunks(file: IO[bytes] | ByteView, start: int, layout: ChunkLayout) -> 
     """
     at = start
     for _ in range(_CHUNKS_LOOKED_AT):
+        if at > _FARTHEST:
+            return
         raw = read_at(file, at, layout.head_bytes)
         if len(raw) < layout.head_bytes:
             return
