@@ -120,6 +120,24 @@ def test_log_folder_that_cannot_be_made_is_told(distill_home: Path, capsys: pyte
     assert "no log is kept" in capsys.readouterr().err
 
 
+def test_without_a_log_errors_that_are_told_elsewhere_are_not_printed(distill_home: Path) -> None:
+    (distill_home / "log").write_text("a file where the folder should be")
+    script = "from distill import diagnostics as d; d.start(); d.log.error('It failed', exc_info=OSError('no place'))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("distill: no log is kept")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_log_that_cannot_be_written_any_more_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """In place of a traceback of the log itself for each line of it."""
+    diagnostics.start()
+    diagnostics.log_file().symlink_to("/dev/full")
+    for number in range(3):
+        diagnostics.log.error("The run %d failed", number, exc_info=OSError("no place"))
+    assert capsys.readouterr().err == "distill: the log cannot be written (No space left on device).\n"
+
+
 _CHILD = """
 import json, sys
 from distill import diagnostics

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from distill import files
-from distill.files import clear_partial_files, parse_json, read_json, write_json, write_new, write_whole
+from distill.files import clear_partial_files, parse_json, read_json, write_folder, write_json, write_new, write_whole
 from distill.paths import slug
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -208,3 +208,25 @@ def test_what_a_killed_writer_left_goes_when_the_file_is_written_again(tmp_path:
     with write_whole(tmp_path / "a.bin") as file:
         file.write(b"whole")
     assert [path.name[:6] for path in tmp_path.glob(".*.part")] == [".b.bin"]  # another file's is not looked at
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process that is gone is told apart there only")
+def test_a_folder_appears_as_a_whole_and_what_a_killed_writer_left_of_it_goes(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from distill.files import write_folder\n"
+        "with write_folder(Path(sys.argv[1])) as folder: (folder / 'half').touch(); os._exit(9)"
+    )
+    for name in ("a", "b"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    stranger = tmp_path / ".a.x7y8z9.part"
+    stranger.mkdir()
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(ZeroDivisionError), write_folder(tmp_path / "a") as folder:
+        (folder / "half").write_bytes(bytes(1 // 0))
+    (tmp_path / "a").mkdir()
+    with write_folder(tmp_path / "a") as folder:
+        (folder / "whole").touch()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["whole"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[0].startswith(".a.x7y8z9")
+    assert [name[:10] for name in names[1:]] == [".b.distill", "a"]

@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -64,6 +65,24 @@ _crash_file: IO[str] | None = None
 _hooks_before: tuple[Any, Any, Any] | None = None
 
 
+class _LogHandler(RotatingFileHandler):
+    """Writes the log; that it cannot be written, as on a full disk, is told once."""
+
+    _is_told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_told:
+            self._is_told = True
+            print(f"distill: the log cannot be written ({error.strerror or error}).", file=sys.stderr)
+
+
+#: In place of the log where there is none: logging prints whole tracebacks otherwise.
+_no_log = logging.NullHandler()
+
+
 def log_file() -> Path:
     """Return the path of the newest log file."""
     return paths.log_dir() / "distill.log"
@@ -81,7 +100,7 @@ def start() -> None:
     log.setLevel(logging.INFO)
     try:
         paths.log_dir().mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(
+        handler = _LogHandler(
             log_file(), maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8", delay=True,
             errors="backslashreplace",  # names that are no UTF-8
         )  # fmt: skip
@@ -91,6 +110,7 @@ def start() -> None:
         faulthandler.enable(_crash_file)
     except OSError as error:
         print(f"distill: no log is kept, {paths.log_dir()} cannot be written to: {error}", file=sys.stderr)
+        log.addHandler(_no_log)
     sys.excepthook = _on_main_error
     threading.excepthook = _on_thread_error
     sys.unraisablehook = _on_unraisable_error
@@ -104,7 +124,9 @@ def stop() -> None:
         _hooks_before = None
     for handler in [h for h in log.handlers if isinstance(h, RotatingFileHandler)]:
         log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
+    log.removeHandler(_no_log)
     if _crash_file is not None:
         faulthandler.disable()
         _crash_file.close()

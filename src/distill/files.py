@@ -2,7 +2,8 @@
 
 Everything that Distill writes goes through `write_whole` or `write_new`: a temporary file in the same folder, flushed
 to the disk, moved to its name, and the folder's entry flushed too.  A process that is killed leaves at most a temporary
-file that carries Distill's name and its own process; readers ignore it, and `clear_partial_files` removes it.
+file that carries Distill's name and its own process; readers ignore it, and `clear_partial_files` removes it.  Folders
+that appear as a whole are made by `write_folder` in the same way.
 """
 
 import errno
@@ -12,6 +13,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -61,6 +63,37 @@ def write_whole(path: Path, tidies: bool = True) -> Iterator[IO[bytes]]:
     _flush_folder(path.parent)
 
 
+@contextmanager
+def write_folder(path: Path) -> Iterator[Path]:
+    """Make a folder that gets the name ``path`` when the block ends without an error, and vanishes otherwise.
+
+    What a killed process left of the same folder is removed first.
+
+    Parameters
+    ----------
+    path
+        A name that is free, or an empty folder.
+
+    Raises
+    ------
+    OSError
+        The folder above cannot be written to, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_partial(path.parent, f".{path.name[:_MAX_STEM]}.distill-", of_folders=True)
+    partial = _partial_path(path)
+    partial.mkdir(0o755)
+    try:
+        yield partial
+        if path.exists():
+            path.rmdir()
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _flush_folder(path.parent)
+
+
 def write_new(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     """Write a binary file that never replaces another, whole or not at all, and return its path.
 
@@ -96,10 +129,9 @@ def write_new(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 @contextmanager
 def _partial_file(path: Path, tidies: bool = True) -> Iterator[tuple[IO[bytes], Path]]:
     """Open a temporary file beside ``path``; what is left of it at the end of the block is removed."""
-    stem = path.name[:_MAX_STEM]
-    if tidies:
-        _clear_partial(path.parent, f".{stem}.distill-")  # of one that was killed while it wrote the same file
-    partial = path.with_name(f".{stem}.distill-{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    if tidies:  # of one that was killed while it wrote the same file
+        _clear_partial(path.parent, f".{path.name[:_MAX_STEM]}.distill-")
+    partial = _partial_path(path)
     handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -107,6 +139,12 @@ def _partial_file(path: Path, tidies: bool = True) -> Iterator[tuple[IO[bytes], 
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _partial_path(path: Path) -> Path:
+    """Return the name that a file or folder has until it is whole."""
+    owner = f"{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name[:_MAX_STEM]}.distill-{owner}{PARTIAL_SUFFIX}")
 
 
 def _open_unnamed(folder: Path) -> int | None:
@@ -190,16 +228,20 @@ def clear_partial_files(folder: Path) -> None:
         _clear_partial(folder, ".")
 
 
-def _clear_partial(folder: Path, prefix: str) -> None:
-    """Remove what `clear_partial_files` does, as far as its name begins with ``prefix``."""
+def _clear_partial(folder: Path, prefix: str, of_folders: bool = False) -> None:
+    """Remove what `clear_partial_files` does, or such folders, as far as its name begins with ``prefix``."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith(prefix):
                 continue
             match = _PARTIAL.fullmatch(entry.name)
-            if match is None or match["host"] != _HOST or not entry.is_file(follow_symlinks=False):
+            is_one = entry.is_dir(follow_symlinks=False) if of_folders else entry.is_file(follow_symlinks=False)
+            if match is None or match["host"] != _HOST or not is_one:
                 continue
             if not _is_alive(int(match["pid"]), match["process"]):
+                if of_folders:
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                    continue
                 with suppress(OSError):
                     Path(entry.path).unlink()
 

@@ -1,5 +1,7 @@
 """Sounds for other programs: what is written is what was made, in every format, and nothing is lost on the way."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,7 @@ def test_no_name_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
-    for bad in (np.zeros(0), np.zeros((2, 3)), np.array([np.nan])):
+    for bad in (np.zeros(0), np.zeros((2, 3)), np.array([np.nan]), np.full((9, 2), 3e38)):
         with pytest.raises(ValueError, match="exported"):
             export_sound(tmp_path / "a.wav", bad)
     blocked = tmp_path / "file"
@@ -161,3 +163,43 @@ def test_a_silent_or_tiny_sound_stays(tmp_path: Path) -> None:
 def test_a_fade_out_of_range_is_refused(fade: float) -> None:
     with pytest.raises(ConfigurationError, match="fade_ms"):
         ExportOptions(fade_ms=fade)
+
+
+def test_a_long_stereo_ogg(tmp_path: Path) -> None:
+    """libsndfile dies of what it is given at once (its stack overflows at 80 s), and with it the whole process."""
+    script = """
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from distill.audio.export import export_sound
+from distill.audio.export_options import ExportOptions
+
+audio = np.zeros((100 * 48_000, 2), np.float32)
+audio[::4801] = 0.5
+made = export_sound(Path(sys.argv[1]), [audio], ExportOptions("ogg"))  # as one block
+assert soundfile.info(made.path).frames == len(audio)
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.ogg"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("key", [row.key for row in FORMATS])
+def test_no_encoder_is_given_more_than_a_second_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    given: list[int] = []
+    write = soundfile.SoundFile.write
+
+    def counting(file: soundfile.SoundFile, data: Any) -> None:
+        given.append(len(data))
+        write(file, data)
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", counting)
+    export_sound(
+        tmp_path / "a", iter([np.zeros((100, 2), np.float32), chord(3.0)[:, None].repeat(2, 1)]), ExportOptions(key)
+    )
+    assert sum(given) >= 3 * 44_100
+    assert max(given) <= 48_000

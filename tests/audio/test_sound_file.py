@@ -17,6 +17,7 @@ from distill.audio.decoding.sound_file import (
     UnreachableSoundError,
     decode_sound,
     read_header,
+    stream_sound,
     write_wav,
 )
 from distill.errors import SoundError
@@ -113,6 +114,43 @@ def test_samples_that_are_not_numbers(tmp_path: Path) -> None:
         assert refusal(tmp_path / "bad.wav") == (
             "contains samples that are not numbers (NaN or infinite), the first at 3.000 s"
         )
+
+
+@pytest.mark.parametrize("bad", [1e13, 1e30, 3e38, -3e38])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_samples_far_beyond_full_scale_are_called_so(tmp_path: Path, bad: float, channels: int) -> None:
+    """They are numbers; but the sum of two of them may be none, nor the square of one."""
+    audio = np.stack([tone(4.0)] * channels, 1)
+    audio[144_000] = bad
+    soundfile.write(tmp_path / "bad.wav", audio, 48_000, subtype="FLOAT")
+    assert refusal(tmp_path / "bad.wav") == (
+        f"contains samples far beyond full scale ({abs(bad):.0e} times as high), the first at 3.000 s"
+    )
+    with pytest.raises(SoundError, match="far beyond full scale"):
+        decode_sound(tmp_path / "bad.wav", normalize=False)
+
+
+def test_doubles_that_are_too_large_for_floats(tmp_path: Path) -> None:
+    audio = tone(1.0).astype(np.float64)
+    audio[24_000] = 1e300
+    soundfile.write(tmp_path / "bad.wav", audio, 48_000, subtype="DOUBLE")
+    assert refusal(tmp_path / "bad.wav") == (
+        "contains samples that are infinite or far beyond full scale, the first at 0.500 s"
+    )
+
+
+@pytest.mark.parametrize("scale", [32_768.0, 2.0**31])
+def test_whole_numbers_as_floats_are_read(tmp_path: Path, scale: float) -> None:
+    soundfile.write(tmp_path / "loud.wav", tone(0.5) * np.float32(scale), 48_000, subtype="FLOAT")
+    assert np.abs(decode_sound(tmp_path / "loud.wav")).max() == pytest.approx(1.0)
+
+
+def test_a_channel_that_is_not_used_may_hold_anything(tmp_path: Path) -> None:
+    audio = np.stack([tone(1.0), np.full(48_000, 3e38)], 1)
+    audio[::2, 1] *= -1
+    audio[5, 1] = np.nan
+    soundfile.write(tmp_path / "half.wav", audio, 48_000, subtype="FLOAT")
+    assert sum(map(len, stream_sound(tmp_path / "half.wav", channel=0))) == 48_000
 
 
 def test_silence(tmp_path: Path) -> None:

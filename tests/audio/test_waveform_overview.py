@@ -77,10 +77,12 @@ def test_silence_and_what_is_not_a_number(tmp_path: Path) -> None:
     audio[7] = np.nan
     audio[8] = np.inf
     audio[9] = 1e30
-    soundfile.write(tmp_path / "nan.wav", audio, 48_000, subtype="FLOAT")
-    found = measure_sound(tmp_path / "nan.wav")
-    assert np.isfinite(found.peaks).all()
-    assert math.isfinite(found.rms_dbfs)
+    audio[10:20] = 3e38
+    for channels in (1, 2):
+        soundfile.write(tmp_path / "nan.wav", np.repeat(audio, channels, axis=1), 48_000, subtype="FLOAT")
+        found = measure_sound(tmp_path / "nan.wav")
+        assert np.isfinite(found.peaks).all()
+        assert found.rms_dbfs < found.peak_dbfs < 0
 
 
 def test_a_bad_file_and_a_cancel(tmp_path: Path) -> None:

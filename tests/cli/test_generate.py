@@ -78,6 +78,10 @@ def test_sounds_made_in_the_terminal_can_be_made_again(
     told = read_recipe(tmp_path / "t.ogg")
     assert told is not None
     assert (told.kind, told.dry_wet, told.source) == ("transformed", 0.5, source)
+    refused = said(capsys, "encode", model, source, str(tmp_path / "codes.npz"), code=1)
+    assert (
+        refused == "distill: vae.distill is the model of another family: only a residual-VQ model (vqvae) has codes.\n"
+    )
     for name in ("r.wav", "r (2).wav"):
         assert Path(said(capsys, "reconstruct", model, source, str(tmp_path / "r.wav")).strip()).name == name
     assert [made.path.name for made in GeneratedHistory().list()][:3] == ["r (2).wav", "r.wav", "t.ogg"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from distill.cli.output import LenientWriter
+from distill.cli.output import LenientWriter, only_prints
 
 needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="redirections of a Unix shell")
 
@@ -32,6 +32,7 @@ STREAMS = [
     ("models list 2>/dev/full", 0, ""),
     ("models list >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
     ("queue list >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
+    ("train --help >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
     ("models list --json >/dev/full", 0, ""),  # nothing was to be printed
     ("models info nothing >/dev/full 2>/dev/full", 1, ""),
     ("models info nothing >&-", 1, "distill: There is no model 'nothing' in the library. See: distill models list\n"),
@@ -45,6 +46,19 @@ def test_streams_that_are_closed_or_full(tmp_path: Path, words: str, code: int, 
         pytest.skip("this system has no /dev/full")
     done = run(tmp_path, words)
     assert (done.returncode, done.stderr) == (code, said)
+
+
+ONLY_PRINT = ["--help", "--version", "inspect a", "compare a b", "runs list", "runs show a", "models list --json",
+              "models", "models info a", "queue list", "map a --json", "train --help", "models rename -h",
+              "play --midi list a", "play a --midi=list"]  # fmt: skip
+ALSO_ACT = ["train a --json", "sample a", "models import a", "models rename a b", "models delete a", "models restore a",
+            "models export a b", "queue add a", "queue run", "map a --at 0,0 --out b", "play a"]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [*ONLY_PRINT, *ALSO_ACT])
+def test_only_what_is_there_to_be_printed_fails_when_it_cannot_be(words: str) -> None:
+    """What was done is not called a failure because it could not be told."""
+    assert only_prints(words.split()) == (words in ONLY_PRINT)
 
 
 @needs_shell

@@ -5,7 +5,7 @@ Model files and checkpoints have a harness of their own (`tests/models/test_fuzz
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,16 @@ def _sound(name: str, container: str, coding: str) -> Target:
         decode_sound(folder / name)
 
     return Target(name, make, read, BINARY)
+
+
+def _in_parts(folder: Path) -> None:
+    """Write a WAV file whose samples lie in two chunks before their description."""
+    soundfile.write(folder / "parts.wav", _tone(), 48_000, subtype="PCM_16")
+    data = (folder / "parts.wav").read_bytes()
+    at = data.index(b"data") + 8
+    halves = [data[at : at + 4000], data[at + 4000 :]]
+    chunks = b"".join(b"data" + len(half).to_bytes(4, "little") + half for half in halves)
+    (folder / "parts.wav").write_bytes(data[:12] + chunks + data[12:36])
 
 
 def _codes(folder: Path) -> None:
@@ -225,6 +235,7 @@ TARGETS = {
     "codes": Target("codes.npz", _codes, lambda folder: load_codes(folder / "codes.npz"), BINARY),
     "plain codes": Target("codes.npz", _plain_codes, lambda folder: load_codes(folder / "codes.npz"), BINARY),
     "WAV": _sound("a.wav", "WAV", "PCM_16"),
+    "WAV in parts": replace(_sound("parts.wav", "WAV", "PCM_16"), make=_in_parts),
     "WAV float": _sound("b.wav", "WAVEX", "FLOAT"),
     "AIFF": _sound("a.aiff", "AIFF", "PCM_24"),
     "FLAC": _sound("a.flac", "FLAC", "PCM_16"),

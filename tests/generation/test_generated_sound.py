@@ -13,9 +13,9 @@ from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
-from distill.generation.generated_sound import GenerationCancelled, make_new, remake, transform_file
+from distill.generation.generated_sound import GenerationCancelled, make_from_sound, make_new, remake, transform_file
 from distill.generation.history import GeneratedEntry, GeneratedHistory
-from distill.generation.recipe import Recipe, read_recipe
+from distill.generation.recipe import VARIED, Recipe, read_recipe
 from distill.generation.transform import transform
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
@@ -146,6 +146,26 @@ def test_new_sounds_are_made_again_from_their_files(model: Any, model_file: Path
     stop.set()
     with pytest.raises(GenerationCancelled):
         list(make_new(model, model_file, 1, cancel_event=stop))
+
+
+def test_a_sound_that_is_not_wanted_any_more_is_not_made_again(
+    model: Any, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`distill remake` said "Stopping.", went on, and ended as if nothing had been said."""
+    new, stop, library = list(make_new(model, model_file, 2, 3)), threading.Event(), ModelLibrary(tmp_path / "none")
+    write_wav(tmp_path / "in.wav", melody(1))
+    varied = list(make_from_sound(model, model_file, VARIED, tmp_path / "in.wav", strength=0.5, count=1, seed=1))
+    vary = type(model).vary
+
+    def interrupted(*arguments: Any) -> Any:
+        stop.set()
+        return vary(*arguments)
+
+    monkeypatch.setattr(type(model), "vary", interrupted)
+    with pytest.raises(GenerationCancelled):
+        remake(varied[0].recipe, library, cancel_event=stop)
+    with pytest.raises(GenerationCancelled):
+        remake(new[1].recipe, library, cancel_event=stop)
 
 
 def test_a_transformed_sound_is_made_again_or_says_why_not(model: Any, model_file: Path, tmp_path: Path) -> None:

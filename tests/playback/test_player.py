@@ -317,11 +317,12 @@ def test_a_player_that_was_closed_beside_a_hanging_device_plays_again(
 
 def test_loading_keeps_two_channels_and_hides_what_is_no_number(tmp_path: Path) -> None:
     audio = noise(0.1, channels=3)
-    audio[5, 0] = np.nan
+    audio[5:9, 0] = np.nan, np.inf, 3e38, -3e38
     soundfile.write(tmp_path / "a.wav", audio, 48_000, subtype="FLOAT")
     sound = load_sound(tmp_path / "a.wav")
     assert sound.frames.shape == (4800, 2)
-    assert sound.frames[5, 0] == 0.0
+    assert not sound.frames[5:9, 0].any()
+    np.testing.assert_array_equal(sound.frames[5:9, 1], audio[5:9, 1])
     assert sound.seconds == pytest.approx(0.1)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from distill.audio.decoding.sound_file import decode_sound
+from distill.playback import sound as sound_module
 from distill.playback.sound import load_sound
 from tests.audio.test_real_end import RATE, correlation, encoded, sweep
 
@@ -36,3 +37,22 @@ def test_a_name_that_is_no_utf_8_is_played(tmp_path: Path, change: Callable[[byt
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/kick \xff.wav"))
     path.write_bytes(change(WAV))
     assert len(load_sound(path).frames) == (len(change(WAV)) - 44) // 2
+
+
+@pytest.mark.parametrize("kept_s", [600, 2, 1])
+@pytest.mark.parametrize("kind", ["WAV PCM_16", "FLAC PCM_16", "FLAC without a length", "WAV of six channels"])
+def test_sounds_of_stated_and_unstated_lengths_are_read_to_the_end_or_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, kept_s: int
+) -> None:
+    monkeypatch.setattr(sound_module, "LONGEST_SECONDS", kept_s)
+    audio = np.stack([sweep(2.5), sweep(2.5, seed=1)], 1)
+    stored = np.repeat(audio, 3, axis=1)[:, [0, 3, 1, 1, 1, 1]] if kind.endswith("channels") else audio
+    data = encoded("FLAC PCM_16" if kind.startswith("FLAC") else "WAV PCM_16", stored)
+    if kind.endswith("length"):
+        data = data[:21] + bytes([data[21] & 0xF0]) + bytes(4) + data[26:]
+    (tmp_path / "a").write_bytes(data)
+    expected = audio[: kept_s * RATE]
+    frames = load_sound(tmp_path / "a").frames
+    assert frames.shape == expected.shape
+    assert np.abs(frames - expected).max() < 1e-4
+    assert frames.flags.c_contiguous

@@ -120,6 +120,7 @@ def test_a_folder_that_may_only_be_read_from_the_second_epoch_on(
     monkeypatch.undo()
     assert result["outcome"] == UNSAVED
     assert "Read-only file system" in str(ended(events).error)
+    assert "or make it writable" in str(ended(events).error)  # room alone does not help
     assert open_model(result["unsaved_model"].save(tmp_path / "elsewhere.distill"))
     assert resume_run(tmp_path / "run")["outcome"] == "finished"
     assert open_model(tmp_path / "run" / "model.distill")

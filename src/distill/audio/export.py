@@ -17,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from distill.audio.decoding.levels import is_absurd
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportOptions
 from distill.audio.widening import widen, widen_stream
@@ -165,8 +166,8 @@ def _checked(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     """Yield blocks that are of numbers; refuse a sound without samples."""
     found = 0
     for block in blocks:
-        if not np.isfinite(block).all():
-            raise ValueError("Audio to be exported contains samples that are not numbers.")
+        if is_absurd(block):
+            raise ValueError("Audio to be exported contains samples that are not numbers, or far beyond full scale.")
         found += len(block)
         if len(block):
             yield block

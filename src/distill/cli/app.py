@@ -34,7 +34,7 @@ from distill.cli.options import (
     Threads,
 )
 from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
-from distill.cli.output import lenient_streams, open_missing_streams
+from distill.cli.output import lenient_streams, only_prints, open_missing_streams
 from distill.cli.running import (
     STOPPING,
     dataset_name,
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Characters of a name that is too long for a file.
 _SHOWN_OF_A_NAME = 60
-#: Commands whose only result is what they print.
-_PRINTING = {"inspect", "models", "runs", "compare", "--help", "-h", "--version"}
 
 app = typer.Typer(
     name="distill",
@@ -96,20 +94,13 @@ def main(arguments: list[str]) -> int:
         try:
             sys.stdout.flush()
         except BrokenPipeError:  # whoever reads it has enough, and knows it
-            code = 1 if code == 0 and _only_prints(arguments) else code
+            code = 1 if code == 0 and only_prints(arguments) else code
         if output is not None and output.error is not None:
             reason = output.error.strerror or output.error
             print(f"distill: what was to be printed could not be written ({reason}).", file=sys.stderr)
-            if code == 0 and _only_prints(arguments):  # what others print tells of what they have done
+            if code == 0 and only_prints(arguments):  # what others print tells of what they have done
                 code = 1
     return code
-
-
-def _only_prints(arguments: list[str]) -> bool:
-    """Whether a command has no other result than what it prints."""
-    if arguments[0] == "map":  # with --out it writes a sound
-        return not any(word.startswith("--out") for word in arguments)
-    return arguments[0] in _PRINTING or arguments[:2] == ["queue", "list"]
 
 
 def _main(arguments: list[str]) -> int:

@@ -3,9 +3,13 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from typing import Any, TextIO
+
+#: How the commands begin whose only result is what they print.
+_PRINTING = ("inspect", "compare", "runs", "models list", "models info", "queue list")
 
 
 class LenientWriter(io.RawIOBase):
@@ -92,3 +96,14 @@ def _lenient(name: str) -> Iterator[LenientWriter | None]:
             writer.error = exc  # what is left is dropped, also when the wrapper lets go
         setattr(sys, name, stream)
         wrapped.detach()  # the stream below belongs to the interpreter
+
+
+def only_prints(words: Sequence[str]) -> bool:
+    """Whether a command line has no other result than what it prints."""
+    if len(words) < 2 and words[0] in ("models", "queue", "--version"):
+        return True
+    if {"-h", "--help", "--midi=list"}.intersection(words) or ("--midi", "list") in pairwise(words):
+        return True
+    if words[0] == "map":  # with --out it writes a sound
+        return not any(word.startswith("--out") for word in words)
+    return " ".join(words[:2]).startswith(_PRINTING)

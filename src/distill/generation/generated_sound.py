@@ -143,8 +143,7 @@ def make_new(
     for number, sound in enumerate(_new_sounds(model, recipe, follow if taste else None)):
         own = replace(recipe, candidate=numbers[number]) if taste else recipe
         yield GeneratedSound(as_audio(sound), numbered(own, number))
-        if cancel_event is not None and cancel_event.is_set():
-            raise GenerationCancelled
+        _check_wanted(cancel_event)
 
 
 def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None) -> Iterator[Tensor]:
@@ -298,8 +297,7 @@ def make_from_sound(
     channels = channels_of(model, [source] if second is None else [source, second], mono, cancel_event)
     recipe = _recipe_of_source(kind, model, model_file, source, channels=channels, **settings)
     sounds = varied_sounds(model, recipe, cancel_event)
-    if cancel_event is not None and cancel_event.is_set():
-        raise GenerationCancelled
+    _check_wanted(cancel_event)
     for number, sound in enumerate(sounds):
         yield GeneratedSound(as_audio(sound), numbered(recipe, number))
 
@@ -399,12 +397,22 @@ def stream_again(
                 "From the same seed this version would generate another sound."
             )
         recipe = replace(recipe, drawing=DRAWING)
-    recipe = replace(recipe, weights=weights)
+    made = _made_again(path, model, replace(recipe, weights=weights), progress, cancel_event)
+    _check_wanted(cancel_event)
+    return made
+
+
+def _made_again(
+    path: Path, model: OpenModel, recipe: Recipe, progress: Progress | None, cancel_event: threading.Event | None
+) -> GeneratedSound | GeneratedStream:
+    """Generate the sound of a recipe with a model that was opened from ``path``."""
+    _check_wanted(cancel_event)
     if recipe.kind == NEW and recipe.candidates:
         (sound,) = _new_sounds(model, recipe, lambda _points: [recipe.candidate])
         return GeneratedSound(as_audio(sound), recipe)
     if recipe.kind == NEW:
         for number, sound in enumerate(_new_sounds(model, recipe)):
+            _check_wanted(cancel_event)
             if number == recipe.number:
                 return GeneratedSound(as_audio(sound), recipe)
     check_channels(model, recipe.channels)
@@ -418,6 +426,11 @@ def stream_again(
         return replace(stream_reconstruction(model, path, source, cancel_event, mono), recipe=recipe)
     made = stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event, mono)
     return replace(made, recipe=recipe)
+
+
+def _check_wanted(cancel_event: threading.Event | None) -> None:
+    if cancel_event is not None and cancel_event.is_set():
+        raise GenerationCancelled
 
 
 def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> tuple[Path, OpenModel, str]:

@@ -229,7 +229,8 @@ def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, e
         GeneratedHistory().add([sound])
     except OSError as exc:
         raise DistillError(
-            f"What was made cannot be kept in {folder} ({exc.strerror or exc}). Make room there, and make it again."
+            f"What was made cannot be kept in {folder} ({exc.strerror or exc}). Make room there, or "
+            "make it writable, then generate it again."
         ) from exc
     emit(SoundReady(ListedSound(sound, written.samples / SAMPLE_RATE)))
 

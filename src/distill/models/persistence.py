@@ -418,7 +418,7 @@ def load_model_v2(model_path: Path | str, device: str = "cpu") -> LoadedVQModel:
     opened = open_model(model_path, device)
     if not isinstance(opened, LoadedVQModel):
         raise ModelFileError(
-            f"{Path(model_path).name} is not the model file of a VQ-VAE: use load_model or open_model."
+            f"{Path(model_path).name} is the model of another family: only a residual-VQ model (vqvae) has codes."
         )
     return opened
 

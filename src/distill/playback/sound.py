@@ -10,7 +10,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from distill.audio.decoding.decoder import open_sound
+from distill.audio.decoding.decoder import ENDLESS, open_sound
+from distill.audio.decoding.levels import without_absurd
 from distill.audio.peaks import waveform_peaks
 from distill.errors import PlaybackError, SoundError
 from distill.playback.loudness import loudness, matching_gains
@@ -154,21 +155,27 @@ def load_sound(path: Path) -> Sound:
         raise PlaybackError(f"{path.name} cannot be played: {reason}.") from exc
     if not len(frames):
         raise PlaybackError(f"{path.name} cannot be played: there is no sound in it.")
-    frames = np.nan_to_num(frames[:, :2], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    return Sound(path, np.ascontiguousarray(frames), sample_rate)
+    return Sound(path, np.ascontiguousarray(without_absurd(frames[:, :2])), sample_rate)
 
 
 def _decoded(path: Path) -> tuple[Block, int]:
-    """Return the samples of a file as training reads them, all channels, and their rate."""
+    """Return the samples of a file as training reads them, of its first two channels, and their rate."""
     with open_sound(path) as sound:
-        blocks: list[Block] = []
-        left = LONGEST_SECONDS * sound.samplerate
+        most = LONGEST_SECONDS * sound.samplerate
+        stated = sound.frames if sound.frames < ENDLESS else sound.samplerate
+        frames: Block = np.empty((min(most, stated), min(2, sound.channels)), np.float32)
+        done = 0
         for block in sound.blocks():
-            blocks.append(block[:left].copy())  # the block is read into again
-            left -= len(blocks[-1])
-            if left <= 0:
+            part = block[: most - done, :2]
+            if done + len(part) > len(frames):  # the stated length is too small
+                grown = np.empty((min(most, max(2 * len(frames), done + len(part))), frames.shape[1]), np.float32)
+                grown[:done] = frames[:done]
+                frames = grown
+            frames[done : done + len(part)] = part
+            done += len(part)
+            if done == most:
                 break
-        return np.concatenate([np.empty((0, sound.channels), np.float32), *blocks]), sound.samplerate
+        return frames[:done], sound.samplerate
 
 
 def fitted(sound: Sound, sample_rate: int, channels: int) -> Sound:

@@ -173,7 +173,8 @@ def _report_unwritten(run: Run, what: str, error: Exception) -> None:
     run.emit(
         TrainingNotice(
             "checkpoint" if what.startswith("the checkpoint") else "preview",
-            f"Could not write {what} ({reason}). Training goes on; make room on the disk of {run.folder.path}.",
+            f"Could not write {what} ({reason}). Training goes on; make room on the disk of "
+            f"{run.folder.path}, or make it writable.",
             "error",
         )
     )

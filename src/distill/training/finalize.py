@@ -273,7 +273,7 @@ def _remember_figures(run: Run, is_finished: bool) -> None:
 
 def _unsaved_text(run: Run, reason: str, is_checkpoint_missing: bool) -> str:
     """Return the sentences about a run whose model could not be saved."""
-    text = f"{reason} Make room on the disk of {run.folder.path}"
+    text = f"{reason} Make room on the disk of {run.folder.path}, or make it writable"
     if not is_checkpoint_missing:
         return f"{text}, then resume the run: it saves the model."
     return f"{text}. {_where_it_stays(run)}"
@@ -385,7 +385,7 @@ def _add_to_library(run: Run, path: Path) -> None:
             TrainingNotice(
                 "checkpoint",
                 f"The model is saved as {path}, but could not be copied into the library ({reason_of(exc)}). Make room "
-                "there, then import it.",
+                "there, or make it writable, then import it.",
                 "error",
             )
         )

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from distill import paths
 from distill.audio.cache.content_hash import file_key
 from distill.audio.decoding.decoder import ENDLESS, open_sound
+from distill.audio.decoding.levels import without_absurd
 from distill.audio.decoding.sound_file import read_blocks
 from distill.audio.peaks import waveform_peaks
 
@@ -78,8 +79,7 @@ def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> Ov
         hop = max(1, known // _FINE) if known else 256
         rest = np.empty(0, np.float32)
         for block in read_blocks(sound, cancel_event):
-            if not np.isfinite(block).all():  # it will be left out; until then it is drawn as far as it goes
-                block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+            block = without_absurd(block)  # such a file will be left out; until then it is drawn as far as it goes
             peak = max(peak, float(block.max()), -float(block.min()))
             power += float(np.einsum("nc,nc->", block, block, dtype=np.float64))
             count += block.size

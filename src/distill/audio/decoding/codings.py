@@ -1,10 +1,10 @@
 """The names of codings that libsndfile does not read, so that a whole file is not called damaged."""
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import ByteView
+from distill.audio.decoding.streams.chunks import CAF_CHUNKS, FORM_CHUNKS, RIFF_CHUNKS, read_at, walk_chunks
 from distill.audio.decoding.streams.ogg import walk_pages
 
 #: Format tags of WAV (mmreg.h) beside those that libsndfile reads.
@@ -77,27 +77,13 @@ def unreadable_coding(path: Path, start: int, end: int) -> str | None:
         return next((name for at, mark, name in _MARKS if head[at:].startswith(mark)), None)
 
 
-def _chunks(file: ByteView, start: int, head: str) -> Iterator[tuple[bytes, int]]:
-    at = start
-    for _ in range(1000):
-        file.seek(at)
-        raw = file.read(struct.calcsize(head))
-        if len(raw) < struct.calcsize(head):
-            return
-        name, size = struct.unpack(head, raw)
-        yield name, at + len(raw)
-        at += len(raw) + max(size, 0) + (size % 2 if head.endswith("I") else 0)
-
-
-def _read(file: ByteView, at: int, count: int) -> bytes:
-    file.seek(at)
-    return file.read(count)
-
-
 def _wave_coding(file: ByteView) -> str | None:
-    for name, offset in _chunks(file, 12, "<4sI"):
+    for name, _, offset, _ in walk_chunks(file, 12, RIFF_CHUNKS):
+        if name == b"LIST" and read_at(file, offset, 4) == b"wavl":
+            return "a list of waves"
+    for name, _, offset, size in walk_chunks(file, 12, RIFF_CHUNKS):
         if name == b"fmt ":
-            body = _read(file, offset, 40)
+            body = read_at(file, offset, min(size, 40))
             if len(body) < 16:
                 return None
             tag, bits = struct.unpack_from("<H", body)[0], struct.unpack_from("<H", body, 14)[0]
@@ -113,30 +99,30 @@ def _wave_coding(file: ByteView) -> str | None:
 
 
 def _aifc_coding(file: ByteView) -> str | None:
-    form = _read(file, 8, 4)
+    form = read_at(file, 8, 4)
     if form in (b"8SVX", b"16SV"):
         return _svx_coding(file)
     if form != b"AIFC":
         return None
-    for name, offset in _chunks(file, 12, ">4sI"):
+    for name, _, offset, _ in walk_chunks(file, 12, FORM_CHUNKS):
         if name == b"COMM":
-            return _four_letters(_read(file, offset + 18, 4))
+            return _four_letters(read_at(file, offset + 18, 4))
     return None
 
 
 def _svx_coding(file: ByteView) -> str | None:
-    for name, offset in _chunks(file, 12, ">4sI"):
+    for name, _, offset, _ in walk_chunks(file, 12, FORM_CHUNKS):
         if name == b"VHDR":
-            kind = _read(file, offset + 15, 1)
+            kind = read_at(file, offset + 15, 1)
             return {b"\0": None, b"\1": "Fibonacci delta", b"\2": "exponential delta"}.get(kind, "a packed 8SVX")
     return None
 
 
 def _caf_coding(file: ByteView) -> str | None:
-    for name, offset in _chunks(file, 8, ">4sq"):
+    for name, _, offset, _ in walk_chunks(file, 8, CAF_CHUNKS):
         if name != b"desc":
             continue
-        body = _read(file, offset, 32)
+        body = read_at(file, offset, 32)
         if body[8:12] == b"lpcm" and len(body) == 32:
             flags, bits = struct.unpack_from(">I", body, 12)[0], struct.unpack_from(">I", body, 28)[0]
             return _plain_samples(bits, bool(flags & 1))
@@ -151,7 +137,7 @@ def _plain_samples(bits: int, is_float: bool) -> str | None:
 
 
 def _flac_coding(file: ByteView) -> str | None:
-    info = _read(file, 8, 18)
+    info = read_at(file, 8, 18)
     bits = (((info[12] & 1) << 4) | (info[13] >> 4)) + 1 if len(info) == 18 else 0
     return f"FLAC with {bits} bits" if bits > 24 else None
 

@@ -70,23 +70,25 @@ def _open_first(path: Path, layout: Layout) -> Source:
             opened = open_with_av(path)
             if opened is not None:
                 return opened
-        raise SoundError(_reason_of(exc, path, coding)) from exc
+        raise SoundError(_reason_of(exc, path, coding, layout.problem)) from exc
 
 
-def _reason_of(error: soundfile.LibsndfileError, path: Path, coding: str | None) -> str:
-    """Return why a file cannot be opened: its coding where that is known, else what libsndfile says."""
+def _reason_of(error: soundfile.LibsndfileError, path: Path, coding: str | None, problem: str) -> str:
+    """Return why a file cannot be opened: its coding or what it lacks where known, else what libsndfile says."""
     suffix = path.suffix.lower()
     if suffix in UNREADABLE_SUFFIXES:
         return f"{suffix[1:].upper()} files cannot be read: convert it to WAV or FLAC"
     if coding is not None:
         return f"its coding ({coding}) cannot be read: convert it to WAV or FLAC"
+    if problem:
+        return f"not a sound file that can be read ({problem})"
     if error.code == _UNRECOGNISED:
         return "not a sound file that can be read (its format is not recognised)"
     words = error.error_string.strip().rstrip(".")
     if not words or "does not exist" in words:  # said of an MP3 file without a whole frame
         words = "no sound was found in it"
     if "SF_INFO" in words:
-        words = "an impossible sample rate"
+        words = "an impossible sample rate or length"
     return f"not a sound file that can be read (its header is damaged or absurd: {words})"
 
 
@@ -124,8 +126,10 @@ def _check_whole(sound: SoundReader, layout: Layout) -> None:
             raise SoundError(cut_off(frames, claimed, rate))
     if is_short(layout.missing_samples, frames + layout.missing_samples, rate):
         raise SoundError(cut_off(frames, frames + layout.missing_samples, rate))
-    if layout.ends_in_page:
-        raise SoundError(f"the file is cut off: it breaks off after {frames / rate:.1f} s")
+    # What a FLAC stream states is compared with what is read of it.
+    if layout.ends_in_page and (sound.format != "FLAC" or frames >= ENDLESS):
+        after = "" if frames >= ENDLESS else f": it breaks off after {frames / rate:.1f} s"
+        raise SoundError(f"the file is cut off{after}")
 
 
 def _is_opus(sound: SoundReader) -> bool:

@@ -4,12 +4,15 @@ Most files are given to the decoder as they are.  The others get one view or, wh
 one view each.
 """
 
+import io
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from distill.audio.decoding.streams.arrangement import arrange
 from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, overlaid
-from distill.audio.decoding.streams.containers import Extent, read_container
+from distill.audio.decoding.streams.containers import Container, Extent, read_container
 from distill.audio.decoding.streams.flac import flac_starts, understated_length
 from distill.audio.decoding.streams.mpeg import view_of_part, walk_frames
 from distill.audio.decoding.streams.ogg import flac_segments, walk_pages
@@ -24,6 +27,12 @@ PartSegments = tuple[Segment, ...] | ChannelSegments | None
 _MPEG_SUFFIXES = frozenset((".mp3", ".mp2", ".mp1", ".mpga"))
 #: Junk in front of the first page or mark that is searched through.
 _JUNK = 1 << 20
+_READ_AT_ONCE = 1 << 10
+#: How the sound behind such junk begins, for each suffix.
+_MARKS = {
+    ".ogg": rb"OggS\0", ".oga": rb"OggS\0", ".opus": rb"OggS\0", ".flac": rb"fLaC", ".wav": rb"RIFF....WAVE",
+    ".aif": rb"FORM....AIF[FC]", ".aiff": rb"FORM....AIF[FC]", ".aifc": rb"FORM....AIFC",
+}  # fmt: skip
 _CONTAINER_MARKS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b".snd", b"dns.", b"riff", b"NIST_1A\n")
 
 
@@ -45,9 +54,11 @@ class Layout:
         Whether an Ogg file breaks off within a page.
     ogg_span
         Samples between the first and the last position that the pages of an Ogg file of one stream state, at 48 kHz
-        for Opus; None for other files.
+        for Opus; None for FLAC and for other files.
     is_empty
         Whether no page of an Ogg file states that a sample lies before its end.
+    problem
+        What a container lacks, as a reason for refusing it; empty for nothing.
     """
 
     parts: tuple[PartSegments, ...]
@@ -59,6 +70,7 @@ class Layout:
     ends_in_page: bool = False
     ogg_span: int | None = None
     is_empty: bool = False
+    problem: str = ""
 
 
 @dataclass
@@ -113,20 +125,32 @@ def _skip_padding(raw: IO[bytes], path: Path, start: int, end: int) -> int:
     behind = padding_end(raw, start, end)
     if behind >= end:
         return start
-    marks = {".ogg": b"OggS\0", ".oga": b"OggS\0", ".opus": b"OggS\0", ".flac": b"fLaC"}
-    mark = marks.get(path.suffix.lower())
+    mark = _MARKS.get(path.suffix.lower())
     raw.seek(behind)
     data = raw.read(_JUNK)
     if data.startswith((*_CONTAINER_MARKS, b"OggS", b"fLaC", VOC_MAGIC)):
         return behind
-    found = data.find(mark) if mark is not None else -1
-    return behind + found if found >= 0 else start
+    found = re.search(mark, data, re.DOTALL) if mark is not None else None
+    return behind + found.start() if found is not None else start
 
 
 def _container(file: _File) -> Layout:
-    with ByteView(file.path, [(file.start, file.end)]) as view:
-        total = view.size
-        found = read_container(view, total)  # type: ignore[arg-type]
+    view = ByteView(file.path, [(file.start, file.end)])
+    total = view.size
+    with io.BufferedReader(view, _READ_AT_ONCE) as buffered:
+        arrangement = arrange(buffered, total)
+        found = read_container(buffered, total) if arrangement.segments is None else None
+    if arrangement.segments is not None:
+        moved = tuple(
+            part if isinstance(part, bytes) else (file.start + part[0], file.start + part[1])
+            for part in arrangement.segments
+        )
+        return file.layout(moved, extent=arrangement.extent)
+    return replace(_closed(file, found, total), problem=arrangement.problem)
+
+
+def _closed(file: _File, found: Container | None, total: int) -> Layout:
+    """Return the layout of a container whose chunks are read as they lie, with its sizes repaired."""
     if found is None:
         return file.layout()
     channels = svx_channels(file.path, file.start, file.end)
@@ -178,7 +202,8 @@ def _ogg(file: _File) -> Layout:
         parts = [
             tuple(flac_segments(file.path, stream) if stream.coding == "FLAC" else stream.segments) for stream in audio
         ]
-    span = audio[0].positions if len(audio) == 1 else None
+    # A FLAC stream states its length itself.
+    span = audio[0].positions if len(audio) == 1 and audio[0].coding != "FLAC" else None
     return Layout(
         tuple(parts or [file.whole()]),
         file.start,

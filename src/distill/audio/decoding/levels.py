@@ -1,4 +1,4 @@
-"""Whether there is anything to hear in a sound: silence, noise alone, channels that cancel each other out."""
+"""Whether a sound can be used: absurd samples, silence, noise alone, channels that cancel each other out."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,9 @@ FloatArray = npt.NDArray[np.float32]
 
 #: Level under which a file is silent: -80 dBFS, a few steps of 16 bits.
 SILENCE_PEAK = 1e-4
+#: Level beyond which samples are damage, not sound: whole numbers of 32 bits that were written as floats stay under it,
+#: and sums of squares of what is under it are finite.
+_ABSURD = 1e12
 #: Level (-60 dBFS) under which a file is examined for being nothing but noise.
 _QUIET_PEAK = 1e-3
 #: Share of the energy that a mix of unrelated channels would have, under which the mix has lost the sound (-10 dB).
@@ -19,6 +22,50 @@ _FRAMES_NEEDED = 8
 _LINE_RATIO = 8.0
 #: Noise that does not change has no frame that is louder than the median by more (6 dB).
 _STEADY_RATIO = 4.0
+
+
+def is_absurd(samples: FloatArray) -> bool:
+    """Whether some of the samples are no numbers, or far beyond full scale."""
+    return bool(samples.size) and not (float(samples.max()) <= _ABSURD and float(samples.min()) >= -_ABSURD)
+
+
+def without_absurd(samples: FloatArray) -> FloatArray:
+    """Return samples, with zero for those that are no numbers or far beyond full scale."""
+    if not is_absurd(samples):
+        return samples
+    return np.where(np.abs(samples) <= _ABSURD, samples, np.float32(0))
+
+
+def refuse_absurd(block: FloatArray, done: int, rate: int, coding: str) -> None:
+    """Refuse a file for samples that are no numbers, or far beyond full scale.
+
+    Parameters
+    ----------
+    block
+        Samples of the file, ``[frames, channels]``.
+    done
+        Frames before the block.
+    rate
+        Samples a second.
+    coding
+        Name of their coding in the file.
+
+    Raises
+    ------
+    SoundError
+        There is such a sample; the message is the reason alone.
+    """
+    if not is_absurd(block):
+        return
+    at = int((~(np.abs(block) <= _ABSURD)).any(axis=1).argmax())
+    level = float(np.abs(block[at]).max())
+    if np.isfinite(level):
+        what = f"samples far beyond full scale ({level:.0e} times as high)"
+    elif coding == "DOUBLE" and not np.isnan(level):  # read as floats, which end at 3e38
+        what = "samples that are infinite or far beyond full scale"
+    else:
+        what = "samples that are not numbers (NaN or infinite)"
+    raise SoundError(f"contains {what}, the first at {(done + at) / rate:.3f} s")
 
 
 class MixLostError(SoundError):

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment
+from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, part_of
 from distill.audio.decoding.streams.flac import flac_start, next_frame
 from distill.errors import SoundError
 
@@ -365,30 +365,30 @@ class SoundReader:
         """
         if isinstance(part, ChannelSegments):  # there is no such FLAC
             return None
-        whole = (0, self.path.stat().st_size)
-        low, high = whole if part is None else part[0] if isinstance(part[0], tuple) else whole
-        head = flac_start(self.path, low)
-        if head is None or (part is not None and len(part) != 1):
-            return None
-        at, size = head.frames_at, max(16, head.block_size)
-        for _ in range(_MOST_DAMAGED_SPOTS):
-            found = next_frame(self.path, at, high, done + 1 if is_stuck else done - size + 1, size)
-            if found is None:
+        segments = ((0, self.path.stat().st_size),) if part is None else part
+        with ByteView(self.path, segments) as view:
+            head = flac_start(view, 0)
+            if head is None:
                 return None
-            at, sample = found
-            sound = open_part(self.path, ((low, head.frames_at), (at, high)))
-            frame: FloatArray = np.empty((size, sound.channels), np.float32)
-            try:
-                decoded = len(sound.read(out=frame[: max(1, stated - sample)], always_2d=True))
-            except soundfile.LibsndfileError:
-                decoded = 0
-            sound.close()
-            if decoded:
-                sound = open_part(self.path, ((low, head.frames_at), (at, high)))
-                if sample < done:
-                    sound.read(out=frame[: done - sample], always_2d=True)
-                return _Continuation(sound, max(0, sample - done), size, size - max(0, done - sample))
-            at += 1
+            at, size = head.frames_at, max(16, head.block_size)
+            for _ in range(_MOST_DAMAGED_SPOTS):
+                found = next_frame(view, at, done + 1 if is_stuck else done - size + 1, size)
+                if found is None:
+                    return None
+                at, sample = found
+                rest = (*part_of(segments, 0, head.frames_at), *part_of(segments, at, view.size))
+                with open_part(self.path, rest) as sound:
+                    frame: FloatArray = np.empty((size, sound.channels), np.float32)
+                    try:
+                        decoded = len(sound.read(out=frame[: max(1, stated - sample)], always_2d=True))
+                    except soundfile.LibsndfileError:
+                        decoded = 0
+                if decoded:
+                    sound = open_part(self.path, rest)
+                    if sample < done:
+                        sound.read(out=frame[: done - sample], always_2d=True)
+                    return _Continuation(sound, max(0, sample - done), size, size - max(0, done - sample))
+                at += 1
         return None
 
     def _broken_off(self, done: int, stated: int) -> SoundError:

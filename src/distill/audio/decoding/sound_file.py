@@ -30,7 +30,7 @@ from distill.audio.decoding.decoder import (
 from distill.audio.decoding.formats import SOUND_SUFFIXES
 from distill.audio.decoding.infrasound import InfrasoundFilter
 from distill.audio.decoding.levels import SILENCE_PEAK as SILENCE_PEAK
-from distill.audio.decoding.levels import LevelMeter, MixLostError
+from distill.audio.decoding.levels import LevelMeter, MixLostError, refuse_absurd
 from distill.audio.decoding.reader import SoundReader
 from distill.errors import SoundError
 from distill.files import write_whole
@@ -173,20 +173,18 @@ def stream_sound(
         ``cancel_event`` was set.
     """
     with open_sound(path) as sound:
-        rate, done, level = sound.samplerate, 0, LevelMeter(sound.channels)
+        rate, done, level = sound.samplerate, 0, LevelMeter(sound.channels if channel is None else 1)
         if channel is not None and channel >= sound.channels:
             raise SoundError(f"has no channel {channel + 1}")
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         for block in read_blocks(sound, cancel_event):
             if not len(block):
                 continue
-            mono = _mono(block) if channel is None else block[:, channel].copy()
-            finite = np.isfinite(mono)
-            if not finite.all():
-                at = (done + int(finite.argmin())) / rate
-                raise SoundError(f"contains samples that are not numbers (NaN or infinite), the first at {at:.3f} s")
+            used = block if channel is None else block[:, channel : channel + 1]
+            refuse_absurd(used, done, rate, sound.subtype)
+            mono = _mono(used)
             done += len(mono)
-            level.add(block, mono)
+            level.add(used, mono)
             yield mono if resampler is None else resampler.resample_chunk(mono)
         _check_read(sound, done)
         level.check(is_mix=channel is None, only_silence=only_silence)
@@ -199,8 +197,7 @@ def stream_sound(
 def _mono(block: FloatArray) -> FloatArray:
     if block.shape[1] == 1:
         return block[:, 0].copy()  # the block is read into again
-    with np.errstate(over="ignore", invalid="ignore"):  # what that gives is refused by the caller
-        mix: FloatArray = np.einsum("nc->n", block) / np.float32(block.shape[1])
+    mix: FloatArray = np.einsum("nc->n", block) / np.float32(block.shape[1])
     return mix
 
 

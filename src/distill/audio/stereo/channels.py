@@ -13,6 +13,7 @@ import soxr
 
 from distill.audio.cache.sound_cache import CachedSound, read_derived
 from distill.audio.decoding.decoder import open_sound
+from distill.audio.decoding.levels import refuse_absurd, without_absurd
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, read_blocks
 from distill.audio.stereo.image import BANDS, MIX, FloatArray, ImageMeter, StereoImage, columns_of
 from distill.errors import SoundError
@@ -44,7 +45,10 @@ def stream_channels(path: Path, cancel_event: threading.Event | None = None) -> 
             raise SoundError("does not have two channels")
         rate = sound.samplerate
         resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 2, dtype="float32")
+        done = 0
         for block in read_blocks(sound, cancel_event):
+            refuse_absurd(block, done, rate, sound.subtype)
+            done += len(block)
             if len(block):
                 yield block.copy() if resampler is None else resampler.resample_chunk(block)
         if resampler is not None:
@@ -76,7 +80,7 @@ def difference_of(path: Path, cancel_event: threading.Event | None = None) -> fl
         if sound.channels != 2:
             return 0.0
         count, sums, squares = 0, np.zeros(2), np.zeros(2)
-        for block in read_blocks(sound, cancel_event):
+        for block in map(without_absurd, read_blocks(sound, cancel_event)):
             pair = np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]])
             count += len(block)
             sums += pair.sum(axis=1, dtype=np.float64)

@@ -4,8 +4,6 @@ A kit has two kinds of presets.  The pads play each sound on a key of its own, f
 Each sound that has a pitch also gets a preset that plays it over the keyboard.
 """
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +16,7 @@ import numpy.typing as npt
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, peak_of
 from distill.audio.pitch import Pitch, estimate_pitch, note_name
 from distill.errors import ConfigurationError
-from distill.files import write_whole
+from distill.files import write_folder, write_whole
 from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
 from distill.generation.kits.sample_loop import find_loop
 from distill.generation.kits.sampler_wav import sampler_wav
@@ -151,17 +149,8 @@ def write_kit(
     if not 1 <= len(sounds) <= MOST_SOUNDS:
         raise ConfigurationError(f"A kit has 1 to {MOST_SOUNDS} sounds, not {len(sounds)}.")
     check_folder(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    try:
+    with write_folder(folder) as partial:
         presets, samples = _write_files(partial, title, sounds, progress, cancel_event)
-        partial.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return Kit(folder, tuple(folder / name for name in presets), tuple(folder / name for name in samples))
 
 

@@ -47,8 +47,8 @@ class ByteView(io.RawIOBase):
     def __init__(self, path: Path, segments: Sequence[Segment]) -> None:
         self._file = path.open("rb")  # first: a view that was not made is not closed
         super().__init__()
-        self._segments = [part for part in segments if _length(part)]
-        self._ends = list(accumulate(_length(part) for part in self._segments))
+        self._segments = [part for part in segments if segment_bytes(part)]
+        self._ends = list(accumulate(segment_bytes(part) for part in self._segments))
         self._at = 0
         self.error: OSError | None = None
 
@@ -82,7 +82,7 @@ class ByteView(io.RawIOBase):
         while done < len(target) and self._at < self.size:
             number = bisect_right(self._ends, self._at)
             part = self._segments[number]
-            offset = self._at - (self._ends[number] - _length(part))
+            offset = self._at - (self._ends[number] - segment_bytes(part))
             count = min(len(target) - done, self._ends[number] - self._at)
             if isinstance(part, bytes):
                 target[done : done + count] = part[offset : offset + count]
@@ -109,7 +109,8 @@ class ByteView(io.RawIOBase):
         super().close()
 
 
-def _length(part: Segment) -> int:
+def segment_bytes(part: Segment) -> int:
+    """Return the length of a segment."""
     return len(part) if isinstance(part, bytes) else max(0, part[1] - part[0])
 
 
@@ -129,3 +130,15 @@ def overlaid(start: int, end: int, patches: Sequence[tuple[int, bytes]]) -> list
         start = at + len(data)
     segments.append((start, end))
     return segments
+
+
+def part_of(segments: Sequence[Segment], start: int, end: int) -> list[Segment]:
+    """Return segments for the bytes from ``start`` to ``end`` of the view that others make."""
+    found: list[Segment] = []
+    at = 0
+    for part in segments:
+        low, high = max(start - at, 0), min(end - at, segment_bytes(part))
+        if low < high:
+            found.append(part[low:high] if isinstance(part, bytes) else (part[0] + low, part[0] + high))
+        at += segment_bytes(part)
+    return found

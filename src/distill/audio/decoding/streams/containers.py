@@ -8,17 +8,27 @@ the size.  Decoders differ in what they make of it; here such a file is read to 
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
 from typing import IO
 
+from distill.audio.decoding.streams.byte_view import ByteView
+from distill.audio.decoding.streams.chunks import (
+    CAF_CHUNKS,
+    FORM_CHUNKS,
+    RIFF_CHUNKS,
+    RIFX_CHUNKS,
+    W64_CHUNKS,
+    ChunkLayout,
+    walk_chunks,
+)
+
 # Placeholders for "not known": zero, and several numbers near 2 or 4 GB.
 _UNKNOWN_FROM_32 = 0x7FFF_0000
 _UNKNOWN_FROM_64 = 1 << 62
 _MOST_32 = 0xFFFF_FFF0
-_CHUNKS_LOOKED_AT = 10_000
 _MPEG_TAGS = (0x50, 0x55)  # of WAV (mmreg.h): layers I and II, layer III
 #: Bits of a sample in codings of AIFF-C that have a fixed size; other codings have no repair.
 _AIFC_BITS = {b"NONE": None, b"sowt": None, b"twos": None, b"fl32": 32, b"FL32": 32, b"fl64": 64, b"FL64": 64,
@@ -93,26 +103,14 @@ def read_container(file: IO[bytes], size: int) -> Container | None:
     return None if walk is None else walk(file, size)
 
 
-def _chunks(file: IO[bytes], start: int, head: str, padding: int = 2) -> Iterator[tuple[bytes, int, int]]:
-    """Yield ``(id, offset of the body, size)`` of chunks whose head is laid out as ``head``; sizes padded to even."""
-    at = start
-    for _ in range(_CHUNKS_LOOKED_AT):
-        file.seek(at)
-        raw = file.read(struct.calcsize(head))
-        if len(raw) < struct.calcsize(head):
-            return
-        name, size = struct.unpack(head, raw)
-        yield name, at + len(raw), size
-        at += len(raw) + max(size, 0) + (-size) % padding
-
-
-def _is_closed(file: IO[bytes], at: int, size: int, head: str) -> bool:
+def _is_closed(file: IO[bytes], at: int, size: int, layout: ChunkLayout) -> bool:
     """Whether whole chunks follow from ``at`` to the end of the file: then a size of zero before them is meant."""
     end = at
-    for name, offset, length in _chunks(file, at, head):
-        if not name.isascii() or not name.replace(b" ", b"x").replace(b"-", b"x").isalnum() or length > size - offset:
+    for chunk in walk_chunks(file, at, layout):
+        is_name = chunk.name.isascii() and chunk.name.replace(b" ", b"x").replace(b"-", b"x").isalnum()
+        if not is_name or chunk.size > size - chunk.body:
             return False
-        end = offset + length
+        end = chunk.body + chunk.size
     return at < end and size - 1 <= end + 1
 
 
@@ -125,7 +123,8 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
     patches: tuple[tuple[int, bytes], ...] = ((0, b"RF64"),) if magic == b"BW64" else ()
     size_64 = sizes_at = None
     is_mpeg = False
-    for name, offset, length in _chunks(file, 12, f"{order}4sI"):
+    layout = RIFF_CHUNKS if order == "<" else RIFX_CHUNKS
+    for name, _, offset, length in walk_chunks(file, 12, layout):
         if name == b"fmt ":
             file.seek(offset)
             is_mpeg = order == "<" and int.from_bytes(file.read(2), "little") in _MPEG_TAGS
@@ -142,7 +141,7 @@ def _riff(file: IO[bytes], size: int, order: str = "<") -> Container | None:
         is_known = 0 < length < _UNKNOWN_FROM_32
         if is_64 and sizes_at is not None and not size_64:  # the decoder goes by the zero there
             patches += tuple(_riff_64_sizes(sizes_at, at, min(length, size - offset), size))
-        if length == 0 and _is_closed(file, offset, size, f"{order}4sI"):
+        if length == 0 and _is_closed(file, offset, size, layout):
             return Container(offset, None, None, patches=patches)
         stop = 8 + total + total % 2
         trusted = stop if is_known and offset + length <= stop < size and not is_64 else None
@@ -164,19 +163,13 @@ def _rifx(file: IO[bytes], size: int) -> Container | None:
 
 
 def _wave64(file: IO[bytes], size: int) -> Container | None:
-    at = 40  # GUID and size of the file, GUID of its type
-    for _ in range(_CHUNKS_LOOKED_AT):
-        file.seek(at)
-        raw = file.read(24)
-        if len(raw) < 24:
-            return None
-        length = int.from_bytes(raw[16:], "little")
-        if raw[:4] == b"data":
-            offset, is_known = at + 24, 24 < length < _UNKNOWN_FROM_64
+    for chunk in walk_chunks(file, 40, W64_CHUNKS):  # behind GUID and size of the file, and GUID of its type
+        if chunk.name == b"data":
+            end = chunk.body + chunk.size
+            is_known = 0 < chunk.size < _UNKNOWN_FROM_64
             # libsndfile reads to the end of the file, whatever the chunk claims.
-            stop = at + length if is_known and at + length < size else None
-            return Container(offset, length - 24 if is_known else None, stop, partial(_wave64_sizes, at + 16))
-        at += max(length, 24) + (-length) % 8  # a chunk's size counts its own head
+            stop = end if is_known and end < size else None
+            return Container(chunk.body, chunk.size if is_known else None, stop, partial(_wave64_sizes, chunk.at + 16))
     return None
 
 
@@ -188,14 +181,14 @@ def _form(file: IO[bytes], size: int) -> Container | None:
     file.seek(4)
     total = int.from_bytes(file.read(4), "big")
     common: tuple[int, int] | None = None  # where the number of frames lies, and bytes of a frame
-    for name, offset, length in _chunks(file, 12, ">4sI"):
+    for name, _, offset, length in walk_chunks(file, 12, FORM_CHUNKS):
         if name == b"COMM":
-            common = _common(file, offset, length)
+            common = aiff_frames(file, offset, length)
         if name not in (b"SSND", b"BODY"):
             continue
         extra = 8 if name == b"SSND" else 0  # the chunk's own offset and block size
         is_known = extra < length < _UNKNOWN_FROM_32
-        if length <= extra and _is_closed(file, offset + length, size, ">4sI"):
+        if length <= extra and _is_closed(file, offset + length, size, FORM_CHUNKS):
             return Container(offset + extra, None)
         stop = 8 + total + total % 2
         trusted = stop if is_known and offset + length <= stop < size else None
@@ -221,7 +214,7 @@ def _frames_unknown(file: IO[bytes], at: int) -> bool:
     return frames == 0 or frames >= _UNKNOWN_FROM_32
 
 
-def _common(file: IO[bytes], offset: int, length: int) -> tuple[int, int] | None:
+def aiff_frames(file: IO[bytes] | ByteView, offset: int, length: int) -> tuple[int, int] | None:
     """Return the position of an AIFF file's number of frames and the bytes of a frame; None for packed codings."""
     file.seek(offset)
     raw = file.read(min(length, 22))
@@ -237,7 +230,7 @@ def _common(file: IO[bytes], offset: int, length: int) -> tuple[int, int] | None
 
 
 def _caf(file: IO[bytes], size: int) -> Container | None:
-    for name, offset, length in _chunks(file, 8, ">4sq", padding=1):
+    for name, _, offset, length in walk_chunks(file, 8, CAF_CHUNKS):
         if name == b"data":  # the first four bytes count edits; a size of -1 means "to the end"
             is_known = 4 < length < _UNKNOWN_FROM_64
             return Container(offset + 4, length - 4 if is_known else None, None, partial(_caf_sizes, offset - 8))

@@ -1,16 +1,23 @@
 """FLAC streams in pieces: joined files, and frames behind a damaged one (RFC 9639, section 9)."""
 
 import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from distill.audio.decoding.streams.byte_view import ByteView
+from distill.audio.decoding.streams.chunks import read_at
 
 _MAGIC = b"fLaC"
 _FIRST_BLOCK = b"fLaC\0\0\0\x22"  # the mark and the head of the block that must come first
-_LAST_BLOCK = 0x80
+#: Bit of a metadata block behind which the frames begin, and the most bytes that the head of a frame has.
+LAST_BLOCK, FRAME_HEAD_BYTES = 0x80, 16
 _TOTAL_AT = 21  # the number of samples: 36 bits that end at byte 26 (section 8.2)
 _MOST_16, _MOST_36 = (1 << 16) - 1, (1 << 36) - 1
 _SEARCHED_BACKWARDS = 1 << 19
 _METADATA_BLOCKS_LOOKED_AT = 1000
+_READ_AT_ONCE = 1 << 16
 
 
 def _crc8_table() -> bytes:
@@ -46,14 +53,14 @@ def flac_starts(path: Path, start: int, end: int) -> list[int]:
         found, at = [], start
         while (at := data.find(_FIRST_BLOCK, at, end)) >= 0:
             found.append(at)
-            head = flac_start(path, at)  # metadata may hold the mark as well
+            head = flac_start(file, at)  # metadata may hold the mark as well
             at = head.frames_at if head is not None else at + len(_FIRST_BLOCK)
         if not found and data[start : start + 4] == _MAGIC:
             found.append(start)
         return found
 
 
-def flac_start(path: Path, start: int) -> FlacStart | None:
+def flac_start(file: IO[bytes] | ByteView, start: int) -> FlacStart | None:
     """Return where a stream's frames begin; None where its metadata is damaged.
 
     Raises
@@ -61,21 +68,19 @@ def flac_start(path: Path, start: int) -> FlacStart | None:
     OSError
         The file cannot be read.
     """
-    with path.open("rb") as file:
-        file.seek(start)
-        if file.read(4) != _MAGIC:
+    end = file.seek(0, os.SEEK_END)
+    if read_at(file, start, 4) != _MAGIC:
+        return None
+    block_size, at = 0, start + 4
+    for _ in range(_METADATA_BLOCKS_LOOKED_AT):
+        head = read_at(file, at, 6)
+        at += 4 + int.from_bytes(head[1:4], "big")
+        if len(head) < 4 or at > end:
             return None
-        block_size, at, end = 0, start + 4, path.stat().st_size
-        for _ in range(_METADATA_BLOCKS_LOOKED_AT):
-            file.seek(at)
-            head = file.read(6)
-            at += 4 + int.from_bytes(head[1:4], "big")
-            if len(head) < 4 or at > end:
-                return None
-            if head[0] & 0x7F == 0:
-                block_size = int.from_bytes(head[4:6], "big")
-            if head[0] & _LAST_BLOCK:
-                return FlacStart(at, block_size)
+        if head[0] & 0x7F == 0:
+            block_size = int.from_bytes(head[4:6], "big")
+        if head[0] & LAST_BLOCK:
+            return FlacStart(at, block_size)
     return None
 
 
@@ -89,16 +94,16 @@ def understated_length(path: Path, start: int, end: int) -> tuple[int, bytes] | 
     OSError
         The file cannot be read.
     """
-    head = flac_start(path, start)
-    if head is None:
-        return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        head = flac_start(file, start)
+        if head is None:
+            return None
         at = start + _TOTAL_AT
         total = int.from_bytes(data[at : at + 5], "big") & _MOST_36
         last, position = None, end
         lowest = max(head.frames_at, end - _SEARCHED_BACKWARDS)
         while total and (position := data.rfind(b"\xff", lowest, position)) >= 0:
-            found = _first_sample(data[position : position + 16], head.block_size)
+            found = first_sample(data[position : position + FRAME_HEAD_BYTES], head.block_size)
             if found is None:
                 continue
             if last is not None and 0 < last - found <= _MOST_16:  # a frame and the one behind it
@@ -107,15 +112,15 @@ def understated_length(path: Path, start: int, end: int) -> tuple[int, bytes] | 
     return None
 
 
-def next_frame(path: Path, start: int, end: int, after: int, block_size: int) -> tuple[int, int] | None:
+def next_frame(file: IO[bytes] | ByteView, start: int, after: int, block_size: int) -> tuple[int, int] | None:
     """Return ``(position, first sample)`` of the first whole frame header that lies behind a sample.
 
     Parameters
     ----------
-    path
+    file
         The file.
-    start, end
-        Range in which to look.
+    start
+        Where to begin.
     after
         Samples that were decoded already; frames that begin before are passed over.
     block_size
@@ -126,17 +131,17 @@ def next_frame(path: Path, start: int, end: int, after: int, block_size: int) ->
     OSError
         The file cannot be read.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at = start
-        while (at := data.find(b"\xff", at, end)) >= 0:
-            found = _first_sample(data[at : at + 16], block_size)
+    while len(data := read_at(file, start, _READ_AT_ONCE + FRAME_HEAD_BYTES)) > 0:
+        at = -1
+        while (at := data.find(b"\xff", at + 1, _READ_AT_ONCE)) >= 0:
+            found = first_sample(data[at : at + FRAME_HEAD_BYTES], block_size)
             if found is not None and found >= after:
-                return at, found
-            at += 1
+                return start + at, found
+        start += _READ_AT_ONCE
     return None
 
 
-def _first_sample(head: bytes, block_size: int) -> int | None:
+def first_sample(head: bytes, block_size: int) -> int | None:
     """Return the first sample of the frame that begins with ``head``; None for what is no frame."""
     if len(head) < 6 or head[0] != 0xFF or head[1] not in (0xF8, 0xF9):
         return None

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import Segment
+from distill.audio.decoding.streams.chunks import read_at
+from distill.audio.decoding.streams.flac import FRAME_HEAD_BYTES, LAST_BLOCK, first_sample
 
-_BEGINS, _ENDS, _CONTINUES = 0x02, 0x04, 0x01
+_BEGINS = 0x02
+_FLAC_HEAD_BYTES = 42  # the mark of FLAC and its first block
+_GAP = bytes(64)
 _MARKS = (
     (b"\x01vorbis", "Vorbis"), (b"OpusHead", "Opus"), (b"\x7fFLAC", "FLAC"), (b"Speex   ", "Speex"),
     (b"\x80theora", "Theora"), (b"fishead\0", "Skeleton"), (b"BBCD\0", "Dirac"), (b"CELT    ", "CELT"),
@@ -93,6 +97,9 @@ def _walk(data: mmap.mmap, start: int, end: int) -> OggLayout | None:
         segments = data[at + 26]
         body = at + 27 + segments
         stop = body + sum(data[at + 27 : body])
+        if data[stop : stop + 5] != b"OggS\0" and (inner := data.find(b"OggS\0", at + 27, min(stop, end))) >= 0:
+            at = inner  # this page lost its end
+            continue
         if stop > end:
             break
         serial = data[at + 14 : at + 18]
@@ -113,18 +120,30 @@ def _coding(head: bytes) -> str | None:
 def flac_segments(path: Path, stream: OggStream) -> list[Segment]:
     """Return a FLAC stream that lies in Ogg pages as segments of a plain FLAC file.
 
-    The first packet is a mark of 9 bytes and then a FLAC file's beginning, all others are metadata blocks and frames
-    (https://xiph.org/flac/ogg_mapping.html).
+    The first packet is a mark of 9 bytes and then a FLAC file's beginning, all others are metadata blocks and frames;
+    the first frame begins a page (https://xiph.org/flac/ogg_mapping.html).  The metadata behind the first block is
+    left out.  Where a page is missing, the decoder gets what cannot be decoded, so that it is noticed.
 
     Raises
     ------
     OSError
         The file cannot be read.
     """
-    segments: list[Segment] = []
     with path.open("rb") as file:
-        for number, (start, end) in enumerate(stream.pages):
-            file.seek(start + 26)
-            body = start + 27 + file.read(1)[0]
-            segments.append((body + 9, end) if number == 0 else (body, end))
+        start, end = stream.pages[0]
+        mark = read_at(file, start + 27 + read_at(file, start + 26, 1)[0] + 9, _FLAC_HEAD_BYTES)
+        if len(mark) < _FLAC_HEAD_BYTES:
+            return [(start, end)]
+        segments: list[Segment] = [mark[:4] + bytes([mark[4] | LAST_BLOCK]) + mark[5:]]
+        before, has_begun = 0, False  # number of the page before
+        for start, end in stream.pages[1:]:
+            head = read_at(file, start, 27)
+            number, body = int.from_bytes(head[18:22], "little"), start + 27 + head[26]
+            is_sound = any(head[6:14]) or first_sample(read_at(file, body, FRAME_HEAD_BYTES), 0) is not None
+            has_begun = has_begun or is_sound  # pages of metadata state the position 0
+            if has_begun and number not in (before, before + 1):
+                segments.append(_GAP)
+            if has_begun and number != before:
+                segments.append((body, end))
+            before = number
     return segments

@@ -8,12 +8,12 @@ import struct
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment
+from distill.audio.decoding.streams.chunks import FORM_CHUNKS, read_at, walk_chunks
 
 _SAMPLE_BYTES = {b"8SVX": 1, b"16SV": 2}
 _STEREO = 6  # left and right, in the chunk CHAN
 _HEAD_BYTES = 20  # of the chunk VHDR, whose byte 15 is the packing
 _UNKNOWN_FROM = 0x7FFF_0000
-_CHUNKS_LOOKED_AT = 1000
 
 
 def svx_channels(path: Path, start: int, end: int) -> ChannelSegments | None:
@@ -35,21 +35,18 @@ def svx_channels(path: Path, start: int, end: int) -> ChannelSegments | None:
         form = file.read(12)[8:]
         if form not in _SAMPLE_BYTES:
             return None
-        at, size, head, placement = 12, 0, b"", 0
-        for _ in range(_CHUNKS_LOOKED_AT):
-            file.seek(at)
-            raw = file.read(8)
-            name, size = raw[:4], int.from_bytes(raw[4:], "big")
-            if len(raw) < 8 or name == b"BODY":
+        head, placement, sound = b"", 0, None
+        for chunk in walk_chunks(file, 12, FORM_CHUNKS):
+            if chunk.name == b"VHDR":
+                head = read_at(file, chunk.body, _HEAD_BYTES)
+            elif chunk.name == b"CHAN":
+                placement = int.from_bytes(read_at(file, chunk.body, 4), "big")
+            elif chunk.name == b"BODY":
+                sound = chunk
                 break
-            if name == b"VHDR":
-                head = file.read(_HEAD_BYTES)
-            elif name == b"CHAN":
-                placement = int.from_bytes(file.read(4), "big")
-            at += 8 + size + size % 2
-    if name != b"BODY" or placement != _STEREO or len(head) < _HEAD_BYTES or head[15]:
+    if sound is None or placement != _STEREO or len(head) < _HEAD_BYTES or head[15]:
         return None
-    first = start + at + 8
+    first, size = start + sound.body, sound.size
     if not 0 < size < _UNKNOWN_FROM:
         size = end - first
     half = size // 2 - size // 2 % _SAMPLE_BYTES[form]

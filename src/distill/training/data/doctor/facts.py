@@ -13,6 +13,7 @@ import numpy.typing as npt
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound, read_derived
 from distill.audio.decoding.decoder import open_sound
 from distill.audio.decoding.hum import find_hum
+from distill.audio.decoding.levels import without_absurd
 from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, read_blocks
 
 FloatArray = npt.NDArray[np.float32]
@@ -147,7 +148,7 @@ def _read_raw(sound: CachedSound, cancel_event: threading.Event | None) -> Float
         left = round(MEASURED_S * file.samplerate)
         for block in read_blocks(file):
             check(cancel_event)
-            blocks.append(block[:left].copy())  # the block is read into again
+            blocks.append(without_absurd(block[:left]).copy())  # the block is read into again
             left -= len(block)
             if left <= 0:
                 break
