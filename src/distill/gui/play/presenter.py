@@ -410,8 +410,9 @@ class PlayPresenter(QObject, WindowPart):
         )
 
     def _on_kit_written(self, kit: Kit) -> None:
-        text = self.tr("The kit of {0} sounds is in {1}.").format(len(kit.samples), kit.folder.name)
-        self._notify_written(text, kit.presets[0])
+        text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
+        preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
+        self._notify_written(text.format(len(kit.samples), kit.folder.name, preset.name), preset)
 
     def _notify_written(self, text: str, path: Path) -> None:
         action = NoticeAction(self.tr("Show in folder"), lambda: reveal(path))

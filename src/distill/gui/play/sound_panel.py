@@ -54,6 +54,7 @@ class MarkedWave(QWidget):
         self.seconds = 0.0
         self._peaks: NDArray[np.float32] | None = None
         self._pressed: float | None = None
+        self._hint, self.has_sound = "", False
 
     def sizeHint(self) -> QSize:
         """As high as the player's waveform, nearly."""
@@ -63,6 +64,16 @@ class MarkedWave(QWidget):
         """Show a sound, ``[n, 2]``, without a mark."""
         self._peaks, self.seconds = peaks, seconds
         self._set_mark(None)
+
+    def show_hint(self, text: str) -> None:
+        """Show how to get a sound while there is none."""
+        self._hint = text
+        self.update()
+
+    def show_has_sound(self, has_sound: bool) -> None:
+        """Show the hint, or leave the room to the sound."""
+        self.has_sound = has_sound
+        self.update()
 
     def _set_mark(self, mark: tuple[float, float] | None) -> None:
         self.mark = mark
@@ -123,8 +134,12 @@ class MarkedWave(QWidget):
             painter.fillRect(QRectF(low, 0, high - low, self.height()), QColor(colors.accent_soft))
         if self._peaks is not None:
             draw_waveform(painter, area.adjusted(0, 3, 0, -3), self._peaks, QColor(colors.accent))
+        elif not self.has_sound:
+            painter.setPen(QColor(colors.muted))
+            painter.setFont(theme.sized(self.font(), theme.SMALL))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._hint)
         painter.restore()
-        painter.setPen(QPen(QColor(colors.accent if self.hasFocus() else colors.border), 1))
+        painter.setPen(QPen(QColor(colors.second if self.hasFocus() else colors.border), 1))
         painter.drawPath(outline)
 
 
@@ -171,6 +186,7 @@ class SoundPanel(Panel):
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a sound."""
         self._has_sound = has_sound
+        self.wave.show_has_sound(has_sound)
         self._show_enabled()
 
     def show_status(self, text: str) -> None:

@@ -105,7 +105,7 @@ def compose(
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
     doctor_panel = DoctorPanel()
-    generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(), QueuePanel()
+    generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(frame.thumbnails), QueuePanel()
     run_list.body.addWidget(queue_panel)
     frame.put_center(previews)
     frame.center.addWidget(advanced)
