@@ -343,7 +343,7 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
 ) -> None:
     folder = paths.runs_dir() / "a run"
     run = RunFolder(folder, resuming=False)
-    record = RunRecord(TrainingConfig(), [tmp_path / "a.wav"])
+    record = RunRecord(TrainingConfig(), [tmp_path / "a.wav"], preview_sounds=[tmp_path / "a <kick>.wav"])
     record.save(folder)
     for epoch in (0, 3):
         make_previews(run.previews, epoch)
@@ -354,7 +354,9 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     choose(window, "Heard")
     probes = window.models_page.detail.probes
     qtbot.waitUntil(lambda: len(probes.rows) == 3, timeout=10_000)
-    assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "Copy 1"]
+    assert [row.text() for row in probes.rows] == ["New sound 1", "a <kick>", "its copy"]
+    assert "a &lt;kick&gt;.wav<br>One of your sounds that was held out" in probes.rows[1].toolTip()
+    assert probes.rows[2].accessibleName() == "Play the copy of a <kick>"
     assert all("epoch0003" in row.probe.path.name for row in probes.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)
