@@ -422,3 +422,17 @@ def test_every_control_has_a_name_and_says_what_it_means(page: MainWindow, qtbot
             assert widget.toolTip(), widget.objectName()
     keys = [a.shortcut().toString() for a in page.findChildren(QAction) if not a.shortcut().isEmpty()]
     assert len([key for key in keys if key in ("Ctrl+Shift+M", "Ctrl+Shift+T", "Ctrl+I")]) == 3
+
+
+def test_without_a_model_the_page_says_where_one_comes_from(window: MainWindow, qtbot: QtBot) -> None:
+    window.pages.open_page(MODELS)
+    qtbot.waitUntil(lambda: not window.models.worker.is_busy)
+    panel, detail = window.making.panel, window.models_page.detail
+    assert panel.status.text() == "Train or import a model first."
+    assert "are shown here" in detail.empty.text.text()
+    write_model(paths.models_dir() / "bells.distill", bells())
+    window.models.refresh()
+    qtbot.waitUntil(lambda: panel.entry is not None)
+    panel.show_model(None)
+    assert panel.status.text() == "Choose a model."
+    assert detail.empty.text.text().startswith("Choose one in the list")

@@ -102,11 +102,11 @@ class ModelDetail(Panel):
         self._set_up_facts(column)
         self._set_up_info(column)
         self._pages = QStackedWidget()
-        self._pages.addWidget(
-            EmptyState("curve", self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it."))
-        )
+        self.empty = EmptyState("curve", "", "")
+        self._pages.addWidget(self.empty)
         self._pages.addWidget(self._make_page(head))
         self.body.addWidget(self._pages, 1)
+        self.show_has_models(False)
         self._draw_star()
 
     @property
@@ -135,6 +135,14 @@ class ModelDetail(Panel):
         self._show_facts(entry)
         if not is_same:
             self.area.verticalScrollBar().setValue(0)
+
+    def show_has_models(self, has_models: bool) -> None:
+        """Say where a model to show comes from while none is shown."""
+        if has_models:
+            texts = self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it.")
+        else:
+            texts = self.tr("Nothing to hear yet"), self.tr("A model's sounds, name and notes are shown here.")
+        self.empty.show_text(*texts)
 
     def show_unsaved_notes(self, notes: str) -> None:
         """Show notes that could not be stored; the next `commit` requests them again."""

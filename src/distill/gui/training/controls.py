@@ -349,7 +349,8 @@ class TrainingControls(Panel):
         can_resume = is_idle and self._can_resume
         focused = QApplication.focusWidget()
         is_waiting = self._focus_went_to is not None and focused is self._focus_went_to
-        had_focus = is_waiting or any(button.hasFocus() for button in (self.start, self.stop, self.resume))
+        runs = (self.start, self.stop, self.resume, self.finish)
+        had_focus = is_waiting or any(button.hasFocus() for button in runs)
         for button, is_on in (
             (self.resume, can_resume),
             (self.start, is_idle and self._has_sounds),

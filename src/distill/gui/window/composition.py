@@ -214,6 +214,7 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
     models.listed.connect(panel.show_models)
+    models.listed.connect(lambda entries: parts.models_page.detail.show_has_models(bool(entries)))
     for source in (parts.models_page.list, parts.models_page.detail):
         source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
