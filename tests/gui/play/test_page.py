@@ -21,14 +21,15 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.session import Position
+from distill.generation.map.session import Position, Slider
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import KEYS, Pad, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.pages import MODELS, PLAY
-from distill.gui.window.window import MainWindow
+from distill.gui.window.window import SMALLEST_SIZE, MainWindow
+from tests.gui.cut_off import cut_off
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -556,3 +557,28 @@ def test_a_newcomer_is_told_how_to_get_a_sound(play: PlayPresenter, qtbot: QtBot
     slider = play.page.findChild(QSlider, "brightnessSlider")
     assert slider is not None
     assert slider.toolTip().endswith("Works reliably on new sounds (0.97 of 1).")
+
+
+@pytest.mark.parametrize("count", [2, 4, 6])
+def test_nothing_is_cut_off_in_a_small_window(
+    play: PlayPresenter, window: MainWindow, qtbot: QtBot, tmp_path: Path, count: int
+) -> None:
+    page, shown = play.page, play.page.map.shown
+    assert shown is not None
+    names = ("brightness", "attack", "noisiness", "length", "pitch", "loudness")[:count]
+    page.show_map(replace(shown, sliders=tuple(Slider(name, "More.", 0.95) for name in names)), "Glass bells")
+    play.play_position((0.5, 0.5))
+    qtbot.waitUntil(lambda: page.sound.verdict.text().startswith("New"), timeout=WAIT)
+    idle(play, qtbot)
+    window.resize(*SMALLEST_SIZE)
+    for tab in range(page.tabs.count()):
+        page.tabs.setCurrentIndex(tab)
+        qtbot.wait(20)
+        assert cut_off(page) == []
+    sliders = [page.findChild(QSlider, f"{name}Slider") for name in names]
+    assert all(slider is not None and slider.width() >= 50 for slider in sliders)
+    assert page.pads.pads[0].height() >= 18
+    window.resize(1280, 860)
+    qtbot.wait(20)
+    column = {slider.mapTo(page, QPoint(0, 0)).x() for slider in sliders if slider is not None}
+    assert len(column) == 1, "where there is room they stand below each other"

@@ -32,6 +32,11 @@ def states(window: MainWindow) -> Iterator[str]:
                 for state in RunState:
                     controls.show_state(state)
                     yield f"{window.tabs.tabText(tab)}, {controls.family_key}, advanced: {is_advanced}, {state}"
+    controls.show_state(RunState.IDLE)
+    for can_finish, is_next in product((False, True), repeat=2):
+        controls.show_can_resume(True, can_finish, is_next)
+        yield f"a run that can be resumed, finished: {can_finish}, next: {is_next}"
+    controls.show_can_resume(False)
 
 
 def found(window: MainWindow, qapp: QApplication) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -37,6 +37,9 @@ COUNT, _COLUMNS = PADS, 4
 #: Keys of the computer keyboard, by pad.  They lie as the pads do.
 KEYS = "1234QWERASDFZXCV"
 
+#: Size of a pad in the smallest window.
+_SMALLEST = QSize(44, 20)
+
 #: Room between the border of a pad and what it shows, across and up, in device-independent pixels.
 _INSET, _HIGH_INSET = 6, 4
 
@@ -58,7 +61,6 @@ class Pad(QToolButton):
         self.key, self._thumbnails = KEYS[number], thumbnails
         self.setObjectName(f"pad{number + 1}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(44, 24)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.sound: Path | None = None
@@ -99,6 +101,14 @@ class Pad(QToolButton):
 
     def _darken(self) -> None:
         self.setDown(False)
+
+    def sizeHint(self) -> QSize:
+        """Return the smallest size: pads share the room that there is."""
+        return _SMALLEST
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the smallest size."""
+        return _SMALLEST
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the key, the waveform and, where there is room for two lines, the name of the sound."""

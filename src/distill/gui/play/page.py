@@ -1,7 +1,7 @@
 """The Play page: the map in the middle, and at its right the sliders, the near sounds, and the pads."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -93,6 +93,7 @@ class PlayPage(QWidget):
         for widget in (self.fill, self.colors, self.hover):
             widget.setEnabled(shown is not None)
         self.near.setEnabled(shown is not None)
+        self._fit_sliders()
         self._color()
         self._show_near()
         if is_waited_for:
@@ -124,6 +125,7 @@ class PlayPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Report that the page is seen."""
         super().showEvent(event)
+        self._fit_sliders()  # the style sheet reaches the fields with the first show
         self.appeared.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -138,10 +140,18 @@ class PlayPage(QWidget):
         if event.isAutoRepeat() or not self.pads.release_key(event.text()):
             super().keyReleaseEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the sliders what the tabs below them leave."""
+        super().resizeEvent(event)
+        self._fit_sliders()
+
     def hideEvent(self, event: QHideEvent) -> None:
         """Report that the page is not seen any more."""
         super().hideEvent(event)
         self.disappeared.emit()
+
+    def _fit_sliders(self) -> None:
+        self.sound.fit_sliders(self.height() - theme.GAP - self.tabs.minimumSizeHint().height())
 
     def _map_panel(self) -> QWidget:
         self.map_panel = Panel(self.tr("Map"))

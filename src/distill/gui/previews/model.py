@@ -279,7 +279,7 @@ def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
         if source is None:
             return (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
-        state = grid.tr("trained on") if is_trained else grid.tr("held out")
+        state = grid.tr("trained") if is_trained else grid.tr("held out")
         is_shown = role == Qt.ItemDataRole.DisplayRole
         return f"{readable(Path(source).stem)}\n{state}" if is_shown else f"{source}, {state}"
     if role == Qt.ItemDataRole.ToolTipRole:

@@ -136,7 +136,7 @@ class PreviewTable(QWidget):
         metrics = self.strip.horizontalHeader().fontMetrics()
         words = [word for text in self._headings() for word in _unbroken(text)]
         widest = max((metrics.horizontalAdvance(word) for word in words), default=0)
-        self.view.fit_columns(max(NARROWEST, widest + theme.HALF))
+        self.view.fit_columns(max(NARROWEST, widest + theme.GAP))
         self._align()
 
     def _align(self) -> None:

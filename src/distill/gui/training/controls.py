@@ -525,6 +525,8 @@ class TrainingControls(Panel):
     def _make_button_row(self) -> QHBoxLayout:
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(theme.GAP)
+        for button in (self.start, self.stop, self.resume, self.finish, self.queue):
+            button.setProperty("tight", True)  # four of them share the smallest width
         for button in (self.start, self.stop, self.resume, self.finish):
             self._buttons.addWidget(button, 1)
         self._buttons.addWidget(self.queue)
