@@ -164,7 +164,8 @@ class GenerationService:
         ):  # fmt: skip
             if cancel.is_set():
                 return
-            name = f"{paths.slug(entry.name)}_{made.recipe.draw_name}_{made.recipe.number:02d}"
+            by_stars = " by stars" if made.recipe.candidates else ""
+            name = f"{paths.plain_name(entry.name)} {made.recipe.seed}{by_stars} {made.recipe.number + 1:02d}"
             _keep(name, made.audio, replace(made.recipe, model_name=entry.name), emit)
             emit(Progress((made.recipe.number + 1) / wish.count))
 
@@ -183,7 +184,8 @@ class GenerationService:
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
-            name = f"{paths.slug(source.stem)}_through_{paths.slug(entry.name)}_{round(100 * wish.dry_wet)}"
+            share = round(100 * wish.dry_wet)
+            name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(made.recipe, model_name=entry.name, count=among, number=number)
             _keep(name, made.blocks, recipe, emit)

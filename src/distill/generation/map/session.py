@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
 from distill.errors import DistillError
 from distill.generation.kits.export import Kit, single, write_kit
-from distill.paths import slug
+from distill.paths import plain_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -347,7 +347,7 @@ class MapSession:
         if shown is None or not shown.positions:
             return "Sound"
         near = shown.nearest(position, 2)
-        names = [_plain_name(shown.names[shown.sounds[row]]) for row in near]
+        names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
         x, y = shown.positions[near[0]]
         is_copy = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
         return f"{names[0]} copy" if is_copy else " + ".join(names)
@@ -398,11 +398,6 @@ def _mono(path: Path) -> "Tensor":
     from distill.audio.decoding.sound_file import decode_sound
 
     return torch.from_numpy(decode_sound(path))[None]
-
-
-def _plain_name(name: str) -> str:
-    """Return the beginning of a name, as every system takes it in a file's name."""
-    return " ".join(slug(word) for word in name.split())[:_NAME_PART].rstrip(" .") or "Sound"
 
 
 def _stem(path: Path) -> str:

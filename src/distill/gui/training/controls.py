@@ -496,8 +496,8 @@ class TrainingControls(Panel):
             (
                 "finishButton", self.tr("Finish no&w"), self.finish_requested,
                 self.tr(
-                    "End the run now, with the epochs that are done: you get a model on the Models page, as from a full "
-                    "run."
+                    "End the run now, with the epochs that are done: you get a model on the Models page, as from a "
+                    "full run."
                 ),
             ),
             (
