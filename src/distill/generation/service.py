@@ -19,6 +19,7 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.channels import stream_channels
 from distill.errors import DistillError, SoundError
+from distill.files import free_path
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MOST_COUNT, NEW, Recipe
 from distill.generation.weights import keep_weights, tidy_weights, weights_id
@@ -274,6 +275,29 @@ def set_rejected(sounds: Sequence[GeneratedEntry], rejected: bool) -> None:
         The history cannot be written.
     """
     _keep_opinion(sounds, GeneratedHistory().set_rejected, rejected)
+
+
+def rename(sound: GeneratedEntry, name: str) -> Path:
+    """Give the file of a sound another name, made unique by a number, and return its new path.
+
+    Raises
+    ------
+    DistillError
+        The file cannot be renamed, or the history cannot be written; both are then as they were.
+    """
+    wanted = sound.path.with_name(paths.plain_name(name, sound.path.stem) + sound.path.suffix)
+    if wanted == sound.path:
+        return wanted
+    try:
+        target = sound.path.rename(free_path(wanted))
+        try:
+            GeneratedHistory().note_move(sound.recipe, target)
+        except OSError:
+            target.rename(sound.path)
+            raise
+    except OSError as exc:
+        raise DistillError(f"{sound.path.name} cannot be renamed ({exc.strerror or exc}).") from exc
+    return target
 
 
 def _keep_opinion(sounds: Sequence[GeneratedEntry], keep: Callable[[Recipe, bool], None], value: bool) -> None:

@@ -58,6 +58,20 @@ class HistoryDelegate(QStyledItemDelegate):
             self._paint_icon(painter, position, name, color, _STAR)
         painter.restore()
 
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: AnyIndex) -> QWidget:
+        """Create the editor of a name."""
+        editor = super().createEditor(parent, option, index)
+        editor.setObjectName("soundNameEdit")
+        editor.setAccessibleName(self.tr("Name of the sound"))
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, _index: AnyIndex) -> None:
+        """Place the editor over the name."""
+        rect: QRect = option.rect
+        left = rect.left() + theme.MARGIN + _WAVE
+        height = editor.sizeHint().height()
+        editor.setGeometry(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
+
     def _paint_wave(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
         colors = theme.colors()
         peaks = self._thumbnails.peaks(sound.path) if sound.seconds is not None else None

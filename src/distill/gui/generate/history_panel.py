@@ -190,6 +190,7 @@ class HistoryPanel(Panel):
             ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
             ("star", star, "S", True, partial(self.view.starring_requested.emit, sounds)),
             ("reject", reject, "X", True, partial(self.view.rejecting_requested.emit, sounds)),
+            ("rename", self.tr("Rename"), "F2", one and bool(paths), self.view.edit_name),
             ("", "", "", True, None),
             ("again", self.tr("Generate again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),

@@ -209,6 +209,16 @@ class PlayPresenter(QObject, WindowPart):
             text = self.tr("No pad is empty for {0} of {1} sounds. Delete empties a pad.")
             self._notices.notify(TOPIC, text.format(len(paths) - len(empty), len(paths)), "warning")
 
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Hold a file under the name that it has now."""
+        for number, pad in enumerate(self.page.pads.pads):
+            if pad.sound == before:
+                self.page.pads.hold(number, path)
+        if self._morph_from == before:
+            self._morph_from = path
+        if self.current == before:
+            self._set_current(path)
+
     def _list(self, path: Path) -> None:
         """List a made sound, and find out in the background how new it is."""
         self.page.made.add(path, word_of(self._verdicts.get(path)))

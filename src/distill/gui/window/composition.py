@@ -219,6 +219,7 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
         source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
     parts.play.page_requested.connect(lambda: frame.pages.open_page(PLAY))
+    parts.making.file_moved.connect(parts.play.follow_file)
     for sounds in (frame.browser, parts.previews, panel.made):
         sounds.play_page_requested.connect(parts.play.take_sound)
         sounds.pads_requested.connect(parts.play.put_on_pads)
