@@ -1,6 +1,9 @@
 """The Play page: the map in the middle, and at its right the sliders, the near sounds, and the pads."""
 
-from PySide6.QtCore import Qt, Signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -29,10 +32,13 @@ from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import readable
 from distill.gui.widgets.waveform import Thumbnails
+from distill.library.model_entry import ModelEntry
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
 _COLUMNS, _SMALLEST = (760, 330), (320, 270)
 _EMPTY, _MAP = 0, 1
+#: Characters of a model's name that there is room for.
+_MODEL_CHARACTERS = 12
 
 
 class PlayPage(QWidget):
@@ -43,6 +49,8 @@ class PlayPage(QWidget):
     disappeared = Signal()
     filling_requested = Signal()
     kit_requested = Signal()
+    #: Play another model.
+    model_requested = Signal(object)  # Path
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +60,7 @@ class PlayPage(QWidget):
         self.sliders, self.status = self.sound.sliders, self.sound.status
         self.made, self.near, self.midi = MadeList(thumbnails), SoundList(thumbnails), MidiPanel()
         self._busy = self._name = ""
+        self._model: Path | None = None
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
         splitter.setChildrenCollapsible(False)
@@ -98,6 +107,22 @@ class PlayPage(QWidget):
         self._show_near()
         if is_waited_for:
             give_focus(self)
+
+    def show_models(self, entries: Sequence[ModelEntry]) -> None:
+        """Offer the models that can be used."""
+        with QSignalBlocker(self.models):
+            self.models.clear()
+            for entry in entries:
+                if entry.problem is None:
+                    self.models.addItem(readable(entry.shown_name), str(entry.path))
+        self.show_model(self._model)
+        self.models.setVisible(self.models.count() > 0)
+        self.map_panel.detail.setHidden(self.models.count() > 0)
+
+    def show_model(self, path: Path | None) -> None:
+        """Show which model is played."""
+        self._model = path
+        self.models.setCurrentIndex(-1 if path is None else self.models.findData(str(path)))
 
     def show_opening(self, title: str) -> None:
         """Show that the map of a model is being opened."""
@@ -168,8 +193,17 @@ class PlayPage(QWidget):
         self.hover = QCheckBox(self.tr("Play under the pointer"))
         self.hover.setObjectName("hoverPlayCheck")
         self.hover.setToolTip(self.tr("Play your own sounds as the pointer passes their dots."))
+        self.models = QComboBox()
+        self.models.setObjectName("playModelCombo")
+        self.models.setAccessibleName(self.tr("Model to play"))
+        self.models.setToolTip(self.tr("The model that is played. Another one empties the pads."))
+        self.models.setMinimumContentsLength(_MODEL_CHARACTERS)
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.models.hide()
+        self.models.activated.connect(self._on_model_chosen)
         self.map_panel.header.insertWidget(1, self.colors)
         self.map_panel.header.insertWidget(2, self.hover)
+        self.map_panel.header.addWidget(self.models)
         self.stack = QStackedWidget()
         self.empty = EmptyState("curve", self.tr("No map"), "")
         self.stack.addWidget(self.empty)
@@ -241,6 +275,9 @@ class PlayPage(QWidget):
         row.addWidget(self.kit)
         panel.body.addLayout(row)
         return panel
+
+    def _on_model_chosen(self, row: int) -> None:
+        self.model_requested.emit(Path(self.models.itemData(row)))
 
     def _color(self) -> None:
         if self.map.shown is not None:

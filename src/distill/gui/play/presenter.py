@@ -99,6 +99,7 @@ class PlayPresenter(QObject, WindowPart):
     def show_model(self, entry: ModelEntry | None) -> None:
         """Take over the model that is chosen on the Models page."""
         self._entry = entry
+        self.page.show_model(entry.path if entry is not None else None)
         if self.page.isVisible():
             self.refresh()
 

@@ -218,6 +218,8 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     for source in (parts.models_page.list, parts.models_page.detail):
         source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
+    models.listed.connect(parts.play.page.show_models)
+    parts.play.page.model_requested.connect(parts.models_page.list.show_model)
     parts.play.page_requested.connect(lambda: frame.pages.open_page(PLAY))
     parts.making.file_moved.connect(parts.play.follow_file)
     for sounds in (frame.browser, parts.previews, panel.made):
