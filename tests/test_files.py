@@ -13,7 +13,7 @@ import pytest
 
 from distill import files
 from distill.files import clear_partial_files, parse_json, read_json, write_folder, write_json, write_new, write_whole
-from distill.paths import slug
+from distill.paths import plain_name, slug
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -187,6 +187,17 @@ def test_names_that_windows_reserves_are_changed(name: str) -> None:
 
 def test_a_name_part_never_ends_in_a_dot() -> None:
     assert slug("a" * 59 + ".bcd") == "a" * 59
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("My <big> kick: 01 / a", "My big kick 01 a"), ("  ", "Sound"), ("…", "Sound"), ("CON", "_CON"),
+        ("a kick...", "a kick"), ("trommel größe", "trommel größe"), ("a " * 40, ("a " * 30).strip()),
+    ],
+)  # fmt: skip
+def test_a_name_for_a_file_keeps_its_words(text: str, wanted: str) -> None:
+    assert plain_name(text) == wanted
 
 
 @pytest.mark.parametrize("text", ["1" * 6000 + ".0", "1" * 6000 + "e5", "1e999", "-" + "9" * 400 + "e999", "1" * 6000])

@@ -75,6 +75,12 @@ def slug(text: str, fallback: str = "untitled") -> str:
     return f"_{plain}" if plain.partition(".")[0].upper() in _RESERVED else plain
 
 
+def plain_name(text: str, fallback: str = "Sound", most: int = 60) -> str:
+    """Return ``text`` as a readable file name that every system takes: as `slug`, with the spaces between words."""
+    words = (slug(word, "") for word in text.split())
+    return " ".join(word for word in words if word)[:most].strip(" .") or fallback
+
+
 def free_name(name: str, taken: Collection[str]) -> str:
     """Return ``name``, or ``name 2``, ``name 3`` and so on where it is taken; letter case makes no difference."""
     known = {other.casefold() for other in taken}

@@ -48,7 +48,7 @@ def test_a_run_leaves_a_model_that_can_be_heard(
     window.runs.runs.start_new("vae", "auto", 1, files, "bells", {"network_width": 4, "latent_dim": 4})
     bridge = window.runs.bridge
     qtbot.waitUntil(lambda: bridge.state is RunState.IDLE and bool(bridge.history.epochs), timeout=PATIENCE)
-    qtbot.waitUntil(lambda: "“bells” was added to your models" in window.notices.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "“bells” is ready" in window.notices.text(), timeout=PATIENCE)
     QTest.mouseClick(button(window, "noticeAction"), Qt.MouseButton.LeftButton)
     page = window.models_page
     assert page.isVisible()

@@ -12,12 +12,12 @@ from distill.history import MetricsHistory
 EPOCHS, STEPS = 12, 5
 
 
-def add_epoch(history: MetricsHistory, epoch: int) -> None:
+def add_epoch(history: MetricsHistory, epoch: int, held_out_loss: float | None = None) -> None:
     for number in range(STEPS):
         loss = 2 / (1 + epoch + number / STEPS)
         weight = min(0.01, 0.001 * epoch)
         history.add_step(StepMetrics(epoch, number, STEPS, loss, loss, 3.0, weight, 1e-3 / (epoch + 1), 0.01))
-    val = 1 / (1 + epoch) if epoch < 8 else 0.3
+    val = held_out_loss or (1 / (1 + epoch) if epoch < 8 else 0.3)
     distance = None if epoch % 2 else 90.0 - epoch
     history.add_epoch(
         EpochMetrics(epoch, 20, 0.2, val, val / 2, 0.1, 4.0 - 0.3 * epoch, 0.02 * epoch, 1e-3, 9, 9, 30, distance)

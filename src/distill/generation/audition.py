@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -40,11 +40,25 @@ class AuditionKind(Enum):
 
 @dataclass(frozen=True)
 class AuditionSample:
-    """A sound to hear a model by; ``number`` counts from 0 among those of its kind."""
+    """A sound to hear a model by.
+
+    Attributes
+    ----------
+    kind, number
+        What it is; the number counts from 0 among those of its kind.
+    path
+        Its file.
+    source
+        Name of the user's sound that it is, or is a copy of; empty where that is not known.
+    is_trained
+        Whether the model was trained on that sound.
+    """
 
     kind: AuditionKind
     number: int
     path: Path
+    source: str = ""
+    is_trained: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ def find_probes(entry: ModelEntry) -> AuditionSamples:
     sounds: tuple[AuditionSample, ...] = ()
     run = find_run(entry)
     if run is not None:
-        sounds = last_probes(find_previews(run / "previews"))
+        sounds = _named(last_probes(find_previews(run / "previews")), run)
     if not sounds and (made := _generated_path(entry)).is_file():
         _note_use(made)
         sounds = (AuditionSample(AuditionKind.NEW, 0, made),)
@@ -89,6 +103,21 @@ def last_probes(previews: list[PreviewSound]) -> tuple[AuditionSample, ...]:
     }
     return tuple(
         AuditionSample(kinds[kind], number, newest[key].path) for key in sorted(newest) for _, number, kind in [key]
+    )
+
+
+def _named(sounds: tuple[AuditionSample, ...], run: Path) -> tuple[AuditionSample, ...]:
+    """Return the sounds of a run with the names of the user's sounds, as far as the run's record knows them."""
+    try:
+        record = RunRecord.load(run)
+    except DistillError:
+        return sounds
+    names, trained = record.preview_sounds, record.preview_training
+    return tuple(
+        replace(sound, source=names[sound.number].name, is_trained=sound.number in trained)
+        if sound.kind is not AuditionKind.NEW and sound.number < len(names)
+        else sound
+        for sound in sounds
     )
 
 

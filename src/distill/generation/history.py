@@ -1,7 +1,7 @@
 """The history of made sounds: a line for each, so that none is lost and any can be made again.
 
 ``history.jsonl`` in the user's folder of made sounds is only ever appended to.  A line is an event (made, starred,
-removed from the list); what a crash cut short is skipped when it is read.
+moved, removed from the list); what a crash cut short is skipped when it is read.
 """
 
 import json
@@ -76,6 +76,8 @@ class GeneratedHistory:
         elif "rejected" in event:
             rejected, sound = event["rejected"] is True, made[event["id"]]
             made[event["id"]] = replace(sound, rejected=rejected, starred=sound.starred and not rejected)
+        elif "moved" in event:
+            made[event["id"]] = replace(made[event["id"]], path=Path(event["moved"]))
         elif "forgotten" in event:
             made.pop(event["forgotten"], None)
 
@@ -108,6 +110,16 @@ class GeneratedHistory:
             The history cannot be written.
         """
         self._append([{"id": recipe.id, "rejected": rejected}])
+
+    def note_move(self, recipe: Recipe, path: Path) -> None:
+        """Note that the file of a sound has another name now.
+
+        Raises
+        ------
+        OSError
+            The history cannot be written.
+        """
+        self._append([{"id": recipe.id, "moved": str(path)}])
 
     def announce_removal(self, recipe: Recipe) -> None:
         """Note that the file of a sound is about to be moved away: once it is gone, the sound is off the list.

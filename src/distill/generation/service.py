@@ -19,6 +19,7 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.channels import stream_channels
 from distill.errors import DistillError, SoundError
+from distill.files import free_path
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MOST_COUNT, NEW, Recipe
 from distill.generation.weights import keep_weights, tidy_weights, weights_id
@@ -164,7 +165,8 @@ class GenerationService:
         ):  # fmt: skip
             if cancel.is_set():
                 return
-            name = f"{paths.slug(entry.name)}_{made.recipe.draw_name}_{made.recipe.number:02d}"
+            by_stars = " by stars" if made.recipe.candidates else ""
+            name = f"{paths.plain_name(entry.name)} {made.recipe.seed}{by_stars} {made.recipe.number + 1:02d}"
             _keep(name, made.audio, replace(made.recipe, model_name=entry.name), emit)
             emit(Progress((made.recipe.number + 1) / wish.count))
 
@@ -183,7 +185,8 @@ class GenerationService:
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
-            name = f"{paths.slug(source.stem)}_through_{paths.slug(entry.name)}_{round(100 * wish.dry_wet)}"
+            share = round(100 * wish.dry_wet)
+            name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(made.recipe, model_name=entry.name, count=among, number=number)
             _keep(name, made.blocks, recipe, emit)
@@ -273,6 +276,29 @@ def set_rejected(sounds: Sequence[GeneratedEntry], rejected: bool) -> None:
         The history cannot be written.
     """
     _keep_opinion(sounds, GeneratedHistory().set_rejected, rejected)
+
+
+def rename(sound: GeneratedEntry, name: str) -> Path:
+    """Give the file of a sound another name, made unique by a number, and return its new path.
+
+    Raises
+    ------
+    DistillError
+        The file cannot be renamed, or the history cannot be written; both are then as they were.
+    """
+    wanted = sound.path.with_name(paths.plain_name(name, sound.path.stem) + sound.path.suffix)
+    if wanted == sound.path:
+        return wanted
+    try:
+        target = sound.path.rename(free_path(wanted))
+        try:
+            GeneratedHistory().note_move(sound.recipe, target)
+        except OSError:
+            target.rename(sound.path)
+            raise
+    except OSError as exc:
+        raise DistillError(f"{sound.path.name} cannot be renamed ({exc.strerror or exc}).") from exc
+    return target
 
 
 def _keep_opinion(sounds: Sequence[GeneratedEntry], keep: Callable[[Recipe, bool], None], value: bool) -> None:

@@ -128,7 +128,7 @@ def _emit_finished_early(run: Run, planned_epochs: int) -> None:
     done = run.config.max_epochs
     if done < planned_epochs:
         run.record.planned_epochs = planned_epochs
-    run.emit(TrainingNotice("finished", f"Finished early: {done} of {planned_epochs} epochs are made.", "info"))
+    run.emit(TrainingNotice("finished", f"Finishing early, after epoch {done} of {planned_epochs}.", "info"))
 
 
 # --- the end of every run -----------------------------------------------------------------------------------------

@@ -185,7 +185,10 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
             session.repaint(own, 0.5, 0.3, 1)
         middle = shown.between(0)
         assert middle != shown.positions[0]
-        assert session.judged(session.sound_at(middle, {})).verdict is not None
+        new = session.sound_at(middle, {})
+        assert session.judged(new).verdict is not None
+        assert all(name in new.stem for name in (own.stem, " + "))
+        assert session.sound_at(shown.positions[0], {}).stem == f"{own.stem} copy"
     finally:
         session.close()
 

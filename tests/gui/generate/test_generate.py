@@ -99,7 +99,7 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
     panel.new.seed.setValue(7)
     make(panel, qtbot, 3)
     made = files(panel)
-    assert [path.name for path in made] == ["Tones_seed7_00.wav", "Tones_seed7_01.wav", "Tones_seed7_02.wav"]
+    assert [path.name for path in made] == ["Tones 7 01.wav", "Tones 7 02.wav", "Tones 7 03.wav"]
     recipe = read_recipe(made[2])
     assert recipe is not None
     assert (recipe.seed, recipe.number, recipe.count) == (7, 2, 3)
@@ -121,7 +121,7 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
     assert np.array_equal(soundfile.read(made[0])[0], before)
     panel.made.remaking_requested.emit(panel.made.table.items[0])
     await_sounds(panel, qtbot, 4)  # beside one that is there comes a second one
-    assert files(panel)[0].name == "Tones_seed7_00 (2).wav"
+    assert files(panel)[0].name == "Tones 7 01 (2).wav"
     assert files(panel)[0].read_bytes() != b""
     assert np.array_equal(soundfile.read(files(panel)[0])[0], before)
 
@@ -169,11 +169,11 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert drop(panel, [source])
     assert panel.make.text() == "Transform"
     make(panel, qtbot, 1)
-    assert files(panel)[0].name == "ten-seconds_through_Tones_100.wav"
+    assert files(panel)[0].name == "ten seconds through Tones 100.wav"
     target = tmp_path / "out"
     target.mkdir()
     panel.made.go_to(panel.made.table.items[0].recipe.id)
-    for name in ("ten-seconds_through_Tones_100.flac", "ten-seconds_through_Tones_100 (2).flac"):
+    for name in ("ten seconds through Tones 100.flac", "ten seconds through Tones 100 (2).flac"):
         QTest.mouseClick(panel.made.export, Qt.MouseButton.LeftButton)
         dialog = window.findChild(QDialog, "exportDialog")
         assert dialog is not None
@@ -208,7 +208,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
     sources[1].write_bytes(b"RIFF no sound")
     assert drop(panel, sources)
     make(panel, qtbot, 2)
-    expected = ["z_through_Tones_100.wav", "b_through_Tones_100.wav"]
+    expected = ["z through Tones 100.wav", "b through Tones 100.wav"]
     assert [path.name for path in files(panel)] == expected
     assert [sound.path.name for sound in GeneratedHistory().list()] == expected
     told = [sound.recipe for sound in panel.made.table.items]

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
@@ -227,3 +227,45 @@ def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]]
     assert (show.text(), show.isEnabled()) == ("Show in folder", True)
     show.trigger()
     assert file_manager.shown == [str(generated_dir())]
+
+
+def test_a_sound_is_renamed_in_the_list(
+    made: tuple[GeneratePanel, list[Path]], window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, files = made
+    view, play = panel.made.view, window.parts.play
+    play.put_on_pads(files[1:2])
+    play.take_sound(files[1])
+    window.pages.open_page(MODELS)
+    panel.transform.set_sources(files[1:])
+    view.setCurrentIndex(panel.made.filtered.index(1, 0))
+
+    def rename(text: str) -> None:
+        QTest.keyClick(view, Qt.Key.Key_F2)
+        editor = view.findChild(QLineEdit, "soundNameEdit")
+        assert editor is not None
+        editor.setText(text)
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+
+    rename("My: best  snare?")
+    renamed = files[1].with_name("My best snare.wav")
+    qtbot.waitUntil(lambda: names(panel)[1] == renamed.name)
+    assert renamed.is_file()
+    assert not files[1].exists()
+    assert GeneratedHistory().list()[1].path == renamed, "also after a restart"
+    assert play.page.pads.sounds() == [renamed]
+    assert play.current == renamed
+    assert panel.transform.sources == (renamed, files[2])
+
+    view.setCurrentIndex(panel.made.filtered.index(0, 0))
+    rename("My best snare")
+    qtbot.waitUntil(lambda: names(panel)[0] == "My best snare (2).wav")
+
+    def full(_history: GeneratedHistory, _recipe: Recipe, _path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(GeneratedHistory, "note_move", full)
+    rename("another")
+    qtbot.waitUntil(lambda: "cannot be renamed (No space left on device)" in window.notices.text())
+    qtbot.waitUntil(lambda: names(panel)[0] == "My best snare (2).wav")
+    assert renamed.with_name("My best snare (2).wav").is_file()

@@ -105,3 +105,8 @@ def test_tab_visits_the_sounds_where_they_are(window: MainWindow, tmp_path: Path
             visited.append(widget)
             widget = widget.nextInFocusChain()
         assert [widget for widget in visited if widget in detail.probes.rows] == list(detail.probes.rows)
+    assert [row.text() for row in detail.probes.rows] == ["New sound 1", "Original 1", "Copy 1"]
+    learnt = AuditionSample(AuditionKind.ORIGINAL, 0, tmp_path / "a.wav", "a snare.wav", is_trained=True)
+    detail.probes.show_probes([learnt])
+    assert detail.probes.rows[0].text() == "a snare"
+    assert "was trained on" in detail.probes.rows[0].toolTip()

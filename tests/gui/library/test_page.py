@@ -343,7 +343,7 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
 ) -> None:
     folder = paths.runs_dir() / "a run"
     run = RunFolder(folder, resuming=False)
-    record = RunRecord(TrainingConfig(), [tmp_path / "a.wav"])
+    record = RunRecord(TrainingConfig(), [tmp_path / "a.wav"], preview_sounds=[tmp_path / "a <kick>.wav"])
     record.save(folder)
     for epoch in (0, 3):
         make_previews(run.previews, epoch)
@@ -354,7 +354,9 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     choose(window, "Heard")
     probes = window.models_page.detail.probes
     qtbot.waitUntil(lambda: len(probes.rows) == 3, timeout=10_000)
-    assert [row.text() for row in probes.rows] == ["New sound 1", "Original 1", "Copy 1"]
+    assert [row.text() for row in probes.rows] == ["New sound 1", "a <kick>", "its copy"]
+    assert "a &lt;kick&gt;.wav<br>One of your sounds that was held out" in probes.rows[1].toolTip()
+    assert probes.rows[2].accessibleName() == "Play the copy of a <kick>"
     assert all("epoch0003" in row.probe.path.name for row in probes.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)
@@ -420,3 +422,17 @@ def test_every_control_has_a_name_and_says_what_it_means(page: MainWindow, qtbot
             assert widget.toolTip(), widget.objectName()
     keys = [a.shortcut().toString() for a in page.findChildren(QAction) if not a.shortcut().isEmpty()]
     assert len([key for key in keys if key in ("Ctrl+Shift+M", "Ctrl+Shift+T", "Ctrl+I")]) == 3
+
+
+def test_without_a_model_the_page_says_where_one_comes_from(window: MainWindow, qtbot: QtBot) -> None:
+    window.pages.open_page(MODELS)
+    qtbot.waitUntil(lambda: not window.models.worker.is_busy)
+    panel, detail = window.making.panel, window.models_page.detail
+    assert panel.status.text() == "Train or import a model first."
+    assert "are shown here" in detail.empty.text.text()
+    write_model(paths.models_dir() / "bells.distill", bells())
+    window.models.refresh()
+    qtbot.waitUntil(lambda: panel.entry is not None)
+    panel.show_model(None)
+    assert panel.status.text() == "Choose a model."
+    assert detail.empty.text.text().startswith("Choose one in the list")

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from distill import paths
 from distill.gui.play.pads import COUNT
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.previews.tools import PreviewMenu
@@ -14,7 +15,8 @@ from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.gui.window.window import MainWindow
 from tests.gui.fakes import make_previews
 from tests.gui.generate.test_history import keep, recipe
-from tests.gui.play.conftest import ToneSession, entry_of, idle
+from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
+from tests.library.test_model_library import bells, write_model
 
 CHOOSE = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
 ADD = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
@@ -125,3 +127,23 @@ def test_a_generated_sound_is_used_and_several_are_put_on_pads(
     assert window.pages.currentIndex() == PLAY
     assert play.current in files
     assert {pad.sound for pad in play.page.pads.pads[:2]} == set(files)
+
+
+def test_another_model_is_chosen_on_the_page(play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> None:
+    combo = play.page.models
+    assert not combo.isVisible(), "there is none yet"
+    for name, model_id in (("Bells", "a" * 32), ("Drums <1>", "b" * 32)):
+        write_model(paths.models_dir() / f"{model_id[0]}.distill", bells(name=name, model_id=model_id))
+    window.models.refresh()
+    qtbot.waitUntil(lambda: combo.count() == 2, timeout=WAIT)
+    assert combo.isVisible()
+    qtbot.waitUntil(lambda: combo.currentIndex() >= 0)
+    other = combo.findText("Bells" if combo.currentText() != "Bells" else "Drums <1>")
+    combo.setCurrentIndex(other)
+    combo.activated.emit(other)
+    chosen = window.models_page.list.current()
+    assert chosen is not None
+    assert chosen.name == combo.currentText()
+    assert window.pages.currentIndex() == PLAY
+    idle(play, qtbot)
+    qtbot.waitUntil(lambda: play.page.map.shown is not None, timeout=WAIT)

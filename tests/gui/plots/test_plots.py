@@ -463,3 +463,12 @@ def test_a_lone_plot_has_the_whole_width(panel: PlotsPanel, qtbot: QtBot) -> Non
     qtbot.waitUntil(lambda: room() < AXIS_WIDTH)
     toolbar.details.setChecked(True)
     qtbot.waitUntil(lambda: room() > AXIS_WIDTH)
+
+
+def test_the_best_loss_has_three_digits_and_no_change_is_not_a_gain(panel: PlotsPanel, qtbot: QtBot) -> None:
+    history = MetricsHistory()
+    for epoch, loss in enumerate((0.1601, 0.16, 0.1602)):
+        add_epoch(history, epoch, loss)
+    panel.show_history(history, None)
+    settle(qtbot, panel)
+    assert panel.summary.text() == "Best: epoch 2, loss 0.160."

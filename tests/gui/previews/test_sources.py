@@ -47,8 +47,11 @@ def test_what_a_preview_was_made_from_is_said(window: MainWindow, run: Path, tmp
     window.previews.show_previews(find_previews(run / "previews"))
     qtbot.waitUntil(lambda: NAME in said(window, Role.ToolTipRole)["heading"])
     assert all(NAME in text for text in said(window, Role.ToolTipRole).values())
-    assert said(window, Role.AccessibleTextRole)["heading"] == f"Held out 1, {NAME}"
-    assert said(window, Role.DisplayRole)["heading"].split() == ["Held", "out", "1"]  # columns are narrow
+    assert said(window, Role.AccessibleTextRole)["heading"] == f"{NAME}, held out"
+    beginning, state = said(window, Role.DisplayRole)["heading"].split("\n")
+    assert beginning.startswith("my kick")
+    assert "\N{HORIZONTAL ELLIPSIS}" in beginning, "a long name is shortened"
+    assert state == "held out"
     assert "my kick" not in cell(window, 0, 0).data(Role.ToolTipRole)  # a new sound was made from none
 
     name = window.transport.findChild(ElidedLabel)
@@ -94,6 +97,7 @@ def test_previews_without_a_record_keep_their_number(
     qtbot.waitUntil(lambda: window.findChild(BackgroundTask, "previewSources") is None)
     assert said(window, Role.AccessibleTextRole)["heading"] == "Sound 1"
     assert "Sound 1<br>Original" in said(window, Role.ToolTipRole)["original"]
+    assert "copy of sound 1, which is held out" in said(window, Role.ToolTipRole)["copy"]
     assert not window.notices.isVisible()
 
 
@@ -109,8 +113,9 @@ def test_what_the_model_was_before_training_is_the_first_row(
     assert [model.headerData(row, Qt.Orientation.Vertical) for row in range(2)] == ["Start", "1"]
     assert model.headerData(0, Qt.Orientation.Vertical, Role.ToolTipRole) == "Before training"
     assert cell(window, 0, PAIR).data(Role.AccessibleTextRole) == "Sound 1, before training"
-    qtbot.waitUntil(lambda: "training sound" in cell(window, 0, PAIR).data(Role.ToolTipRole))
-    assert "trained on" in said(window, Role.ToolTipRole)["heading"]
+    qtbot.waitUntil(lambda: f"copy of {NAME}, which it is trained on" in cell(window, 0, PAIR).data(Role.ToolTipRole))
+    assert "is trained on this sound" in said(window, Role.ToolTipRole)["heading"]
+    assert said(window, Role.DisplayRole)["heading"].endswith("\ntrained")
     table(window).setCurrentIndex(cell(window, 0, PAIR))
     table(window).activated.emit(cell(window, 0, PAIR))
     before = folder / BEFORE_FOLDER / "recon_epoch0000_recon_00.wav"

@@ -49,6 +49,19 @@ class TestFinishing:
         assert folder is not None
         assert RunRecord.load(folder).config.max_epochs == made
 
+    def test_the_keyboard_is_not_left_on_the_queue(self, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+        """Qt gives the focus of a button that is disabled to its neighbour: Enter would add a run to the queue."""
+        engine.step_seconds, engine.cancel_seconds = 0.01, 0.3
+        loaded.activateWindow()
+        qtbot.waitUntil(loaded.isActiveWindow)
+        start(loaded, 500)
+        qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) >= 1, timeout=10_000)
+        button(loaded, "finishButton").setFocus()
+        click(loaded, "finishButton")
+        assert loaded.controls.stop.hasFocus()
+        await_state(qtbot, loaded, RunState.IDLE)
+        assert loaded.controls.start.hasFocus()
+
     def test_pausing_while_it_finishes(self, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
         engine.step_seconds, engine.cancel_seconds = 0.01, 0.3
         start(loaded, 500)

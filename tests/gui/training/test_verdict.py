@@ -52,6 +52,12 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded).startswith("Still improving when it ended"))
+    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY, known_from=60))
+    loaded.runs.runs.open(folder)
+    qtbot.waitUntil(lambda: text(loaded) == "It ended before a trend could be seen: judge it by ear.")
+    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
+    loaded.runs.runs.open(folder)
+    qtbot.waitUntil(lambda: text(loaded).startswith("Still improving when it ended"))
     engine.step_seconds = 0.0
     press(loaded)
     qtbot.waitUntil(lambda: engine.calls[-1] == "resume to 450")

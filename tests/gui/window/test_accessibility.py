@@ -38,9 +38,11 @@ from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.plots.view import PlotView
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import key_groups
+from distill.gui.window.pages import MODELS
 from distill.gui.window.window import MainWindow
-from distill.playback.player import PlayerState
+from distill.playback.player import Player, PlayerState
 from distill.runs.preview_sound import find_previews
+from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews
 
 #: What a person works with.
@@ -344,3 +346,21 @@ def test_curves_can_be_told_apart(name: str, vision: str) -> None:
     seen = {c: lab(VISION[vision] @ linear(getattr(colors, c))) for c in ("accent", "second", "third", "surface")}
     near = {(a, b): float(np.linalg.norm(seen[a] - seen[b])) for a, b in combinations(seen, 2)}
     assert {pair: round(d, 1) for pair, d in near.items() if d < 20} == {}  # 2 is about the least that can be seen
+
+
+def test_the_keyboard_is_on_the_page_of_the_last_session(qtbot: QtBot, engine: FakeEngine, device: FakeDevice) -> None:
+    """Qt gives the focus to the player's first button while the page is not built yet."""
+    window = make_window(qtbot, engine, device)
+    window.pages.open_page(MODELS)
+    close(qtbot, window)
+    window = MainWindow(engine, Player(open_output=device), in_steps=True)  # type: ignore[arg-type]
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(lambda: window.is_ready and window.isActiveWindow())
+
+    def is_on_page() -> bool:
+        focus = QApplication.focusWidget()
+        return focus is not None and window.models_page.isAncestorOf(focus)
+
+    qtbot.waitUntil(is_on_page)
+    close(qtbot, window)

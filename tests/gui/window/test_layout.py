@@ -11,8 +11,11 @@ from pytestqt.qtbot import QtBot
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
+from distill.gui.window.pages import PLAY, TRAINING
 from distill.gui.window.window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
+from tests.gui.conftest import close, make_window
 from tests.gui.cut_off import cut_off
+from tests.gui.fakes import FakeDevice, FakeEngine
 
 
 def states(window: MainWindow) -> Iterator[str]:
@@ -29,6 +32,11 @@ def states(window: MainWindow) -> Iterator[str]:
                 for state in RunState:
                     controls.show_state(state)
                     yield f"{window.tabs.tabText(tab)}, {controls.family_key}, advanced: {is_advanced}, {state}"
+    controls.show_state(RunState.IDLE)
+    for can_finish, is_next in product((False, True), repeat=2):
+        controls.show_can_resume(True, can_finish, is_next)
+        yield f"a run that can be resumed, finished: {can_finish}, next: {is_next}"
+    controls.show_can_resume(False)
 
 
 def found(window: MainWindow, qapp: QApplication) -> dict[str, list[str]]:
@@ -152,3 +160,21 @@ def test_no_sound_that_is_excluded_moves_the_list(loaded: MainWindow, qapp: QApp
 )
 def test_a_first_window_fits_on_its_screen(screen: tuple[int, int], size: tuple[int, int]) -> None:
     assert first_size(QSize(*screen)).toTuple() == size
+
+
+def test_the_columns_are_those_of_the_user_after_starts_on_another_page(
+    qtbot: QtBot, engine: FakeEngine, device: FakeDevice
+) -> None:
+    window = make_window(qtbot, engine, device)
+    window.splitter.setSizes([500, 420, 300])
+    chosen = window.splitter.sizes()
+    window.pages.open_page(PLAY)
+    close(qtbot, window)
+    for opens in (False, True):
+        window = make_window(qtbot, engine, device)
+        assert window.pages.currentIndex() == PLAY
+        if opens:
+            window.pages.open_page(TRAINING)
+            qtbot.waitUntil(window.splitter.isVisible)
+            assert window.splitter.sizes() == pytest.approx(chosen, abs=2)
+        close(qtbot, window)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
 from distill.errors import DistillError
 from distill.generation.kits.export import Kit, single, write_kit
+from distill.paths import plain_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +29,11 @@ NEW, CLOSE, COPY = "new", "close", "copy"
 
 #: Share of the training sounds that lie nearer to another one than a sound that is called close.
 CLOSE_NEWNESS = 0.25
+
+#: Characters of a sound's name in the name of one that is made from it.
+_NAME_PART = 24
+#: Distance from a sound of the map within which a new one counts as its copy; the map is 1 wide.
+_SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -198,9 +204,10 @@ class MapSession:
         from distill.generation.map.sounds import sound_at
 
         used = {name: amount for name, amount in moves.items() if amount}
-        name = f"Map {position[0]:.3f} {position[1]:.3f}"
         return self._made(
-            (position, *sorted(used.items())), name, lambda model: _heard(model, sound_at(model, position, used))
+            (position, *sorted(used.items())),
+            self._name_at(position),
+            lambda model: _heard(model, sound_at(model, position, used)),
         )
 
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
@@ -333,6 +340,17 @@ class MapSession:
         if self._model is None:
             raise DistillError("No model with a map is open. Choose one on the Models page.")
         return self._model
+
+    def _name_at(self, position: Position) -> str:
+        """Return the name of a sound at a position: those of the two nearest sounds, or of the one that it copies."""
+        shown = self._shown
+        if shown is None or not shown.positions:
+            return "Sound"
+        near = shown.nearest(position, 2)
+        names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
+        x, y = shown.positions[near[0]]
+        is_copy = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
+        return f"{names[0]} copy" if is_copy else " + ".join(names)
 
     def _made(self, key: object, name: str, make: "Callable[[OpenModel], FloatArray]") -> Path:
         """Return the file of a sound that is known by a key, made on first demand."""

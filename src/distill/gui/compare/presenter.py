@@ -11,11 +11,11 @@ from distill.gui.compare.dialog import SEEDED, CompareDialog
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.player.presenter import PlayerController
 from distill.gui.runs.panel import RunsPanel
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.runs.comparison import Comparison, SameSound
 

@@ -87,6 +87,7 @@ class ExportDialog(QDialog):
         self.browse = QPushButton(self.tr("C&hoose…"))
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.export = self.buttons.addButton(self.tr("E&xport"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.export.setProperty("primary", True)
         self._set_up()
         self._lay_out()
         self._on_format()

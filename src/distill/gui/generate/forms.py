@@ -210,18 +210,17 @@ class NewSoundsForm(QWidget):
         grid.addWidget(self.count, 1, 0)
         grid.addLayout(seed, 1, 1)
         grid.addWidget(self.freedom, 1, 2)
-        spread = QHBoxLayout()  # in a row of its own, which makes both forms equally high
-        spread.setContentsMargins(0, theme.HALF, 0, 0)
+        spread = QHBoxLayout()
         spread.setSpacing(theme.GAP)
-        spread.addWidget(field_label(self.tr("Len&gth"), self.length))
-        spread.addWidget(self.length, 3)
-        spread.addWidget(field_label(self.tr("Te&mperature"), self.temperature))
-        spread.addWidget(self.temperature, 2)
+        spread.addWidget(self.temperature, 1)
         spread.addWidget(self.mono)
-        grid.addLayout(spread, 2, 0, 1, 3)
+        grid.addWidget(field_label(self.tr("Len&gth"), self.length), 2, 0, 1, 2)
+        grid.addWidget(field_label(self.tr("Te&mperature"), self.temperature), 2, 2)
+        grid.addWidget(self.length, 3, 0, 1, 2)
+        grid.addLayout(spread, 3, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
-        grid.setRowStretch(3, 1)
+        grid.setRowStretch(4, 1)
 
     @staticmethod
     def _button(object_name: str, name: str, tip: str) -> QToolButton:

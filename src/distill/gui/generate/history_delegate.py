@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_model import FACTS_ROLE
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import paint_ground, whole_facts, write_line
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -58,6 +58,20 @@ class HistoryDelegate(QStyledItemDelegate):
             position = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
             self._paint_icon(painter, position, name, color, _STAR)
         painter.restore()
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: AnyIndex) -> QWidget:
+        """Create the editor of a name."""
+        editor = super().createEditor(parent, option, index)
+        editor.setObjectName("soundNameEdit")
+        editor.setAccessibleName(self.tr("Name of the sound"))
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, _index: AnyIndex) -> None:
+        """Place the editor over the name."""
+        rect: QRect = option.rect
+        left = rect.left() + theme.MARGIN + _WAVE
+        height = editor.sizeHint().height()
+        editor.setGeometry(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
 
     def _paint_wave(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
         colors = theme.colors()

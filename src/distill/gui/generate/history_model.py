@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
+    Signal,
 )
 
 from distill.generation.recipe import EXTENDED, MORPHED, NEW, REPAINTED, TRAINED, TRANSFORMED, VARIED, Recipe
@@ -28,6 +29,9 @@ FACTS_ROLE = MARKED_ROLE + 1
 
 class HistoryModel(FileDragModel, ListModel[ListedSound]):
     """The history of generated sounds.  The sound that is playing is marked."""
+
+    #: The user wants another name for a sound.
+    renamed = Signal(object, str)  # ListedSound, name
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(lambda sound: sound.recipe.id, parent)
@@ -88,11 +92,27 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         flag = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-        return flag if self.item(index.row()).seconds is None else flag | Qt.ItemFlag.ItemIsDragEnabled
+        if self.item(index.row()).seconds is None:
+            return flag
+        return flag | Qt.ItemFlag.ItemIsDragEnabled | Qt.ItemFlag.ItemIsEditable
+
+    def setData(self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Request another name; the row shows it once the file has it."""
+        name, sound = " ".join(str(value).split()), self.item(index.row())
+        if role != Qt.ItemDataRole.EditRole or not name or name == sound.path.stem:
+            return False
+        self.renamed.emit(sound, name)
+        return True
+
+    def show_path(self, recipe_id: str, path: Path) -> None:
+        """Show a sound under the path that it has now."""
+        if (row := self.row_of(recipe_id)) >= 0:
+            sound = self.item(row)
+            self.update_items([replace(sound, made=replace(sound.made, path=path))])
 
     def item_data(self, item: ListedSound, role: int) -> Any:
         """Return what a row shows."""
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return item.path.stem
         if role == FACTS_ROLE:
             return tuple(self._facts(item))

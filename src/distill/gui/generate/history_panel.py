@@ -12,13 +12,13 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QSt
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_model import FilteredHistory, HistoryModel
 from distill.gui.generate.history_view import HistoryView
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import plain_tip
-from distill.gui.widgets.thumbnails import Thumbnails
 
 
 class HistoryPanel(Panel):
@@ -190,6 +190,7 @@ class HistoryPanel(Panel):
             ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
             ("star", star, "S", True, partial(self.view.starring_requested.emit, sounds)),
             ("reject", reject, "X", True, partial(self.view.rejecting_requested.emit, sounds)),
+            ("rename", self.tr("Rename"), "F2", one and bool(paths), self.view.edit_name),
             ("", "", "", True, None),
             ("again", self.tr("Generate again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),

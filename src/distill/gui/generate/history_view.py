@@ -7,12 +7,12 @@ from PySide6.QtWidgets import QAbstractItemView
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
 from distill.gui.generate.history_model import FilteredHistory
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import PaintedRows
-from distill.gui.widgets.thumbnails import Thumbnails
 
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
@@ -46,6 +46,10 @@ class HistoryView(PaintedRows):
         chosen = sorted(self.selectedIndexes(), key=lambda index: index.row())
         return [s for i in chosen or [self.currentIndex()] if isinstance(s := i.data(ITEM_ROLE), ListedSound)]
 
+    def edit_name(self) -> None:
+        """Open the editor for the name under the cursor."""
+        self.edit(self.currentIndex())
+
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""
         entries = (
@@ -55,6 +59,7 @@ class HistoryView(PaintedRows):
             (("X",), self.tr("Reject, or take that back")),
             (("Ctrl+C",), self.tr("Copy the files")),
             (("Ctrl+E",), self.tr("Export")),
+            (("F2",), self.tr("Rename")),
             (("Del",), self.tr("Move to the trash")),
             (("Ctrl+Z",), self.tr("Undo moving to the trash")),
         )
@@ -99,7 +104,7 @@ class HistoryView(PaintedRows):
             return ""
         plain = {
             Qt.Key.Key_Space: "play", Qt.Key.Key_S: "star", Qt.Key.Key_X: "reject",
-            Qt.Key.Key_Delete: "delete", Qt.Key.Key_Backspace: "delete",
+            Qt.Key.Key_Delete: "delete", Qt.Key.Key_Backspace: "delete", Qt.Key.Key_F2: "rename",
         }  # fmt: skip
         return plain.get(Qt.Key(event.key()), "")
 
@@ -109,6 +114,8 @@ class HistoryView(PaintedRows):
         elif sounds := self.chosen_sounds():
             if what == "star":
                 self.starring_requested.emit(sounds)
+            elif what == "rename":
+                self.edit_name()
             elif what == "reject":
                 self.rejecting_requested.emit(sounds)
             else:

@@ -58,7 +58,7 @@ class GeneratePanel(QWidget):
         super().__init__(parent)
         self.setObjectName("makePanel")
         self.entry: ModelEntry | None = None
-        self._is_busy = False
+        self._is_busy = self._has_models = False
         self.form = _DropPanel(self.tr("Generate"))
         self.form.setAccessibleName(self.tr("Generate"))
         self.new, self.transform, self.made = NewSoundsForm(), TransformForm(), HistoryPanel()
@@ -96,6 +96,8 @@ class GeneratePanel(QWidget):
     def show_models(self, entries: Sequence[ModelEntry]) -> None:
         """Show the names that the models of the library have now."""
         self.made.table.show_model_names({entry.model_id: entry.name for entry in entries if entry.problem is None})
+        self._has_models = bool(entries)
+        self._update()
 
     @property
     def can_make_new(self) -> bool:
@@ -276,7 +278,7 @@ class GeneratePanel(QWidget):
     def _note(self, can_make_new: bool) -> str:
         """Return the hint on what is missing; it is as high for both forms, so that the list below does not move."""
         if self.entry is None:
-            return self.tr("Choose a model.")
+            return self.tr("Choose a model.") if self._has_models else self.tr("Train or import a model first.")
         return "" if can_make_new else self.tr("Models of this family generate no new sounds; they transform yours.")
 
 

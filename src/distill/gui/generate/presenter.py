@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.decoding.formats import SOUND_SUFFIXES
@@ -50,6 +50,9 @@ Work = Callable[[Callable[[Any], None], threading.Event], Any]
 class GeneratePresenter(QObject, WindowPart):
     """Carries out what the panel requests."""
 
+    #: The file of a sound has another name now: old and new path.
+    file_moved = Signal(object, object)
+
     def __init__(
         self,
         engine: EngineSource,
@@ -81,6 +84,7 @@ class GeneratePresenter(QObject, WindowPart):
         made.view.starring_requested.connect(self._on_starring_requested)
         made.view.rejecting_requested.connect(self._on_rejecting_requested)
         made.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
+        made.table.renamed.connect(self._on_renamed)
         made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
         made.reveal_requested.connect(reveal)
         made.exporting_requested.connect(self._on_exporting_requested)
@@ -246,6 +250,20 @@ class GeneratePresenter(QObject, WindowPart):
         self._notices.forget(LIST_TOPIC)
         self.panel.made.table.set_rejected([s.recipe.id for s in sounds], rejected)
         self._keep(lambda _notify, _cancel: service.set_rejected([s.made for s in sounds], rejected))
+
+    def _on_renamed(self, sound: ListedSound, name: str) -> None:
+        self._notices.forget(LIST_TOPIC)
+        self._keep(
+            lambda _notify, _cancel: service.rename(sound.made, name),
+            lambda path: self._on_file_moved(sound.recipe.id, sound.path, path),
+        )
+
+    def _on_file_moved(self, recipe_id: str, before: Path, path: Path) -> None:
+        self.panel.made.table.show_path(recipe_id, path)
+        form = self.panel.transform
+        if before.absolute() in form.sources:
+            form.set_sources([path if source == before.absolute() else source for source in form.sources])
+        self.file_moved.emit(before, path)
 
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:

@@ -9,9 +9,10 @@ from PySide6.QtGui import QColor, QDrag, QMouseEvent, QPainter, QPaintEvent, QPe
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.generation.audition import AuditionKind, AuditionSample
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
-from distill.gui.widgets.thumbnails import Thumbnails
+from distill.gui.widgets.text import plain_tip, readable
 from distill.gui.widgets.waveform import draw_waveform
 
 #: Least width of a name, so that the waveforms stand in one column, and height of a row.
@@ -26,8 +27,11 @@ class AuditionRow(QAbstractButton):
         self.probe, self._thumbnails = probe, thumbnails
         self.setObjectName("probeSound")
         self.setText(self._name(probe))
-        self.setAccessibleName(self.tr("Play {0}").format(self.text()))
-        self.setToolTip(self._meaning(probe))
+        spoken = self.text()
+        if probe.source and probe.kind is AuditionKind.MODEL:
+            spoken = self.tr("the copy of {0}").format(readable(Path(probe.source).stem))
+        self.setAccessibleName(self.tr("Play {0}").format(spoken))
+        self.setToolTip(plain_tip(probe.source, self._meaning(probe)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -84,13 +88,14 @@ class AuditionRow(QAbstractButton):
             painter.setBrush(QColor(colors.accent_soft if self._is_playing else colors.hover))
             painter.drawRoundedRect(area, 6, 6)
         middle = area.center().y()
-        name = "stop" if self._is_playing else "play"
-        image = pixmap(name, colors.accent, SIDE, self.devicePixelRatioF())
+        picture = "stop" if self._is_playing else "play"
+        image = pixmap(picture, colors.accent, SIDE, self.devicePixelRatioF())
         painter.drawPixmap(QPointF(theme.HALF, middle - SIDE / 2), image)
         left = 2 * theme.HALF + SIDE
         painter.setPen(QColor(colors.text))
         label_width = max(_LABEL_WIDTH, *(self.fontMetrics().horizontalAdvance(name) for name in self._names()))
-        painter.drawText(QRectF(left, 0, label_width, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
+        name = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, label_width)
+        painter.drawText(QRectF(left, 0, label_width, self.height()), Qt.AlignmentFlag.AlignVCenter, name)
         self._thumbnails.request(self.probe.path)
         peaks = self._thumbnails.peaks(self.probe.path)
         if peaks is not None:
@@ -99,19 +104,27 @@ class AuditionRow(QAbstractButton):
             draw_waveform(painter, wave, peaks, color)
 
     def _name(self, probe: AuditionSample) -> str:
+        if probe.source and probe.kind is AuditionKind.ORIGINAL:
+            return readable(Path(probe.source).stem)
+        if probe.source and probe.kind is AuditionKind.MODEL:
+            return self.tr("its copy")
         return self._names(probe.number)[list(AuditionKind).index(probe.kind)]
 
     def _names(self, number: int = 0) -> tuple[str, ...]:
-        """Return the names of the sounds of each kind that have a number, in the order of `AuditionKind`."""
+        """Return the names of sounds that have none of their own, in the order of `AuditionKind`."""
         texts = self.tr("New sound {0}"), self.tr("Original {0}"), self.tr("Copy {0}")
         return tuple(text.format(number + 1) for text in texts)
 
     def _meaning(self, probe: AuditionSample) -> str:
-        return {
-            AuditionKind.NEW: self.tr("A new sound. Click to hear it, drag it out to keep it."),
-            AuditionKind.ORIGINAL: self.tr("One of your sounds that was held out of training."),
-            AuditionKind.MODEL: self.tr("The model's copy of it. Click to hear it, drag it out."),
-        }[probe.kind]
+        if probe.kind is AuditionKind.NEW:
+            return self.tr("A new sound. Click to hear it, drag it out to keep it.")
+        if probe.kind is AuditionKind.MODEL:
+            return self.tr("The model's copy of it. Click to hear it, drag it out.")
+        if not probe.source:
+            return self.tr("One of your sounds.")
+        if probe.is_trained:
+            return self.tr("One of your sounds that the model was trained on.")
+        return self.tr("One of your sounds that was held out of training.")
 
 
 class AuditionList(QWidget):

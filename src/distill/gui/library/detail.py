@@ -21,12 +21,12 @@ from distill.config.catalog import FAMILIES
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.library.curve import ModelCurve
 from distill.gui.library.model import family_label
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.library.model_entry import ModelEntry
 
 #: Milliseconds from the last key until notes are stored.
@@ -102,11 +102,11 @@ class ModelDetail(Panel):
         self._set_up_facts(column)
         self._set_up_info(column)
         self._pages = QStackedWidget()
-        self._pages.addWidget(
-            EmptyState("curve", self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it."))
-        )
+        self.empty = EmptyState("curve", "", "")
+        self._pages.addWidget(self.empty)
         self._pages.addWidget(self._make_page(head))
         self.body.addWidget(self._pages, 1)
+        self.show_has_models(False)
         self._draw_star()
 
     @property
@@ -135,6 +135,14 @@ class ModelDetail(Panel):
         self._show_facts(entry)
         if not is_same:
             self.area.verticalScrollBar().setValue(0)
+
+    def show_has_models(self, has_models: bool) -> None:
+        """Say where a model to show comes from while none is shown."""
+        if has_models:
+            texts = self.tr("No model chosen"), self.tr("Choose one in the list to hear it and to use it.")
+        else:
+            texts = self.tr("Nothing to hear yet"), self.tr("A model's sounds, name and notes are shown here.")
+        self.empty.show_text(*texts)
 
     def show_unsaved_notes(self, notes: str) -> None:
         """Show notes that could not be stored; the next `commit` requests them again."""

@@ -308,8 +308,8 @@ class ModelsPresenter(QObject, WindowPart):
             return
         newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
         self._notices.notify(
-            NEW_TOPIC, self.tr("The model “{0}” was added to your models.").format(newest.shown_name), "info",
-            NoticeAction(self.tr("Open in Models"), lambda: self.show_model(newest.path)),
+            NEW_TOPIC, self.tr("The model “{0}” is ready.").format(newest.shown_name), "info",
+            NoticeAction(self.tr("Make new sounds"), lambda: self.show_model(newest.path)),
         )  # fmt: skip
 
     def _on_failed(self, error: Exception) -> None:

@@ -2,53 +2,45 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QListWidgetItem, QWidget
 
-from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.play.sound_list import FILE_ROLE, WORD_ROLE, SoundList
+from distill.gui.widgets.waveform import Thumbnails
 
 #: Most sounds that are listed.
 _MOST = 500
 
 
-class MadeList(QListWidget):
-    """Lists sounds; they can be dragged onto pads and into other programs."""
+class MadeList(SoundList):
+    """Lists sounds with a word about how new each is."""
 
     sound_chosen = Signal(object)  # Path
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(thumbnails, parent)
         self.setObjectName("madeList")
-        self.setAccessibleName(self.tr("Sounds made on this page"))
+        self.setAccessibleName(self.tr("Sounds generated on this page"))
         self.setToolTip(self.tr("Click a sound to hear it. Drag it onto a pad or into another program."))
-        self.setDragEnabled(True)
-        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.itemClicked.connect(self._on_chosen)
         self.itemActivated.connect(self._on_chosen)
-        self._last: Path | None = None
 
     def add(self, sound: Path, word: str = "") -> None:
         """List a sound as the newest, with a word about how new it is; one that is listed gets the word."""
-        text = f"{sound.stem}  ·  {word}" if word else sound.stem
-        for row in range(self.count()):
-            item = self.item(row)
-            if item.data(Qt.ItemDataRole.UserRole) == sound:
-                if word:
-                    item.setText(text)
-                return
-        item = QListWidgetItem(text)
-        item.setData(Qt.ItemDataRole.UserRole, sound)
-        self.insertItem(0, item)
-        while self.count() > _MOST:
-            self.takeItem(self.count() - 1)
+        item = next((item for item in map(self.item, range(self.count())) if item.data(FILE_ROLE) == sound), None)
+        if item is None:
+            item = QListWidgetItem(sound.stem)
+            item.setData(FILE_ROLE, sound)
+            self.insertItem(0, item)
+            while self.count() > _MOST:
+                self.takeItem(self.count() - 1)
+        if word:
+            item.setData(WORD_ROLE, word)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, self.tr("{0}, {1}").format(sound.stem, word))
 
     def sounds(self) -> list[Path]:
         """Return the sounds, the newest first."""
-        return [self.item(row).data(Qt.ItemDataRole.UserRole) for row in range(self.count())]
-
-    def mimeData(self, items: "list[QListWidgetItem]") -> QMimeData:  # type: ignore[override]
-        """Return the files of items."""
-        return files_as_mime(item.data(Qt.ItemDataRole.UserRole) for item in items)
+        return [self.item(row).data(FILE_ROLE) for row in range(self.count())]
 
     def _on_chosen(self, item: QListWidgetItem) -> None:
-        self.sound_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+        self.sound_chosen.emit(item.data(FILE_ROLE))

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from distill.generation.map.session import Position, ShownMap
 from distill.gui.widgets import theme
+from distill.gui.widgets.focus import paint_focus
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.text import plain_tip
 
 #: Diameter of a dot, and distance within which the pointer is on it, in device-independent pixels.
@@ -25,6 +27,8 @@ _KEY_STEP, _FINE_KEY_STEP = 0.04, 0.01
 _SELECTED_BY_KEY = 16
 #: Number of colours of the scale.
 _SHADES = 24
+#: Size of the scale that explains them.
+_SCALE = QSizeF(72, 6)
 
 
 class MapView(QWidget):
@@ -69,6 +73,7 @@ class MapView(QWidget):
         self._is_drawing = False
         self._near: list[int] = []
         self._dots: QPixmap | None = None
+        self._ends = ("", "")
 
     # What is shown.
 
@@ -83,8 +88,9 @@ class MapView(QWidget):
         self.move_cursor((0.5, 0.5))
         self.color_by(shown.brightness if shown is not None else ())
 
-    def color_by(self, values: Sequence[float]) -> None:
-        """Colour the dots by a value each."""
+    def color_by(self, values: Sequence[float], ends: tuple[str, str] = ("", "")) -> None:
+        """Colour the dots by a value each; ``ends`` say what the first and the last colour mean."""
+        self._ends = ends
         low, high = min(values, default=0.0), max(values, default=1.0)
         span = max(high - low, 1e-9)
         self._shades = [round((value - low) / span * (_SHADES - 1)) for value in values]
@@ -297,6 +303,19 @@ class MapView(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def key_group(self) -> KeyGroup:
+        """Return the keys of the map, for the list of keys."""
+        keys = (
+            (native("Left", "Right", "Up", "Down"), self.tr("Move the cursor; with Shift a little")),
+            (native("Return"), self.tr("Generate a sound at the cursor")),
+            (native("N"), self.tr("Hear your next sound near the cursor")),
+            (native("L"), self.tr("Select the sounds near the cursor")),
+            (native("Esc"), self.tr("Select nothing")),
+            (native("+", "-"), self.tr("Zoom")),
+            (native("0"), self.tr("Show the whole map")),
+        )
+        return KeyGroup(self.tr("Map"), tuple(KeyHelp(key, text) for key, text in keys))
+
     def _go_to_next_near(self) -> None:
         """Go through the sounds near the cursor, from the nearest on."""
         assert self.shown is not None
@@ -347,8 +366,7 @@ class MapView(QWidget):
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             painter.drawLine(here + QPointF(5 * dx, 5 * dy), here + QPointF(13 * dx, 13 * dy))
         if self.hasFocus():
-            painter.setPen(QPen(QColor(colors.accent), 1))
-            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
+            paint_focus(painter, QRectF(self.rect()))
 
     def _draw_dots(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
@@ -369,8 +387,29 @@ class MapView(QWidget):
         painter.setPen(QPen(QColor(theme.colors().text), 1.5))
         for row in self.selected:
             painter.drawEllipse(self.pixel_of(self.shown.positions[row]), _DOT * 0.75, _DOT * 0.75)
+        self._draw_scale(painter)
         painter.end()
         return picture
+
+    def _draw_scale(self, painter: QPainter) -> None:
+        """Draw the scale of colours with its two ends into the lower right corner."""
+        if not all(self._ends):
+            return
+        painter.setFont(theme.sized(self.font(), theme.SMALL))
+        painter.setPen(QColor(theme.colors().muted))
+        metrics = painter.fontMetrics()
+        low, high = (metrics.horizontalAdvance(text) for text in self._ends)
+        right, middle = self.width() - theme.MARGIN, self.height() - theme.MARGIN - metrics.height() / 2
+        left = right - high - theme.GAP - _SCALE.width()
+        baseline = middle + metrics.ascent() / 2 - 1
+        painter.drawText(QPointF(right - high, baseline), self._ends[1])
+        painter.drawText(QPointF(left - theme.GAP - low, baseline), self._ends[0])
+        step = _SCALE.width() / _SHADES
+        for shade in range(_SHADES):
+            color = shade_color(shade / (_SHADES - 1), theme.is_dark())
+            painter.fillRect(
+                QRectF(left + shade * step, middle - _SCALE.height() / 2, step + 0.5, _SCALE.height()), color
+            )
 
 
 def _stamp_of(shade: int, ratio: float, is_dark: bool) -> QPixmap:

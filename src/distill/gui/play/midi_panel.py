@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QL
 
 from distill.control.osc import PORT_IN, PORT_OUT
 from distill.gui.widgets import theme
+from distill.gui.widgets.panel import HEADER_HEIGHT
 
 #: Data of the choices of the list of ports that are no port.
 ALL, NONE = "", None
@@ -132,20 +133,19 @@ class MidiPanel(QWidget):
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)
-        form.setContentsMargins(theme.MARGIN, theme.GAP, theme.MARGIN, theme.MARGIN)
+        form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(theme.HALF)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        learning, osc = QHBoxLayout(), QHBoxLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        learning = QHBoxLayout()
+        learning.setSpacing(theme.HALF)
         learning.addWidget(self.targets, 1)
         learning.addWidget(self.learn)
         learning.addWidget(self.controller)
-        osc.addWidget(self.osc_in)
-        osc.addWidget(QLabel(self.tr("out")))
-        osc.addWidget(self.osc_out)
-        osc.addStretch(1)
+        self.osc.setMinimumHeight(HEADER_HEIGHT)  # on one line with its field
         form.addRow(self.tr("MIDI"), self.ports)
         form.addRow(self.tr("Keys"), self.keys)
         form.addRow("", self.gate)
         form.addRow(self.tr("Knobs"), learning)
-        form.addRow(self.osc, osc)
+        form.addRow(self.osc, self.osc_in)
+        form.addRow(self.tr("OSC out"), self.osc_out)
         form.addRow(self.state)

@@ -1,21 +1,47 @@
-"""Sixteen pads, each of which holds a sound."""
+"""Sixteen pads, each of which holds a sound and shows its key, its waveform and its name."""
 
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QFocusEvent, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QGridLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QMenu,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionToolButton,
+    QStylePainter,
+    QToolButton,
+    QWidget,
+)
 
 from distill.control.board import GROUPS
 from distill.control.controls import PADS
 from distill.gui.widgets import theme
+from distill.gui.widgets.rows import write_line
 from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.waveform import Thumbnails, draw_waveform
 
 COUNT, _COLUMNS = PADS, 4
 
 #: Keys of the computer keyboard, by pad.  They lie as the pads do.
 KEYS = "1234QWERASDFZXCV"
+
+#: Size of a pad in the smallest window.
+_SMALLEST = QSize(44, 20)
+
+#: Room between the border of a pad and what it shows, across and up, in device-independent pixels.
+_INSET, _HIGH_INSET = 6, 4
 
 #: Milliseconds that a pad lights up for when it is played from elsewhere.
 _LIT = 120
@@ -30,12 +56,11 @@ class Pad(QToolButton):
     sound_given = Signal(object)  # Path or None
     group_chosen = Signal(int)
 
-    def __init__(self, number: int, parent: QWidget | None = None) -> None:
+    def __init__(self, number: int, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.key = KEYS[number]
+        self.key, self._thumbnails = KEYS[number], thumbnails
         self.setObjectName(f"pad{number + 1}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(44, 24)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.sound: Path | None = None
@@ -76,6 +101,40 @@ class Pad(QToolButton):
 
     def _darken(self) -> None:
         self.setDown(False)
+
+    def sizeHint(self) -> QSize:
+        """Return the smallest size: pads share the room that there is."""
+        return _SMALLEST
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the smallest size."""
+        return _SMALLEST
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the key, the waveform and, where there is room for two lines, the name of the sound."""
+        if self.sound is None:
+            super().paintEvent(event)
+            return
+        painter, option, colors = QStylePainter(self), QStyleOptionToolButton(), theme.colors()
+        self.initStyleOption(option)
+        option.text = ""
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
+        small = theme.sized(self.font(), theme.SMALL)
+        small.setBold(False)
+        painter.setFont(small)
+        metrics, inner = painter.fontMetrics(), self.rect().adjusted(_INSET, _HIGH_INSET, -_INSET, -_HIGH_INSET)
+        if inner.height() >= 2 * metrics.height():
+            name = QRect(inner.left(), inner.bottom() - metrics.height() + 1, inner.width(), metrics.height())
+            write_line(painter, small, name, self.sound.stem, colors.text)
+            inner.setBottom(name.top() - 1)
+        key_width = metrics.horizontalAdvance(self.text()) + theme.HALF
+        key = QRect(inner.left(), inner.top(), key_width, min(inner.height(), metrics.height()))
+        write_line(painter, small, key, self.text(), colors.muted)
+        self._thumbnails.request(self.sound)
+        peaks = self._thumbnails.peaks(self.sound)
+        if peaks is not None:
+            color = QColor(colors.accent if self.isDown() else colors.muted)
+            draw_waveform(painter, QRectF(inner.adjusted(key_width, 0, 0, 0)), peaks, color)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Strike the pad at the press, not at the release: the sound must not be late."""
@@ -166,20 +225,21 @@ class PadGrid(QWidget):
     group_chosen = Signal(int, int)
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("padGrid")
         self.setAccessibleName(self.tr("Pads"))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(theme.HALF)
-        self.pads = [Pad(number) for number in range(COUNT)]
+        self.pads = [Pad(number, thumbnails) for number in range(COUNT)]
         for number, pad in enumerate(self.pads):
             grid.addWidget(pad, number // _COLUMNS, number % _COLUMNS)
             pad.struck.connect(lambda number=number: self.strike(number))
             pad.released.connect(lambda number=number: self.released.emit(number))
             pad.sound_given.connect(partial(self.hold, number))
             pad.group_chosen.connect(partial(self.join, number))
+        thumbnails.ready.connect(self._on_thumbnail)
 
     def strike(self, number: int) -> None:
         """Play a pad, or ask for a sound for an empty one."""
@@ -225,3 +285,8 @@ class PadGrid(QWidget):
     def sounds(self) -> list[Path]:
         """Return the sounds of the pads, in order."""
         return [pad.sound for pad in self.pads if pad.sound is not None]
+
+    def _on_thumbnail(self, path: object) -> None:
+        for pad in self.pads:
+            if pad.sound == path:
+                pad.update()

@@ -1,13 +1,15 @@
 """The Play page: the map in the middle, and at its right the sliders, the near sounds, and the pads."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QScrollArea,
@@ -23,15 +25,20 @@ from distill.gui.play.made_list import MadeList
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
+from distill.gui.play.sound_list import FILE_ROLE, SoundList
 from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import readable
+from distill.gui.widgets.waveform import Thumbnails
+from distill.library.model_entry import ModelEntry
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
 _COLUMNS, _SMALLEST = (760, 330), (320, 270)
 _EMPTY, _MAP = 0, 1
+#: Characters of a model's name that there is room for.
+_MODEL_CHARACTERS = 12
 
 
 class PlayPage(QWidget):
@@ -42,15 +49,18 @@ class PlayPage(QWidget):
     disappeared = Signal()
     filling_requested = Signal()
     kit_requested = Signal()
+    #: Play another model.
+    model_requested = Signal(object)  # Path
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("playPage")
         self.setAccessibleName(self.tr("Play"))
-        self.map, self.pads, self.sound = MapView(), PadGrid(), SoundPanel()
+        self.map, self.pads, self.sound = MapView(), PadGrid(thumbnails), SoundPanel()
         self.sliders, self.status = self.sound.sliders, self.sound.status
-        self.made, self.midi = MadeList(), MidiPanel()
+        self.made, self.near, self.midi = MadeList(thumbnails), SoundList(thumbnails), MidiPanel()
         self._busy = self._name = ""
+        self._model: Path | None = None
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
         splitter.setChildrenCollapsible(False)
@@ -81,19 +91,38 @@ class PlayPage(QWidget):
         self.map_panel.detail.setText(title)
         self.map.show_map(shown)
         self.sliders.show_sliders(shown.sliders if shown else (), shown.most if shown else 1.0)
+        self.sound.wave.show_hint(self.tr("Click in the map to hear a sound") if shown is not None else "")
         self.sound.slider_hint.setVisible(shown is not None and not shown.sliders)
         self.empty.show_text(
-            self.tr("No map"), reason or self.tr("Choose a model on the Models page to see where its sounds lie.")
+            self.tr("No map"),
+            reason or self.tr("Choose a model on the Models page, or train one, to play between its sounds."),
         )
         self.hint.setVisible(shown is not None)
         self.stack.setCurrentIndex(_MAP if shown is not None else _EMPTY)
         for widget in (self.fill, self.colors, self.hover):
             widget.setEnabled(shown is not None)
         self.near.setEnabled(shown is not None)
+        self._fit_sliders()
         self._color()
         self._show_near()
         if is_waited_for:
             give_focus(self)
+
+    def show_models(self, entries: Sequence[ModelEntry]) -> None:
+        """Offer the models that can be used."""
+        with QSignalBlocker(self.models):
+            self.models.clear()
+            for entry in entries:
+                if entry.problem is None:
+                    self.models.addItem(readable(entry.shown_name), str(entry.path))
+        self.show_model(self._model)
+        self.models.setVisible(self.models.count() > 0)
+        self.map_panel.detail.setHidden(self.models.count() > 0)
+
+    def show_model(self, path: Path | None) -> None:
+        """Show which model is played."""
+        self._model = path
+        self.models.setCurrentIndex(-1 if path is None else self.models.findData(str(path)))
 
     def show_opening(self, title: str) -> None:
         """Show that the map of a model is being opened."""
@@ -121,6 +150,7 @@ class PlayPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Report that the page is seen."""
         super().showEvent(event)
+        self._fit_sliders()  # the style sheet reaches the fields with the first show
         self.appeared.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -135,10 +165,18 @@ class PlayPage(QWidget):
         if event.isAutoRepeat() or not self.pads.release_key(event.text()):
             super().keyReleaseEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the sliders what the tabs below them leave."""
+        super().resizeEvent(event)
+        self._fit_sliders()
+
     def hideEvent(self, event: QHideEvent) -> None:
         """Report that the page is not seen any more."""
         super().hideEvent(event)
         self.disappeared.emit()
+
+    def _fit_sliders(self) -> None:
+        self.sound.fit_sliders(self.height() - theme.GAP - self.tabs.minimumSizeHint().height())
 
     def _map_panel(self) -> QWidget:
         self.map_panel = Panel(self.tr("Map"))
@@ -151,20 +189,29 @@ class PlayPage(QWidget):
             (self.tr("Loudness"), "loudness"),
             (self.tr("Length"), "seconds"),
         ):
-            self.colors.addItem(text, key)
+            self.colors.addItem(self.tr("Colour: {0}").format(text.lower()), key)
         self.hover = QCheckBox(self.tr("Play under the pointer"))
         self.hover.setObjectName("hoverPlayCheck")
         self.hover.setToolTip(self.tr("Play your own sounds as the pointer passes their dots."))
+        self.models = QComboBox()
+        self.models.setObjectName("playModelCombo")
+        self.models.setAccessibleName(self.tr("Model to play"))
+        self.models.setToolTip(self.tr("The model that is played. Another one empties the pads."))
+        self.models.setMinimumContentsLength(_MODEL_CHARACTERS)
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.models.hide()
+        self.models.activated.connect(self._on_model_chosen)
         self.map_panel.header.insertWidget(1, self.colors)
         self.map_panel.header.insertWidget(2, self.hover)
+        self.map_panel.header.addWidget(self.models)
         self.stack = QStackedWidget()
         self.empty = EmptyState("curve", self.tr("No map"), "")
         self.stack.addWidget(self.empty)
         self.stack.addWidget(self.map)
         self.hint = QLabel(
             self.tr(
-                "Click a dot to hear your own sound, and anywhere else to generate a new one. Drag to draw a path, "
-                "with Ctrl to select dots. The wheel zooms, the right button moves the map."
+                "Click a dot to hear your sound, anywhere else for a new one. Drag to morph. "
+                "Keys: arrows and Enter, N for the next dot, F1 for all."
             )
         )
         self.hint.setObjectName("muted")
@@ -184,39 +231,36 @@ class PlayPage(QWidget):
         self.tabs.tabBar().setAccessibleName(self.tr("Pads, sounds, MIDI"))
         leave_tab_key_to_bar(self.tabs)
         self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self._pad_panel(), self.tr("Pads"))
-        self.tabs.addTab(self._near_panel(), self.tr("Near"))
-        self.tabs.addTab(self.made, self.tr("Made"))
         scroll = QScrollArea()
+        scroll.setObjectName("settingArea")
         scroll.setWidget(self.midi)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.tabs.addTab(scroll, self.tr("MIDI"))
+        self._prepare_near()
+        for panel, title in (
+            (self._pad_panel(), self.tr("Pads")),
+            (_card(self.near, self.tr("Near the cursor")), self.tr("Nearby")),
+            (_card(self.made, self.tr("History")), self.tr("History")),
+            (_card(scroll, self.tr("MIDI")), self.tr("MIDI")),
+        ):
+            self.tabs.addTab(panel, title)
         self.tabs.setTabToolTip(0, self.tr("Sounds that you play with a click or a key."))
         self.tabs.setTabToolTip(1, self.tr("Your own sounds around the cursor of the map."))
-        self.tabs.setTabToolTip(2, self.tr("The sounds made on this page, the newest first."))
+        self.tabs.setTabToolTip(2, self.tr("The sounds generated on this page, the newest first."))
         self.tabs.setTabToolTip(3, self.tr("Keys, MIDI and OSC that play the pads, the map and the sliders."))
         column.addWidget(self.tabs, 1)
         return side
 
-    def _near_panel(self) -> QWidget:
-        panel = Panel(self.tr("Near the cursor"))
-        panel.title.hide()  # the tab has the same text
-        panel.detail.hide()
-        self.near = QListWidget()
+    def _prepare_near(self) -> None:
         self.near.setObjectName("nearList")
         self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
         self.near.setToolTip(self.tr("Your own sounds around the cursor, the nearest first. Click one to hear it."))
         self.near.itemActivated.connect(self._on_near_activated)
         self.near.itemClicked.connect(self._on_near_activated)
-        panel.body.addWidget(self.near)
-        return panel
 
     def _pad_panel(self) -> QWidget:
-        panel = Panel(self.tr("Pads"))
-        panel.title.hide()  # the tab has the same text
-        panel.detail.hide()
+        panel = _card(self.pads, self.tr("Pads"))
         self.fill = QPushButton(self.tr("Fill from the map"))
         self.fill.setObjectName("fillPadsButton")
         self.fill.setToolTip(self.tr("Put 16 generated sounds from all over the map on the pads."))
@@ -229,13 +273,21 @@ class PlayPage(QWidget):
         row.addWidget(self.fill)
         row.addStretch(1)
         row.addWidget(self.kit)
-        panel.body.addWidget(self.pads, 1)
         panel.body.addLayout(row)
         return panel
 
+    def _on_model_chosen(self, row: int) -> None:
+        self.model_requested.emit(Path(self.models.itemData(row)))
+
     def _color(self) -> None:
         if self.map.shown is not None:
-            self.map.color_by(getattr(self.map.shown, self.colors.currentData()))
+            key = self.colors.currentData()
+            ends = {
+                "brightness": (self.tr("dark"), self.tr("bright")),
+                "loudness": (self.tr("quiet"), self.tr("loud")),
+                "seconds": (self.tr("short"), self.tr("long")),
+            }[key]
+            self.map.color_by(getattr(self.map.shown, key), ends)
 
     def _show_selected(self) -> None:
         """Say how many sounds are selected, and list them instead of the near ones."""
@@ -254,8 +306,18 @@ class PlayPage(QWidget):
             assert shown is not None
             item = QListWidgetItem(shown.names[shown.sounds[row]])
             item.setData(Qt.ItemDataRole.UserRole, row)
+            item.setData(FILE_ROLE, shown.files.get(shown.sounds[row]))
             self.near.addItem(item)
 
     def _on_near_activated(self, item: QListWidgetItem) -> None:
         row = int(item.data(Qt.ItemDataRole.UserRole))
         self.map.dot_chosen.emit(row)
+
+
+def _card(content: QWidget, title: str) -> Panel:
+    """Return a panel with one widget and no header: its tab has the title."""
+    panel = Panel(title)
+    panel.title.hide()
+    panel.detail.hide()
+    panel.body.addWidget(content, 1)
+    return panel

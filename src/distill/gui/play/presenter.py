@@ -99,6 +99,7 @@ class PlayPresenter(QObject, WindowPart):
     def show_model(self, entry: ModelEntry | None) -> None:
         """Take over the model that is chosen on the Models page."""
         self._entry = entry
+        self.page.show_model(entry.path if entry is not None else None)
         if self.page.isVisible():
             self.refresh()
 
@@ -208,6 +209,16 @@ class PlayPresenter(QObject, WindowPart):
         if len(paths) > len(empty):
             text = self.tr("No pad is empty for {0} of {1} sounds. Delete empties a pad.")
             self._notices.notify(TOPIC, text.format(len(paths) - len(empty), len(paths)), "warning")
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Hold a file under the name that it has now."""
+        for number, pad in enumerate(self.page.pads.pads):
+            if pad.sound == before:
+                self.page.pads.hold(number, path)
+        if self._morph_from == before:
+            self._morph_from = path
+        if self.current == before:
+            self._set_current(path)
 
     def _list(self, path: Path) -> None:
         """List a made sound, and find out in the background how new it is."""
@@ -410,8 +421,9 @@ class PlayPresenter(QObject, WindowPart):
         )
 
     def _on_kit_written(self, kit: Kit) -> None:
-        text = self.tr("The kit of {0} sounds is in {1}.").format(len(kit.samples), kit.folder.name)
-        self._notify_written(text, kit.presets[0])
+        text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
+        preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
+        self._notify_written(text.format(len(kit.samples), kit.folder.name, preset.name), preset)
 
     def _notify_written(self, text: str, path: Path) -> None:
         action = NoticeAction(self.tr("Show in folder"), lambda: reveal(path))

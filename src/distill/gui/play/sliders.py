@@ -4,15 +4,19 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFormLayout, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 from distill.generation.map.session import Slider
 from distill.gui.widgets import theme
 
 #: Steps of a slider on each side of the middle.
 _STEPS = 30
+#: Most columns of sliders.
+MOST_COLUMNS = 2
 #: Milliseconds without a change after which the sound is generated.
 _SETTLED = 180
+#: Rank correlation from which on a slider is called reliable.
+_RELIABLE = 0.9
 
 
 def label_of(name: str) -> str:
@@ -28,6 +32,13 @@ def label_of(name: str) -> str:
     return labels.get(name, name)
 
 
+def _strength_text(strength: float) -> str:
+    """Return how well a slider works, in words and as the measured rank correlation."""
+    if strength >= _RELIABLE:
+        return QCoreApplication.translate("sliders", "Works reliably on new sounds ({0:.2f} of 1).").format(strength)
+    return QCoreApplication.translate("sliders", "Works roughly on new sounds ({0:.2f} of 1).").format(strength)
+
+
 class SoundSliders(QWidget):
     """Shows a slider for each direction that was measured to work, and reports when they come to rest."""
 
@@ -39,9 +50,12 @@ class SoundSliders(QWidget):
         super().__init__(parent)
         self.setObjectName("soundSliders")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(theme.HALF)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.GAP)
+        self._grid.setVerticalSpacing(theme.HALF)
+        self._labels: list[QLabel] = []
+        self._columns = 1
         self._sliders: dict[str, QSlider] = {}
         #: What Tab leaves for the first slider; sliders are made anew for each model.
         self.tab_after: QWidget | None = None
@@ -54,25 +68,53 @@ class SoundSliders(QWidget):
     def show_sliders(self, sliders: Sequence[Slider], most: float) -> None:
         """Show these sliders, in the middle."""
         self._timer.stop()
-        while self._form.rowCount():
-            self._form.removeRow(0)
-        self._sliders, self._most = {}, most
+        for widget in (*self._labels, *self._sliders.values()):
+            widget.hide()  # at once: it is deleted only in the next turn of the event loop
+            widget.setObjectName("")
+            self._grid.removeWidget(widget)
+            widget.deleteLater()
+        self._labels, self._sliders, self._most = [], {}, most
         for item in sliders:
             slider = QSlider(Qt.Orientation.Horizontal)
             slider.setObjectName(f"{item.name}Slider")
             slider.setRange(-_STEPS, _STEPS)
             slider.setPageStep(_STEPS // 3)
             slider.setAccessibleName(label_of(item.name))
-            strength = self.tr("Measured on new sounds: rank correlation {0:.2f}.").format(item.strength)
-            slider.setToolTip(f"{item.help} {strength}")
+            middle = self.tr("The middle leaves the sound as it is.")
+            slider.setToolTip(f"{item.help} {middle}\n{_strength_text(item.strength)}")
             slider.valueChanged.connect(self._timer.start)
             slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
             slider.setMinimumHeight(slider.sizeHint().height())
-            self._form.addRow(label_of(item.name), slider)
+            self._labels.append(QLabel(label_of(item.name)))
             self._sliders[item.name] = slider
+        self._lay_out()
         if self.tab_after is not None:
             for before, after in pairwise((self.tab_after, *self._sliders.values())):
                 QWidget.setTabOrder(before, after)
+
+    def set_columns(self, columns: int) -> None:
+        """Show the sliders in so many columns."""
+        if columns != self._columns:
+            self._columns = columns
+            self._lay_out()
+
+    def height_in(self, columns: int) -> int:
+        """Return the height of all sliders in so many columns."""
+        rows = -(-len(self._sliders) // columns)
+        line = max((slider.minimumHeight() for slider in self._sliders.values()), default=0)
+        return rows * line + max(0, rows - 1) * self._grid.verticalSpacing()
+
+    def _lay_out(self) -> None:
+        rows = -(-len(self._sliders) // self._columns)
+        for number, (label, slider) in enumerate(zip(self._labels, self._sliders.values(), strict=True)):
+            row, column = number % rows, 2 * (number // rows)
+            self._grid.addWidget(label, row, column)
+            self._grid.addWidget(slider, row, column + 1)
+            label.show()
+            slider.show()
+        for column in range(2 * MOST_COLUMNS):
+            is_slider = column % 2 == 1 and column < 2 * self._columns
+            self._grid.setColumnStretch(column, int(is_slider))
 
     def moves(self) -> Mapping[str, float]:
         """Return the amount of each slider that is not in the middle."""

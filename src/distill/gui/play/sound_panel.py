@@ -10,12 +10,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QWidget,
 )
 
-from distill.gui.play.sliders import SoundSliders
+from distill.gui.play.sliders import MOST_COLUMNS, SoundSliders
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
 from distill.gui.widgets.panel import HEADER_HEIGHT, Panel
@@ -27,6 +28,9 @@ _SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
 
 #: Share of the sound that an arrow key moves the end of the mark by.
 _KEY_STEP = 0.02
+
+#: Height in which the sliders scroll where there is no room for more.
+_FEWEST_PIXELS = 46
 
 #: Lines that the verdict on a sound has room for.
 _VERDICT_LINES = 2
@@ -54,6 +58,7 @@ class MarkedWave(QWidget):
         self.seconds = 0.0
         self._peaks: NDArray[np.float32] | None = None
         self._pressed: float | None = None
+        self._hint, self.has_sound = "", False
 
     def sizeHint(self) -> QSize:
         """As high as the player's waveform, nearly."""
@@ -63,6 +68,16 @@ class MarkedWave(QWidget):
         """Show a sound, ``[n, 2]``, without a mark."""
         self._peaks, self.seconds = peaks, seconds
         self._set_mark(None)
+
+    def show_hint(self, text: str) -> None:
+        """Show how to get a sound while there is none."""
+        self._hint = text
+        self.update()
+
+    def show_has_sound(self, has_sound: bool) -> None:
+        """Show the hint, or leave the room to the sound."""
+        self.has_sound = has_sound
+        self.update()
 
     def _set_mark(self, mark: tuple[float, float] | None) -> None:
         self.mark = mark
@@ -123,8 +138,12 @@ class MarkedWave(QWidget):
             painter.fillRect(QRectF(low, 0, high - low, self.height()), QColor(colors.accent_soft))
         if self._peaks is not None:
             draw_waveform(painter, area.adjusted(0, 3, 0, -3), self._peaks, QColor(colors.accent))
+        elif not self.has_sound:
+            painter.setPen(QColor(colors.muted))
+            painter.setFont(theme.sized(self.font(), theme.SMALL))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._hint)
         painter.restore()
-        painter.setPen(QPen(QColor(colors.accent if self.hasFocus() else colors.border), 1))
+        painter.setPen(QPen(QColor(colors.second if self.hasFocus() else colors.border), 1))
         painter.drawPath(outline)
 
 
@@ -171,6 +190,7 @@ class SoundPanel(Panel):
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a sound."""
         self._has_sound = has_sound
+        self.wave.show_has_sound(has_sound)
         self._show_enabled()
 
     def show_status(self, text: str) -> None:
@@ -258,9 +278,31 @@ class SoundPanel(Panel):
         self.header.addWidget(self.save)
         self.body.addWidget(self.wave)
         self.body.addLayout(verdict)
-        self.body.addWidget(self.sliders)
+        self.body.addWidget(self._slider_area())
         self.body.addWidget(self.slider_hint)
         self.body.addLayout(rows)
+
+    def _slider_area(self) -> QScrollArea:
+        """Put the sliders into a column that scrolls where a low window has no room for all of them."""
+        area = QScrollArea()
+        area.setObjectName("settingArea")
+        self.sliders.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        area.setWidget(self.sliders)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area = area
+        return area
+
+    def fit_sliders(self, room: int) -> None:
+        """Show the sliders below each other, in two columns, or scrolled, as a panel of this height has room for."""
+        others = self.minimumSizeHint().height() - self._area.minimumHeight()
+        columns = 1 if others + self.sliders.height_in(1) <= room else MOST_COLUMNS
+        self.sliders.set_columns(columns)
+        wanted = self.sliders.height_in(columns)
+        self._area.setFixedHeight(max(min(wanted, room - others), min(wanted, _FEWEST_PIXELS)))
+        self._area.setVisible(wanted > 0)
 
     def _button(self, object_name: str, text: str, tip: str) -> QPushButton:
         button = QPushButton(text)

@@ -297,15 +297,15 @@ class PlotsPanel(Panel):
             self.summary.show_lines([])
             return
         first, best = losses[known[0]], int(known[np.argmin(losses[known])])
-        epoch, loss = self._tables.epochs["x"][best], losses[best]
+        epoch, loss = self._tables.epochs["x"][best], f"{losses[best]:#.3g}".rstrip(".")
         texts = [
-            self.tr("Best: epoch {0:.0f}, loss {1:.3g}.").format(epoch, loss),
+            self.tr("Best: epoch {0:.0f}, loss {1}.").format(epoch, loss),
             self.tr("Best: epoch {0:.0f}.").format(epoch),
         ]
-        if best != known[0] and first > 0:
-            share = 100 * (1 - loss / first)
-            texts.insert(0, self.tr("Best: epoch {0:.0f}, loss {1:.3g}, {2:.0f} % lower.").format(epoch, loss, share))
-            text = self.tr("Best: epoch {0:.0f}, loss {1:.3g}, {2:.0f} % lower than after epoch {3:.0f}.")
+        share = round(100 * (1 - losses[best] / first)) if first > 0 else 0
+        if share:
+            texts.insert(0, self.tr("Best: epoch {0:.0f}, loss {1}, {2} % lower.").format(epoch, loss, share))
+            text = self.tr("Best: epoch {0:.0f}, loss {1}, {2} % lower than after epoch {3:.0f}.")
             texts.insert(0, text.format(epoch, loss, share, self._tables.epochs["x"][known[0]]))
         self.summary.show_lines([texts])
 

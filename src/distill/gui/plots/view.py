@@ -6,11 +6,11 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
+from distill.gui.widgets.focus import FocusFrame
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
-from distill.gui.widgets.rows import paint_focus
 from distill.gui.widgets.theme import Colors
 
 #: Share of the visible range that an arrow key moves by.
@@ -141,7 +141,7 @@ class PlotBox(pg.ViewBox):  # type: ignore[misc]
         super().wheelEvent(event, axis=0 if axis is None else axis)
 
 
-class PlotView(pg.PlotWidget):  # type: ignore[misc]
+class PlotView(FocusFrame, pg.PlotWidget):  # type: ignore[misc]
     """A plot that is moved and zoomed by mouse or keyboard, and reads out a position."""
 
     #: The user has moved or zoomed.
@@ -253,22 +253,6 @@ class PlotView(pg.PlotWidget):  # type: ignore[misc]
             self.mark_requested.emit()
         else:
             self.all_requested.emit()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Frame the plot while it has the focus: its keys work then."""
-        super().paintEvent(event)
-        if self.hasFocus():
-            paint_focus(QPainter(self.viewport()), QRectF(self.viewport().rect()))
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show the frame."""
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Remove the frame."""
-        super().focusOutEvent(event)
-        self.viewport().update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Emit the position of the pointer."""

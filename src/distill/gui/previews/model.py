@@ -21,7 +21,7 @@ from PySide6.QtCore import (
 
 from distill.gui.previews.sources import PreviewSources
 from distill.gui.widgets.dragging import files_as_mime
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.text import plain_tip, readable
 from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -232,15 +232,16 @@ class PreviewModel(QAbstractTableModel):
         return ", ".join(parts)
 
     def _tip(self, sound: PreviewSound) -> str:
-        name = self.sources.name_of(sound)
+        number = self.tr("sound {0}").format(sound.number + 1)
         if not sound.slot.is_pair:
+            number = str(sound.number + 1)
             text = self.tr("New sound {0}, {1}. Every epoch starts from the same random point.")
         elif self.sources.is_trained(sound.slot):
-            text = self.tr("The model's copy of training sound {0}, {1}.")
+            text = self.tr("The model's copy of {0}, which it is trained on, {1}.")
         else:
-            text = self.tr("The model's copy of held-out sound {0}, {1}.")
-        number = str(sound.number + 1) if name is None else f"{sound.number + 1} ({name})"
-        return plain_tip(text.format(number, epoch_text(sound.epoch)), sound.path.name)
+            text = self.tr("The model's copy of {0}, which is held out of training, {1}.")
+        name = self.sources.name_of(sound) or number
+        return plain_tip(text.format(name, epoch_text(sound.epoch)), sound.path.name)
 
 
 def epoch_text(epoch: int) -> str:
@@ -251,7 +252,8 @@ def epoch_text(epoch: int) -> str:
 
 
 def _epoch_heading(model: QObject, epoch: int, change: float | None, role: int) -> Any:
-    percent = "" if change is None else f"{100 * change:+.0f} %".replace("-", "\N{MINUS SIGN}")
+    is_change = change is not None and round(100 * change) != 0
+    percent = f"{100 * change:+.0f} %".replace("-", "\N{MINUS SIGN}") if change is not None and is_change else ""
     if role == Qt.ItemDataRole.DisplayRole:
         heading = model.tr("Start") if epoch == BEFORE_TRAINING else str(epoch + 1)
         return f"{heading}\n{percent}" if percent else heading
@@ -269,23 +271,25 @@ def _epoch_heading(model: QObject, epoch: int, change: float | None, role: int) 
 
 
 def column_heading(grid: PreviewModel, slot: Slot, role: int) -> Any:
-    """Return the heading of a column, for a role."""
-    source = grid.sources.name_at(slot)
+    """Return the heading of a column, for a role: the name of a sound, and in a second line what the model knows of it.
+
+    A number stands for a name that is not known.
+    """
+    source, is_trained = grid.sources.name_at(slot), grid.sources.is_trained(slot)
     if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-        text = (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
-        if source is not None:
-            kind = grid.tr("Trained {0}") if grid.sources.is_trained(slot) else grid.tr("Held out {0}")
-            text = kind.format(slot.number + 1)
-        return text if source is None or role == Qt.ItemDataRole.DisplayRole else f"{text}, {source}"
+        if source is None:
+            return (grid.tr("Sound {0}") if slot.is_pair else grid.tr("New {0}")).format(slot.number + 1)
+        state = grid.tr("trained") if is_trained else grid.tr("held out")
+        is_shown = role == Qt.ItemDataRole.DisplayRole
+        return f"{readable(Path(source).stem)}\n{state}" if is_shown else f"{source}, {state}"
     if role == Qt.ItemDataRole.ToolTipRole:
         if slot.is_pair:
-            if grid.sources.is_trained(slot):
-                text = grid.tr(
-                    "One of the sounds that the model is trained on: the original, and its copy at each epoch."
-                )
+            if is_trained:
+                text = grid.tr("The model is trained on this sound. Below: its copy at each epoch.")
             else:
                 text = grid.tr(
-                    "One of your sounds that is held out of training: the original, and its copy at each epoch."
+                    "The model never hears this sound in training. Below: its copy at each epoch, "
+                    "which shows how well it does with sounds that it does not know."
                 )
             return plain_tip(source or "", text)
         return grid.tr(

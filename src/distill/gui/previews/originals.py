@@ -1,5 +1,6 @@
 """The originals behind the strip on top of the grid: one row, and the grid's columns."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class OriginalsModel(QAbstractTableModel):
         super().__init__(parent)
         self._grid = grid
         self._is_narrow = False
+        self._room = 0
+        self._shorten: Callable[[str], str] = str
         grid.modelAboutToBeReset.connect(self.beginResetModel)
         grid.modelReset.connect(self.endResetModel)
         grid.columnsAboutToBeInserted.connect(self._on_columns_about_to_be_inserted)
@@ -39,12 +42,13 @@ class OriginalsModel(QAbstractTableModel):
     def _on_columns_about_to_be_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         self.beginInsertColumns(QModelIndex(), first, last)
 
-    def set_narrow(self, is_narrow: bool) -> None:
-        """Break the heading before the number, in all columns alike."""
-        if is_narrow != self._is_narrow:
-            self._is_narrow = is_narrow
-            if self.columnCount():
-                self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
+    def fit_headings(self, is_narrow: bool, room: int, shorten: Callable[[str], str]) -> None:
+        """Break a heading of one line before its number if ``is_narrow``, and shorten names to the room."""
+        if (is_narrow, room) == (self._is_narrow, self._room):
+            return
+        self._is_narrow, self._room, self._shorten = is_narrow, room, shorten
+        if self.columnCount():
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self.columnCount() - 1)
 
     def refresh(self) -> None:
         """Repaint all cells: the playing sound or a waveform has changed."""
@@ -77,8 +81,12 @@ class OriginalsModel(QAbstractTableModel):
         if orientation is Qt.Orientation.Horizontal:
             columns = self._grid.columns
             heading = column_heading(self._grid, columns[section], role) if 0 <= section < len(columns) else None
-            breaks = self._is_narrow and role == Qt.ItemDataRole.DisplayRole
-            return "\n".join(str(heading).rsplit(" ", 1)) if breaks and heading else heading
+            if role != Qt.ItemDataRole.DisplayRole or heading is None:
+                return heading
+            name, _, state = str(heading).partition("\n")
+            if state:
+                return f"{self._shorten(name)}\n{state}"
+            return "\n".join(name.rsplit(" ", 1)) if self._is_narrow else name
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self.tr("Original")
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -106,7 +114,9 @@ class OriginalsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             name = self._grid.sources.name_of(sound) or self.tr("Sound {0}").format(sound.number + 1)
             is_trained = self._grid.sources.is_trained(sound.slot)
-            text = self.tr("Original. The model is trained on it.") if is_trained else self.tr("Original, held out.")
+            text = self.tr("Original. The model is trained on it.")
+            if not is_trained:
+                text = self.tr("Original. It is held out of training.")
             return plain_tip(name, text, sound.path.name)
         return None
 

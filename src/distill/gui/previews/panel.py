@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Signal
-from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QStackedWidget, QWidget
 
 from distill.config.catalog import FamilyInfo
 from distill.gui.previews.model import PreviewModel
 from distill.gui.previews.table import PreviewTable
 from distill.gui.previews.tools import PreviewMenu, PreviewTools
-from distill.gui.widgets import theme
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets.panel import EmptyState, Panel
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewKind, PreviewSound, Slot
 
 
@@ -59,15 +58,12 @@ class PreviewPanel(Panel):
             signal.connect(self._on_count_changed)
 
     def _lay_out(self) -> None:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.HALF)
-        column.addWidget(self.tools)
-        column.addWidget(self.table, 1)
+        self.header.removeWidget(self.detail)
+        self.header.insertWidget(1, self.detail)
+        self.header.addWidget(self.tools)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(content)
+        self._stack.addWidget(self.table)
         self.body.addWidget(self.note)
         self.body.addWidget(self._stack, 1)
 
@@ -158,6 +154,7 @@ class PreviewPanel(Panel):
     def _on_count_changed(self) -> None:
         count = self.grid.sound_count
         self._stack.setCurrentIndex(1 if count else 0)
+        self.tools.setVisible(count > 0)
         self.note.setVisible(count > 0 and not self._makes_new_sounds)
         self._update_comparing()
         self.detail.setText(self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count) if count else "")

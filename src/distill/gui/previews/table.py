@@ -8,9 +8,9 @@ from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegat
 from distill.gui.previews.model import SOUND_ROLE, PreviewModel, StarredRows
 from distill.gui.previews.originals import OriginalsModel
 from distill.gui.previews.view import OriginalsView, PreviewCells, PreviewView
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 
 
@@ -119,6 +119,7 @@ class PreviewTable(QWidget):
         view.horizontalScrollBar().valueChanged.connect(strip.horizontalScrollBar().setValue)
         strip.horizontalScrollBar().valueChanged.connect(view.horizontalScrollBar().setValue)
         self.originals.columnsInserted.connect(self._on_columns_changed)
+        self.grid.sources.changed.connect(self._on_columns_changed)
 
     # Keeping the two in line.
 
@@ -133,9 +134,9 @@ class PreviewTable(QWidget):
 
     def _on_columns_changed(self) -> None:
         metrics = self.strip.horizontalHeader().fontMetrics()
-        words = [word for text in self._headings() for word in text.rsplit(" ", 1)]
+        words = [word for text in self._headings() for word in _unbroken(text)]
         widest = max((metrics.horizontalAdvance(word) for word in words), default=0)
-        self.view.fit_columns(max(NARROWEST, widest + theme.HALF))
+        self.view.fit_columns(max(NARROWEST, widest + theme.GAP))
         self._align()
 
     def _align(self) -> None:
@@ -144,10 +145,12 @@ class PreviewTable(QWidget):
         if width != header.defaultSectionSize():
             header.setDefaultSectionSize(width)
         metrics = header.fontMetrics()
-        is_narrow = any(metrics.horizontalAdvance(text) + theme.GAP > width for text in self._headings())
-        self.originals.set_narrow(is_narrow)
-        header.setFixedHeight((2 if is_narrow else 1) * metrics.height() + 2 * theme.HALF)
+        room, middle = width - theme.GAP, Qt.TextElideMode.ElideMiddle
+        is_narrow = any(metrics.horizontalAdvance(text) > room for text in self._headings() if "\n" not in text)
+        self.originals.fit_headings(is_narrow, room, lambda name: metrics.elidedText(name, middle, room))
         has_originals = any(slot.is_pair for slot in self.grid.columns)
+        lines = 2 if is_narrow or has_originals else 1  # names come later than the columns: nothing moves then
+        header.setFixedHeight(lines * metrics.height() + 2 * theme.HALF)
         self.strip.setRowHidden(0, not has_originals)
         self.strip.setFixedHeight(header.height() + (CELL_HEIGHT if has_originals else 0))
         self._corner.setGeometry(0, 0, self.strip.verticalHeader().width() - theme.HALF, header.height())
@@ -200,3 +203,9 @@ class PreviewTable(QWidget):
             self.originals.refresh()
         elif sound is not None:
             self.grid.show_peaks(sound.path)
+
+
+def _unbroken(heading: str) -> list[str]:
+    """Return the parts of a heading that need their whole width: names of sounds are shortened."""
+    _name, _, state = heading.partition("\n")
+    return [state] if state else heading.rsplit(" ", 1)

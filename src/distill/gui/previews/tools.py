@@ -36,7 +36,6 @@ class PreviewTools(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self.compare)
-        layout.addStretch(1)
         layout.addWidget(self.starred_only)
         layout.addWidget(self.newest)
         self._hears_original = self._has_stars = False

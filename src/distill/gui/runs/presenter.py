@@ -132,7 +132,7 @@ class RunsPresenter(QObject):
             parent=self._view.window(),
         )
         self._question.setTextFormat(Qt.TextFormat.PlainText)
-        self._question.setInformativeText(self.tr("Models in your library stay. The sounds are not touched."))
+        self._question.setInformativeText(self.tr("Your models stay. The sounds are not touched."))
         self._question.setObjectName("deleteRunDialog")
         delete = self._question.addButton(self.tr("Move to &trash"), QMessageBox.ButtonRole.AcceptRole)
         keep = self._question.addButton(self.tr("&Keep"), QMessageBox.ButtonRole.RejectRole)

@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QS
 
 from distill.gui.sounds.model import CELL_ROLE, ROW_ROLE, AnyIndex
 from distill.gui.sounds.row import SoundRow
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.gui.widgets.waveform import draw_waveform
 
 #: Left and right of a cell's text, as in the style sheet.

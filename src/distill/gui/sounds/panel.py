@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, 
 from distill.audio.scan_result import ScanResult
 from distill.gui.sounds.model import ROW_ROLE, FilteredSounds, SoundModel, short_reason
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import format_length
-from distill.gui.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from distill.audio.cache.waveform_overview import Overview

@@ -8,13 +8,10 @@ from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
     QCursor,
-    QFocusEvent,
     QHideEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
     QSinglePointEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
@@ -23,9 +20,9 @@ from distill.gui.sounds.columns import SoundColumns
 from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDelegate
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
 from distill.gui.sounds.row import SoundRow, SoundStatus
+from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.widgets.focus import FocusFrame
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
-from distill.gui.widgets.rows import paint_focus
-from distill.gui.widgets.thumbnails import Thumbnails
 
 #: While an arrow key is held down, a sound plays once the cursor has rested on it for this long.
 REST_MILLISECONDS = 120
@@ -35,7 +32,7 @@ _WALKING = (
 )  # fmt: skip
 
 
-class SoundView(QTableView):
+class SoundView(FocusFrame, QTableView):
     """The table.  A click, Enter or Space on a row plays it, and so does moving to it with the arrow keys.
 
     Space on the row that is playing stops it.
@@ -112,23 +109,12 @@ class SoundView(QTableView):
 
     # The row of the cursor.
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Frame the row of the cursor while the list has the focus: Tab leads to a row that is not selected."""
-        super().paintEvent(event)
+    def focus_area(self) -> QRectF | None:
+        """Frame the row of the cursor: Tab leads to a row that is not selected."""
         row = self.currentIndex().row()
-        if row >= 0 and self.hasFocus():
-            area = QRectF(0, self.rowViewportPosition(row), self.viewport().width(), self.rowHeight(row))
-            paint_focus(QPainter(self.viewport()), area)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show the frame."""
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Remove the frame."""
-        super().focusOutEvent(event)
-        self.viewport().update()
+        if row < 0:
+            return None
+        return QRectF(0, self.rowViewportPosition(row), self.viewport().width(), self.rowHeight(row))
 
     def currentChanged(self, current: AnyIndex, previous: AnyIndex) -> None:
         """Move the frame; Qt repaints two cells only."""

@@ -349,7 +349,8 @@ class TrainingControls(Panel):
         can_resume = is_idle and self._can_resume
         focused = QApplication.focusWidget()
         is_waiting = self._focus_went_to is not None and focused is self._focus_went_to
-        had_focus = is_waiting or any(button.hasFocus() for button in (self.start, self.stop, self.resume))
+        runs = (self.start, self.stop, self.resume, self.finish)
+        had_focus = is_waiting or any(button.hasFocus() for button in runs)
         for button, is_on in (
             (self.resume, can_resume),
             (self.start, is_idle and self._has_sounds),
@@ -495,8 +496,8 @@ class TrainingControls(Panel):
             (
                 "finishButton", self.tr("Finish no&w"), self.finish_requested,
                 self.tr(
-                    "End the run now, with the epochs that are done: you get a model in your library, as from a full "
-                    "run."
+                    "End the run now, with the epochs that are done: you get a model on the Models page, as from a "
+                    "full run."
                 ),
             ),
             (
@@ -524,6 +525,8 @@ class TrainingControls(Panel):
     def _make_button_row(self) -> QHBoxLayout:
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(theme.GAP)
+        for button in (self.start, self.stop, self.resume, self.finish, self.queue):
+            button.setProperty("tight", True)  # four of them share the smallest width
         for button in (self.start, self.stop, self.resume, self.finish):
             self._buttons.addWidget(button, 1)
         self._buttons.addWidget(self.queue)

@@ -401,13 +401,13 @@ class TrainingPresenter(QObject, WindowPart):
         done, total = len(self.bridge.history.epochs), self.bridge.total_epochs
         self._has_set_epochs = False  # while it trained, the field was for the next run
         texts = {
-            "finished": self.tr("Finished. The model is in your library."),
+            "finished": self.tr("Finished. The model is on the Models page."),
             "stopped": self.tr("Paused at epoch {0} of {1}.").format(done, total),
             "failed": self.tr("The training failed: see the notice above."),
             UNSAVED: self.tr("The model could not be saved: see the notice above."),
         }
         if done < total and not self._is_finished_by_user:
-            text = self.tr("Finished at epoch {0} of {1}: it no longer improved. The model is in your library.")
+            text = self.tr("Finished at epoch {0} of {1}: it no longer improved. The model is on the Models page.")
             texts["finished"] = text.format(done, total)
         if self.bridge.unsaved_model is not None:
             self.unsaved.offer(self.bridge.unsaved_model, ending.error or "", self.runs.folder)
@@ -422,7 +422,7 @@ class TrainingPresenter(QObject, WindowPart):
             self._report_codes(family_info(self.bridge.config.family))
 
     def _on_marked_finished(self) -> None:
-        self._controls.show_message(self.tr("Finished. The model is in your library."))
+        self._controls.show_message(self.tr("Finished. The model is on the Models page."))
         self._controls.show_progress(1.0)
 
     def _report_codes(self, info: FamilyInfo) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QKeyS
 from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStyle, QStyleOptionViewItem
 
 from distill.gui.widgets import theme
+from distill.gui.widgets.focus import paint_focus
 from distill.gui.widgets.text import readable
 
 Model = TypeVar("Model", bound=QAbstractItemModel)
@@ -42,13 +43,6 @@ def paint_ground(painter: QPainter, option: QStyleOptionViewItem, mark: str = ""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(mark))
         painter.drawRoundedRect(QRectF(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16), 1.5, 1.5)
-
-
-def paint_focus(painter: QPainter, area: QRectF) -> None:
-    """Draw the frame that shows where the keyboard is."""
-    painter.setPen(QPen(QColor(theme.colors().second), 1))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRoundedRect(area.adjusted(1, 1, -1, -1), 6, 6)
 
 
 def write_line(painter: QPainter, font: QFont, position: QRect, text: str, color: str, keeps_end: bool = False) -> None:

@@ -105,7 +105,7 @@ def compose(
     yield
     advanced, previews, run_list, page = SettingsPanel(), PreviewPanel(), RunsPanel(), ModelsPage(frame.thumbnails)
     doctor_panel = DoctorPanel()
-    generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(), QueuePanel()
+    generate_panel, play_page, queue_panel = GeneratePanel(), PlayPage(frame.thumbnails), QueuePanel()
     run_list.body.addWidget(queue_panel)
     frame.put_center(previews)
     frame.center.addWidget(advanced)
@@ -214,10 +214,14 @@ def _connect_models(frame: Frame, parts: Parts, panel: GeneratePanel) -> None:
     runs.runs.marked_finished.connect(models.await_model)
     models.model_chosen.connect(panel.show_model)
     models.listed.connect(panel.show_models)
+    models.listed.connect(lambda entries: parts.models_page.detail.show_has_models(bool(entries)))
     for source in (parts.models_page.list, parts.models_page.detail):
         source.continue_requested.connect(lambda entry: runs.origin.choose_model(entry.path, entry.shown_name))
     models.model_chosen.connect(parts.play.show_model)
+    models.listed.connect(parts.play.page.show_models)
+    parts.play.page.model_requested.connect(parts.models_page.list.show_model)
     parts.play.page_requested.connect(lambda: frame.pages.open_page(PLAY))
+    parts.making.file_moved.connect(parts.play.follow_file)
     for sounds in (frame.browser, parts.previews, panel.made):
         sounds.play_page_requested.connect(parts.play.take_sound)
         sounds.pads_requested.connect(parts.play.put_on_pads)

@@ -1,6 +1,9 @@
 """The frame of the window: what the first frame on the screen shows, with places for the other panels."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -14,12 +17,12 @@ from PySide6.QtWidgets import (
 
 from distill.gui.player.toolbar import PlayerToolbar
 from distill.gui.sounds.panel import SoundsPanel
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, leave_tab_key_to_bar
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.thumbnails import Thumbnails
 from distill.gui.window.pages import TRAINING, Pages, replace_page
 from distill.settings import WindowSettings
 
@@ -34,10 +37,30 @@ RUNS_TAB, PLOTS_COLUMN = 1, 2
 
 
 class _Columns(QSplitter):
-    """The columns of the training page."""
+    """The columns of the training page.
+
+    They keep the widths that they were restored to until they are seen: a page that is hidden has another width.
+    """
 
     #: Where the keyboard is when the page is opened; see `distill.gui.widgets.layout.give_focus`.
     entrance: QWidget
+    _restored: Sequence[int] | None = None
+
+    def restore(self, widths: Sequence[int]) -> None:
+        """Have these widths."""
+        self.setSizes(widths)
+        self._restored = None if self.isVisible() else widths
+
+    def widths(self) -> list[int]:
+        """Return the widths to restore the next time."""
+        return self.sizes() if self._restored is None else list(self._restored)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Divide the width that the page has now."""
+        super().showEvent(event)
+        restored, self._restored = self._restored, None
+        if restored is not None:
+            self.setSizes(restored)
 
 
 class Frame(QWidget):
@@ -155,7 +178,7 @@ class Frame(QWidget):
     def restore(self, settings: WindowSettings) -> None:
         """Set up what is there before the other panels."""
         if len(settings.columns) == len(COLUMNS):
-            self.splitter.setSizes(settings.columns)
+            self.splitter.restore(settings.columns)
         self.tabs.setCurrentIndex(min(max(settings.side_tab, 0), self.tabs.count() - 1))
         self.pages.show_page(settings.page)
         self.transport.show_volume(settings.volume)
@@ -165,7 +188,7 @@ class Frame(QWidget):
 
     def save(self, settings: WindowSettings) -> None:
         """Write into ``settings`` what `restore` should find."""
-        settings.columns = self.splitter.sizes()
+        settings.columns = self.splitter.widths()
         settings.side_tab, settings.page = self.tabs.currentIndex(), self.pages.currentIndex()
 
     def _make_tabs(self) -> QTabWidget:

@@ -192,7 +192,8 @@ class MainWindow(QMainWindow):
         self.models.refresh()
         self.parts.updates.start()
         focused = QApplication.focusWidget()
-        if focused is None or not focused.isVisibleTo(self):
+        # While a page is not built yet, Qt gives the focus to the player, which is there.
+        if focused is None or not focused.isVisibleTo(self) or self.transport.isAncestorOf(focused):
             self.pages.open_page(self.pages.currentIndex())
 
     def _report_damaged_settings(self) -> None:

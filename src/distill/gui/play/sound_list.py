@@ -1,0 +1,91 @@
+"""A list of sounds on the Play page, each with its waveform."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from distill.gui.widgets import theme
+from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.rows import paint_ground, write_line
+from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+
+#: What an item holds beside its text: its file or None, and a word at its right.
+FILE_ROLE, WORD_ROLE = Qt.ItemDataRole.UserRole + 1, Qt.ItemDataRole.UserRole + 2
+
+#: Width of the waveform, in device-independent pixels.
+_WAVE = 56
+
+
+class _RowDelegate(QStyledItemDelegate):
+    """Paints the waveform, the name and the word of a sound."""
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._thumbnails = thumbnails
+
+    def sizeHint(self, option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
+        """Return the height of a line with room around it."""
+        return QSize(120, option.fontMetrics.height() + 3 * theme.HALF)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
+        """Paint a row."""
+        colors, small = theme.colors(), theme.sized(option.font, theme.SMALL)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_ground(painter, option)
+        rect: QRect = option.rect
+        inner = rect.adjusted(theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
+        wave = QRectF(inner.left(), inner.top(), _WAVE, inner.height())
+        self._paint_wave(painter, wave, index.data(FILE_ROLE))
+        word = index.data(WORD_ROLE) or ""
+        painter.setFont(small)
+        width = painter.fontMetrics().horizontalAdvance(word)
+        name = inner.adjusted(_WAVE + theme.GAP, 0, -width - (theme.GAP if word else 0), 0)
+        write_line(painter, option.font, name, index.data(), colors.text, keeps_end=True)
+        write_line(
+            painter, small, QRect(inner.right() - width, inner.top(), width + 1, inner.height()), word, colors.muted
+        )
+        painter.restore()
+
+    def _paint_wave(self, painter: QPainter, area: QRectF, path: Path | None) -> None:
+        peaks = self._thumbnails.peaks(path) if path is not None else None
+        if peaks is not None:
+            draw_waveform(painter, area, peaks, QColor(theme.colors().muted))
+            return
+        if path is not None:
+            self._thumbnails.request(path)
+        painter.fillRect(QRectF(area.left(), area.center().y(), area.width(), 1), QColor(theme.colors().border))
+
+
+class SoundList(QListWidget):
+    """Lists sounds; those with a file can be dragged onto pads and into other programs."""
+
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QListWidget.Shape.NoFrame)
+        self.setProperty("plain", True)
+        self.setMouseTracking(True)
+        self.setUniformItemSizes(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setItemDelegate(_RowDelegate(thumbnails, self))
+        thumbnails.ready.connect(self._on_thumbnail)
+
+    def mimeData(self, items: "list[QListWidgetItem]") -> QMimeData:  # type: ignore[override]
+        """Return the files of items."""
+        return files_as_mime(path for item in items if (path := item.data(FILE_ROLE)) is not None)
+
+    def _on_thumbnail(self, _path: object) -> None:
+        self.viewport().update()

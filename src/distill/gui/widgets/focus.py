@@ -1,0 +1,55 @@
+"""The frame that shows where the keyboard is."""
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
+
+from distill.gui.widgets import theme
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QAbstractScrollArea as _Base
+else:
+    _Base = object
+
+
+def paint_focus(painter: QPainter, area: QRectF) -> None:
+    """Draw the frame around an area."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(theme.colors().second), 1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(area.adjusted(1.5, 1.5, -1.5, -1.5), 6, 6)
+    painter.restore()
+
+
+class FocusFrame(_Base):
+    """Mixin for views that frame a part of themselves while they have the focus.
+
+    Goes before the Qt class among the bases; the view implements `focus_area`.
+    """
+
+    if TYPE_CHECKING:  # the constructor is that of the Qt class
+
+        def __init__(self, *args: Any, **options: Any) -> None: ...
+
+    def focus_area(self) -> QRectF | None:
+        """Return what is framed, in the viewport's coordinates; by default all of it."""
+        return QRectF(self.viewport().rect())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the frame above the content."""
+        super().paintEvent(event)
+        area = self.focus_area() if self.hasFocus() else None
+        if area is not None:
+            paint_focus(QPainter(self.viewport()), area)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the frame."""
+        super().focusInEvent(event)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Remove the frame."""
+        super().focusOutEvent(event)
+        self.viewport().update()
