@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QListWidgetItem, QWidget
 
 from distill.gui.play.sound_list import FILE_ROLE, WORD_ROLE, SoundList
-from distill.gui.widgets.waveform import Thumbnails
+from distill.gui.sounds.thumbnails import Thumbnails
 
 #: Most sounds that are listed.
 _MOST = 500

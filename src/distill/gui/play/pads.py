@@ -27,10 +27,11 @@ from PySide6.QtWidgets import (
 
 from distill.control.board import GROUPS
 from distill.control.controls import PADS
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.rows import write_line
 from distill.gui.widgets.text import plain_tip
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.waveform import draw_waveform
 
 COUNT, _COLUMNS = PADS, 4
 

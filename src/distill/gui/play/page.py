@@ -27,11 +27,11 @@ from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
 from distill.gui.play.sound_list import FILE_ROLE, SoundList
 from distill.gui.play.sound_panel import SoundPanel
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import EmptyState, Panel
 from distill.gui.widgets.text import readable
-from distill.gui.widgets.waveform import Thumbnails
 from distill.library.model_entry import ModelEntry
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.

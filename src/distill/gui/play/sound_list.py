@@ -13,10 +13,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.rows import paint_ground, write_line
-from distill.gui.widgets.waveform import Thumbnails, draw_waveform
+from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
