@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -314,7 +314,7 @@ class PlayPresenter(QObject, WindowPart):
                     return
                 notify((number, session.sound_at(position, moves)))
 
-        self._start(work, lambda _result: None, self.tr("Filling the pads…"))
+        self._start(work, self._replacing(lambda _result: None), self.tr("Filling the pads…"))
 
     def vary(self, strength: float) -> None:
         """Put variations of the current sound on the pads, from the first one on."""
@@ -361,7 +361,26 @@ class PlayPresenter(QObject, WindowPart):
             for number, path in enumerate(make()):
                 notify((number, path))
 
-        self._start(work, lambda _result: self.page.pads.strike(0), text)
+        self._start(work, self._replacing(lambda _result: self.page.pads.strike(0)), text)
+
+    def _replacing(self, on_done: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return what to do once sounds are on the pads: ``on_done``, and an offer to put back what they replaced."""
+        pads = self.page.pads
+        before = [pad.sound for pad in pads.pads]
+
+        def put_back(replaced: Mapping[int, Path]) -> None:
+            for number, sound in replaced.items():
+                pads.hold(number, sound)
+
+        def done(result: Any) -> None:
+            on_done(result)
+            replaced = {n: sound for n, sound in enumerate(before) if sound is not None and sound != pads.pads[n].sound}
+            if replaced:
+                undo = NoticeAction(self.tr("Undo"), lambda: put_back(replaced))
+                text = self.tr("The sounds of {0} pads were replaced.").format(len(replaced))
+                self._notices.notify(TOPIC, text, "info", undo)
+
+        return done
 
     def _on_pad_empty(self, number: int) -> None:
         if self.current is not None:
