@@ -130,6 +130,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         container(fmt(), chunk(b"LIST", b"wavl" + data() + chunk(b"slnt", bytes(4)) + data())),
         "its coding (a list of waves) cannot be read: convert it to WAV or FLAC",
     ),
+    "frames too wide.wav": (
+        container(chunk(b"fmt ", struct.pack("<HHIIH", 1, 1, RATE, 2 * RATE, 60_000)), data()),
+        "not a sound file that can be read (its header is damaged or absurd: Error in WAV/W64/RF64 file. Short 'fmt ' "
+        "chunk)",
+    ),
     "rate zero.wav": (
         container(fmt(rate=0), data()),
         "not a sound file that can be read (its header is damaged or absurd: an impossible sample rate or length)",

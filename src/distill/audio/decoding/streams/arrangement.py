@@ -29,6 +29,7 @@ from distill.audio.decoding.streams.containers import Extent, aiff_frames
 _SEARCHED = 1 << 20
 _UNKNOWN_FROM_32 = 0x7FFF_0000
 _PCM = 1
+_MOST_SAMPLE_BYTES = 4
 
 NO_DESCRIPTION = "the part of it that describes its samples is missing"
 NO_SOUND = "it has a header and no sound"
@@ -182,7 +183,7 @@ def _description(file: IO[bytes] | ByteView, chunk: Chunk) -> bytes | None:
     if len(body) < 14 or body[14:] not in (b"", b"\0", b"\0\0"):
         return None
     tag, channels, _, _, frame = struct.unpack_from("<HHIIH", body)
-    if tag != _PCM or not channels or frame % channels:
+    if tag != _PCM or not channels or frame % channels or frame // channels > _MOST_SAMPLE_BYTES:
         return None
     return body[:14] + struct.pack("<H", 8 * frame // channels)
 
