@@ -87,7 +87,7 @@ def test_in_the_middle_of_an_epoch(sounds: list[Path], make_config: MakeConfig, 
     record = RunRecord.load(tmp_path / "run")
     assert (record.status, record.config.max_epochs) == ("finished", made)
     assert topics(at.events).count("finished") == 1
-    assert "2 of 50 epochs" in " ".join(record.notes)
+    assert "after epoch 2 of 50" in " ".join(record.notes)
     listed = summarise(tmp_path / "run")  # the list says the same
     assert (listed.progress.epochs, listed.epochs_asked) == (2, 50)
     newest = list_checkpoints(tmp_path / "run" / "checkpoints")[-1]

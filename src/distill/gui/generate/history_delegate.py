@@ -2,14 +2,14 @@
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.rows import paint_ground, whole_facts, write_line
+from distill.gui.widgets.rows import RenamingDelegate, paint_ground, whole_facts, write_line
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -24,8 +24,10 @@ def star_target(row: QRect) -> QRect:
     return QRect(row.right() - _STAR_TARGET + 1, row.top(), _STAR_TARGET, row.height())
 
 
-class HistoryDelegate(QStyledItemDelegate):
+class HistoryDelegate(RenamingDelegate):
     """Paints a generated sound in two lines beside its waveform."""
+
+    editor_name = "soundNameEdit"
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
@@ -59,12 +61,9 @@ class HistoryDelegate(QStyledItemDelegate):
             self._paint_icon(painter, position, name, color, _STAR)
         painter.restore()
 
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: AnyIndex) -> QWidget:
-        """Create the editor of a name."""
-        editor = super().createEditor(parent, option, index)
-        editor.setObjectName("soundNameEdit")
-        editor.setAccessibleName(self.tr("Name of the sound"))
-        return editor
+    def editor_title(self) -> str:
+        """Return what a screen reader calls the editor of a name."""
+        return self.tr("Name of the sound")
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, _index: AnyIndex) -> None:
         """Place the editor over the name."""

@@ -11,13 +11,14 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QMouseEvent, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from distill.gui.library.model import ModelTable
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
 from distill.gui.widgets.rows import (
+    RenamingDelegate,
     StyledText,
     facts_width,
     paint_ground,
@@ -35,8 +36,10 @@ CURVE_WIDTH = 48
 Index = QModelIndex | QPersistentModelIndex
 
 
-class ModelDelegate(QStyledItemDelegate):
+class ModelDelegate(RenamingDelegate):
     """Paints a model in four lines, its star at the left and its curve at the right; a click on the star toggles it."""
+
+    editor_name = "modelNameEdit"
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of four lines."""
@@ -87,12 +90,9 @@ class ModelDelegate(QStyledItemDelegate):
         area = _text_area(option.rect)
         editor.setGeometry(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
 
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        """Create the editor of a name."""
-        editor = super().createEditor(parent, option, index)
-        editor.setObjectName("modelNameEdit")
-        editor.setAccessibleName(self.tr("Name of the model"))
-        return editor
+    def editor_title(self) -> str:
+        """Return what a screen reader calls the editor of a name."""
+        return self.tr("Name of the model")
 
     def _paint_star(self, painter: QPainter, option: QStyleOptionViewItem, entry: ModelEntry) -> None:
         state: QStyle.StateFlag = option.state

@@ -2,12 +2,12 @@
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
 from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.rows import StyledText, paint_ground, row_size, source_of, write_row
+from distill.gui.widgets.rows import RenamingDelegate, StyledText, paint_ground, row_size, source_of, write_row
 from distill.runs.summary import RunSummary
 
 #: Width of the small curve, in device-independent pixels.
@@ -16,8 +16,10 @@ CURVE_WIDTH = 56
 Index = QModelIndex | QPersistentModelIndex
 
 
-class RunDelegate(QStyledItemDelegate):
+class RunDelegate(RenamingDelegate):
     """Paints a run in three lines with its curve at the right."""
+
+    editor_name = "runNameEdit"
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of three lines."""
@@ -43,12 +45,9 @@ class RunDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         editor.setGeometry(rect.left() + theme.GAP, rect.top() + 1, rect.width() - 2 * theme.GAP, 28)
 
-    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
-        """Create the editor for the name."""
-        editor = super().createEditor(parent, option, index)
-        editor.setObjectName("runNameEdit")
-        editor.setAccessibleName(self.tr("Name of the run"))
-        return editor
+    def editor_title(self) -> str:
+        """Return what a screen reader calls the editor of a name."""
+        return self.tr("Name of the run")
 
 
 def _status_color(status: str) -> str:

@@ -1,20 +1,64 @@
-"""Lists whose rows a delegate paints: the views, the painting of a row, and the actions of a row."""
+"""Lists whose rows a delegate paints: the views, painting a row, editing its name, and its actions."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
 from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStyle, QStyleOptionViewItem
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus
 from distill.gui.widgets.text import readable
 
 Model = TypeVar("Model", bound=QAbstractItemModel)
+AnyIndex = QModelIndex | QPersistentModelIndex
 
 #: An action of a row: its name in the program, its text, a key, and the function that is called with the item.
 RowAction = tuple[str, str, str | None, Callable[[Any], object]]
+
+
+class RenamingDelegate(QStyledItemDelegate):
+    """Lets the name of a row be edited in place.  A subclass paints the row and names the editor."""
+
+    #: Object name of the editor.
+    editor_name = ""
+
+    def editor_title(self) -> str:
+        """Return what a screen reader calls the editor."""
+        raise NotImplementedError
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: AnyIndex) -> QWidget:
+        """Create the editor of the name."""
+        editor = super().createEditor(parent, option, index)
+        editor.setObjectName(self.editor_name)
+        editor.setAccessibleName(self.editor_title())
+        return editor
+
+    def setEditorData(self, editor: QWidget, index: AnyIndex) -> None:
+        """Show the name, but not over one that is being typed: Qt asks for it whenever the row changes."""
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)
 
 
 class StyledText(NamedTuple):
