@@ -42,6 +42,14 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_flushing() -> Iterator[None]:
+    """Do not wait for the disk at each written file: no test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _file: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _patience() -> Iterator[None]:
     """Let no wait of pytest-qt end before `PATIENCE`: on a busy machine, moments become many seconds."""
 
