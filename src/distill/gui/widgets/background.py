@@ -49,8 +49,10 @@ def lower_own_priority() -> None:
     own.  On other systems setpriority would change the whole process.
     """
     if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
+        thread = threading.get_native_id()
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_NICENESS)
+            niceness = max(BACKGROUND_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))  # root could raise it again
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 class BackgroundTask(QThread):
