@@ -45,7 +45,7 @@ README = {
 PLAYED, PADS = (0.45, 0.55), 16
 
 #: Epochs that the run is made for, and at how many the pictures are taken.
-EPOCHS, SHOWN_EPOCHS = 40, 22
+EPOCHS, SHOWN_EPOCHS = 40, 10
 USUAL, SMALL = (1280, 800), (1024, 640)
 
 #: How long a scene waits for what it needs, in seconds.
