@@ -207,14 +207,19 @@ def test_a_number_that_is_too_large_is_told_in_short(text: str) -> None:
     assert len(str(refused.value)) < 200
 
 
+def killed_while_writing(writer: str, work: str, *targets: Path) -> None:
+    """Do some work on what a function of `distill.files` has ``made``, and die in it, once for each target."""
+    code = (
+        f"import os, sys; from pathlib import Path; from distill.files import {writer}\n"
+        f"with {writer}(Path(sys.argv[1])) as made: {work}; os._exit(9)"
+    )
+    for target in targets:
+        assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == 9
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a process that is gone is told apart there only")
 def test_what_a_killed_writer_left_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
-    code = (
-        "import os, sys; from pathlib import Path; from distill.files import write_whole\n"
-        "with write_whole(Path(sys.argv[1])) as file: os._exit(9)"
-    )
-    for name in ("a.bin", "b.bin"):
-        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    killed_while_writing("write_whole", "made.write(b'half')", tmp_path / "a.bin", tmp_path / "b.bin")
     assert len(list(tmp_path.glob(".*.part"))) == 2
     with write_whole(tmp_path / "a.bin") as file:
         file.write(b"whole")
@@ -223,12 +228,7 @@ def test_what_a_killed_writer_left_goes_when_the_file_is_written_again(tmp_path:
 
 @pytest.mark.skipif(os.name != "posix", reason="a process that is gone is told apart there only")
 def test_a_folder_appears_as_a_whole_and_what_a_killed_writer_left_of_it_goes(tmp_path: Path) -> None:
-    code = (
-        "import os, sys; from pathlib import Path; from distill.files import write_folder\n"
-        "with write_folder(Path(sys.argv[1])) as folder: (folder / 'half').touch(); os._exit(9)"
-    )
-    for name in ("a", "b"):
-        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=False)
+    killed_while_writing("write_folder", "(made / 'half').touch()", tmp_path / "a", tmp_path / "b")
     stranger = tmp_path / ".a.x7y8z9.part"
     stranger.mkdir()
     assert len(list(tmp_path.iterdir())) == 3

@@ -1,6 +1,6 @@
 """Paints a generated sound in the history: waveform, name, how it was generated, star."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
@@ -27,10 +27,8 @@ def star_target(row: QRect) -> QRect:
 class HistoryDelegate(RenamingDelegate):
     """Paints a generated sound in two lines beside its waveform."""
 
-    editor_name = "soundNameEdit"
-
     def __init__(self, thumbnails: Thumbnails, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__("soundNameEdit", QCoreApplication.translate("HistoryDelegate", "Name of the sound"), parent)
         self._thumbnails = thumbnails
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: AnyIndex) -> QSize:
@@ -60,10 +58,6 @@ class HistoryDelegate(RenamingDelegate):
             position = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
             self._paint_icon(painter, position, name, color, _STAR)
         painter.restore()
-
-    def editor_title(self) -> str:
-        """Return what a screen reader calls the editor of a name."""
-        return self.tr("Name of the sound")
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, _index: AnyIndex) -> None:
         """Place the editor over the name."""

@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import (
     QAbstractItemModel,
+    QCoreApplication,
     QEvent,
     QModelIndex,
     QPersistentModelIndex,
@@ -39,7 +40,8 @@ Index = QModelIndex | QPersistentModelIndex
 class ModelDelegate(RenamingDelegate):
     """Paints a model in four lines, its star at the left and its curve at the right; a click on the star toggles it."""
 
-    editor_name = "modelNameEdit"
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__("modelNameEdit", QCoreApplication.translate("ModelDelegate", "Name of the model"), parent)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of four lines."""
@@ -89,10 +91,6 @@ class ModelDelegate(RenamingDelegate):
         """Place the editor over the name."""
         area = _text_area(option.rect)
         editor.setGeometry(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
-
-    def editor_title(self) -> str:
-        """Return what a screen reader calls the editor of a name."""
-        return self.tr("Name of the model")
 
     def _paint_star(self, painter: QPainter, option: QStyleOptionViewItem, entry: ModelEntry) -> None:
         state: QStyle.StateFlag = option.state

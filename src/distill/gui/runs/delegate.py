@@ -1,6 +1,6 @@
 """Paints a row of the list of runs: name, status, facts and a small curve."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 
@@ -19,7 +19,8 @@ Index = QModelIndex | QPersistentModelIndex
 class RunDelegate(RenamingDelegate):
     """Paints a run in three lines with its curve at the right."""
 
-    editor_name = "runNameEdit"
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__("runNameEdit", QCoreApplication.translate("RunDelegate", "Name of the run"), parent)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Return the height of three lines."""
@@ -44,10 +45,6 @@ class RunDelegate(RenamingDelegate):
         """Place the editor over the name."""
         rect: QRect = option.rect
         editor.setGeometry(rect.left() + theme.GAP, rect.top() + 1, rect.width() - 2 * theme.GAP, 28)
-
-    def editor_title(self) -> str:
-        """Return what a screen reader calls the editor of a name."""
-        return self.tr("Name of the run")
 
 
 def _status_color(status: str) -> str:

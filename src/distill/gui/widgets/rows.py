@@ -39,20 +39,25 @@ RowAction = tuple[str, str, str | None, Callable[[Any], object]]
 
 
 class RenamingDelegate(QStyledItemDelegate):
-    """Lets the name of a row be edited in place.  A subclass paints the row and names the editor."""
+    """Lets the name of a row be edited in place.  A subclass paints the row.
 
-    #: Object name of the editor.
-    editor_name = ""
+    Parameters
+    ----------
+    editor_name, editor_title
+        Object name of the editor, and what a screen reader calls it.
+    parent
+        Qt parent.
+    """
 
-    def editor_title(self) -> str:
-        """Return what a screen reader calls the editor."""
-        raise NotImplementedError
+    def __init__(self, editor_name: str, editor_title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._editor_name, self._editor_title = editor_name, editor_title
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: AnyIndex) -> QWidget:
         """Create the editor of the name."""
         editor = super().createEditor(parent, option, index)
-        editor.setObjectName(self.editor_name)
-        editor.setAccessibleName(self.editor_title())
+        editor.setObjectName(self._editor_name)
+        editor.setAccessibleName(self._editor_title)
         return editor
 
     def setEditorData(self, editor: QWidget, index: AnyIndex) -> None:
