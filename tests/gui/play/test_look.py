@@ -79,7 +79,7 @@ def test_a_newcomer_is_told_how_to_get_a_sound(play: PlayPresenter, qtbot: QtBot
     assert wave.grab().toImage() != empty
     slider = play.page.findChild(QSlider, "brightnessSlider")
     assert slider is not None
-    assert slider.toolTip().endswith("Works reliably on new sounds (0.97 of 1).")
+    assert slider.toolTip().endswith("How well it works on new sounds: 0.97 of 1.")
 
 
 @pytest.mark.parametrize("count", [2, 4, 6])

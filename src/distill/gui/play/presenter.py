@@ -378,6 +378,8 @@ class PlayPresenter(QObject, WindowPart):
             if replaced:
                 undo = NoticeAction(self.tr("Undo"), lambda: put_back(replaced))
                 text = self.tr("The sounds of {0} pads were replaced.").format(len(replaced))
+                if len(replaced) == 1:
+                    text = self.tr("The sound of one pad was replaced.")
                 self._notices.notify(TOPIC, text, "info", undo)
 
         return done

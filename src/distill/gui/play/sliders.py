@@ -15,8 +15,6 @@ _STEPS = 30
 MOST_COLUMNS = 2
 #: Milliseconds without a change after which the sound is generated.
 _SETTLED = 180
-#: Rank correlation from which on a slider is called reliable.
-_RELIABLE = 0.9
 
 
 def label_of(name: str) -> str:
@@ -30,13 +28,6 @@ def label_of(name: str) -> str:
         "loudness": QCoreApplication.translate("sliders", "Loudness"),
     }
     return labels.get(name, name)
-
-
-def _strength_text(strength: float) -> str:
-    """Return how well a slider works, in words and as the measured rank correlation."""
-    if strength >= _RELIABLE:
-        return QCoreApplication.translate("sliders", "Works reliably on new sounds ({0:.2f} of 1).").format(strength)
-    return QCoreApplication.translate("sliders", "Works roughly on new sounds ({0:.2f} of 1).").format(strength)
 
 
 class SoundSliders(QWidget):
@@ -81,7 +72,8 @@ class SoundSliders(QWidget):
             slider.setPageStep(_STEPS // 3)
             slider.setAccessibleName(label_of(item.name))
             middle = self.tr("The middle leaves the sound as it is.")
-            slider.setToolTip(f"{item.help} {middle}\n{_strength_text(item.strength)}")
+            strength = self.tr("How well it works on new sounds: {0:.2f} of 1.").format(item.strength)
+            slider.setToolTip(f"{item.help} {middle}\n{strength}")
             slider.valueChanged.connect(self._timer.start)
             slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
             slider.setMinimumHeight(slider.sizeHint().height())
