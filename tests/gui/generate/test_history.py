@@ -239,6 +239,8 @@ def test_a_sound_is_renamed_in_the_list(
     window.pages.open_page(MODELS)
     panel.transform.set_sources(files[1:])
     view.setCurrentIndex(panel.made.filtered.index(1, 0))
+    window.parts.playing.play(files[1])
+    qtbot.waitUntil(lambda: window.parts.playing.playback.status.path == files[1])
 
     def rename(text: str) -> None:
         QTest.keyClick(view, Qt.Key.Key_F2)
@@ -258,6 +260,8 @@ def test_a_sound_is_renamed_in_the_list(
     assert GeneratedHistory().list()[1].path == renamed, "also after a restart"
     assert play.page.pads.sounds() == [renamed]
     assert play.current == renamed
+    window.parts.playing.play_current()
+    assert window.parts.playing.playback.chosen == renamed, "it can be played again"
     assert panel.transform.sources == (renamed, files[2])
 
     view.setCurrentIndex(panel.made.filtered.index(0, 0))

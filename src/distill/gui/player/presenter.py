@@ -1,6 +1,7 @@
 """Connects the player with its toolbar and with the lists that sounds are chosen from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -87,6 +88,13 @@ class PlayerController(QObject):
             self.player.switch_to(self.status.group.index(self.status.path))
         elif self._chosen is not None:
             self.play(self._chosen, start_seconds)
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Know a file by the name that it has now."""
+        if self._chosen == before:
+            self._chosen = path
+        if self.status.path == before:
+            self._on_status_received(replace(self.status, path=path))
 
     def stop(self) -> None:
         """Stop the sound."""
@@ -193,6 +201,12 @@ class PlayerPresenter(QObject, WindowPart):
             self.playback.play_again()
         else:
             self.playback.play(self._current)
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Play a file under the name that it has now."""
+        if self._current == before:
+            self._current = path
+        self.playback.follow_file(before, path)
 
     def play_or_stop(self) -> None:
         """Stop the playing sound, or play the one that was chosen last."""
