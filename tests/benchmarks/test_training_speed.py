@@ -17,7 +17,7 @@ from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
 from distill.config.training import AnyConfig
 from distill.models.families import make_family
-from distill.training import artifacts
+from distill.training import saving
 from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset, prepare_sounds
 from distill.training.loop import run_epochs
@@ -126,7 +126,7 @@ def test_checkpoints_hold_the_loop_up(
     config = replace(make_config("vae", len(bench_sounds), max_epochs=20, patience=0), preview_interval_short=20)
     run = opened(config, bench_sounds, tmp_path / "run")
     held: list[float] = []
-    save = artifacts.save_progress
+    save = saving.save_progress
 
     def timed(*args: object, **options: object) -> None:
         start = time.perf_counter()

@@ -29,9 +29,9 @@ from distill.library.model_library import ModelLibrary
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
 from distill.models.codes import SoundCodes, load_codes, save_codes
 from distill.runs.checkpoints import list_checkpoints
-from distill.runs.folder import RunFolder, RunRecord, read_history
+from distill.runs.folder import RunFolder, RunRecord, read_history, read_losses
 from distill.runs.queue import QueueEntry, RunQueue
-from distill.runs.summary import list_runs, read_losses
+from distill.runs.summary import list_runs
 from distill.settings import WindowSettings
 from tests.fuzz.mutations import BINARY, TEXT
 from tests.support.mutations import Edit

@@ -11,7 +11,7 @@ import pytest
 from distill import paths
 from distill.errors import RunFolderError
 from distill.runs.actions import mark_finished, rename_run
-from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.folder import RunFolder, RunRecord, read_losses
 from distill.runs.summary import CURVE_POINTS, EpochSummary, RunSummary, list_runs, summarise
 from distill.training import EpochMetrics, StepMetrics, TrainingConfig, VQEpochMetrics, VQVAEConfig
 
@@ -145,7 +145,7 @@ def test_a_history_is_read_once_and_again_when_it_changes(monkeypatch: pytest.Mo
     path = make_run("bells")
     make_run("drums", day=2)
     read: list[str] = []
-    real = summary.read_losses
+    real = read_losses
 
     def reading(history: Path) -> Iterator[float]:
         read.append(history.parent.name)

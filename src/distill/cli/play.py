@@ -104,7 +104,7 @@ def show_map(
             raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
         return
     from distill.generation.map.export import map_summary, map_svg, map_table
-    from distill.generation.map.names import find_sounds, sounds_of_runs
+    from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 
     shown = map_of(opened)
     candidates = sounds_of_runs(model) if sounds is None else sorted(path for path in sounds.rglob("*"))

@@ -29,8 +29,8 @@ from distill.generation.variations import VARIATIONS, varied_again, varied_sound
 from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary
+from distill.models.file_format import SUFFIX
 from distill.models.inference import OpenModel
-from distill.models.model_file import SUFFIX
 from distill.models.persistence import open_model
 from distill.models.priors.steering import Taste, candidate_count, choose
 from distill.models.synthesis.synthesizer import DRAWING, Choose

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from distill.files import write_whole
 from distill.generation.history import generated_dir
-from distill.models.model_file import SUFFIX
+from distill.models.file_format import SUFFIX
 
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel

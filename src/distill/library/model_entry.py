@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from distill.errors import ModelFileError
 from distill.library.user_metadata import UserMetadata
+from distill.models.file_format import KIND, check_format, read_settings
 from distill.models.metadata import ModelMetadata
-from distill.models.model_file import KIND, check_format, read_settings
 from distill.serialization.reading import read_stored
 
 #: Points of the loss curve that is shown small.

@@ -22,8 +22,8 @@ from distill.files import clear_partial_files, write_new, write_whole
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
 from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
 from distill.library.user_metadata import UserMetadata, read_user_metadata, write_user_metadata
+from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
-from distill.models.model_file import KIND, SUFFIX, library_path
 from distill.paths import slug
 from distill.trash import move_to_trash, restore_from_trash
 

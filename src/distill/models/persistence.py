@@ -15,10 +15,7 @@ from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
-from distill.models.latent_space.sound_map import LatentMap
-from distill.models.metadata import ModelMetadata, now_iso
-from distill.models.model_file import (
+from distill.models.file_format import (
     KIND,
     MODEL_FORMAT_MARKER,
     SAVED_MODEL_VERSION,
@@ -29,6 +26,9 @@ from distill.models.model_file import (
     read_settings,
     unusable,
 )
+from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
+from distill.models.latent_space.sound_map import LatentMap
+from distill.models.metadata import ModelMetadata, now_iso
 from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
 from distill.models.stored_weights import stored_weights, with_weights
 from distill.serialization.archive import (

@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from distill.errors import DistillError, RunFolderError
-from distill.runs.folder import HISTORY, MODEL, RunFolder, RunRecord
+from distill.runs.folder import HISTORY, MODEL, RunFolder, RunRecord, read_losses
 from distill.runs.loaded_run import missing_sounds
-from distill.runs.summary import read_losses
 
 log = logging.getLogger(__name__)
 

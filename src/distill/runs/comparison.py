@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from distill.config.catalog import family_info
 from distill.config.introspect import setting_fields, setting_value
 from distill.errors import RunFolderError
-from distill.runs.folder import HISTORY, RunRecord
+from distill.runs.folder import HISTORY, RunRecord, read_epochs
 from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, find_previews
-from distill.runs.summary import RunSummary, read_epochs, summarise
+from distill.runs.summary import RunSummary, summarise
 
 #: How many runs can be compared.
 FEWEST_RUNS, MOST_RUNS = 2, 4

@@ -13,7 +13,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +41,10 @@ HISTORY, MODEL = "history.jsonl", "model.distill"
 #: How long a lock that is taken is waited for: a list of runs looks at it for a moment.
 _LOCK_PATIENCE_SECONDS = 0.25
 
+#: How the line of an epoch begins, whatever the family; the lines of steps begin otherwise.
+_EPOCH_STARTS = (b'{"event": "EpochMetrics"', b'{"event": "VQEpochMetrics"')
+#: Bytes of a history that are read at once.
+_CHUNK_BYTES = 1 << 20
 #: Bytes at the end of a history that its last steps are read from.
 _TAIL_BYTES = 1 << 18
 
@@ -383,6 +387,27 @@ def read_history(run_dir: Path | str) -> AnyHistory:
     if skipped:
         log.warning("%d damaged lines in the history of %s were skipped.", skipped, folder)
     return history
+
+
+def read_losses(history: Path) -> Iterator[float]:
+    """Yield the held-out loss of each epoch in a history; what a crash cut short is left out."""
+    for epoch in read_epochs(history):
+        try:
+            yield float(epoch["val_loss"])
+        except (ValueError, LookupError, TypeError, OverflowError):
+            continue
+
+
+def read_epochs(history: Path) -> Iterator[dict[str, Any]]:
+    """Yield what was measured in each epoch of a history, by name; damaged lines are left out."""
+    try:
+        with history.open("rb", buffering=_CHUNK_BYTES) as file:
+            for line in file:
+                if line.startswith(_EPOCH_STARTS):
+                    with suppress(ValueError):
+                        yield parse_json(line)
+    except OSError as exc:
+        log.info("A history cannot be read: %s", exc)
 
 
 def last_position(run_dir: Path, history_type: type[AnyHistory]) -> float:

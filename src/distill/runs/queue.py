@@ -27,7 +27,7 @@ from distill.config.start import config_from_model
 from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import DistillError, QueueError, RunFolderError, is_memory_error
 from distill.files import free_path, read_json, write_json
-from distill.models.model_file import read_config
+from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
 from distill.runs.folder import MODEL, RunRecord, is_locked
 

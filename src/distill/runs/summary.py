@@ -6,8 +6,6 @@ they say is kept in the cache folder until the history changes, so that the list
 
 import logging
 import math
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,9 @@ from distill import diagnostics, paths
 from distill.config.catalog import family_info
 from distill.errors import DistillError
 from distill.events import UNSAVED
-from distill.files import parse_json, read_json, write_json
+from distill.files import read_json, write_json
 from distill.paths import RUN_MARKER
-from distill.runs.folder import HISTORY, MODEL, RunRecord
+from distill.runs.folder import HISTORY, MODEL, RunRecord, read_losses
 from distill.runs.holder import host_name, training_host
 
 log = logging.getLogger(__name__)
@@ -27,9 +25,6 @@ log = logging.getLogger(__name__)
 CURVE_POINTS = 96
 
 _CACHE_VERSION = 1
-_CHUNK_BYTES = 1 << 20
-#: How the line of an epoch begins, whatever the family; the lines of steps begin otherwise.
-_EPOCH_STARTS = (b'{"event": "EpochMetrics"', b'{"event": "VQEpochMetrics"')
 
 
 @dataclass(frozen=True)
@@ -215,27 +210,6 @@ def _summary_of(entry: Any, stamp: list[int]) -> EpochSummary | None:
 
 def _cache_file() -> Path:
     return paths.cache_dir() / "runs.json"
-
-
-def read_losses(history: Path) -> Iterator[float]:
-    """Yield the held-out loss of each epoch in a history; what a crash cut short is left out."""
-    for epoch in read_epochs(history):
-        try:
-            yield float(epoch["val_loss"])
-        except (ValueError, LookupError, TypeError, OverflowError):
-            continue
-
-
-def read_epochs(history: Path) -> Iterator[dict[str, Any]]:
-    """Yield what was measured in each epoch of a history, by name; damaged lines are left out."""
-    try:
-        with history.open("rb", buffering=_CHUNK_BYTES) as file:
-            for line in file:
-                if line.startswith(_EPOCH_STARTS):
-                    with suppress(ValueError):
-                        yield parse_json(line)
-    except OSError as exc:
-        log.info("A history cannot be read: %s", exc)
 
 
 def _thinned(values: list[float]) -> tuple[float, ...]:

@@ -26,7 +26,11 @@ from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_en
 from distill.models.stereo.image_store import ImageStore
 from distill.runs.figures import remember
 from distill.runs.verdict import judge
-from distill.training.artifacts import (
+from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
+from distill.training.compute_plan import computing
+from distill.training.data.stereo import build_images
+from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
+from distill.training.saving import (
     append_history,
     make_previews,
     reason_of,
@@ -34,10 +38,6 @@ from distill.training.artifacts import (
     take_write_errors,
     write_best,
 )
-from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
-from distill.training.compute_plan import computing
-from distill.training.data.stereo import build_images
-from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.sound_map import map_entries
 from distill.training.steps.closing import Closing, closing_steps
 from distill.training.steps.prior_training import spread_by_file

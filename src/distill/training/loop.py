@@ -40,7 +40,13 @@ from distill.runs.stop_request import pause_event_of
 from distill.runs.verdict import Kind, is_at_its_end, judge
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
-from distill.training.artifacts import (
+from distill.training.checkpoint import list_checkpoints
+from distill.training.compute_plan import computing, pick_device
+from distill.training.data.locate import locate_sounds
+from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
+from distill.training.prepare import prepare
+from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
+from distill.training.saving import (
     append_history,
     complete_previews,
     is_history_due,
@@ -52,12 +58,6 @@ from distill.training.artifacts import (
     report_write_errors,
     save_progress,
 )
-from distill.training.checkpoint import list_checkpoints
-from distill.training.compute_plan import computing, pick_device
-from distill.training.data.locate import locate_sounds
-from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
-from distill.training.prepare import prepare
-from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.epoch import PriorStep, ValidationResult, train_steps, validate
 from distill.training.steps.loss_reader import LossReader

@@ -11,8 +11,8 @@ from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
 from distill.errors import DistillError, ModelFileError
 from distill.generation.map.export import map_svg, map_table
-from distill.generation.map.names import find_sounds, sounds_of_runs
 from distill.generation.map.session import COPY, MapSession
+from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 from distill.generation.map.sounds import (
     along,
     levelled,

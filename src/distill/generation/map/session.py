@@ -165,7 +165,7 @@ class MapSession:
             The model cannot be opened, or has no map.
         """
         from distill.generation.map.export import sound_name
-        from distill.generation.map.names import find_sounds, sounds_of_runs
+        from distill.generation.map.sound_files import find_sounds, sounds_of_runs
         from distill.generation.map.sounds import map_of, sliders_of
         from distill.models.latent_space.sliders import MOST_AMOUNT
         from distill.models.persistence import open_model

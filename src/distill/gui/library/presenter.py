@@ -17,7 +17,7 @@ from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
-from distill.models.model_file import SUFFIX
+from distill.models.file_format import SUFFIX
 from distill.paths import slug
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings

@@ -15,7 +15,7 @@ from distill.errors import ModelFileError, RunFolderError
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
-from distill.models.model_file import KIND, SUFFIX, check_format, read_settings
+from distill.models.file_format import KIND, SUFFIX, check_format, read_settings
 from distill.runs.folder import RunRecord
 from distill.serialization.reading import read_stored
 from distill.training.data.known_split import KnownSplit

@@ -26,7 +26,7 @@ from distill.gui.widgets.text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.settings_damage import damage_text
-from distill.models.model_file import SUFFIX
+from distill.models.file_format import SUFFIX
 from distill.settings import WindowSettings
 
 if TYPE_CHECKING:

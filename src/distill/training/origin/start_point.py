@@ -14,7 +14,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, RunFolderError, SoundError
 from distill.models.families import make_family
-from distill.models.model_file import SUFFIX
+from distill.models.file_format import SUFFIX
 from distill.models.persistence import open_model, read_model_file
 from distill.models.priors.window_prior import WindowPrior
 from distill.paths import RUN_MARKER
