@@ -23,11 +23,11 @@ def epochs(*distances: float | None) -> list[EpochMetrics]:
 @pytest.mark.parametrize(
     ("known", "steps", "is_last", "due"),
     [
-        ((), 200, False, True),  # one epoch is enough steps
-        ((), 50, False, False),
-        ((None, None, None), 50, False, True),
-        ((None, None, 30.0), 50, False, False),
-        ((None, 30.0, None, None, None), 50, False, True),
+        ((), 600, False, True),  # one epoch is enough steps
+        ((), 150, False, False),
+        ((None, None, None), 150, False, True),
+        ((None, None, 30.0), 150, False, False),
+        ((None, 30.0, None, None, None), 150, False, True),
         ((), 1, True, True),
     ],
 )
@@ -61,6 +61,7 @@ def family_and_sounds(features: torch.Tensor) -> tuple[Any, Any]:
         prior_components=None,
         point_dim=lambda network: 32,
         from_points=lambda network, points: points[:, None, :, None].repeat(1, 1, 1, 16),
+        reconstruct=lambda network, features: features,
     )
     count = len(features)
 

@@ -4,7 +4,8 @@ A sound is described by the levels of 16 x 16 patches of its log-mel features, r
 new sounds of one corpus the distance to the nearest training chunk ranks them as the embedding of a network for
 finding sound effects does, with a rank correlation of 0.75.  The index holds numbers only: no names of files.
 
-`kernel_distance` compares sets of sounds in the same descriptions: how near new sounds are to a corpus as a whole.
+`kernel_distance` compares sets of sounds: how near new sounds are to a corpus as a whole.  For this, sounds are
+described by `describe_texture`: what they are like on average, not which sound it is.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,14 @@ from torch.nn import functional
 _PATCH = 16
 #: Decades under the loudest point below which levels do not count.
 _AUDIBLE_DECADES = 3.5
+#: Least spread of a number in `kernel_distance`, as a share of the usual one: what never changes in the corpus counts
+#: little.
+_LEAST_SPREAD = 0.01
+#: Bands that are described together in a texture.
+_TEXTURE_BANDS = 8
+#: Width of the kernel of `kernel_distance`, as a share of the median distance within the reference: narrow enough to
+#: see that new sounds lie beside those of the corpus and not among them.
+_KERNEL_WIDTH = 0.5
 #: Quantiles of the usual distance that are stored.
 _QUANTILES = 101
 #: Fewest sounds whose `kernel_distance` from others says anything.
@@ -118,10 +127,27 @@ class SoundIndex(nn.Module):
 
 def describe(features: Tensor) -> Tensor:
     """Return descriptions ``[B, numbers]`` of features ``[B, C, F, T]``, of which the first channel counts."""
-    level = features[:, :1].float()
-    relative = (level - level.amax((2, 3), keepdim=True)).clamp_min(-_AUDIBLE_DECADES)
     # Columns first, so that a longer sound begins with the numbers of a shorter one.
-    return functional.avg_pool2d(relative, _PATCH, ceil_mode=True).transpose(2, 3).flatten(1)
+    return functional.avg_pool2d(_relative(features), _PATCH, ceil_mode=True).transpose(2, 3).flatten(1)
+
+
+def describe_texture(features: Tensor) -> Tensor:
+    """Return the texture ``[B, numbers]`` of features ``[B, C, F, T]``, of which the first channel counts.
+
+    For each group of bands: its mean level, how much that varies in time, and the mean step from frame to frame and
+    from band to band.  The steps tell a blurred spectrum from a recorded one.
+    """
+    relative = _relative(features)[:, 0]
+    in_time = (relative[:, :, 1:] - relative[:, :, :-1]).abs().mean(2)
+    in_frequency = functional.pad((relative[:, 1:] - relative[:, :-1]).abs().mean(2), (0, 1))
+    measured = torch.stack([relative.mean(2), relative.std(2), in_time, in_frequency], 1)
+    return functional.avg_pool1d(measured, _TEXTURE_BANDS, ceil_mode=True).flatten(1)
+
+
+def _relative(features: Tensor) -> Tensor:
+    """Return the levels ``[B, 1, F, T]`` of features, from the loudest point down to what is heard."""
+    level = features[:, :1].float()
+    return (level - level.amax((2, 3), keepdim=True)).clamp_min(-_AUDIBLE_DECADES)
 
 
 def _fitted(described: Tensor, size: int) -> Tensor:
@@ -132,9 +158,9 @@ def _fitted(described: Tensor, size: int) -> Tensor:
 def kernel_distance(given: Tensor, reference: Tensor) -> float:
     """Return the squared maximum mean discrepancy of two sets of descriptions, times 1000.
 
-    The unbiased estimate with a Gaussian kernel, whose width is the median distance within the reference (Gretton et
-    al. 2012, "A kernel two-sample test", lemma 6).  It is around 0, and can be slightly below, for two draws from the
-    same distribution.
+    The unbiased estimate with a Gaussian kernel (Gretton et al. 2012, "A kernel two-sample test", lemma 6).  It is
+    around 0, and can be slightly below, for two draws from the same distribution.  Each number counts by its spread in
+    the reference.
 
     Parameters
     ----------
@@ -148,8 +174,10 @@ def kernel_distance(given: Tensor, reference: Tensor) -> float:
     """
     if min(len(given), len(reference)) < 2:
         raise ValueError("kernel_distance needs at least two rows in each set.")
-    one, other = given.double(), reference.double()
-    width = torch.pdist(other).median().clamp_min(1e-12)
+    mean, spread = reference.double().mean(0), reference.double().std(0)
+    spread = spread.clamp_min(max(_LEAST_SPREAD * float(spread.square().mean().sqrt()), 1e-12))
+    one, other = ((rows.double() - mean) / spread for rows in (given, reference))
+    width = _KERNEL_WIDTH * torch.pdist(other).median().clamp_min(1e-12)
 
     def similar(a: Tensor, b: Tensor) -> Tensor:
         return torch.exp(-torch.cdist(a, b).square() / (2 * width**2))

@@ -134,6 +134,6 @@ def build_detail(
     """
     was_training = model.training
     model.eval()
-    made = [family.reconstruct(model, part.to(device)).cpu() for part in torch.split(features, batch)]
+    made = [family.reconstruct(model, part.to(device)).float().cpu() for part in torch.split(features, batch)]
     model.train(was_training)
     return DetailStore.build(features, torch.cat(made), owner)

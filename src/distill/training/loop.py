@@ -453,7 +453,7 @@ def _measure_new_sounds(run: Run) -> float | None:
 
     def measure() -> float | None:
         with Interruptible(run.request.check_paused):
-            return meter.measure(run.model, prior.averaged)
+            return meter.measure(run.model, prior.averaged, partial(run.speed.autocast, run.device))
 
     distance: float | None = run.ranks.first(measure)
     run.stopwatch.add("new sounds", time.perf_counter() - began)
