@@ -16,7 +16,7 @@ pytestmark = pytest.mark.benchmark
 #: Share of the steps that it may cost.
 MOST = 0.03
 #: Steps after which a run of this benchmark ends with the epoch.
-STEPS = 640
+STEPS = 480
 
 
 @pytest.mark.parametrize("family", [row.key for row in FAMILIES])

@@ -23,11 +23,11 @@ def epochs(*distances: float | None) -> list[EpochMetrics]:
 @pytest.mark.parametrize(
     ("known", "steps", "is_last", "due"),
     [
-        ((), 600, False, True),  # one epoch is enough steps
-        ((), 150, False, False),
-        ((None, None, None), 150, False, True),
-        ((None, None, 30.0), 150, False, False),
-        ((None, 30.0, None, None, None), 150, False, True),
+        ((), 240, False, True),  # one epoch is enough steps
+        ((), 60, False, False),
+        ((None, None, None), 60, False, True),
+        ((None, None, 30.0), 60, False, False),
+        ((None, 30.0, None, None, None), 60, False, True),
         ((), 1, True, True),
     ],
 )

@@ -119,7 +119,10 @@ class ShortenedLabel(FewLinesLabel):
 
     def show_lines(self, lines: Iterable[Sequence[str]]) -> None:
         """Show lines, each given as its wordings from the longest to the shortest; empty ones are left out."""
-        self._wordings = [[text for text in line if text] for line in lines if line and line[0]]
+        wordings = [[text for text in line if text] for line in lines if line and line[0]]
+        if wordings == self._wordings:
+            return  # a redraw of the curves costs no layout of their summary
+        self._wordings = wordings
         self.setText("\n".join(line[0] for line in self._wordings))
         self.update()
 

@@ -22,7 +22,7 @@ _DRAWN, _SEED = 128, 0
 #: Most sounds of the corpus that they are compared with, and that they get detail from.
 _MOST_SOUNDS, _MOST_DETAIL = 256, 128
 #: Steps of the network after which it is measured again; it costs less than three hundredths of them.
-_STEPS_APART = 600
+_STEPS_APART = 240
 _BATCH = 32
 
 _T = TypeVar("_T")
