@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.session import Position
+from distill.generation.map_session import Position
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import KEYS, Pad, PadGrid
 from distill.gui.play.presenter import PlayPresenter

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from distill.errors import DistillError
 from distill.files import write_whole
 from distill.generation.kits.export import Kit
-from distill.generation.map.session import Made, MapSession, Position, ShownMap, Verdict
+from distill.generation.map_session import Made, MapSession, Position, ShownMap, Verdict
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.pads import COUNT
@@ -129,7 +129,7 @@ class PlayPresenter(QObject, WindowPart):
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
 
     def close(self) -> None:
-        """End what runs and remove the generated files."""
+        """End what runs."""
         self._waiting = None
         self._to_judge.clear()
         self.page.sliders.stop()
@@ -215,6 +215,10 @@ class PlayPresenter(QObject, WindowPart):
         for number, pad in enumerate(self.page.pads.pads):
             if pad.sound == before:
                 self.page.pads.hold(number, path)
+        self._session.follow_file(before, path)
+        self.page.made.follow_file(before, path)
+        if before in self._verdicts:
+            self._verdicts[path] = self._verdicts.pop(before)
         if self._morph_from == before:
             self._morph_from = path
         if self.current == before:
