@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import DistillError
 from distill.generation.history import GeneratedEntry
-from distill.generation.kits.export import Kit, single, write_kit
-from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
+from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
+from distill.generation.kits.plan import KitPlan
+from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
 from distill.generation.weights import keep_weights
 from distill.paths import plain_name
@@ -65,6 +66,15 @@ class Made:
 
     path: Path
     verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class WrittenKit:
+    """A kit that was written, the number of its sounds, and how many of them have more than one version."""
+
+    kit: Kit
+    sounds: int
+    varied: int
 
 
 @dataclass(frozen=True)
@@ -313,19 +323,42 @@ class MapSession:
         return Made(path, Verdict(word, name, shown.files.get(number)))
 
     def export_kit(
-        self, folder: Path, title: str, sounds: Sequence[Path], progress: Callable[[float], None] | None = None
-    ) -> Kit:
+        self,
+        folder: Path,
+        title: str,
+        sounds: Sequence[Path],
+        plan: KitPlan,
+        progress: Callable[[int], None] = lambda _done: None,
+    ) -> WrittenKit:
         """Write a kit of sound files.
+
+        A sound that the open model has made gets the versions of the plan; others stay as they are, because the
+        model's versions of them would be copies that sound different.
+
+        Parameters
+        ----------
+        folder, title, sounds
+            As in `write_kit`; one file for each key.
+        plan
+            Versions of each sound; its count is not used.
+        progress
+            Called with the number of sounds that are ready.
 
         Raises
         ------
         DistillError
             A sound cannot be used, or the folder cannot be written to or holds something.
         """
-        from distill.audio.decoding.sound_file import decode_sound
-
+        check_folder(folder)
+        kit: list[KitSound] = []
+        varied = 0
         try:
-            return write_kit(folder, title, [single(decode_sound(path)) for path in sounds], progress)
+            with self._lock:
+                for path in sounds:
+                    kit.append(self._for_kit(path, plan, len(kit)))
+                    varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
+                    progress(len(kit))
+            return WrittenKit(write_kit(folder, title, kit), len(kit), varied)
         except OSError as exc:
             raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
 
@@ -349,6 +382,19 @@ class MapSession:
         x, y = shown.positions[near[0]]
         is_copy = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
         return f"{names[0]} copy" if is_copy else " + ".join(names)
+
+    def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
+        """Return a sound for a kit, in versions if the open model has made it."""
+        from distill.audio.decoding.sound_file import decode_sound
+        from distill.generation.kits.sounds import in_versions
+
+        recipe, audio = read_recipe(path), decode_sound(path)
+        comment = recipe.to_text() if recipe is not None else ""
+        model = self._model
+        can_vary = model is not None and model.synthesizer.prior is not None
+        if model is None or not can_vary or recipe is None or recipe.model_id != model.metadata.model_id:
+            return single(audio, comment)
+        return in_versions(model, audio, plan, seed, comment)
 
     def _of_sound(
         self, names: Sequence[str], kind: str, source: Path, second: Path | None = None, **settings: Any

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from distill.config.factory import make_config
 from distill.errors import DistillError, LibraryError, ModelFileError
 from distill.generation.generated_sound import remake
 from distill.generation.history import GeneratedHistory
+from distill.generation.kits.plan import KitPlan
 from distill.generation.map.export import map_svg, map_table
 from distill.generation.map.names import find_sounds, sounds_of_runs
 from distill.generation.map.recipes import map_id, recipe_at
@@ -264,6 +266,31 @@ def test_a_place_of_another_map_is_not_taken_for_the_same(trained: tuple[LoadedM
         remake(replace(recipe, moves=(("wobble", 1.0),)), ModelLibrary(tmp_path))
 
 
+def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
+    session = MapSession()
+    ready: list[int] = []
+    try:
+        shown = session.open(trained[1] / "model.distill")
+        own = shown.files[shown.sounds[0]]
+        made = session.sound_at(shown.between(0), {})
+        plan = KitPlan(turns=2, layers=2)
+        written = session.export_kit(tmp_path / "kit", "Kit", [made, own], plan, ready.append)
+        again = session.export_kit(tmp_path / "again", "Kit", [made, own], plan)
+    finally:
+        session.close()
+    assert (written.sounds, written.varied, ready) == (2, 1, [1, 2])
+    names = [path.name for path in written.kit.samples]
+    assert len(names) == 5
+    assert sum(name.startswith("Kit 01") for name in names) == 4
+    text = (tmp_path / "kit" / "Kit.sfz").read_text()
+    assert text.count("seq_length=2") == 4
+    assert "lovel=65" in text or "hivel=64" in text
+    sounds = [soundfile.read(path)[0] for path in written.kit.samples[:4]]
+    assert all(len(one) != len(two) or np.abs(one - two).max() > 1e-3 for one, two in combinations(sounds, 2))
+    for first, second in zip(written.kit.samples, again.kit.samples, strict=True):
+        assert first.read_bytes() == second.read_bytes(), "the same pads give the same kit"
+
+
 def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
     data = torch.load(trained[1] / "model.distill", weights_only=True)
     file = tmp_path / "wide.distill"
@@ -283,7 +310,7 @@ def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], t
         ]
         assert [soundfile.info(path).channels for path in made] == [2] * len(made)
         assert session.judged(made[0]).verdict is not None
-        kit = session.export_kit(tmp_path / "kit", "Kit", made[:1])
+        kit = session.export_kit(tmp_path / "kit", "Kit", made[:1], KitPlan(turns=1, layers=1)).kit
         assert soundfile.info(kit.samples[0]).channels == 1
     finally:
         session.close()
