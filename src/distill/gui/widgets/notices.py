@@ -78,7 +78,7 @@ class NoticeBar(QFrame):
         layout.setContentsMargins(theme.GAP, 1, theme.HALF, 1)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self._text, 1)
-        for widget in (self._action, self._all, self._close):
+        for widget in (self._all, self._action, self._close):
             layout.addWidget(widget)
         self._render()
 
