@@ -25,7 +25,7 @@ TORCH_FREE = [
     "audio.cache.waveform_overview", "audio.export",
     "config.catalog", "config.validation", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.reading",
-    "generation.recipe", "generation.history", "generation.kits.export", "generation.map.session", "audio.pitch",
+    "generation.recipe", "generation.history", "generation.kits.export", "generation.map_session", "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
     "updates", "reporting.contents",
 ]  # fmt: skip

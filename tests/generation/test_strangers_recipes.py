@@ -11,7 +11,7 @@ import soundfile
 from distill.errors import LibraryError, SoundError
 from distill.files import content_hash
 from distill.generation.generated_sound import find_model, unchanged_source
-from distill.generation.recipe import NEW, TRANSFORMED, Recipe
+from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.library.model_library import ModelLibrary
 
 #: Sources that a recipe may name, and how each comes to be; those with a slash are there already.
@@ -67,3 +67,18 @@ def test_what_is_read_is_said() -> None:
     assert Recipe(NEW, "a" * 32, "Bells").reads() == "Reads the model “Bells”."
     recipe = Recipe(TRANSFORMED, "a" * 32, source="/sounds/in.wav")
     assert recipe.reads() == "Reads the model “aaaaaaaa” and the sound /sounds/in.wav."
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"place": []}, {"place": [[0.1, 1.1]]}, {"place": [[0.1]]}, {"place": "0.1, 0.2"}, {"place": [[0.1, True]]},
+        {"place": [[0.1, float("nan")]]}, {"place": [[0.1, 0.2]] * 5000}, {"moves": [["brightness", 1e9]]},
+        {"moves": [[1.0, 1.0]]}, {"moves": {"brightness": 1.0}}, {"moves": [["x" * 5000, 1.0]]},
+    ],
+)  # fmt: skip
+def test_a_place_on_a_map_is_read_only_where_it_is_one(damage: dict[str, object]) -> None:
+    good = Recipe(MAPPED, "a" * 32, map="b" * 32, place=((0.25, 1.0),), moves=(("brightness", -0.5),))
+    assert Recipe.from_text(good.to_text()) == good
+    with pytest.raises(ValueError, match="recipe"):
+        Recipe.from_dict({**good.to_dict(), **damage})

@@ -151,7 +151,18 @@ def test_the_warm_up_of_the_kl_weight() -> None:
     assert warm_up_epochs(TrainingConfig(kl_weight_max=0.0), 200) == 0
     assert warm_up_epochs(VQVAEConfig(), 200) == 0
     assert judge(series(*[0.5] * 20)).kind is Kind.FLAT
-    assert judge(series(*[0.5] * 20), warm_up=40).sentence() == "Too early to say: a trend is seen from epoch 40 on."
+    early = judge(series(*[0.5] * 20), warm_up=40)
+    assert early.sentence() == "Judge it by ear for now: a trend is seen from epoch 40 on."
+
+
+def test_what_is_said_before_a_trend() -> None:
+    """What is said is true of this run: of its first epoch, and of one that ends before a trend can be seen."""
+    before, one = judge([]), judge(series(0.5))
+    assert before.sentence(total_epochs=6) == "The curve begins at the end of the first epoch."
+    assert before.sentence(is_over=True) == "It ended before its first epoch was complete: there is nothing to judge."
+    assert one.sentence(total_epochs=200) == "Judge it by ear for now: a trend is seen from epoch 10 on."
+    assert one.sentence(total_epochs=6) == "Judge it by ear: a run of 6 epochs may be too short for a trend."
+    assert one.sentence(is_over=True) == "It ended before a trend could be seen: judge it by ear."
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def kit(
     with stop_on_signal("Stopping.") as stop:
         from distill.audio.decoding.sound_file import DecodingCancelled
         from distill.generation.kits.export import write_kit
-        from distill.generation.kits.sounds import KitPlan, kit_sounds
+        from distill.generation.kits.plan import KitPlan
+        from distill.generation.kits.sounds import kit_sounds
         from distill.models.persistence import open_model
 
         opened = open_model(model)

@@ -44,7 +44,7 @@ def verdict_line(run_dir: Path, history: AnyHistory) -> str:
 
     record = RunRecord.load(run_dir)
     verdict = verdict_on(history, record)
-    return f"Verdict: {verdict.sentence(is_over=record.status == 'finished')}"
+    return f"Verdict: {verdict.sentence(record.status == 'finished', record.epochs_asked)}"
 
 
 @runs.command("list", epilog="Example: distill runs list")
@@ -78,7 +78,8 @@ def show(
     is_over = record.status == "finished" and not is_locked(run)
     if as_json:
         facts = {"verdict": str(verdict.kind), "since_epoch": _counted(verdict.since), "best": _counted(verdict.best)}
-        print(json.dumps({**_facts(summary), **facts, "sentence": verdict.sentence(is_over)}))
+        sentence = verdict.sentence(is_over, record.epochs_asked)
+        print(json.dumps({**_facts(summary), **facts, "sentence": sentence}))
         return
     rows = {
         "Name": summary.name,
@@ -90,7 +91,7 @@ def show(
     }
     if verdict.best is not None and summary.progress.best_loss is not None:
         rows["Best"] = f"epoch {verdict.best + 1}, loss on held-out sounds {summary.progress.best_loss:.4f}"
-    rows["Verdict"] = verdict.sentence(is_over)
+    rows["Verdict"] = verdict.sentence(is_over, record.epochs_asked)
     for name, value in rows.items():
         print(f"{name + ':':10s}{printable(value)}")
 

@@ -22,6 +22,7 @@ from distill.audio.decoding.sound_file import (
 )
 from distill.errors import LibraryError, ModelFileError, ModelReplacedError, SoundError
 from distill.files import content_hash
+from distill.generation.map.recipes import MAP_KINDS, audio_of_map, map_id
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
 from distill.generation.stereo import as_audio, channels_of, check_channels, image_of_source, in_stereo, with_dry
 from distill.generation.transform import GenerationCancelled, Progress, reconstruct_stream, transform_stream
@@ -416,6 +417,8 @@ def _made_again(
             if number == recipe.number:
                 return GeneratedSound(as_audio(sound), recipe)
     check_channels(model, recipe.channels)
+    if recipe.kind in MAP_KINDS:
+        return GeneratedSound(audio_of_map(model, recipe), recipe)
     mono = recipe.channels == 1
     source = unchanged_source(recipe.source, recipe.source_hash)
     if recipe.kind == MORPHED:
@@ -435,14 +438,20 @@ def _check_wanted(cancel_event: threading.Event | None) -> None:
 
 def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> tuple[Path, OpenModel, str]:
     """Open the model of a recipe; return its file and the id of its weights, too."""
-    kept = kept_weights(recipe.weights)
+    kept = kept_weights(recipe.map or recipe.weights)
     if kept is not None:
         model = open_model(kept)
-        if weights_id(model) == recipe.weights:
+        if weights_id(model) == recipe.weights and _has_map_of(model, recipe):
             return kept, model, recipe.weights
     path = find_model(recipe, library)
     model = open_model(path)
     weights = weights_id(model)
+    if not _has_map_of(model, recipe):
+        name = recipe.model_name or recipe.model_id[:8]
+        raise LibraryError(
+            f"The map of {name!r} that this sound was found on is gone: the model was trained further. "
+            "The same place of its present map is another sound."
+        )
     if recipe.weights and weights != recipe.weights and not takes_nearest:
         name = recipe.model_name or recipe.model_id[:8]
         raise ModelReplacedError(
@@ -450,6 +459,11 @@ def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> t
             "Its present weights would generate a similar sound."
         )
     return path, model, weights
+
+
+def _has_map_of(model: OpenModel, recipe: Recipe) -> bool:
+    """Whether a model has the map and the sliders that a recipe names, if it names any."""
+    return recipe.kind not in MAP_KINDS or (model.map is not None and map_id(model) == recipe.map)
 
 
 def _is_regular(path: Path, most_bytes: int) -> bool:

@@ -17,10 +17,14 @@ from distill.models.metadata import now_iso
 #: How the kinds of making are called in recipes.
 NEW, TRANSFORMED, RECONSTRUCTED = "new", "transformed", "reconstructed"
 VARIED, MORPHED, EXTENDED, REPAINTED = "varied", "morphed", "extended", "repainted"
+#: Sounds of a model's map: at a position, and along a path.
+MAPPED, ALONG = "mapped", "along"
 #: Most sounds of one draw, and the highest seed: a stranger's recipe must not ask for more than the terminal may.
 MOST_COUNT, MOST_SEED = 1000, 2**31
 #: Most sounds that one is chosen among.
 MOST_CANDIDATES = 1024
+#: Most corners of a path, most sliders, and the furthest that a recipe may move one.
+MOST_CORNERS, _MOST_SLIDERS, _FURTHEST = 4096, 64, 10.0
 _MARK = "distill recipe "
 _SOURCE = ("source", "source_hash")
 _DRAW = ("seed", "count", "number")
@@ -35,6 +39,8 @@ _USED = {
     MORPHED: ("count", "number", *_SOURCE, "second_source", "second_hash"),
     EXTENDED: ("seed", "seconds", *_SOURCE),
     REPAINTED: ("seed", "start", "end", *_SOURCE),
+    MAPPED: ("map", "place", "moves"),
+    ALONG: ("map", "place", "seconds"),
 }
 #: What the recipes of one batch have in common.
 _OF_A_BATCH = (
@@ -72,6 +78,7 @@ class Recipe:
         How many sounds were asked for at once, and which of them this is, from 0.
     seconds
         Of a new sound: its requested length, 0 for one like those of the corpus. Of an extended one: what was added.
+        Of one along a path: its length.
     candidates, candidate, stars
         Of a new sound that was chosen by what the user had starred: how many were drawn, which of them this is, from 0,
         and how many starred sounds were followed. 0 candidates: it was not chosen.
@@ -90,6 +97,12 @@ class Recipe:
         The sound that went in: its file, and the hash of that file's content.
     second_source, second_hash
         Of a morph: the sound at its other end.
+    map
+        Of a sound of the map: content id of map and sliders (`distill.generation.map.recipes`).
+    place
+        Of a sound of the map: its position, or the corners of its path; x and y, within 0 and 1.
+    moves
+        Of a sound at a position: the sliders that were moved, and by how much.
     made
         ISO 8601.
     program
@@ -117,6 +130,9 @@ class Recipe:
     source_hash: str = ""
     second_source: str = ""
     second_hash: str = ""
+    map: str = ""
+    place: tuple[tuple[float, float], ...] = ()
+    moves: tuple[tuple[str, float], ...] = ()
     candidates: int = 0
     candidate: int = 0
     stars: int = 0
@@ -143,11 +159,14 @@ class Recipe:
         """
         if not isinstance(data, Mapping):
             raise ValueError("a recipe must have named parts")
-        values = {}
+        values: dict[str, Any] = {}
         for item in fields(cls):
             if item.name not in data:
                 continue
             value, kind = data[item.name], item.type
+            if item.name in ("place", "moves"):
+                values[item.name] = _pairs(item.name, value)
+                continue
             fits = isinstance(value, (int, float) if kind is float else kind)  # type: ignore[arg-type]
             if isinstance(value, bool) or not fits or not _within(item.name, value):
                 raise ValueError(f"{item.name} of a recipe cannot be {str(value)[:100]!r}")
@@ -156,6 +175,7 @@ class Recipe:
         whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
         chosen = 0 <= made.candidate < max(1, made.candidates) <= MOST_CANDIDATES and made.stars >= 0
         whole = whole and made.channels in (1, 2)
+        whole = whole and len(made.place) >= (made.kind in (MAPPED, ALONG))
         if made.kind not in _USED or not made.model_id or not whole or not chosen:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return made
@@ -201,11 +221,37 @@ class Recipe:
             return f"{self.model_name}, seed {self.seed}, number {self.number + 1} of {self.count}"
         name = Path(self.source).stem
         return {
+            MAPPED: f"{self.model_name}, a place on its map",
+            ALONG: f"{self.model_name}, a path on its map",
             VARIED: f"{name} varied by {self.model_name}, number {self.number + 1} of {self.count}",
             MORPHED: f"{name} to {Path(self.second_source).stem}, step {self.number + 1} of {self.count}",
             EXTENDED: f"{name} extended by {self.model_name}",
             REPAINTED: f"{name} repainted by {self.model_name}",
         }.get(self.kind, f"{name} through {self.model_name}")
+
+
+def _pairs(name: str, value: Any) -> tuple[tuple[Any, float], ...]:
+    """Return the positions or the moved sliders of a recipe.
+
+    Raises
+    ------
+    ValueError
+        They are something else, too many, or out of range.
+    """
+    is_place = name == "place"
+    low, high, most = (0.0, 1.0, MOST_CORNERS) if is_place else (-_FURTHEST, _FURTHEST, _MOST_SLIDERS)
+
+    def is_number(given: Any) -> bool:
+        return isinstance(given, (int, float)) and not isinstance(given, bool) and low <= given <= high
+
+    def is_pair(pair: Any) -> bool:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not is_number(pair[1]):
+            return False
+        return is_number(pair[0]) if is_place else isinstance(pair[0], str) and _within(name, pair[0])
+
+    if not isinstance(value, (list, tuple)) or len(value) > most or not all(map(is_pair, value)):
+        raise ValueError(f"{name} of a recipe cannot be {str(value)[:100]!r}")
+    return tuple((float(first) if is_place else first, float(number)) for first, number in value)
 
 
 def _within(name: str, value: Any) -> bool:

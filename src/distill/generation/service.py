@@ -223,7 +223,18 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes
 
 
 def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, emit: Tell) -> None:
-    """Write a made sound, note it in the history, and tell of it."""
+    """Keep a made sound, and tell of it."""
+    emit(SoundReady(keep(name, audio, recipe)))
+
+
+def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) -> ListedSound:
+    """Write a made sound, note it in the history, and return it.
+
+    Raises
+    ------
+    DistillError
+        It cannot be written.
+    """
     folder = generated_dir()
     try:
         options = replace(KEPT_AS, trim=recipe.kind == NEW and not recipe.seconds)
@@ -235,7 +246,7 @@ def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, e
             f"What was made cannot be kept in {folder} ({exc.strerror or exc}). Make room there, or "
             "make it writable, then generate it again."
         ) from exc
-    emit(SoundReady(ListedSound(sound, written.samples / SAMPLE_RATE)))
+    return ListedSound(sound, written.samples / SAMPLE_RATE)
 
 
 # --- the history --------------------------------------------------------------------------------------------------
@@ -244,7 +255,7 @@ def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, e
 def list_sounds() -> tuple[ListedSound, ...]:
     """Return all that was ever made here and not removed, the newest batch first."""
     sounds = GeneratedHistory().list()
-    tidy_weights({sound.recipe.weights for sound in sounds})
+    tidy_weights({used for sound in sounds for used in (sound.recipe.weights, sound.recipe.map) if used})
     return tuple(ListedSound(made, seconds_of(made.path)) for made in sounds)
 
 

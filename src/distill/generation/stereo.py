@@ -7,11 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import FloatArray, MeasuredSound, decode_sound
-from distill.audio.stereo.channels import decode_channels, image_of_file, is_stereo_file, stream_channels
+from distill.audio.decoding.sound_file import FloatArray, MeasuredSound
+from distill.audio.stereo.channels import image_of_file, is_stereo_file, stream_channels
 from distill.audio.stereo.image import LEFT, MIX, RIGHT, StereoImage
 from distill.audio.stereo.rendering import render_stream
 from distill.errors import ModelFileError, SoundError
@@ -93,20 +92,6 @@ def with_dry(
 def own_channels(model: OpenModel, sound: Tensor) -> Tensor:
     """Return a new sound ``[1, N]`` with the channels that the model makes, ``[1, N]`` or ``[2, N]``."""
     return model.in_stereo(sound) if model.is_stereo else sound
-
-
-def decoded_source(model: OpenModel, path: Path) -> Tensor:
-    """Return a sound that goes into a model, at full scale: ``[2, N]`` of a stereo file where the model knows stereo.
-
-    Raises
-    ------
-    SoundError
-        The file cannot be used; the message is the reason alone.
-    """
-    if channels_of(model, [path]) == 1:
-        return torch.from_numpy(decode_sound(path))[None]
-    channels = torch.from_numpy(decode_channels(path))
-    return channels / channels.abs().max().clamp_min(1e-9)
 
 
 def as_audio(sound: Tensor) -> FloatArray:

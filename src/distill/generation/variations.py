@@ -39,13 +39,11 @@ def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Even
 
 
 def varied_again(model: OpenModel, recipe: Recipe) -> FloatArray:
-    """Return the one sound ``[N]`` or ``[N, 2]`` that a recipe is of."""
-    if recipe.kind == VARIED:  # each variation depends on its number alone
-        sound = _decoded(recipe.source, recipe.channels, None)
-        made = model.vary(sound, recipe.number + 1, recipe.strength, recipe.seed)
-    else:
-        made = varied_sounds(model, recipe)
-    return as_audio(made[recipe.number])
+    """Return the one sound ``[N]`` or ``[N, 2]`` that a recipe is of.
+
+    All sounds of its batch are made: fewer at a time are rounded differently.
+    """
+    return as_audio(varied_sounds(model, recipe)[recipe.number])
 
 
 def _decoded(path: str, channels: int, cancel_event: threading.Event | None) -> Tensor:

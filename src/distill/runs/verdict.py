@@ -94,6 +94,8 @@ class Verdict:
         For a collapsed run: the advice that goes with the cause.
     is_behind
         For a run that improves: whether its best epoch lies before the newest ones.
+    epochs
+        Number of epochs that it rests on.
     """
 
     kind: Kind
@@ -103,6 +105,7 @@ class Verdict:
     may_fall: bool = False
     cause: Advice = Advice.NONE
     is_behind: bool = False
+    epochs: int = 0
 
     def advice(self, is_over: bool = False) -> Advice:
         """Return what to do about it; ``is_over`` where the run is not training."""
@@ -112,13 +115,14 @@ class Verdict:
             return Advice.TRAIN_ON if self.kind is Kind.IMPROVING else Advice.NONE
         return Advice.FINISH if self.kind in (Kind.FLAT, Kind.BY_HEART) else Advice.NONE
 
-    def sentence(self, is_over: bool = False) -> str:
-        """Return it for people, who count epochs from 1, with what to do about it."""
+    def sentence(self, is_over: bool = False, total_epochs: int = 0) -> str:
+        """Return it for people, who count epochs from 1, with what to do about it.
+
+        ``total_epochs`` is the length of the run; 0 where it is not known.
+        """
         since = 0 if self.since is None else self.since + 1
         if self.kind is Kind.TOO_EARLY:
-            if is_over:
-                return "It ended before a trend could be seen: judge it by ear."
-            return f"Too early to say: a trend is seen from epoch {self.known_from} on."
+            return self._before_a_trend(is_over, total_epochs)
         if self.kind is Kind.IMPROVING and self.is_behind and self.best is not None:
             limit = f"but not as good as at epoch {self.best + 1}"
             return f"Improving at its end, {limit}: more epochs may help." if is_over else f"Improving, {limit}."
@@ -131,6 +135,17 @@ class Verdict:
             what = "more sounds would help" if is_over else "finish now"
             return f"Learning by heart since epoch {since}: {what}."
         return f"Collapsed since epoch {since}: {_CAUSES[self.cause]}"
+
+    def _before_a_trend(self, is_over: bool, total_epochs: int) -> str:
+        if not self.epochs:
+            if is_over:
+                return "It ended before its first epoch was complete: there is nothing to judge."
+            return "The curve begins at the end of the first epoch."
+        if is_over:
+            return "It ended before a trend could be seen: judge it by ear."
+        if 0 < total_epochs < self.known_from:
+            return f"Judge it by ear: a run of {total_epochs} epochs may be too short for a trend."
+        return f"Judge it by ear for now: a trend is seen from epoch {self.known_from} on."
 
 
 _CAUSES = {
@@ -154,9 +169,9 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
     best_epoch = None if best is None else best.epoch
     collapsed = _collapse(epochs)
     if collapsed is not None:
-        return Verdict(Kind.COLLAPSED, collapsed[0], best_epoch, cause=collapsed[1])
+        return Verdict(Kind.COLLAPSED, collapsed[0], best_epoch, cause=collapsed[1], epochs=len(epochs))
     finite = [e for e in epochs if math.isfinite(e.val_loss) and math.isfinite(e.train_loss)]
-    too_early = Verdict(Kind.TOO_EARLY, None, best_epoch, max(FEWEST_WITHOUT, warm_up))
+    too_early = Verdict(Kind.TOO_EARLY, None, best_epoch, max(FEWEST_WITHOUT, warm_up), epochs=len(epochs))
     if len(finite) < FEWEST_EPOCHS:
         return too_early
     held_out, trained, copies = (
@@ -171,7 +186,9 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
     cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
     may_fall = kind is Kind.FLAT and not _has_fine_steps(epochs)
     is_behind = kind is Kind.IMPROVING and int(np.argmin(held_out)) < len(held_out) - _newest(len(held_out))
-    return Verdict(kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind)
+    return Verdict(
+        kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind, epochs=len(epochs)
+    )  # fmt: skip
 
 
 def is_at_its_end(epochs: Sequence[AnyEpoch], patience: int, warm_up: int = 0) -> bool:

@@ -1,5 +1,9 @@
 """Sounds at positions of a map and along paths, from a model file."""
 
+import threading
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +13,12 @@ import torch
 
 from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
-from distill.errors import DistillError, ModelFileError
+from distill.errors import DistillError, LibraryError, ModelFileError
+from distill.generation.generated_sound import remake
+from distill.generation.history import GeneratedHistory
+from distill.generation.kits.plan import KitPlan
 from distill.generation.map.export import map_svg, map_table
-from distill.generation.map.session import COPY, MapSession
+from distill.generation.map.recipes import map_id, recipe_at
 from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 from distill.generation.map.sounds import (
     along,
@@ -22,6 +29,10 @@ from distill.generation.map.sounds import (
     sound_at,
     sounds_along,
 )
+from distill.generation.map_session import COPY, MapSession
+from distill.generation.recipe import ALONG, EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, read_recipe
+from distill.generation.service import Progress, SoundReady, make_again
+from distill.library.model_library import ModelLibrary
 from distill.models.inference import LoadedModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
@@ -193,6 +204,93 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         session.close()
 
 
+def _note(made: list[Path], news: SoundReady | Progress) -> None:
+    if isinstance(news, SoundReady):
+        made.append(news.sound.path)
+
+
+def test_what_is_made_is_in_the_history_and_is_made_again_the_same(
+    trained: tuple[LoadedModel, Path], tmp_path: Path
+) -> None:
+    file = trained[1] / "model.distill"
+    session = MapSession()
+    try:
+        shown = session.open(file)
+        own = shown.files[shown.sounds[0]]
+        moves = {slider.name: 0.7 for slider in shown.sliders[:1]}
+        made = [
+            session.sound_at((0.412345678, 0.6), moves),
+            session.sound_along([(0.1, 0.1), (0.9, 0.2), (0.5, 0.9)], 2.0),
+            *session.variations(own, 2, 0.3, 1),
+            *session.morph(own, shown.files[shown.sounds[-1]], 2),
+            session.extend(own, 0.3, 1),
+            session.repaint(own, 0.1, 0.3, 1),
+        ]
+        assert session.sound_at((0.412345678, 0.6), moves) == made[0], "it is known"
+        made[0].unlink()
+        assert session.sound_at((0.412345678, 0.6), moves).exists(), "and made again where its file is gone"
+    finally:
+        session.close()
+    kinds = [MAPPED, ALONG, VARIED, VARIED, MORPHED, MORPHED, EXTENDED, REPAINTED]
+    entries = {sound.path: sound for sound in GeneratedHistory().list()}
+    kept = {path: entry.recipe for path, entry in entries.items()}
+    assert [kept[path].kind for path in made] == kinds
+    assert len(GeneratedHistory().list()) == len(made), "what was made anew is no second entry"
+    assert kept[made[0]].moves == tuple(moves.items())
+    aside = file.rename(tmp_path / "aside")  # the model that made them is kept
+    try:
+        for path in made:
+            again: list[Path] = []
+            make_again(entries[path], partial(_note, again), threading.Event())
+            assert again[0] != path
+            assert np.array_equal(soundfile.read(path)[0], soundfile.read(again[0])[0]), path.name
+    finally:
+        aside.rename(file)
+    for path in made:
+        recipe = read_recipe(path)
+        assert recipe is not None
+        assert recipe.to_dict() == kept[path].to_dict(), "the file holds it, too"
+
+
+def test_a_place_of_another_map_is_not_taken_for_the_same(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
+    """The same weights may get another map, and then a position is another sound."""
+    data = torch.load(trained[1] / "model.distill", weights_only=True)
+    model, file = trained[0], tmp_path / "moved.distill"
+    recipe = recipe_at(model, file, map_id(model), (0.4, 0.6), {})
+    torch.save({**data, "map": {**data["map"], "positions": data["map"]["positions"].flip(0)}}, file)
+    with pytest.raises(LibraryError, match="on is gone: the model was trained further"):
+        remake(recipe, ModelLibrary(tmp_path))
+    torch.save(data, file)
+    assert len(remake(recipe, ModelLibrary(tmp_path)).audio)
+    with pytest.raises(ModelFileError, match="cannot make this sound"):
+        remake(replace(recipe, moves=(("wobble", 1.0),)), ModelLibrary(tmp_path))
+
+
+def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
+    session = MapSession()
+    ready: list[int] = []
+    try:
+        shown = session.open(trained[1] / "model.distill")
+        own = shown.files[shown.sounds[0]]
+        made = session.sound_at(shown.between(0), {})
+        plan = KitPlan(turns=2, layers=2)
+        written = session.export_kit(tmp_path / "kit", "Kit", [made, own], plan, ready.append)
+        again = session.export_kit(tmp_path / "again", "Kit", [made, own], plan)
+    finally:
+        session.close()
+    assert (written.sounds, written.varied, ready) == (2, 1, [1, 2])
+    names = [path.name for path in written.kit.samples]
+    assert len(names) == 5
+    assert sum(name.startswith("Kit 01") for name in names) == 4
+    text = (tmp_path / "kit" / "Kit.sfz").read_text()
+    assert text.count("seq_length=2") == 4
+    assert "lovel=65" in text or "hivel=64" in text
+    sounds = [soundfile.read(path)[0] for path in written.kit.samples[:4]]
+    assert all(len(one) != len(two) or np.abs(one - two).max() > 1e-3 for one, two in combinations(sounds, 2))
+    for first, second in zip(written.kit.samples, again.kit.samples, strict=True):
+        assert first.read_bytes() == second.read_bytes(), "the same pads give the same kit"
+
+
 def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
     data = torch.load(trained[1] / "model.distill", weights_only=True)
     file = tmp_path / "wide.distill"
@@ -212,7 +310,7 @@ def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], t
         ]
         assert [soundfile.info(path).channels for path in made] == [2] * len(made)
         assert session.judged(made[0]).verdict is not None
-        kit = session.export_kit(tmp_path / "kit", "Kit", made[:1])
+        kit = session.export_kit(tmp_path / "kit", "Kit", made[:1], KitPlan(turns=1, layers=1)).kit
         assert soundfile.info(kit.samples[0]).channels == 1
     finally:
         session.close()

@@ -1,19 +1,26 @@
 """Sounds of the other pages that are taken over by the Play page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QItemSelectionModel, QPoint
+import numpy as np
+import pytest
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
+from distill.generation import service
+from distill.generation.map_session import Position
+from distill.generation.recipe import MAPPED, Recipe
+from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.play.pads import COUNT
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.previews.tools import PreviewMenu
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.gui.window.window import MainWindow
-from tests.gui.fakes import make_previews
+from tests.gui.fakes import make_previews, tone
 from tests.gui.generate.test_history import keep, recipe
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 from tests.library.test_model_library import bells, write_model
@@ -147,3 +154,31 @@ def test_another_model_is_chosen_on_the_page(play: PlayPresenter, window: MainWi
     assert window.pages.currentIndex() == PLAY
     idle(play, qtbot)
     qtbot.waitUntil(lambda: play.page.map.shown is not None, timeout=WAIT)
+
+
+def test_what_is_made_on_the_page_is_among_the_generated_sounds(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sound_at(position: Position, moves: Mapping[str, float]) -> Path:
+        made = Recipe(MAPPED, "ab" * 16, "Glass bells", place=(position,), moves=tuple(moves.items()), map="c" * 32)
+        return service.keep("bell + bell", tone(0.2).astype(np.float32), made).path
+
+    monkeypatch.setattr(session, "sound_at", sound_at)
+    play.page.map.position_chosen.emit(0.5, 0.25)
+    idle(play, qtbot)
+    assert play.current is not None
+    window.pages.open_page(MODELS)
+    made = window.making.panel.made
+    qtbot.waitUntil(lambda: made.filtered.rowCount() == 1, timeout=WAIT)
+    index = made.filtered.index(0, 0)
+    assert index.data() == "bell + bell"
+    assert "from the map" in index.data(FACTS_ROLE)
+    assert "0.500, 0.250" in index.data(Qt.ItemDataRole.ToolTipRole)
+    made.view.setCurrentIndex(index)
+    actions = {action.objectName(): action for action in made.make_menu().actions()}
+    assert actions["made again"].isEnabled()
+    assert not actions["made settings"].isEnabled(), "no form shows a place on a map"
+    made.filtered.setData(index, "Gong")
+    qtbot.waitUntil(lambda: play.page.made.item(0).text() == "Gong", timeout=WAIT)
+    assert play.current.name == "Gong.wav"
+    assert play.page.made.sounds() == [play.current]

@@ -19,7 +19,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.session import Position
+from distill.generation.kits.plan import KitPlan
+from distill.generation.map_session import Position
+from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import KEYS, Pad, PadGrid
 from distill.gui.play.presenter import PlayPresenter
@@ -218,12 +220,26 @@ def test_a_kit_and_a_sound_are_written(
     play.fill_pads()
     qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == 16, timeout=WAIT)
     idle(play, qtbot)
-    play.export_kit(tmp_path / "my kit")
+    export = play.page.findChild(QPushButton, "exportKitButton")
+    assert export is not None
+    export.click()
+    asked = window.findChild(KitDialog, "kitDialog")
+    assert asked is not None
+    assert (asked.turns.value(), asked.layers.value()) == (2, 2), "as in the terminal"
+    assert "Up to 64 files" in asked.text.text()
+    asked.turns.setValue(1)
+    asked.layers.setValue(1)
+    assert asked.text.text() == "One file for each pad: 16."
+    asked.choose.click()
+    dialog = window.findChild(QFileDialog, "exportKitDialog")
+    assert dialog is not None
+    dialog.fileSelected.emit(str(tmp_path / "my kit"))
+    dialog.close()
     qtbot.waitUntil(lambda: (tmp_path / "my kit").exists(), timeout=WAIT)
     idle(play, qtbot)
     assert (tmp_path / "my kit" / "Glass-bells.sfz").is_file()
     assert "kit of 16 sounds" in window.notices.text()
-    play.export_kit(tmp_path / "my kit")
+    play.export_kit(tmp_path / "my kit", KitPlan())
     qtbot.waitUntil(lambda: "is not empty" in window.notices.text(), timeout=WAIT)
     idle(play, qtbot)
     source = play.page.pads.sounds()[0]

@@ -4,17 +4,18 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.config.training import VQVAEConfig
+from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.events import VQEpochMetrics, VQStepMetrics
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.view import LOWEST, PlotView
 from distill.gui.widgets import theme
+from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.history import VQMetricsHistory
-from tests.gui.drawn_run import settle, shown_loss_plot
+from tests.gui.drawn_run import make_history, settle, shown_loss_plot
 
 
 def make_vq_history() -> VQMetricsHistory:
@@ -70,6 +71,34 @@ def test_nothing_overlaps_in_a_low_window(qtbot: QtBot, height: int) -> None:
         assert label.height() >= needed, label.text()
     bar = panel._area.verticalScrollBar()
     assert bar.maximum() > 0  # the rest is reached by scrolling
+
+
+@pytest.mark.parametrize(("size", "whole"), [(SMALLEST_SIZE, 1), ((1280, 800), 2), ((1680, 1050), 3)])
+def test_plots_are_large_enough_to_be_read(window: MainWindow, qtbot: QtBot, size: tuple[int, int], whole: int) -> None:
+    """All of them under each other: so many are seen whole at once, the others are scrolled to."""
+    window.resize(*size)
+    plots = window.plots
+    plots.toolbar.details.setChecked(True)
+    for button in plots.toolbar.buttons.values():
+        button.setChecked(True)
+    plots.show_history(make_history(), TrainingConfig(max_epochs=20))
+    plots.verdict.show()  # which takes its room while a run is shown
+    settle(qtbot, plots)
+    shown = [plot for plot in plots.plots.values() if plot.isVisibleTo(plots)]
+    assert len(shown) == 6
+    assert all(plot.widget.height() >= LOWEST for plot in shown)
+    view = plots._area.viewport()
+
+    def seen() -> list[str]:
+        places = ((plot, QRect(plot.mapTo(view, QPoint(0, 0)), plot.size())) for plot in shown)
+        return [plot.title for plot, place in places if view.rect().contains(place)]
+
+    plots._area.verticalScrollBar().setValue(0)
+    qtbot.waitUntil(lambda: len(seen()) >= whole)
+    for plot in shown:
+        plots._area.ensureWidgetVisible(plot, 0, 0)
+        settle(qtbot, plots)
+        assert plot.title in seen()
 
 
 def test_a_small_change_of_the_loss_does_not_look_like_a_large_one(qtbot: QtBot) -> None:

@@ -71,8 +71,13 @@ def entry(plot: Plot, name: str) -> Any:
 
 
 def test_every_figure_has_its_curve(panel: PlotsPanel, history: MetricsHistory, qtbot: QtBot) -> None:
+    QTest.mouseClick(panel.toolbar.choose, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.toolbar.choices.isVisible)
     for name in ("active", "rate", "gap"):
         QTest.mouseClick(panel.toolbar.buttons[name], Qt.MouseButton.LeftButton)
+    QTest.keyClick(panel.toolbar.choices, Qt.Key.Key_Escape)
+    assert not panel.toolbar.choices.isVisible()
+    assert not panel.toolbar.choose.isChecked()
     settle(qtbot, panel)
     assert data(panel.loss, "steps") == list(history.step_column("train_loss"))
     assert data(panel.loss, "validation") == [e.val_loss for e in history.epochs]
@@ -97,7 +102,7 @@ def test_without_details_there_is_one_curve_and_a_sentence(
     assert [name for name, curve in panel.loss.curves.items() if curve.is_shown] == ["validation"]
     listed = [name for name, e in panel.loss.header.entries.items() if e.isVisible()]
     assert listed == ["validation", "best", "previews"]
-    assert not panel.toolbar.log.isVisible()
+    assert not panel.toolbar.choose.isVisible()
     wanted = "Best: epoch 8, loss 0.125, 88 % lower than after epoch 1."
     assert panel.summary.text() == wanted
     QTest.mouseClick(entry(panel.loss, "validation"), Qt.MouseButton.LeftButton)
@@ -169,11 +174,14 @@ def test_outliers_do_not_flatten_the_curve(panel: PlotsPanel, qtbot: QtBot) -> N
 
 
 def test_the_chosen_plots_come_back(panel: PlotsPanel, qtbot: QtBot) -> None:
+    panel.toolbar.choose.click()
+    qtbot.waitUntil(panel.toolbar.choices.isVisible)
     panel.toolbar.buttons["gap"].setFocus()
     QTest.keyClick(panel.toolbar.buttons["gap"], Qt.Key.Key_Space)
     QTest.mouseClick(panel.toolbar.buttons["monitor"], Qt.MouseButton.LeftButton)
     QTest.mouseClick(panel.toolbar.log, Qt.MouseButton.LeftButton)
     panel.toolbar.smoothing.setCurrentIndex(2)
+    panel.toolbar.choose.click()
     QTest.mouseClick(entry(panel.loss, "steps"), Qt.MouseButton.LeftButton)
     assert [p.title for p in panel.shown_plots] == ["Loss", "Distance of new sounds", "Memorising, %"]
     another = PlotsPanel()
@@ -204,7 +212,7 @@ def test_the_plots_fit_the_family(panel: PlotsPanel, qtbot: QtBot) -> None:
     panel.toolbar.buttons["active"].click()
     panel.show_monitor("codebook")
     assert not panel.active.isVisible()
-    assert not panel.toolbar.buttons["active"].isVisible()
+    assert panel.toolbar.buttons["active"].isHidden()
     assert panel.codebook.plot.isVisible()
     panel.show_monitor("kl")
     assert panel.active.isVisible()
@@ -257,7 +265,7 @@ def test_the_pointer_reads_out_the_same_epoch_in_all_plots(panel: PlotsPanel, qt
     assert entry(panel.loss, "steps").value == pytest.approx(2 / 3.8)
     assert entry(panel.kl, "kl").value == pytest.approx(3.4)
     assert "0.333" in entry(panel.loss, "validation").accessibleName()
-    QTest.mouseMove(panel.toolbar.log)
+    QTest.mouseMove(panel.toolbar.details)
     qtbot.waitUntil(lambda: panel.loss.position is None)
     assert entry(panel.kl, "kl").value == pytest.approx(0.7), "the newest one again"
 

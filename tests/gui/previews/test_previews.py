@@ -56,6 +56,20 @@ def played(window: MainWindow) -> list[str]:
     return names
 
 
+def test_an_original_is_drawn_when_its_first_copy_comes(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    """The columns are there before the sounds: the strip stayed blank until something else drew it."""
+    new, copy = make_previews(tmp_path, 0)
+    window.previews.grid.set_previews([], [Slot(False, 0), Slot(True, 0)])
+    window.previews.add(new)
+    originals, strip = window.previews.table.originals, table(window, "previewOriginals")
+    qtbot.waitUntil(lambda: strip.isVisible() and window.previews.thumbnails.peaks(new) is not None)
+    QApplication.processEvents()  # it is drawn, without an original
+    assert originals.sound_at(originals.index(0, 1)) is None
+    with qtbot.waitSignal(originals.dataChanged, timeout=20_000):
+        window.previews.add(copy)
+    assert originals.sound_at(originals.index(0, 1)) is not None
+
+
 @pytest.fixture
 def with_previews(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> MainWindow:
     """Epochs 4, 5 and 6 (as people count), each with a new sound and a pair."""

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
-from distill.events import TrainingNotice
+from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.controls import DETAIL_ROLE
 from distill.gui.window.pages import MODELS, TRAINING
@@ -205,6 +205,21 @@ def test_the_training_is_seen_on_every_page(loaded: MainWindow, engine: FakeEngi
     assert status.isVisible()  # beside the switch of the pages, whose place it never changes
     loaded.pages.show_page(TRAINING)
     assert not status.text()
+
+
+def test_the_work_after_the_last_epoch_is_not_called_no_time_left(window: MainWindow) -> None:
+    """The clock of the time left went on, and said each second that nothing was left to do."""
+    controls = window.controls
+    controls.show_state(RunState.TRAINING)
+    controls.show_position(3, 4, 1.0, 2.0)
+    controls.show_epoch(EpochMetrics(3, 4, 0.2, 0.2, 0.1, 0.1, 4.0, 0.0, 1e-3, 0.0, 9.0))
+    assert controls.eta.text() == "Epoch 4 of 4 · 0 s left"
+    controls.show_preparation(PreparationProgress("Learning to make new sounds", 58, 231))
+    for _ in range(2):
+        assert controls.eta.text() == "Finishing: learning to make new sounds 58/231…"
+        assert controls.progress.value() / controls.progress.maximum() == pytest.approx(58 / 231, abs=0.01)
+        controls._clock.timeout.emit()
+    controls.show_state(RunState.IDLE)
 
 
 def test_the_menu_offers_what_is_possible(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:

@@ -38,9 +38,11 @@ def missing(window: MainWindow) -> str:
 
 def locate(window: MainWindow, qtbot: QtBot, folder: Path) -> None:
     """Press the button of the notice, and choose a folder in the dialog that it opens."""
-    while window.notices.notices[window.notices._shown].topic != MISSING_TOPIC:
-        QTest.mouseClick(window.notices._buttons["next"], Qt.MouseButton.LeftButton)
-    button = window.findChild(QPushButton, "noticeAction")
+    if window.notices.notices[-1].topic == MISSING_TOPIC:
+        button = window.findChild(QPushButton, "noticeAction")
+    else:
+        window.notices.show_all()
+        button = next(b for b in window.findChildren(QPushButton, "answerListed") if b.text() == "Locate sounds…")
     assert button is not None
     assert button.text() == "Locate sounds…"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)

@@ -32,14 +32,19 @@ def press(window: MainWindow) -> None:
 def test_it_is_always_current_and_finishes_or_extends_the_run(
     loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = [Verdict(Kind.TOO_EARLY), Verdict(Kind.IMPROVING), Verdict(Kind.FLAT, 1, 1)]
-    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[max(0, min(len(epochs), 3) - 1)])
+    said = [
+        Verdict(Kind.TOO_EARLY),
+        Verdict(Kind.TOO_EARLY, epochs=1),
+        Verdict(Kind.IMPROVING),
+        Verdict(Kind.FLAT, 1, 1),
+    ]
+    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: said[min(len(epochs), 3)])
     assert text(loaded) == ""
     assert not action(loaded).isVisible()
     assert loaded.plots.verdict.isHidden(), "no room is kept for a run that is not there"
     engine.step_seconds = 0.02
     start(loaded, 300)
-    qtbot.waitUntil(lambda: text(loaded).startswith("Too early to say"))  # before the first epoch has ended, too
+    qtbot.waitUntil(lambda: text(loaded) == "The curve begins at the end of the first epoch.")
     qtbot.waitUntil(lambda: text(loaded) == "Flat since epoch 2: finish now.")
     assert action(loaded).text() == "Finish now"
     press(loaded)
@@ -52,7 +57,7 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded).startswith("Still improving when it ended"))
-    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY, known_from=60))
+    monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.TOO_EARLY, epochs=9))
     loaded.runs.runs.open(folder)
     qtbot.waitUntil(lambda: text(loaded) == "It ended before a trend could be seen: judge it by ear.")
     monkeypatch.setattr(verdict_presenter, "judge", lambda _epochs, _warm_up: Verdict(Kind.IMPROVING))

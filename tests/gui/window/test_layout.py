@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from PySide6.QtCore import QPoint, QSize
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFrame, QLabel, QMenu, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
+from distill.gui.widgets import theme
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
 from distill.gui.window.pages import PLAY, TRAINING
@@ -90,6 +93,93 @@ def settle(qapp: QApplication) -> None:
         qapp.processEvents()
 
 
+def area(widget: QWidget, window: MainWindow) -> QRect:
+    return QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+
+
+def covered(window: MainWindow) -> list[str]:
+    """Return what lies under the notice: menus, the switch of the pages, or the pages."""
+    notice, bar = area(window.notices, window), window.menuBar()
+    things = {action.text(): bar.actionGeometry(action) for action in bar.actions()}  # the bar is in the corner
+    things |= {"switch": area(window.pages.switch, window), "pages": area(window.pages, window)}
+    found = [name for name, place in things.items() if place.intersects(notice)]
+    return found if area(bar, window).contains(notice) else [*found, "the edge of the row"]
+
+
+def test_notices_take_no_room_of_the_pages(window: MainWindow, qapp: QApplication) -> None:
+    window.resize(*SMALLEST_SIZE)
+    settle(qapp)
+    below = area(window.menuBar(), window).bottom() + 1
+    assert area(window.pages, window).top() - below <= theme.GAP
+    window.notices.notify("a", "Something has happened.")
+    settle(qapp)
+    assert window.notices.isVisible()
+    assert area(window.pages, window).top() - below <= theme.GAP
+
+
+@pytest.mark.parametrize("width", [SMALLEST_SIZE[0], 1280, 1680])
+def test_a_notice_leaves_the_progress_of_the_training_visible(
+    window: MainWindow, qapp: QApplication, width: int
+) -> None:
+    window.resize(width, 800)
+    window.pages.show_page(PLAY)
+    window.controls.show_progress(0.25)
+    window.frame.show_status("Epoch 12 of 200 · 1 h 05 min left")
+    window.notices.notify("a", "Something has happened.")
+    settle(qapp)
+    assert covered(window) == []
+    is_beside = not area(window.frame.head.status, window).intersects(area(window.notices, window))
+    assert is_beside == (width == 1680)
+    button = window.findChild(QToolButton, "trainingPageButton")
+    assert button is not None
+    assert button.accessibleDescription() == "Epoch 12 of 200 · 1 h 05 min left"
+    image, accent = button.grab().toImage(), theme.colors().accent
+    line = [image.pixelColor(x, button.height() - 4).name() for x in range(button.width())]
+    assert line.count(accent) == pytest.approx(0.25 * (button.width() - 28), abs=2)
+
+
+def test_all_notices_are_read_and_answered_with_the_keys(window: MainWindow, qapp: QApplication, qtbot: QtBot) -> None:
+    window.resize(*SMALLEST_SIZE)
+    done: list[str] = []
+    long = "A notice that is much longer than two lines of the window can be. " * 5
+    window.notices.notify("disk", long, "error", NoticeAction("Choose…", lambda: done.append("chosen")))
+    window.notices.notify("speed", "Short.", "warning")
+    settle(qapp)
+    everything = window.findChild(QToolButton, "allNoticesButton")
+    assert everything is not None
+    assert (everything.isVisible(), everything.text()) == (True, "2")
+    view = next(menu for menu in window.menuBar().findChildren(QMenu) if "View" in menu.title())
+    show = next(action for action in view.actions() if action.text() == "Show all notices")
+    assert show.isEnabled()
+    show.trigger()
+    listed = window.findChild(QFrame, "noticeList")
+    assert listed is not None
+    qtbot.waitUntil(listed.isVisible)
+    texts = [label.text() for label in listed.findChildren(QLabel)]
+    assert texts == ["Short.", long]
+    assert all(label.height() >= label.heightForWidth(label.width()) for label in listed.findChildren(QLabel))
+    first = listed.focusWidget()
+    assert isinstance(first, QPushButton)
+    assert "Short." in first.accessibleName()
+    QTest.keyClick(first, Qt.Key.Key_Space)
+    assert window.notices.text() == long
+    qtbot.waitUntil(lambda: len(listed.findChildren(QLabel)) == 1)  # the row is gone, the list stays
+    answer = listed.findChild(QPushButton, "answerListed")
+    assert answer is not None
+    QTest.keyClick(answer, Qt.Key.Key_Space)
+    assert done == ["chosen"]
+    assert window.notices.isHidden()
+    assert not show.isEnabled()
+    qtbot.waitUntil(lambda: window.findChild(QFrame, "noticeList") is None)
+
+
+def test_a_notice_is_announced_to_screen_readers(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(QAccessible, "updateAccessibility", lambda event: said.append(event.message()))
+    window.notices.notify("a", "Something has happened.")
+    assert said == ["Something has happened."]
+
+
 @pytest.mark.parametrize("size", [SMALLEST_SIZE, (1280, 800)])
 def test_no_notice_moves_anything(window: MainWindow, qapp: QApplication, qtbot: QtBot, size: tuple[int, int]) -> None:
     window.resize(*size)
@@ -104,7 +194,7 @@ def test_no_notice_moves_anything(window: MainWindow, qapp: QApplication, qtbot:
                 window.notices.notify(topic, text, level, does)
             settle(qapp)
             assert places(window) == before, (text[:20], level, topics)
-            assert window.notices.width() == window.frame.pages.width()  # over the whole width
+            assert covered(window) == []
             assert cut_off(window.notices) == []
         window.notices.forget_all()
         settle(qapp)

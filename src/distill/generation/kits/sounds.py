@@ -2,56 +2,16 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from distill.audio.decoding.sound_file import FloatArray
-from distill.errors import ConfigurationError
 from distill.generation.generated_sound import GenerationCancelled, make_new
 from distill.generation.kits.export import KitSound, Layer
+from distill.generation.kits.plan import KitPlan
 from distill.models.inference import OpenModel
-
-#: Most versions that are played in turn, and most ranges of velocity.
-MOST_TURNS, MOST_LAYERS = 8, 4
-#: Distance of a sound's versions from it: 0 is its copy, 1 an unrelated sound.
-VARIATION_STRENGTH = 0.2
-
-
-@dataclass(frozen=True)
-class KitPlan:
-    """What a kit is made of.
-
-    Attributes
-    ----------
-    count
-        Number of sounds.
-    turns
-        Versions of each sound that are played in turn (round-robins).
-    layers
-        Ranges of velocity with versions of their own.  Darker versions answer softer notes.
-    strength
-        Distance of the versions from the sound, 0 to 1.
-
-    Raises
-    ------
-    ConfigurationError
-        A number is out of range.
-    """
-
-    count: int = 16
-    turns: int = 2
-    layers: int = 2
-    strength: float = VARIATION_STRENGTH
-
-    def __post_init__(self) -> None:
-        for name, value, most in (("turns", self.turns, MOST_TURNS), ("layers", self.layers, MOST_LAYERS)):
-            if not 1 <= value <= most:
-                raise ConfigurationError(f"{name} must be a number from 1 to {most}, not {value!r}.")
-        if not 0.0 < self.strength <= 1.0:
-            raise ConfigurationError(f"strength must be above 0 and at most 1, not {self.strength!r}.")
 
 
 def kit_sounds(
@@ -85,9 +45,13 @@ def kit_sounds(
     for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event, mono=True):
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
-        versions = [new.audio, *_variations(model, new.audio, plan, new.recipe.seed + new.recipe.number)]
-        sounds.append(KitSound(tuple(_layers(versions, plan)), new.recipe.to_text()))
+        sounds.append(in_versions(model, new.audio, plan, new.recipe.seed + new.recipe.number, new.recipe.to_text()))
     return sounds
+
+
+def in_versions(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int, comment: str = "") -> KitSound:
+    """Return a sound ``[N]`` for a kit with the variations that the plan asks for beside it."""
+    return KitSound(tuple(_layers([audio, *_variations(model, audio, plan, seed)], plan)), comment)
 
 
 def _variations(model: OpenModel, audio: FloatArray, plan: KitPlan, seed: int) -> list[FloatArray]:

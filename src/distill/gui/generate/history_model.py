@@ -14,7 +14,18 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.generation.recipe import EXTENDED, MORPHED, NEW, REPAINTED, TRAINED, TRANSFORMED, VARIED, Recipe
+from distill.generation.recipe import (
+    ALONG,
+    EXTENDED,
+    MAPPED,
+    MORPHED,
+    NEW,
+    REPAINTED,
+    TRAINED,
+    TRANSFORMED,
+    VARIED,
+    Recipe,
+)
 from distill.generation.service import ListedSound
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
@@ -131,6 +142,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             MORPHED: self.tr("morph, step {0} of {1}").format(recipe.number + 1, recipe.count),
             EXTENDED: self.tr("extended by {0:g} s").format(recipe.seconds),
             REPAINTED: self.tr("repainted, {0:g} to {1:g} s").format(recipe.start, recipe.end),
+            MAPPED: self.tr("from the map, sliders moved") if recipe.moves else self.tr("from the map"),
+            ALONG: self.tr("along a path on the map"),
         }.get(recipe.kind, self.tr("copy"))
         if recipe.candidates:
             how = self.tr("follows {0} stars, seed {1}").format(recipe.stars, recipe.seed)
@@ -162,6 +175,11 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             if recipe.candidates:
                 lines.append(self.tr("Chosen from {0}, by {1} starred sounds").format(recipe.candidates, recipe.stars))
             return lines
+        if recipe.kind == MAPPED:
+            place = self.tr("Place on the map: {0:.3f}, {1:.3f}").format(*recipe.place[0])
+            return [model, place, *(f"{name} {amount:+.2f}" for name, amount in recipe.moves)]
+        if recipe.kind == ALONG:
+            return [model, self.tr("Along a path on the map, {0:g} s").format(recipe.seconds)]
         lines = [model, self.tr("From: {0}").format(recipe.source)]
         if recipe.kind == TRANSFORMED:
             lines.append(self.tr("{0} % wet").format(round(100 * recipe.dry_wet)))

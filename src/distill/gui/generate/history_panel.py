@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
+from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_model import FilteredHistory, HistoryModel
 from distill.gui.generate.history_view import HistoryView
@@ -19,6 +20,9 @@ from distill.gui.widgets.icons import icon
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import plain_tip
+
+#: Kinds of sounds whose settings the forms beside the list can show.
+FORM_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
 
 
 class HistoryPanel(Panel):
@@ -194,7 +198,8 @@ class HistoryPanel(Panel):
             ("", "", "", True, None),
             ("again", self.tr("Generate again, exactly"), "", one and not self._is_busy,
              partial(self.remaking_requested.emit, first)),
-            ("settings", self.tr("Use its settings"), "", one, partial(self.settings_requested.emit, first)),
+            ("settings", self.tr("Use its settings"), "", one and first.recipe.kind in FORM_KINDS,
+             partial(self.settings_requested.emit, first)),
             ("transform", self.tr("Transform"), "", bool(paths),
              partial(self.transforming_requested.emit, paths)),
             ("use", self.tr("Use on the Play page"), "", one and bool(paths),

@@ -38,6 +38,13 @@ class MadeList(SoundList):
             item.setData(WORD_ROLE, word)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, self.tr("{0}, {1}").format(sound.stem, word))
 
+    def follow_file(self, before: Path, path: Path) -> None:
+        """List a sound under the name that its file has now."""
+        for item in map(self.item, range(self.count())):
+            if item.data(FILE_ROLE) == before:
+                item.setData(FILE_ROLE, path)
+                item.setText(path.stem)
+
     def sounds(self) -> list[Path]:
         """Return the sounds, the newest first."""
         return [self.item(row).data(FILE_ROLE) for row in range(self.count())]

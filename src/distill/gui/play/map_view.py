@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from distill.generation.map.session import Position, ShownMap
+from distill.generation.map_session import Position, ShownMap
 from distill.gui.widgets import theme
 from distill.gui.widgets.focus import paint_focus
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native

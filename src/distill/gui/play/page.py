@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from distill.generation.map.session import ShownMap
+from distill.generation.map_session import ShownMap
 from distill.gui.play.made_list import MadeList
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
@@ -247,7 +247,9 @@ class PlayPage(QWidget):
             self.tabs.addTab(panel, title)
         self.tabs.setTabToolTip(0, self.tr("Sounds that you play with a click or a key."))
         self.tabs.setTabToolTip(1, self.tr("Your own sounds around the cursor of the map."))
-        self.tabs.setTabToolTip(2, self.tr("The sounds generated on this page, the newest first."))
+        self.tabs.setTabToolTip(
+            2, self.tr("The sounds generated on this page, the newest first. The Models page keeps them all.")
+        )
         self.tabs.setTabToolTip(3, self.tr("Keys, MIDI and OSC that play the pads, the map and the sliders."))
         column.addWidget(self.tabs, 1)
         return side

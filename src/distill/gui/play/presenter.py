@@ -12,10 +12,11 @@ from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import DistillError
 from distill.files import write_whole
-from distill.generation.kits.export import Kit
-from distill.generation.map.session import Made, MapSession, Position, ShownMap, Verdict
+from distill.generation.kits.plan import KitPlan
+from distill.generation.map_session import Made, MapSession, Position, ShownMap, Verdict, WrittenKit
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
@@ -69,6 +70,7 @@ class PlayPresenter(QObject, WindowPart):
         self._to_judge: list[Path] = []
         self._judging: BackgroundTask | None = None
         self._morph_from: Path | None = None
+        self._plan = KitPlan()
         view = page.map
         page.appeared.connect(self.refresh)
         view.position_chosen.connect(lambda x, y: self.play_position((x, y)))
@@ -129,7 +131,7 @@ class PlayPresenter(QObject, WindowPart):
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
 
     def close(self) -> None:
-        """End what runs and remove the generated files."""
+        """End what runs."""
         self._waiting = None
         self._to_judge.clear()
         self.page.sliders.stop()
@@ -215,6 +217,10 @@ class PlayPresenter(QObject, WindowPart):
         for number, pad in enumerate(self.page.pads.pads):
             if pad.sound == before:
                 self.page.pads.hold(number, path)
+        self._session.follow_file(before, path)
+        self.page.made.follow_file(before, path)
+        if before in self._verdicts:
+            self._verdicts[path] = self._verdicts.pop(before)
         if self._morph_from == before:
             self._morph_from = path
         if self.current == before:
@@ -421,30 +427,44 @@ class PlayPresenter(QObject, WindowPart):
         self._notify_written(self.tr("{0} is saved.").format(target.name), target)
 
     def _on_kit_requested(self) -> None:
+        dialog = KitDialog(len(self.page.pads.sounds()), self._plan, self.page.window())
+        dialog.plan_chosen.connect(self._choose_kit_folder)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _choose_kit_folder(self, plan: KitPlan) -> None:
+        self._plan = plan
         name = self._entry.name if self._entry is not None else self.tr("Kit")
         dialog = QFileDialog(self.page.window(), self.tr("New folder for the kit"), str(Path.home() / f"{name} kit"))
         dialog.setObjectName("exportKitDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setFileMode(QFileDialog.FileMode.AnyFile)
         dialog.setLabelText(QFileDialog.DialogLabel.FileName, self.tr("Folder:"))
-        dialog.fileSelected.connect(lambda folder: self.export_kit(Path(folder)))
+        dialog.fileSelected.connect(lambda folder: self.export_kit(Path(folder), plan))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def export_kit(self, folder: Path) -> None:
+    def export_kit(self, folder: Path, plan: KitPlan) -> None:
         """Write the sounds of the pads as a kit into a new folder."""
         sounds, session = self.page.pads.sounds(), self._session
         title = self._entry.name if self._entry is not None else folder.name
-        self._start(
-            lambda _notify, _cancel: session.export_kit(folder, title, sounds),
-            self._on_kit_written,
-            self.tr("Writing the kit…"),
-        )
+        progress = self.tr("Kit: {0} of {1} sounds ready")
 
-    def _on_kit_written(self, kit: Kit) -> None:
+        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> WrittenKit:
+            return session.export_kit(
+                folder, title, sounds, plan, lambda done: notify(progress.format(done, len(sounds)))
+            )
+
+        self._start(work, self._on_kit_written, self.tr("Writing the kit…"))
+
+    def _on_kit_written(self, written: WrittenKit) -> None:
+        kit = written.kit
         text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
         preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
-        self._notify_written(text.format(len(kit.samples), kit.folder.name, preset.name), preset)
+        text = text.format(written.sounds, kit.folder.name, preset.name)
+        if 0 < written.varied < written.sounds:
+            text += " " + self.tr("Only {0} of them were made by this model and have versions.").format(written.varied)
+        self._notify_written(text, preset)
 
     def _notify_written(self, text: str, path: Path) -> None:
         action = NoticeAction(self.tr("Show in folder"), lambda: reveal(path))
@@ -470,7 +490,7 @@ class PlayPresenter(QObject, WindowPart):
         model = self._opened
         task = BackgroundTask(with_engine, self)
         task.setObjectName("play")
-        task.progressed.connect(lambda ready: self._on_pad_ready(ready) if model == self._opened else None)
+        task.progressed.connect(lambda news: self._on_progress(news) if model == self._opened else None)
         task.succeeded.connect(lambda result: on_done(result) if model == self._opened else None)
         task.failed.connect(self._on_failed)
         task.finished.connect(self._on_finished)
@@ -479,9 +499,13 @@ class PlayPresenter(QObject, WindowPart):
         self.page.show_busy(text)
         task.start()
 
-    def _on_pad_ready(self, ready: tuple[int, Path]) -> None:
-        self._list(ready[1])
-        self.page.pads.hold(*ready)
+    def _on_progress(self, news: str | tuple[int, Path]) -> None:
+        """Say how far the work is, or hold a sound that is ready on its pad."""
+        if isinstance(news, str):
+            self.page.show_busy(news)
+            return
+        self._list(news[1])
+        self.page.pads.hold(*news)
 
     def _on_failed(self, error: Exception) -> None:
         if self.page.map.shown is None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 
-from distill.generation.map.session import Slider
+from distill.generation.map_session import Slider
 from distill.gui.widgets import theme
 
 #: Steps of a slider on each side of the middle.

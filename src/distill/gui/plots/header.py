@@ -27,7 +27,7 @@ class PlotHeader(QWidget):
     def __init__(self, plot: str, title: str, help: str, styles: tuple[CurveStyle, ...]) -> None:
         super().__init__()
         heading = QLabel(title)
-        heading.setObjectName("panelTitle")
+        heading.setObjectName("plotTitle")
         heading.setToolTip(help)
         self.entries = {style.name: LegendEntry(style, plot, self) for style in styles}
         self.note = QLabel()

@@ -88,6 +88,7 @@ class LegendEntry(QAbstractButton):
         self._value_width = 0.0  # of the longest value so far
         self.setObjectName(f"legend-{plot}-{style.name}")
         self.setText(style.label)
+        self.setProperty("legend", True)
         self.setCheckable(True)
         self.setChecked(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -123,7 +124,7 @@ class LegendEntry(QAbstractButton):
         if self._style.has_value:
             usual = QFontMetricsF(self._bold()).horizontalAdvance(self._style.usual_value)
             width += theme.HALF + max(self._value_width, usual)
-        return QSize(round(width) + 1, round(metrics.height()) + 2 * PAD)
+        return QSize(round(width) + 1, round(metrics.height()) + PAD)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Highlight the entry."""

@@ -224,9 +224,10 @@ class PlotsPanel(Panel):
         is_kl, has_details = self._monitor == "kl", self.toolbar.details.isChecked()
         chosen = self._chosen if has_details else set()
         self.toolbar.show_choices(has_details)
-        self.toolbar.buttons["active"].setVisible(is_kl and has_details)
+        self.toolbar.buttons["active"].setVisible(is_kl)
         self.loss.show_only(None if has_details else MAIN_CURVE)
-        self.loss.widget.align_right(has_details)
+        for plot in self.plots.values():  # with the plot that has an axis on the right
+            plot.widget.align_right(is_kl and "monitor" in chosen)
         self.kl.setVisible(is_kl and "monitor" in chosen)
         self.codebook.setVisible(not is_kl and "monitor" in chosen)
         self.active.setVisible(is_kl and "active" in chosen)

@@ -45,10 +45,12 @@ class VerdictLine(QWidget):
         self.show_verdict(None)
         self.hide()
 
-    def show_verdict(self, verdict: Verdict | None, is_over: bool = False, can_act: bool = True) -> None:
-        """Show a verdict on a run that trains or, if ``is_over``, has ended; None for no run."""
+    def show_verdict(
+        self, verdict: Verdict | None, is_over: bool = False, can_act: bool = True, total_epochs: int = 0
+    ) -> None:
+        """Show a verdict on a run of so many epochs that trains or, if ``is_over``, has ended; None for no run."""
         self._advice = Advice.NONE if verdict is None else verdict.advice(is_over)
-        sentence = "" if verdict is None else verdict.sentence(is_over)
+        sentence = "" if verdict is None else verdict.sentence(is_over, total_epochs)
         self.text.setText(sentence)
         self.text.setAccessibleName(self.tr("Verdict on the training: {0}").format(sentence))
         texts = {

@@ -29,7 +29,7 @@ TICK_APART = 22
 HALF_NUMBER = 8
 
 #: Minimum height of a plot with its axes, in device-independent pixels: low windows scroll instead.
-LOWEST = 120
+LOWEST = 170
 
 #: Smaller numbers are written with an exponent.
 SMALL = 0.01

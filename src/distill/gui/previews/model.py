@@ -17,6 +17,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
+    Signal,
 )
 
 from distill.gui.previews.sources import PreviewSources
@@ -35,6 +36,9 @@ STARRED_ROLE, PLAYING_ROLE = Qt.ItemDataRole.UserRole + 2, Qt.ItemDataRole.UserR
 
 class PreviewModel(QAbstractTableModel):
     """Epochs by sounds."""
+
+    #: A column that had no original has one.
+    original_found = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -96,7 +100,10 @@ class PreviewModel(QAbstractTableModel):
         """Add a preview, and with a reconstruction its original; one that is there already stays as it is."""
         original = sound if sound.kind is PreviewKind.ORIGINAL else sound.original()
         if original is not None:
+            is_first = original.slot not in self._originals
             self._note_original(original)
+            if is_first:
+                self.original_found.emit()
         if sound.kind is PreviewKind.ORIGINAL or self.index_of(sound).isValid():
             return
         if sound.slot not in self._slots:

@@ -38,6 +38,7 @@ class OriginalsModel(QAbstractTableModel):
         grid.columnsAboutToBeInserted.connect(self._on_columns_about_to_be_inserted)
         grid.columnsInserted.connect(self.endInsertColumns)
         grid.headerDataChanged.connect(self.headerDataChanged)
+        grid.original_found.connect(self.refresh)
 
     def _on_columns_about_to_be_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         self.beginInsertColumns(QModelIndex(), first, last)

@@ -62,7 +62,7 @@ class QueuePanel(QFrame):
         self.main.setObjectName("queueRunButton")
         self.main.clicked.connect(self._on_main)
         self._tools = {
-            name: self._tool(name, image) for name, image in (("up", "chevron-up"), ("down", "chevron-down"),
+            name: self._tool(name, image) for name, image in (("up", "up"), ("down", "down"),
                                                               ("remove", "close"))
         }  # fmt: skip
         self._lay_out()

@@ -257,11 +257,12 @@ class TrainingControls(Panel):
         """Show how far the work before the first step is, or that after the last one."""
         if self._state is RunState.STOPPING and not self._is_finishing:
             return
+        self._position = ""  # the clock tells the time left only of epochs
         is_counted = progress.total > 1
         counts = f" {progress.done}/{progress.total}" if is_counted else ""
         self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
         self.progress.setValue(progress.done)
-        is_finishing, stage = self._state is RunState.STOPPING, progress.stage
+        is_finishing, stage = self._state is not RunState.PREPARING, progress.stage
         text = self.tr("Finishing: {0}…") if is_finishing else "{0}…"
         self.show_message(text.format(f"{stage[:1].lower() + stage[1:] if is_finishing else stage}{counts}"))
 
@@ -276,6 +277,7 @@ class TrainingControls(Panel):
             left = epoch_seconds * (total_epochs - epoch - share_of_epoch)
             self._guess_at = time.monotonic() + left if is_long or self._guess_at else None
         if self._state is RunState.TRAINING:
+            self.progress.setRange(0, PROGRESS_STEPS)
             self.progress.setValue(round(PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
             position = self.tr("Epoch {0} of {1}").format(min(epoch + 1, total_epochs), total_epochs)
             if position != self._position:
@@ -324,7 +326,7 @@ class TrainingControls(Panel):
             return
         end = self._guess_at if self._eta_at is None else self._eta_at
         if end is None:
-            hearing = self.tr("{0} · the first sounds come after it").format(self._position)
+            hearing = self.tr("{0} · its sounds come at its end").format(self._position)
             self.show_message(hearing if self._is_first else self._position)
             return
         about = self.tr("about ") if self._eta_at is None else ""

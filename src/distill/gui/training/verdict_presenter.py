@@ -68,7 +68,7 @@ class VerdictPresenter(QObject):
         verdict = judge(self._history.epochs, warm_up_epochs(self._config, self._total_epochs))
         is_over = not bridge.is_running and not session.can_finish()
         can_act = bridge.state in (RunState.TRAINING, RunState.IDLE)
-        self._line.show_verdict(verdict, is_over, can_act)
+        self._line.show_verdict(verdict, is_over, can_act, self._total_epochs)
 
     def _on_advice_taken(self, advice: Advice) -> None:
         if advice is Advice.FINISH:

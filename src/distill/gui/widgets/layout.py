@@ -7,7 +7,7 @@ and the process crashes.  superqt's flow layout is such a layout.
 
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QTabWidget, QWidget
 
@@ -43,9 +43,14 @@ class FewLinesLabel(QLabel):
     Its height is the same for each text, so that nothing around it moves.
     """
 
+    #: The text fits no longer, or fits again.
+    elided = Signal(bool)
+
     def __init__(self, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines = lines
+        #: Whether the text ends with dots, because there is more of it.
+        self.is_elided = False
         self._note = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -106,8 +111,12 @@ class FewLinesLabel(QLabel):
         return needed <= self._room()
 
     def _update_tip(self) -> None:
-        lines = [*([] if self._fits(self.text()) else [self.text()]), *([self._note] if self._note else [])]
+        is_elided = not self._fits(self.text())
+        lines = [*([self.text()] if is_elided else []), *([self._note] if self._note else [])]
         self.setToolTip(plain_tip(*lines) if lines else "")
+        if is_elided != self.is_elided:
+            self.is_elided = is_elided
+            self.elided.emit(is_elided)
 
 
 class ShortenedLabel(FewLinesLabel):

@@ -1,23 +1,27 @@
-"""The notice bar: one sentence at a time, without a dialog."""
+"""The notice bar: one sentence at a time, without a dialog; a list shows all of them in full."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QCloseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import error_text
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FewLinesLabel
+from distill.gui.widgets.panel import ScrolledColumn
 from distill.gui.widgets.text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
 INFO_SECONDS = 10.0
 #: Lines of text that a notice has room for.
 LINES = 2
+#: Width of the list of all notices, and its greatest height as a share of the window's.
+LIST_WIDTH, LIST_SHARE = 480, 0.7
 
 Level = Literal["info", "warning", "error"]
 
@@ -41,44 +45,41 @@ class Notice:
 
 
 class NoticeBar(QFrame):
-    """Shows the newest notice; the others are a click away.  Hidden while there is none.
+    """Shows the newest notice; all of them, in full, are a click away.  Hidden while there is none.
 
-    It is as high with each notice as with none, so that nothing in the window moves.
+    It has no place in a layout: whoever owns it gives it one that is free anyway, so that nothing moves.
     """
+
+    #: There are other notices than before.
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("noticeBar")
-        policy = self.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        policy.setVerticalPolicy(QSizePolicy.Policy.Fixed)
-        self.setSizePolicy(policy)
         self._notices: list[Notice] = []
         self._until: dict[str, float] = {}  # topic of what needs no answer, to the monotonic time at which it goes
         self._clock = QTimer(self, interval=1000)
         self._clock.timeout.connect(self._on_tick)
-        self._shown = 0
+        self._list: _NoticeList | None = None
         self._text = FewLinesLabel(LINES)
         self._text.setObjectName("noticeText")
-        self._count = QLabel()
-        self._count.setObjectName("muted")
+        self._text.elided.connect(self._show_rest)
         self._action = QPushButton()
         self._action.setObjectName("noticeAction")
         self._action.setProperty("small", True)
         self._action.clicked.connect(self._on_action)
-        self._buttons = {
-            "previous": self._button("previousNotice", self.tr("Previous notice"), lambda: self._go(-1)),
-            "next": self._button("nextNotice", self.tr("Next notice"), lambda: self._go(1)),
-            "close": self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss),
-        }
+        self._all = self._button("allNoticesButton", "", self.show_all)
+        self._all.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        room = self._all.sizePolicy()
+        room.setRetainSizeWhenHidden(True)  # whether the text fits must not depend on it
+        self._all.setSizePolicy(room)
+        self._close = self._button("dismissNotice", self.tr("Dismiss this notice"), self._dismiss)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.MARGIN, 1, theme.HALF, 1)
+        layout.setContentsMargins(theme.GAP, 1, theme.HALF, 1)
         layout.setSpacing(theme.HALF)
         layout.addWidget(self._text, 1)
-        layout.addWidget(self._action)
-        layout.addWidget(self._count)
-        for button in self._buttons.values():
-            layout.addWidget(button)
+        for widget in (self._all, self._action, self._close):
+            layout.addWidget(widget)
         self._render()
 
     @property
@@ -88,7 +89,7 @@ class NoticeBar(QFrame):
 
     def text(self) -> str:
         """The sentence on display."""
-        return self._notices[self._shown].message if self._notices else ""
+        return self._notices[-1].message if self._notices else ""
 
     def notify(self, topic: str, message: str, level: Level = "warning", action: NoticeAction | None = None) -> None:
         """Show a notice; it replaces an older one on the same topic.
@@ -101,8 +102,8 @@ class NoticeBar(QFrame):
             self._clock.start()
         self._notices = [n for n in self._notices if n.topic != topic]
         self._notices.append(Notice(topic, readable(message), level, action))
-        self._shown = len(self._notices) - 1
         self._render()
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, self.text()))
 
     def notify_error(self, topic: str, error: BaseException, text: str = "{0}") -> None:
         """Show an error that a user can act on; ``text`` is a translated sentence with ``{0}`` for its message."""
@@ -114,10 +115,9 @@ class NoticeBar(QFrame):
 
     def forget(self, topic: str) -> None:
         """Remove the notice on a topic, if there is one."""
-        shown = self._notices[self._shown] if self._notices else None
-        self._notices = [n for n in self._notices if n.topic != topic]
-        self._shown = self._notices.index(shown) if shown in self._notices else max(0, len(self._notices) - 1)
-        self._render()
+        if self.has(topic):
+            self._notices = [n for n in self._notices if n.topic != topic]
+            self._render()
 
     def forget_all(self) -> None:
         """Remove all notices."""
@@ -125,6 +125,18 @@ class NoticeBar(QFrame):
         self._until.clear()
         self._clock.stop()
         self._render()
+
+    def show_all(self) -> None:
+        """List all notices in full, the newest first, until something else is clicked."""
+        if not self._notices or self._list is not None:
+            return
+        made = _NoticeList(self)
+        made.chosen.connect(self._answer)
+        made.dismissed.connect(self.forget)
+        made.closed.connect(self._on_list_closed)
+        self._list = made
+        made.show_notices(self._notices)
+        made.show()
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the icons in the colours of the new theme."""
@@ -140,18 +152,21 @@ class NoticeBar(QFrame):
         button.clicked.connect(action)
         return button
 
-    def _go(self, by: int) -> None:
-        self._shown = (self._shown + by) % len(self._notices)
-        self._render()
-
     def _dismiss(self) -> None:
-        self.forget(self._notices[self._shown].topic)
+        self.forget(self._notices[-1].topic)
 
     def _on_action(self) -> None:
-        notice = self._notices[self._shown]
+        self._answer(self._notices[-1])
+
+    def _answer(self, notice: Notice) -> None:
+        if self._list is not None:
+            self._list.close()
         self.forget(notice.topic)
         if notice.action is not None:
             notice.action.do()
+
+    def _on_list_closed(self) -> None:
+        self._list = None
 
     def _on_tick(self) -> None:
         now = time.monotonic()
@@ -163,10 +178,14 @@ class NoticeBar(QFrame):
 
     def _render(self) -> None:
         self.setVisible(bool(self._notices))
-        if not self._notices:
-            return
-        self._shown = min(self._shown, len(self._notices) - 1)
-        notice = self._notices[self._shown]
+        self.setEnabled(bool(self._notices))  # which the menu follows
+        if self._list is not None:
+            self._list.show_notices(self._notices)
+        if self._notices:
+            self._show_newest(self._notices[-1])
+        self.changed.emit()
+
+    def _show_newest(self, notice: Notice) -> None:
         self._text.setText(notice.message)
         self._action.setVisible(notice.action is not None)
         self._action.setText(notice.action.text if notice.action is not None else "")
@@ -174,14 +193,113 @@ class NoticeBar(QFrame):
         self._action.setToolTip(plain_tip(notice.message) if notice.action is not None else "")
         self.setAccessibleName(self.tr("Notice"))
         self.setAccessibleDescription(notice.message)
-        several = len(self._notices) > 1
-        self._count.setVisible(several)
-        self._count.setText(self.tr("{0} of {1}").format(self._shown + 1, len(self._notices)))
-        self._buttons["previous"].setVisible(several)
-        self._buttons["next"].setVisible(several)
+        count = len(self._notices)
+        name = self.tr("Show this notice in full") if count == 1 else self.tr("Show all {0} notices").format(count)
+        self._all.setText(str(count) if count > 1 else "")
+        self._all.setAccessibleName(name)
+        self._all.setToolTip(name)
+        self._show_rest()
         theme.mark(self, "level", notice.level)
         self._draw_icons()
 
+    def _show_rest(self) -> None:
+        """Offer the list where there is more than what is seen."""
+        self._all.setVisible(len(self._notices) > 1 or self._text.is_elided)
+
     def _draw_icons(self) -> None:
-        for name, button in self._buttons.items():
-            button.setIcon(icon(name, theme.colors().text))
+        self._all.setIcon(icon("down", theme.colors().text))
+        self._close.setIcon(icon("close", theme.colors().text))
+
+
+class _NoticeList(QFrame):
+    """Lists notices in full below their bar, over everything else, until Escape or a click elsewhere."""
+
+    chosen = Signal(object)  # Notice
+    dismissed = Signal(str)  # topic
+    closed = Signal()
+
+    def __init__(self, bar: QWidget) -> None:
+        super().__init__(bar, Qt.WindowType.Popup)
+        self.setObjectName("noticeList")
+        self.setAccessibleName(self.tr("All notices"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)  # a click on the bar's button would open it again
+        self._bar, self._rows = bar, QWidget()
+        self._listed: dict[str, Notice] = {}
+        self._area = ScrolledColumn()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.GAP, theme.GAP, theme.HALF, theme.GAP)
+        layout.addWidget(self._area)
+        self._area.column.insertWidget(0, self._rows)
+
+    def show_notices(self, notices: Sequence[Notice]) -> None:
+        """List notices, the newest first; without any, the list closes."""
+        if not notices:
+            self.close()
+            return
+        self._listed = {notice.topic: notice for notice in notices}
+        self._area.column.removeWidget(self._rows)
+        self._rows.deleteLater()
+        self._rows = QWidget()
+        column = QVBoxLayout(self._rows)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP)
+        rows = [self._row(notice) for notice in reversed(notices)]
+        for row in rows:
+            column.addWidget(row)
+        self._area.column.insertWidget(0, self._rows)
+        self._place()
+        rows[0].setFocus()
+
+    def _row(self, notice: Notice) -> QFrame:
+        row = QFrame()
+        row.setObjectName("noticeRow")
+        row.setProperty("level", notice.level)
+        text = QLabel(notice.message)
+        text.setTextFormat(Qt.TextFormat.PlainText)
+        text.setWordWrap(True)
+        text.setMinimumWidth(1)
+        dismiss = QPushButton(self.tr("Dismiss"))
+        dismiss.setObjectName("dismissListed")
+        dismiss.clicked.connect(self._on_dismissed)
+        buttons = [dismiss]
+        if notice.action is not None:
+            action = QPushButton(notice.action.text)
+            action.setObjectName("answerListed")
+            action.clicked.connect(self._on_chosen)
+            buttons.insert(0, action)
+        line = QHBoxLayout()
+        line.addStretch(1)
+        for button in buttons:
+            button.setProperty("small", True)
+            button.setProperty("topic", notice.topic)
+            button.setAccessibleName(self.tr("{0}: {1}").format(button.text(), notice.message))
+            button.setToolTip(plain_tip(notice.message))
+            line.addWidget(button)
+        column = QVBoxLayout(row)
+        column.setContentsMargins(theme.MARGIN, theme.GAP, theme.GAP, theme.GAP)
+        column.addWidget(text)
+        column.addLayout(line)
+        row.setFocusProxy(buttons[0])
+        return row
+
+    def _on_dismissed(self) -> None:
+        self.dismissed.emit(self.sender().property("topic"))
+
+    def _on_chosen(self) -> None:
+        self.chosen.emit(self._listed[self.sender().property("topic")])
+
+    def _place(self) -> None:
+        """Lie below the bar, as high as the notices are, and within the window."""
+        window, bar = self._bar.window(), self._bar
+        inner = LIST_WIDTH - 2 * theme.GAP - theme.GAP
+        wanted = self._rows.layout().heightForWidth(inner) + 3 * theme.GAP  # type: ignore[union-attr]
+        self.resize(LIST_WIDTH, min(wanted, round(LIST_SHARE * window.height())))
+        corner = bar.mapToGlobal(QPoint(bar.width() - LIST_WIDTH, bar.height() + theme.HALF))
+        left = window.mapToGlobal(QPoint(theme.GAP, 0)).x()
+        self.move(max(left, corner.x()), corner.y())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Report that it closes."""
+        super().closeEvent(event)
+        self.closed.emit()

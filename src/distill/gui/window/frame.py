@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QMainWindow,
     QSplitter,
@@ -20,17 +19,14 @@ from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.training.controls import TrainingControls
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel, leave_tab_key_to_bar
-from distill.gui.widgets.notices import NoticeBar
+from distill.gui.widgets.layout import leave_tab_key_to_bar
 from distill.gui.widgets.panel import Panel
+from distill.gui.window.head import Head
 from distill.gui.window.pages import TRAINING, Pages, replace_page
 from distill.settings import WindowSettings
 
 #: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels.
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
-
-#: Width of the state of the training beside the pages' switch, in device-independent pixels.
-STATUS_WIDTH = 300
 
 #: Number of the tab with the runs, and of the column with the plots.
 RUNS_TAB, PLOTS_COLUMN = 1, 2
@@ -64,19 +60,19 @@ class _Columns(QSplitter):
 
 
 class Frame(QWidget):
-    """Holds the list of sounds, the controls, the player and the notices, and places the panels that come later.
+    """Holds the list of sounds, the controls, the player and the head, and places the panels that come later.
 
     Parameters
     ----------
     window
-        The window; its menu bar takes the switch of the pages.
+        The window; its menu bar takes the head.
     """
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
-        self.thumbnails = Thumbnails(window)
+        self.thumbnails, self._status = Thumbnails(window), ""
         self.browser, self.controls = SoundsPanel(self.thumbnails), TrainingControls()
-        self.transport, self.notices = PlayerToolbar(), NoticeBar()
+        self.transport = PlayerToolbar()
         self.tabs = self._make_tabs()
         self.center = QStackedWidget()
         self.center.addWidget(Panel(""))
@@ -99,37 +95,16 @@ class Frame(QWidget):
         self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._drop_hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._drop_hint.hide()
-        self.status, self._status_text = ElidedLabel(), ""
-        self.status.setFixedWidth(STATUS_WIDTH)  # the menu bar does not follow another width
-        self.status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.status.setObjectName("trainingStatus")
-        self.status.setAccessibleName(self.tr("State of the training"))
-        self.pages.page_changed.connect(lambda _page: self._show_status())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GAP, theme.HALF, theme.GAP, theme.GAP)
         layout.setSpacing(theme.GAP)
-        layout.addWidget(self.notices)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.transport)
-        self._place_head(window)
-
-    def _place_head(self, window: QMainWindow) -> None:
-        """Put the switch of the pages beside the menus, or on top where the system shows the menus elsewhere."""
-        head = QWidget(window)
-        row = QHBoxLayout(head)
-        row.setSpacing(theme.MARGIN)
-        bar = window.menuBar()
-        if bar.isNativeMenuBar():
-            row.setContentsMargins(0, 0, 0, 0)
-            row.addWidget(self.pages.switch)
-            row.addWidget(self.status)
-            row.addStretch(1)
-            self.layout().insertWidget(0, head)  # type: ignore[union-attr]
-        else:
-            row.setContentsMargins(0, theme.HALF, theme.GAP, 0)
-            row.addWidget(self.status)
-            row.addWidget(self.pages.switch)
-            bar.setCornerWidget(head)
+        self.head = Head(window, self.pages.switch)
+        self.notices = self.head.notices
+        if not self.head.is_in_menu_bar:
+            layout.insertWidget(0, self.head)
+        self.pages.page_changed.connect(lambda _page: self._show_status())
 
     def show_drop_hint(self, text: str) -> None:
         """Highlight where dragged files would go; an empty text removes the highlight."""
@@ -142,12 +117,13 @@ class Frame(QWidget):
 
     def show_status(self, text: str) -> None:
         """Show the state of a running training on the pages that have no training controls."""
-        self._status_text = text
+        self._status = text
         self._show_status()
 
     def _show_status(self) -> None:
-        is_shown = bool(self._status_text) and self.pages.currentIndex() != TRAINING
-        self.status.setText(self._status_text if is_shown else "")
+        bar = self.controls.progress
+        is_shown = self.pages.currentIndex() != TRAINING
+        self.head.show_status(self._status if is_shown else "", bar.value() / max(1, bar.maximum()))
 
     def put_column(self, number: int, widget: QWidget) -> None:
         """Put a widget into a column, in place of the one that is there."""

@@ -83,6 +83,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
         (window.tr("Go to runs"), "Ctrl+5", parts.run_list),
     ):
         _add(view, text, keys, _focuser(widget))
+    _follow(frame.notices, _add(view, window.tr("Show all notices"), "Ctrl+6", frame.notices.show_all))
 
     view.addSeparator()
     _add_appearances(window, view.addMenu(window.tr("Appearance")))

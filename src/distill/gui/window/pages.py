@@ -1,12 +1,34 @@
 """The pages of the window, and the switch between them."""
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QRectF, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QWidget
 
+from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus
 
 #: The pages, by their place.
 TRAINING, MODELS, PLAY = 0, 1, 2
+#: Distance of a line of progress from the sides of its button, and from its lower edge, in device-independent pixels.
+_LINE_MARGIN, _LINE_BELOW = 14, 5
+
+
+class _PageButton(QToolButton):
+    """A button of the switch; a line under its text shows the progress of what runs on its page."""
+
+    progress: float | None = None
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the button and the line."""
+        super().paintEvent(event)
+        if self.progress is not None:
+            room = QRectF(self.rect()).adjusted(_LINE_MARGIN, 0, -_LINE_MARGIN, 0)
+            room.setTop(room.bottom() - _LINE_BELOW)
+            room.setHeight(2)
+            painter = QPainter(self)
+            painter.fillRect(room, QColor(theme.colors().border_strong))
+            room.setWidth(room.width() * min(1.0, self.progress))
+            painter.fillRect(room, QColor(theme.colors().accent))
 
 
 class PageSwitch(QWidget):
@@ -39,7 +61,7 @@ class PageSwitch(QWidget):
                 self.tr("Play the chosen model: map, sliders, pads."),
             ),
         ):
-            button = QToolButton()
+            button = _PageButton()
             button.setObjectName(name)
             button.setText(text)
             button.setAccessibleName(text)
@@ -55,6 +77,15 @@ class PageSwitch(QWidget):
     def show_page(self, page: int) -> None:
         """Show that a page is open."""
         self._group.button(page).setChecked(True)
+
+    def show_progress(self, share: float | None, text: str = "") -> None:
+        """Show under *Training* how far the training is, from 0 to 1, and in words; None for no training."""
+        button = self._group.button(TRAINING)
+        assert isinstance(button, _PageButton)
+        if share != button.progress:
+            button.progress = share
+            button.update()
+        button.setAccessibleDescription(text)
 
 
 def replace_page(stack: QStackedWidget, number: int, widget: QWidget) -> None:

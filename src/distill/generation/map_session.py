@@ -1,19 +1,24 @@
-"""Plays a model's map: opens it, and turns positions, paths and variations into sound files.  No Qt.
+"""Plays a model's map: opens it, and turns positions, paths and variations into generated sounds.  No Qt.
 
-Every method may take a while; a window calls them on a background thread.  torch is imported by the first `open`.
+What is made is kept with its recipe in the history of generated sounds.  Every method may take a while; a window calls
+them on a background thread.  torch is imported by the first `open`.
 """
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
+from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import DistillError
-from distill.generation.kits.export import Kit, single, write_kit
+from distill.generation.history import GeneratedEntry
+from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
+from distill.generation.kits.plan import KitPlan
+from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
+from distill.generation.service import keep
+from distill.generation.weights import keep_weights
 from distill.paths import plain_name
 
 if TYPE_CHECKING:
@@ -61,6 +66,15 @@ class Made:
 
     path: Path
     verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class WrittenKit:
+    """A kit that was written, the number of its sounds, and how many of them have more than one version."""
+
+    kit: Kit
+    sounds: int
+    varied: int
 
 
 @dataclass(frozen=True)
@@ -146,13 +160,14 @@ class ShownMap:
 
 
 class MapSession:
-    """Generates sounds with one model at a time and keeps them as files until `close`."""
+    """Generates sounds with one model at a time and keeps them in the history of generated sounds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # a cancelled task may still compute while the next one starts
         self._model: OpenModel | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._known: dict[object, Path] = {}
+        self._file = Path()
+        self._map_id = ""
+        self._known: dict[object, GeneratedEntry] = {}
         self._shown: ShownMap | None = None
         self._own: OwnSounds | None = None
 
@@ -165,6 +180,7 @@ class MapSession:
             The model cannot be opened, or has no map.
         """
         from distill.generation.map.export import sound_name
+        from distill.generation.map.recipes import map_id
         from distill.generation.map.sound_files import find_sounds, sounds_of_runs
         from distill.generation.map.sounds import map_of, sliders_of
         from distill.models.latent_space.sliders import MOST_AMOUNT
@@ -175,7 +191,8 @@ class MapSession:
             model = open_model(model_file)
             shown = map_of(model)
             sliders = sliders_of(model)
-            self._model = model
+            self._map_id = map_id(model)
+            self._model, self._file = model, model_file
         files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
         result = ShownMap(
@@ -201,14 +218,13 @@ class MapSession:
         DistillError
             No model is open, or the file cannot be written.
         """
-        from distill.generation.map.sounds import sound_at
+        from distill.generation.map.recipes import audio_of_map, recipe_at
 
-        used = {name: amount for name, amount in moves.items() if amount}
-        return self._made(
-            (position, *sorted(used.items())),
-            self._name_at(position),
-            lambda model: _heard(model, sound_at(model, position, used)),
-        )
+        with self._lock:
+            model = self._opened()
+            recipe = recipe_at(model, self._file, self._map_id, position, moves)
+            key = (recipe.place, recipe.moves)
+            return self._known_or(key, self._name_at(position), recipe, lambda: audio_of_map(model, recipe))
 
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
         """Return the file of one sound that moves along a path.
@@ -218,14 +234,13 @@ class MapSession:
         DistillError
             No model is open, or the file cannot be written.
         """
-        from distill.generation.map.sounds import long_sound_along
+        from distill.generation.map.recipes import audio_of_map, recipe_along
 
-        corners = tuple(path)
-        return self._made(
-            (corners, seconds),
-            f"Path {seconds:.1f} s",
-            lambda model: _heard(model, long_sound_along(model, corners, seconds)),
-        )
+        with self._lock:
+            model = self._opened()
+            recipe = recipe_along(model, self._file, self._map_id, path, seconds)
+            key = (recipe.place, seconds)
+            return self._known_or(key, f"Path {seconds:.1f} s", recipe, lambda: audio_of_map(model, recipe))
 
     def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
         """Return the files of variations of a sound file.
@@ -235,12 +250,8 @@ class MapSession:
         DistillError
             No model is open, the model or the sound cannot be used, or a file cannot be written.
         """
-        with self._lock:
-            model, stem = self._opened(), _stem(source)
-            sounds = model.vary(_decoded(model, source), count, strength, seed)
-            return [
-                self._written(f"{stem} variation {number + 1}", _audio(sound)) for number, sound in enumerate(sounds)
-            ]
+        names = [f"{_stem(source)} variation {number + 1}" for number in range(count)]
+        return self._of_sound(names, VARIED, source, count=count, strength=strength, seed=seed)
 
     def morph(self, first: Path, second: Path, steps: int) -> list[Path]:
         """Return the files of the steps from one sound file to another.
@@ -250,11 +261,8 @@ class MapSession:
         DistillError
             No model is open, the model or a sound cannot be used, or a file cannot be written.
         """
-        with self._lock:
-            model = self._opened()
-            sounds = model.morph(_decoded(model, first), _decoded(model, second), steps)
-            stem = f"{_stem(first)} to {_stem(second)}"
-            return [self._written(f"{stem} {number + 1}", _audio(sound)) for number, sound in enumerate(sounds)]
+        names = [f"{_stem(first)} to {_stem(second)} {number + 1}" for number in range(steps)]
+        return self._of_sound(names, MORPHED, first, second, count=steps)
 
     def extend(self, source: Path, seconds: float, seed: int) -> Path:
         """Return the file of a sound file that goes on for ``seconds`` more.
@@ -264,10 +272,9 @@ class MapSession:
         DistillError
             No model is open, the model or the sound cannot be used, or the file cannot be written.
         """
-        with self._lock, _readable_numbers():
-            model = self._opened()
-            sound = model.extend(_decoded(model, source), seconds, seed)
-            return self._written(f"{_stem(source)} and {seconds:.1f} s", _audio(sound))
+        return self._of_sound(
+            [f"{_stem(source)} and {seconds:.1f} s"], EXTENDED, source, seconds=seconds, seed=seed
+        )[0]  # fmt: skip
 
     def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
         """Return the file of a sound file with one part made anew, from ``start`` to ``end`` in seconds.
@@ -277,10 +284,15 @@ class MapSession:
         DistillError
             No model is open, the model or the sound cannot be used, or the file cannot be written.
         """
-        with self._lock, _readable_numbers():
-            model = self._opened()
-            sound = model.repaint(_decoded(model, source), start, end, seed)
-            return self._written(f"{_stem(source)} repainted", _audio(sound))
+        return self._of_sound(
+            [f"{_stem(source)} repainted"], REPAINTED, source, start=start, end=end, seed=seed
+        )[0]  # fmt: skip
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Know a sound under the name that its file has now; returns at once, also while sounds are made."""
+        for key, known in tuple(self._known.items()):
+            if known.path == before:
+                self._known[key] = replace(known, path=path)
 
     def judged(self, path: Path) -> Made:
         """Return a made sound with how new it is.
@@ -311,30 +323,49 @@ class MapSession:
         return Made(path, Verdict(word, name, shown.files.get(number)))
 
     def export_kit(
-        self, folder: Path, title: str, sounds: Sequence[Path], progress: Callable[[float], None] | None = None
-    ) -> Kit:
+        self,
+        folder: Path,
+        title: str,
+        sounds: Sequence[Path],
+        plan: KitPlan,
+        progress: Callable[[int], None] = lambda _done: None,
+    ) -> WrittenKit:
         """Write a kit of sound files.
+
+        A sound that the open model has made gets the versions of the plan; others stay as they are, because the
+        model's versions of them would be copies that sound different.
+
+        Parameters
+        ----------
+        folder, title, sounds
+            As in `write_kit`; one file for each key.
+        plan
+            Versions of each sound; its count is not used.
+        progress
+            Called with the number of sounds that are ready.
 
         Raises
         ------
         DistillError
             A sound cannot be used, or the folder cannot be written to or holds something.
         """
-        from distill.audio.decoding.sound_file import decode_sound
-
+        check_folder(folder)
+        kit: list[KitSound] = []
+        varied = 0
         try:
-            return write_kit(folder, title, [single(decode_sound(path)) for path in sounds], progress)
+            with self._lock:
+                for path in sounds:
+                    kit.append(self._for_kit(path, plan, len(kit)))
+                    varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
+                    progress(len(kit))
+            return WrittenKit(write_kit(folder, title, kit), len(kit), varied)
         except OSError as exc:
             raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
 
     def close(self) -> None:
-        """Forget the model and remove the files."""
+        """Forget the model."""
         with self._lock:
             self._model, self._known = None, {}
-            if self._folder is not None:
-                with suppress(OSError):
-                    self._folder.cleanup()
-                self._folder = None
 
     def _opened(self) -> "OpenModel":
         if self._model is None:
@@ -352,44 +383,40 @@ class MapSession:
         is_copy = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
         return f"{names[0]} copy" if is_copy else " + ".join(names)
 
-    def _made(self, key: object, name: str, make: "Callable[[OpenModel], FloatArray]") -> Path:
-        """Return the file of a sound that is known by a key, made on first demand."""
-        with self._lock:
-            model = self._opened()
-            if key not in self._known:
-                self._known[key] = self._written(name, make(model))
-            return self._known[key]
+    def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
+        """Return a sound for a kit, in versions if the open model has made it."""
+        from distill.audio.decoding.sound_file import decode_sound
+        from distill.generation.kits.sounds import in_versions
 
-    def _written(self, name: str, audio: FloatArray) -> Path:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="distill-map-", ignore_cleanup_errors=True)
-        folder, path, number = Path(self._folder.name), Path(self._folder.name) / f"{name}.wav", 2
-        while path.exists():
-            path, number = folder / f"{name} ({number}).wav", number + 1
-        try:
-            write_wav(path, audio, SAMPLE_RATE)
-        except OSError as exc:
-            raise DistillError(f"The sound cannot be stored: {exc.strerror or exc}. Free some disk space.") from exc
-        return path
+        recipe, audio = read_recipe(path), decode_sound(path)
+        comment = recipe.to_text() if recipe is not None else ""
+        model = self._model
+        can_vary = model is not None and model.synthesizer.prior is not None
+        if model is None or not can_vary or recipe is None or recipe.model_id != model.metadata.model_id:
+            return single(audio, comment)
+        return in_versions(model, audio, plan, seed, comment)
 
+    def _of_sound(
+        self, names: Sequence[str], kind: str, source: Path, second: Path | None = None, **settings: Any
+    ) -> list[Path]:
+        """Return the files, called ``names``, of what the model makes of a sound file."""
+        from distill.generation.generated_sound import make_from_sound
 
-def _heard(model: "OpenModel", sound: "Tensor") -> FloatArray:
-    """Return a new sound with the channels that the model makes, as files hold it."""
-    from distill.generation.stereo import own_channels
+        with self._lock, _readable_numbers():
+            sounds = make_from_sound(self._opened(), self._file, kind, source, second, **settings)
+            return [self._kept(name, sound.audio, sound.recipe).path for name, sound in zip(names, sounds, strict=True)]
 
-    return _audio(own_channels(model, sound))
+    def _known_or(self, key: object, name: str, recipe: Recipe, make: Callable[[], FloatArray]) -> Path:
+        """Return the file of a sound that is known by a key, made on first demand and where its file is gone."""
+        known = self._known.get(key)
+        if known is None or not known.path.exists():
+            self._known[key] = self._kept(name, make(), recipe if known is None else known.recipe)
+        return self._known[key].path
 
-
-def _audio(sound: "Tensor") -> FloatArray:
-    from distill.generation.stereo import as_audio
-
-    return as_audio(sound)
-
-
-def _decoded(model: "OpenModel", path: Path) -> "Tensor":
-    from distill.generation.stereo import decoded_source
-
-    return decoded_source(model, path)
+    def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
+        """Keep a sound in the history, and the model for its recipe."""
+        keep_weights(self._file, recipe.map or recipe.weights)  # a resumed run replaces the file
+        return keep(name, audio, recipe).made
 
 
 def _mono(path: Path) -> "Tensor":
