@@ -480,7 +480,7 @@ def _part(run: Run, name: str, compute: Callable[[], T]) -> T | None:
         raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         log.error("A part of the model file could not be computed: %s", name, exc_info=exc)
-        reason = str(exc) or type(exc).__name__
+        reason = reason_of(exc)
         run.emit(
             TrainingNotice(
                 "checkpoint",
