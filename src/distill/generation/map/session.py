@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, write_wav
 from distill.errors import DistillError
+from distill.files import temporary_folder
 from distill.generation.kits.export import Kit, single, write_kit
 from distill.paths import plain_name
 
@@ -362,7 +363,7 @@ class MapSession:
 
     def _written(self, name: str, audio: FloatArray) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="distill-map-", ignore_cleanup_errors=True)
+            self._folder = temporary_folder("map")
         folder, path, number = Path(self._folder.name), Path(self._folder.name) / f"{name}.wav", 2
         while path.exists():
             path, number = folder / f"{name} ({number}).wav", number + 1
