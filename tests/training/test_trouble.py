@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from distill.errors import CheckpointError, MemoryShortError
+from distill.errors import CheckpointError, MemoryShortError, PeerError
 from distill.events import UNSAVED, Event
 from distill.files import write_whole
 from distill.models import open_model, sound_parts
@@ -27,6 +27,7 @@ from distill.training import (
     PreviewEvent,
     TrainingCompleteEvent,
     TrainingNotice,
+    finalize,
     list_checkpoints,
     load_checkpoint,
     resume_run,
@@ -349,3 +350,26 @@ def test_a_lack_of_memory_proposes_a_smaller_batch(
     with pytest.raises(MemoryShortError, match="not enough memory for this training"):
         resume_run(tmp_path / "run")
     assert resume_run(tmp_path / "run")["outcome"] == "finished"
+
+
+def test_that_another_process_is_gone_is_recorded_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launcher kills what is left some seconds later, perhaps before the model is written."""
+    reason, run, export = "Process 1 of 2 is gone.", tmp_path / "run", finalize._export
+    seen: list[RunRecord] = []
+
+    def gone(*args: Any, **named: Any) -> None:
+        raise PeerError(reason)
+
+    def see(*args: Any, **named: Any) -> Any:
+        seen.append(RunRecord.load(run))
+        return export(*args, **named)
+
+    monkeypatch.setattr("distill.training.loop.train_steps", gone)
+    monkeypatch.setattr(finalize, "_export", see)
+    with pytest.raises(PeerError, match=reason):
+        train(replace(QUICK, max_epochs=1), write_sounds(tmp_path / "sounds", 4), run, "cpu")
+    assert [(record.status, record.error) for record in seen] == [("failed", reason)]
+    notes = RunRecord.load(run).notes
+    assert len(set(notes)) == len(notes)
