@@ -116,6 +116,8 @@ class Verdict:
         """Return it for people, who count epochs from 1, with what to do about it."""
         since = 0 if self.since is None else self.since + 1
         if self.kind is Kind.TOO_EARLY:
+            if is_over and self.best is None:
+                return "It ended before an epoch was measured: there is nothing to judge yet."
             if is_over:
                 return "It ended before a trend could be seen: judge it by ear."
             return f"Too early to say: a trend is seen from epoch {self.known_from} on."
