@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from distill import paths
-from distill.files import write_whole
+from distill.files import temporary_folder, write_whole
 from distill.housekeeping import tidy_own_folders
 
 FOLDERS = [
@@ -42,3 +43,26 @@ def test_left_files_are_tidied(tmp_path: Path, number: int) -> None:
     assert (folder / "c.bin").read_bytes() == b"being written"
     assert sorted(folder.glob(".*")) == [foreign]
     assert len(list(outside.glob(".*.part"))) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process that is gone is told apart there only")
+def test_left_temporary_folders_are_tidied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.wav").write_bytes(b"of the user")
+    code = (
+        "import os, sys; from pathlib import Path; from distill.files import temporary_folder\n"
+        "made = temporary_folder('map'); folder = Path(made.name); (folder / 'a.wav').write_bytes(b'RIFF')\n"
+        "(folder / 'link').symlink_to(sys.argv[1]); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "outside")]).returncode == 9
+    (left,) = (tmp_path / "temporary").iterdir()
+    foreign = [tmp_path / "temporary" / name for name in ("distill-map-1", f"x{left.name}", "download")]
+    for folder in foreign:
+        folder.mkdir()
+    with temporary_folder("map") as own:
+        tidy_own_folders()
+        assert sorted((tmp_path / "temporary").iterdir()) == sorted([*foreign, Path(own)])
+    assert (tmp_path / "outside" / "a.wav").exists()

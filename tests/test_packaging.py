@@ -5,12 +5,14 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import os
 import plistlib
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from importlib.metadata import PathDistribution
 from pathlib import Path
 from types import ModuleType
@@ -159,6 +161,25 @@ def test_the_resources_are_in_a_wheel(tmp_path: Path) -> None:
         modules = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob(pattern)}
         assert modules
         assert {path.relative_to(tmp_path / "lib") for path in (tmp_path / "lib").rglob(pattern)} == modules
+
+
+def test_a_source_distribution_holds_what_the_repository_holds(tmp_path: Path) -> None:
+    """A copy of it can be built from, and runs these tests."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True)
+    if listed.returncode:
+        pytest.skip("these are no sources under git")
+    names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
+    for name in names:
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "source" / name)
+    code = f"from setuptools import build_meta; print(build_meta.build_sdist({str(tmp_path)!r}))"
+    command = [sys.executable, "-c", code]
+    made = subprocess.run(command, cwd=tmp_path / "source", capture_output=True, text=True, timeout=600)
+    assert made.returncode == 0, made.stderr[-2000:]
+    with tarfile.open(tmp_path / made.stdout.split()[-1]) as archive:
+        held = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+    assert not set(names) - held
+    assert held - set(names) <= {"PKG-INFO", "setup.cfg"} | {name for name in held if ".egg-info/" in name}
 
 
 # --- the package index ------------------------------------------------------------------------------------------

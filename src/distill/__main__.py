@@ -37,6 +37,13 @@ NEW_WINDOW = "--new-window"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process) and return the exit code."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # while the program was loaded: what the commands do with Ctrl-C is up to them
+        return runtime.EXIT_STOPPED
+
+
+def _run(arguments: list[str] | None) -> int:
     multiprocessing.freeze_support()
     runtime.restore_environment()
     runtime.limit_spinning()

@@ -14,7 +14,11 @@ _SHORT_OF_MEMORY = (
     "Cannot allocate memory",
     "bad_alloc",
     "failed to map segment",  # a library for which there is no room
+    "can't start new thread",  # in nearly all cases there is no room for its stack
 )
+#: What oneDNN says where there is no room for the code or the buffers of an operation.  Longer messages that begin
+#: alike ("could not create a primitive descriptor for ...") say that it does not know the operation.
+_ONEDNN_SHORT_OF_MEMORY = ("could not create a primitive", "could not execute a primitive")
 
 
 class DistillError(Exception):
@@ -82,5 +86,12 @@ def is_memory_error(error: BaseException | None) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, (RuntimeError, ImportError)):
-        return any(mark in str(error) for mark in _SHORT_OF_MEMORY)
+        text = str(error)
+        return text in _ONEDNN_SHORT_OF_MEMORY or any(mark in text for mark in _SHORT_OF_MEMORY)
     return isinstance(error, MemoryError)
+
+
+def pass_on_memory_error(error: Exception) -> None:
+    """Raise an error again if it says that memory was not enough: it is no verdict on the file that was read."""
+    if is_memory_error(error):
+        raise error

@@ -16,6 +16,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import IO, Any
 
 PARTIAL_SUFFIX = ".part"
 _PARTIAL = re.compile(r"\..*\.distill-(?P<host>[\da-f]{8})-(?P<pid>\d{1,10})-(?P<process>[\da-f]{8})-[\da-f]{8}\.part")
+_TEMPORARY = re.compile(r"distill-[a-z]+-(?P<host>[\da-f]{8})-(?P<pid>\d{1,10})-(?P<process>[\da-f]{8})-\w{8}")
 _HOST = hashlib.blake2b(platform.node().encode(errors="replace"), digest_size=4).hexdigest()
 #: Tells this process from an earlier one with the same id.
 _PROCESS = secrets.token_hex(4)
@@ -244,6 +246,26 @@ def _clear_partial(folder: Path, prefix: str, of_folders: bool = False) -> None:
                     continue
                 with suppress(OSError):
                     Path(entry.path).unlink()
+
+
+def temporary_folder(purpose: str) -> "tempfile.TemporaryDirectory[str]":
+    """Make a folder among the system's temporary ones, which is removed with the object, or at the next start."""
+    prefix = f"distill-{purpose}-{_HOST}-{os.getpid()}-{_PROCESS}-"
+    return tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+
+
+def clear_temporary_folders() -> None:
+    """Remove the temporary folders that processes of this user left which are gone; links are not followed."""
+    if os.name != "posix":  # processes are not told apart there
+        return
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match is None or match["host"] != _HOST or _is_alive(int(match["pid"]), match["process"]):
+                continue
+            with suppress(OSError):
+                if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.getuid():
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _is_alive(pid: int, process: str) -> bool:

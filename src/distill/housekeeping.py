@@ -1,15 +1,19 @@
-"""Tidies what killed processes left in Distill's own folders; the library and runs do the same for theirs."""
+"""Tidies what killed processes left in Distill's own folders and the system's for temporary files.
+
+The library and runs do the same for theirs.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from distill import paths
-from distill.files import clear_partial_files
+from distill.files import clear_partial_files, clear_temporary_folders
 
 
 def tidy_own_folders() -> None:
-    """Remove the temporary files of processes that are gone; takes a moment, and never fails."""
+    """Remove the temporary files and folders of processes that are gone; takes a moment, and never fails."""
+    clear_temporary_folders()
     for folder in _own_folders():
         clear_partial_files(folder)
 

@@ -10,7 +10,6 @@ Nothing is read from or written to the user's folders.  No torch, numpy or sound
 import os
 import platform
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill import __version__, paths
+from distill.files import temporary_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def run() -> int:
     """
     print(f"distill {__version__}, Python {platform.python_version()}, {platform.platform()}", flush=True)
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="distill-selftest-") as name, _home(Path(name) / "home"):
+    with temporary_folder("selftest") as name, _home(Path(name) / "home"):
         for title, check in _checks(Path(name)):
             began = time.monotonic()
             try:

@@ -24,15 +24,17 @@ def run(tmp_path: Path, words: str) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
+FULL = "distill: what was to be printed could not be written (No space left on device).\n"
 #: Redirections, the exit code, and what is said on standard error.
 STREAMS = [
     ("models list >&-", 0, ""),
     ("models list <&- >&- 2>&-", 0, ""),
     ("models list 2>&-", 0, ""),
     ("models list 2>/dev/full", 0, ""),
-    ("models list >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
-    ("queue list >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
-    ("train --help >/dev/full", 1, "distill: what was to be printed could not be written (No space left on device).\n"),
+    ("models list >/dev/full", 1, FULL),
+    ("queue list >/dev/full", 1, FULL),
+    ("--version train >/dev/full", 1, FULL),
+    ("train --help >/dev/full", 1, FULL),
     ("models list --json >/dev/full", 0, ""),  # nothing was to be printed
     ("models info nothing >/dev/full 2>/dev/full", 1, ""),
     ("models info nothing >&-", 1, "distill: There is no model 'nothing' in the library. See: distill models list\n"),
@@ -48,7 +50,8 @@ def test_streams_that_are_closed_or_full(tmp_path: Path, words: str, code: int, 
     assert (done.returncode, done.stderr) == (code, said)
 
 
-ONLY_PRINT = ["--help", "--version", "inspect a", "compare a b", "runs list", "runs show a", "models list --json",
+ONLY_PRINT = ["--help", "--version", "--version train", "--selftest", "--selftest train", "inspect a", "compare a b",
+              "runs list", "runs show a", "models list --json",
               "models", "models info a", "queue list", "map a --json", "train --help", "models rename -h",
               "play --midi list a", "play a --midi=list"]  # fmt: skip
 ALSO_ACT = ["train a --json", "sample a", "models import a", "models rename a b", "models delete a", "models restore a",

@@ -2,9 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,9 @@ import pytest
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch exports it without saying so
 
 from distill.config.catalog import FAMILIES
-from distill.runs.folder import RunRecord
+from distill.runs.folder import RunRecord, is_locked
 from distill.runs.holder import HOLDER
+from tests.support.joined_worker import SUSPENDED_SECONDS
 from tests.training.conftest import write_sounds
 
 #: Largest difference of what a shared step measures, and of its gradient, from a step of one process, as a share.  Sums
@@ -58,6 +63,7 @@ def start_joined(
     *checks: str,
     epochs: int = 2,
     changed: dict[str, str] | None = None,
+    command: list[str] | None = None,
     **streams: Any,
 ) -> list[subprocess.Popen[bytes]]:
     shared = os.environ | {
@@ -65,7 +71,7 @@ def start_joined(
         "DISTILL_HOME": str(folder / "home"), "EPOCHS": str(epochs), "PYTHONPATH": os.pathsep.join(sys.path),
     }  # fmt: skip
     shared |= changed or {}
-    command = [sys.executable, "-m", "tests.support.joined_worker", str(folder), family, *checks]
+    command = command or [sys.executable, "-m", "tests.support.joined_worker", str(folder), family, *checks]
     return [
         subprocess.Popen(
             command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE, **streams
@@ -99,19 +105,82 @@ def test_a_process_that_is_killed_ends_the_run_with_the_reason(tmp_path: Path) -
     assert not (tmp_path / "run" / HOLDER).exists()
 
 
-@pytest.mark.parametrize(("frozen", "status"), [(1, "failed"), (0, "running")])
-def test_a_process_that_no_longer_answers_ends_the_run_and_is_named(tmp_path: Path, frozen: int, status: str) -> None:
-    """The first one still holds the folder while it is frozen: then the run counts as interrupted once it is gone."""
-    write_sounds(tmp_path / "sounds", 7)
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun has one of its own, too
+@contextmanager
+def joined_by_a_store(folder: Path, check: str, **streams: Any) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start two processes with a store that is in neither of them, as torchrun's."""
+    write_sounds(folder / "sounds", 7)
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     shared = {"TORCHELASTIC_USE_AGENT_STORE": "True", "MASTER_PORT": str(store.port)}
-    processes = start_joined(tmp_path, 2, "vae", f"frozen {frozen}", changed=shared, stderr=subprocess.PIPE)
+    processes = start_joined(folder, 2, "vae", check, changed=shared, **streams)
     try:
+        yield processes
+    finally:
+        end(processes)
+
+
+def test_the_second_says_and_records_that_the_first_is_gone(tmp_path: Path) -> None:
+    """The real command, whose first process is killed while it trains."""
+    write_sounds(tmp_path / "sounds", 5)
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    words = ["train", str(tmp_path / "sounds"), "--epochs", "9999", "--batch", "4", "--threads", "1", "--json"]
+    processes = start_joined(
+        tmp_path, 2, "vae", changed={"TORCHELASTIC_USE_AGENT_STORE": "True", "MASTER_PORT": str(store.port)},
+        command=[sys.executable, "-m", "distill", *words, "--out", str(tmp_path / "run")], stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert processes[0].stdout is not None
+        assert any(b"StepMetrics" in line for line in processes[0].stdout)
+        processes[0].kill()
+        _, said = processes[1].communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        end(processes)
+    record = RunRecord.load(tmp_path / "run")
+    assert (record.status, processes[1].returncode) == ("failed", 1)
+    assert record.error is not None
+    assert record.error.startswith("Process 0 of 2")
+    assert said.decode().splitlines()[-1] == f"distill: {record.error}"
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_process_that_no_longer_answers_is_killed_and_ends_the_run(tmp_path: Path, frozen: int) -> None:
+    with joined_by_a_store(tmp_path, f"frozen {frozen}") as processes:
+        output, _ = processes[1 - frozen].communicate(timeout=PATIENCE_SECONDS)
+        assert processes[frozen].wait(timeout=60) == -signal.SIGKILL
+    error = json.loads(output.splitlines()[-1])[f"frozen {frozen}"]["error"]
+    assert error.startswith(f"Process {frozen} of 2")
+    assert "has not answered for 3 s" in error
+    record = RunRecord.load(tmp_path / "run")
+    assert (record.status, record.error) == ("failed", error)
+    assert list((tmp_path / "run" / "checkpoints").glob("*.pt"))
+    assert not is_locked(tmp_path / "run")
+
+
+def test_processes_that_were_suspended_together_go_on(tmp_path: Path) -> None:
+    """The one that wakes first does not take the others for dead."""
+    with joined_by_a_store(tmp_path, "suspended") as processes:
+        for process in processes:
+            while state_of(process.pid) != "T":
+                assert process.poll() is None
+                time.sleep(0.05)
+        time.sleep(SUSPENDED_SECONDS)
+        processes[0].send_signal(signal.SIGCONT)
+        time.sleep(1.5)  # for one look at the other
+        processes[1].send_signal(signal.SIGCONT)
+        assert [process.wait(timeout=PATIENCE_SECONDS) for process in processes] == [0, 0]
+    assert RunRecord.load(tmp_path / "run").status == "finished"
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize(("frozen", "status"), [(1, "failed"), (0, "running")])
+def test_one_of_another_computer_that_no_longer_answers_is_named(tmp_path: Path, frozen: int, status: str) -> None:
+    """The first one still holds the folder while it is frozen: then the run counts as interrupted once it is gone."""
+    with joined_by_a_store(tmp_path, f"far {frozen}", stderr=subprocess.PIPE) as processes:
         _, said = processes[1 - frozen].communicate(timeout=PATIENCE_SECONDS)
         assert processes[1 - frozen].returncode == 1
         assert processes[frozen].poll() is None
-    finally:
-        end(processes)
     sentence = said.decode().strip().splitlines()[-1]
     assert sentence.startswith(f"distill: Process {frozen} of 2")
     assert "has not answered for 3 s" in sentence

@@ -5,7 +5,8 @@ The environment says which one it is, as torchrun's does.  The first one prints 
 Checks: ``steps`` (one of each family, with batches of 5 and of 1), ``hundred``
 (steps of the family), ``alone`` (a run without interruption), ``stopped``
 (stopped by the last process's user and resumed), ``resumed`` (whatever was interrupted before, in ``run``), ``killed``
-(the last process kills itself), ``frozen 0`` and ``frozen 1`` (this process stops and does not go on).
+(the last process kills itself), ``frozen 0`` and ``frozen 1`` (this process stops and does not go on), ``far 0`` and
+``far 1`` (likewise, as on another computer), ``suspended`` (all stop before the same step, and are sent on).
 """
 
 import copy
@@ -39,6 +40,9 @@ from tests.training.conftest import tone
 
 #: Step at which a run is interrupted.
 INTERRUPTED_AT = 4
+
+#: For how long all processes are suspended: longer than they may be silent.
+SUSPENDED_SECONDS = 12.0
 
 
 def small_config(family: str, **changes: Any) -> AnyConfig:
@@ -115,15 +119,22 @@ def most(pairs: list[tuple[float, float]]) -> list[float]:
     return [max(values) for values in zip(*pairs, strict=True)]
 
 
-def interrupted(ranks: Ranks, act: Callable[[AgreedStop], None], rank: int) -> Callable[[AgreedStop], None]:
-    """Return `AgreedStop.agree` that lets one process act before a step."""
+def interrupted(
+    ranks: Ranks, act: Callable[[AgreedStop], None], rank: int, silent_seconds: float
+) -> Callable[[AgreedStop], None]:
+    """Return `AgreedStop.agree` that lets one process act before a step, and the others be silent for so long.
+
+    Not from the start: on a busy computer a process that imports and prepares may be silent for some seconds.
+    """
     calls, agree = 0, AgreedStop.agree
 
     def agreeing(self: AgreedStop) -> None:
         nonlocal calls
         calls += 1
-        if calls == INTERRUPTED_AT + 1 and ranks.rank == rank:
-            act(self)
+        if calls == INTERRUPTED_AT + 1:
+            watch.SILENT_SECONDS = silent_seconds
+            if ranks.rank == rank:
+                act(self)
         agree(self)
 
     return agreeing
@@ -176,18 +187,24 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                     found = resume_run(folder / "run", cancel_event=wish)
                 else:
                     name, _, number = check.partition(" ")
-                    act = {"killed": kill, "stopped": stop, "frozen": freeze}.get(name)
+                    acts = {"killed": kill, "stopped": stop, "frozen": freeze, "far": freeze, "suspended": freeze}
+                    act = acts.get(name)
                     if act is not None:
-                        rank = int(number or ranks.size - 1)
-                        AgreedStop.agree = interrupted(ranks, act, rank)  # type: ignore[method-assign,assignment]
-                    if name == "frozen":
-                        watch.SILENT_SECONDS, watch.GRACE_SECONDS = 3.0, 1.0
+                        rank = ranks.rank if name == "suspended" else int(number or ranks.size - 1)
+                        silent = {"frozen": 3.0, "far": 3.0, "suspended": SUSPENDED_SECONDS - 2}
+                        agreeing = interrupted(ranks, act, rank, silent.get(name, watch.SILENT_SECONDS))
+                        AgreedStop.agree = agreeing  # type: ignore[method-assign,assignment]
+                    if name == "suspended":
+                        vars(watch)["_MOST_SECONDS_OF_A_LOOK"] = 1.5
+                    if name == "far":
+                        watch.GRACE_SECONDS = 1.0
+                        watch._is_here = lambda home: False
                     run = folder / ("alone" if check == "alone" else "run")
                     found = train(config, sounds, run, "cpu", cancel_event=wish)
             except PeerError as exc:
                 found = {"error": str(exc)}
             AgreedStop.agree = agree  # type: ignore[method-assign]
-            if ranks.is_first:
+            if ranks.is_first or (ranks.speaks_for_all and "error" in found):
                 print(json.dumps({check: measured(found) if "model" in found else found}), flush=True)
 
 

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
 #: Characters of a name that is too long for a file.
 _SHOWN_OF_A_NAME = 60
+_NO_MEMORY = "distill: there is not enough memory for this. Close other programs, then try again."
 
 app = typer.Typer(
     name="distill",
@@ -114,26 +115,33 @@ def _main(arguments: list[str]) -> int:
         print(f"distill: {printable(error)}", file=sys.stderr)
         return 1
     except Exception as error:  # the border: what gets here is a bug
-        if hasattr(error, "format_message"):  # by what it has: typer brings a copy of click, whose types are others
-            return _show_wrong_usage(error)
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            name = printable(error.filename or "of a file")[:_SHOWN_OF_A_NAME]
-            print(f"distill: The name {name}… is too long. Choose a shorter one.", file=sys.stderr)
+        try:
+            return _tell(error)
+        except MemoryError:  # there is not even enough for a report
+            print(_NO_MEMORY, file=sys.stderr)
             return 1
-        if is_memory_error(error):
-            print(
-                "distill: there is not enough memory for this. Close other programs, then try again.", file=sys.stderr
-            )
-            return 1
-        diagnostics.start()
-        made = diagnostics.report(error)
-        print(
-            f"distill: something went wrong that should not ({printable(made.summary)}). "
-            f"Please report it with the log: {diagnostics.log_file()}",
-            file=sys.stderr,
-        )
-        return 1
     return code if isinstance(code, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Print what went wrong, and return the exit code."""
+    if hasattr(error, "format_message"):  # by what it has: typer brings a copy of click, whose types are others
+        return _show_wrong_usage(error)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = printable(error.filename or "of a file")[:_SHOWN_OF_A_NAME]
+        print(f"distill: The name {name}… is too long. Choose a shorter one.", file=sys.stderr)
+        return 1
+    if is_memory_error(error):
+        print(_NO_MEMORY, file=sys.stderr)
+        return 1
+    diagnostics.start()
+    made = diagnostics.report(error)
+    print(
+        f"distill: something went wrong that should not ({printable(made.summary)}). "
+        f"Please report it with the log: {diagnostics.log_file()}",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _show_wrong_usage(error: Any) -> int:

@@ -1,7 +1,6 @@
 """``distill play``: a model as an instrument in the terminal, played by MIDI or OSC."""
 
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import typer
 from distill.cli.options import ModelFile
 from distill.cli.terminal import printable
 from distill.errors import DistillError, MidiError, PlaybackError
+from distill.files import temporary_folder
 from distill.runtime import EXIT_STOPPED, set_switch_interval, stop_on_signal
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def play(
             print(printable(name))
         return
     set_switch_interval()
-    with stop_on_signal("Stopping.") as stop, tempfile.TemporaryDirectory(prefix="distill-play-") as folder:
+    with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
         from distill.cli.sounds_to_play import Sounds
         from distill.control.board import Board
         from distill.control.controls import Controls

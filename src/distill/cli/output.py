@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import Any, TextIO
 
-#: How the commands begin whose only result is what they print.
-_PRINTING = ("inspect", "compare", "runs", "models list", "models info", "queue list")
+#: How the commands begin whose only result is what they print; of the self-test that is the report to send along.
+_PRINTING = ("inspect", "compare", "runs", "models list", "models info", "queue list", "--version", "--selftest")
 
 
 class LenientWriter(io.RawIOBase):
@@ -100,7 +100,7 @@ def _lenient(name: str) -> Iterator[LenientWriter | None]:
 
 def only_prints(words: Sequence[str]) -> bool:
     """Whether a command line has no other result than what it prints."""
-    if len(words) < 2 and words[0] in ("models", "queue", "--version"):
+    if len(words) < 2 and words[0] in ("models", "queue"):
         return True
     if {"-h", "--help", "--midi=list"}.intersection(words) or ("--midi", "list") in pairwise(words):
         return True

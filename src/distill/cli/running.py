@@ -51,10 +51,12 @@ def joined(stop: threading.Event) -> "Iterator[Ranks | OneProcess]":
     with processes.joined(stop) as ranks:
         try:
             yield ranks
-        except PeerError:
+        except PeerError as error:
             if ranks.is_first:
                 raise
-            raise typer.Exit(1) from None  # the first one says it
+            if ranks.speaks_for_all:  # at once: torchrun is about to kill this process
+                print(f"distill: {printable(error)}", file=sys.stderr, flush=True)
+            raise typer.Exit(1) from None
 
 
 Engine = Callable[[Callable[[Event], None]], dict[str, Any]]

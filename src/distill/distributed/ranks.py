@@ -47,6 +47,11 @@ class Ranks:
         return self.rank == 0
 
     @property
+    def speaks_for_all(self) -> bool:
+        """Whether this process says why the training has failed: the first one, or the next where it is gone."""
+        return self.is_first
+
+    @property
     def failure(self) -> str:
         """Why another process is gone; empty while all are there."""
         return ""
@@ -142,8 +147,13 @@ class JoinedRanks(Ranks):
         self._calls = 0
         self._exchanging = 0.0
         self.watch = PeerWatch(PrefixStore("distill watch", store.clone()), self.rank, self.size, on_stop, is_stopped)
-        self.meet()
         self.watch.start()
+        self.meet()
+
+    @property
+    def speaks_for_all(self) -> bool:
+        """Whether this process says why the training has failed: the first one, or the next where it is gone."""
+        return self.watch.speaks_for_all
 
     @property
     def failure(self) -> str:

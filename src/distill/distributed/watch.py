@@ -2,17 +2,20 @@
 
 A process that is killed closes its connections, and whoever waits for it in a step notices at once.  A computer that
 loses power or its network closes nothing: so each process counts in the launcher's store, and one whose count stands
-still is taken for dead.  A process that hangs in a step although another is known to be dead is ended from here.
+still is taken for dead.  If it is on the same computer it is then killed: it would hold the run's folder, and the
+launcher would wait for it.  A process that hangs in a step although another is known to be dead is ended from here.
 """
 
 import json
 import logging
 import os
 import platform
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,9 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS, SILENT_SECONDS, GRACE_SECONDS = 1.0, 30.0, 10.0
 #: Seconds for which it is found out which process has gone, after a connection was closed.
 _SEARCH_SECONDS = 3.0
+#: Most seconds that count between two looks.  Longer ones were no watch: this process was itself suspended, perhaps
+#: with all the others, which may be looked at before they have gone on.
+_MOST_SECONDS_OF_A_LOOK = 5.0
 
 
 class PeerWatch:
@@ -50,6 +56,7 @@ class PeerWatch:
         self._is_handled = False
         self._seen: dict[int, tuple[int, float]] = {}
         self._homes: dict[int, dict[str, Any]] = {}
+        self._watched = 0.0
         self._gone_rank: int | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="distill-peers", daemon=True)
@@ -71,6 +78,7 @@ class PeerWatch:
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._kill_gone()
         try:
             self._beat()
         except RuntimeError:
@@ -83,6 +91,11 @@ class PeerWatch:
             self._beat()
         except RuntimeError:
             log.info("The store of the launcher is gone.")
+
+    @property
+    def speaks_for_all(self) -> bool:
+        """Whether this process says why the training has ended: the first one, or the next if that one is gone."""
+        return self._rank == (1 if self._gone_rank == 0 else 0)
 
     def is_dead(self, rank: int) -> bool:
         """Whether a process is known to be gone, by its number on this computer."""
@@ -100,10 +113,6 @@ class PeerWatch:
             log.error("A connection was closed: %s", detail)
             self.failure = "The connection to another process of this training was lost."
         return self.failure
-
-    @property
-    def _speaks_for_all(self) -> bool:
-        return self._rank == (1 if self._gone_rank == 0 else 0)
 
     def _others(self) -> list[int]:
         return [rank for rank in range(self._size) if rank != self._rank]
@@ -126,7 +135,11 @@ class PeerWatch:
 
     def _work(self) -> None:
         failed_at: float | None = None
+        looked_at = time.monotonic()
         while not self._ended.wait(BEAT_SECONDS):
+            now = time.monotonic()
+            self._watched += min(now - looked_at, _MOST_SECONDS_OF_A_LOOK)
+            looked_at = now
             try:
                 self._beat()
                 if not self.failure:
@@ -134,15 +147,18 @@ class PeerWatch:
             except RuntimeError as exc:
                 log.error("The store of the launcher is gone: %s", exc)
                 self.failure = self.failure or "The computer that started this training cannot be reached any more."
-            if self.failure and not self._is_handled:
-                failed_at = failed_at or time.monotonic()
-                if time.monotonic() - failed_at > GRACE_SECONDS:
-                    self._end_process()
+            if not self.failure:
+                continue
+            failed_at = failed_at or now
+            if self.speaks_for_all or now - failed_at > _SEARCH_SECONDS:  # by then the others have noticed it, too
+                self._kill_gone()
+            if not self._is_handled and now - failed_at > GRACE_SECONDS:
+                self._end_process()
 
     def _look(self) -> None:
         others = self._others()
         states = self._store.multi_get([f"beat {rank}" for rank in others])
-        now = time.monotonic()
+        now = self._watched
         for rank, text in zip(others, states, strict=True):
             state = json.loads(text)
             if state["stopped"] and not self._is_stopped():
@@ -156,10 +172,18 @@ class PeerWatch:
             elif now - self._seen[rank][1] > SILENT_SECONDS or self.is_dead(rank):
                 self.failure = self._gone(rank)
 
+    def _kill_gone(self) -> None:
+        """Kill the process that no longer answers, if it is on this computer."""
+        if self._gone_rank is None or not _is_here(self._homes[self._gone_rank]) or self.is_dead(self._gone_rank):
+            return
+        log.error("Process %d no longer answers, and is killed.", self._gone_rank)
+        with suppress(OSError):  # it has ended meanwhile
+            os.kill(int(self._homes[self._gone_rank]["pid"]), signal.SIGKILL)
+
     def _end_process(self) -> None:
         log.error("This process hangs, and is ended: %s", self.failure)
         try:
-            if self._speaks_for_all:
+            if self.speaks_for_all:
                 self.on_stuck(self.failure)
                 print(f"distill: {self.failure}", file=sys.stderr, flush=True)  # nobody else is left to say it
         finally:
@@ -168,22 +192,35 @@ class PeerWatch:
 
 def _home() -> dict[str, Any]:
     """Return where this process is to be found: its number counts only where numbers mean the same."""
-    space = ""
+    space = born = ""
     if sys.platform == "linux":
         try:
             boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
             space = f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - it leads to no file
+            born = _state_and_birth(os.getpid())[1]
         except OSError:
             space = ""
-    return {"host": platform.node() or "this computer", "pid": os.getpid(), "space": space}
+    return {"host": platform.node() or "this computer", "pid": os.getpid(), "space": space, "born": born}
+
+
+def _is_here(home: dict[str, Any]) -> bool:
+    """Whether the number of a process means it on this computer, too."""
+    return bool(home.get("space")) and home["space"] == _home()["space"]
 
 
 def _is_alive(home: dict[str, Any]) -> bool:
     """Whether a process runs; what cannot be known from here is taken for alive."""
-    if not home.get("space") or home["space"] != _home()["space"]:
+    if not _is_here(home):
         return True
     try:
-        state = Path(f"/proc/{int(home['pid'])}/stat").read_text(encoding="utf-8", errors="replace")
+        state, born = _state_and_birth(int(home["pid"]))
     except OSError:
         return False
-    return state.rpartition(")")[2].split()[0] not in ("Z", "X")
+    return born == home["born"] and state not in ("Z", "X")
+
+
+def _state_and_birth(pid: int) -> tuple[str, str]:
+    """Return the state of a process, and when it began: another one may get its number later."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    words = text.rpartition(")")[2].split()  # from the third one on; the second may hold anything
+    return words[0], words[19]

@@ -12,7 +12,7 @@ from distill.audio.spectrogram import SpectrogramConfig
 from distill.config.catalog import config_from_dict, family_info
 from distill.config.keywords import accept_keywords
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.errors import CheckpointError, ConfigurationError, ModelFileError
+from distill.errors import CheckpointError, ConfigurationError, ModelFileError, pass_on_memory_error
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.file_format import (
@@ -388,6 +388,7 @@ def _read_map(entry: Any, family: ModelFamily, model: nn.Module, path: Path) -> 
     try:
         return LatentMap.of_file(entry, family.point_dim(model))
     except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as exc:
+        pass_on_memory_error(exc)
         raise ModelFileError(f"{path.name} is damaged: its map is not readable. Use another model file.") from exc
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.errors import DistillError
+from distill.errors import DistillError, pass_on_memory_error
 from distill.models.detail import DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
@@ -99,6 +99,7 @@ def _read(
     try:
         part = build(entry)
     except (AttributeError, KeyError, IndexError, RuntimeError, TypeError, ValueError) as exc:
+        pass_on_memory_error(exc)
         raise error(f"{path.name} is damaged: its {name} is not readable. Use another model file.") from exc
     for value in part.state_dict().values():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):

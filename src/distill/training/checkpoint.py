@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from distill.errors import CheckpointError
+from distill.errors import CheckpointError, pass_on_memory_error
 from distill.files import write_json
 from distill.runs.checkpoints import (
     checkpoint_path,
@@ -284,6 +284,7 @@ def apply_checkpoint(
     except Exception as exc:
         for part, state in before:
             part.load_state_dict(state)
+        pass_on_memory_error(exc)
         raise CheckpointError(
             f"{path.name} does not fit this network: the state of its optimizer or schedule is another."
         ) from exc

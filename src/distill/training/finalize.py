@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.computing.interruptible import Interruptible
-from distill.errors import CheckpointError, DistillError, TrainingError
+from distill.errors import CheckpointError, DistillError, PeerError, TrainingError
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
@@ -218,6 +218,8 @@ def _close(run: Run, outcome: str, error: BaseException | None) -> tuple[_Saved,
         with all its epochs; resuming it completes the model file.
     """
     began = time.perf_counter()
+    if isinstance(error, PeerError):  # torchrun may kill this process before it has written the rest
+        _save_record(run, outcome, reason_of(error))
     write_best(run)
     take_write_errors(run)  # a checkpoint that could not be written is tried once more
     # After an error that is not the training's own, a step may be half done: the last checkpoint stands.
@@ -303,6 +305,7 @@ def _save_record(opened: OpenedRun, outcome: str, error: str | None) -> None:
     record.config, record.status = opened.config, outcome
     record.error = error
     record.notes += opened.emit.notes
+    opened.emit.notes = []
     try:
         record.save(opened.folder.path)
     except OSError as exc:
@@ -480,7 +483,7 @@ def _part(run: Run, name: str, compute: Callable[[], T]) -> T | None:
         raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         log.error("A part of the model file could not be computed: %s", name, exc_info=exc)
-        reason = str(exc) or type(exc).__name__
+        reason = reason_of(exc)
         run.emit(
             TrainingNotice(
                 "checkpoint",

@@ -19,7 +19,14 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
-from distill.errors import CheckpointError, ModelFileError, RunFolderError, SoundError, TrainingError
+from distill.errors import (
+    CheckpointError,
+    ModelFileError,
+    RunFolderError,
+    SoundError,
+    TrainingError,
+    pass_on_memory_error,
+)
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
@@ -168,6 +175,7 @@ def _restore_prior(
     try:
         prior.load_state_dict(stored)
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as exc:
+        pass_on_memory_error(exc)
         raise _unfitting_prior(opened) from exc
 
 

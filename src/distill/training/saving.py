@@ -9,6 +9,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
 from distill.computing.interruptible import Interruptible
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
+from distill.errors import DistillError, is_memory_error
 from distill.events import (
     EpochMetrics,
     PreparationProgress,
@@ -163,18 +164,21 @@ def take_write_errors(run: Run) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the system's words for an error, or its own."""
+    """Return the system's words for an error, or its own; torch's say little where memory was not enough."""
+    if is_memory_error(error) and not isinstance(error, DistillError):
+        return "there is not enough memory"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _report_unwritten(run: Run, what: str, error: Exception) -> None:
     reason = reason_of(error)
     run.saved_at = None if what.startswith("the checkpoint") else run.saved_at
+    room = f"make room on the disk of {run.folder.path}, or make it writable"
+    advice = "close other programs" if is_memory_error(error) else room
     run.emit(
         TrainingNotice(
             "checkpoint" if what.startswith("the checkpoint") else "preview",
-            f"Could not write {what} ({reason}). Training goes on; make room on the disk of "
-            f"{run.folder.path}, or make it writable.",
+            f"Could not write {what} ({reason}). Training goes on; {advice}.",
             "error",
         )
     )

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
+from distill import paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.sounds.presenter import SoundsPresenter
@@ -90,3 +91,21 @@ def test_a_click_on_a_sound_of_a_finding_plays_it(faulty: MainWindow) -> None:
     at = card.sounds.visualItemRect(card.sounds.item(0)).center()
     QTest.mouseClick(card.sounds.viewport(), LEFT, pos=at)
     assert [call[0].name for call in (spy.at(n) for n in range(spy.count()))] == ["late.wav"]
+
+
+def test_sounds_that_cannot_be_read_are_not_said_to_be_checked(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """As on a data folder that is read-only; once it is writable, they are checked."""
+    for number in range(2):
+        soundfile.write(tmp_path / f"{number}.wav", tone(0.2 + number), 48_000)
+    cache = paths.cache_dir() / "sounds"
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_bytes(b"no folder")
+    button = window.browser.doctor
+    window.open_folder(tmp_path)
+    qtbot.waitUntil(lambda: button.text() == "Not checked", timeout=60_000)
+    assert "cannot be written to" in window.notices.text()
+    cache.unlink()
+    window.open_folder(tmp_path)
+    qtbot.waitUntil(lambda: not button.text().startswith(("Not", "Checking")), timeout=60_000)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.events import UNSAVED
@@ -86,6 +86,26 @@ def test_the_model_is_offered_until_it_is_saved(
     qtbot.waitUntil(lambda: "is saved as" in window.notices.text(), timeout=10_000)
     assert (tmp_path / "mine.distill").read_bytes() == b"a model"
     assert not window.runs.unsaved.is_open
+
+
+def test_a_model_that_cannot_be_saved_on_quitting_is_offered(
+    loaded: MainWindow, engine: FullDisk, qtbot: QtBot
+) -> None:
+    """As on a data folder that has become read-only, or on a full disk."""
+    window = loaded
+    engine.step_seconds = 0.02
+    start(window, 300)
+    qtbot.waitUntil(lambda: window.runs.bridge.state is RunState.TRAINING, timeout=30_000)
+    assert not window.close()
+    question = window.findChild(QMessageBox, "quitDialog")
+    assert question is not None
+    question.defaultButton().click()
+    qtbot.waitUntil(lambda: window.runs.unsaved.is_open, timeout=30_000)
+    assert window.isVisible()
+    qtbot.waitUntil(partial(says, window, "is kept until the window is closed"), timeout=10_000)
+    assert not window.close()  # a last reminder
+    assert "only in memory" in window.notices.text()
+    assert window.close()
 
 
 def test_the_window_asks_once_before_it_loses_a_model(loaded: MainWindow, engine: FullDisk, qtbot: QtBot) -> None:

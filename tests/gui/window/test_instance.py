@@ -1,5 +1,6 @@
 """A second start reaches the window that is open; without one, or without an answer, it opens its own."""
 
+import errno
 import os
 import socket
 import threading
@@ -90,6 +91,26 @@ def test_a_socket_that_a_crash_has_left_is_replaced(qapp: QApplication, qtbot: Q
     assert answer()
     server.close()
     assert not (cache_dir() / "window.socket").exists()
+
+
+def test_a_socket_that_cannot_be_removed_does_not_disturb_the_end(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the data folder has become read-only while the window was open."""
+
+    def fail(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    server = InstanceServer()
+    assert server.listen()
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", fail)
+        server.close()
+    assert not pass_on(tmp_path, 1.0)
+    following = InstanceServer()
+    assert following.listen()
+    following.close()
 
 
 def test_a_window_that_hangs_is_not_waited_for(server: InstanceServer) -> None:

@@ -40,6 +40,7 @@ class DoctorPresenter(QObject, WindowPart):
         browser.table.dataChanged.connect(self._on_sounds_changed)
         browser.table.modelReset.connect(self._on_sounds_changed)
         sounds.exclusions.changed.connect(self._show_state)
+        sounds.loader.failed.connect(self._on_unreadable)
         panel.play_requested.connect(self.play_requested)
         panel.fix_requested.connect(self._on_fix_requested)
         panel.fix_all_requested.connect(self._on_fix_all_requested)
@@ -61,6 +62,11 @@ class DoctorPresenter(QObject, WindowPart):
     def _on_sounds_changed(self) -> None:
         if self._wanted() != self._examined:
             self._settling.start()
+
+    def _on_unreadable(self, _error: Exception) -> None:
+        if any(row.status is SoundStatus.LISTED for row in self._browser.table.rows):
+            self._panel.show_message(self.tr("The sounds could not be read, so they were not checked."))
+            self._browser.show_doctor(self.tr("Not checked"), 0)
 
     def _wanted(self) -> tuple[tuple[Path, str], ...]:
         """Return the sounds to examine: all that are decoded, also those that a fix leaves out."""

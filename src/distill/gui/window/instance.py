@@ -162,7 +162,8 @@ class InstanceServer(QObject):
         if self._socket is not None:
             self._socket.close()
         if self._file is not None:
-            self._file.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder has become read-only; the next window replaces it
+                self._file.unlink(missing_ok=True)
         self._socket = self._file = self._notifier = None
 
     def _bound(self) -> socket.socket:

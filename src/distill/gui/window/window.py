@@ -342,7 +342,11 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _on_run_state_changed(self, state: RunState) -> None:
-        if state is RunState.IDLE and self._is_closing:
+        if state is not RunState.IDLE or not self._is_closing:
+            return
+        if self.runs.bridge.unsaved_model is not None and self._asks_before_closing:
+            self._is_closing = False  # it is offered next
+        else:
             self.close()
 
     def _on_session_end(self, _manager: QSessionManager) -> None:

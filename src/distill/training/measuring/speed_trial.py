@@ -8,7 +8,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 import time
 from dataclasses import asdict, replace
@@ -20,6 +19,7 @@ from typing import Any
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.events import Event, StepMetrics, VQStepMetrics
+from distill.files import temporary_folder
 from distill.runs.figures import Figures, RunFigures
 from distill.runs.stop_request import StopRequest
 from distill.training.steps.stopwatch import FEWEST_STEPS
@@ -41,7 +41,7 @@ def measure(config: AnyConfig, cancel: threading.Event | None = None) -> RunFigu
     """Return what a step of such a run takes; None if it was cancelled or could not be measured."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    with tempfile.TemporaryDirectory(prefix="distill-trial-", ignore_cleanup_errors=True) as folder:
+    with temporary_folder("trial") as folder:
         process = context.Process(target=_work, args=(config.to_dict(), folder, sender), daemon=True)
         process.start()
         sender.close()

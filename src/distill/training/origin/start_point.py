@@ -12,7 +12,7 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
-from distill.errors import CheckpointError, RunFolderError, SoundError
+from distill.errors import CheckpointError, RunFolderError, SoundError, pass_on_memory_error
 from distill.models.families import make_family
 from distill.models.file_format import SUFFIX
 from distill.models.persistence import open_model, read_model_file
@@ -129,6 +129,7 @@ def _of_checkpoint(path: Path) -> StartPoint:
     try:
         prior = None if averaged is None else _float(WindowPrior.of_state(averaged).state_dict())
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as exc:
+        pass_on_memory_error(exc)
         raise CheckpointError(f"{path.name} holds a damaged prior. Use another checkpoint.") from exc
     origin = {
         "kind": "checkpoint",

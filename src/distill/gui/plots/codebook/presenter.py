@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from distill.files import temporary_folder
 from distill.generation.code_usage import Code, CodebookUse, model_file, read_use, write_code
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.plots.codebook.panel import CodebookView
@@ -107,7 +108,7 @@ class CodebookPresenter(QObject, WindowPart):
             return
         self._requested = None
         if self._sounds is None:
-            self._sounds = tempfile.TemporaryDirectory(prefix="distill-codes-", ignore_cleanup_errors=True)
+            self._sounds = temporary_folder("codes")
         folder = Path(self._sounds.name) / str(self._run_number)
         folder.mkdir(exist_ok=True)
         self._making = BackgroundTask(lambda _progress, _cancel: write_code(use, code, folder), self)
