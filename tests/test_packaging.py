@@ -172,9 +172,11 @@ def test_a_source_distribution_holds_what_the_repository_holds(tmp_path: Path) -
     for name in names:
         (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / "source" / name)
-    code = f"from setuptools import build_meta; print(build_meta.build_sdist({str(tmp_path)!r}))"
+    code = f"import build_backend; print(build_backend.build_sdist({str(tmp_path)!r}))"
     command = [sys.executable, "-c", code]
-    made = subprocess.run(command, cwd=tmp_path / "source", capture_output=True, text=True, timeout=600)
+    path = os.pathsep.join(["packaging", *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    env = {**os.environ, "PYTHONPATH": path}
+    made = subprocess.run(command, cwd=tmp_path / "source", env=env, capture_output=True, text=True, timeout=600)
     assert made.returncode == 0, made.stderr[-2000:]
     with tarfile.open(tmp_path / made.stdout.split()[-1]) as archive:
         held = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
