@@ -56,6 +56,7 @@ def test_a_setting_that_only_one_family_has_is_no_difference(tmp_path: Path) -> 
     assert not found.has_same_loss
     labels = [row.label for row in found.differences()]
     assert labels[0] == "Family"
+    assert found.differences()[0].values == ("Fast", "Closest copies"), "as the window calls them"
     assert "Levels" not in labels  # of the codebook
     assert len(labels) == len(set(labels))
 

@@ -142,7 +142,7 @@ class Comparison:
     def differences(self) -> list[DifferingSetting]:
         """Return the settings that differ; one that only one of the runs has does not."""
         rows = [
-            ("Family", [family_info(run.record.config.family).label for run in self.runs]),
+            ("Family", [family_info(run.record.config.family).plain_name for run in self.runs]),
             ("Sounds", [_sounds_text(run, self.runs[0]) for run in self.runs]),
             ("Epochs", [str(run.record.epochs_asked) for run in self.runs]),
         ]

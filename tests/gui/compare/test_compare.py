@@ -6,13 +6,14 @@ import pytest
 import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation import seeded
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
+from distill.gui.plots.view import AXIS_WIDTH
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
 from tests.gui.fakes import tone
@@ -70,6 +71,13 @@ def test_curves_and_settings_of_both(dialog: CompareDialog) -> None:
     assert labels[-1] == "Seed"
     model, row = dialog.settings.model(), len(labels) - 1
     assert [model.index(row, column).data() for column in range(2)] == ["2", "1"]
+
+
+def test_the_curves_have_the_width_and_the_keys_are_those_of_the_runs(dialog: CompareDialog) -> None:
+    view = dialog.plot.widget
+    assert view.width() - view.box.sceneBoundingRect().right() < AXIS_WIDTH, "no room for an axis that is not there"
+    texts = [label.text() for label in dialog.findChildren(QLabel)]
+    assert "A to B and O switch at the same place and loudness, Space stops" in texts
 
 
 def test_letters_switch_in_place(dialog: CompareDialog, window: MainWindow, qtbot: QtBot) -> None:

@@ -9,13 +9,20 @@ import pytest
 import soundfile
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMenu, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QMenu, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import __version__, diagnostics, paths
 from distill.errors import SoundError
+from distill.generation.history import GeneratedEntry
+from distill.generation.kits.plan import KitPlan
+from distill.generation.recipe import NEW, Recipe
 from distill.gui.engine.run_state import RunState
+from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
+from distill.gui.help.about import AboutDialog
+from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
+from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.window import MainWindow
@@ -287,3 +294,18 @@ def test_a_log_that_is_not_there_is_no_second_error(window: MainWindow, watcher:
     dialog = dialog_of(window, "crashDialog")
     qtbot.waitUntil(lambda: any("and 1 more" in label.text() for label in dialog.findChildren(QLabel)))
     press(dialog, "goOnButton")
+
+
+def test_the_buttons_of_dialogs_have_no_icons_of_the_desktop(window: MainWindow) -> None:
+    """A box that is made before it has a parent takes them, whatever the style sheet says: a red cross on Cancel."""
+    sound = GeneratedEntry(Path("a.wav"), Recipe(NEW, "a" * 32))
+    dialogs = (
+        AboutDialog(window), ShortcutsDialog((), window), ReportDialog([], window),
+        ExportDialog([sound], ExportChoices(), window), KitDialog(16, KitPlan(), window),
+    )  # fmt: skip
+    for dialog in dialogs:
+        buttons = [button for box in dialog.findChildren(QDialogButtonBox) for button in box.buttons()]
+        assert buttons
+        assert all(button.icon().isNull() for button in buttons), dialog.objectName()
+        dialog.close()
+        dialog.deleteLater()

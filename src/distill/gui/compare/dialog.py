@@ -177,6 +177,7 @@ class CompareDialog(QDialog):
             help=self.tr("Loss on sounds that the model does not learn from: lower is better."),
         )  # fmt: skip
         plot.header.menu_button.hide()
+        plot.widget.align_right(False)
         return plot
 
     def _make_axis(self) -> QButtonGroup:
@@ -262,7 +263,9 @@ class CompareDialog(QDialog):
         curves.body.addWidget(self.plot, 1)
         settings.body.addWidget(self.settings, 1)
         sounds.setAccessibleName(self.tr("Sounds"))
-        sounds.detail.setText(self.tr("A to D and O switch at the same place and loudness, Space stops"))
+        last = LETTERS[len(self.comparison.runs) - 1]
+        text = self.tr("A to {0} and O switch at the same place and loudness, Space stops")
+        sounds.detail.setText(text.format(last))
         tools = QHBoxLayout()
         tools.setSpacing(theme.GAP)
         tools.addWidget(self.epoch)

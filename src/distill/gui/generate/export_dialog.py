@@ -85,7 +85,7 @@ class ExportDialog(QDialog):
         self.trim, self.fade = QCheckBox(self.tr("&Trim silence at both ends")), QSpinBox()
         self.position, self.name = ElidedLabel(), QLabel()
         self.browse = QPushButton(self.tr("C&hoose…"))
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self.export = self.buttons.addButton(self.tr("E&xport"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.export.setProperty("primary", True)
         self._set_up()

@@ -38,7 +38,7 @@ class ShortcutsDialog(QDialog):
         #: The headings, and the lines under each.
         self.groups: list[tuple[QTreeWidgetItem, list[QTreeWidgetItem]]] = []
         self.tree = self._make_tree(groups)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.reject)
         close = buttons.button(QDialogButtonBox.StandardButton.Close)
         close.setObjectName("closeButton")

@@ -50,7 +50,7 @@ class KitDialog(QDialog):
             form.addRow(field_label(label, widget), widget)
         self.text.setObjectName("muted")
         self.text.setWordWrap(True)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self.choose = buttons.addButton(self.tr("&Choose folder…"), QDialogButtonBox.ButtonRole.AcceptRole)
         self.choose.setObjectName("kitFolderButton")
         self.choose.setProperty("primary", True)
