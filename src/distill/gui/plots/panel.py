@@ -200,7 +200,7 @@ class PlotsPanel(Panel):
         )  # fmt: skip
         for widget in stack:
             self.splitter.addWidget(widget)
-        self.splitter.setSizes([300, 200, 200, 260, 190, 190, 190])
+        self.splitter.setSizes([300, 220, 220, 260, 220, 220, 220])
         self.splitter.setMinimumWidth(1)  # legends wrap instead
         area = QScrollArea(widgetResizable=True)  # for low windows, and for many plots
         area.setFrameShape(QFrame.Shape.NoFrame)
