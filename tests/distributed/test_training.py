@@ -155,6 +155,7 @@ def test_a_process_that_no_longer_answers_is_killed_and_ends_the_run(tmp_path: P
     assert not is_locked(tmp_path / "run")
 
 
+@pytest.mark.soak  # it goes by the clock
 def test_processes_that_were_suspended_together_go_on(tmp_path: Path) -> None:
     """The one that wakes first does not take the others for dead."""
     with joined_by_a_store(tmp_path, "suspended") as processes:
