@@ -89,8 +89,10 @@ def test_killed_at_thirty_random_moments(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
         assert "should not" not in errors
         assert "Traceback" not in errors
-        if process.returncode == 0:  # it was faster
-            assert RunRecord.load(run).status == "finished"
+        is_finished = (run / "run.json").exists() and RunRecord.load(run).status == "finished"
+        if process.returncode == 0 or is_finished:  # it was faster, or killed behind all that it had to do
+            assert process.returncode in (0, -9), errors
+            assert is_finished
             assert open_model(run / "model.distill")
             runs, ended, confirmed = runs + 1, ended + 1, (-1, -1)
             run = tmp_path / f"run {runs}"
