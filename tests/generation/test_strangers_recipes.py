@@ -72,13 +72,14 @@ def test_what_is_read_is_said() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"place": []}, {"place": [[0.1, 1.1]]}, {"place": [[0.1]]}, {"place": "0.1, 0.2"}, {"place": [[0.1, True]]},
-        {"place": [[0.1, float("nan")]]}, {"place": [[0.1, 0.2]] * 5000}, {"moves": [["brightness", 1e9]]},
+        {"positions": []}, {"positions": [[0.1, 1.1]]}, {"positions": [[0.1]]},
+        {"positions": "0.1, 0.2"}, {"positions": [[0.1, True]]},
+        {"positions": [[0.1, float("nan")]]}, {"positions": [[0.1, 0.2]] * 5000}, {"moves": [["brightness", 1e9]]},
         {"moves": [[1.0, 1.0]]}, {"moves": {"brightness": 1.0}}, {"moves": [["x" * 5000, 1.0]]},
     ],
 )  # fmt: skip
 def test_a_place_on_a_map_is_read_only_where_it_is_one(damage: dict[str, object]) -> None:
-    good = Recipe(MAPPED, "a" * 32, map="b" * 32, place=((0.25, 1.0),), moves=(("brightness", -0.5),))
+    good = Recipe(MAPPED, "a" * 32, map="b" * 32, positions=((0.25, 1.0),), moves=(("brightness", -0.5),))
     assert Recipe.from_text(good.to_text()) == good
     with pytest.raises(ValueError, match="recipe"):
         Recipe.from_dict({**good.to_dict(), **damage})

@@ -116,14 +116,14 @@ def _main(arguments: list[str]) -> int:
         return 1
     except Exception as error:  # the border: what gets here is a bug
         try:
-            return _tell(error)
+            return _print_error(error)
         except MemoryError:  # there is not even enough for a report
             print(_NO_MEMORY, file=sys.stderr)
             return 1
     return code if isinstance(code, int) else 0
 
 
-def _tell(error: Exception) -> int:
+def _print_error(error: Exception) -> int:
     """Print what went wrong, and return the exit code."""
     if hasattr(error, "format_message"):  # by what it has: typer brings a copy of click, whose types are others
         return _show_wrong_usage(error)

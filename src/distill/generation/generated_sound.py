@@ -450,7 +450,7 @@ def _open_exact(recipe: Recipe, library: ModelLibrary, takes_nearest: bool) -> t
         name = recipe.model_name or recipe.model_id[:8]
         raise LibraryError(
             f"The map of {name!r} that this sound was found on is gone: the model was trained further. "
-            "The same place of its present map is another sound."
+            "The same position on its present map is another sound."
         )
     if recipe.weights and weights != recipe.weights and not takes_nearest:
         name = recipe.model_name or recipe.model_id[:8]

@@ -223,7 +223,7 @@ class MapSession:
         with self._lock:
             model = self._opened()
             recipe = recipe_at(model, self._file, self._map_id, position, moves)
-            key = (recipe.place, recipe.moves)
+            key = (recipe.positions, recipe.moves)
             return self._known_or(key, self._name_at(position), recipe, lambda: audio_of_map(model, recipe))
 
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
@@ -239,7 +239,7 @@ class MapSession:
         with self._lock:
             model = self._opened()
             recipe = recipe_along(model, self._file, self._map_id, path, seconds)
-            key = (recipe.place, seconds)
+            key = (recipe.positions, seconds)
             return self._known_or(key, f"Path {seconds:.1f} s", recipe, lambda: audio_of_map(model, recipe))
 
     def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:

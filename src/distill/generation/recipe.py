@@ -39,8 +39,8 @@ _USED = {
     MORPHED: ("count", "number", *_SOURCE, "second_source", "second_hash"),
     EXTENDED: ("seed", "seconds", *_SOURCE),
     REPAINTED: ("seed", "start", "end", *_SOURCE),
-    MAPPED: ("map", "place", "moves"),
-    ALONG: ("map", "place", "seconds"),
+    MAPPED: ("map", "positions", "moves"),
+    ALONG: ("map", "positions", "seconds"),
 }
 #: What the recipes of one batch have in common.
 _OF_A_BATCH = (
@@ -99,7 +99,7 @@ class Recipe:
         Of a morph: the sound at its other end.
     map
         Of a sound of the map: content id of map and sliders (`distill.generation.map.recipes`).
-    place
+    positions
         Of a sound of the map: its position, or the corners of its path; x and y, within 0 and 1.
     moves
         Of a sound at a position: the sliders that were moved, and by how much.
@@ -131,7 +131,7 @@ class Recipe:
     second_source: str = ""
     second_hash: str = ""
     map: str = ""
-    place: tuple[tuple[float, float], ...] = ()
+    positions: tuple[tuple[float, float], ...] = ()
     moves: tuple[tuple[str, float], ...] = ()
     candidates: int = 0
     candidate: int = 0
@@ -164,7 +164,7 @@ class Recipe:
             if item.name not in data:
                 continue
             value, kind = data[item.name], item.type
-            if item.name in ("place", "moves"):
+            if item.name in ("positions", "moves"):
                 values[item.name] = _pairs(item.name, value)
                 continue
             fits = isinstance(value, (int, float) if kind is float else kind)  # type: ignore[arg-type]
@@ -175,7 +175,7 @@ class Recipe:
         whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
         chosen = 0 <= made.candidate < max(1, made.candidates) <= MOST_CANDIDATES and made.stars >= 0
         whole = whole and made.channels in (1, 2)
-        whole = whole and len(made.place) >= (made.kind in (MAPPED, ALONG))
+        whole = whole and len(made.positions) >= (made.kind in (MAPPED, ALONG))
         if made.kind not in _USED or not made.model_id or not whole or not chosen:
             raise ValueError("a recipe lacks its kind, its model or its number")
         return made
@@ -221,7 +221,7 @@ class Recipe:
             return f"{self.model_name}, seed {self.seed}, number {self.number + 1} of {self.count}"
         name = Path(self.source).stem
         return {
-            MAPPED: f"{self.model_name}, a place on its map",
+            MAPPED: f"{self.model_name}, a position on its map",
             ALONG: f"{self.model_name}, a path on its map",
             VARIED: f"{name} varied by {self.model_name}, number {self.number + 1} of {self.count}",
             MORPHED: f"{name} to {Path(self.second_source).stem}, step {self.number + 1} of {self.count}",
@@ -238,8 +238,8 @@ def _pairs(name: str, value: Any) -> tuple[tuple[Any, float], ...]:
     ValueError
         They are something else, too many, or out of range.
     """
-    is_place = name == "place"
-    low, high, most = (0.0, 1.0, MOST_CORNERS) if is_place else (-_FURTHEST, _FURTHEST, _MOST_SLIDERS)
+    are_positions = name == "positions"
+    low, high, most = (0.0, 1.0, MOST_CORNERS) if are_positions else (-_FURTHEST, _FURTHEST, _MOST_SLIDERS)
 
     def is_number(given: Any) -> bool:
         return isinstance(given, (int, float)) and not isinstance(given, bool) and low <= given <= high
@@ -247,11 +247,11 @@ def _pairs(name: str, value: Any) -> tuple[tuple[Any, float], ...]:
     def is_pair(pair: Any) -> bool:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not is_number(pair[1]):
             return False
-        return is_number(pair[0]) if is_place else isinstance(pair[0], str) and _within(name, pair[0])
+        return is_number(pair[0]) if are_positions else isinstance(pair[0], str) and _within(name, pair[0])
 
     if not isinstance(value, (list, tuple)) or len(value) > most or not all(map(is_pair, value)):
         raise ValueError(f"{name} of a recipe cannot be {str(value)[:100]!r}")
-    return tuple((float(first) if is_place else first, float(number)) for first, number in value)
+    return tuple((float(first) if are_positions else first, float(number)) for first, number in value)
 
 
 def _within(name: str, value: Any) -> bool:

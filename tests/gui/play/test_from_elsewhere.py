@@ -160,7 +160,7 @@ def test_what_is_made_on_the_page_is_among_the_generated_sounds(
     play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sound_at(position: Position, moves: Mapping[str, float]) -> Path:
-        made = Recipe(MAPPED, "ab" * 16, "Glass bells", place=(position,), moves=tuple(moves.items()), map="c" * 32)
+        made = Recipe(MAPPED, "ab" * 16, "Glass bells", positions=(position,), moves=tuple(moves.items()), map="c" * 32)
         return service.keep("bell + bell", tone(0.2).astype(np.float32), made).path
 
     monkeypatch.setattr(session, "sound_at", sound_at)
@@ -177,7 +177,7 @@ def test_what_is_made_on_the_page_is_among_the_generated_sounds(
     made.view.setCurrentIndex(index)
     actions = {action.objectName(): action for action in made.make_menu().actions()}
     assert actions["made again"].isEnabled()
-    assert not actions["made settings"].isEnabled(), "no form shows a place on a map"
+    assert not actions["made settings"].isEnabled(), "no form shows a position on a map"
     made.filtered.setData(index, "Gong")
     qtbot.waitUntil(lambda: play.page.made.item(0).text() == "Gong", timeout=WAIT)
     assert play.current.name == "Gong.wav"

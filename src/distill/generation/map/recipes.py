@@ -69,11 +69,11 @@ def recipe_along(model: OpenModel, model_file: Path, identity: str, path: Sequen
 
 
 def _recipe(
-    kind: str, model: OpenModel, model_file: Path, identity: str, place: Sequence[Position], **settings: Any
+    kind: str, model: OpenModel, model_file: Path, identity: str, positions: Sequence[Position], **settings: Any
 ) -> Recipe:
-    corners = tuple((round(float(x), _DECIMALS), round(float(y), _DECIMALS)) for x, y in place)
+    corners = tuple((round(float(x), _DECIMALS), round(float(y), _DECIMALS)) for x, y in positions)
     return Recipe(
-        kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), place=corners, map=identity,
+        kind, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), positions=corners, map=identity,
         weights=weights_id(model), channels=channels_of(model), **settings,
     )  # fmt: skip
 
@@ -88,9 +88,9 @@ def audio_of_map(model: OpenModel, recipe: Recipe) -> FloatArray:
     """
     try:
         if recipe.kind == MAPPED:
-            sound = sound_at(model, recipe.place[0], dict(recipe.moves))
+            sound = sound_at(model, recipe.positions[0], dict(recipe.moves))
         else:
-            sound = long_sound_along(model, recipe.place, recipe.seconds)
+            sound = long_sound_along(model, recipe.positions, recipe.seconds)
     except ValueError as exc:  # a stranger's recipe
         raise ModelFileError(f"The model {model.metadata.name!r} cannot make this sound: {exc}") from exc
     return as_audio(own_channels(model, sound) if recipe.channels == 2 else sound)

@@ -176,8 +176,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
                 lines.append(self.tr("Chosen from {0}, by {1} starred sounds").format(recipe.candidates, recipe.stars))
             return lines
         if recipe.kind == MAPPED:
-            place = self.tr("Place on the map: {0:.3f}, {1:.3f}").format(*recipe.place[0])
-            return [model, place, *(f"{name} {amount:+.2f}" for name, amount in recipe.moves)]
+            position = self.tr("Position on the map: {0:.3f}, {1:.3f}").format(*recipe.positions[0])
+            return [model, position, *(f"{name} {amount:+.2f}" for name, amount in recipe.moves)]
         if recipe.kind == ALONG:
             return [model, self.tr("Along a path on the map, {0:g} s").format(recipe.seconds)]
         lines = [model, self.tr("From: {0}").format(recipe.source)]

@@ -88,6 +88,6 @@ class Head(QWidget):
                 left += status.width()
         height = self.notices.sizeHint().height()
         middle = corner.y() + self._switch.height() // 2
-        place = QRect(left, middle - height // 2, max(0, right - left), height)
-        self.notices.setGeometry(place.translated(row.mapTo(window, QPoint(0, 0))))
+        area = QRect(left, middle - height // 2, max(0, right - left), height)
+        self.notices.setGeometry(area.translated(row.mapTo(window, QPoint(0, 0))))
         self.notices.raise_()
