@@ -53,7 +53,8 @@ class EpochMetrics:
     """One epoch of a VAE; ``train_loss`` and ``val_loss`` are measured alike, in eval mode with the final KL weight.
 
     ``new_sound_distance`` says how far new sounds lie from the corpus as a set, see
-    `distill.models.nearest.kernel_distance`; None where it was not measured.
+    `distill.models.nearest.kernel_distance`; None where it was not measured.  ``eta_seconds`` are those of the epochs
+    that are left; ``closing_seconds`` those expected between the last epoch and the end, None in older runs.
     """
 
     epoch: int
@@ -69,6 +70,7 @@ class EpochMetrics:
     elapsed_seconds: float
     active_latents: int | None = None
     new_sound_distance: float | None = None
+    closing_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class VQStepMetrics:
 
 @dataclass(frozen=True)
 class VQEpochMetrics:
-    """One epoch of a VQ-VAE; ``new_sound_distance`` as in `EpochMetrics`."""
+    """One epoch of a VQ-VAE; what is not of its codebooks is as in `EpochMetrics`."""
 
     epoch: int
     total_epochs: int
@@ -105,6 +107,7 @@ class VQEpochMetrics:
     codebook_health: dict[str, dict[str, float]] | None = None
     utilization_warnings: list[str] | None = None
     new_sound_distance: float | None = None
+    closing_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from distill import paths
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.runs.estimate import Material, enough_sounds, estimate
+from distill.runs.estimate import Material, closing_seconds, enough_sounds, estimate
 from distill.runs.figures import Figures, RunFigures, figures_key, remember
 
 CONFIG = make_config("vae", 24, max_epochs=100)
@@ -39,6 +39,13 @@ def test_the_costs_add_up() -> None:
     assert found.good_seconds == pytest.approx(0.01 * 30 * 8 + 30 * epoch + previews + 8.0)
     assert found.memory_bytes == 1.2e9
     assert found.disk_bytes == 4 * 57e6 + previews / 2 * 500_000 + 2 * 15e6
+
+
+def test_the_end_of_a_run_is_part_of_its_costs() -> None:
+    """40 training sounds have 500 steps of the prior, like the run that is known; half of them take less."""
+    assert closing_seconds(CONFIG, 20, 40, 10_000, figures(RUN)) == pytest.approx(8.0)
+    assert closing_seconds(CONFIG, 10, 40, 10_000, figures(RUN)) < 7.0
+    assert closing_seconds(CONFIG, 20, 40, 10_000, figures()) > 5.0  # nothing is known of this computer
 
 
 def test_without_patience_all_epochs_are_trained() -> None:

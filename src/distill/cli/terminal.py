@@ -101,7 +101,7 @@ class PlainLines:
         match event:
             case EpochMetrics() | VQEpochMetrics():
                 self._total_epochs = event.total_epochs
-                left = f"{duration(event.eta_seconds)} left"
+                left = f"{duration(event.eta_seconds + (event.closing_seconds or 0.0))} left"
                 return f"{epoch_of(event.epoch, event.total_epochs)}  {epoch_figures(event)}  {left}"
             case StepMetrics() | VQStepMetrics() if time.monotonic() - self._last_line > QUIET_SECONDS:
                 where = f"{epoch_of(event.epoch, self._total_epochs)}, step {event.step + 1} of {event.total_steps}"

@@ -96,15 +96,13 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
     variants = max(1, config.regularization.augmentation_expansion)
     steps = max(1, math.ceil(material.train_chunks * variants / config.batch_size))
     good, epochs = _epochs(config, material, figures)
-    known = figures.of(config)
-    runs = [run for run in known if not run.is_trial]
-    used = (runs or known)[-_NEWEST_RUNS:]
+    used = _newest(figures.of(config))
     enough, is_enough = enough_sounds(material)
     seconds: list[float | None] = [None, None]
     memory = disk = None
     if used:
         cost = _Cost.of(used)
-        closing = cost.closing(_closing_steps(config, material, epochs * steps), material.train_chunks)
+        closing = cost.closing(_closing_steps(config, material.train_sounds, epochs * steps), material.train_chunks)
         prepare = cost.prepare_s * material.seconds * variants
         epoch_s = steps * cost.step_s + 2 * material.held_out_chunks * cost.measure_s
         seconds = [
@@ -116,9 +114,26 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
         previews = (1 + _previews(config, epochs)) * cost.preview_bytes
         disk = files * cost.checkpoint_bytes + previews + 2 * cost.model_bytes  # the run's, and the library's
     return Estimate(
-        good, epochs, config.max_epochs, seconds[0], seconds[1], memory, disk or None, steps, len(runs), enough,
-        is_enough,
+        good, epochs, config.max_epochs, seconds[0], seconds[1], memory, disk or None, steps,
+        sum(not run.is_trial for run in used), enough, is_enough,
     )  # fmt: skip
+
+
+def closing_seconds(config: AnyConfig, sounds: int, chunks: int, steps: int, figures: Figures) -> float:
+    """Return the seconds that a run is expected to take from its last epoch to its end.
+
+    Parameters
+    ----------
+    config
+        Settings of the run.
+    sounds, chunks
+        Number of sounds that are trained on, and of their pieces.
+    steps
+        Training steps of the whole run.
+    figures
+        What earlier runs took.
+    """
+    return _closing_scale(_newest(figures.of(config))) * _plain_closing(_closing_steps(config, sounds, steps), chunks)
 
 
 def enough_sounds(material: Material) -> tuple[str, bool]:
@@ -153,10 +168,7 @@ class _Cost:
             values = [float(getattr(run, name)) for run in runs]
             return median([value for value in values if value > 0] or [0.0])
 
-        scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
-        scale = median(scales or [1.0])
-        if all(run.is_trial for run in runs):
-            scale = max(scale, 1.0)  # its few sounds have hardly a map or sliders
+        scale = _closing_scale(runs)
         return cls(
             step_s=typical("step_s"),
             measure_s=typical("measure_s"),
@@ -175,13 +187,26 @@ class _Cost:
         return self.closing_scale * _plain_closing(steps, chunks)
 
 
+def _newest(known: list[RunFigures]) -> list[RunFigures]:
+    """Return the newest runs, or where there is none the newest trials."""
+    return ([run for run in known if not run.is_trial] or known)[-_NEWEST_RUNS:]
+
+
+def _closing_scale(runs: list[RunFigures]) -> float:
+    """Return how many times longer the end of a run takes here than its plain cost."""
+    scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
+    scale = median(scales or [1.0])
+    # The few sounds of a trial have hardly a map or sliders.
+    return max(scale, 1.0) if all(run.is_trial for run in runs) else scale
+
+
 def _plain_closing(steps: float, chunks: float) -> float:
     return _CLOSING_S + _CLOSING_STEP_S * steps + _CLOSING_CHUNK_S * chunks
 
 
-def _closing_steps(config: AnyConfig, material: Material, steps: int) -> int:
+def _closing_steps(config: AnyConfig, sounds: int, steps: int) -> int:
     planned = max(0, config.prior_steps - 1) * steps
-    return min(planned, _CLOSING_STEPS_PER_SOUND * material.train_sounds, _MOST_CLOSING_STEPS)
+    return min(planned, _CLOSING_STEPS_PER_SOUND * sounds, _MOST_CLOSING_STEPS)
 
 
 def _previews(config: AnyConfig, epochs: int) -> int:

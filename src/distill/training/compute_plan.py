@@ -28,9 +28,11 @@ _TIMED_STEPS = 4
 _LEAST_TIMED_STEPS = 2
 #: Seconds that the trial of all plans may take after its first two steps, which are taken on one chunk.
 TRIAL_SECONDS = 1.0
-#: Chunks that a run has to learn from for the trial to pay: fewer take about half a minute, of which the fastest plan
+#: Seconds that its very first step may take, on one chunk: it also loads parts of torch, a second or two of them.
+FIRST_STEP_SECONDS = 5.0
+#: Chunks that a run has to learn from for the trial to pay: fewer take a quarter of a minute, of which the fastest plan
 #: saves hardly more than the trial costs.
-LEAST_CHUNKS = 5000
+LEAST_CHUNKS = 2000
 #: Days after which a remembered choice is measured again.
 _MEMORY_DAYS = 30
 #: Threads under which fewer are not tried.
@@ -273,11 +275,11 @@ def _trial_size(
         return chunks, 0.0
     took = 0.0
     for _ in range(2):  # the first step is slower than all others
-        if took > seconds:
-            break
         start = time.perf_counter()
         step(plan, 1)
         took = time.perf_counter() - start
+        if took > FIRST_STEP_SECONDS:
+            break
     affordable = int(seconds / ((1 + _LEAST_TIMED_STEPS) * plans * max(took, 1e-6)))
     size = max(1, min(chunks, affordable))
     return size, took * size

@@ -432,6 +432,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             eta_seconds=run.history.compute_eta(run.epoch, run.config.max_epochs, epoch_seconds, 1),
             elapsed_seconds=run.elapsed,
             new_sound_distance=new_sound_distance,
+            closing_seconds=run.closing_seconds,
         )
     )
 

@@ -31,6 +31,8 @@ from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
+from distill.runs.estimate import closing_seconds
+from distill.runs.figures import Figures
 from distill.runs.folder import Interruption, RunRecord, last_position, read_history
 from distill.runs.preview_sound import PAIRS
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
@@ -108,9 +110,15 @@ def _prepare(opened: OpenedRun) -> Run:
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
-        known_epochs=len(history.epochs),
+        known_epochs=len(history.epochs), closing_seconds=_closing_seconds(opened, data),
         started=time.perf_counter(),
     )  # fmt: skip
+
+
+def _closing_seconds(opened: OpenedRun, data: TrainingData) -> float:
+    """Return how long the run will take from its last epoch to its end, by earlier runs on this computer."""
+    layout, steps = data.train_set.layout, opened.config.max_epochs * data.steps_per_epoch
+    return closing_seconds(opened.config, len(layout.sounds), layout.chunks, steps, Figures.load())
 
 
 def _best_on_disk(opened: OpenedRun) -> BestEpoch:

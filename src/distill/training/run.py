@@ -226,6 +226,8 @@ class Run(OpenedRun):
         What this session took.
     known_epochs
         Number of epochs that were complete when this session began.
+    closing_seconds
+        Expected between the last epoch and the end.
     """
 
     training_data: TrainingData
@@ -251,6 +253,7 @@ class Run(OpenedRun):
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     non_finite_run: int = 0
     known_epochs: int = 0
+    closing_seconds: float = 0.0
     warned: set[str] = field(default_factory=set)
     warned_files: set[str] = field(default_factory=set)
 

@@ -222,6 +222,17 @@ def test_the_work_after_the_last_epoch_is_not_called_no_time_left(window: MainWi
     controls.show_state(RunState.IDLE)
 
 
+def test_the_time_left_is_that_to_the_finished_model(window: MainWindow) -> None:
+    """It was that to the last epoch: "0 s left", and then half a minute in which the prior was trained."""
+    controls = window.controls
+    controls.show_state(RunState.TRAINING)
+    controls.show_position(1, 2, 1.0, 2.0)
+    last = EpochMetrics(1, 2, 0.2, 0.2, 0.1, 0.1, 4.0, 0.0, 1e-3, 0.0, 9.0, closing_seconds=30.0)
+    controls.show_epoch(last)
+    assert controls.eta.text() in ("Epoch 2 of 2 · 30 s left", "Epoch 2 of 2 · 29 s left")
+    controls.show_state(RunState.IDLE)
+
+
 def test_the_menu_offers_what_is_possible(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     def enabled() -> dict[str, bool]:
         menu = next(m for m in loaded.menuBar().findChildren(QMenu) if "Trai" in m.title())

@@ -286,7 +286,7 @@ class TrainingControls(Panel):
 
     def show_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         """Take the time left from a finished epoch."""
-        self._eta_at = time.monotonic() + epoch.eta_seconds
+        self._eta_at = time.monotonic() + epoch.eta_seconds + (epoch.closing_seconds or 0.0)
         self._report_time()
 
     def show_estimate(self, costs: Sequence[str] = (), enough: str = "", source: str = "") -> None:

@@ -80,6 +80,7 @@ class EpochResult:
     val_terms: Mapping[str, float]
     figures: Mapping[str, Any]
     new_sound_distance: float | None = None
+    closing_seconds: float = 0.0
 
     def event(self, kind: Callable[..., E], **own: Any) -> E:
         """Return an event of the type ``kind``: the shared values, and the family's ``own``."""
