@@ -165,13 +165,13 @@ def _family(family: "FamilyInfo", folder: Path) -> str:
         raise RuntimeError(f"the training ended as {outcome!r} after {steps} steps")
     model = open_model(target / "model.distill")
     sound = torch.from_numpy(_tone(48_000, 1.0)).float()[None, None]
-    made = [model.reconstruct(sound)]
+    waves = [model.reconstruct(sound)]
     if family.makes_new_sounds:
-        made.append(model.sample(1, seed=1))
-    for audio in made:
+        waves.append(model.sample(1, seed=1))
+    for audio in waves:
         if audio.shape[:2] != (1, 1) or not torch.isfinite(audio).all() or not audio.abs().max() > 0:
             raise ValueError(f"the model answered with {tuple(audio.shape)}, which is no sound")
-    return f"{steps} steps, saved, opened, {len(made)} sounds made"
+    return f"{steps} steps, saved, opened, {len(waves)} sounds made"
 
 
 def _devices() -> str:

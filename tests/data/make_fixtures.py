@@ -150,7 +150,7 @@ def write_made(folder: Path, library: Path, sounds: list[Path]) -> None:
 
 
 def placed(made: GeneratedSound) -> GeneratedSound:
-    """Return a made sound whose recipe names no folder of this computer."""
+    """Return a generated sound whose recipe names no folder of this computer."""
     recipe = made.recipe
     source = f"SOUNDS/{Path(recipe.source).name}" if recipe.source else ""
     return GeneratedSound(

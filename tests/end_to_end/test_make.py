@@ -75,7 +75,7 @@ def test_from_the_end_of_a_training_to_a_new_sound(
     assert panel.entry is not None
     assert recipe.model_id == panel.entry.model_id
 
-    rows = panel.made.view
+    rows = panel.history.view
     click(xvfb, qtbot, rows.viewport(), rows.visualRect(rows.model().index(0, 0)).center())
     qtbot.waitUntil(lambda: player.status.state is PlayerState.PLAYING, timeout=PATIENCE)  # once more, by a click
     drag = file_drag(rows)

@@ -1,4 +1,4 @@
-"""Made sounds: without seams, and made again from what is written in their files."""
+"""Generated sounds: without seams, and made again from what is written in their files."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Made sounds of two channels, as files: what is stereo, and how it is made again."""
+"""Generated sounds of two channels, as files: what is stereo, and how it is made again."""
 
 import json
 from dataclasses import replace

@@ -64,7 +64,7 @@ def test_weights_that_generated_something_are_kept(entry: ModelEntry) -> None:
     before = soundfile.read(sound.path)[0]
     train_on(entry)
     again: list[Any] = []
-    service.make_again(sound.made, again.append, Event())
+    service.make_again(sound.entry, again.append, Event())
     made = next(news.sound for news in again if hasattr(news, "sound"))
     np.testing.assert_array_equal(soundfile.read(made.path)[0], before)
     assert made.recipe.weights == sound.recipe.weights
@@ -81,7 +81,7 @@ def test_weights_that_are_gone_are_an_error_and_the_nearest_are_offered(
     with pytest.raises(ModelReplacedError, match="trained further"):
         remake(sound.recipe, library)
     again: list[Any] = []
-    service.make_again(sound.made, again.append, Event(), takes_nearest=True)
+    service.make_again(sound.entry, again.append, Event(), takes_nearest=True)
     made = next(news.sound for news in again if hasattr(news, "sound"))
     assert made.recipe.weights == weights_id(open_model(entry.path))
     assert made.recipe.id != sound.recipe.id, "another sound, beside the first one"
@@ -113,7 +113,7 @@ def test_a_kept_file_is_a_whole_model(entry: ModelEntry) -> None:
 def test_a_sound_that_another_version_drew_is_not_called_the_same(library: ModelLibrary, tmp_path: Path) -> None:
     entry = library.import_file(write_model_with_prior(tone_model("vae"), tmp_path / "tones.distill"))
     sound = generate(entry)
-    old = replace(sound.made, recipe=replace(sound.recipe, drawing=0))
+    old = replace(sound.entry, recipe=replace(sound.recipe, drawing=0))
     with pytest.raises(ModelReplacedError, match="in another way"):
         remake(old.recipe, library)
     again: list[Any] = []

@@ -86,12 +86,12 @@ def _made(home: Path) -> None:
 
 
 def _list_made(home: Path) -> object:
-    rows = [(one.path.name, one.made.starred, one.seconds) for one in service.list_sounds()]
+    rows = [(one.path.name, one.entry.starred, one.seconds) for one in service.list_sounds()]
     return sorted(rows), sorted(p.name for p in generated_dir().glob("*.wav"))
 
 
 def _remove(home: Path) -> None:
-    _, error = service.remove([one.made for one in service.list_sounds()])
+    _, error = service.remove([one.entry for one in service.list_sounds()])
     if error is not None:
         raise OSError(str(error))
 

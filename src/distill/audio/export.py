@@ -211,8 +211,8 @@ def _resampled(blocks: Iterable[FloatArray], rate: int, channels: int) -> Iterat
         return
     stream = soxr.ResampleStream(SAMPLE_RATE, rate, channels, dtype="float32", quality="VHQ")
     for block in blocks:
-        if len(made := stream.resample_chunk(block)):
-            yield made
+        if len(resampled := stream.resample_chunk(block)):
+            yield resampled
     rest = stream.resample_chunk(np.empty((0, channels) if channels > 1 else 0, np.float32), last=True)
     if len(rest):
         yield rest
@@ -232,8 +232,8 @@ class _Encoder:
         self._encode(file)
         for _ in range(_LOSSY_TRIES if self._options.kind.lossy else 0):
             file.seek(0)
-            with soundfile.SoundFile(file) as made:
-                heard = max(float(peak_of(block.ravel())) for block in made.blocks(_BLOCK_FRAMES, dtype="float32"))
+            with soundfile.SoundFile(file) as written:
+                heard = max(float(peak_of(block.ravel())) for block in written.blocks(_BLOCK_FRAMES, dtype="float32"))
             if heard <= 1.0:
                 break
             self.gain *= _LOSSY_HEADROOM / heard

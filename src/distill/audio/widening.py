@@ -40,8 +40,8 @@ def widen_stream(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     low = _OnePole(_WIDE_FROM_HZ)
 
     def wide(middle: FloatArray, side: Float64Array) -> FloatArray:
-        made: FloatArray = (np.stack([middle + side, middle - side], axis=1) / np.sqrt(2.0)).astype(np.float32)
-        return made
+        result: FloatArray = (np.stack([middle + side, middle - side], axis=1) / np.sqrt(2.0)).astype(np.float32)
+        return result
 
     middle, side = np.zeros(0, np.float32), np.zeros(0)
     for block in _even_blocks(blocks):
@@ -99,14 +99,14 @@ class _Allpass:
         """Return the next samples."""
         delay, g = self._delay, self._g
         given = np.concatenate([self._in, signal])
-        made = np.concatenate([self._out, np.empty(len(signal))])
+        result = np.concatenate([self._out, np.empty(len(signal))])
         for start in range(0, len(signal), delay):
             end = min(start + delay, len(signal))
             before = slice(start, end)
             now = slice(start + delay, end + delay)
-            made[now] = given[before] + g * made[before] - g * given[now]
-        self._in, self._out = given[len(signal) :], made[len(signal) :]
-        return made[delay:]
+            result[now] = given[before] + g * result[before] - g * given[now]
+        self._in, self._out = given[len(signal) :], result[len(signal) :]
+        return result[delay:]
 
 
 class _OnePole:

@@ -135,9 +135,9 @@ def _print_error(error: Exception) -> int:
         print(_NO_MEMORY, file=sys.stderr)
         return 1
     diagnostics.start()
-    made = diagnostics.report(error)
+    bug_report = diagnostics.report(error)
     print(
-        f"distill: something went wrong that should not ({printable(made.summary)}). "
+        f"distill: something went wrong that should not ({printable(bug_report.summary)}). "
         f"Please report it with the log: {diagnostics.log_file()}",
         file=sys.stderr,
     )

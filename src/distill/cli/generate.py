@@ -101,11 +101,12 @@ def sample(
             from distill.generation.taste import read_taste
 
             taste = read_taste(opened, cancel_event=stop)
-        for made in make_new(
+        for generated in make_new(
             opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=stereo is False
         ):
-            name = f"{paths.slug(model.stem)}_{made.recipe.draw_name}_{made.recipe.number:02d}{options.kind.suffix}"
-            _write(out / name, made, options)
+            recipe = generated.recipe
+            name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}{options.kind.suffix}"
+            _write(out / name, generated, options)
 
 
 def vary(
@@ -127,11 +128,11 @@ def vary(
         from distill.generation.recipe import VARIED
 
         chosen = _chosen(seed)
-        for made in _from_sound(
+        for generated in _from_sound(
             model, VARIED, source, stop, mono=stereo is False, strength=strength, count=count, seed=chosen
         ):
-            name = f"{paths.slug(source.stem)}_varied_seed{made.recipe.seed}_{made.recipe.number:02d}"
-            _write(out / f"{name}{options.kind.suffix}", made, options)
+            name = f"{paths.slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
+            _write(out / f"{name}{options.kind.suffix}", generated, options)
 
 
 def morph(
@@ -149,9 +150,9 @@ def morph(
     with _stoppable() as stop:
         from distill.generation.recipe import MORPHED
 
-        for made in _from_sound(model, MORPHED, first, stop, second, mono=stereo is False, count=steps):
-            name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{made.recipe.number:02d}"
-            _write(out / f"{name}{options.kind.suffix}", made, options)
+        for generated in _from_sound(model, MORPHED, first, stop, second, mono=stereo is False, count=steps):
+            name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{generated.recipe.number:02d}"
+            _write(out / f"{name}{options.kind.suffix}", generated, options)
 
 
 def extend(
@@ -170,10 +171,10 @@ def extend(
     with _stoppable() as stop:
         from distill.generation.recipe import EXTENDED
 
-        for made in _from_sound(
+        for generated in _from_sound(
             model, EXTENDED, source, stop, mono=stereo is False, seconds=seconds, seed=_chosen(seed)
         ):
-            _write(target, made, options)
+            _write(target, generated, options)
 
 
 def repaint(
@@ -193,10 +194,10 @@ def repaint(
     with _stoppable() as stop:
         from distill.generation.recipe import REPAINTED
 
-        for made in _from_sound(
+        for generated in _from_sound(
             model, REPAINTED, source, stop, mono=stereo is False, start=start, end=end, seed=_chosen(seed)
         ):
-            _write(target, made, options)
+            _write(target, generated, options)
 
 
 def transform(
@@ -262,10 +263,10 @@ def remake(
             raise DistillError(f"{source} does not say how it was made: it was not made by Distill, or was edited.")
         print(printable(recipe.reads()), file=sys.stderr, flush=True)
         try:
-            made = stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop, takes_nearest=similar)
+            generated = stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop, takes_nearest=similar)
         except ModelReplacedError as exc:
             raise DistillError(f"{exc} --similar makes that one.") from exc
-        _write(target, made, options)
+        _write(target, generated, options)
 
 
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
@@ -385,18 +386,20 @@ def _reading(source: Path) -> Iterator[None]:
         raise DistillError(f"{source} cannot be used: {error}") from error
 
 
-def _write(target: Path, made: "GeneratedSound | GeneratedStream", options: ExportOptions) -> None:
-    """Write a made sound with its recipe, remember it in the history, and print its path."""
+def _write(target: Path, generated: "GeneratedSound | GeneratedStream", options: ExportOptions) -> None:
+    """Write a generated sound with its recipe, remember it in the history, and print its path."""
     from distill.audio.export import export_sound
     from distill.generation.history import GeneratedEntry, GeneratedHistory
 
     with _writing(target):
-        written = export_sound(target, made.blocks, options, made.recipe.title(), made.recipe.to_text()).path
+        recipe = generated.recipe
+        written = export_sound(target, generated.blocks, options, recipe.title(), recipe.to_text()).path
     print(printable(written), flush=True)
     try:
-        GeneratedHistory().add([GeneratedEntry(written.absolute(), made.recipe)])
+        GeneratedHistory().add([GeneratedEntry(written.absolute(), generated.recipe)])
     except OSError as error:
-        print(f"Note: the history of made sounds could not be written ({error.strerror or error}).", file=sys.stderr)
+        reason = error.strerror or error
+        print(f"Note: the history of generated sounds could not be written ({reason}).", file=sys.stderr)
 
 
 @contextmanager

@@ -39,8 +39,8 @@ def setting(
         "label": label, "help": help, "low": low, "high": high, "unit": unit, "choices": choices, "families": families,
         "whole": whole or isinstance(default, int) or bool(choices), "pattern": pattern,
     }  # fmt: skip
-    made: T = field(default=default, metadata=metadata)  # type: ignore[assignment]
-    return made
+    result: T = field(default=default, metadata=metadata)  # type: ignore[assignment]
+    return result
 
 
 class Validated:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 #: Seed of the sound that is made to hear a model: always the same, so that models can be compared by ear.
 SEED = 0
 
-#: How many made sounds are kept; each is about 100 kB.
+#: How many generated sounds are kept; each is about 100 kB.
 MOST_KEPT = 200
 
 
@@ -76,9 +76,9 @@ def find_probes(entry: ModelEntry) -> AuditionSamples:
     run = find_run(entry)
     if run is not None:
         sounds = _named(last_probes(find_previews(run / "previews")), run)
-    if not sounds and (made := _generated_path(entry)).is_file():
-        _note_use(made)
-        sounds = (AuditionSample(AuditionKind.NEW, 0, made),)
+    if not sounds and (generated := _generated_path(entry)).is_file():
+        _note_use(generated)
+        sounds = (AuditionSample(AuditionKind.NEW, 0, generated),)
     return AuditionSamples(entry, sounds, can_make_new_sounds(entry))
 
 
@@ -168,8 +168,8 @@ def make_probe(entry: ModelEntry) -> Path:
     from distill.models.persistence import open_model
 
     path = _generated_path(entry)
-    made = next(make_new(open_model(entry.path), entry.path, 1, SEED))
-    write_wav(path, made.audio)
+    generated = next(make_new(open_model(entry.path), entry.path, 1, SEED))
+    write_wav(path, generated.audio)
     return path
 
 

@@ -59,7 +59,7 @@ _MOST_SHOWN = 200
 
 @dataclass(frozen=True)
 class GeneratedSound:
-    """A made sound: float32 ``[N]``, or of two channels ``[N, 2]``, at 48 kHz, and its recipe."""
+    """A generated sound: float32 ``[N]``, or of two channels ``[N, 2]``, at 48 kHz, and its recipe."""
 
     audio: FloatArray
     recipe: Recipe
@@ -199,11 +199,12 @@ def stream_transform(
     channels = channels_of(model, [source], mono, cancel_event)
     recipe = _recipe_of_source(TRANSFORMED, model, model_file, source, dry_wet=dry_wet, channels=channels)
     share = 1.0 if channels == 2 and dry_wet > 0 else dry_wet  # stereo sounds are blended with both channels
-    made = transform_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, share, progress, cancel_event)
+    blocks = sound.blocks(cancel_event)
+    stream = transform_stream(model, blocks, sound.samples, sound.peak, share, progress, cancel_event)
     if channels == 2:
-        made = in_stereo(made, image_of_source(sound, cancel_event))
-        made = made if dry_wet == 1.0 else with_dry(made, sound, dry_wet, cancel_event)
-    return GeneratedStream(made, recipe)
+        stream = in_stereo(stream, image_of_source(sound, cancel_event))
+        stream = stream if dry_wet == 1.0 else with_dry(stream, sound, dry_wet, cancel_event)
+    return GeneratedStream(stream, recipe)
 
 
 def transform_file(
@@ -238,10 +239,10 @@ def stream_reconstruction(
     sound = measure_mono(source, cancel_event)
     channels = channels_of(model, [source], mono, cancel_event)
     recipe = _recipe_of_source(RECONSTRUCTED, model, model_file, source, channels=channels)
-    made = reconstruct_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, cancel_event)
+    stream = reconstruct_stream(model, sound.blocks(cancel_event), sound.samples, sound.peak, cancel_event)
     if channels == 2:
-        made = in_stereo(made, image_of_source(sound, cancel_event))
-    return GeneratedStream(made, recipe)
+        stream = in_stereo(stream, image_of_source(sound, cancel_event))
+    return GeneratedStream(stream, recipe)
 
 
 def reconstruct_file(
@@ -398,9 +399,9 @@ def stream_again(
                 "From the same seed this version would generate another sound."
             )
         recipe = replace(recipe, drawing=DRAWING)
-    made = _made_again(path, model, replace(recipe, weights=weights), progress, cancel_event)
+    stream = _made_again(path, model, replace(recipe, weights=weights), progress, cancel_event)
     _check_wanted(cancel_event)
-    return made
+    return stream
 
 
 def _made_again(
@@ -427,8 +428,8 @@ def _made_again(
         return GeneratedSound(varied_again(model, recipe), recipe)
     if recipe.kind == RECONSTRUCTED:
         return replace(stream_reconstruction(model, path, source, cancel_event, mono), recipe=recipe)
-    made = stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event, mono)
-    return replace(made, recipe=recipe)
+    stream = stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event, mono)
+    return replace(stream, recipe=recipe)
 
 
 def _check_wanted(cancel_event: threading.Event | None) -> None:

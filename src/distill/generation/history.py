@@ -1,6 +1,6 @@
-"""The history of made sounds: a line for each, so that none is lost and any can be made again.
+"""The history of generated sounds: a line for each, so that none is lost and any can be made again.
 
-``history.jsonl`` in the user's folder of made sounds is only ever appended to.  A line is an event (made, starred,
+``history.jsonl`` in the user's folder of generated sounds is only ever appended to.  A line is an event (made, starred,
 moved, removed from the list); what a crash cut short is skipped when it is read.
 """
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 
 
 def generated_dir() -> Path:
-    """Return the folder that made sounds are kept in, with their history."""
+    """Return the folder that generated sounds are kept in, with their history."""
     return paths.data_dir() / "made"
 
 
 @dataclass(frozen=True)
 class GeneratedEntry:
-    """A made sound: its file, which the user may have moved since, how it was made, and what the user thinks of it.
+    """A generated sound: its file, which the user may have moved since, its recipe, and what the user thinks of it.
 
     It may be starred or rejected, not both.
     """
@@ -51,38 +51,38 @@ class GeneratedHistory:
         self.file = generated_dir() / "history.jsonl" if file is None else file
 
     def list(self) -> tuple[GeneratedEntry, ...]:
-        """Return all made sounds, the newest batch first, and each batch in its own order."""
-        made: dict[str, GeneratedEntry] = {}
+        """Return all generated sounds, the newest batch first, and each batch in its own order."""
+        entries: dict[str, GeneratedEntry] = {}
         removing: set[str] = set()
         with suppress(OSError):
-            skipped = read_json_lines(self.file, lambda event: self._apply(event, made, removing))
+            skipped = read_json_lines(self.file, lambda event: self._apply(event, entries, removing))
             if skipped:
                 log.warning("%d damaged lines in %s were skipped.", skipped, self.file)
         # The process was killed after it had moved the file to the trash.
-        removed = {one for one in removing if one in made and not os.path.lexists(made[one].path)}
-        return _by_batch(sound for sound in made.values() if sound.recipe.id not in removed)
+        removed = {one for one in removing if one in entries and not os.path.lexists(entries[one].path)}
+        return _by_batch(sound for sound in entries.values() if sound.recipe.id not in removed)
 
     @staticmethod
-    def _apply(event: dict[str, Any], made: dict[str, GeneratedEntry], removing: set[str]) -> None:
+    def _apply(event: dict[str, Any], entries: dict[str, GeneratedEntry], removing: set[str]) -> None:
         if "made" in event:
             sound = GeneratedEntry(Path(event["file"]), Recipe.from_dict(event["made"]))
-            made[sound.recipe.id] = sound
+            entries[sound.recipe.id] = sound
             removing.discard(sound.recipe.id)
         elif "removing" in event:
             removing.add(event["removing"])
         elif "starred" in event:
-            starred, sound = event["starred"] is True, made[event["id"]]
-            made[event["id"]] = replace(sound, starred=starred, rejected=sound.rejected and not starred)
+            starred, sound = event["starred"] is True, entries[event["id"]]
+            entries[event["id"]] = replace(sound, starred=starred, rejected=sound.rejected and not starred)
         elif "rejected" in event:
-            rejected, sound = event["rejected"] is True, made[event["id"]]
-            made[event["id"]] = replace(sound, rejected=rejected, starred=sound.starred and not rejected)
+            rejected, sound = event["rejected"] is True, entries[event["id"]]
+            entries[event["id"]] = replace(sound, rejected=rejected, starred=sound.starred and not rejected)
         elif "moved" in event:
-            made[event["id"]] = replace(made[event["id"]], path=Path(event["moved"]))
+            entries[event["id"]] = replace(entries[event["id"]], path=Path(event["moved"]))
         elif "forgotten" in event:
-            made.pop(event["forgotten"], None)
+            entries.pop(event["forgotten"], None)
 
     def add(self, sounds: Iterable[GeneratedEntry]) -> None:
-        """Append made sounds.
+        """Append generated sounds.
 
         Raises
         ------
@@ -158,10 +158,10 @@ class GeneratedHistory:
                 raise
 
 
-def _by_batch(made: Iterable[GeneratedEntry]) -> tuple[GeneratedEntry, ...]:
+def _by_batch(entries: Iterable[GeneratedEntry]) -> tuple[GeneratedEntry, ...]:
     """Return sounds that come in the order in which they were made with the newest batch first."""
     batches: list[list[GeneratedEntry]] = []
-    for sound in made:
+    for sound in entries:
         if batches and sound.recipe.follows(batches[-1][-1].recipe):
             batches[-1].append(sound)
         else:

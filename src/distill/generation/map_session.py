@@ -61,7 +61,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Made:
+class JudgedSound:
     """A sound that was made, and how new it is; None where the model file holds nothing to compare with."""
 
     path: Path
@@ -294,8 +294,8 @@ class MapSession:
             if known.path == before:
                 self._known[key] = replace(known, path=path)
 
-    def judged(self, path: Path) -> Made:
-        """Return a made sound with how new it is.
+    def judged(self, path: Path) -> JudgedSound:
+        """Return a generated sound with how new it is.
 
         Raises
         ------
@@ -309,7 +309,7 @@ class MapSession:
             model, shown = self._opened(), self._shown
             index = model.parts.index
             if index is None or shown is None:
-                return Made(path, None)
+                return JudgedSound(path, None)
             audio = _mono(path)
             number, newness = nearest_training_sound(model, index, audio)
             own = self._own = self._own or OwnSounds.of_files(shown.files)
@@ -320,7 +320,7 @@ class MapSession:
         elif newness == 0.0:
             word = COPY
         name = shown.names[number] if 0 <= number < len(shown.names) else ""
-        return Made(path, Verdict(word, name, shown.files.get(number)))
+        return JudgedSound(path, Verdict(word, name, shown.files.get(number)))
 
     def export_kit(
         self,
@@ -416,7 +416,7 @@ class MapSession:
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""
         keep_weights(self._file, recipe.map or recipe.weights)  # a resumed run replaces the file
-        return keep(name, audio, recipe).made
+        return keep(name, audio, recipe).entry
 
 
 def _mono(path: Path) -> "Tensor":

@@ -108,7 +108,7 @@ class Recipe:
     program
         Version of Distill that made it.
     id
-        Tells made sounds apart.
+        Tells generated sounds apart.
     """
 
     kind: str
@@ -171,14 +171,14 @@ class Recipe:
             if isinstance(value, bool) or not fits or not _within(item.name, value):
                 raise ValueError(f"{item.name} of a recipe cannot be {str(value)[:100]!r}")
             values[item.name] = value
-        made = cls(**{"kind": "", "model_id": "", **values})
-        whole = 0 <= made.number < made.count <= MOST_COUNT and 0 <= made.seed <= MOST_SEED
-        chosen = 0 <= made.candidate < max(1, made.candidates) <= MOST_CANDIDATES and made.stars >= 0
-        whole = whole and made.channels in (1, 2)
-        whole = whole and len(made.positions) >= (made.kind in (MAPPED, ALONG))
-        if made.kind not in _USED or not made.model_id or not whole or not chosen:
+        result = cls(**{"kind": "", "model_id": "", **values})
+        whole = 0 <= result.number < result.count <= MOST_COUNT and 0 <= result.seed <= MOST_SEED
+        chosen = 0 <= result.candidate < max(1, result.candidates) <= MOST_CANDIDATES and result.stars >= 0
+        whole = whole and result.channels in (1, 2)
+        whole = whole and len(result.positions) >= (result.kind in (MAPPED, ALONG))
+        if result.kind not in _USED or not result.model_id or not whole or not chosen:
             raise ValueError("a recipe lacks its kind, its model or its number")
-        return made
+        return result
 
     def follows(self, other: "Recipe") -> bool:
         """Return whether it may be the next sound of the batch that another one belongs to."""

@@ -34,21 +34,21 @@ def same_seed(
         A sound cannot be written.
     """
     _tidy()
-    made: list[list[Path | None]] = []
+    rows: list[list[Path | None]] = []
     reasons: list[str] = []
     for index, run in enumerate(runs):
         if cancel_event is not None and cancel_event.is_set():
             break
         try:
-            made.append(list(_sounds(run / MODEL, run.name, seed, count)))
+            rows.append(list(_sounds(run / MODEL, run.name, seed, count)))
         except DistillError as exc:
             reasons.append(str(exc))
-            made.append([None] * count)
+            rows.append([None] * count)
         progress((index + 1) / len(runs))
     if len(reasons) == len(runs):
         raise DistillError(reasons[0])
     return [
-        SameSound("", number, None, tuple(files)) for number, files in enumerate(zip(*made, strict=True)) if any(files)
+        SameSound("", number, None, tuple(files)) for number, files in enumerate(zip(*rows, strict=True)) if any(files)
     ]
 
 

@@ -29,7 +29,7 @@ from distill.trash import move_to_trash, restore_from_trash
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
 
-#: How made sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
+#: How generated sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
 #: begin and end with a fade already, and silence is cut off unless they were to have a certain length.
 KEPT_AS = ExportOptions("wav24")
 
@@ -66,20 +66,20 @@ AnyRequest = GenerateRequest | TransformRequest
 
 @dataclass(frozen=True)
 class ListedSound:
-    """A made sound as the list shows it; ``seconds`` is None where its file is gone."""
+    """A generated sound as the list shows it; ``seconds`` is None where its file is gone."""
 
-    made: GeneratedEntry
+    entry: GeneratedEntry
     seconds: float | None
 
     @property
     def path(self) -> Path:
         """Its file."""
-        return self.made.path
+        return self.entry.path
 
     @property
     def recipe(self) -> Recipe:
         """How it was made."""
-        return self.made.recipe
+        return self.entry.recipe
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """Made sounds that are to be written for other programs."""
+    """Generated sounds that are to be written for other programs."""
 
     sounds: tuple[GeneratedEntry, ...]
     folder: Path
@@ -159,16 +159,16 @@ class GenerationService:
 
         model = self._open(entry)
         taste = read_taste(model, cancel_event=cancel) if wish.follows_stars else None
-        for made in make_new(
+        for generated in make_new(
             model, entry.path, wish.count, wish.seed, wish.temperature, cancel, wish.seconds, wish.freedom, taste,
             wish.mono,
         ):  # fmt: skip
             if cancel.is_set():
                 return
-            by_stars = " by stars" if made.recipe.candidates else ""
-            name = f"{paths.plain_name(entry.name)} {made.recipe.seed}{by_stars} {made.recipe.number + 1:02d}"
-            _keep(name, made.audio, replace(made.recipe, model_name=entry.name), emit)
-            emit(Progress((made.recipe.number + 1) / wish.count))
+            by_stars = " by stars" if generated.recipe.candidates else ""
+            name = f"{paths.plain_name(entry.name)} {generated.recipe.seed}{by_stars} {generated.recipe.number + 1:02d}"
+            _keep(name, generated.audio, replace(generated.recipe, model_name=entry.name), emit)
+            emit(Progress((generated.recipe.number + 1) / wish.count))
 
     def _transform(self, wish: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
         from distill.generation.generated_sound import stream_transform
@@ -181,15 +181,15 @@ class GenerationService:
                 emit(Progress((before + share) / count))
 
             try:
-                made = stream_transform(model, entry.path, source, wish.dry_wet, progress, cancel)
+                generated = stream_transform(model, entry.path, source, wish.dry_wet, progress, cancel)
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
             share = round(100 * wish.dry_wet)
             name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
-            recipe = replace(made.recipe, model_name=entry.name, count=among, number=number)
-            _keep(name, made.blocks, recipe, emit)
+            recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
+            _keep(name, generated.blocks, recipe, emit)
             kept += 1
         if len(problems) == 1:
             raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
@@ -214,21 +214,21 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes
         emit(Progress(share))
 
     with suppress(DecodingCancelled):
-        made = stream_again(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
-        recipe = made.recipe
+        generated = stream_again(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
+        recipe = generated.recipe
         if sound.path.exists() or recipe != sound.recipe:
             fresh = Recipe(recipe.kind, recipe.model_id)
             recipe = replace(recipe, id=fresh.id, made=fresh.made, program=fresh.program)
-        _keep(sound.path.stem, made.blocks, recipe, emit)
+        _keep(sound.path.stem, generated.blocks, recipe, emit)
 
 
 def _keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe, emit: Tell) -> None:
-    """Keep a made sound, and tell of it."""
+    """Keep a generated sound, and tell of it."""
     emit(SoundReady(keep(name, audio, recipe)))
 
 
 def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) -> ListedSound:
-    """Write a made sound, note it in the history, and return it.
+    """Write a generated sound, note it in the history, and return it.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def list_sounds() -> tuple[ListedSound, ...]:
     """Return all that was ever made here and not removed, the newest batch first."""
     sounds = GeneratedHistory().list()
     tidy_weights({used for sound in sounds for used in (sound.recipe.weights, sound.recipe.map) if used})
-    return tuple(ListedSound(made, seconds_of(made.path)) for made in sounds)
+    return tuple(ListedSound(generated, seconds_of(generated.path)) for generated in sounds)
 
 
 def seconds_of(path: Path) -> float | None:
@@ -388,7 +388,7 @@ def bring_back(removed: Sequence[Removed]) -> None:
 
 
 def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Path]:
-    """Write made sounds into a folder and return the new files; no file is overwritten.
+    """Write generated sounds into a folder and return the new files; no file is overwritten.
 
     Raises
     ------
@@ -415,7 +415,7 @@ def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Pat
 
 
 def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
-    """Yield a made sound as it lies on the disk, at its own level and with its channels, in blocks.
+    """Yield a generated sound as it lies on the disk, at its own level and with its channels, in blocks.
 
     Raises
     ------

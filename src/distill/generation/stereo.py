@@ -1,4 +1,4 @@
-"""Made sounds of two channels: which are stereo, and copies of a stereo file with the file's own image."""
+"""Generated sounds of two channels: which are stereo, and copies of a stereo file with the file's own image."""
 
 import math
 import threading

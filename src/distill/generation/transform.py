@@ -131,9 +131,9 @@ def reconstruct_stream(
         work.check()
         part = torch.from_numpy(source.take(min(size, left))) / max(peak, 1e-12)
         chunks = torch.nn.functional.pad(part, (0, -len(part) % model.chunk_samples))
-        made = model.through_latent(chunks.reshape(-1, 1, model.chunk_samples)).reshape(-1)[: len(part)]
+        generated = model.through_latent(chunks.reshape(-1, 1, model.chunk_samples)).reshape(-1)[: len(part)]
         left -= len(part)
-        yield (made * peak).numpy()
+        yield (generated * peak).numpy()
 
 
 @torch.no_grad()

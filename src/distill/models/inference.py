@@ -84,8 +84,8 @@ class OpenModel:
         chunks, peak = self._chunks(waveform)
         if detail is not None:
             check_number("detail", detail, 0.0, 1.0)
-        made = [self.through_latent(batch, detail) for batch in torch.split(chunks, CHUNKS_AT_ONCE)]
-        return torch.cat(made).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
+        pieces = [self.through_latent(batch, detail) for batch in torch.split(chunks, CHUNKS_AT_ONCE)]
+        return torch.cat(pieces).reshape(len(waveform), 1, -1)[..., : waveform.shape[-1]] * peak
 
     @property
     def chunk_samples(self) -> int:
@@ -413,11 +413,11 @@ class LoadedVQModel(OpenModel):
         if len(codes.codes) != -(-codes.samples // self.chunk_samples):
             raise ModelFileError("The codes do not fit the length of the sound that they claim to be of.")
         grids = torch.from_numpy(codes.codes.astype(np.int64))
-        made = [
+        pieces = [
             self.family.to_waveform(self.with_detail(network.decode(batch.to(self.device))), self.chunk_samples)
             for batch in torch.split(grids, CHUNKS_AT_ONCE)
         ]
-        return torch.cat(made).reshape(1, 1, -1)[..., : codes.samples] * codes.peak
+        return torch.cat(pieces).reshape(1, 1, -1)[..., : codes.samples] * codes.peak
 
     @property
     def _network(self) -> ConvVQVAE:

@@ -68,9 +68,9 @@ def spectral_distance(recon: Tensor, target: Tensor, scales: Sequence[int] = (1,
         Sides of the patches, in bands and frames.
     """
     distances = []
-    made, wanted = torch.pow(10.0, 2 * recon.clamp_max(1.0)), torch.pow(10.0, 2 * target)
+    output, wanted = torch.pow(10.0, 2 * recon.clamp_max(1.0)), torch.pow(10.0, 2 * target)
     for side in scales:
-        a, b = (functional.avg_pool2d(energy, side) + _LEAST_ENERGY for energy in (made, wanted))
+        a, b = (functional.avg_pool2d(energy, side) + _LEAST_ENERGY for energy in (output, wanted))
         magnitude, reference = a.sqrt(), b.sqrt()
         gap = (magnitude - reference).square().sum((1, 2)).sqrt() / reference.square().sum((1, 2)).sqrt()
         distances.append(gap.mean() + 0.5 * (a.log10() - b.log10()).abs().mean())

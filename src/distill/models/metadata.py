@@ -62,12 +62,12 @@ class ModelMetadata:
         known = {f.name: f for f in fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
         values["tags"] = tuple(values.get("tags") or ())
-        made = cls(**values)
-        texts = (made.name, made.description, made.model_id, made.dataset_name, made.training_date, made.save_date)
-        if not all(isinstance(value, str) for value in (*texts, *made.tags)):
+        new = cls(**values)
+        texts = (new.name, new.description, new.model_id, new.dataset_name, new.training_date, new.save_date)
+        if not all(isinstance(value, str) for value in (*texts, *new.tags)):
             raise ValueError("a text of the metadata is no text")
-        numbers = (made.dataset_file_count, made.dataset_total_duration_s, made.training_epochs)
-        losses = (made.final_train_loss, made.final_val_loss)
+        numbers = (new.dataset_file_count, new.dataset_total_duration_s, new.training_epochs)
+        losses = (new.final_train_loss, new.final_val_loss)
         if not all(isinstance(v, (int, float)) for v in (*numbers, *(x for x in losses if x is not None))):
             raise ValueError("a number of the metadata is no number")
-        return made
+        return new

@@ -135,6 +135,6 @@ def build_detail(
     """
     was_training = model.training
     model.eval()
-    made = [family.reconstruct(model, part.to(device)).float().cpu() for part in torch.split(features, batch)]
+    copies = [family.reconstruct(model, part.to(device)).float().cpu() for part in torch.split(features, batch)]
     model.train(was_training)
-    return DetailStore.build(features, torch.cat(made), owner)
+    return DetailStore.build(features, torch.cat(copies), owner)

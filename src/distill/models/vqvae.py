@@ -238,9 +238,9 @@ class ConvVQVAE(nn.Module):
 
     def _features(self, tokens: Tensor) -> Tensor:
         grid = tokens.transpose(1, 2).reshape(-1, self.codebook_dim, *self.grid)
-        made = self.patches.decode(grid) + self.decoder(self.dropout(grid)).float()
+        output = self.patches.decode(grid) + self.decoder(self.dropout(grid)).float()
         features: Tensor = (
-            made[:, :, : self.input_shape[0], : self.input_shape[1]] * self.feature_std + self.feature_mean
+            output[:, :, : self.input_shape[0], : self.input_shape[1]] * self.feature_std + self.feature_mean
         )
         return features
 

@@ -67,8 +67,8 @@ def mark_finished(run_dir: Path) -> bool:
     RunFolderError
         The folder is no run, is in use, cannot be written to, or not one epoch is made.
     """
-    made = sum(1 for _ in read_losses(run_dir / HISTORY))
-    if not made:
+    done = sum(1 for _ in read_losses(run_dir / HISTORY))
+    if not done:
         raise RunFolderError("This run has not completed an epoch: there is nothing to finish. Resume it instead.")
     before = RunRecord.load(run_dir)
     is_incomplete = before.status == "stopped" and bool(before.file_paths) and not missing_sounds(before)
@@ -77,9 +77,9 @@ def mark_finished(run_dir: Path) -> bool:
     with _changing(run_dir) as record:
         if record.status == "stopped":
             planned = record.config.max_epochs
-            record.notes.append(f"Finished early: {made} of {planned} epochs are made.")
-            record.planned_epochs = planned if made < planned else None
-            record.config = replace(record.config, max_epochs=min(made, planned))
+            record.notes.append(f"Finished early: {done} of {planned} epochs are made.")
+            record.planned_epochs = planned if done < planned else None
+            record.config = replace(record.config, max_epochs=min(done, planned))
             record.status, record.error = "finished", None
         return record.status == "finished"
 

@@ -173,8 +173,8 @@ class Comparison:
                 table: dict[Any, list[PreviewSound | None]] = pairs if sound.slot.is_pair else samples
                 key = _source_of(run, sound.number) if sound.slot.is_pair else sound.number
                 table.setdefault(key, [None] * len(self.runs))[index] = sound
-        made = [_same(name, 0, sounds) for name, sounds in pairs.items()]
-        return made + [_same("", number, samples[number]) for number in sorted(samples)]
+        copies = [_same(name, 0, sounds) for name, sounds in pairs.items()]
+        return copies + [_same("", number, samples[number]) for number in sorted(samples)]
 
 
 def _points(history: Path) -> Iterator[EpochPoint]:

@@ -72,11 +72,11 @@ def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
 
 
 def await_sounds(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
-    qtbot.waitUntil(lambda: panel.made.table.rowCount() == expected and panel.make.isEnabled(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.history.table.rowCount() == expected and panel.make.isEnabled(), timeout=PATIENCE)
 
 
 def files(panel: GeneratePanel) -> list[Path]:
-    return [sound.path for sound in panel.made.table.items]
+    return [sound.path for sound in panel.history.table.items]
 
 
 def drop(panel: GeneratePanel, paths: list[Path]) -> bool:
@@ -105,21 +105,21 @@ def test_new_sounds_are_kept_heard_dragged_and_made_again(
     assert (recipe.seed, recipe.number, recipe.count) == (7, 2, 3)
     assert [sound.path for sound in GeneratedHistory().list()] == made
     qtbot.waitUntil(lambda: window.playing.playback.status.path == made[0], timeout=PATIENCE)  # the first one, at once
-    assert panel.made.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("playing")
+    assert panel.history.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole).endswith("playing")
 
-    panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
-    drag = file_drag(panel.made.view)
+    panel.history.view.setCurrentIndex(panel.history.filtered.index(0, 0))
+    drag = file_drag(panel.history.view)
     assert drag is not None
     assert [url.toLocalFile() for url in drag.mimeData().urls()] == [str(made[0])]
     drag.deleteLater()
 
     before = soundfile.read(made[0])[0]
     made[0].unlink()
-    panel.made.remaking_requested.emit(panel.made.table.items[0])
+    panel.history.remaking_requested.emit(panel.history.table.items[0])
     qtbot.waitUntil(made[0].exists, timeout=PATIENCE)
     await_sounds(panel, qtbot, 3)
     assert np.array_equal(soundfile.read(made[0])[0], before)
-    panel.made.remaking_requested.emit(panel.made.table.items[0])
+    panel.history.remaking_requested.emit(panel.history.table.items[0])
     await_sounds(panel, qtbot, 4)  # beside one that is there comes a second one
     assert files(panel)[0].name == "Tones 7 01 (2).wav"
     assert files(panel)[0].read_bytes() != b""
@@ -134,7 +134,7 @@ def test_everything_by_keyboard(window: MainWindow, panel: GeneratePanel, device
     modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     QTest.keyClick(panel.new.count, Qt.Key.Key_Return, modifiers)
     await_sounds(panel, qtbot, 2)
-    view, playback, (first, second) = panel.made.view, window.playing.playback, files(panel)
+    view, playback, (first, second) = panel.history.view, window.playing.playback, files(panel)
     qtbot.waitUntil(lambda: playback.status.path == first, timeout=PATIENCE)
     view.setFocus()
     QTest.keyClick(view, Qt.Key.Key_Down)  # walking plays
@@ -145,10 +145,10 @@ def test_everything_by_keyboard(window: MainWindow, panel: GeneratePanel, device
         assert playback.status.path == second
     QTest.keyClick(view, Qt.Key.Key_S)
     qtbot.waitUntil(lambda: [s.starred for s in GeneratedHistory().list()] == [False, True], timeout=PATIENCE)
-    QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
-    assert panel.made.filtered.rowCount() == 1
-    QTest.mouseClick(panel.made.starred_only, Qt.MouseButton.LeftButton)
-    panel.made.go_to(panel.made.table.items[1].recipe.id)
+    QTest.mouseClick(panel.history.starred_only, Qt.MouseButton.LeftButton)
+    assert panel.history.filtered.rowCount() == 1
+    QTest.mouseClick(panel.history.starred_only, Qt.MouseButton.LeftButton)
+    panel.history.go_to(panel.history.table.items[1].recipe.id)
     QTest.keyClick(view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: not second.exists() and "in the trash" in window.notices.text(), timeout=PATIENCE)
     assert files(panel) == [first]
@@ -172,9 +172,9 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert files(panel)[0].name == "ten seconds through Tones 100.wav"
     target = tmp_path / "out"
     target.mkdir()
-    panel.made.go_to(panel.made.table.items[0].recipe.id)
+    panel.history.go_to(panel.history.table.items[0].recipe.id)
     for name in ("ten seconds through Tones 100.flac", "ten seconds through Tones 100 (2).flac"):
-        QTest.mouseClick(panel.made.export, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(panel.history.export, Qt.MouseButton.LeftButton)
         dialog = window.findChild(QDialog, "exportDialog")
         assert dialog is not None
         for combo, value in (("exportFormat", "flac24"), ("exportRate", 48_000), ("exportChannels", "own")):
@@ -195,7 +195,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert (rate, len(audio)) == (48_000, len(sound))
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()
     assert audio[0] == audio[-1] == 0
-    assert read_recipe(target / name) == panel.made.table.items[0].recipe
+    assert read_recipe(target / name) == panel.history.table.items[0].recipe
     assert window.making.choices.options.format == "flac24"
 
 
@@ -211,7 +211,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
     expected = ["z through Tones 100.wav", "b through Tones 100.wav"]
     assert [path.name for path in files(panel)] == expected
     assert [sound.path.name for sound in GeneratedHistory().list()] == expected
-    told = [sound.recipe for sound in panel.made.table.items]
+    told = [sound.recipe for sound in panel.history.table.items]
     assert [(one.number, one.count) for one in told] == [(0, 3), (1, 3)]
     assert [read_recipe(path) for path in files(panel)] == told
 
@@ -219,7 +219,7 @@ def test_sounds_that_are_sent_through_together_stay_in_their_order(
 def test_mp3_has_no_96_khz(window: MainWindow, panel: GeneratePanel, qtbot: QtBot, device: FakeDevice) -> None:
     panel.new.count.setValue(1)
     make(panel, qtbot, 1)
-    panel.made.exporting_requested.emit(list(panel.made.table.items))
+    panel.history.exporting_requested.emit(list(panel.history.table.items))
     dialog = window.findChild(QDialog, "exportDialog")
     assert dialog is not None
     kind, rate = dialog.format, dialog.rate  # type: ignore[attr-defined]
@@ -239,7 +239,7 @@ def test_cancelling_keeps_what_is_ready(
     panel.new.count.setValue(64)
     panel.make.setFocus()
     panel.make.click()
-    qtbot.waitUntil(lambda: panel.made.table.rowCount() > 0, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.history.table.rowCount() > 0, timeout=PATIENCE)
     assert window.focusWidget() is panel.cancel
     assert not panel.make.isEnabled()
     assert panel.foot.progress.isVisible()
@@ -248,7 +248,7 @@ def test_cancelling_keeps_what_is_ready(
     QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert panel.make.isEnabled(), "at once: the task ends in the background"
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
-    assert 0 < panel.made.table.rowCount() < 64
+    assert 0 < panel.history.table.rowCount() < 64
     assert not panel.foot.progress.isVisible()
     assert window.focusWidget() is panel.make
 
@@ -271,7 +271,7 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     monkeypatch.setattr(generated_sound, "make_new", make_slowly)
     panel.new.count.setValue(999)
     panel.make.click()
-    qtbot.waitUntil(lambda: panel.made.table.rowCount() == 2, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.history.table.rowCount() == 2, timeout=PATIENCE)
     assert panel.foot.doing.text() == "2 of 999 ready"
     qtbot.waitUntil(lambda: panel.foot.progress.value() == 2)  # it comes behind the row
     qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
@@ -293,7 +293,7 @@ def test_a_sound_of_replaced_weights_says_so_and_offers_a_similar_one(
 ) -> None:
     panel.new.count.setValue(1)
     make(panel, qtbot, 1)
-    sound = panel.made.table.items[0]
+    sound = panel.history.table.items[0]
     assert panel.entry is not None
     data = torch.load(panel.entry.path, weights_only=True)
     data["model_state_dict"] = {
@@ -301,12 +301,12 @@ def test_a_sound_of_replaced_weights_says_so_and_offers_a_similar_one(
     }
     torch.save(data, panel.entry.path.with_suffix(".new"))
     panel.entry.path.with_suffix(".new").replace(panel.entry.path)  # as the end of a resumed run does
-    panel.made.remaking_requested.emit(sound)
+    panel.history.remaking_requested.emit(sound)
     await_sounds(panel, qtbot, 2)  # its weights are kept
     kept = kept_weights(sound.recipe.weights)
     assert kept is not None
     kept.unlink()
-    panel.made.remaking_requested.emit(sound)
+    panel.history.remaking_requested.emit(sound)
     qtbot.waitUntil(lambda: "trained further" in window.notices.text(), timeout=PATIENCE)
     button = window.findChild(QPushButton, "noticeAction")
     assert button is not None
@@ -314,7 +314,7 @@ def test_a_sound_of_replaced_weights_says_so_and_offers_a_similar_one(
     qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     await_sounds(panel, qtbot, 3)
-    assert len({sound.recipe.weights for sound in panel.made.table.items}) == 2
+    assert len({sound.recipe.weights for sound in panel.history.table.items}) == 2
 
 
 def test_a_double_click_presses_one_button_only(
@@ -342,7 +342,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     make(panel, qtbot, 1)  # the one that can be used
     qtbot.waitUntil(lambda: window.notices.text().startswith("One sound cannot be used: bad.wav"), timeout=PATIENCE)
     good.unlink()
-    panel.made.remaking_requested.emit(panel.made.table.items[0])
+    panel.history.remaking_requested.emit(panel.history.table.items[0])
     qtbot.waitUntil(lambda: "is no longer there" in window.notices.text(), timeout=PATIENCE)
     qtbot.waitUntil(panel.make.isEnabled, timeout=PATIENCE)
     assert panel.entry is not None
@@ -353,7 +353,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
-    assert panel.made.table.rowCount() == 1
+    assert panel.history.table.rowCount() == 1
 
 
 def test_new_sounds_follow_the_stars_until_it_is_switched_off(panel: GeneratePanel, qtbot: QtBot) -> None:
@@ -361,12 +361,12 @@ def test_new_sounds_follow_the_stars_until_it_is_switched_off(panel: GeneratePan
     assert not follow.isEnabled()
     panel.new.count.setValue(2)
     make(panel, qtbot, 2)
-    first, second = panel.made.table.items
-    panel.made.view.setFocus()
-    panel.made.go_to(first.recipe.id)
-    QTest.keyClick(panel.made.view, Qt.Key.Key_S)
-    panel.made.go_to(second.recipe.id)
-    QTest.keyClick(panel.made.view, Qt.Key.Key_X)
+    first, second = panel.history.table.items
+    panel.history.view.setFocus()
+    panel.history.go_to(first.recipe.id)
+    QTest.keyClick(panel.history.view, Qt.Key.Key_S)
+    panel.history.go_to(second.recipe.id)
+    QTest.keyClick(panel.history.view, Qt.Key.Key_X)
     qtbot.waitUntil(
         lambda: [(s.starred, s.rejected) for s in GeneratedHistory().list()] == [(True, False), (False, True)]
     )
@@ -375,12 +375,12 @@ def test_new_sounds_follow_the_stars_until_it_is_switched_off(panel: GeneratePan
     follow.setChecked(True)
     panel.new.lock.setChecked(True)
     make(panel, qtbot, 4)
-    steered = panel.made.table.items[:2]
+    steered = panel.history.table.items[:2]
     assert [s.recipe.candidates > 0 for s in steered] == [True, True]
     assert steered[0].recipe.stars == 1
     follow.setChecked(False)
     make(panel, qtbot, 6)
-    assert np.array_equal(soundfile.read(panel.made.table.items[0].path)[0], soundfile.read(first.path)[0])
+    assert np.array_equal(soundfile.read(panel.history.table.items[0].path)[0], soundfile.read(first.path)[0])
 
 
 def test_a_model_without_a_prior_says_so(
@@ -441,7 +441,7 @@ def test_new_sounds_have_the_length_and_the_freedom_that_are_set(
     recipe = read_recipe(path)
     assert recipe is not None
     assert (recipe.seconds, recipe.freedom) == (1.5, 1.0)
-    tip = panel.made.table.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    tip = panel.history.table.index(0).data(Qt.ItemDataRole.ToolTipRole)
     assert "1.5 s" in tip
     assert "Freedom: 1.00" in tip
 
@@ -484,7 +484,7 @@ def test_settings_come_back(window: MainWindow, tmp_path: Path) -> None:
 def test_generated_sounds_follow_a_renamed_model(window: MainWindow, panel: GeneratePanel, qtbot: QtBot) -> None:
     panel.new.count.setValue(1)
     make(panel, qtbot, 1)
-    row = panel.made.table.index(0)
+    row = panel.history.table.index(0)
     assert "Tones" in row.data(FACTS_ROLE)
     name = window.models_page.detail.name
     name.selectAll()

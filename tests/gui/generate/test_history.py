@@ -1,4 +1,4 @@
-"""The list of made sounds beside the form: after a restart, in its order, as a source, and on the disk."""
+"""The list of generated sounds beside the form: after a restart, in its order, as a source, and on the disk."""
 
 import errno
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def recipe(number: int, seed: int = 7, count: int = 3, kind: str = NEW) -> Recip
 
 
 def keep(recipes: list[Recipe]) -> list[Path]:
-    """Write made sounds as the program keeps them, and return their files."""
+    """Write generated sounds as the program keeps them, and return their files."""
     made = []
     for n, one in enumerate(recipes):
         path = generated_dir() / f"{one.kind}_seed{one.seed}_{one.number:02d} {n}.wav"
@@ -49,7 +49,7 @@ def keep(recipes: list[Recipe]) -> list[Path]:
 
 
 def names(panel: GeneratePanel) -> list[str]:
-    return [sound.path.name for sound in panel.made.table.items]
+    return [sound.path.name for sound in panel.history.table.items]
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def made(window: MainWindow, qtbot: QtBot) -> tuple[GeneratePanel, list[Path]]:
     files = keep([recipe(n) for n in range(3)])
     window.pages.open_page(MODELS)
     panel = window.making.panel
-    qtbot.waitUntil(lambda: panel.made.table.rowCount() == 3, timeout=10_000)
-    panel.made.view.clearSelection()
+    qtbot.waitUntil(lambda: panel.history.table.rowCount() == 3, timeout=10_000)
+    panel.history.view.clearSelection()
     return panel, files
 
 
@@ -77,15 +77,15 @@ def restarted(qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: Fake
 
 def test_made_sounds_are_there_after_a_restart_on_their_page(restarted: MainWindow, qtbot: QtBot) -> None:
     assert restarted.pages.currentWidget() is restarted.models_page
-    qtbot.waitUntil(lambda: restarted.making.panel.made.filtered.rowCount() == 3, timeout=10_000)
-    assert restarted.making.panel.made.view.isVisible()
+    qtbot.waitUntil(lambda: restarted.making.panel.history.filtered.rowCount() == 3, timeout=10_000)
+    assert restarted.making.panel.history.view.isVisible()
 
 
 def test_use_selected_takes_what_is_seen_to_be_chosen(
     loaded: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot
 ) -> None:
     panel, files = made
-    transform, view = panel.transform, panel.made.view
+    transform, view = panel.transform, panel.history.view
     QTest.mouseClick(panel.modes[1], Qt.MouseButton.LeftButton)
     assert not transform.use.isEnabled()
     assert "first" in transform.use.toolTip()
@@ -99,17 +99,17 @@ def test_use_selected_takes_what_is_seen_to_be_chosen(
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == trained_on
 
-    view.setCurrentIndex(panel.made.filtered.index(1, 0))
+    view.setCurrentIndex(panel.history.filtered.index(1, 0))
     assert "Uses the selected generated sound" in transform.use.toolTip()
     assert files[1].name in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:2]
-    view.selectionModel().select(panel.made.filtered.index(2, 0), Rows.Select)
+    view.selectionModel().select(panel.history.filtered.index(2, 0), Rows.Select)
     assert "2 selected generated sounds" in transform.use.toolTip()
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == files[1:]
 
-    panel.made.filter.setText("no such sound")  # what is hidden is not what is meant
+    panel.history.filter.setText("no such sound")  # what is hidden is not what is meant
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == trained_on
 
@@ -129,9 +129,9 @@ def test_a_batch_is_listed_in_its_own_order_under_newer_ones(window: MainWindow,
     panel = window.making.panel
     qtbot.waitUntil(lambda: names(panel) == expected, timeout=10_000)
 
-    panel.made.table.set_items([])
+    panel.history.table.set_items([])
     for path, one in zip(files, recipes, strict=True):  # as they come while they are made
-        panel.made.table.add(ListedSound(GeneratedEntry(path, one), 0.1))
+        panel.history.table.add(ListedSound(GeneratedEntry(path, one), 0.1))
     assert names(panel) == expected
 
 
@@ -151,7 +151,8 @@ def test_the_list_stays_where_it_is_when_the_form_changes(
             QTest.mouseClick(mode, Qt.MouseButton.LeftButton)
             for _ in range(3):  # a layout asks for the next one
                 qapp.processEvents()
-            positions.add((panel.made.export.mapTo(window, panel.made.export.rect().topLeft()), panel.made.height()))
+            button = panel.history.export
+            positions.add((button.mapTo(window, button.rect().topLeft()), panel.history.height()))
     assert len(positions) == 1
 
 
@@ -166,8 +167,8 @@ def test_a_removal_that_fails_half_way_can_be_undone(
         return move_to_trash(path, own_folder)
 
     monkeypatch.setattr(presenter, "move_to_trash", fail_at_second)
-    panel.made.view.selectAll()
-    QTest.keyClick(panel.made.view, Qt.Key.Key_Delete)
+    panel.history.view.selectAll()
+    QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: "Permission denied" in window.notices.text(), timeout=10_000)
     qtbot.waitUntil(lambda: names(panel) == [path.name for path in files[1:]], timeout=10_000)
     assert not files[0].exists()
@@ -193,11 +194,11 @@ def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
 
     monkeypatch.setattr(desktop, "QFile", NoTrash)
     monkeypatch.setattr("distill.trash.move_to_trash", no_trash)
-    panel.made.view.setCurrentIndex(panel.made.filtered.index(0, 0))
-    QTest.keyClick(panel.made.view, Qt.Key.Key_Delete)
+    panel.history.view.setCurrentIndex(panel.history.filtered.index(0, 0))
+    QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: not files[0].exists(), timeout=10_000)
     assert (files[0].parent / presenter.TRASH_NAME / files[0].name).is_file()
-    QTest.keyClick(panel.made.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(panel.history.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(files[0].exists, timeout=10_000)
 
 
@@ -219,10 +220,10 @@ def test_closing_goes_on_when_the_list_cannot_be_changed(
 
 def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]], file_manager: FileManager) -> None:
     panel, files = made
-    index = panel.made.filtered.index(1, 0)
+    index = panel.history.filtered.index(1, 0)
     assert str(files[1]) in index.data(Qt.ItemDataRole.ToolTipRole)
-    panel.made.view.setCurrentIndex(index)
-    show = panel.made.make_menu().findChild(QAction, "made reveal")
+    panel.history.view.setCurrentIndex(index)
+    show = panel.history.make_menu().findChild(QAction, "made reveal")
     assert show is not None
     assert (show.text(), show.isEnabled()) == ("Show in folder", True)
     show.trigger()
@@ -233,12 +234,12 @@ def test_a_sound_is_renamed_in_the_list(
     made: tuple[GeneratePanel, list[Path]], window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel, files = made
-    view, play = panel.made.view, window.parts.play
+    view, play = panel.history.view, window.parts.play
     play.put_on_pads(files[1:2])
     play.take_sound(files[1])
     window.pages.open_page(MODELS)
     panel.transform.set_sources(files[1:])
-    view.setCurrentIndex(panel.made.filtered.index(1, 0))
+    view.setCurrentIndex(panel.history.filtered.index(1, 0))
     window.parts.playing.play(files[1])
     qtbot.waitUntil(lambda: window.parts.playing.playback.status.path == files[1])
 
@@ -248,7 +249,7 @@ def test_a_sound_is_renamed_in_the_list(
         assert editor is not None
         editor.selectAll()
         QTest.keyClicks(editor, text)
-        panel.made.table.rows_changed(range(3))  # as when a waveform comes: what is typed stays
+        panel.history.table.rows_changed(range(3))  # as when a waveform comes: what is typed stays
         assert editor.text() == text
         QTest.keyClick(editor, Qt.Key.Key_Return)
 
@@ -264,7 +265,7 @@ def test_a_sound_is_renamed_in_the_list(
     assert window.parts.playing.playback.chosen == renamed, "it can be played again"
     assert panel.transform.sources == (renamed, files[2])
 
-    view.setCurrentIndex(panel.made.filtered.index(0, 0))
+    view.setCurrentIndex(panel.history.filtered.index(0, 0))
     rename("My best snare")
     qtbot.waitUntil(lambda: names(panel)[0] == "My best snare (2).wav")
 

@@ -55,7 +55,7 @@ def test_new_sounds_are_stereo_unless_mono_is_chosen(
     make(panel, qtbot, 1)
     panel.new.mono.setChecked(True)
     make(panel, qtbot, 2)
-    recipes = {sound.recipe.channels: sound for sound in panel.made.table.items}
+    recipes = {sound.recipe.channels: sound for sound in panel.history.table.items}
     stereo, mono = (soundfile.read(recipes[channels].path, dtype="float32")[0] for channels in (2, 1))
     assert stereo.ndim == 2
     assert mono.ndim == 1
@@ -81,8 +81,8 @@ def test_a_stereo_sound_is_exported_as_it_is_or_as_its_mix(
 ) -> None:
     panel.new.count.setValue(1)
     make(panel, qtbot, 1)
-    panel.made.go_to(panel.made.table.items[0].recipe.id)
-    panel.made.export.click()
+    panel.history.go_to(panel.history.table.items[0].recipe.id)
+    panel.history.export.click()
     dialog = window.findChild(QDialog, "exportDialog")
     assert dialog is not None
     box = dialog.findChild(QComboBox, "exportChannels")

@@ -85,7 +85,7 @@ def test_nothing_is_cut_off_in_a_small_window(page: MainWindow, qapp: QApplicati
         top = page.models_page.list.mapTo(page, page.models_page.list.rect().topLeft()).y()
         form = page.making.panel.form
         assert form.mapTo(page, form.rect().topLeft()).y() == top, state  # the columns begin on one line
-        below = page.making.panel.made.y()
+        below = page.making.panel.history.y()
         assert lists.setdefault(state.split(",")[0], below) == below, state  # the list stays where it is
     assert found == {}
 
@@ -100,12 +100,12 @@ def test_nothing_is_cut_off_around_the_history(
     for state in states(page):
         for _ in range(3):
             qapp.processEvents()
-        place = page.making.panel.made.x(), page.making.panel.made.y()
+        place = page.making.panel.history.x(), page.making.panel.history.y()
         assert places.setdefault(state.split(",")[0], place) == place, "the list stays where it is in both modes"
         if problems := cut_off(page.making.panel.form):
             found[state] = problems
     assert found == {}
-    form, made = page.making.panel.form, page.making.panel.made
+    form, made = page.making.panel.form, page.making.panel.history
     assert (made.x() > form.x()) == is_beside
     widths = [page.models_page.list.width(), page.models_page.detail.width(), made.width()]
     assert widths[2] == max(*widths, form.width()), "what was generated has the most room"

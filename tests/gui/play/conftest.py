@@ -10,7 +10,7 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from distill.errors import DistillError
-from distill.generation.map_session import COPY, NEW, Made, MapSession, Position, ShownMap, Slider, Verdict
+from distill.generation.map_session import COPY, NEW, JudgedSound, MapSession, Position, ShownMap, Slider, Verdict
 from distill.gui.play import presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.pages import PLAY
@@ -66,9 +66,9 @@ class ToneSession(MapSession):
     def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
         return self._tone("repainted", (source, (start, end)))
 
-    def judged(self, path: Path) -> Made:
+    def judged(self, path: Path) -> JudgedSound:
         word = NEW if path.stem.startswith("position") else COPY
-        return Made(path, Verdict(word, "bell <0>", self.own))
+        return JudgedSound(path, Verdict(word, "bell <0>", self.own))
 
     def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
         return [self._tone("variation", (source, strength)) for _ in range(count)]

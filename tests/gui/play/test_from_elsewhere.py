@@ -118,7 +118,7 @@ def test_a_generated_sound_is_used_and_several_are_put_on_pads(
 ) -> None:
     files = keep([recipe(n) for n in range(2)])
     window.pages.open_page(MODELS)
-    panel = window.making.panel.made
+    panel = window.making.panel.history
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2)
     view = panel.view
     view.setCurrentIndex(view.model().index(0, 0))
@@ -168,7 +168,7 @@ def test_what_is_made_on_the_page_is_among_the_generated_sounds(
     idle(play, qtbot)
     assert play.current is not None
     window.pages.open_page(MODELS)
-    made = window.making.panel.made
+    made = window.making.panel.history
     qtbot.waitUntil(lambda: made.filtered.rowCount() == 1, timeout=WAIT)
     index = made.filtered.index(0, 0)
     assert index.data() == "bell + bell"
@@ -179,6 +179,6 @@ def test_what_is_made_on_the_page_is_among_the_generated_sounds(
     assert actions["made again"].isEnabled()
     assert not actions["made settings"].isEnabled(), "no form shows a position on a map"
     made.filtered.setData(index, "Gong")
-    qtbot.waitUntil(lambda: play.page.made.item(0).text() == "Gong", timeout=WAIT)
+    qtbot.waitUntil(lambda: play.page.history.item(0).text() == "Gong", timeout=WAIT)
     assert play.current.name == "Gong.wav"
-    assert play.page.made.sounds() == [play.current]
+    assert play.page.history.sounds() == [play.current]

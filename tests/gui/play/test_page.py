@@ -322,7 +322,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     first = play.current
     wanted = "New. Nearest of your sounds: bell <0>"
     qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
-    assert play.page.made.item(0).data(WORD_ROLE) == "new"
+    assert play.page.history.item(0).data(WORD_ROLE) == "new"
     sound.compare.click()
     playback = play._playing.playback
     qtbot.waitUntil(lambda: playback.status.pair == (first, session.own), timeout=WAIT)
@@ -333,8 +333,8 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     qtbot.waitUntil(lambda: play.current not in (first, session.own), timeout=WAIT)
     idle(play, qtbot)
     qtbot.waitUntil(lambda: sound.verdict.text().startswith("A copy of"), timeout=WAIT)
-    assert [path.stem.split()[0] for path in play.page.made.sounds()] == ["path", "position"]
-    play.page.made.sound_chosen.emit(first)
+    assert [path.stem.split()[0] for path in play.page.history.sounds()] == ["path", "position"]
+    play.page.history.sound_chosen.emit(first)
     assert play.current == first
 
 
@@ -430,7 +430,7 @@ def test_what_is_made_for_the_model_before_is_not_put_on_pads(
 def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_path: Path, qtbot: QtBot) -> None:
     own = tmp_path / "own.flac"
     soundfile.write(own, np.zeros(4800), 48_000)
-    play.page.made.sound_chosen.emit(own)
+    play.page.history.sound_chosen.emit(own)
     play.page.sound.save.click()
     dialog = play.page.window().findChild(QFileDialog, "saveSoundDialog")
     assert dialog is not None

@@ -326,7 +326,7 @@ def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
     for asked in (
         shown.browser.reveal_requested,
         shown.run_list.reveal_requested,
-        shown.making.panel.made.reveal_requested,
+        shown.making.panel.history.reveal_requested,
     ):
         asked.emit(folder)
         assert str(folder) in shown.notices.text()

@@ -140,13 +140,13 @@ class OverviewStore:
         key = _key(path)
         if key is not None and (found := self._find(key)) is not None:
             return found
-        made = measure_sound(path, cancel_event)
+        overview = measure_sound(path, cancel_event)
         if key is not None and _key(path) == key:
-            peaks = made.peaks.astype(_KEPT_AS).tobytes()
-            self._new.append((key, time.time(), peaks, made.peak_dbfs, made.rms_dbfs))
+            peaks = overview.peaks.astype(_KEPT_AS).tobytes()
+            self._new.append((key, time.time(), peaks, overview.peak_dbfs, overview.rms_dbfs))
             if len(self._new) >= _FLUSH_EVERY:
                 self.flush()
-        return made
+        return overview
 
     def flush(self) -> None:
         """Write what is not written yet, in one go: between two of these nothing holds up another process."""

@@ -72,15 +72,15 @@ class StereoSource:
         else:
             at = np.arange(columns)
         image = StereoImage(self.image.balance[at], self.image.likeness[at], levels, self.image.base)
-        made = second_signal(mono, image)[samples:]
-        if samples > 1 and len(made) >= _STEP:
+        generated = second_signal(mono, image)[samples:]
+        if samples > 1 and len(generated) >= _STEP:
             ramp = np.linspace(1, 0, _STEP, dtype=np.float32)
-            made[:_STEP] += ramp * (2 * self.second[-1] - self.second[-2] - made[0])
-        return self._joined(mono, np.concatenate([self.second, made]))
+            generated[:_STEP] += ramp * (2 * self.second[-1] - self.second[-2] - generated[0])
+        return self._joined(mono, np.concatenate([self.second, generated]))
 
     def repainted(self, mono: FloatArray, start: int, stop: int) -> FloatArray:
         """Return the channels ``[2, N]`` of a sound ``[N]`` whose samples from ``start`` to ``stop`` are new."""
-        made = second_signal(mono, self.image)
+        generated = second_signal(mono, self.image)
         kept = np.ones(len(mono), np.float32)
         kept[start:stop] = 0.0
         fade = min(_FADE, (stop - start) // 2)
@@ -89,7 +89,7 @@ class StereoSource:
             kept[start : start + fade] = ramp
         if stop < len(mono):
             kept[stop - fade : stop] = np.maximum(kept[stop - fade : stop], ramp[::-1])
-        return self._joined(mono, kept * self.second[: len(mono)] + (1 - kept) * made)
+        return self._joined(mono, kept * self.second[: len(mono)] + (1 - kept) * generated)
 
     def _joined(self, mono: FloatArray, second: FloatArray) -> FloatArray:
         return np.stack(join(mono, second, self.image.base))

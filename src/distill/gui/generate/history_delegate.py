@@ -50,10 +50,10 @@ class HistoryDelegate(RenamingDelegate):
         left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
         self._paint_words(painter, QRect(left, inner.top(), right - left, inner.height()), option, index, is_playing)
         is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        if sound.made.starred or sound.made.rejected or is_hovered:
+        if sound.entry.starred or sound.entry.rejected or is_hovered:
             colors = theme.colors()
-            name, color = ("starred", colors.accent) if sound.made.starred else ("star", colors.muted)
-            if sound.made.rejected:
+            name, color = ("starred", colors.accent) if sound.entry.starred else ("star", colors.muted)
+            if sound.entry.rejected:
                 name, color = "close", colors.bad
             position = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
             self._paint_icon(painter, position, name, color, _STAR)
@@ -85,7 +85,7 @@ class HistoryDelegate(RenamingDelegate):
         font.setBold(True)
         name, is_pale = (
             position.adjusted(0, 0, 0, line - position.height()),
-            sound.seconds is None or sound.made.rejected,
+            sound.seconds is None or sound.entry.rejected,
         )
         if is_playing:  # a second sign beside the colour
             corner = QPoint(name.left(), name.center().y() - _PLAYING // 2)

@@ -53,9 +53,9 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         """Insert a sound on top, or below the previous one of its batch; one with the same id is replaced."""
         row = self.row_of(sound.recipe.id)
         if row >= 0:
-            known = self.item(row).made
-            generated = replace(sound.made, starred=known.starred, rejected=known.rejected)
-            self.update_items([replace(sound, made=generated)])
+            known = self.item(row).entry
+            generated = replace(sound.entry, starred=known.starred, rejected=known.rejected)
+            self.update_items([replace(sound, entry=generated)])
             return
         before = self.row_of(self._latest)
         self.insert(before + 1 if before >= 0 and sound.recipe.follows(self.item(before).recipe) else 0, sound)
@@ -74,7 +74,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         """Show sounds with stars, or without."""
         sounds = [self.item(row) for key in ids if (row := self.row_of(key)) >= 0]
         self.update_items(
-            replace(sound, made=replace(sound.made, starred=starred, rejected=sound.made.rejected and not starred))
+            replace(sound, entry=replace(sound.entry, starred=starred, rejected=sound.entry.rejected and not starred))
             for sound in sounds
         )
 
@@ -82,7 +82,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         """Show sounds as rejected, or not."""
         sounds = [self.item(row) for key in ids if (row := self.row_of(key)) >= 0]
         self.update_items(
-            replace(sound, made=replace(sound.made, rejected=rejected, starred=sound.made.starred and not rejected))
+            replace(sound, entry=replace(sound.entry, rejected=rejected, starred=sound.entry.starred and not rejected))
             for sound in sounds
         )
 
@@ -119,7 +119,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         """Show a sound under the path that it has now."""
         if (row := self.row_of(recipe_id)) >= 0:
             sound = self.item(row)
-            self.update_items([replace(sound, made=replace(sound.made, path=path))])
+            self.update_items([replace(sound, entry=replace(sound.entry, path=path))])
 
     def item_data(self, item: ListedSound, role: int) -> Any:
         """Return what a row shows."""
@@ -152,9 +152,9 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
 
     def _spoken(self, sound: ListedSound) -> str:
         parts = [sound.path.stem, *self._facts(sound)]
-        if sound.made.starred:
+        if sound.entry.starred:
             parts.append(self.tr("starred"))
-        if sound.made.rejected:
+        if sound.entry.rejected:
             parts.append(self.tr("rejected"))
         if self.is_marked(sound):
             parts.append(self.tr("playing"))
@@ -202,7 +202,7 @@ class FilteredHistory(QSortFilterProxyModel):
     def set_starred_only(self, is_on: bool) -> None:
         """Show only starred sounds, or all."""
         self._starred_only = is_on
-        self._kept = {s.recipe.id for s in self._table.items if s.made.starred}
+        self._kept = {s.recipe.id for s in self._table.items if s.entry.starred}
         self.invalidate()
 
     def set_model(self, model_id: str) -> None:
@@ -218,7 +218,7 @@ class FilteredHistory(QSortFilterProxyModel):
     def filterAcceptsRow(self, row: int, _parent: AnyIndex) -> bool:
         """Return whether a sound is shown."""
         sound = self._table.item(row)
-        if self._starred_only and not (sound.made.starred or sound.recipe.id in self._kept):
+        if self._starred_only and not (sound.entry.starred or sound.recipe.id in self._kept):
             return False
         if self._model_id and sound.recipe.model_id != self._model_id:
             return False

@@ -186,9 +186,9 @@ class HistoryPanel(Panel):
         menu.setObjectName("madeMenu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
-        all_starred = all(s.made.starred for s in sounds)
+        all_starred = all(s.entry.starred for s in sounds)
         star = self.tr("Remove star") if all_starred else self.tr("Star")
-        reject = self.tr("Reject no more") if all(s.made.rejected for s in sounds) else self.tr("Reject")
+        reject = self.tr("Reject no more") if all(s.entry.rejected for s in sounds) else self.tr("Reject")
         paths = [s.path for s in sounds if s.seconds is not None]
         rows: tuple[tuple[str, str, str, bool, Any], ...] = (
             ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),
@@ -235,7 +235,7 @@ class HistoryPanel(Panel):
             self._chosen = chosen
             self.chosen_changed.emit(chosen)
         self.filter.setEnabled(bool(count))
-        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.made.starred for s in self.table.items))
+        self.starred_only.setEnabled(self.starred_only.isChecked() or any(s.entry.starred for s in self.table.items))
         whole = self.tr("1 sound") if count == 1 else self.tr("{0} sounds").format(count)
         shown = self.tr("{0} of {1} sounds").format(seen, count) if seen != count else whole
         self.detail.setText(shown if count else "")

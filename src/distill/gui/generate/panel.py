@@ -61,7 +61,7 @@ class GeneratePanel(QWidget):
         self._is_busy = self._has_models = False
         self.form = _DropPanel(self.tr("Generate"))
         self.form.setAccessibleName(self.tr("Generate"))
-        self.new, self.transform, self.made = NewSoundsForm(), TransformForm(), HistoryPanel()
+        self.new, self.transform, self.history = NewSoundsForm(), TransformForm(), HistoryPanel()
         self._make_modes()
         self._make_foot()
         self._lay_out()
@@ -73,8 +73,8 @@ class GeneratePanel(QWidget):
         self.new.changed.connect(self._update)
         self.transform.changed.connect(self._update)
         self.transform.choosing_requested.connect(self.choosing_requested)
-        self.made.transforming_requested.connect(self.take_sources)
-        for signal in (self.made.table.dataChanged, self.made.table.rowsInserted, self.made.table.rowsRemoved):
+        self.history.transforming_requested.connect(self.take_sources)
+        for signal in (self.history.table.dataChanged, self.history.table.rowsInserted, self.history.table.rowsRemoved):
             signal.connect(self._show_taste)
         self.form.dropped.connect(self.take_sources)
         self.form.dragging.connect(self._on_dragging)
@@ -84,7 +84,7 @@ class GeneratePanel(QWidget):
         """Generate with this model from now on; None, or an unusable one, disables the panel."""
         before = self.entry
         self.entry = entry if entry is not None and entry.problem is None else None
-        self.made.show_model(self.entry.model_id if self.entry is not None else "")
+        self.history.show_model(self.entry.model_id if self.entry is not None else "")
         self.new.show_stereo(self.entry is not None and self.entry.facts.is_stereo)
         self._show_taste()
         if not self.can_make_new:
@@ -95,7 +95,7 @@ class GeneratePanel(QWidget):
 
     def show_models(self, entries: Sequence[ModelEntry]) -> None:
         """Show the names that the models of the library have now."""
-        self.made.table.show_model_names({entry.model_id: entry.name for entry in entries if entry.problem is None})
+        self.history.table.show_model_names({entry.model_id: entry.name for entry in entries if entry.problem is None})
         self._has_models = bool(entries)
         self._update()
 
@@ -109,7 +109,7 @@ class GeneratePanel(QWidget):
     def _show_taste(self) -> None:
         """Count what is starred and rejected of the sounds of the model."""
         model_id = self.entry.model_id if self.entry is not None else ""
-        own = [sound.made for sound in self.made.table.items if sound.recipe.model_id == model_id]
+        own = [sound.entry for sound in self.history.table.items if sound.recipe.model_id == model_id]
         self.new.show_taste(sum(sound.starred for sound in own), sum(sound.rejected for sound in own))
 
     def take_sources(self, files: Sequence[Path]) -> None:
@@ -130,7 +130,7 @@ class GeneratePanel(QWidget):
     def show_busy(self, is_busy: bool, text: str = "") -> None:
         """Show progress in place of the button, or the button."""
         self._is_busy = is_busy
-        self.made.show_busy(is_busy)
+        self.history.show_busy(is_busy)
         if is_busy:
             self.foot.show_busy(text)
             self._update()
@@ -231,7 +231,7 @@ class GeneratePanel(QWidget):
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(theme.GAP)
         self._box.addLayout(left)
-        self._box.addWidget(self.made, 1)
+        self._box.addWidget(self.history, 1)
 
     def _on_mode(self, _number: int, is_on: bool) -> None:
         if is_on:

@@ -37,7 +37,7 @@ from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
 #: Topics of the notices about generating, about the list of generated sounds, and about exports.
-TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "made sounds", "export"
+TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "generated sounds", "export"
 
 #: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
 TRASH_NAME = "Deleted sounds"
@@ -74,26 +74,26 @@ class GeneratePresenter(QObject, WindowPart):
         self._ready = self._count = 0  # sounds of the batch
         self._is_closed = False
         self.choices = ExportChoices()
-        made = panel.made
+        history = panel.history
         panel.making_requested.connect(self.make)
         panel.cancelling_requested.connect(self.cancel)
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.refresh)
-        made.view.playing_requested.connect(playing.play)
-        made.view.starring_requested.connect(self._on_starring_requested)
-        made.view.rejecting_requested.connect(self._on_rejecting_requested)
-        made.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
-        made.table.renamed.connect(self._on_renamed)
-        made.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
-        made.reveal_requested.connect(reveal)
-        made.exporting_requested.connect(self._on_exporting_requested)
-        made.deleting_requested.connect(self._on_deleting_requested)
-        made.view.undo_requested.connect(self.undo)
+        history.view.playing_requested.connect(playing.play)
+        history.view.starring_requested.connect(self._on_starring_requested)
+        history.view.rejecting_requested.connect(self._on_rejecting_requested)
+        history.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
+        history.table.renamed.connect(self._on_renamed)
+        history.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
+        history.reveal_requested.connect(reveal)
+        history.exporting_requested.connect(self._on_exporting_requested)
+        history.deleting_requested.connect(self._on_deleting_requested)
+        history.view.undo_requested.connect(self.undo)
         self._browser = browser
         browser.view.selectionModel().selectionChanged.connect(self._show_selected)
         browser.table.modelReset.connect(self._show_selected)
-        made.chosen_changed.connect(panel.transform.show_chosen)
+        history.chosen_changed.connect(panel.transform.show_chosen)
         playing.playback.status_changed.connect(self._on_status)
         if panel.isVisible():  # its page was open before the presenter existed
             self.refresh()
@@ -110,7 +110,7 @@ class GeneratePresenter(QObject, WindowPart):
     def close(self) -> None:
         """End what runs, and carry out the pending changes of the list.  Never raises: a failure is logged."""
         self._is_closed = True
-        self.panel.made.thumbnails.close()
+        self.panel.history.thumbnails.close()
         self.cancel()
         if self._keeping is not None:
             self._keeping.wait()
@@ -148,7 +148,7 @@ class GeneratePresenter(QObject, WindowPart):
             return
         self._wants_first = True
         self._ready, self._count = 0, 1
-        work = partial(service.make_again, sound.made, takes_nearest=takes_nearest)
+        work = partial(service.make_again, sound.entry, takes_nearest=takes_nearest)
         task = self._start(work, self.tr("Generating it again…"))
         task.failed.connect(lambda error: self._on_remaking_failed(sound, error))
 
@@ -179,13 +179,13 @@ class GeneratePresenter(QObject, WindowPart):
         if isinstance(news, Progress):
             self.panel.foot.show_share(news.done)
             return
-        self.panel.made.table.add(news.sound)
+        self.panel.history.table.add(news.sound)
         self._ready += 1
         if self._count > 1:
             self.panel.foot.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
         if self._wants_first:
             self._wants_first = False
-            self.panel.made.go_to(news.sound.recipe.id)
+            self.panel.history.go_to(news.sound.recipe.id)
             if self._playing.playback.status.state is not PlayerState.PLAYING:
                 self._playing.play(news.sound.path)
 
@@ -240,26 +240,26 @@ class GeneratePresenter(QObject, WindowPart):
             self.refresh()
 
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
-        starred = not all(s.made.starred for s in sounds)
+        starred = not all(s.entry.starred for s in sounds)
         self._notices.forget(LIST_TOPIC)
-        self.panel.made.table.set_starred([s.recipe.id for s in sounds], starred)
-        self._keep(lambda _notify, _cancel: service.set_stars([s.made for s in sounds], starred))
+        self.panel.history.table.set_starred([s.recipe.id for s in sounds], starred)
+        self._keep(lambda _notify, _cancel: service.set_stars([s.entry for s in sounds], starred))
 
     def _on_rejecting_requested(self, sounds: list[ListedSound]) -> None:
-        rejected = not all(s.made.rejected for s in sounds)
+        rejected = not all(s.entry.rejected for s in sounds)
         self._notices.forget(LIST_TOPIC)
-        self.panel.made.table.set_rejected([s.recipe.id for s in sounds], rejected)
-        self._keep(lambda _notify, _cancel: service.set_rejected([s.made for s in sounds], rejected))
+        self.panel.history.table.set_rejected([s.recipe.id for s in sounds], rejected)
+        self._keep(lambda _notify, _cancel: service.set_rejected([s.entry for s in sounds], rejected))
 
     def _on_renamed(self, sound: ListedSound, name: str) -> None:
         self._notices.forget(LIST_TOPIC)
         self._keep(
-            lambda _notify, _cancel: service.rename(sound.made, name),
+            lambda _notify, _cancel: service.rename(sound.entry, name),
             lambda path: self._on_file_moved(sound.recipe.id, sound.path, path),
         )
 
     def _on_file_moved(self, recipe_id: str, before: Path, path: Path) -> None:
-        self.panel.made.table.show_path(recipe_id, path)
+        self.panel.history.table.show_path(recipe_id, path)
         form = self.panel.transform
         if before.absolute() in form.sources:
             form.set_sources([path if source == before.absolute() else source for source in form.sources])
@@ -269,8 +269,8 @@ class GeneratePresenter(QObject, WindowPart):
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
         self._removing += 1
-        self.panel.made.table.remove([s.recipe.id for s in sounds])
-        self._keep(lambda _notify, _cancel: service.remove([s.made for s in sounds], _to_trash), self._on_removed)
+        self.panel.history.table.remove([s.recipe.id for s in sounds])
+        self._keep(lambda _notify, _cancel: service.remove([s.entry for s in sounds], _to_trash), self._on_removed)
 
     def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
         removed, error = outcome
@@ -297,7 +297,7 @@ class GeneratePresenter(QObject, WindowPart):
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
         if not self._waiting:  # otherwise a newer list follows
-            self.panel.made.show_sounds(sounds)
+            self.panel.history.show_sounds(sounds)
 
     def _keep(self, work: Work, on_done: Callable[[Any], None] = lambda _result: None) -> None:
         """Change or read the history in the background, after the earlier requests."""
@@ -309,7 +309,7 @@ class GeneratePresenter(QObject, WindowPart):
             return
         work, on_done = self._waiting.pop(0)
         task = BackgroundTask(work, self)
-        task.setObjectName("made sounds")
+        task.setObjectName("generated sounds")
         task.succeeded.connect(on_done)
         task.failed.connect(self._on_keeping_failed)
         task.finished.connect(self._on_kept)
@@ -327,12 +327,12 @@ class GeneratePresenter(QObject, WindowPart):
     # Playing.
 
     def _on_status(self, status: PlayerStatus) -> None:
-        self.panel.made.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+        self.panel.history.show_playing(status.path if status.state is PlayerState.PLAYING else None)
 
     # Export.
 
     def _on_exporting_requested(self, sounds: list[ListedSound]) -> None:
-        dialog = ExportDialog([s.made for s in sounds], self.choices, self.panel.window())
+        dialog = ExportDialog([s.entry for s in sounds], self.choices, self.panel.window())
         dialog.export_requested.connect(self.export)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

@@ -96,7 +96,7 @@ class CrashDialog(QDialog):
     def _make_buttons(self) -> QDialogButtonBox:
         buttons = QDialogButtonBox()
         role = QDialogButtonBox.ButtonRole
-        made: dict[str, QPushButton] = {}
+        by_name: dict[str, QPushButton] = {}
         for name, text, where, tip in (
             ("goOnButton", self.tr("&Go on"), role.AcceptRole, self.tr("Close this and go on working (Esc).")),
             ("quitButton", self.tr("&Quit"), role.DestructiveRole,
@@ -112,14 +112,14 @@ class CrashDialog(QDialog):
             button = buttons.addButton(text, where)
             button.setObjectName(name)
             button.setToolTip(tip)
-            made[name] = button
-        made["goOnButton"].setDefault(True)
-        made["goOnButton"].clicked.connect(self.accept)
-        made["quitButton"].clicked.connect(self._on_quit_clicked)
-        self._copy = made["copyDetailsButton"]
+            by_name[name] = button
+        by_name["goOnButton"].setDefault(True)
+        by_name["goOnButton"].clicked.connect(self.accept)
+        by_name["quitButton"].clicked.connect(self._on_quit_clicked)
+        self._copy = by_name["copyDetailsButton"]
         self._copy.clicked.connect(self._on_copy_clicked)
-        made["reportButton"].clicked.connect(self.report_requested)
-        made["logFolderButton"].clicked.connect(self.log_folder_requested)
+        by_name["reportButton"].clicked.connect(self.report_requested)
+        by_name["logFolderButton"].clicked.connect(self.log_folder_requested)
         return buttons
 
     def _on_quit_clicked(self) -> None:

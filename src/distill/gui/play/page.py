@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from distill.generation.map_session import ShownMap
-from distill.gui.play.made_list import MadeList
+from distill.gui.play.history_list import HistoryList
 from distill.gui.play.map_view import MapView
 from distill.gui.play.midi_panel import MidiPanel
 from distill.gui.play.pads import PadGrid
@@ -58,7 +58,7 @@ class PlayPage(QWidget):
         self.setAccessibleName(self.tr("Play"))
         self.map, self.pads, self.sound = MapView(), PadGrid(thumbnails), SoundPanel()
         self.sliders, self.status = self.sound.sliders, self.sound.status
-        self.made, self.near, self.midi = MadeList(thumbnails), SoundList(thumbnails), MidiPanel()
+        self.history, self.near, self.midi = HistoryList(thumbnails), SoundList(thumbnails), MidiPanel()
         self._busy = self._name = ""
         self._model: Path | None = None
         splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -241,7 +241,7 @@ class PlayPage(QWidget):
         for panel, title in (
             (self._pad_panel(), self.tr("Pads")),
             (_card(self.near, self.tr("Near the cursor")), self.tr("Nearby")),
-            (_card(self.made, self.tr("History")), self.tr("History")),
+            (_card(self.history, self.tr("History")), self.tr("History")),
             (_card(scroll, self.tr("MIDI")), self.tr("MIDI")),
         ):
             self.tabs.addTab(panel, title)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from distill.errors import DistillError
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
-from distill.generation.map_session import Made, MapSession, Position, ShownMap, Verdict, WrittenKit
+from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict, WrittenKit
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.kit_dialog import KitDialog
@@ -65,7 +65,7 @@ class PlayPresenter(QObject, WindowPart):
         self._task: BackgroundTask | None = None
         self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
         self.current: Path | None = None
-        #: What is known of how new the made sounds are.
+        #: What is known of how new the generated sounds are.
         self._verdicts: dict[Path, Verdict] = {}
         self._to_judge: list[Path] = []
         self._judging: BackgroundTask | None = None
@@ -86,7 +86,7 @@ class PlayPresenter(QObject, WindowPart):
         view.cursor_moved.connect(control.tell_point)
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
-        page.made.sound_chosen.connect(self._play_chosen)
+        page.history.sound_chosen.connect(self._play_chosen)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
@@ -122,7 +122,7 @@ class PlayPresenter(QObject, WindowPart):
         self._set_current(None)
         self._verdicts.clear()
         self._to_judge.clear()
-        self.page.made.clear()
+        self.page.history.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
         if path is not None and self._entry is not None:
@@ -218,7 +218,7 @@ class PlayPresenter(QObject, WindowPart):
             if pad.sound == before:
                 self.page.pads.hold(number, path)
         self._session.follow_file(before, path)
-        self.page.made.follow_file(before, path)
+        self.page.history.follow_file(before, path)
         if before in self._verdicts:
             self._verdicts[path] = self._verdicts.pop(before)
         if self._morph_from == before:
@@ -227,8 +227,8 @@ class PlayPresenter(QObject, WindowPart):
             self._set_current(path)
 
     def _list(self, path: Path) -> None:
-        """List a made sound, and find out in the background how new it is."""
-        self.page.made.add(path, word_of(self._verdicts.get(path)))
+        """List a generated sound, and find out in the background how new it is."""
+        self.page.history.add(path, word_of(self._verdicts.get(path)))
         if path not in self._verdicts and path not in self._to_judge:
             self._to_judge.append(path)
             self._judge_next()
@@ -239,18 +239,18 @@ class PlayPresenter(QObject, WindowPart):
         path, session, model = self._to_judge[0], self._session, self._opened
         task = BackgroundTask(lambda _notify, _cancel: session.judged(path), self)
         task.setObjectName("how new")
-        task.succeeded.connect(lambda made: self._on_judged(made) if model == self._opened else None)
+        task.succeeded.connect(lambda found: self._on_judged(found) if model == self._opened else None)
         task.failed.connect(lambda _error: None)  # the sound is there all the same
         task.finished.connect(lambda: self._on_judging_finished(path))
         self._judging = task
         task.start()
 
-    def _on_judged(self, made: Made) -> None:
-        if made.verdict is None:
+    def _on_judged(self, found: JudgedSound) -> None:
+        if found.verdict is None:
             return
-        self._verdicts[made.path] = made.verdict
-        self.page.made.add(made.path, word_of(made.verdict))
-        if made.path == self.current:
+        self._verdicts[found.path] = found.verdict
+        self.page.history.add(found.path, word_of(found.verdict))
+        if found.path == self.current:
             self._show_verdict()
 
     def _on_judging_finished(self, path: Path) -> None:

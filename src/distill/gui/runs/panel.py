@@ -176,9 +176,9 @@ class RunsPanel(Panel):
             ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
             ("delete", self.tr("Move to trash…"), "Del", self.delete_requested.emit),
         )
-        made = self.view.offer(offered)
-        self.view.delete_key_pressed.connect(made["delete"].trigger)  # does nothing where that is disabled
-        return made
+        offered_actions = self.view.offer(offered)
+        self.view.delete_key_pressed.connect(offered_actions["delete"].trigger)  # does nothing where that is disabled
+        return offered_actions
 
     def _compare(self) -> None:
         self.compare_requested.emit([run.folder for run in self.view.chosen_runs()])

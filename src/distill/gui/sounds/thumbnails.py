@@ -127,8 +127,8 @@ class Thumbnails(QObject):
             self._is_working = False  # set under the lock: the next request starts another task
         return None
 
-    def _on_measured(self, made: "tuple[Path, Overview | None]") -> None:
-        path, overview = made
+    def _on_measured(self, measured: "tuple[Path, Overview | None]") -> None:
+        path, overview = measured
         before = self._known.pop(path, None)
         self._known[path] = overview
         while len(self._known) > MOST_IN_MEMORY:

@@ -148,7 +148,7 @@ class SoundView(FocusFrame, QTableView):
     # Actions of rows.
 
     def _make_actions(self) -> dict[str, QAction]:
-        made: dict[str, QAction] = {}
+        actions: dict[str, QAction] = {}
         for name, text, keys, slot in (
             ("play", self.tr("Play"), "Space", self._play_or_stop),
             ("use", self.tr("Use on the Play page"), "", self._request_play_page),
@@ -165,9 +165,9 @@ class SoundView(FocusFrame, QTableView):
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             action.triggered.connect(lambda _checked=False, slot=slot: slot())
             self.addAction(action)
-            made[name] = action
-        made["exclude"].setShortcuts([QKeySequence("Del"), QKeySequence("Backspace")])
-        return made
+            actions[name] = action
+        actions["exclude"].setShortcuts([QKeySequence("Del"), QKeySequence("Backspace")])
+        return actions
 
     def _update_actions(self) -> None:
         rows = self.selected_rows()

@@ -514,15 +514,15 @@ class TrainingControls(Panel):
                 ),
             ),
         )  # fmt: skip
-        made = []
+        buttons = []
         for object_name, text, signal, tip in descriptions:
             button = ActionButton(text)
             button.setObjectName(object_name)
             button.setToolTip(tip)
             button.clicked.connect(signal)
-            made.append(button)
-        made[4].setAccessibleName(self.tr("Add to the queue"))
-        return made[0], made[1], made[2], made[3], made[4]
+            buttons.append(button)
+        buttons[4].setAccessibleName(self.tr("Add to the queue"))
+        return buttons[0], buttons[1], buttons[2], buttons[3], buttons[4]
 
     def _make_button_row(self) -> QHBoxLayout:
         self._buttons = QHBoxLayout()

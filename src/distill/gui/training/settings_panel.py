@@ -184,7 +184,7 @@ class SettingsPanel(Panel):
 
     def _make_switch(self) -> tuple[QToolButton, QToolButton]:
         """Make the two buttons of which one is down."""
-        made = []
+        buttons = []
         group = QButtonGroup(self)
         for name, text, tip in (
             ("nextRunButton", self.tr("Next run"), self.tr("What the next run will be trained with.")),
@@ -200,10 +200,10 @@ class SettingsPanel(Panel):
             group.addButton(button)
             self.header.insertWidget(self.header.count() - 2, button)
             button.clicked.connect(self._show)
-            made.append(button)
-        made[0].setChecked(True)
-        made[1].setEnabled(False)
-        return made[0], made[1]
+            buttons.append(button)
+        buttons[0].setChecked(True)
+        buttons[1].setEnabled(False)
+        return buttons[0], buttons[1]
 
     def _button(self, name: str, text: str, tip: str) -> QPushButton:
         button = QPushButton(text)

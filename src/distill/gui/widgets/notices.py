@@ -130,13 +130,13 @@ class NoticeBar(QFrame):
         """List all notices in full, the newest first, until something else is clicked."""
         if not self._notices or self._list is not None:
             return
-        made = _NoticeList(self)
-        made.chosen.connect(self._answer)
-        made.dismissed.connect(self.forget)
-        made.closed.connect(self._on_list_closed)
-        self._list = made
-        made.show_notices(self._notices)
-        made.show()
+        shown = _NoticeList(self)
+        shown.chosen.connect(self._answer)
+        shown.dismissed.connect(self.forget)
+        shown.closed.connect(self._on_list_closed)
+        self._list = shown
+        shown.show_notices(self._notices)
+        shown.show()
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the icons in the colours of the new theme."""

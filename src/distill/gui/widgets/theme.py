@@ -124,9 +124,9 @@ def install(app: QApplication, chosen: Appearance = Appearance.SYSTEM) -> None:
 
 def sized(font: QFont, size: int) -> QFont:
     """Return a font in one of the three sizes, larger where the system's text is."""
-    made = QFont(font)
-    made.setPixelSize(_scaled(size))
-    return made
+    result = QFont(font)
+    result.setPixelSize(_scaled(size))
+    return result
 
 
 def _scaled(size: int) -> int:

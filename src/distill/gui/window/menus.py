@@ -130,12 +130,12 @@ def _choose_appearance(appearance: theme.Appearance) -> None:
 
 
 def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QAction:
-    made = QAction(text, menu)
+    entry = QAction(text, menu)
     if keys is not None:
-        made.setShortcut(QKeySequence(keys))
-    made.triggered.connect(lambda _checked=False: action())
-    menu.addAction(made)
-    return made
+        entry.setShortcut(QKeySequence(keys))
+    entry.triggered.connect(lambda _checked=False: action())
+    menu.addAction(entry)
+    return entry
 
 
 class _Follower(QObject):

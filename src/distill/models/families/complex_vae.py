@@ -83,10 +83,10 @@ class ComplexVAEFamily(VariationalFamily):
         """
         assert isinstance(model, ConvVAE)
         (recon, mu, logvar), clean = model.forward_with_posterior(features)
-        made, target = model.standardize(recon), model.standardize(features)
+        output, target = model.standardize(recon), model.standardize(features)
         level = features[:, 0].float() - CENTRE
         terms = {
-            "magnitude_loss": reconstruction_loss(made[:, 0], target[:, 0]),
+            "magnitude_loss": reconstruction_loss(output[:, 0], target[:, 0]),
             "frequency_loss": weighted_error(recon[:, 1], features[:, 1], torch.pow(10.0, level)),
             "spectral_loss": spectral_distance(recon[:, 0].float() - CENTRE, level),
             "kl_loss": kl_loss(mu, logvar, self.config.free_bits),

@@ -18,8 +18,8 @@ def vary(synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed
     source = source_of(waveform)
     if source is None:
         return variations.vary(synth, waveform, count, strength, seed)
-    made = variations.vary(synth, _base(source), count, strength, seed)
-    return [_tensor(source.copy(_array(sound))) for sound in made]
+    generated = variations.vary(synth, _base(source), count, strength, seed)
+    return [_tensor(source.copy(_array(sound))) for sound in generated]
 
 
 def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
@@ -47,8 +47,8 @@ def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int) -> T
     source = source_of(waveform)
     if source is None:
         return continuation.extend(synth, waveform, seconds, seed)
-    made = _tensor(source.extended(_array(continuation.extend(synth, _base(source), seconds, seed))))
-    return limited(made, (waveform.shape[-1], made.shape[-1]), float(waveform.abs().max()), synth.rate)
+    generated = _tensor(source.extended(_array(continuation.extend(synth, _base(source), seconds, seed))))
+    return limited(generated, (waveform.shape[-1], generated.shape[-1]), float(waveform.abs().max()), synth.rate)
 
 
 def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int) -> Tensor:
@@ -56,9 +56,9 @@ def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seco
     source = source_of(waveform)
     if source is None:
         return continuation.repaint(synth, waveform, start_seconds, end_seconds, seed)
-    made = continuation.repaint(synth, _base(source), start_seconds, end_seconds, seed)
-    part = continuation.part_of(made.shape[-1], start_seconds, end_seconds, synth.rate)
-    return limited(_tensor(source.repainted(_array(made), *part)), part, float(waveform.abs().max()), synth.rate)
+    generated = continuation.repaint(synth, _base(source), start_seconds, end_seconds, seed)
+    part = continuation.part_of(generated.shape[-1], start_seconds, end_seconds, synth.rate)
+    return limited(_tensor(source.repainted(_array(generated), *part)), part, float(waveform.abs().max()), synth.rate)
 
 
 def source_of(waveform: Tensor) -> StereoSource | None:

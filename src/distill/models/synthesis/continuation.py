@@ -148,8 +148,8 @@ def _repainted(
     new = _drawn_features(synth, prior, source, line, is_open, lengths, seed)
     new = synth.detailed(new, detail)
     features = _joined(source, new, is_open)
-    made: Tensor = synth.family.to_waveform(features[None], line.shape[-1], known)[0]
-    return made
+    generated: Tensor = synth.family.to_waveform(features[None], line.shape[-1], known)[0]
+    return generated
 
 
 def _drawn_features(
@@ -188,8 +188,8 @@ def _drawn_features(
         guide[..., later] = torch.where(opened, decoded[chosen][..., step:], guide[..., later])
         guided[later] = True
     new = source.clone()
-    made = blended.features(min(frames - begin, (len(starts) - 1) * step + size))
-    new[..., begin : begin + made.shape[-1]] = made
+    generated = blended.features(min(frames - begin, (len(starts) - 1) * step + size))
+    new[..., begin : begin + generated.shape[-1]] = generated
     return new
 
 

@@ -78,14 +78,15 @@ class NewSoundMeter:
             points = draw_points(self._family, network, prior, _DRAWN, _SEED)
             assert points is not None
             with autocast():
-                made = [self._family.from_points(network, part).float().cpu() for part in torch.split(points, _BATCH)]
-                if not all(bool(part.isfinite().all()) for part in made):
+                parts = torch.split(points, _BATCH)
+                generated = [self._family.from_points(network, part).float().cpu() for part in parts]
+                if not all(bool(part.isfinite().all()) for part in generated):
                     return None
                 owner = torch.arange(len(self._examples))
                 detail = build_detail(self._family, network, self._examples, owner, points.device)
         finally:
             network.train(was_training)
-        textures = [describe_texture(detail.add(part, evenness=EVENNESS)) for part in made]
+        textures = [describe_texture(detail.add(part, evenness=EVENNESS)) for part in generated]
         distance = kernel_distance(torch.cat(textures), self._corpus)
         return max(0.0, distance) if math.isfinite(distance) else None
 

@@ -12,7 +12,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 _MOST = 500
 
 
-class MadeList(SoundList):
+class HistoryList(SoundList):
     """Lists sounds with a word about how new each is."""
 
     sound_chosen = Signal(object)  # Path
