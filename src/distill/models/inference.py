@@ -355,7 +355,7 @@ def _seed(seed: int | None) -> int:
 
 @dataclass(frozen=True)
 class LoadedModel(OpenModel):
-    """A VAE; ``analysis`` is what was stored of its latents, or None."""
+    """A VAE; ``analysis`` is what was stored of its latents for the sliders, or None."""
 
     analysis: dict[str, Any] | None = None
 
@@ -370,10 +370,13 @@ class LoadedVQModel(OpenModel):
         Settings that it was trained with.
     codebook_health
         Health of each level when it was saved, or None.
+    analysis
+        What was stored of its grid for the sliders, or None.
     """
 
     vqvae_config: VQVAEConfig
     codebook_health: dict[str, dict[str, float]] | None = None
+    analysis: dict[str, Any] | None = None
 
     @torch.no_grad()
     def encode(self, waveform: Tensor) -> SoundCodes:

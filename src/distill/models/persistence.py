@@ -369,10 +369,11 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
         model.to(target).eval(), family.spectrogram, metadata, target, family, parts=parts, map=sound_map
     )
     _check_by_trial(opened, path)
+    analysis = data.get("latent_analysis")
     if isinstance(family.config, VQVAEConfig):
         health = data.get("codebook_health_snapshot")
-        return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health)
-    return LoadedModel(**vars(opened), analysis=data.get("latent_analysis"))
+        return LoadedVQModel(**vars(opened), vqvae_config=family.config, codebook_health=health, analysis=analysis)
+    return LoadedModel(**vars(opened), analysis=analysis)
 
 
 def _read_map(entry: Any, family: ModelFamily, model: nn.Module, path: Path) -> LatentMap | None:

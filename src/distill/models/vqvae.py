@@ -275,9 +275,15 @@ class ConvVQVAE(nn.Module):
         indices: Tensor = self.quantizer(tokens)[1]
         return indices
 
-    def decode(self, indices: Tensor) -> Tensor:
-        """Return features ``[B, 1, F, T]`` of codes ``[B, positions, levels]``."""
-        features: Tensor = self._features(self.quantizer.decode(indices))
+    def decode(self, indices: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Return features ``[B, 1, F, T]`` of codes ``[B, positions, levels]``.
+
+        With the tokens ``[B, positions, D]`` that were quantized, the features have derivatives by them.
+        """
+        quantized: Tensor = self.quantizer.decode(indices)
+        if tokens is not None:
+            quantized = tokens + (quantized - tokens).detach()
+        features: Tensor = self._features(quantized)
         return features
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:

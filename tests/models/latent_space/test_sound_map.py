@@ -168,6 +168,24 @@ def test_the_sliders_survive_a_file_and_damage_is_refused() -> None:
         sliders().move(family, network, features.new_zeros(size), "loudness", 2.0)
 
 
-def test_codes_have_no_sliders() -> None:
+def test_codes_have_sliders_too() -> None:
+    """What is heard is decoded from codes, which change in jumps: the sliders are measured and tried on that."""
     family, network, features = model("vqvae")
-    assert fit_analysis(family, network, decode_chunks(family, network, features)) is None
+    found = fit_analysis(family, network, decode_chunks(family, network, features))
+    assert found is not None
+    assert "loudness" in {direction.name for direction in found.directions}
+    size = family.point_dim(network)
+    assert len(found.covariance) < size  # the whole covariance would have tens of millions of numbers
+    again = LatentAnalysis.of_file(found.to_file(), size)
+    which = list(DESCRIPTORS).index("loudness")
+    with torch.no_grad():
+        points = family.points(network, features[::9])
+    values = []
+    for amount in (-1.0, 0.0, 1.0):
+        moved = torch.stack([again.move(family, network, point, "loudness", amount) for point in points])
+        with torch.no_grad():
+            values.append(float(describe(family.from_points(network, moved))[:, which].mean()))
+    assert values[0] < values[1] < values[2]  # each by itself may jump: this network has few codes
+    for damaged in (torch.zeros(0, size), torch.zeros(size, 3), torch.zeros(3, size - 1)):
+        with pytest.raises(ValueError, match="another network"):
+            LatentAnalysis.of_file({**found.to_file(), "covariance": damaged}, size)

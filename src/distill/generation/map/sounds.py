@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from distill.errors import ModelFileError
-from distill.models.inference import OpenModel
+from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import LatentAnalysis
 from distill.models.latent_space.sound_map import LatentMap
@@ -143,7 +143,7 @@ def along(path: Sequence[Position], steps: int) -> list[Position]:
 
 def sliders_of(model: OpenModel) -> LatentAnalysis | None:
     """Return the sliders of a model, or None where it has none."""
-    stored = getattr(model, "analysis", None)
+    stored = model.analysis if isinstance(model, (LoadedModel, LoadedVQModel)) else None
     if not isinstance(stored, Mapping) or "mean_directions" not in stored:
         return None
     try:

@@ -158,9 +158,14 @@ class VQVAEFamily(MelFeatures):
         return self.points(model, features), None
 
     def from_points(self, model: nn.Module, points: Tensor) -> Tensor:
-        """Return the features decoded from the codes nearest to the grid's vectors."""
+        """Return the features decoded from the codes nearest to the grid's vectors.
+
+        Codes have no derivatives: those of the vectors are passed through the quantizer as they are (the
+        straight-through estimator of van den Oord et al. 2017, "Neural Discrete Representation Learning").
+        """
         assert isinstance(model, ConvVQVAE)
-        return model.decode(model.quantize(points.view(len(points), -1, model.codebook_dim)))
+        tokens = points.view(len(points), -1, model.codebook_dim)
+        return model.decode(model.quantize(tokens), tokens if tokens.requires_grad else None)
 
     def reconstruct(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the features decoded from the codes."""

@@ -25,6 +25,8 @@ MOST_AMOUNT, _STEP = 1.5, 0.5
 _MEASURED = 4
 #: Rank correlation that a slider must have with its descriptor, and change of another one that it may cause.
 LEAST_STRENGTH, MOST_CROSS_TALK = 0.9, 0.3
+#: Points of more numbers have a factor of their covariance instead of the covariance, of at most so many rows.
+_MANY_NUMBERS, _MOST_ROWS = 512, 96
 #: Share of the mean own response that is added to the diagonal: bounds the steps where two descriptors go together.
 _DAMPING = 0.02
 
@@ -62,7 +64,8 @@ class LatentAnalysis:
     spread
         ``[5]``, of each descriptor over the corpus.
     covariance
-        ``[P, P]``, of the corpus's points.
+        ``[P, P]``, of the corpus's points; of points with many numbers a factor ``[R, P]`` with R under P: the
+        covariance is its transpose times itself.
     mean_directions
         ``[directions, P]``, change of a point by one spread, averaged over new sounds.
     """
@@ -115,7 +118,9 @@ class LatentAnalysis:
         )
         names = ("spread", "covariance", "mean_directions")
         spread, covariance, means = (data[name].float() for name in names)
-        fits = spread.shape == (len(DESCRIPTORS),) and covariance.shape == (point_size, point_size)
+        is_factor = point_size > _MANY_NUMBERS and 1 <= len(covariance) <= _MOST_ROWS
+        rows = len(covariance) if is_factor else point_size
+        fits = spread.shape == (len(DESCRIPTORS),) and covariance.shape == (rows, point_size)
         if not fits or means.shape != (len(listed), point_size) or {d.name for d in listed} - set(DESCRIPTORS):
             raise ValueError("the analysis belongs to another network")
         if not all(bool(torch.isfinite(tensor).all()) for tensor in (spread, covariance, means)):
@@ -143,7 +148,8 @@ def _derivatives(family: ModelFamily, network: nn.Module, points: Tensor, spread
 
 def _change(jacobian: Tensor, covariance: Tensor, which: int) -> Tensor:
     """Return the change ``[B, P]`` of `_step` from derivatives ``[B, 5, P]``."""
-    along = jacobian @ covariance
+    is_factor = covariance.shape[0] < covariance.shape[1]
+    along = (jacobian @ covariance.T) @ covariance if is_factor else jacobian @ covariance
     response = along @ jacobian.transpose(1, 2)
     own = response.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
     damped = response + _DAMPING * own * torch.eye(jacobian.shape[1], device=jacobian.device)
@@ -154,7 +160,7 @@ def _change(jacobian: Tensor, covariance: Tensor, which: int) -> Tensor:
 
 
 def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks) -> LatentAnalysis | None:
-    """Return the sliders of a network, or None where its points cannot be moved smoothly or no slider works.
+    """Return the sliders of a network, or None where no slider works.
 
     Parameters
     ----------
@@ -165,11 +171,11 @@ def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks)
     """
     device = next(network.parameters()).device
     points = chunks.points.to(device)
-    if len(points) < 3 or not _is_smooth(family, network, points[:1]):
+    if len(points) < 3:
         return None
     spread = chunks.described.std(0).clamp_min(1e-6).to(device)
     centred = points - points.mean(0)
-    covariance = centred.T @ centred / (len(points) - 1)
+    covariance = _covariance(centred)
     new = points.mean(0) + _gaussian(centred)
     # The derivatives at the start are the same for all sliders.
     start = _derivatives(family, network, new, spread)
@@ -182,14 +188,18 @@ def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks)
             means.append(mean)
     if not found:
         return None
+    if covariance.shape[0] < covariance.shape[1]:
+        covariance = covariance.half()  # exact, see `_covariance`
     return LatentAnalysis(tuple(found), spread.cpu(), covariance.cpu(), torch.stack(means).cpu())
 
 
-def _is_smooth(family: ModelFamily, network: nn.Module, points: Tensor) -> bool:
-    """Return whether decoded features follow small changes of points; a quantizer's do not."""
-    probe = points.clone().requires_grad_(True)
-    decoded = family.from_points(network, probe)
-    return decoded.requires_grad and torch.autograd.grad(decoded.sum(), probe, allow_unused=True)[0] is not None
+def _covariance(centred: Tensor) -> Tensor:
+    """Return what `LatentAnalysis.covariance` is of centred points ``[N, P]``."""
+    if centred.shape[1] <= _MANY_NUMBERS:
+        return centred.T @ centred / (len(centred) - 1)
+    _, values, axes = torch.linalg.svd(centred / math.sqrt(len(centred) - 1), full_matrices=False)
+    factor: Tensor = values[:_MOST_ROWS, None] * axes[:_MOST_ROWS]
+    return factor.half().float()  # as it is stored
 
 
 def _gaussian(centred: Tensor) -> Tensor:
