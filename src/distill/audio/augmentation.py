@@ -39,7 +39,7 @@ def change_speed(audio: Tensor, factor: float) -> Tensor:
 
 
 def _own_peaks(magnitude: Tensor) -> Tensor:
-    """Return for each bin of ``[B, F]`` the nearest bin that is louder than the two on either side of it."""
+    """Return for each bin of ``[..., F]`` the nearest bin that is louder than the two on either side of it."""
     bins = magnitude.shape[-1]
     around = torch.nn.functional.pad(magnitude, (2, 2), value=-1.0).unfold(-1, 5, 1).amax(-1)
     peak, number = magnitude >= around, torch.arange(bins)
@@ -59,17 +59,19 @@ def _stretched(spectrum: Tensor, rate: float) -> Tensor:
     times = torch.arange(0, spectrum.shape[-1] - 1e-6, rate)
     first = times.long()
     padded = torch.nn.functional.pad(spectrum, (0, 1))
-    here, after = padded[..., first], padded[..., first + 1]
+    levels, phase = padded.abs(), padded.angle()
     between = times - first
-    magnitude = (1 - between) * here.abs() + between * after.abs()
-    angles = here.angle()
-    turn = after.angle() - angles - advance
+    magnitude = (1 - between) * levels[..., first] + between * levels[..., first + 1]
+    angles = phase[..., first]
+    turn = phase[..., first + 1] - angles - advance
     turn = turn - (2 * math.pi) * (turn / (2 * math.pi)).round() + advance
-    phases = [angles[..., 0]]
+    peaks = _own_peaks(magnitude.transpose(-1, -2).contiguous()).unbind(-2)
+    angles, turns = (values.transpose(-1, -2).contiguous().unbind(-2) for values in (angles, turn))
+    phases = [angles[0]]
     for frame in range(1, len(times)):
-        gone_on = phases[-1] + turn[..., frame - 1] - angles[..., frame]
-        phases.append(angles[..., frame] + gone_on.gather(-1, _own_peaks(magnitude[..., frame])))
-    return torch.polar(magnitude, torch.stack(phases, -1))
+        gone_on = phases[-1] + turns[frame - 1] - angles[frame]
+        phases.append(angles[frame] + gone_on.gather(-1, peaks[frame]))
+    return torch.polar(magnitude, torch.stack(phases, -2).transpose(-1, -2))
 
 
 def pitch_shift(audio: Tensor, semitones: float) -> Tensor:
