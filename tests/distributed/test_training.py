@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch exports it without saying so
+from torch.distributed import HashStore, TCPStore  # type: ignore[attr-defined]  # torch exports them without saying so
 
 from distill.config.catalog import FAMILIES
+from distill.distributed import ranks
+from distill.errors import TrainingError
 from distill.runs.folder import RunRecord, is_locked
 from distill.runs.holder import HOLDER
 from tests.support.joined_worker import SUSPENDED_SECONDS
@@ -78,6 +80,18 @@ def start_joined(
         )
         for rank in range(size)
     ]
+
+
+def test_a_process_that_never_joins_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All waited for half an hour, and torch then said nothing of it."""
+    monkeypatch.setattr(ranks, "_JOIN_SECONDS", 0.2)
+    store = HashStore()
+    for stopped, sentence in ((False, "Process 2 of 3 has not joined"), (True, "Stopped before all processes")):
+        store.set("0", "")
+        with pytest.raises(TrainingError, match=sentence):
+            ranks.await_all(store, 1, 3, lambda stopped=stopped: stopped)  # type: ignore[misc]
+    store.set("2", "")
+    ranks.await_all(store, 1, 3, lambda: False)
 
 
 def test_two_processes_train_as_one_and_go_on_exactly(tmp_path: Path) -> None:

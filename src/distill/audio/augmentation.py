@@ -66,11 +66,11 @@ def _stretched(spectrum: Tensor, rate: float) -> Tensor:
     turn = phase[..., first + 1] - angles - advance
     turn = turn - (2 * math.pi) * (turn / (2 * math.pi)).round() + advance
     peaks = _own_peaks(magnitude.transpose(-1, -2).contiguous()).unbind(-2)
-    angles, turns = (values.transpose(-1, -2).contiguous().unbind(-2) for values in (angles, turn))
-    phases = [angles[0]]
+    known, turns = (values.transpose(-1, -2).contiguous().unbind(-2) for values in (angles, turn))
+    phases = [known[0]]
     for frame in range(1, len(times)):
-        gone_on = phases[-1] + turns[frame - 1] - angles[frame]
-        phases.append(angles[frame] + gone_on.gather(-1, peaks[frame]))
+        gone_on = phases[-1] + turns[frame - 1] - known[frame]
+        phases.append(known[frame] + gone_on.gather(-1, peaks[frame]))
     return torch.polar(magnitude, torch.stack(phases, -2).transpose(-1, -2))
 
 

@@ -27,6 +27,9 @@ from distill.errors import PeerError, TrainingError
 
 log = logging.getLogger(__name__)
 
+#: Longest wait for all processes to be there, in seconds, and the most that counts between two looks: this one may
+#: itself have been suspended.
+_JOIN_SECONDS, _MOST_SECONDS_OF_A_LOOK = 180.0, 5.0
 #: Longest wait within a step; a process that has died is noticed long before, by its connection or by the watch.
 _STEP_TIMEOUT = timedelta(minutes=30)
 #: Seconds between two looks at the store.
@@ -136,7 +139,9 @@ class JoinedRanks(Ranks):
         from torch.distributed.distributed_c10d import PrefixStore
         from torch.distributed.rendezvous import rendezvous
 
-        store, rank, size = next(rendezvous("env://"))
+        store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=_JOIN_SECONDS)))
+        store.set_timeout(_STEP_TIMEOUT)
+        await_all(PrefixStore("distill joining", store.clone()), rank, size, is_stopped)
         if torch.cuda.is_available():
             torch.cuda.set_device(launch.local_rank % torch.cuda.device_count())
         has_nccl = torch.cuda.is_available() and dist.is_nccl_available()
@@ -305,6 +310,31 @@ class JoinedRanks(Ranks):
                 dist.destroy_process_group()
 
 
+def await_all(store: Any, rank: int, size: int, is_stopped: Callable[[], bool]) -> None:
+    """Wait in the launcher's store until all processes are there; torch's own wait does not say who is missing.
+
+    Raises
+    ------
+    TrainingError
+        One is not there in time, or the user has stopped this one.
+    """
+    keys = [str(number) for number in range(size)]
+    store.set(keys[rank], "")
+    waited, looked_at = 0.0, time.monotonic()
+    while not store.check(keys):
+        now = time.monotonic()
+        waited, looked_at = waited + min(now - looked_at, _MOST_SECONDS_OF_A_LOOK), now
+        if is_stopped():
+            raise TrainingError("Stopped before all processes of the training were there; nothing was begun.")
+        if waited > _JOIN_SECONDS:
+            missing = next(key for key in keys if not store.check([key]))
+            raise TrainingError(
+                f"Process {missing} of {size} has not joined the training within {_JOIN_SECONDS:.0f} s; nothing was "
+                "begun. Look whether its computer is up and the process runs, then start all again."
+            )
+        time.sleep(_POLL_SECONDS)
+
+
 #: A training on its own.
 ALONE = Ranks()
 _current: Ranks = ALONE
@@ -339,6 +369,8 @@ def joined(stop: threading.Event) -> Iterator[Ranks]:
     os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
     try:
         ranks = JoinedRanks(launch, stop.set, stop.is_set)
+    except TrainingError:
+        raise
     except (RuntimeError, ValueError, OSError) as exc:
         raise TrainingError(f"The other processes of this training cannot be reached ({str(exc)[:200]}).") from exc
     _current = ranks
