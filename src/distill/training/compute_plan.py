@@ -26,8 +26,9 @@ _WORTH_IT = 0.95
 _TIMED_STEPS = 4
 #: Timed steps for which the number of chunks of the trial is chosen.
 _LEAST_TIMED_STEPS = 2
-#: Seconds that the trial of all plans may take after its first two steps, which are taken on one chunk.
-TRIAL_SECONDS = 1.0
+#: Seconds that the trial of all plans may take after its first two steps, which are taken on one chunk: enough for
+#: steps on whole batches, which show differences that steps on a few chunks do not.
+TRIAL_SECONDS = 3.0
 #: Seconds that its very first step may take, on one chunk: it also loads parts of torch, a second or two of them.
 FIRST_STEP_SECONDS = 5.0
 #: Chunks that a run has to learn from for the trial to pay: fewer take a quarter of a minute, of which the fastest plan
