@@ -84,7 +84,7 @@ def test_the_first_run_also_prepares_its_sounds() -> None:
     assert known is not None
     assert twice is not None
     assert 0 < found - known < 8.0
-    assert twice - found == pytest.approx(9.0 + (found - known)), "a slower computer also prepares more slowly"
+    assert twice - found == pytest.approx(1.2 * 9.0 + (found - known)), "a slower computer also prepares more slowly"
 
 
 def test_a_trial_with_a_short_end_is_not_believed() -> None:
@@ -95,7 +95,7 @@ def test_a_trial_with_a_short_end_is_not_believed() -> None:
     assert seconds is not None
     assert estimate(CONFIG, MATERIAL, figures(short)).seconds == seconds
     run = estimate(CONFIG, MATERIAL, figures(replace(short, is_trial=False))).seconds
-    assert run == pytest.approx(seconds - 7.0)
+    assert run == pytest.approx(seconds / 1.2 - 7.0), "a computer is not as fast for minutes as for a few seconds"
 
 
 def test_runs_on_very_different_amounts_do_not_tell_how_many_epochs_it_takes() -> None:

@@ -26,6 +26,9 @@ _CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.05
 #: Seconds in which a variant of a second of sound is prepared, where only a trial has been made: it needs no variants.
 #: They are multiplied like those of the end.
 _PREPARE_S = 0.013
+#: How much longer a run takes than a trial of seconds shows: computers are fast for a moment, then they grow warm or
+#: others want their share.
+_SUSTAINED = 1.2
 #: Share of the epochs after which the steps are fine: models with codebooks are flat rather than learn by heart, and
 #: are not ended before.
 _FINE_FROM = 0.72
@@ -105,8 +108,9 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
         closing = cost.closing(_closing_steps(config, material.train_sounds, epochs * steps), material.train_chunks)
         prepare = cost.prepare_s * material.seconds * variants
         epoch_s = steps * cost.step_s + 2 * material.held_out_chunks * cost.measure_s
+        slower = _SUSTAINED if used[0].is_trial else 1.0
         seconds = [
-            prepare + count * epoch_s + (1 + _previews(config, count)) * cost.preview_s + closing
+            slower * (prepare + count * epoch_s + (1 + _previews(config, count)) * cost.preview_s + closing)
             for count in (good, epochs)
         ]
         memory = cost.peak_bytes or None
