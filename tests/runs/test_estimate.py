@@ -42,7 +42,7 @@ def test_the_costs_add_up() -> None:
 
 
 def test_the_end_of_a_run_is_part_of_its_costs() -> None:
-    """40 training sounds have 500 steps of the prior, like the run that is known; half of them take less."""
+    """20 training sounds have 500 steps of the prior, like the run that is known; half of them take less."""
     assert closing_seconds(CONFIG, 20, 40, 10_000, figures(RUN)) == pytest.approx(8.0)
     assert closing_seconds(CONFIG, 10, 40, 10_000, figures(RUN)) < 7.0
     assert closing_seconds(CONFIG, 20, 40, 10_000, figures()) > 5.0  # nothing is known of this computer

@@ -195,7 +195,7 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                         agreeing = interrupted(ranks, act, rank, silent.get(name, watch.SILENT_SECONDS))
                         AgreedStop.agree = agreeing  # type: ignore[method-assign,assignment]
                     if name == "suspended":
-                        vars(watch)["_MOST_SECONDS_OF_A_LOOK"] = 1.5
+                        vars(watch)["MOST_SECONDS_OF_A_LOOK"] = 1.5
                     if name == "far":
                         watch.GRACE_SECONDS = 1.0
                         watch._is_here = lambda home: False

@@ -22,14 +22,13 @@ from torch import Tensor
 from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.distributed.launch import Launch, read_launch
 from distill.distributed.shared_batch import BatchSlice
-from distill.distributed.watch import PeerWatch
+from distill.distributed.watch import MOST_SECONDS_OF_A_LOOK, PeerWatch
 from distill.errors import PeerError, TrainingError
 
 log = logging.getLogger(__name__)
 
-#: Longest wait for all processes to be there, in seconds, and the most that counts between two looks: this one may
-#: itself have been suspended.
-_JOIN_SECONDS, _MOST_SECONDS_OF_A_LOOK = 180.0, 5.0
+#: Longest wait for all processes to be there, in seconds.
+_JOIN_SECONDS = 180.0
 #: Longest wait within a step; a process that has died is noticed long before, by its connection or by the watch.
 _STEP_TIMEOUT = timedelta(minutes=30)
 #: Seconds between two looks at the store.
@@ -323,7 +322,7 @@ def await_all(store: Any, rank: int, size: int, is_stopped: Callable[[], bool]) 
     waited, looked_at = 0.0, time.monotonic()
     while not store.check(keys):
         now = time.monotonic()
-        waited, looked_at = waited + min(now - looked_at, _MOST_SECONDS_OF_A_LOOK), now
+        waited, looked_at = waited + min(now - looked_at, MOST_SECONDS_OF_A_LOOK), now
         if is_stopped():
             raise TrainingError("Stopped before all processes of the training were there; nothing was begun.")
         if waited > _JOIN_SECONDS:

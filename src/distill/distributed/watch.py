@@ -27,7 +27,7 @@ BEAT_SECONDS, SILENT_SECONDS, GRACE_SECONDS = 1.0, 30.0, 10.0
 _SEARCH_SECONDS = 3.0
 #: Most seconds that count between two looks.  Longer ones were no watch: this process was itself suspended, perhaps
 #: with all the others, which may be looked at before they have gone on.
-_MOST_SECONDS_OF_A_LOOK = 5.0
+MOST_SECONDS_OF_A_LOOK = 5.0
 
 
 class PeerWatch:
@@ -138,7 +138,7 @@ class PeerWatch:
         looked_at = time.monotonic()
         while not self._ended.wait(BEAT_SECONDS):
             now = time.monotonic()
-            self._watched += min(now - looked_at, _MOST_SECONDS_OF_A_LOOK)
+            self._watched += min(now - looked_at, MOST_SECONDS_OF_A_LOOK)
             looked_at = now
             try:
                 self._beat()

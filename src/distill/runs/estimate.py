@@ -105,12 +105,11 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
     memory = disk = None
     if used:
         cost = _Cost.of(used)
-        closing = cost.closing(_closing_steps(config, material.train_sounds, epochs * steps), material.train_chunks)
+        closing = closing_seconds(config, material.train_sounds, material.train_chunks, epochs * steps, figures)
         prepare = cost.prepare_s * material.seconds * variants
         epoch_s = steps * cost.step_s + 2 * material.held_out_chunks * cost.measure_s
-        slower = _SUSTAINED if used[0].is_trial else 1.0
         seconds = [
-            slower * (prepare + count * epoch_s + (1 + _previews(config, count)) * cost.preview_s + closing)
+            prepare + count * epoch_s + (1 + _previews(config, count)) * cost.preview_s + closing
             for count in (good, epochs)
         ]
         memory = cost.peak_bytes or None
@@ -137,7 +136,9 @@ def closing_seconds(config: AnyConfig, sounds: int, chunks: int, steps: int, fig
     figures
         What earlier runs took.
     """
-    return _closing_scale(_newest(figures.of(config))) * _plain_closing(_closing_steps(config, sounds, steps), chunks)
+    planned = max(0, config.prior_steps - 1) * steps
+    closing_steps = min(planned, _CLOSING_STEPS_PER_SOUND * sounds, _MOST_CLOSING_STEPS)
+    return _closing_scale(_newest(figures.of(config))) * _plain_closing(closing_steps, chunks)
 
 
 def enough_sounds(material: Material) -> tuple[str, bool]:
@@ -161,7 +162,6 @@ class _Cost:
     preview_s: float
     preview_bytes: float
     prepare_s: float
-    closing_scale: float
     peak_bytes: float
     checkpoint_bytes: float
     model_bytes: float
@@ -172,23 +172,18 @@ class _Cost:
             values = [float(getattr(run, name)) for run in runs]
             return median([value for value in values if value > 0] or [0.0])
 
-        scale = _closing_scale(runs)
+        slower = _slowdown(runs)
         return cls(
-            step_s=typical("step_s"),
-            measure_s=typical("measure_s"),
-            preview_s=typical("preview_s"),
+            step_s=slower * typical("step_s"),
+            measure_s=slower * typical("measure_s"),
+            preview_s=slower * typical("preview_s"),
             preview_bytes=typical("preview_bytes"),
             # The largest: later runs had their sounds from the cache.
-            prepare_s=max(run.prepare_s for run in runs) or _PREPARE_S * scale,
-            closing_scale=scale,
+            prepare_s=slower * max(run.prepare_s for run in runs) or _PREPARE_S * _closing_scale(runs),
             peak_bytes=max(run.peak_bytes for run in runs),
             checkpoint_bytes=typical("checkpoint_bytes"),
             model_bytes=typical("model_bytes"),
         )
-
-    def closing(self, steps: float, chunks: float) -> float:
-        """Return the seconds between the last epoch and the end."""
-        return self.closing_scale * _plain_closing(steps, chunks)
 
 
 def _newest(known: list[RunFigures]) -> list[RunFigures]:
@@ -196,21 +191,21 @@ def _newest(known: list[RunFigures]) -> list[RunFigures]:
     return ([run for run in known if not run.is_trial] or known)[-_NEWEST_RUNS:]
 
 
+def _slowdown(runs: list[RunFigures]) -> float:
+    """Return how many times longer a run takes than its figures say: those of a trial are of seconds."""
+    return _SUSTAINED if all(run.is_trial for run in runs) else 1.0
+
+
 def _closing_scale(runs: list[RunFigures]) -> float:
     """Return how many times longer the end of a run takes here than its plain cost."""
     scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
     scale = median(scales or [1.0])
     # The few sounds of a trial have hardly a map or sliders.
-    return max(scale, 1.0) if all(run.is_trial for run in runs) else scale
+    return _slowdown(runs) * max(scale, 1.0) if all(run.is_trial for run in runs) else scale
 
 
 def _plain_closing(steps: float, chunks: float) -> float:
     return _CLOSING_S + _CLOSING_STEP_S * steps + _CLOSING_CHUNK_S * chunks
-
-
-def _closing_steps(config: AnyConfig, sounds: int, steps: int) -> int:
-    planned = max(0, config.prior_steps - 1) * steps
-    return min(planned, _CLOSING_STEPS_PER_SOUND * sounds, _MOST_CLOSING_STEPS)
 
 
 def _previews(config: AnyConfig, epochs: int) -> int:

@@ -1,8 +1,9 @@
-"""Labelled directions of a model's latents: brightness, attack, noisiness, length, loudness.
+"""Labelled directions of a model's points: brightness, attack, noisiness, length, loudness.
 
-One straight line through the latents changes several descriptors at once and none of them evenly (measured on 165
-sounds: a regression of descriptors on latents gave a rank correlation of 0.35 to 1.0 and a cross-talk of up to 2.4).
-So a slider follows a curve: at each step the derivatives of all descriptors by the latents are computed, and the step
+A point is the latents of a VAE, or the encoder's grid of a VQ-VAE.  One straight line through the latents changes
+several descriptors at once and none of them evenly (measured on 165 sounds: a regression of descriptors on latents gave
+a rank correlation of 0.35 to 1.0 and a cross-talk of up to 2.4).
+So a slider follows a curve: at each step the derivatives of all descriptors by the point are computed, and the step
 is the one, most probable under the corpus's covariance, that changes one descriptor and leaves the others alone.
 What is stored is the spread of each descriptor, the covariance, the mean direction, and what was measured of each
 slider on new sounds.  A slider that does not do what its label says is not stored.
