@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from distill.config.catalog import FAMILIES, config_from_dict
+from distill.config.catalog import FAMILIES, config_from_dict, family_info
 from distill.config.factory import make_config
 from distill.config.training import ComplexSpectrogramConfig, RunConfig, apply_preset, has_previews, preset_for
 from distill.errors import ConfigurationError
@@ -94,7 +94,16 @@ def test_presets_by_number_of_files(files: int, preset: str) -> None:
     assert preset_for(files) == OverfittingPreset(preset)
     config = get_adaptive_config(files)
     assert config.preset == preset
-    assert config == apply_preset(TrainingConfig(), OverfittingPreset(preset))
+    plain = apply_preset(TrainingConfig(), OverfittingPreset(preset))
+    assert replace(config, latent_dim=plain.latent_dim, kl_weight_max=plain.kl_weight_max) == plain
+
+
+@pytest.mark.parametrize("family", ["vae", "complex_vae"])
+def test_more_latents_are_pulled_as_much_together(family: str) -> None:
+    plain, chosen = TrainingConfig(), family_info(family).adaptive_config(100)
+    assert isinstance(chosen, TrainingConfig)
+    assert chosen.latent_dim > plain.latent_dim
+    assert chosen.latent_dim * chosen.kl_weight_max == pytest.approx(plain.latent_dim * plain.kl_weight_max)
 
 
 def test_fewer_sounds_are_guarded_more_strictly() -> None:
