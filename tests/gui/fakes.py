@@ -46,6 +46,7 @@ class FakeEngine:
         self.step_seconds = step_seconds
         self.calls: list[str] = []
         self.cancel_seconds = 0.0  # how long the checkpoint at the end takes
+        self.stops_after = 0  # epochs after which a run no longer improves; 0: never
         self.fail_with: Exception | None = None
         self.go_on = threading.Event()
         self.go_on.set()
@@ -137,6 +138,8 @@ class FakeEngine:
             notify(epoch_end(epoch, total))
             for path in make_previews(run.previews, epoch):
                 notify(PreviewEvent(epoch, str(path), 48_000))
+            if epoch + 1 == self.stops_after:
+                return "finished"
         notify(TrainingNotice("overfitting", "Overfitting: the gap is 30 %."))
         return "finished"
 

@@ -1,21 +1,27 @@
 """The window finds what is wrong with sounds, plays them, fixes them and takes that back."""
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QSignalSpy, QTest
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
+from distill.gui.sounds import loader
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings
-from tests.gui.fakes import FakeEngine, tone
+from tests.gui.conftest import close, make_window
+from tests.gui.fakes import FakeDevice, FakeEngine, tone
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -109,3 +115,66 @@ def test_sounds_that_cannot_be_read_are_not_said_to_be_checked(
     cache.unlink()
     window.open_folder(tmp_path)
     qtbot.waitUntil(lambda: not button.text().startswith(("Not", "Checking")), timeout=60_000)
+
+
+@pytest.fixture
+def slow_decoding(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Sounds are decoded once the event is set."""
+    may_decode = threading.Event()
+    original = loader.check_sounds
+
+    def check_sounds(*given: Any, **named: Any) -> Any:
+        assert may_decode.wait(60)
+        return original(*given, **named)
+
+    monkeypatch.setattr(loader, "check_sounds", check_sounds)
+    yield may_decode
+    may_decode.set()
+
+
+def message(window: MainWindow) -> str:
+    labels = window.parts.doctor_panel.findChildren(QLabel, "muted")
+    return "".join(label.text() for label in labels if label.isVisible())
+
+
+def test_the_findings_of_another_folder_go_with_it(
+    faulty: MainWindow, tmp_path: Path, qtbot: QtBot, slow_decoding: threading.Event
+) -> None:
+    folder = tmp_path / "good"
+    folder.mkdir()
+    for number in range(3):
+        soundfile.write(folder / f"{number}.wav", tone(0.5, 200.0 + 90 * number), 48_000)
+    faulty.browser.doctor.click()
+    faulty.open_folder(folder)
+    qtbot.waitUntil(lambda: len(faulty.browser.table.rows) == 3)
+    assert faulty.browser.doctor.text() == "Checking the sounds…"
+    assert message(faulty) == "Checking the sounds…"
+    qtbot.waitUntil(lambda: cards(faulty) == {})  # not a fix of what is not listed any more
+    assert not faulty.parts.doctor_panel.fix_all.isEnabled()
+    sound = faulty.browser.usable_paths()[0]
+    faulty.sounds.exclusions.choose([sound], True)
+    assert faulty.browser.doctor.text() == "Checking the sounds…", "nothing has been examined yet"
+    slow_decoding.set()
+    qtbot.waitUntil(lambda: faulty.browser.doctor.text() != "Checking the sounds…", timeout=60_000)
+    assert not any(folder not in path.parents for card in cards(faulty).values() for path in card.finding.sounds)
+    faulty.sounds.exclusions.choose([sound], False)  # it may be a copy of another one
+    assert faulty.browser.doctor.text() == "Checking the sounds…"
+    qtbot.waitUntil(lambda: faulty.browser.doctor.text() != "Checking the sounds…", timeout=60_000)
+
+
+def test_nothing_is_said_of_sounds_before_they_are_decoded_at_the_start(
+    qapp: QApplication, sounds: Path, qtbot: QtBot, slow_decoding: threading.Event
+) -> None:
+    WindowSettings(sounds=[str(sounds)], excluded=[str(sounds / "tone 1.wav")]).save()
+    window = make_window(qtbot, FakeEngine(), FakeDevice())
+    qtbot.waitUntil(lambda: len(window.browser.usable_paths()) == 4)
+    assert window.browser.doctor.text() == "Checking the sounds…"
+    slow_decoding.set()
+    qtbot.waitUntil(lambda: window.browser.doctor.text() != "Checking the sounds…", timeout=60_000)
+    close(qtbot, window)
+
+
+def test_files_of_which_none_can_be_used_are_checked_at_once(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    (tmp_path / "text.wav").write_text("no sound")
+    window.open_folder(tmp_path)
+    qtbot.waitUntil(lambda: window.browser.doctor.text() == "Check: nothing is wrong", timeout=60_000)

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import pytest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from distill.gui.training import verdict_presenter
 from distill.gui.window.window import MainWindow
 from distill.runs.folder import FollowedFolder, RunFolder
 from distill.runs.holder import HOLDER
-from tests.gui.fakes import epoch_end, make_previews, step
+from distill.runs.verdict import Kind, Verdict
+from tests.gui.fakes import FakeEngine, epoch_end, make_previews, step
 from tests.gui.runs.test_runs import earlier_run, said
+from tests.gui.training.test_verdict import action, text
 from tests.runs.test_holder import leave_sign
 
 
@@ -39,3 +43,30 @@ def test_a_run_elsewhere_is_followed_read_only(window: MainWindow, qtbot: QtBot)
     (run / HOLDER).unlink()
     qtbot.waitUntil(lambda: "Interrupted at epoch 3 of 9" in message.text())
     assert resume.isVisible()
+
+
+def test_the_verdict_on_a_run_elsewhere_follows_it_and_offers_nothing(
+    window: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = {2: Verdict(Kind.IMPROVING), 3: Verdict(Kind.FLAT, 1, 1)}
+    monkeypatch.setattr(verdict_presenter, "judge", lambda epochs, _warm_up: verdicts[len(epochs)])
+    run = earlier_run("bells", status="running", epochs=2)
+    leave_sign(run)
+    window.runs.runs.follower._timer.setInterval(20)
+    window.runs.runs.open(run)
+    qtbot.waitUntil(lambda: text(window) == "Still improving.")
+    assert not action(window).isVisible()
+    grow(run, 2)
+    qtbot.waitUntil(lambda: text(window) == "Flat since epoch 2: finish now.")
+    assert not action(window).isEnabled(), "only who trains it can finish it"
+    (run / HOLDER).unlink()
+    qtbot.waitUntil(action(window).isEnabled)  # now it is an interrupted run, which can be finished here
+
+
+def test_a_run_elsewhere_is_not_resumed_here(window: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    run = earlier_run("bells", status="running", epochs=2)
+    leave_sign(run)
+    window.earlier.resume(run)
+    qtbot.waitUntil(lambda: "Another Distill is training" in window.notices.text())
+    assert window.runs.runs.is_elsewhere, "it is still followed"
+    assert engine.calls == []

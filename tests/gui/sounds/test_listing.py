@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDragLeaveEvent
-from PySide6.QtTest import QTest
+from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -18,7 +18,7 @@ from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
-from tests.gui.sounds.test_sounds import drop, view_of
+from tests.gui.sounds.test_sounds import cells, drop, view_of
 
 
 def names(window: MainWindow) -> set[str]:
@@ -178,6 +178,20 @@ def test_a_poor_set_of_sounds_is_reported(
     qtbot.waitUntil(lambda: {path.parent for path in window.browser.usable_paths()} == {good})
     settle(window, qtbot)
     assert window.notices.notices == ()
+
+
+@pytest.mark.parametrize(("seconds", "is_enough"), [(40.0, True), (0.5, False)])
+def test_one_sound_is_divided_if_it_is_long_enough(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, seconds: float, is_enough: bool
+) -> None:
+    splits = QSignalSpy(window.sounds.splitting.found)
+    window.open_folder(write(tmp_path / "one", seconds))
+    qtbot.waitUntil(lambda: splits.count() > 0, timeout=20_000)
+    assert ("1 training, 1 held out" in window.browser.summary()) is is_enough
+    assert cells(window)["0.wav"][3] == ("Partly held out" if is_enough else "Ready")
+    if is_enough:
+        qtbot.waitUntil(lambda: "How long it takes" in window.controls.estimate.text(), timeout=10_000)
+    assert window.notices.notices == (), "there are no other sounds beside which it is too much"
 
 
 def test_the_start_looks_at_no_folder_on_its_own_thread(

@@ -79,11 +79,32 @@ class TestFinishing:
         folder = pause_after(loaded, qtbot, engine, 2)
         (folder / "model.distill").touch()
         made = len(loaded.runs.bridge.history.epochs)
+        engine.cancel_seconds = 0.3
+        statuses: list[str] = []
+
+        def note(status: str) -> None:
+            statuses.append(status)
+
+        loaded.controls.status_changed.connect(note)
         click(loaded, "finishButton")
         qtbot.waitUntil(lambda: engine.calls[-1] == "resume to None")
         await_state(qtbot, loaded, RunState.IDLE)
         record = RunRecord.load(folder)
         assert (record.status, record.config.max_epochs) == ("finished", made)
+        assert eta(loaded) == "Finished. The model is on the Models page.", "the user has ended it, not the curve"
+        assert "Finishing: learning to make new sounds 1/4…" in statuses
+
+    def test_the_run_after_one_that_the_user_finished_ends_by_itself(
+        self, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        """What the user wanted of one run does not hold for the next one."""
+        pause_after(loaded, qtbot, engine, 2)
+        click(loaded, "finishButton")
+        qtbot.waitUntil(lambda: "Finished" in eta(loaded))
+        engine.stops_after, engine.step_seconds = 2, 0.0
+        start(loaded, 9)
+        await_state(qtbot, loaded, RunState.IDLE)
+        assert "Finished at epoch 2 of 9: it no longer improved" in eta(loaded)
 
     def test_a_paused_run_without_its_sounds_is_finished_without_the_engine(
         self, loaded: MainWindow, engine: FakeEngine, sounds: Path, qtbot: QtBot

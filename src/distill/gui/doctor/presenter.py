@@ -32,23 +32,18 @@ class DoctorPresenter(QObject, WindowPart):
     def __init__(self, panel: DoctorPanel, browser: SoundsPanel, sounds: SoundsPresenter, parent: QObject) -> None:
         super().__init__(parent)
         self._panel, self._browser, self._sounds = panel, browser, sounds
-        self.findings: tuple[Finding, ...] = ()
+        self._findings: tuple[Finding, ...] | None = None  # None while the sounds are not examined
         self._task: BackgroundTask | None = None
-        self._examined: tuple[tuple[Path, str], ...] = ()  # what the findings are of, or will be
+        self._examined: tuple[tuple[Path, str], ...] | None = None  # what the findings are of, or will be
         self._settling = QTimer(self, interval=SETTLED_MILLISECONDS, singleShot=True)
         self._settling.timeout.connect(self._examine)
         browser.table.dataChanged.connect(self._on_sounds_changed)
-        browser.table.modelReset.connect(self._on_sounds_changed)
+        browser.table.modelReset.connect(self._on_listed)
         sounds.exclusions.changed.connect(self._show_state)
         sounds.loader.failed.connect(self._on_unreadable)
         panel.play_requested.connect(self.play_requested)
         panel.fix_requested.connect(self._on_fix_requested)
         panel.fix_all_requested.connect(self._on_fix_all_requested)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether sounds are being examined, or will be in a moment."""
-        return self._task is not None or self._settling.isActive()
 
     def is_fixed(self, finding: Finding) -> bool:
         """Whether the fix of a finding is chosen for the next training."""
@@ -59,12 +54,34 @@ class DoctorPresenter(QObject, WindowPart):
         self._settling.stop()
         self._cancel()
 
-    def _on_sounds_changed(self) -> None:
-        if self._wanted() != self._examined:
+    def _on_listed(self) -> None:
+        if self._is_outdated():
+            self._forget()
             self._settling.start()
 
+    def _on_sounds_changed(self) -> None:
+        if self._is_outdated():
+            if self._examined is not None:  # otherwise it is said already why there are no findings
+                self._forget()
+            self._settling.start()
+
+    def _is_outdated(self) -> bool:
+        return self._has_undecoded() or self._wanted() != self._examined
+
+    def _has_undecoded(self) -> bool:
+        return any(row.status is SoundStatus.LISTED for row in self._browser.table.rows)
+
+    def _forget(self) -> None:
+        """Drop the findings, and the search for them: the sounds are others now."""
+        self._cancel()
+        self._findings = self._examined = None
+        self._panel.show_findings((), self.is_fixed)
+        text = self.tr("Checking the sounds…")
+        self._panel.show_message(text)
+        self._browser.show_doctor(text, 0)
+
     def _on_unreadable(self, _error: Exception) -> None:
-        if any(row.status is SoundStatus.LISTED for row in self._browser.table.rows):
+        if self._has_undecoded():
             self._panel.show_message(self.tr("The sounds could not be read, so they were not checked."))
             self._browser.show_doctor(self.tr("Not checked"), 0)
 
@@ -79,7 +96,7 @@ class DoctorPresenter(QObject, WindowPart):
 
     def _examine(self) -> None:
         """Examine the sounds once all of them are decoded."""
-        if any(row.status is SoundStatus.LISTED for row in self._browser.table.rows):
+        if self._has_undecoded():
             return  # the next one that is decoded starts this again
         wanted = self._wanted()
         if wanted == self._examined:
@@ -103,7 +120,6 @@ class DoctorPresenter(QObject, WindowPart):
         if self._task is not None:
             self._task.cancel()
             self._task = None
-            self._examined = ()
 
     def _on_progress(self, progress: tuple[int, int]) -> None:
         self._panel.show_message(self.tr("Checking {0} of {1} sounds…").format(*progress))
@@ -113,15 +129,17 @@ class DoctorPresenter(QObject, WindowPart):
             self._task = None
 
     def _show(self, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
-        self._panel.show_findings(self.findings, self.is_fixed)
+        self._findings = tuple(findings)
+        self._panel.show_findings(self._findings, self.is_fixed)
         self._show_state()
 
     def _show_state(self) -> None:
+        if self._findings is None:
+            return
         self._panel.show_fixed(self.is_fixed)
-        is_open = [finding for finding in self.findings if not finding.fixes or not self.is_fixed(finding)]
+        is_open = [finding for finding in self._findings if not finding.fixes or not self.is_fixed(finding)]
         pending = [finding for finding in is_open if finding.fixes or not finding.done_text]
-        count = len(self.findings)
+        count = len(self._findings)
         self._panel.show_message("" if count else self.tr("Nothing is wrong with the sounds that are listed."))
         text = count_of(len(pending), self.tr("1 thing to look at"), self.tr("{0} things to look at"))
         if not pending:
@@ -132,7 +150,7 @@ class DoctorPresenter(QObject, WindowPart):
         self._sounds.exclusions.fix(finding.fixes, is_wanted, finding.title)
 
     def _on_fix_all_requested(self) -> None:
-        fixes = merged_fixes(self.findings)
+        fixes = merged_fixes(self._findings or ())
         self._sounds.exclusions.fix(fixes, True, self.tr("All Findings"))
 
 

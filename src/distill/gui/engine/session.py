@@ -119,8 +119,14 @@ class Session(QObject):
             Extends the run where it is more than the run has; 0 does not.
         sounds
             Folder in which the run's sounds are now, where they have moved.
+
+        A run that another process trains is left to it.
         """
         if self.folder is None:
+            return
+        if self.is_elsewhere:
+            text = self.tr("Another Distill is training this run. Stop it there before you resume it here.")
+            self.noticed.emit("open", text, "warning")
             return
         self._cancel_reading()
         longer = epochs if self._max_epochs and epochs > self._max_epochs else None

@@ -113,7 +113,7 @@ def _split(wanted: _Wanted, cancel: threading.Event) -> Split | None:
         for path in wanted.files:
             with suppress(SoundError):  # the file was removed just now; the training leaves it out as well
                 sounds.append(cache.get(path, cancel))
-    if len(sounds) < 2:
+    if not sounds:
         return None
     try:
         chunk = round(wanted.chunk_seconds * SAMPLE_RATE)

@@ -56,7 +56,9 @@ class SoundLoader(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._task: BackgroundTask | None = None
+        self._scanning: BackgroundTask | None = None
+        self._checking: BackgroundTask | None = None
+        self._is_paused = False
         self._unchecked: dict[Path, SoundEntry] = {}
         self._total = 0
         self._batch: list[CheckedSound] = []
@@ -66,7 +68,7 @@ class SoundLoader(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether sounds are being searched for or checked."""
-        return self._task is not None
+        return self._scanning is not None or self._checking is not None
 
     def load(self, paths: Sequence[Path], drops_missing: bool = False) -> None:
         """Find the sounds in these files and folders, then check them; cancels a load in progress.
@@ -78,44 +80,55 @@ class SoundLoader(QObject):
         drops_missing
             Ignore paths that do not exist; otherwise they are listed as unusable.
         """
-        self.pause()
+        self._cancel_check()
+        if self._scanning is not None:
+            self._scanning.cancel()
         self._unchecked, self._total = {}, 0
         self.scan_started.emit()
-        task = self._start(lambda _progress, cancel: scan(paths, drops_missing, cancel))
-        task.succeeded.connect(self._on_scanned)
+        self._scanning = self._start(lambda _progress, cancel: scan(paths, drops_missing, cancel))
+        self._scanning.succeeded.connect(self._on_scanned)
 
     def pause(self) -> None:
-        """Cancel the check in progress; `resume` continues with what is not checked yet."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        self._flush()
+        """Check no sounds until `resume`; a scan goes on, because it reads headers only."""
+        self._is_paused = True
+        self._cancel_check()
 
     def resume(self) -> None:
         """Check what is not checked yet."""
-        if self._unchecked and self._task is None:
+        self._is_paused = False
+        self._check_rest()
+
+    def _check_rest(self) -> None:
+        if self._unchecked and self._checking is None and not self._is_paused:
             entries = list(self._unchecked.values())
-            task = self._start(lambda progress, cancel: _check(entries, progress, cancel))
-            task.progressed.connect(self._on_checked)
+            self._checking = self._start(lambda progress, cancel: _check(entries, progress, cancel))
+            self._checking.progressed.connect(self._on_checked)
+
+    def _cancel_check(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+            self._checking = None
+        self._flush()
 
     def _start(self, work: Callable[[Callable[[Any], None], threading.Event], Any]) -> BackgroundTask:
         task = BackgroundTask(work, self)
         task.failed.connect(self.failed)
         task.ended.connect(lambda: self._on_ended(task))
-        self._task = task
         task.start()
         return task
 
     def _on_scanned(self, found: Scan) -> None:
         self._unchecked = {entry.path: entry for entry in found.result.entries}
         self._total = len(found.result.entries)
-        self._task = None
+        self._scanning = None
         self.scan_finished.emit(found)
-        self.resume()
+        self._check_rest()
 
     def _on_ended(self, task: BackgroundTask) -> None:
-        if self._task is task:
-            self._task = None
+        if self._scanning is task:
+            self._scanning = None
+        elif self._checking is task:
+            self._checking = None
         self._flush()
 
     def _on_checked(self, result: CheckedSound) -> None:

@@ -285,7 +285,7 @@ class SoundsPresenter(QObject, WindowPart):
         The split depends on the content of all files: one more or less may change it.
         """
         usable = [row for row in self._browser.table.rows if row.is_usable]
-        if len(usable) < 2 or any(row.status is not SoundStatus.READY for row in usable):
+        if not usable or any(row.status is not SoundStatus.READY for row in usable):
             self._split_of = ()
             self.splitting.cancel()
             self._browser.show_held_out(None)
@@ -327,7 +327,7 @@ class SoundsPresenter(QObject, WindowPart):
             text = self.tr("Of {0} files only {1} are different: the others are copies. Add more sounds.")
             return text.format(len(rows), distinct)
         longest = max(rows, key=lambda row: seconds[row.path])
-        if seconds[longest.path] > DOMINANT_SHARE * total:
+        if len(rows) > 1 and seconds[longest.path] > DOMINANT_SHARE * total:
             share = round(100 * seconds[longest.path] / total)
             text = self.tr(
                 "{0} is {1} % of the material, but counts as one sound of {2}. "

@@ -203,7 +203,7 @@ class TrainingControls(Panel):
         self._state = state
         self._has_new_origin = self._has_new_origin and state is RunState.IDLE
         if state is RunState.PREPARING:
-            self._eta_at, self._guess_at, self._position, self._is_finishing = None, None, "", False
+            self._eta_at, self._guess_at, self._position = None, None, ""
             self.progress.setRange(0, 0)
             self.show_message(self.tr("Preparing…"))
         elif state is RunState.TRAINING:
@@ -262,7 +262,7 @@ class TrainingControls(Panel):
         counts = f" {progress.done}/{progress.total}" if is_counted else ""
         self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
         self.progress.setValue(progress.done)
-        is_finishing, stage = self._state is not RunState.PREPARING, progress.stage
+        is_finishing, stage = self._is_finishing or self._state is not RunState.PREPARING, progress.stage
         text = self.tr("Finishing: {0}…") if is_finishing else "{0}…"
         self.show_message(text.format(f"{stage[:1].lower() + stage[1:] if is_finishing else stage}{counts}"))
 

@@ -171,10 +171,16 @@ class TrainingPresenter(QObject, WindowPart):
 
     def _expect_run(self, family: str) -> None:
         """Show that a new run begins."""
+        self._expect_end()
         self.unsaved.show_again()
         self._previews.expect_previews(family_info(family))
         self._controls.show_progress(0.0)
         self._has_set_epochs = False
+
+    def _expect_end(self) -> None:
+        """Note that the run which begins now ends by itself, unless the user finishes it."""
+        self._is_finished_by_user = False
+        self._controls.show_finishing(False)
 
     def pause(self) -> None:
         """Stop the run under way with a checkpoint."""
@@ -206,8 +212,7 @@ class TrainingPresenter(QObject, WindowPart):
         """Resume the run that is shown."""
         self._notices.forget_all()
         self.unsaved.show_again()
-        wanted, self._has_set_epochs = self._wanted_epochs(), False
-        self.runs.resume(wanted)
+        self._resume()
 
     def extend(self, epochs: int) -> None:
         """Make the run that is shown longer, and resume it."""
@@ -218,8 +223,12 @@ class TrainingPresenter(QObject, WindowPart):
     def resume_with_sounds(self, folder: Path) -> None:
         """Resume the run that is shown, whose sounds are now in a folder."""
         self._notices.forget_all()
+        self._resume(folder)
+
+    def _resume(self, sounds: Path | None = None) -> None:
+        self._expect_end()
         wanted, self._has_set_epochs = self._wanted_epochs(), False
-        self.runs.resume(wanted, folder)
+        self.runs.resume(wanted, sounds)
 
     def choose_run(self) -> None:
         """Let the user choose a run's folder to show."""
@@ -336,7 +345,6 @@ class TrainingPresenter(QObject, WindowPart):
         self._controls.show_state(state)
         self._update_resume()
         if state is RunState.PREPARING:
-            self._is_finished_by_user = False
             self._first_step_at = self._epoch_began_at = None
             self._sounds.loader.pause()  # the engine decodes the same files
             self.codes_changed.emit(None)

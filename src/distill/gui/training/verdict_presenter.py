@@ -39,6 +39,7 @@ class VerdictPresenter(QObject):
         session, bridge = runs.runs, runs.bridge
         session.run_opened.connect(self._on_run_opened)
         session.can_resume_changed.connect(self._update)
+        session.follower.grown.connect(self._update)
         runs.run_changed.connect(self._on_run_changed)
         bridge.history_replaced.connect(self._on_history_replaced)
         bridge.epoch_finished.connect(self._update)
@@ -66,8 +67,8 @@ class VerdictPresenter(QObject):
             self._line.show_verdict(None)
             return
         verdict = judge(self._history.epochs, warm_up_epochs(self._config, self._total_epochs))
-        is_over = not bridge.is_running and not session.can_finish()
-        can_act = bridge.state in (RunState.TRAINING, RunState.IDLE)
+        is_over = not bridge.is_running and not session.can_finish() and not session.is_elsewhere
+        can_act = bridge.state in (RunState.TRAINING, RunState.IDLE) and not session.is_elsewhere
         self._line.show_verdict(verdict, is_over, can_act, self._total_epochs)
 
     def _on_advice_taken(self, advice: Advice) -> None:
