@@ -1,11 +1,13 @@
 """The Play page in the real window, with a map of twenty dots and a session that writes tones."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -21,13 +23,17 @@ from pytestqt.qtbot import QtBot
 
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import Position
+from distill.gui.play import presenter
 from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import KEYS, Pad, PadGrid
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.play.sound_facts import read_wave
 from distill.gui.play.sound_list import WORD_ROLE
+from distill.gui.widgets.background import BackgroundTask
 from distill.gui.window.pages import MODELS, PLAY
 from distill.gui.window.window import MainWindow
+from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
 
@@ -56,6 +62,46 @@ def test_a_click_between_dots_generates_and_a_click_on_a_dot_plays_its_own_sound
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, first.positions[4]))  # its file is not known
     qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
     idle(play, qtbot)
+
+
+def test_the_waveform_of_a_file_is_read_once_and_no_more_once_another_is_shown(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[Path, threading.Event]] = []
+    go_on = threading.Event()
+
+    def reading(path: Path, cancel: threading.Event) -> tuple[NDArray[np.float32], float]:
+        begun.append((path, cancel))
+        assert go_on.wait(10)
+        return read_wave(path, cancel)
+
+    monkeypatch.setattr(presenter, "read_wave", reading)
+    view, wave = play.page.map, play.page.sound.wave
+    other = tmp_path / "other.wav"
+    soundfile.write(other, tone(0.5), 48_000)
+    assert view.shown is not None
+    view.show_map(replace(view.shown, files={0: session.own, 1: session.own, 2: other}))
+    play.page.hover.setChecked(True)
+    for row in range(4):
+        QTest.mouseMove(view, pixel(view, view.shown.positions[row]))
+        qtbot.waitUntil(lambda row=row: view.hovered == row, timeout=WAIT)  # type: ignore[misc]
+    assert play.current == session.own
+    QTest.mouseMove(view, pixel(view, view.shown.positions[4]))
+    assert play.current == other
+    qtbot.waitUntil(lambda: len(begun) == 2, timeout=WAIT)
+    assert {path: cancel.is_set() for path, cancel in begun} == {session.own: True, other: False}
+    go_on.set()
+    qtbot.waitUntil(lambda: wave.seconds == 0.5, timeout=WAIT)
+
+
+def test_a_file_that_could_not_be_read_is_read_again(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    content = session.own.read_bytes()
+    session.own.write_bytes(b"no sound")
+    play.play_dot(0)
+    qtbot.waitUntil(lambda: play.findChild(BackgroundTask, "play wave") is None, timeout=WAIT)
+    session.own.write_bytes(content)
+    play.play_dot(0)
+    qtbot.waitUntil(lambda: play.page.sound.wave.seconds == pytest.approx(0.3), timeout=WAIT)
 
 
 def test_a_drag_plays_a_path_of_the_chosen_length(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:

@@ -69,6 +69,9 @@ class PlayPresenter(QObject, WindowPart):
         self._verdicts: dict[Path, Verdict] = {}
         self._to_judge: list[Path] = []
         self._judging: BackgroundTask | None = None
+        #: File of the waveform that is drawn or being read.
+        self._wave_path: Path | None = None
+        self._reading: BackgroundTask | None = None
         self._morph_from: Path | None = None
         self._plan = KitPlan()
         view = page.map
@@ -86,7 +89,7 @@ class PlayPresenter(QObject, WindowPart):
         view.cursor_moved.connect(control.tell_point)
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
-        page.history.sound_chosen.connect(self._play_chosen)
+        page.history.sound_chosen.connect(self._play)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
@@ -164,8 +167,8 @@ class PlayPresenter(QObject, WindowPart):
         if path is None or not path.exists():
             self.play_position(shown.positions[row])
             return
-        self._set_current(path)
         self._playing.playback.play(path, shown.starts[row])
+        self._set_current(path)
 
     def play_path(self, path: Sequence[Position]) -> None:
         """Generate and play one sound along a path."""
@@ -188,12 +191,12 @@ class PlayPresenter(QObject, WindowPart):
 
     def _play_generated(self, path: Path) -> None:
         self._list(path)
-        self._set_current(path)
-        self._playing.play(path)
+        self._play(path)
 
-    def _play_chosen(self, path: Path) -> None:
-        self._set_current(path)
+    def _play(self, path: Path) -> None:
+        """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
         self._playing.play(path)
+        self._set_current(path)
 
     def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
@@ -279,15 +282,30 @@ class PlayPresenter(QObject, WindowPart):
                 self.morph(source, path)
 
     def _show_wave(self, path: Path | None) -> None:
-        """Draw the current sound, read in the background."""
-        self.page.sound.wave.show_sound(None, 0.0)
+        """Draw the current sound, read in the background, unless it is the one that is drawn."""
+        if path == self._wave_path:
+            return
+        self._wave_path = path
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        wave = self.page.sound.wave
+        wave.show_sound(None, 0.0)
         if path is None:
             return
-        task = BackgroundTask(lambda _notify, _cancel: read_wave(path), self)
+        task = BackgroundTask(lambda _notify, cancel: read_wave(path, cancel), self)
         task.setObjectName("play wave")
-        task.succeeded.connect(lambda read: self.page.sound.wave.show_sound(*read) if path == self.current else None)
-        task.failed.connect(lambda _error: None)  # playing it reports the same
+        task.succeeded.connect(lambda read: wave.show_sound(*read))
+        task.failed.connect(self._on_wave_failed)
+        task.ended.connect(self._on_wave_ended)
+        self._reading = task
         task.start()
+
+    def _on_wave_failed(self, _error: Exception) -> None:
+        self._wave_path = None  # it is read again with the next click; playing it reports the error
+
+    def _on_wave_ended(self) -> None:
+        self._reading = None
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
