@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -129,6 +129,20 @@ def test_sliders_change_the_sound_at_the_cursor(play: PlayPresenter, session: To
     qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
     idle(play, qtbot)
     assert session.requests[0] == (play.page.map.cursor_position, {"brightness": 1.5})
+
+
+@pytest.mark.parametrize("value", [1, 30, -30])
+def test_a_slider_settles_after_the_same_time_wherever_it_is(play: PlayPresenter, qtbot: QtBot, value: int) -> None:
+    slider, timer = play.page.findChild(QSlider, "brightnessSlider"), play.page.sliders.findChild(QTimer)
+    assert slider is not None
+    assert timer is not None
+    interval = timer.interval()
+    assert interval > 100
+    slider.setValue(value)
+    assert timer.isActive()
+    assert timer.interval() == interval
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
 
 
 def test_tab_leads_to_the_sliders_of_the_model_and_past_the_pads(
