@@ -33,6 +33,7 @@ from distill.gui.play.sound_list import WORD_ROLE
 from distill.gui.widgets.background import BackgroundTask
 from distill.gui.window.pages import MODELS, PLAY
 from distill.gui.window.window import MainWindow
+from distill.playback.player import PlayerState
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -233,6 +234,32 @@ def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, sessio
     idle(play, qtbot)
     pads.strike(5)
     assert pads.pads[5].sound == play.current, "an empty pad takes the current sound"
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_a_pad_with_the_focus_is_filled_and_played_by_a_key(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, tmp_path: Path, qtbot: QtBot, key: Qt.Key
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    held = tmp_path / "held.wav"
+    soundfile.write(held, tone(0.2), 48_000)
+    pads, pressed, released = play.page.pads, list[int](), list[int]()
+    pads.pressed.connect(pressed.append)
+    pads.released.connect(released.append)
+    pads.hold(3, held)
+    play.page.history.sound_chosen.emit(session.own)
+    playback = play._playing.playback
+    qtbot.waitUntil(lambda: playback.status.path == session.own, timeout=WAIT)
+    playback.stop()
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
+    for number in (3, 4):
+        pads.pads[number].setFocus()
+        qtbot.waitUntil(pads.pads[number].hasFocus, timeout=WAIT)
+        QTest.keyClick(pads.pads[number], key)
+    assert pressed == [3]
+    assert released[0] == 3
+    assert pads.pads[4].sound == held, "the empty pad takes the current sound"
 
 
 def test_every_key_of_a_pad_reaches_it_from_the_map(play: PlayPresenter, tmp_path: Path) -> None:
