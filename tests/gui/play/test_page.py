@@ -425,7 +425,9 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     assert play.current == first
 
 
-def test_a_lasso_selects_what_the_pads_are_filled_from(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+def test_a_lasso_selects_what_the_pads_are_filled_from(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot
+) -> None:
     view = play.page.map
     corners = [(0.01, 0.01), (0.3, 0.01), (0.3, 0.99), (0.01, 0.99)]
     QTest.mousePress(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, pixel(view, corners[0]))
@@ -445,8 +447,13 @@ def test_a_lasso_selects_what_the_pads_are_filled_from(play: PlayPresenter, sess
     assert [request[0] for request in session.requests] == [shown.positions[row] for row in inside]
     QTest.keyClick(view, Qt.Key.Key_Escape)
     assert view.selected == []
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus)
     QTest.keyClick(view, Qt.Key.Key_L)
     assert len(view.selected) == len(set(shown.sounds)), "the near ones, one of each sound"
+    assert not window.transport.loop_action.isChecked(), "L is a key of the map"
 
 
 def test_a_map_that_changes_under_the_mouse(play: PlayPresenter, session: ToneSession) -> None:
