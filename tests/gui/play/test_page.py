@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.generation.kits.plan import KitPlan
-from distill.generation.map_session import Position
+from distill.generation.map_session import Position, ShownMap
 from distill.gui.play import presenter
 from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.map_view import MapView
@@ -345,6 +345,35 @@ def test_a_model_without_a_map_says_why(play: PlayPresenter, qtbot: QtBot) -> No
     assert play.page.pads.sounds() == []
     play.show_model(None)
     assert "Choose a model" in play.page.empty.text.text()
+
+
+def test_a_map_that_could_not_be_opened_is_opened_again(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, entry = play.page, entry_of(Path("large.distill"))
+
+    def fail(_file: Path) -> ShownMap:
+        raise MemoryError
+
+    def chosen_again() -> None:
+        play.show_model(entry)
+
+    def seen_again() -> None:
+        window.pages.open_page(MODELS)
+        window.pages.open_page(PLAY)
+
+    for is_repeated in (chosen_again, seen_again):
+        with monkeypatch.context() as patch:
+            patch.setattr(session, "open", fail)
+            play.show_model(None)
+            play.show_model(entry)
+            qtbot.waitUntil(lambda: "not enough memory" in page.empty.text.text(), timeout=WAIT)
+            idle(play, qtbot)
+        page.pads.hold(0, session.own)
+        is_repeated()
+        qtbot.waitUntil(lambda: page.map.shown is not None, timeout=WAIT)
+        idle(play, qtbot)
+        assert page.pads.sounds() == [session.own], "what is on the pads stays"
 
 
 def test_the_session_is_closed_with_the_window(

@@ -21,7 +21,7 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.background import BackgroundTask, end_tasks, error_text
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -62,6 +62,7 @@ class PlayPresenter(QObject, WindowPart):
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
+        self._has_failed = False  # it could not be opened
         self._task: BackgroundTask | None = None
         self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
         self.current: Path | None = None
@@ -111,13 +112,16 @@ class PlayPresenter(QObject, WindowPart):
     def refresh(self) -> None:
         """Open the map of the chosen model, unless it is open.
 
-        A model that was written again is opened again, unless something was made with it already.
+        A model that was written again is opened again, unless something was made with it already.  One that could not
+        be opened is tried again.
         """
         path = self._entry.path if self._entry is not None else None
         opened = None if self._entry is None else (self._entry.path, self._entry.mtime_ns)
         is_same_file = path is not None and self._opened is not None and path == self._opened[0]
         is_in_use = self.current is not None or bool(self.page.pads.sounds())
         if opened == self._opened or (is_same_file and is_in_use):
+            if self._has_failed:
+                self._open_map()
             return
         self._opened = opened
         if self._task is not None:  # what it makes is of the model before
@@ -128,9 +132,13 @@ class PlayPresenter(QObject, WindowPart):
         self.page.history.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
-        if path is not None and self._entry is not None:
+        self._open_map()
+
+    def _open_map(self) -> None:
+        self._has_failed = False
+        if self._entry is not None:
             self.page.show_opening(self._entry.name)
-            session = self._session
+            path, session = self._entry.path, self._session
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
 
     def close(self) -> None:
@@ -527,7 +535,8 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_failed(self, error: Exception) -> None:
         if self.page.map.shown is None:
-            self.page.show_map(None, "", str(error))
+            self._has_failed = True
+            self.page.show_map(None, "", error_text(error))
         else:
             self._notices.notify_error(TOPIC, error)
 
