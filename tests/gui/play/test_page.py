@@ -65,6 +65,42 @@ def test_a_click_between_dots_generates_and_a_click_on_a_dot_plays_its_own_sound
     idle(play, qtbot)
 
 
+def test_the_player_plays_a_dot_again(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot
+) -> None:
+    playback, transport = play._playing.playback, window.transport
+    assert not transport.play.isEnabled()
+    play.play_dot(1)
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
+    for ends in (lambda: QTest.keyClick(window, Qt.Key.Key_Space), transport.stop.click):
+        ends()
+        qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
+        assert transport.play.isEnabled()
+        QTest.keyClick(window, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
+        assert playback.status.path == session.own
+
+
+def test_the_player_plays_a_comparison_again(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
+) -> None:
+    playback, other = play._playing.playback, tmp_path / "other.wav"
+    soundfile.write(other, tone(0.2), 48_000)
+    play.play_position((0.3, 0.3))
+    qtbot.waitUntil(lambda: play.page.sound.verdict.text().startswith("New"), timeout=WAIT)
+    idle(play, qtbot)
+    generated = play.current
+    play._playing.play(other)
+    qtbot.waitUntil(lambda: playback.status.path == other, timeout=WAIT)
+    play.page.sound.compare.click()
+    qtbot.waitUntil(lambda: playback.status.pair == (generated, session.own), timeout=WAIT)
+    playback.stop()
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
+    play._playing.play_current()
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
+    assert playback.status.path == generated, "not what was chosen before"
+
+
 def test_the_waveform_of_a_file_is_read_once_and_no_more_once_another_is_shown(
     play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

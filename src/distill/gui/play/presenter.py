@@ -175,8 +175,7 @@ class PlayPresenter(QObject, WindowPart):
         if path is None or not path.exists():
             self.play_position(shown.positions[row])
             return
-        self._playing.playback.play(path, shown.starts[row])
-        self._set_current(path)
+        self._play(path, shown.starts[row])
 
     def play_path(self, path: Sequence[Position]) -> None:
         """Generate and play one sound along a path."""
@@ -201,9 +200,9 @@ class PlayPresenter(QObject, WindowPart):
         self._list(path)
         self._play(path)
 
-    def _play(self, path: Path) -> None:
+    def _play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
-        self._playing.play(path)
+        self._playing.play(path, start_seconds)
         self._set_current(path)
 
     def take_sound(self, path: Path) -> None:
@@ -324,7 +323,7 @@ class PlayPresenter(QObject, WindowPart):
         if self._playing.playback.status.pair == (path, verdict.file):
             self._playing.playback.toggle_compare()
         else:
-            self._playing.playback.compare(path, verdict.file)
+            self._playing.compare(path, verdict.file)
 
     # Pads.
 
