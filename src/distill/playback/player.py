@@ -112,12 +112,13 @@ class Player:
         request = PlayRequest((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
         self._replace(lambda: self._begin(request))
 
-    def compare_group(self, paths: Sequence[Path], heard: int = 0) -> None:
+    def compare_group(self, paths: Sequence[Path], heard: int = 0, start_seconds: float | None = None) -> None:
         """Play one of several files so that `switch_to` can change to another one, all at the same loudness.
 
-        If one of them is playing, the position is kept.
+        If one of them is playing, the position is kept unless ``start_seconds`` is given.
         """
-        request = PlayRequest(tuple(paths), heard, goes_on=True, is_group=True)
+        goes_on = start_seconds is None
+        request = PlayRequest(tuple(paths), heard, start_seconds or 0.0, goes_on=goes_on, is_group=True)
         self._replace(lambda: self._begin(request))
 
     def switch_to(self, number: int) -> None:

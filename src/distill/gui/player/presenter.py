@@ -85,7 +85,7 @@ class PlayerController(QObject):
             path, other = self.status.pair
             self.player.compare(path, other, start_seconds, hears_other=self.status.path == other)
         elif self.status.path in self.status.group:
-            self.player.switch_to(self.status.group.index(self.status.path))
+            self.player.compare_group(self.status.group, self.status.group.index(self.status.path), start_seconds)
         elif self._chosen is not None:
             self.play(self._chosen, start_seconds)
 
