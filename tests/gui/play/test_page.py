@@ -539,6 +539,42 @@ def test_a_map_that_changes_under_the_mouse(play: PlayPresenter, session: ToneSe
     assert view.selected == []
 
 
+def test_a_double_click_in_a_list_plays_once(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    page, chosen = play.page, list[object]()
+    page.map.dot_chosen.connect(chosen.append)
+    page.history.sound_chosen.connect(chosen.append)
+    page.history.add(session.own)
+    for tab, view in ((1, page.near), (2, page.history)):
+        page.tabs.setCurrentIndex(tab)
+        chosen.clear()
+        view.setCurrentRow(0)
+        QTest.keyClick(view, Qt.Key.Key_Return)
+        assert len(chosen) == 1
+        at = view.visualItemRect(view.item(0)).center()
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        assert len(chosen) == 2
+    idle(play, qtbot)
+
+
+def test_space_plays_and_stops_the_sound_under_the_cursor_of_a_list(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
+) -> None:
+    playback, view = play._playing.playback, play.page.history
+    other = tmp_path / "other.wav"
+    soundfile.write(other, tone(0.2), 48_000)
+    for path in (session.own, other):
+        view.add(path)
+    play.page.tabs.setCurrentIndex(2)
+    for row, path in ((0, other), (1, session.own)):
+        view.setCurrentRow(row)
+        QTest.keyClick(view, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda path=path: playback.status.path == path, timeout=WAIT)  # type: ignore[misc]
+        assert playback.status.state is PlayerState.PLAYING
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
+
+
 def test_near_sounds_are_those_of_the_map_and_the_cursor(play: PlayPresenter, qtbot: QtBot) -> None:
     view = play.page.map
     shown = view.shown

@@ -26,6 +26,7 @@ from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
+from distill.playback.player import PlayerState, PlayerStatus
 
 #: Topic of the notices of this page.
 TOPIC = "play"
@@ -91,6 +92,7 @@ class PlayPresenter(QObject, WindowPart):
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
         page.history.sound_chosen.connect(self._play)
+        playing.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
@@ -204,6 +206,11 @@ class PlayPresenter(QObject, WindowPart):
         """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
         self._playing.play(path, start_seconds)
         self._set_current(path)
+
+    def _on_status(self, status: PlayerStatus) -> None:
+        heard = status.path if status.state is PlayerState.PLAYING else None
+        for sounds in (self.page.history, self.page.near):
+            sounds.show_heard(heard)
 
     def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
