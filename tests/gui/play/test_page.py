@@ -1,8 +1,10 @@
 """The Play page in the real window, with a map of twenty dots and a session that writes tones."""
 
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import Position, ShownMap
 from distill.gui.play import presenter
@@ -367,10 +370,11 @@ def test_a_kit_and_a_sound_are_written(
     idle(play, qtbot)
     source = play.page.pads.sounds()[0]
     play.save_as(source, tmp_path / "saved.wav")
+    qtbot.waitUntil(lambda: "saved.wav is saved" in window.notices.text(), timeout=WAIT)
     assert np.array_equal(soundfile.read(tmp_path / "saved.wav")[0], soundfile.read(source)[0])
     (tmp_path / "a file").touch()
     play.save_as(source, tmp_path / "a file" / "saved.wav")
-    assert "cannot be written" in window.notices.text()
+    qtbot.waitUntil(lambda: "cannot be written" in window.notices.text(), timeout=WAIT)
 
 
 def test_a_model_without_a_map_says_why(play: PlayPresenter, qtbot: QtBot) -> None:
@@ -632,10 +636,27 @@ def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_
     assert dialog.defaultSuffix() == "flac"
     dialog.reject()
     play.save_as(own, tmp_path / "no folder" / "b.flac")
+    qtbot.waitUntil(lambda: "b.flac is saved" in play._notices.text(), timeout=WAIT)
     assert (tmp_path / "no folder" / "b.flac").read_bytes() == own.read_bytes()
     play.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
-    assert "cannot be written" in play._notices.text()
+    qtbot.waitUntil(lambda: "cannot be written" in play._notices.text(), timeout=WAIT)
     assert not (tmp_path / "c.wav").exists()
+
+
+def test_a_sound_is_copied_off_the_windows_thread(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(path: Path, tidies: bool = True) -> AbstractContextManager[IO[bytes]]:
+        threads.append(threading.current_thread())
+        return write_whole(path, tidies)
+
+    monkeypatch.setattr(presenter, "write_whole", noted)
+    play.save_as(session.own, tmp_path / "saved.wav")
+    qtbot.waitUntil(lambda: "saved.wav is saved" in play._notices.text(), timeout=WAIT)
+    assert threading.main_thread() not in threads
+    assert len(threads) == 1
 
 
 def test_a_model_without_a_map_says_so_until_its_run_has_written_one(

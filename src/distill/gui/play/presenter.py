@@ -449,14 +449,19 @@ class PlayPresenter(QObject, WindowPart):
 
     def save_as(self, source: Path, target: Path) -> None:
         """Copy a sound to a file that the user chose."""
-        try:
-            with source.open("rb") as content, write_whole(target, tidies=False) as file:
-                shutil.copyfileobj(content, file)
-        except OSError as exc:
-            error = DistillError(f"{target} cannot be written: {exc.strerror or exc}.")
-            self._notices.notify_error(TOPIC, error)
-            return
-        self._notify_written(self.tr("{0} is saved.").format(target.name), target)
+
+        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
+            try:
+                with source.open("rb") as content, write_whole(target, tidies=False) as file:
+                    shutil.copyfileobj(content, file)
+            except OSError as exc:
+                raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+
+        task = BackgroundTask(work, self)
+        task.setObjectName("save sound")
+        task.succeeded.connect(lambda _done: self._notify_written(self.tr("{0} is saved.").format(target.name), target))
+        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        task.start()
 
     def _on_kit_requested(self) -> None:
         dialog = KitDialog(len(self.page.pads.sounds()), self._plan, self.page.window())
