@@ -1,18 +1,22 @@
 """Notes on the player: beside its sound, through the same device, and whatever the device does."""
 
+import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from distill.control.board import Board
 from distill.errors import PlaybackError
 from distill.playback import player as player_module
-from distill.playback.instrument import Strike
+from distill.playback.instrument import Instrument, Strike
 from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS
 from distill.playback.player import Player, PlayerState
+from distill.playback.sound import Sound, load_sound
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
 
@@ -38,7 +42,7 @@ def armed(fake: Fake, *paths: Path) -> tuple[Player, FakeOutput]:
 def is_idle(player: Player) -> bool:
     """Return once the player's thread has done everything it was asked for."""
     done: list[bool] = []
-    player._put(lambda: done.append(True))
+    player.call(lambda: done.append(True))
     wait(lambda: done)
     return True
 
@@ -68,6 +72,86 @@ def test_a_ready_note_is_in_the_next_block(fake: Fake, tmp_path: Path) -> None:
     output.pull(6000)
     assert np.abs(output.pull(128)).max() == 0.0
     assert output.is_running, "the device waits for the next note"
+
+
+class Preparations:
+    """What an instrument makes ready, while the player's thread does something else first."""
+
+    def __init__(self, player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[tuple[str, int]] = []
+        self.decoded: list[str] = []
+        self._player, self._go_on = player, threading.Event()
+        prepare = Instrument.prepare
+
+        def noted(instrument: Instrument, path: Path, semitones: int = 0, *more: Any) -> Any:
+            self.done.append((path.name, semitones))
+            return prepare(instrument, path, semitones, *more)
+
+        def decoding(path: Path) -> Sound:
+            self.decoded.append(path.name)
+            return load_sound(path)
+
+        monkeypatch.setattr(Instrument, "prepare", noted)
+        monkeypatch.setattr("distill.playback.instrument.load_sound", decoding)
+        player._put(self._block)
+
+    def _block(self) -> None:
+        assert self._go_on.wait(10)
+
+    def run(self) -> None:
+        self._go_on.set()
+        is_idle(self._player)
+
+
+def test_a_sound_is_decoded_once_for_all_pitches_and_nothing_waits_for_all_of_them(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, other = steady(tmp_path), steady(tmp_path, name="other.wav")
+    player, _ = armed(fake)
+    seen = Preparations(player, monkeypatch)
+    player.prepare([sound], range(-12, 13))
+    player.call(lambda: seen.done.append(("called", 0)))
+    player.play(other)
+    player._put(lambda: seen.done.append(("played", 0)))
+    player.strike(Strike(other))
+    seen.run()
+    assert seen.done[:2] == [("played", 0), ("other.wav", 0)], "what is to be heard comes first"
+    assert sorted(seen.done[2:-1]) == [("flat.wav", semitones) for semitones in range(-12, 13)]
+    assert seen.done[-1] == ("called", 0), "after all that was requested before"
+    assert sorted(seen.decoded) == ["flat.wav", "other.wav"]
+
+
+def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, _ = armed(fake)
+    seen, board = Preparations(player, monkeypatch), Board(player)
+    for number in range(5):
+        board.key_sound = steady(tmp_path, name=f"{number}.wav")
+        board.prepare_keys()
+    seen.run()
+    assert [name for name, _ in seen.done] == ["4.wav"] * 25
+
+
+def test_a_preparation_that_fails_does_not_stop_those_after_it(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, _ = armed(fake)
+    sound = steady(tmp_path)
+
+    def fail() -> bool:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("distill.diagnostics.report", lambda *_args, **_more: None)
+    player.prepare([sound], (0,), fail)
+    is_idle(player)
+    player.prepare([tmp_path / "gone.wav"])
+    player.arm(False)
+    player.arm(True)
+    player.prepare([sound])
+    is_idle(player)
+    assert player._instrument is not None
+    assert player._instrument.play(Strike(sound))
 
 
 def test_a_note_whose_sound_is_not_ready_comes_later_and_at_its_pitch(fake: Fake, tmp_path: Path) -> None:

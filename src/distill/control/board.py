@@ -53,9 +53,10 @@ class Board:
         self._key_sound = path
 
     def prepare_keys(self) -> None:
-        """Make the sound of the keys ready at its pitches."""
-        if self._key_sound is not None:
-            self._player.prepare([self._key_sound], sorted(_READY_SEMITONES, key=abs))
+        """Make the sound of the keys ready at its pitches, until they play another one."""
+        path = self._key_sound
+        if path is not None:
+            self._player.prepare([path], sorted(_READY_SEMITONES, key=abs), lambda: self._key_sound == path)
 
     def prepare(self) -> None:
         """Make all sounds of the pads ready: after the device was opened."""

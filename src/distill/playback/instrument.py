@@ -62,8 +62,20 @@ class Instrument:
         self.mixer.start(NoteOn(strike.key, frames, gain_of(strike.velocity), strike.group))
         return True
 
-    def prepare(self, path: Path, semitones: int = 0) -> None:
+    def prepare(self, path: Path, semitones: int = 0, decoded: Sound | None = None) -> Sound | None:
         """Make a sound ready.  Takes a while: call it on the player's thread.
+
+        Parameters
+        ----------
+        path, semitones
+            The file, and how much higher it is played.
+        decoded
+            The decoded file, if it was decoded for another pitch.
+
+        Returns
+        -------
+        Sound or None
+            The decoded file, for other pitches; None if it was not needed.
 
         Raises
         ------
@@ -73,8 +85,8 @@ class Instrument:
         key = (path, _within(semitones))
         if key in self._ready:
             self._ready.move_to_end(key)
-            return
-        sound = load_sound(path)
+            return decoded
+        sound = decoded or load_sound(path)
         higher = Sound(path, sound.frames, sound.sample_rate * 2 ** (key[1] / 12))
         frames = fitted(higher, self.format.sample_rate, self.format.channels).frames
         self._ready[key] = frames
@@ -82,6 +94,7 @@ class Instrument:
         while self._bytes > MOST_BYTES and len(self._ready) > 1:
             _, dropped = self._ready.popitem(last=False)
             self._bytes -= dropped.nbytes
+        return sound
 
 
 def _within(semitones: int) -> int:

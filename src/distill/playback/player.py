@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from distill import diagnostics
 from distill.errors import PlaybackError
+from distill.playback.commands import Commands
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
 from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks
@@ -51,7 +52,6 @@ ARMED_SECONDS = 120.0
 Listener = Callable[[PlayerStatus], None]
 DevicesListener = Callable[[tuple[OutputDevice, ...]], None]
 OutputFactory = Callable[..., Output]
-_Commands = queue.SimpleQueue[Callable[[], None] | None]
 
 
 class Player:
@@ -82,7 +82,7 @@ class Player:
         self.is_looping = False
         self._open_output, self._find_devices = open_output, find_devices
         self._lock = threading.Lock()  # guards the three attributes below, which callers of any thread change
-        self._commands: _Commands = queue.SimpleQueue()
+        self._commands = Commands()
         self._request_number = 0  # so that an outdated request is skipped
         self._thread: threading.Thread | None = None
         self._status = PlayerStatus()
@@ -112,12 +112,13 @@ class Player:
         request = PlayRequest((path, other), int(hears_other), start_seconds or 0.0, goes_on=start_seconds is None)
         self._replace(lambda: self._begin(request))
 
-    def compare_group(self, paths: Sequence[Path], heard: int = 0) -> None:
+    def compare_group(self, paths: Sequence[Path], heard: int = 0, start_seconds: float | None = None) -> None:
         """Play one of several files so that `switch_to` can change to another one, all at the same loudness.
 
-        If one of them is playing, the position is kept.
+        If one of them is playing, the position is kept unless ``start_seconds`` is given.
         """
-        request = PlayRequest(tuple(paths), heard, goes_on=True, is_group=True)
+        goes_on = start_seconds is None
+        request = PlayRequest(tuple(paths), heard, start_seconds or 0.0, goes_on=goes_on, is_group=True)
         self._replace(lambda: self._begin(request))
 
     def switch_to(self, number: int) -> None:
@@ -160,15 +161,26 @@ class Player:
         if (instrument := self._instrument) is not None:
             instrument.mixer.release_all()
 
-    def prepare(self, paths: Iterable[Path], semitones: Iterable[int] = (0,)) -> None:
-        """Make sounds ready for notes, at each of these pitches; notes that come meanwhile are not held up by all."""
+    def prepare(
+        self, paths: Iterable[Path], semitones: Sequence[int] = (0,), is_wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Make sounds ready for notes, while nothing else is requested: a note waits for one pitch of one sound.
+
+        Parameters
+        ----------
+        paths
+            The files, each of which is decoded once.
+        semitones
+            Pitches of each.
+        is_wanted
+            Called before each pitch, on the player's thread; False gives up the rest.
+        """
         for path in paths:
-            for higher in semitones:
-                self._put(lambda path=path, higher=higher: self._prepare(path, higher))  # type: ignore[misc]
+            self._put_work(self._prepare(path, semitones, is_wanted))
 
     def call(self, function: Callable[[], None]) -> None:
         """Call a function on the player's thread, after all that was requested before."""
-        self._put(function)
+        self._put_work(_once(function))
 
     def choose_device(self, device: OutputDevice | None) -> None:
         """Play through this device from now on; None is the system's default.  The current sound continues there."""
@@ -193,7 +205,7 @@ class Player:
             self._request_number += 1
             self._commands.put(self._close_output)
             self._commands.put(None)
-            self._commands = queue.SimpleQueue()
+            self._commands = Commands()
         if thread is not None:
             thread.join(CLOSING_SECONDS)
             if thread.is_alive():
@@ -257,14 +269,22 @@ class Player:
     def _put(self, command: Callable[[], None], must_start: bool = True) -> None:
         """Queue a command; without a thread, start one or do nothing."""
         with self._lock:
-            if self._thread is None:
-                if not must_start:
-                    return
-                self._thread = threading.Thread(target=self._work, args=(self._commands,), name="player", daemon=True)
-                self._thread.start()
-            self._commands.put(command)
+            if self._thread is not None or must_start:
+                self._start_thread()
+                self._commands.put(command)
 
-    def _work(self, commands: _Commands) -> None:
+    def _put_work(self, steps: Iterator[None]) -> None:
+        """Queue work that is done while there are no commands."""
+        with self._lock:
+            self._start_thread()
+            self._commands.put_work(steps)
+
+    def _start_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, args=(self._commands,), name="player", daemon=True)
+            self._thread.start()
+
+    def _work(self, commands: Commands) -> None:
         while (command := self._next_command(commands)) is not None:
             try:
                 command()
@@ -284,7 +304,7 @@ class Player:
         except Exception as exc:  # border: as in `_work`
             diagnostics.report(exc)
 
-    def _next_command(self, commands: _Commands) -> Callable[[], None] | None:
+    def _next_command(self, commands: Commands) -> Callable[[], None] | None:
         """Wait for a command; check the device meanwhile while a sound plays."""
         while (output := self._output) is not None and (self._is_running or self._status.state is PlayerState.PLAYING):
             with suppress(queue.Empty):
@@ -397,10 +417,16 @@ class Player:
             instrument.prepare(strike.path, strike.semitones)
             instrument.play(strike)
 
-    def _prepare(self, path: Path, semitones: int) -> None:
-        if self._instrument is not None:
-            with suppress(PlaybackError):  # reported when it is to be played
-                self._instrument.prepare(path, semitones)
+    def _prepare(self, path: Path, semitones: Sequence[int], is_wanted: Callable[[], bool]) -> Iterator[None]:
+        decoded = None
+        for higher in semitones:
+            if self._instrument is None or not is_wanted():
+                return
+            try:
+                decoded = self._instrument.prepare(path, higher, decoded)
+            except PlaybackError:  # reported when it is to be played
+                return
+            yield
 
     def _toggle(self) -> None:
         status = self._status
@@ -516,3 +542,8 @@ class Player:
         voice = self._voice
         if voice is not None:
             self._put(lambda: self._after_drained(voice), must_start=False)
+
+
+def _once(function: Callable[[], None]) -> Iterator[None]:
+    function()
+    yield

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import Qt
@@ -16,7 +17,7 @@ from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
 from distill.gui.plots.view import AXIS_WIDTH
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
-from tests.gui.fakes import tone
+from tests.gui.fakes import FakeDevice, tone
 from tests.runs.test_comparison import write_run
 
 LEFT, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
@@ -97,6 +98,22 @@ def test_letters_switch_in_place(dialog: CompareDialog, window: MainWindow, qtbo
     dialog.close()
     qtbot.waitUntil(lambda: player.status.state is PlayerState.IDLE)
     assert window.parts.comparing.dialog is None
+
+
+def test_a_silent_comparison_is_played_from_the_position_that_is_clicked(
+    dialog: CompareDialog, window: MainWindow, device: FakeDevice, qtbot: QtBot
+) -> None:
+    playback, position = window.playing.playback, window.transport.position
+    QTest.keyClick(dialog.sounds, Qt.Key.Key_B)
+    qtbot.waitUntil(lambda: heard(dialog) == [(0, 2)])
+    group = playback.status.group
+    device.outputs[-1].finish()
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE)
+    QTest.mouseClick(position, LEFT, pos=position.rect().center())
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING)
+    device.outputs[-1].fill(np.zeros((480, 2), np.float32))
+    assert playback.player.position_seconds == pytest.approx(0.51, abs=0.02)
+    assert (playback.status.group, heard(dialog)) == (group, [(0, 2)])
 
 
 def test_sounds_of_the_best_epoch(dialog: CompareDialog) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -14,9 +16,12 @@ from distill import paths
 from distill.audio.decoding.sound_file import write_wav
 from distill.generation import audition
 from distill.generation.audition import AuditionKind, AuditionSample, find_probes, tidy_probes
+from distill.gui.library.audition_list import AuditionList
+from distill.gui.window.pages import MODELS
 from distill.gui.window.window import MainWindow
 from distill.library.model_entry import ModelEntry
 from distill.library.model_library import ModelLibrary
+from distill.playback.player import PlayerState
 from tests.gui.fakes import tone
 from tests.library.test_model_library import bells, write_model
 
@@ -90,6 +95,31 @@ def test_the_window_tidies_up_off_its_thread(
     qtbot.waitUntil(lambda: len(threads) == 2, timeout=10_000)  # not for the list in between, which brought nothing new
     assert kept(models) == [True, False, True, True]
     assert threading.main_thread() not in threads
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_a_key_plays_the_sound_that_has_the_focus(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, key: Qt.Key
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.pages.open_page(MODELS)
+    for name in "ab":
+        write_wav(tmp_path / f"{name}.wav", tone(0.1))
+    before = tmp_path / "a.wav"
+    window.playing.play(before)
+    playback = window.playing.playback
+    qtbot.waitUntil(lambda: playback.status.path == before)
+    sounds = AuditionList(window.thumbnails, window)
+    sounds.show_probes([AuditionSample(AuditionKind.NEW, 0, tmp_path / "b.wav")])
+    sounds.show()
+    requested: list[Path] = []
+    sounds.play_requested.connect(requested.append)
+    sounds.rows[0].setFocus()
+    qtbot.waitUntil(sounds.rows[0].hasFocus)
+    QTest.keyClick(sounds.rows[0], key)
+    assert requested == [tmp_path / "b.wav"]
+    assert playback.status.state is PlayerState.PLAYING, "the sound before is not stopped instead"
 
 
 def test_tab_visits_the_sounds_where_they_are(window: MainWindow, tmp_path: Path) -> None:

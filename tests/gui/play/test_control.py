@@ -135,6 +135,17 @@ def test_a_controller_is_learned_and_remembered(
     idle(play, qtbot)
 
 
+def test_a_sound_of_a_dot_is_requested_before_its_pitches(
+    control: ControlPresenter, play: PlayPresenter, session: ToneSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[str] = []
+    control.page.midi.keys.setCurrentIndex(1)
+    monkeypatch.setattr(control._player, "play", lambda *_args: requests.append("play"))
+    monkeypatch.setattr(control._player, "prepare", lambda *_args: requests.append("prepare"))
+    play.play_dot(0)
+    assert requests == ["play", "prepare"]
+
+
 def test_ports_come_and_go(control: ControlPresenter, ports: FakePorts, qtbot: QtBot) -> None:
     panel = control.page.midi
     ports.connected.append("Pads")

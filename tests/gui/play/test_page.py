@@ -1,79 +1,34 @@
 """The Play page in the real window, with a map of twenty dots and a session that writes tones."""
 
-from dataclasses import replace
+import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 import soundfile
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
-    QDoubleSpinBox,
     QFileDialog,
-    QLabel,
-    QListWidget,
     QPushButton,
     QSlider,
 )
 from pytestqt.qtbot import QtBot
 
+from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
-from distill.generation.map_session import Position
+from distill.gui.play import presenter
 from distill.gui.play.kit_dialog import KitDialog
-from distill.gui.play.map_view import MapView
-from distill.gui.play.pads import KEYS, Pad, PadGrid
+from distill.gui.play.pads import KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
-from distill.gui.window.pages import MODELS, PLAY
 from distill.gui.window.window import MainWindow
+from distill.playback.player import PlayerState
+from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
-
-
-def pixel(view: MapView, position: Position) -> QPoint:
-    return view.pixel_of(position).toPoint()
-
-
-def test_a_click_between_dots_generates_and_a_click_on_a_dot_plays_its_own_sound(
-    play: PlayPresenter, session: ToneSession, qtbot: QtBot
-) -> None:
-    view = play.page.map
-    target = (0.5, 0.75)
-    assert view.dot_at(view.pixel_of(target)) == -1
-    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, target))
-    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
-    idle(play, qtbot)
-    position, moves = session.requests[0]
-    assert position == pytest.approx(target, abs=0.01)
-    assert moves == {}
-    assert play.current is not None
-    assert play.current.stem.startswith("position")
-    first = play.page.map.shown
-    assert first is not None
-    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, first.positions[1]))
-    assert play.current == session.own
-    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, first.positions[4]))  # its file is not known
-    qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
-    idle(play, qtbot)
-
-
-def test_a_drag_plays_a_path_of_the_chosen_length(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
-    view = play.page.map
-    length = play.page.findChild(QDoubleSpinBox, "lengthSpin")
-    assert length is not None
-    length.setValue(6.5)
-    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=pixel(view, (0.2, 0.2)))
-    for step in range(1, 11):
-        QTest.mouseMove(view, pixel(view, (0.2 + 0.05 * step, 0.2)))
-    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=pixel(view, (0.7, 0.2)))
-    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
-    idle(play, qtbot)
-    path, seconds = session.requests[0]
-    assert seconds == 6.5
-    assert path[0] == pytest.approx((0.2, 0.2), abs=0.01)
-    assert path[-1] == pytest.approx((0.7, 0.2), abs=0.02)
-    assert len(path) > 5
 
 
 def test_sliders_change_the_sound_at_the_cursor(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
@@ -83,6 +38,20 @@ def test_sliders_change_the_sound_at_the_cursor(play: PlayPresenter, session: To
     qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
     idle(play, qtbot)
     assert session.requests[0] == (play.page.map.cursor_position, {"brightness": 1.5})
+
+
+@pytest.mark.parametrize("value", [1, 30, -30])
+def test_a_slider_settles_after_the_same_time_wherever_it_is(play: PlayPresenter, qtbot: QtBot, value: int) -> None:
+    slider, timer = play.page.findChild(QSlider, "brightnessSlider"), play.page.sliders.findChild(QTimer)
+    assert slider is not None
+    assert timer is not None
+    interval = timer.interval()
+    assert interval > 100
+    slider.setValue(value)
+    assert timer.isActive()
+    assert timer.interval() == interval
+    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
+    idle(play, qtbot)
 
 
 def test_tab_leads_to_the_sliders_of_the_model_and_past_the_pads(
@@ -104,49 +73,6 @@ def test_tab_leads_to_the_sliders_of_the_model_and_past_the_pads(
     assert names[start : start + 3] == ["soundWave", "brightnessSlider", "loudnessSlider"]
     for name in ("pad16", "fillPadsButton", "trainingPageButton", "mapColorCombo", "hoverPlayCheck", "modelMap"):
         assert name in names
-
-
-def test_the_map_takes_the_focus_when_it_comes(play: PlayPresenter, window: MainWindow, qtbot: QtBot) -> None:
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    shown = play.page.map.shown
-    for moves_on in (False, True):
-        window.pages.open_page(MODELS)
-        play.page.show_opening("bells")
-        window.pages.open_page(PLAY)
-        assert play.page.tabs.tabBar().hasFocus(), "the map is not there yet"
-        if moves_on:
-            play.page.pads.findChild(Pad, "pad3").setFocus()  # type: ignore[union-attr]
-        play.page.show_map(shown, "bells")
-        assert play.page.map.hasFocus() is not moves_on
-
-
-def test_the_map_by_keyboard(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
-    view = play.page.map
-    view.setFocus()
-    before = view.cursor_position
-    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Up):
-        QTest.keyClick(view, key)
-    assert view.cursor_position[0] > before[0] + 0.05
-    assert view.cursor_position[1] > before[1]
-    assert "bell <" in view.accessibleDescription()
-    QTest.keyClick(view, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(session.requests) == 1, timeout=WAIT)
-    idle(play, qtbot)
-    scale = view.pixel_of((1, 0)).x() - view.pixel_of((0, 0)).x()
-    QTest.keyClick(view, Qt.Key.Key_Plus)
-    assert view.pixel_of((1, 0)).x() - view.pixel_of((0, 0)).x() == pytest.approx(1.3 * scale, rel=0.01)
-    QTest.keyClick(view, Qt.Key.Key_0)
-    assert view.pixel_of((1, 0)).x() - view.pixel_of((0, 0)).x() == pytest.approx(scale)
-    seen = set()
-    for _ in range(3):
-        QTest.keyClick(view, Qt.Key.Key_N)
-        seen.add(view.cursor_position)
-        idle(play, qtbot)
-    assert len(seen) == 3, "N goes from one near sound to the next"
-    near = play.page.findChild(QListWidget, "nearList")
-    assert near is not None
-    assert near.count() == 8
 
 
 def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
@@ -173,6 +99,32 @@ def test_pads_are_filled_and_played_by_mouse_and_key(play: PlayPresenter, sessio
     idle(play, qtbot)
     pads.strike(5)
     assert pads.pads[5].sound == play.current, "an empty pad takes the current sound"
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_a_pad_with_the_focus_is_filled_and_played_by_a_key(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, tmp_path: Path, qtbot: QtBot, key: Qt.Key
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    held = tmp_path / "held.wav"
+    soundfile.write(held, tone(0.2), 48_000)
+    pads, pressed, released = play.page.pads, list[int](), list[int]()
+    pads.pressed.connect(pressed.append)
+    pads.released.connect(released.append)
+    pads.hold(3, held)
+    play.page.history.sound_chosen.emit(session.own)
+    playback = play._playing.playback
+    qtbot.waitUntil(lambda: playback.status.path == session.own, timeout=WAIT)
+    playback.stop()
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
+    for number in (3, 4):
+        pads.pads[number].setFocus()
+        qtbot.waitUntil(pads.pads[number].hasFocus, timeout=WAIT)
+        QTest.keyClick(pads.pads[number], key)
+    assert pressed == [3]
+    assert released[0] == 3
+    assert pads.pads[4].sound == held, "the empty pad takes the current sound"
 
 
 def test_every_key_of_a_pad_reaches_it_from_the_map(play: PlayPresenter, tmp_path: Path) -> None:
@@ -244,20 +196,11 @@ def test_a_kit_and_a_sound_are_written(
     idle(play, qtbot)
     source = play.page.pads.sounds()[0]
     play.save_as(source, tmp_path / "saved.wav")
+    qtbot.waitUntil(lambda: "saved.wav is saved" in window.notices.text(), timeout=WAIT)
     assert np.array_equal(soundfile.read(tmp_path / "saved.wav")[0], soundfile.read(source)[0])
     (tmp_path / "a file").touch()
     play.save_as(source, tmp_path / "a file" / "saved.wav")
-    assert "cannot be written" in window.notices.text()
-
-
-def test_a_model_without_a_map_says_why(play: PlayPresenter, qtbot: QtBot) -> None:
-    play.show_model(entry_of(Path("old.distill")))
-    qtbot.waitUntil(lambda: "has no map" in play.page.empty.text.text(), timeout=WAIT)
-    idle(play, qtbot)
-    assert play.page.map.shown is None
-    assert play.page.pads.sounds() == []
-    play.show_model(None)
-    assert "Choose a model" in play.page.empty.text.text()
+    qtbot.waitUntil(lambda: "cannot be written" in window.notices.text(), timeout=WAIT)
 
 
 def test_the_session_is_closed_with_the_window(
@@ -338,63 +281,40 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     assert play.current == first
 
 
-def test_a_lasso_selects_what_the_pads_are_filled_from(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
-    view = play.page.map
-    corners = [(0.01, 0.01), (0.3, 0.01), (0.3, 0.99), (0.01, 0.99)]
-    QTest.mousePress(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, pixel(view, corners[0]))
-    for corner in corners[1:]:
-        QTest.mouseMove(view, pixel(view, corner), 20)
-    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=pixel(view, corners[-1]))
-    shown = view.shown
-    assert shown is not None
-    inside = [row for row, (x, _) in enumerate(shown.positions) if x < 0.3]
-    assert view.selected == inside
-    near = play.page.findChild(QListWidget, "nearList")
-    assert near is not None
-    assert near.count() == len(inside)
-    play.fill_pads()
-    qtbot.waitUntil(lambda: len(play.page.pads.sounds()) == len(inside), timeout=WAIT)
+def test_a_double_click_in_a_list_plays_once(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
+    page, chosen = play.page, list[object]()
+    page.map.dot_chosen.connect(chosen.append)
+    page.history.sound_chosen.connect(chosen.append)
+    page.history.add(session.own)
+    for tab, view in ((1, page.near), (2, page.history)):
+        page.tabs.setCurrentIndex(tab)
+        chosen.clear()
+        view.setCurrentRow(0)
+        QTest.keyClick(view, Qt.Key.Key_Return)
+        assert len(chosen) == 1
+        at = view.visualItemRect(view.item(0)).center()
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        assert len(chosen) == 2
     idle(play, qtbot)
-    assert [request[0] for request in session.requests] == [shown.positions[row] for row in inside]
-    QTest.keyClick(view, Qt.Key.Key_Escape)
-    assert view.selected == []
-    QTest.keyClick(view, Qt.Key.Key_L)
-    assert len(view.selected) == len(set(shown.sounds)), "the near ones, one of each sound"
 
 
-def test_a_map_that_changes_under_the_mouse(play: PlayPresenter, session: ToneSession) -> None:
-    """What was begun on the map before, a path or a lasso, is given up."""
-    view = play.page.map
-    shown = view.shown
-    assert shown is not None
-    for modifier in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier):
-        QTest.mousePress(view, Qt.MouseButton.LeftButton, modifier, pixel(view, (0.2, 0.2)))
-        QTest.mouseMove(view, pixel(view, (0.5, 0.2)))
-        view.show_map(None)
-        QTest.mouseMove(view, pixel(view, (0.6, 0.2)))
-        QTest.mouseRelease(view, Qt.MouseButton.LeftButton, modifier, pixel(view, (0.6, 0.2)))
-        view.show_map(shown)
-        QTest.mouseMove(view, pixel(view, (0.7, 0.2)))
-        QTest.mouseRelease(view, Qt.MouseButton.LeftButton, modifier, pixel(view, (0.7, 0.2)))
-    assert session.requests == []
-    assert view.selected == []
-
-
-def test_near_sounds_are_those_of_the_map_and_the_cursor(play: PlayPresenter, qtbot: QtBot) -> None:
-    view = play.page.map
-    shown = view.shown
-    assert shown is not None
-    chosen: list[int] = []
-    view.dot_chosen.connect(chosen.append)
-    view.move_cursor(shown.positions[-1])
-    QTest.keyClick(view, Qt.Key.Key_N)
-    view.move_cursor(shown.positions[0])
-    QTest.keyClick(view, Qt.Key.Key_N)
-    assert chosen == [len(shown.positions) - 1, 0]
-    view.show_map(replace(shown, positions=shown.positions[:2], sounds=shown.sounds[:2], brightness=(0.0, 1.0)))
-    QTest.keyClick(view, Qt.Key.Key_N)
-    assert chosen[-1] in (0, 1)
-    idle(play, qtbot)
+def test_space_plays_and_stops_the_sound_under_the_cursor_of_a_list(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot
+) -> None:
+    playback, view = play._playing.playback, play.page.history
+    other = tmp_path / "other.wav"
+    soundfile.write(other, tone(0.2), 48_000)
+    for path in (session.own, other):
+        view.add(path)
+    play.page.tabs.setCurrentIndex(2)
+    for row, path in ((0, other), (1, session.own)):
+        view.setCurrentRow(row)
+        QTest.keyClick(view, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda path=path: playback.status.path == path, timeout=WAIT)  # type: ignore[misc]
+        assert playback.status.state is PlayerState.PLAYING
+    QTest.keyClick(view, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
 
 
 def test_the_first_sound_of_a_morph_may_be_heard_again(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
@@ -437,37 +357,27 @@ def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_
     assert dialog.defaultSuffix() == "flac"
     dialog.reject()
     play.save_as(own, tmp_path / "no folder" / "b.flac")
+    qtbot.waitUntil(lambda: "b.flac is saved" in play._notices.text(), timeout=WAIT)
     assert (tmp_path / "no folder" / "b.flac").read_bytes() == own.read_bytes()
     play.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
-    assert "cannot be written" in play._notices.text()
+    qtbot.waitUntil(lambda: "cannot be written" in play._notices.text(), timeout=WAIT)
     assert not (tmp_path / "c.wav").exists()
 
 
-def test_a_model_without_a_map_says_so_until_its_run_has_written_one(
-    play: PlayPresenter, session: ToneSession, qtbot: QtBot
+def test_a_sound_is_copied_off_the_windows_thread(
+    play: PlayPresenter, session: ToneSession, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = play.page
-    assert page.hint.isVisible()
-    title = page.empty.findChild(QLabel, "emptyTitle")
-    assert title is not None
-    old = entry_of(Path("old.distill"))
-    play.show_model(old)
-    assert title.text() == "Opening the map…"
-    qtbot.waitUntil(lambda: page.empty.text.text() == "This model has no map.", timeout=WAIT)
-    assert title.text() == "No map"
-    assert not page.hint.isVisible()
-    idle(play, qtbot)
-    session.has_map = True  # the run has finished, and the file is another one now
-    play.show_model(replace(old, mtime_ns=1))
-    qtbot.waitUntil(lambda: page.map.shown is not None, timeout=WAIT)
-    assert page.hint.isVisible()
-    idle(play, qtbot)
-    play.play_position((0.5, 0.5))
-    qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
-    idle(play, qtbot)
-    play.show_model(replace(old, mtime_ns=2))
-    assert page.map.shown is not None, "what is being played with stays"
-    assert play.current is not None
+    threads: list[threading.Thread] = []
+
+    def noted(path: Path, tidies: bool = True) -> AbstractContextManager[IO[bytes]]:
+        threads.append(threading.current_thread())
+        return write_whole(path, tidies)
+
+    monkeypatch.setattr(presenter, "write_whole", noted)
+    play.save_as(session.own, tmp_path / "saved.wav")
+    qtbot.waitUntil(lambda: "saved.wav is saved" in play._notices.text(), timeout=WAIT)
+    assert threading.main_thread() not in threads
+    assert len(threads) == 1
 
 
 def test_the_fields_of_the_sound_are_aligned(play: PlayPresenter) -> None:

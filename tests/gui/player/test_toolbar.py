@@ -270,6 +270,35 @@ def test_a_device_is_chosen_and_remembered(
     assert (settings.output_device, settings.output_host_api) == ("USB Audio", "ALSA")
 
 
+def test_the_menu_of_devices_stays_where_it_was_opened(
+    window: MainWindow, system: FakeSystem, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    menu, look = window.transport.device_menu, window.playing.playback.player.look_for_devices
+    waiting: list[bool] = []
+    monkeypatch.setattr(window.playing.playback.player, "look_for_devices", waiting.append)
+    above = window.mapToGlobal(QPoint(200, 60))
+    menu.popup(above)  # as the menu bar does
+    qtbot.waitUntil(menu.isVisible)
+    assert menu.pos() == above
+    look(waiting.pop())
+    qtbot.waitUntil(lambda: "USB Audio" in entries(window))
+    assert menu.pos() == above
+    menu.close()
+    window.transport.device.click()
+    bottom = window.transport.device.mapToGlobal(QPoint(0, 0)).y()
+    system.devices = (CARD, HEADPHONES)
+    look(waiting.pop())
+    qtbot.waitUntil(lambda: "Headphones" in entries(window))
+    assert menu.geometry().bottom() == pytest.approx(bottom, abs=2), "above its button it grows upwards"
+    menu.close()
+    menu.popup(above)
+    system.devices = (CARD,)
+    look(waiting.pop())
+    qtbot.waitUntil(lambda: "Headphones" not in entries(window))
+    assert menu.pos() == above
+    menu.close()
+
+
 def test_the_device_of_last_time_is_used_again_and_a_missing_one_is_said(
     window: MainWindow,
     device: FakeDevice,

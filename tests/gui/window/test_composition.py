@@ -9,11 +9,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from distill import diagnostics
 from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.window import MainWindow
 from distill.playback.player import Player
 from distill.settings import WindowSettings
-from tests.gui.conftest import close
+from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 
 
@@ -59,3 +61,36 @@ def test_closing_at_once_loses_no_preferences(frame: MainWindow, qtbot: QtBot) -
     qtbot.waitUntil(lambda: not frame.isVisible())
     saved = WindowSettings.load()
     assert (saved.side_tab, saved.page, saved.epochs) == (1, 1, 7)
+
+
+def test_a_folder_that_cannot_be_reached_does_not_stop_the_start(
+    qtbot: QtBot, engine: FakeEngine, device: FakeDevice
+) -> None:
+    unreachable = "/" + 300 * "x"  # the system refuses to look for it, as it does in a share that is gone
+    WindowSettings(making={"folder": unreachable, "count": 9}, volume=0.25).save()
+    window = make_window(qtbot, engine, device)
+    assert window.making.panel.new.count.value() == 9
+    assert window.making.choices.to_dict()["folder"] == unreachable, "the export says what is wrong with it"
+    window.transport.volume.setValue(30)
+    close(qtbot, window)
+    assert WindowSettings.load().volume == pytest.approx(0.3**2)
+
+
+def test_a_part_that_cannot_be_restored_does_not_cost_the_others(
+    qtbot: QtBot, engine: FakeEngine, device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(diagnostics, "report", lambda error, *_args, **_more: reported.append(error))
+    error = OSError(107, "Transport endpoint is not connected")
+
+    def fail(_part: WindowPart, _settings: WindowSettings) -> None:
+        raise error
+
+    monkeypatch.setattr(SoundsPresenter, "restore", fail)
+    WindowSettings(making={"count": 9}).save()
+    window = make_window(qtbot, engine, device)
+    assert reported == [error]
+    assert window.making.panel.new.count.value() == 9
+    qtbot.waitUntil(lambda: window.is_ready, timeout=10_000)
+    close(qtbot, window)
+    assert WindowSettings.load().making["count"] == 9

@@ -41,8 +41,8 @@ class ExportChoices:
 
     def __init__(self) -> None:
         self.options = ExportOptions("wav24", trim=True, fade_ms=FADE_MS)
-        music = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
-        self.folder = music if music.is_dir() else Path.home()
+        music = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation)
+        self.folder = Path(music or Path.home())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -57,9 +57,13 @@ class ExportChoices:
         }
 
     def restore(self, data: dict[str, Any]) -> None:
-        """Restore `to_dict`'s result; invalid values and a missing folder are ignored."""
+        """Restore `to_dict`'s result; invalid values are ignored.
+
+        The folder is not looked at, which would wait for a share that does not answer.  The export makes it, or says
+        why it cannot.
+        """
         folder = data.get("folder")
-        if isinstance(folder, str) and folder and Path(folder).is_dir():
+        if isinstance(folder, str) and folder and "\0" not in folder:
             self.folder = Path(folder)
         name, rate, fade = data.get("format"), data.get("rate"), data.get("fade", FADE_MS)
         if isinstance(name, str) and isinstance(rate, int) and isinstance(fade, (int, float)):

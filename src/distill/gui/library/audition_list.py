@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QUrl, Signal
-from PySide6.QtGui import QColor, QDrag, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QDrag, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.generation.audition import AuditionKind, AuditionSample
@@ -21,6 +21,9 @@ _LABEL_WIDTH, _HEIGHT = 92, 34
 
 class AuditionRow(QAbstractButton):
     """One sound: its name and waveform.  A click, Space or Enter plays it, a drag copies its file."""
+
+    #: It plays at Space and Enter: see `distill.gui.player.keys`.
+    plays_itself = True
 
     def __init__(self, probe: AuditionSample, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +59,13 @@ class AuditionRow(QAbstractButton):
     def sizeHint(self) -> QSize:
         """Return a height that is easy to hit."""
         return QSize(160, _HEIGHT)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play at Enter, as a button does at Space."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.click()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Note where a drag may begin."""

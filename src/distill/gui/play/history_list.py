@@ -22,8 +22,7 @@ class HistoryList(SoundList):
         self.setObjectName("madeList")
         self.setAccessibleName(self.tr("Sounds generated on this page"))
         self.setToolTip(self.tr("Click a sound to hear it. Drag it onto a pad or into another program."))
-        self.itemClicked.connect(self._on_chosen)
-        self.itemActivated.connect(self._on_chosen)
+        self.hearing.asked.connect(lambda index: self.sound_chosen.emit(index.data(FILE_ROLE)))
 
     def add(self, sound: Path, word: str = "") -> None:
         """List a sound as the newest, with a word about how new it is; one that is listed gets the word."""
@@ -48,6 +47,3 @@ class HistoryList(SoundList):
     def sounds(self) -> list[Path]:
         """Return the sounds, the newest first."""
         return [self.item(row).data(FILE_ROLE) for row in range(self.count())]
-
-    def _on_chosen(self, item: QListWidgetItem) -> None:
-        self.sound_chosen.emit(item.data(FILE_ROLE))

@@ -25,6 +25,12 @@ _MOST_ZOOM = 20.0
 _KEY_STEP, _FINE_KEY_STEP = 0.04, 0.01
 #: Number of near sounds that the key L selects.
 _SELECTED_BY_KEY = 16
+#: Keys that the map handles before the window's shortcuts, and modifiers with which it does not.
+_OWN_KEYS = (
+    Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter,
+    Qt.Key.Key_N, Qt.Key.Key_L, Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus, Qt.Key.Key_0,
+)  # fmt: skip
+_OTHER_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 #: Number of colours of the scale.
 _SHADES = 24
 #: Size of the scale that explains them.
@@ -275,6 +281,14 @@ class MapView(QWidget):
 
     # The keyboard.
 
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys of the map from the window's shortcuts, such as L for the player's loop."""
+        is_override = event.type() is QEvent.Type.ShortcutOverride
+        if is_override and isinstance(event, QKeyEvent) and self.shown is not None and _is_own(event):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move the cursor, play, zoom, or go to a near sound."""
         moves = {
@@ -410,6 +424,10 @@ class MapView(QWidget):
             painter.fillRect(
                 QRectF(left + shade * step, middle - _SCALE.height() / 2, step + 0.5, _SCALE.height()), color
             )
+
+
+def _is_own(event: QKeyEvent) -> bool:
+    return event.key() in _OWN_KEYS and not event.modifiers() & _OTHER_KEYS
 
 
 def _stamp_of(shade: int, ratio: float, is_dark: bool) -> QPixmap:

@@ -51,6 +51,9 @@ _LIT = 120
 class Pad(QToolButton):
     """A pad: plays its sound as soon as it is pressed; an empty one takes the current sound."""
 
+    #: It plays at Space and Return: see `distill.gui.player.keys`.
+    plays_itself = True
+
     struck = Signal()
     released = Signal()
     #: Another sound, or none.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -258,8 +258,7 @@ class PlayPage(QWidget):
         self.near.setObjectName("nearList")
         self.near.setAccessibleName(self.tr("Your sounds near the cursor"))
         self.near.setToolTip(self.tr("Your own sounds around the cursor, the nearest first. Click one to hear it."))
-        self.near.itemActivated.connect(self._on_near_activated)
-        self.near.itemClicked.connect(self._on_near_activated)
+        self.near.hearing.asked.connect(self._on_near_asked)
 
     def _pad_panel(self) -> QWidget:
         panel = _card(self.pads, self.tr("Pads"))
@@ -311,9 +310,8 @@ class PlayPage(QWidget):
             item.setData(FILE_ROLE, shown.files.get(shown.sounds[row]))
             self.near.addItem(item)
 
-    def _on_near_activated(self, item: QListWidgetItem) -> None:
-        row = int(item.data(Qt.ItemDataRole.UserRole))
-        self.map.dot_chosen.emit(row)
+    def _on_near_asked(self, index: QModelIndex) -> None:
+        self.map.dot_chosen.emit(int(index.data(Qt.ItemDataRole.UserRole)))
 
 
 def _card(content: QWidget, title: str) -> Panel:

@@ -21,11 +21,12 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import BackgroundTask, end_tasks
+from distill.gui.widgets.background import BackgroundTask, end_tasks, error_text
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
+from distill.playback.player import PlayerState, PlayerStatus
 
 #: Topic of the notices of this page.
 TOPIC = "play"
@@ -62,6 +63,7 @@ class PlayPresenter(QObject, WindowPart):
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
+        self._has_failed = False  # it could not be opened
         self._task: BackgroundTask | None = None
         self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
         self.current: Path | None = None
@@ -69,6 +71,9 @@ class PlayPresenter(QObject, WindowPart):
         self._verdicts: dict[Path, Verdict] = {}
         self._to_judge: list[Path] = []
         self._judging: BackgroundTask | None = None
+        #: File of the waveform that is drawn or being read.
+        self._wave_path: Path | None = None
+        self._reading: BackgroundTask | None = None
         self._morph_from: Path | None = None
         self._plan = KitPlan()
         view = page.map
@@ -86,7 +91,8 @@ class PlayPresenter(QObject, WindowPart):
         view.cursor_moved.connect(control.tell_point)
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
-        page.history.sound_chosen.connect(self._play_chosen)
+        page.history.sound_chosen.connect(self._play)
+        playing.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
@@ -108,13 +114,16 @@ class PlayPresenter(QObject, WindowPart):
     def refresh(self) -> None:
         """Open the map of the chosen model, unless it is open.
 
-        A model that was written again is opened again, unless something was made with it already.
+        A model that was written again is opened again, unless something was made with it already.  One that could not
+        be opened is tried again.
         """
         path = self._entry.path if self._entry is not None else None
         opened = None if self._entry is None else (self._entry.path, self._entry.mtime_ns)
         is_same_file = path is not None and self._opened is not None and path == self._opened[0]
         is_in_use = self.current is not None or bool(self.page.pads.sounds())
         if opened == self._opened or (is_same_file and is_in_use):
+            if self._has_failed:
+                self._open_map()
             return
         self._opened = opened
         if self._task is not None:  # what it makes is of the model before
@@ -125,9 +134,13 @@ class PlayPresenter(QObject, WindowPart):
         self.page.history.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
-        if path is not None and self._entry is not None:
+        self._open_map()
+
+    def _open_map(self) -> None:
+        self._has_failed = False
+        if self._entry is not None:
             self.page.show_opening(self._entry.name)
-            session = self._session
+            path, session = self._entry.path, self._session
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
 
     def close(self) -> None:
@@ -164,8 +177,7 @@ class PlayPresenter(QObject, WindowPart):
         if path is None or not path.exists():
             self.play_position(shown.positions[row])
             return
-        self._set_current(path)
-        self._playing.playback.play(path, shown.starts[row])
+        self._play(path, shown.starts[row])
 
     def play_path(self, path: Sequence[Position]) -> None:
         """Generate and play one sound along a path."""
@@ -188,12 +200,17 @@ class PlayPresenter(QObject, WindowPart):
 
     def _play_generated(self, path: Path) -> None:
         self._list(path)
-        self._set_current(path)
-        self._playing.play(path)
+        self._play(path)
 
-    def _play_chosen(self, path: Path) -> None:
+    def _play(self, path: Path, start_seconds: float = 0.0) -> None:
+        """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
+        self._playing.play(path, start_seconds)
         self._set_current(path)
-        self._playing.play(path)
+
+    def _on_status(self, status: PlayerStatus) -> None:
+        heard = status.path if status.state is PlayerState.PLAYING else None
+        for sounds in (self.page.history, self.page.near):
+            sounds.show_heard(heard)
 
     def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
@@ -279,15 +296,30 @@ class PlayPresenter(QObject, WindowPart):
                 self.morph(source, path)
 
     def _show_wave(self, path: Path | None) -> None:
-        """Draw the current sound, read in the background."""
-        self.page.sound.wave.show_sound(None, 0.0)
+        """Draw the current sound, read in the background, unless it is the one that is drawn."""
+        if path == self._wave_path:
+            return
+        self._wave_path = path
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        wave = self.page.sound.wave
+        wave.show_sound(None, 0.0)
         if path is None:
             return
-        task = BackgroundTask(lambda _notify, _cancel: read_wave(path), self)
+        task = BackgroundTask(lambda _notify, cancel: read_wave(path, cancel), self)
         task.setObjectName("play wave")
-        task.succeeded.connect(lambda read: self.page.sound.wave.show_sound(*read) if path == self.current else None)
-        task.failed.connect(lambda _error: None)  # playing it reports the same
+        task.succeeded.connect(lambda read: wave.show_sound(*read))
+        task.failed.connect(self._on_wave_failed)
+        task.ended.connect(self._on_wave_ended)
+        self._reading = task
         task.start()
+
+    def _on_wave_failed(self, _error: Exception) -> None:
+        self._wave_path = None  # it is read again with the next click; playing it reports the error
+
+    def _on_wave_ended(self) -> None:
+        self._reading = None
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
@@ -298,7 +330,7 @@ class PlayPresenter(QObject, WindowPart):
         if self._playing.playback.status.pair == (path, verdict.file):
             self._playing.playback.toggle_compare()
         else:
-            self._playing.playback.compare(path, verdict.file)
+            self._playing.compare(path, verdict.file)
 
     # Pads.
 
@@ -417,14 +449,19 @@ class PlayPresenter(QObject, WindowPart):
 
     def save_as(self, source: Path, target: Path) -> None:
         """Copy a sound to a file that the user chose."""
-        try:
-            with source.open("rb") as content, write_whole(target, tidies=False) as file:
-                shutil.copyfileobj(content, file)
-        except OSError as exc:
-            error = DistillError(f"{target} cannot be written: {exc.strerror or exc}.")
-            self._notices.notify_error(TOPIC, error)
-            return
-        self._notify_written(self.tr("{0} is saved.").format(target.name), target)
+
+        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
+            try:
+                with source.open("rb") as content, write_whole(target, tidies=False) as file:
+                    shutil.copyfileobj(content, file)
+            except OSError as exc:
+                raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+
+        task = BackgroundTask(work, self)
+        task.setObjectName("save sound")
+        task.succeeded.connect(lambda _done: self._notify_written(self.tr("{0} is saved.").format(target.name), target))
+        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        task.start()
 
     def _on_kit_requested(self) -> None:
         dialog = KitDialog(len(self.page.pads.sounds()), self._plan, self.page.window())
@@ -509,7 +546,8 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_failed(self, error: Exception) -> None:
         if self.page.map.shown is None:
-            self.page.show_map(None, "", str(error))
+            self._has_failed = True
+            self.page.show_map(None, "", error_text(error))
         else:
             self._notices.notify_error(TOPIC, error)
 

@@ -74,7 +74,7 @@ class SoundSliders(QWidget):
             middle = self.tr("The middle leaves the sound as it is.")
             strength = self.tr("How well it works on new sounds: {0:.2f} of 1.").format(item.strength)
             slider.setToolTip(f"{item.help} {middle}\n{strength}")
-            slider.valueChanged.connect(self._timer.start)
+            slider.valueChanged.connect(lambda _value: self._timer.start())  # the value is no time
             slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
             slider.setMinimumHeight(slider.sizeHint().height())
             self._labels.append(QLabel(label_of(item.name)))

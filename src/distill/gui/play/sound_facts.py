@@ -1,5 +1,6 @@
 """What the Play page says of a sound: its waveform, and how near it is to the user's own."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,17 @@ from distill.generation.map_session import CLOSE, COPY, NEW, Verdict
 _PEAKS = 1200
 
 
-def read_wave(path: Path) -> tuple[NDArray[np.float32], float]:
+def read_wave(path: Path, cancel: threading.Event) -> tuple[NDArray[np.float32], float]:
     """Return the peaks ``[n, 2]`` and the seconds of a sound file.
 
     Raises
     ------
     SoundError
         It cannot be read.
+    DecodingCancelled
+        ``cancel`` was set.
     """
-    audio = decode_sound(path)
+    audio = decode_sound(path, cancel)
     return waveform_peaks(audio, _PEAKS), len(audio) / SAMPLE_RATE
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListWidget,
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
+from distill.gui.widgets.audition import Audition
 from distill.gui.widgets.dragging import files_as_mime
 from distill.gui.widgets.rows import paint_ground, write_line
 from distill.gui.widgets.waveform import draw_waveform
@@ -70,7 +71,7 @@ class _RowDelegate(QStyledItemDelegate):
 
 
 class SoundList(QListWidget):
-    """Lists sounds; those with a file can be dragged onto pads and into other programs."""
+    """Lists sounds: a click, Space and Enter play one; those with a file can be dragged onto pads and elsewhere."""
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +84,20 @@ class SoundList(QListWidget):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setItemDelegate(_RowDelegate(thumbnails, self))
         thumbnails.ready.connect(self._on_thumbnail)
+        self._heard: Path | None = None
+        self.hearing = Audition(self)
+
+    def show_heard(self, path: Path | None) -> None:
+        """Note which sound Space stops."""
+        self._heard = path
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Play or stop the sound under the cursor."""
+        index = self.currentIndex()
+        if event.key() == Qt.Key.Key_Space and not event.modifiers() and index.isValid():
+            self.hearing.take_space(event, self._heard is not None and index.data(FILE_ROLE) == self._heard)
+        else:
+            super().keyPressEvent(event)
 
     def mimeData(self, items: "list[QListWidgetItem]") -> QMimeData:  # type: ignore[override]
         """Return the files of items."""

@@ -2,7 +2,8 @@
 
 Shortcuts would take the keys from text fields and lists.  A key that the focused widget does not use is passed up from
 parent to parent to the window, where it is caught.  Buttons, check boxes, menus of choices and sliders do use Space;
-there it is caught at the focused widget, and Return presses a button instead.
+there it is caught at the focused widget, and Return presses a button instead.  A widget that plays a sound of its own
+says so by an attribute ``plays_itself`` that is true: it keeps Space and Return.
 """
 
 from collections.abc import Callable, Mapping
@@ -63,9 +64,10 @@ class PlayerKeys(QObject):
     def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
         if isinstance(before, _USE_SPACE):
             before.removeEventFilter(self)
-        if isinstance(now, _USE_SPACE) and now.window() is self._window and not _is_editable(now):
+        if isinstance(now, _USE_SPACE) and now.window() is self._window and not _keeps_space(now):
             now.installEventFilter(self)
 
 
-def _is_editable(widget: QWidget) -> bool:
-    return isinstance(widget, QComboBox) and widget.isEditable()
+def _keeps_space(widget: QWidget) -> bool:
+    is_editable = isinstance(widget, QComboBox) and widget.isEditable()
+    return is_editable or bool(getattr(widget, "plays_itself", False))

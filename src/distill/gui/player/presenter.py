@@ -85,7 +85,7 @@ class PlayerController(QObject):
             path, other = self.status.pair
             self.player.compare(path, other, start_seconds, hears_other=self.status.path == other)
         elif self.status.path in self.status.group:
-            self.player.switch_to(self.status.group.index(self.status.path))
+            self.player.compare_group(self.status.group, self.status.group.index(self.status.path), start_seconds)
         elif self._chosen is not None:
             self.play(self._chosen, start_seconds)
 
@@ -188,10 +188,15 @@ class PlayerPresenter(QObject, WindowPart):
             lambda: self._current is not None or self.playback.status.state is PlayerState.PLAYING,
         )
 
-    def play(self, path: Path) -> None:
-        """Play a sound from its beginning."""
+    def play(self, path: Path, start_seconds: float = 0.0) -> None:
+        """Play a sound, from its beginning by default."""
         self._on_current_changed(path)
-        self.playback.play(path)
+        self.playback.play(path, start_seconds)
+
+    def compare(self, path: Path, other: Path) -> None:
+        """Play a sound that can be switched to another one and back; see `PlayerController.compare`."""
+        self._on_current_changed(path)
+        self.playback.compare(path, other)
 
     def play_current(self) -> None:
         """Play the sound that was chosen last, in any list."""
@@ -248,8 +253,7 @@ class PlayerPresenter(QObject, WindowPart):
         if status.pair == pair:
             self.playback.toggle_compare()
             return
-        self._on_current_changed(sound.path)
-        self.playback.compare(*pair)
+        self.compare(*pair)
         if status.state is PlayerState.PLAYING and status.path == sound.path:
             self.playback.toggle_compare()
 

@@ -81,6 +81,8 @@ class PlayerToolbar(QFrame):
         self.compare.other_requested.connect(self.compare_requested)
         self.device_menu = DeviceMenu(self)
         self.device_menu.refilled.connect(self._on_menu_refilled)
+        self.device_menu.aboutToHide.connect(self._on_menu_closed)
+        self._is_menu_ours = False  # it is opened by the button, not in the menu bar
         self.device = self._button("deviceButton", self.tr("Output device"), "")
         self.device.clicked.connect(self._on_device_clicked)
         self.volume = self._make_volume()
@@ -259,11 +261,17 @@ class PlayerToolbar(QFrame):
         self.volume_chosen.emit(self.gain)
 
     def _on_device_clicked(self) -> None:
+        self._is_menu_ours = True
         self.device_menu.popup(self._menu_position())
 
+    def _on_menu_closed(self) -> None:
+        self._is_menu_ours = False
+
     def _on_menu_refilled(self) -> None:
-        if self.device_menu.isVisible() and not self.device_menu.isHidden():
-            self.device_menu.adjustSize()
+        if not self.device_menu.isVisible():
+            return
+        self.device_menu.adjustSize()
+        if self._is_menu_ours:
             self.device_menu.move(self._menu_position())
 
     def _menu_position(self) -> QPoint:

@@ -10,7 +10,8 @@ most of our own modules, which takes longer than everything before.  ``MainWindo
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,8 +160,7 @@ class MainWindow(QMainWindow):
 
         yield
         self._adopt((yield from composition.compose(self.frame, self.engine, self.player, self)))
-        for part in self.parts.all:
-            part.restore(self.settings)
+        _run_all([partial(part.restore, self.settings) for part in self.parts.all], "restoring the window")
         make_plain(self)
         self._is_complete = True
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
@@ -359,14 +359,14 @@ class MainWindow(QMainWindow):
         _run_all([self.runs.bridge.stop_and_wait, *(part.flush for part in self.parts.all), self.save_settings])
 
 
-def _run_all(steps: list[Callable[[], object]]) -> list[Exception]:
+def _run_all(steps: Sequence[Callable[[], object]], doing: str = "closing the window") -> list[Exception]:
     """Call every function, also after one has failed; report the errors and return them."""
     errors = []
     for step in steps:
         try:
             step()
         except Exception as exc:  # boundary: the other steps must be taken
-            diagnostics.report(exc, "closing the window", is_expected=is_user_error(exc))
+            diagnostics.report(exc, doing, is_expected=is_user_error(exc))
             errors.append(exc)
     return errors
 
