@@ -225,7 +225,7 @@ class WindowPrior(nn.Module):
         beginnings.scatter_reduce_(0, at, torch.arange(len(at), device=at.device), "amin")
         totals = table.total[beginnings]
         ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
-        self.lengths.copy_(totals.double().cpu().quantile(ranks).float())
+        self.lengths.copy_(totals.cpu().double().quantile(ranks).float())
         kept = beginnings[torch.linspace(0, len(beginnings) - 1, len(self.anchors)).round().long()]
         self.anchors.copy_(table.points[kept])
         self.anchor_totals.copy_(table.total[kept])
