@@ -384,6 +384,11 @@ class FeatureDataset(Dataset[Tensor]):
 
         return key, compute
 
+    @property
+    def counted_sounds(self) -> int:
+        """Number of sounds; several that count as one are one."""
+        return len(self.layout.sounds) if self.weights is None else max(1, round(float(self.weights.sum())))
+
     def __len__(self) -> int:
         return len(self.owner)
 
@@ -518,6 +523,8 @@ class EpochBatches(Sampler[list[int]]):
                 counts[rng.choice(len(counts), rest, replace=False, p=left / left.sum())] += 1
         drawn = []
         for own, count in zip(self._by_file, counts, strict=True):
+            if not count:  # of a sound that counts less, there is not one in each epoch
+                continue
             rounds = -(-count // len(own))  # each item of a file comes once before any comes twice
             drawn.append(np.concatenate([rng.permutation(own) for _ in range(rounds)])[:count])
         return np.concatenate(drawn)

@@ -138,11 +138,11 @@ def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTrai
     try:
         begun = opened.start.prior if opened.start is not None else None if stored is None else stored["prior"]
         width, blocks = PRIOR_SIZE if begun is None else WindowPrior.size_of(begun)
+        anchors = anchor_count(dataset.counted_sounds) if stored is None else len(stored["prior"]["anchors"])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
         raise _unfitting_prior(opened) from exc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        anchors = anchor_count(len(dataset.layout.sounds))
         prior = WindowPrior(family.point_dim(model), family.prior_components, width, blocks, anchors)
     return PriorTraining(prior, LatentTable(dataset, prior.dim, opened.device), config.prior_steps, opened.device)
 
@@ -163,7 +163,10 @@ def _fit_projection(opened: OpenedRun, data: TrainingData, model: nn.Module, pri
     points = [opened.family.points(model, batch.to(opened.device)).float() for batch in batches]
     model.train(was_training)
     owner = torch.from_numpy(data.train_set.owner)[items]
-    prior.fit_projection(torch.cat(points), 1.0 / torch.bincount(owner)[owner].double())
+    weights = 1.0 / torch.bincount(owner)[owner].double()
+    if data.train_set.weights is not None:
+        weights = weights * torch.from_numpy(data.train_set.weights)[owner]
+    prior.fit_projection(torch.cat(points), weights)
 
 
 def _restore_prior(

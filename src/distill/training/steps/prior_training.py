@@ -74,6 +74,7 @@ class LatentTable:
             previous=torch.where(there, before, -1),
             total=self._total,
             offset=self._offset,
+            counts=self._by_sound,
         )
 
     def put(self, items: Tensor, mean: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
@@ -92,8 +93,6 @@ class LatentTable:
         """Give a prior what is known of the corpus, and go by it in the draws that follow."""
         known = self.known.cpu()
         self._weight = self.windows.weights(known)
-        if self._by_sound is not None:
-            self._weight = self._weight * self._by_sound.to(self._weight)
         if bool(known.any()):
             prior.fit(self.windows.only(known))
 
