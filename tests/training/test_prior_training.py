@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from distill.models.priors.window_prior import WindowPrior
@@ -75,6 +76,14 @@ def test_a_first_step_that_is_skipped_does_no_harm() -> None:
     assert not found.table.has_doubled
     found.put(torch.tensor([0]), torch.ones(1, DIM), None, GOOD)
     assert found.table.has_doubled
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_step_that_is_not_taken_has_its_loss_on_the_device_of_the_others(steps: int) -> None:
+    prior = WindowPrior(DIM, width=16, blocks=1)
+    table = LatentTable(dataset(), DIM, "meta")
+    found = PriorTraining(prior, table, steps, torch.device("cpu"))
+    assert found.step(1.0, nullcontext).device.type == "meta"
 
 
 def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were() -> None:

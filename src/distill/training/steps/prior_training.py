@@ -235,7 +235,7 @@ class PriorTraining:
             Returns the context of a forward pass.
         """
         if not self.steps or not self.table.is_drawable:
-            return torch.zeros(())
+            return self.table.mean.new_zeros(())  # with the other losses on the device
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * rate
         rows = self.table.draw(BATCH)
