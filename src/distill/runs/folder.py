@@ -124,6 +124,9 @@ class RunRecord:
         The model or the checkpoint that the run started from, with the split of that; None for none.
     interruptions
         Where the run was killed and went on later, in order.
+    kl_epochs
+        Number of epochs that the run was begun with, of which the KL warm-up takes its share also after the run was
+        extended; None in runs of older versions.
     """
 
     config: AnyConfig
@@ -145,6 +148,7 @@ class RunRecord:
     split: dict[str, Any] | None = None
     origin: dict[str, Any] | None = None
     interruptions: list[Interruption] = field(default_factory=list)
+    kl_epochs: int | None = None
 
     @property
     def epochs_asked(self) -> int:
@@ -196,6 +200,7 @@ class RunRecord:
                 split=None if data.get("split") is None else dict(data["split"]),
                 origin=None if data.get("origin") is None else dict(data["origin"]),
                 interruptions=Interruption.from_list(data.get("interruptions")),
+                kl_epochs=int(known) if (known := data.get("kl_epochs")) is not None else None,
             )
         except RunFolderError:
             raise
@@ -210,7 +215,7 @@ class RunRecord:
         OSError
             It cannot be written.
         """
-        optional = {"split": self.split, "origin": self.origin}
+        optional = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
         places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
         write_json(

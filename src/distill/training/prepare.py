@@ -107,6 +107,7 @@ def _prepare(opened: OpenedRun) -> Run:
     elif opened.start is None or opened.start.prior is None or not prior.start_from(opened.start.prior):
         _fit_projection(opened, data, model, prior)
     opened.ranks.broadcast([*prior.prior.buffers(), *prior.averaged.buffers()])
+    opened.record.kl_epochs = state.kl_epochs
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
