@@ -98,15 +98,15 @@ def _held_out(record: RunRecord, model: "LoadedVQModel", cancel_event: threading
     from distill.training.data.split import split_sounds
     from distill.training.dataset import FeatureDataset, prepare_sounds
 
+    chunk_samples = round(record.config.chunk_duration_s * SAMPLE_RATE)
     try:
         cache = SoundCache(preparation=record.preparation)
-        sounds = prepare_sounds(record.file_paths, cache, cancel_event=cancel_event).sounds
+        sounds = prepare_sounds(record.file_paths, cache, cancel_event=cancel_event, chunk_samples=chunk_samples).sounds
     except SoundError:
         return None
     if len(sounds) != model.metadata.dataset_file_count:  # another set splits in another way
         return None
     sounds = keep_identities(sounds, record.fingerprints)
-    chunk_samples = round(record.config.chunk_duration_s * SAMPLE_RATE)
     held_out = FeatureDataset(split_sounds(sounds, record.config.val_fraction, chunk_samples)[1], model.family)
     held_out.prepare(cancel_event=cancel_event)
     return held_out.batches(range(len(held_out)), _BATCH)

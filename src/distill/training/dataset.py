@@ -63,10 +63,12 @@ def prepare_sounds(
     on_progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
     ranks: Ranks = ALONE,
+    chunk_samples: int = SAMPLE_RATE,
 ) -> PreparedSounds:
     """Decode files into the cache, some at a time, in the order of their content.
 
-    Several processes decode a part each, and then find all of them in the cache.
+    Several processes decode a part each, and then find all of them in the cache.  The length of a chunk decides
+    whether one sound alone is enough.
 
     Raises
     ------
@@ -95,8 +97,8 @@ def prepare_sounds(
             sounds.append(found)
         else:
             skipped.append(found)
-    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):
-        raise NotEnoughSoundsError(_too_few(sounds, skipped))
+    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], chunk_samples)):
+        raise NotEnoughSoundsError(_too_few(sounds, skipped, chunk_samples))
     return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
 
 
@@ -125,11 +127,12 @@ def _decoded(
     check()
 
 
-def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> str:
+def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound], chunk_samples: int) -> str:
+    needed = MIN_DIVIDED_CHUNKS * chunk_samples / SAMPLE_RATE
     usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
     reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
     return (
-        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} "
+        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {needed:g} s, but {usable} "
         f"({reasons}). Add more sounds and start again."
     )
 
@@ -200,8 +203,10 @@ class AudioTrainingDataset(Dataset[Tensor]):
     ) -> None:
         decoded = [item for item in file_paths if isinstance(item, CachedSound)]
         files = [item for item in file_paths if not isinstance(item, CachedSound)]
-        fresh = prepare_sounds(files, cache or SoundCache()).sounds if files or not decoded else []
         self.chunk_samples = round(chunk_duration_s * SAMPLE_RATE)
+        fresh: list[CachedSound] = []
+        if files or not decoded:
+            fresh = prepare_sounds(files, cache or SoundCache(), chunk_samples=self.chunk_samples).sounds
         self.sounds = audible_parts(decoded + fresh, self.chunk_samples)
         self.pipeline = augmentation_pipeline
         self.variants = variants if augmentation_pipeline is not None else 1
@@ -560,8 +565,9 @@ def create_data_loaders(
     """
     cache = SoundCache()
     chunk_s = config.chunk_duration_s
-    sounds = prepare_sounds(file_paths, cache).sounds
-    train, val = split_sounds(sounds, config.val_fraction, round(chunk_s * SAMPLE_RATE))
+    chunk_samples = round(chunk_s * SAMPLE_RATE)
+    sounds = prepare_sounds(file_paths, cache, chunk_samples=chunk_samples).sounds
+    train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
     variants = max(1, config.regularization.augmentation_expansion)  # 0: no augmentation
     if family_info(config.family).loads_features:
         family = make_family(config)

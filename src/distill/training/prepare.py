@@ -253,7 +253,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     fixes, cache = _fixes(opened, preparation)
     prepared = prepare_sounds(
         _paths_to_decode(opened, fixes, cache), cache,
-        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks,
+        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks, chunk_samples,
     )  # fmt: skip
     sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
     earlier = [] if opened.checkpoint is None else opened.record.skipped
