@@ -156,6 +156,16 @@ class RunRecord:
         return self.planned_epochs or self.config.max_epochs
 
     @property
+    def fixes_of_sounds(self) -> dict[str, SoundFix]:
+        """What is changed in sounds, by the hash of their file and by that of their audio: tags may have changed."""
+        by_audio = {
+            item["audio"]: self.fixes[item["content"]]
+            for item in self.fingerprints.values()
+            if item["content"] in self.fixes
+        }
+        return {**by_audio, **self.fixes}
+
+    @property
     def origin_text(self) -> str:
         """What the run started from, for people; empty for nothing."""
         origin = self.origin or {}

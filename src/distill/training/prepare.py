@@ -335,10 +335,7 @@ def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], So
     else:
         fixes = dict(record.fixes)  # of a run that starts again
     record.fixes = fixes
-    by_audio = {
-        item["audio"]: fixes[item["content"]] for item in record.fingerprints.values() if item["content"] in fixes
-    }
-    return fixes, SoundCache(preparation=preparation, fixes={**by_audio, **fixes})
+    return fixes, SoundCache(preparation=preparation, fixes=record.fixes_of_sounds)
 
 
 def _paths_to_decode(opened: OpenedRun, fixes: Mapping[str, SoundFix], cache: SoundCache) -> list[Path]:
