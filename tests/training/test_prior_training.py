@@ -127,3 +127,15 @@ def test_kept_items_are_spread_by_file() -> None:
     kept = owner[spread_by_file(owner, 22)]
     assert torch.bincount(kept).tolist() == [2, 10, 10]
     assert len(spread_by_file(owner, 200)) == len(owner)
+
+
+@pytest.mark.parametrize(("files", "most"), [(500, 288), (288, 288), (20, 288), (7, 3), (5, 1)])
+def test_no_more_items_are_taken_than_wanted_and_files_are_spread(files: int, most: int) -> None:
+    owner = torch.arange(files).repeat(2)  # chunks, then variants
+    picked = spread_by_file(owner, most)
+    assert len(picked) == min(most, 2 * files)
+    assert torch.equal(picked, picked.unique())
+    taken = owner[picked].unique()
+    assert len(taken) == min(most, files)
+    if most > 1:
+        assert int(taken.diff().max()) <= -(-files // most) + 1

@@ -141,7 +141,10 @@ class LatentTable:
 
 
 def spread_by_file(owner: Tensor, most: int) -> Tensor:
-    """Return up to ``most`` item numbers, ascending: all of the short files, and the same number of each long one."""
+    """Return up to ``most`` item numbers, ascending: all of the short files, and the same number of each long one.
+
+    Where there are more files than that, it is the first item of evenly spaced ones.
+    """
     counts = torch.bincount(owner)
     share = most
     if len(owner) > most:
@@ -157,7 +160,10 @@ def spread_by_file(owner: Tensor, most: int) -> Tensor:
         for part in torch.split(order, counts.tolist())
         if len(part)
     ]
-    return torch.cat(picked).sort().values
+    found = torch.cat(picked)
+    if len(found) > most:
+        found = found[torch.linspace(0, len(found) - 1, most).round().long()]
+    return found.sort().values
 
 
 class PriorTraining:
