@@ -450,12 +450,13 @@ class EpochBatches(Sampler[list[int]]):
     seed
         Start of the order, or None for the items' own order in each epoch.
     owner
-        Number of the file that each item is of, ``[items]``: an epoch then draws as many items as there are, and each
-        file counts the same in it.  None: each item comes once.
+        Number of the sound that each item is of, ``[items]``: an epoch then draws as many items as there are, and each
+        sound counts the same in it.  The parts of a recording with long pauses are sounds of their own.  None: each
+        item comes once.
     ranks
         The processes that share the batches; an iteration yields the rows of this one.
     weights
-        How much each file counts, ``[files]``; None: the same.
+        How much each sound counts, ``[sounds]``; None: the same.
     """
 
     def __init__(
@@ -471,7 +472,7 @@ class EpochBatches(Sampler[list[int]]):
         self.seed = seed
         self._ranks = ranks
         self._weights = None if owner is None or weights is None else weights[np.unique(owner)]
-        self._by_file = None if owner is None else [np.flatnonzero(owner == file) for file in np.unique(owner)]
+        self._by_sound = None if owner is None else [np.flatnonzero(owner == sound) for sound in np.unique(owner)]
         self.batches = max(1, -(-items // batch_size))
         self._epoch = 0
         self._first_batch = 0
@@ -506,18 +507,18 @@ class EpochBatches(Sampler[list[int]]):
         order = np.arange(self.items)
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, epoch])
-            order = rng.permutation(self.items if self._by_file is None else self._balanced(rng))
+            order = rng.permutation(self.items if self._by_sound is None else self._balanced(rng))
         return [order[low:high].tolist() for low, high in pairwise(self._edges())]
 
     def _balanced(self, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-        """Return as many items as there are, from each file as many as from any other, or one more.
+        """Return as many items as there are, from each sound as many as from any other, or one more.
 
         With weights the numbers are in their proportion; what is left over is drawn.
         """
-        assert self._by_file is not None
+        assert self._by_sound is not None
         if self._weights is None:
-            share, rest = divmod(self.items, len(self._by_file))
-            counts = np.full(len(self._by_file), share)
+            share, rest = divmod(self.items, len(self._by_sound))
+            counts = np.full(len(self._by_sound), share)
             counts[rng.permutation(len(counts))[:rest]] += 1
         else:
             wanted = self.items * self._weights / self._weights.sum()
@@ -527,10 +528,10 @@ class EpochBatches(Sampler[list[int]]):
             if rest:
                 counts[rng.choice(len(counts), rest, replace=False, p=left / left.sum())] += 1
         drawn = []
-        for own, count in zip(self._by_file, counts, strict=True):
+        for own, count in zip(self._by_sound, counts, strict=True):
             if not count:  # of a sound that counts less, there is not one in each epoch
                 continue
-            rounds = -(-count // len(own))  # each item of a file comes once before any comes twice
+            rounds = -(-count // len(own))  # each item of a sound comes once before any comes twice
             drawn.append(np.concatenate([rng.permutation(own) for _ in range(rounds)])[:count])
         return np.concatenate(drawn)
 

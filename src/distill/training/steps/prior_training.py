@@ -1,8 +1,9 @@
 """Trains a model's prior beside its network, on the points that the training batches have anyway.
 
 A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
-network the prior takes one on a draw from the table, in which each file counts the same, however long it is.  A run
-that is stopped at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
+network the prior takes one on a draw from the table, in which each sound counts the same, however long it is; the
+parts of a recording with long pauses are sounds of their own (`distill.training.data.regions`).  A run that is stopped
+at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
 (`distill.training.steps.closing`).
 """
 
