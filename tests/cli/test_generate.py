@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import torch
 
 from distill import paths
 from distill.cli.app import main
-from distill.generation.history import GeneratedHistory
+from distill.generation.history import GeneratedHistory, generated_dir
 from distill.generation.recipe import read_recipe
+from distill.generation.weights import kept_weights
 from tests.models.test_fuzz import write_whole_files
 from tests.support.models import tone_model, write_model_with_prior
 
@@ -118,6 +120,34 @@ def test_sounds_made_from_sounds_can_be_made_again(
     assert "must be" in said(
         capsys, "repaint", model, source, str(tmp_path / "q.wav"), "--from", "5", "--to", "6", code=1
     )
+
+
+def test_sounds_are_made_again_after_their_model_was_trained_on(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = tone_model("vae")
+    model, source = write_model_with_prior(opened, tmp_path / "tones.distill"), str(sounds / "bell 1.wav")
+    made = {
+        "new": ["sample", str(model), "--count", "1", "--seed", "3", "--out", str(tmp_path), "--seconds", "0.4"],
+        "through": ["transform", str(model), source, str(tmp_path / "t.wav")],
+        "varied": ["vary", str(model), source, "--count", "1", "--seed", "5", "--out", str(tmp_path)],
+    }
+    files = {kind: Path(said(capsys, *words).strip()) for kind, words in made.items()}
+    with torch.no_grad():
+        opened.model.feature_mean.mul_(1.01)
+    write_model_with_prior(opened, model)
+    for kind, path in files.items():
+        again = said(capsys, "remake", str(path), str(tmp_path / f"again {kind}.wav")).strip()
+        assert abs(soundfile.read(path)[0] - soundfile.read(again)[0]).max() < 2e-3
+    # What was made again is kept as well, from wherever its model was found.
+    for kept in (generated_dir() / "models").iterdir():
+        kept.unlink()
+    assert main(["remake", str(files["new"]), str(tmp_path / "gone.wav")]) == 1
+    assert "trained further" in capsys.readouterr().err
+    similar = Path(said(capsys, "remake", str(files["new"]), str(tmp_path / "s.wav"), "--similar").strip())
+    recipe = read_recipe(similar)
+    assert recipe is not None
+    assert kept_weights(recipe.weights) is not None
 
 
 @pytest.mark.parametrize(

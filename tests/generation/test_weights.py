@@ -103,6 +103,18 @@ def test_kept_weights_go_with_their_last_sound(entry: ModelEntry) -> None:
     assert kept_weights(sound.recipe.weights) is None
 
 
+def test_weights_are_kept_for_each_sound_also_after_they_were_tidied(entry: ModelEntry) -> None:
+    kept = GenerationService()
+    for seed in (7, 8):
+        sounds: list[Any] = []
+        kept.make(GenerateRequest(1, seed, 1.0), entry, sounds.append, Event())
+        sound = next(news.sound for news in sounds if hasattr(news, "sound"))
+        assert kept_weights(sound.recipe.weights) is not None
+        GeneratedHistory().forget(sound.recipe)
+        service.list_sounds()
+        assert kept_weights(sound.recipe.weights) is None
+
+
 def test_a_kept_file_is_a_whole_model(entry: ModelEntry) -> None:
     sound = generate(entry)
     kept = kept_weights(sound.recipe.weights)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from distill.audio.corpus import SkippedSound
+from distill.cli.runs import verdict_on
 from distill.errors import RunFolderError
 from distill.runs.background_writer import BackgroundWriter
 from distill.runs.folder import RunFolder, RunRecord, read_history
@@ -28,6 +29,19 @@ folder = RunFolder(Path(sys.argv[1]), resuming=False)
 print("held", flush=True)
 time.sleep(60)
 """
+
+
+@pytest.mark.parametrize(("kl_epochs", "warm_up"), [(20, 6), (None, 30)])
+def test_the_verdict_on_an_extended_run_goes_by_the_warm_up_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kl_epochs: int | None, warm_up: int
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr("distill.runs.verdict.judge", lambda _epochs, warm_up: found.append(warm_up))
+    record = RunRecord(TrainingConfig(max_epochs=100, kl_warmup_fraction=0.3), [], kl_epochs=kl_epochs)
+    record.save(tmp_path)
+    assert ("kl_epochs" in json.loads((tmp_path / "run.json").read_text())) == (kl_epochs is not None)
+    verdict_on(MetricsHistory(), RunRecord.load(tmp_path))
+    assert found == [warm_up]
 
 
 def test_a_second_process_is_kept_out_and_let_in_when_the_first_dies(tmp_path: Path) -> None:

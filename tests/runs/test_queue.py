@@ -1,15 +1,18 @@
 """The queue of runs on disk: order, damage, locks, and working it off."""
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from distill import paths
 from distill.audio.decoding.fixes import SoundFix
+from distill.audio.decoding.sound_file import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import CheckpointError, ConfigurationError, QueueError, TrainingError
@@ -208,6 +211,19 @@ def test_an_interrupt_leaves_the_entry_to_be_resumed(queue: RunQueue) -> None:
         work_off(queue, run)
     assert queue.read().entries[0].status == STOPPED
     assert not queue.is_worked_off()
+
+
+def test_a_stop_while_the_sounds_are_looked_for_leaves_the_entry_to_be_resumed(queue: RunQueue, tmp_path: Path) -> None:
+    def run(one: QueueEntry) -> str:
+        stop = threading.Event()
+        stop.set()
+        write_wav(tmp_path / "sounds" / "one.wav", np.zeros(100, np.float32))
+        replace(one, sounds=(tmp_path / "sounds",)).find_sounds(stop)
+        return FINISHED
+
+    ended = work_off(queue, run)
+    assert [(one.name, one.status, one.problem) for one in ended] == [("a", STOPPED, "")]
+    assert [one.status for one in queue.read().entries] == [STOPPED, WAITING, WAITING]
 
 
 def test_sounds_that_are_gone_are_told(queue: RunQueue) -> None:

@@ -34,17 +34,22 @@ def write_tone_model(folder: Path, latent_dim: int, tones: int) -> Path:
     return save_model(network.eval(), family.spectrogram_config, config, ModelMetadata(name="Tones"), folder)
 
 
-def tone_model(family_key: str) -> Any:
+def tone_model(family_key: str, **settings: Any) -> Any:
     """Return an opened model with a prior, of the tones of `tone` with the lengths of `LENGTHS`."""
     torch.manual_seed(0)
-    config: AnyConfig = VQVAEConfig(codebook_size=16) if family_key == "vqvae" else TrainingConfig(latent_dim=8)
+    config: AnyConfig = (
+        VQVAEConfig(codebook_size=16, **settings)
+        if family_key == "vqvae"
+        else TrainingConfig(family=family_key, latent_dim=8, **settings)
+    )
     family = make_family(config)
     network = family.build().eval()
     sounds = [torch.from_numpy(tone(number, length))[None] for number, length in enumerate(LENGTHS)]
-    windows = [_windows(family, sound) for sound in sounds]
+    chunk = round(config.chunk_duration_s * 48_000)
+    windows = [_windows(family, sound, chunk) for sound in sounds]
     family.fit_statistics(network, torch.cat(windows))
     network.eval()
-    prior = _prior(family, network, windows)
+    prior = _prior(family, network, windows, config.chunk_duration_s)
     known = (network, family.spectrogram, ModelMetadata(name="Tones"), torch.device("cpu"), family)
     parts = SoundParts(prior=prior.eval())
     if isinstance(config, VQVAEConfig):
@@ -65,14 +70,14 @@ def write_model_with_prior(model: Any, path: Path) -> Path:
     return path
 
 
-def _windows(family: Any, sound: Tensor) -> Tensor:
-    hop, frames = family.spectrogram_config.hop_length, family.spectrogram_config.frames(48_000)
-    features: Tensor = family.features(cut_windows(sound, hop, 48_000, frames))
+def _windows(family: Any, sound: Tensor, chunk: int) -> Tensor:
+    hop, frames = family.spectrogram_config.hop_length, family.spectrogram_config.frames(chunk)
+    features: Tensor = family.features(cut_windows(sound, hop, chunk, frames))
     return features
 
 
 @torch.no_grad()
-def _prior(family: Any, network: Any, windows: list[Tensor]) -> WindowPrior:
+def _prior(family: Any, network: Any, windows: list[Tensor], chunk_s: float) -> WindowPrior:
     prior = WindowPrior(family.point_dim(network), family.prior_components and 6, anchors=len(windows))
     points = torch.cat([family.points(network, part) for part in windows])
     if prior.is_projecting:
@@ -86,7 +91,7 @@ def _prior(family: Any, network: Any, windows: list[Tensor]) -> WindowPrior:
             variance=None,
             sounds=torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)),
             previous=torch.where(position > 0, torch.arange(len(points)) - 1, -1),
-            total=torch.tensor(LENGTHS).repeat_interleave(torch.tensor(counts)),
+            total=(torch.tensor(LENGTHS) / chunk_s).repeat_interleave(torch.tensor(counts)),
             offset=position / 2,
         )
     )

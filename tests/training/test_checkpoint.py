@@ -4,8 +4,10 @@ import copy
 import json
 import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from distill.training import (
     save_vqvae_checkpoint,
 )
 from distill.training import checkpoint as checkpoint_module
+from distill.training.saving import SAVE_SECONDS, is_save_due, save_progress
 from distill.training.steps.schedule import CosineFactor
 
 Trio = tuple[nn.Module, Optimizer, LRScheduler]
@@ -395,3 +398,11 @@ class TestWhatCallersHandOver:
         with pytest.raises(TypeError, match="training_config, odd"):
             save_checkpoint(path, *trio(), 7, 0, None, None, 0.0, {"odd": value}, {}, {})
         assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
+
+
+def test_a_process_that_writes_nothing_is_not_asked_to_save_before_each_batch() -> None:
+    """Of several processes the first one writes; the others would read the losses from the device for nothing."""
+    run: Any = SimpleNamespace(ranks=SimpleNamespace(is_first=False), saved_time=time.perf_counter() - 2 * SAVE_SECONDS)
+    assert is_save_due(run)
+    assert save_progress(run) == {}
+    assert not is_save_due(run)

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from distill.audio.decoding.sound_file import write_wav
 from distill.errors import (
     CheckpointError,
     ConfigurationError,
@@ -34,6 +36,11 @@ from distill.training import (
 from tests.training.conftest import QUICK, RUN, Finished, ended, failing, topics, write_sounds
 
 
+def steady(seconds: float) -> Any:
+    """A sound without pauses."""
+    return np.sin(np.arange(round(seconds * 48_000)) / 20).astype(np.float32)
+
+
 class TestEveryEnd:
     def test_too_few_sounds(self, tmp_path: Path) -> None:
         events: list[Event] = []
@@ -47,6 +54,21 @@ class TestEveryEnd:
         train(replace(QUICK, max_epochs=1), more, tmp_path / "other", "cpu")
         assert train(QUICK, more, tmp_path / "run", "cpu")["outcome"] == "finished"
         assert RunRecord.load(tmp_path / "run").file_paths == more
+
+    @pytest.mark.parametrize(("chunk_s", "seconds", "needed"), [(2.0, 10.0, "16 s"), (0.25, 1.5, "2 s")])
+    def test_one_sound_that_is_too_short_for_its_chunks(
+        self, tmp_path: Path, chunk_s: float, seconds: float, needed: str
+    ) -> None:
+        write_wav(tmp_path / "sounds" / "one.wav", steady(seconds))
+        config = replace(QUICK, chunk_duration_s=chunk_s)
+        error = failing([], config, [tmp_path / "sounds" / "one.wav"], tmp_path / "run", "cpu")
+        assert isinstance(error, NotEnoughSoundsError)
+        assert f"or one of at least {needed}" in str(error)
+
+    def test_one_sound_of_three_seconds_has_enough_short_chunks(self, tmp_path: Path) -> None:
+        write_wav(tmp_path / "sounds" / "one.wav", steady(3.0))
+        config = replace(QUICK, max_epochs=1, chunk_duration_s=0.25)
+        assert train(config, [tmp_path / "sounds" / "one.wav"], tmp_path / "run", "cpu")["outcome"] == "finished"
 
     def test_a_device_that_is_not_there(self, tmp_path: Path) -> None:
         events: list[Event] = []

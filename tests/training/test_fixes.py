@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.events import Event, PreparationProgress
+from distill.models import open_model
 from distill.runs.folder import RunRecord
 from distill.training import resume_run, train
-from distill.training.dataset import EpochBatches
+from distill.training.dataset import EpochBatches, FeatureDataset
 from tests.training.conftest import QUICK
 
 pytestmark = pytest.mark.usefixtures("_small_prior")
@@ -66,3 +68,30 @@ def test_a_weight_halves_how_often_a_sound_is_drawn() -> None:
     assert abs(counts[0] - 40 * 50 / 7) <= 50  # one more or less an epoch
     even = EpochBatches(40, 8, 1, owner)
     assert EpochBatches(40, 8, 1, owner, weights=None).batches_of(3) == even.batches_of(3)
+
+
+def test_an_epoch_that_holds_nothing_of_a_sound_that_counts_less_is_drawn() -> None:
+    """Two copies of one chunk each: in most epochs one of them is not drawn."""
+    owner = np.arange(2)
+    batches = EpochBatches(2, 2, 1, owner, weights=np.array([0.01, 1.0]))
+    assert all(len(np.concatenate(batches.batches_of(epoch))) == 2 for epoch in range(20))
+    few = EpochBatches(4, 2, 1, np.arange(4), weights=np.array([0.25, 0.25, 0.25, 0.25]))
+    assert all(len(np.concatenate(few.batches_of(epoch))) == 4 for epoch in range(20))
+
+
+def test_copies_count_as_one_in_the_prior(sounds: list[Path], tmp_path: Path) -> None:
+    config = replace(QUICK, max_epochs=2, regularization=replace(QUICK.regularization, augmentation_expansion=0))
+    (tmp_path / "copies").mkdir()
+    given = [*sounds[:6], *(tmp_path / "copies" / f"{number}.wav" for number in range(3))]
+    for path in given[6:]:
+        copyfile(sounds[0], path)
+    fixes = {path: SoundFix(weight=0.25) for path in (sounds[0], *given[6:])}
+    train(config, given, tmp_path / "run", "cpu", fixes=fixes)
+    anchors = open_model(tmp_path / "run" / "model.distill").prior.anchors
+    assert len(anchors) == len(anchors.unique(dim=0))
+    # A run of an older version has an anchor for each copy, and goes on with them.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureDataset, "counted_sounds", 9)
+        train(replace(config, max_epochs=1), given, tmp_path / "older", "cpu", fixes=fixes)
+    resume_run(tmp_path / "older", max_epochs=2)
+    assert len(open_model(tmp_path / "older" / "model.distill").prior.anchors) == 9

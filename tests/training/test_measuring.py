@@ -4,12 +4,17 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import write_wav
 from distill.runs.figures import Figures
+from distill.training.data.split import split_sounds
+from distill.training.dataset import AudioTrainingDataset, EpochBatches, prepare_sounds
 from distill.training.measuring import speed_trial
 from distill.training.measuring.material import material_of
-from tests.training.conftest import QUICK, RUN, Finished, MakeConfig, write_sounds
+from tests.training.conftest import QUICK, RUN, Finished, MakeConfig, tone, write_sounds
 
 
 def test_the_material_is_what_a_run_trains_on(done: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +47,22 @@ def test_a_trial_that_is_cancelled_leaves_no_process() -> None:
     cancel = threading.Event()
     cancel.set()
     assert speed_trial.measure(replace(QUICK, max_epochs=1), cancel) is None  # `conftest` looks for what is left
+
+
+def test_a_recording_with_pauses_counts_as_a_sound_for_each_part(tmp_path: Path) -> None:
+    """In a run, which draws as much from each part as from each one-shot, and in the estimate of its end."""
+    paths = write_sounds(tmp_path / "sounds", 3)
+    pause = np.zeros(2 * 48_000, np.float32)
+    write_wav(tmp_path / "sounds" / "hits.wav", np.concatenate([part for n in range(4) for part in (tone(n), pause)]))
+    config = replace(QUICK, val_fraction=0.01)
+    files = [*paths, tmp_path / "sounds" / "hits.wav"]
+    material = material_of(files, config)
+    assert material is not None
+    assert material.sounds == 4
+    train_sounds, _ = split_sounds(prepare_sounds(files, SoundCache()).sounds, config.val_fraction, 48_000)
+    owner = AudioTrainingDataset(train_sounds).owner
+    assert material.train_sounds == len(np.unique(owner))
+    assert material.train_sounds > len(train_sounds)
+    drawn = np.concatenate(EpochBatches(1000, 16, 1, np.resize(owner, 1000)).batches_of(0)).astype(int)
+    counts = np.bincount(np.resize(owner, 1000)[drawn])
+    assert counts.max() - counts.min() <= 1

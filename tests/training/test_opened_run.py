@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from distill import paths
+from distill.audio.corpus import find_sound_files
+from distill.audio.decoding.sound_file import write_wav
 from distill.errors import RunFolderError
 from distill.training.run import EventSink, RunRequest, open_run
-from tests.training.conftest import QUICK
+from tests.training.conftest import QUICK, tone
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
 
@@ -53,6 +56,19 @@ def test_links_that_lead_nowhere_do_not_end_a_run(tmp_path: Path, make: Callable
     inside = replace(request(tmp_path, [tmp_path / "sounds" / "b.wav"]), output_dir=tmp_path / "sounds" / "run")
     with pytest.raises(RunFolderError, match="inside the folder of sounds"):
         open_run(inside, EventSink(None))
+
+
+def test_sounds_may_lie_above_the_folder_of_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the home folder.  The folder of all runs is never searched for sounds."""
+    monkeypatch.setenv("DISTILL_HOME", str(tmp_path / "share" / "distill"))
+    write_wav(tmp_path / "a.wav", tone(1))
+    own = paths.runs_dir() / "bells"
+    asked = request(tmp_path, [tmp_path / "a.wav"])
+    open_run(replace(asked, output_dir=own), EventSink(None)).folder.close()
+    write_wav(own / "previews" / "b.wav", tone(2))
+    assert find_sound_files([tmp_path]) == [tmp_path / "a.wav"]
+    with pytest.raises(RunFolderError, match="inside the folder of sounds"):
+        open_run(asked, EventSink(None))
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 9, 500])

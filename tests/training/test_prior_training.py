@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from distill.models.priors.window_prior import WindowPrior
@@ -77,6 +78,14 @@ def test_a_first_step_that_is_skipped_does_no_harm() -> None:
     assert found.table.has_doubled
 
 
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_step_that_is_not_taken_has_its_loss_on_the_device_of_the_others(steps: int) -> None:
+    prior = WindowPrior(DIM, width=16, blocks=1)
+    table = LatentTable(dataset(), DIM, "meta")
+    found = PriorTraining(prior, table, steps, torch.device("cpu"))
+    assert found.step(1.0, nullcontext).device.type == "meta"
+
+
 def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were() -> None:
     found = filled()
     found.table.mean.fill_(torch.inf)
@@ -118,3 +127,15 @@ def test_kept_items_are_spread_by_file() -> None:
     kept = owner[spread_by_file(owner, 22)]
     assert torch.bincount(kept).tolist() == [2, 10, 10]
     assert len(spread_by_file(owner, 200)) == len(owner)
+
+
+@pytest.mark.parametrize(("files", "most"), [(500, 288), (288, 288), (20, 288), (7, 3), (5, 1)])
+def test_no_more_items_are_taken_than_wanted_and_files_are_spread(files: int, most: int) -> None:
+    owner = torch.arange(files).repeat(2)  # chunks, then variants
+    picked = spread_by_file(owner, most)
+    assert len(picked) == min(most, 2 * files)
+    assert torch.equal(picked, picked.unique())
+    taken = owner[picked].unique()
+    assert len(taken) == min(most, files)
+    if most > 1:
+        assert int(taken.diff().max()) <= -(-files // most) + 1

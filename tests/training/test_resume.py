@@ -197,6 +197,8 @@ def test_more_epochs(sounds: list[Path], make_config: MakeConfig, tmp_path: Path
     half = len(rates) // 2
     assert max(rates[half:]) > 5 * rates[half - 1]  # the longer cosine stands higher than the end of the shorter one
     assert rates[-1] < 0.2 * max(rates[half:])
+    record = RunRecord.load(tmp_path / "run")
+    assert (record.kl_epochs, record.config.max_epochs) == (2, 4)  # the warm-up is that of the shorter run
 
 
 def test_what_cannot_be_resumed_is_refused(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:

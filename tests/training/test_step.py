@@ -3,12 +3,14 @@
 import copy
 import math
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from distill.audio import AudioSpectrogram, SpectrogramConfig
 from distill.audio.decoding.sound_file import DecodingCancelled
@@ -220,6 +222,35 @@ class TestAdapters:
         first, second = epochs(1)
         assert first != second  # same weights, same batches: only the noise differs
         assert epochs(1) == [first, second]
+
+    def test_a_loader_is_read_batch_by_batch(
+        self, model: ConvVAE, batches: list[Tensor], spectrogram: AudioSpectrogram
+    ) -> None:
+        """A training set does not have to fit into memory."""
+        read, events = list[int](), list[int]()
+
+        class Watched(Dataset[Tensor]):
+            def __len__(self) -> int:
+                return len(batches)
+
+            def __getitem__(self, item: int) -> Tensor:
+                read.append(item)
+                events.append(len(read) - len(taken))
+                return batches[item]
+
+        class Stream(IterableDataset[Tensor]):
+            def __iter__(self) -> Iterator[Tensor]:
+                return iter(batches)
+
+        taken: list[Event] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("distill.training.steps.loss_reader._READ_INTERVAL_S", 0.0)
+            self.train(model, DataLoader(Watched(), batch_size=None), spectrogram, callback=taken.append)
+        assert max(events) == 1
+        for uncounted in (DataLoader(Stream(), batch_size=None), iter(batches)):
+            steps: list[StepMetrics] = []
+            self.train(model, uncounted, spectrogram, callback=steps.append)
+            assert [event.total_steps for event in steps] == [len(batches)] * len(batches)
 
     def test_cancelling(self, model: ConvVAE, batches: list[Tensor], spectrogram: AudioSpectrogram) -> None:
         cancel = threading.Event()

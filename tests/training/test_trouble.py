@@ -34,6 +34,7 @@ from distill.training import (
     train,
 )
 from distill.training import checkpoint as checkpoint_module
+from distill.training.sound_map import map_entries
 from tests.training.conftest import QUICK, ended, topics, write_sounds
 
 CONFIG = replace(QUICK, max_epochs=4, preview_interval_short=1)
@@ -138,6 +139,22 @@ def test_a_part_of_the_model_that_cannot_be_computed_is_missing(
     again = open_model(tmp_path / "run" / "model.distill").parts
     assert again.index is not None
     assert again.detail is not None
+
+
+def test_a_map_that_cannot_be_computed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise NotImplementedError("an operator is missing on this device")
+
+    monkeypatch.setattr("distill.training.finalize.map_entries", map_entries)  # other tests leave it out
+    monkeypatch.setattr("distill.training.sound_map.fit_map", fail)
+    events: list[Event] = []
+    train(replace(QUICK, max_epochs=1), write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", events.append)
+    assert ended(events).outcome == "finished"
+    (told,) = notices(events, "checkpoint")
+    assert "is saved without its map and sliders (an operator is missing on this device)" in told
+    opened = open_model(tmp_path / "run" / "model.distill")
+    assert opened.map is None
+    assert opened.parts.index is not None
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_and_tried_again(

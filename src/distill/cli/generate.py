@@ -106,7 +106,7 @@ def sample(
         ):
             recipe = generated.recipe
             name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}{options.kind.suffix}"
-            _write(out / name, generated, options)
+            _write(out / name, generated, options, model)
 
 
 def vary(
@@ -132,7 +132,7 @@ def vary(
             model, VARIED, source, stop, mono=stereo is False, strength=strength, count=count, seed=chosen
         ):
             name = f"{paths.slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
-            _write(out / f"{name}{options.kind.suffix}", generated, options)
+            _write(out / f"{name}{options.kind.suffix}", generated, options, model)
 
 
 def morph(
@@ -152,7 +152,7 @@ def morph(
 
         for generated in _from_sound(model, MORPHED, first, stop, second, mono=stereo is False, count=steps):
             name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{generated.recipe.number:02d}"
-            _write(out / f"{name}{options.kind.suffix}", generated, options)
+            _write(out / f"{name}{options.kind.suffix}", generated, options, model)
 
 
 def extend(
@@ -174,7 +174,7 @@ def extend(
         for generated in _from_sound(
             model, EXTENDED, source, stop, mono=stereo is False, seconds=seconds, seed=_chosen(seed)
         ):
-            _write(target, generated, options)
+            _write(target, generated, options, model)
 
 
 def repaint(
@@ -197,7 +197,7 @@ def repaint(
         for generated in _from_sound(
             model, REPAINTED, source, stop, mono=stereo is False, start=start, end=end, seed=_chosen(seed)
         ):
-            _write(target, generated, options)
+            _write(target, generated, options, model)
 
 
 def transform(
@@ -218,7 +218,9 @@ def transform(
         from distill.generation.generated_sound import stream_transform
         from distill.models.persistence import open_model
 
-        _write(target, stream_transform(open_model(model), model, source, mix, None, stop, stereo is False), options)
+        _write(
+            target, stream_transform(open_model(model), model, source, mix, None, stop, stereo is False), options, model
+        )
 
 
 def reconstruct(
@@ -239,7 +241,7 @@ def reconstruct(
         from distill.generation.generated_sound import stream_reconstruction
         from distill.models.persistence import open_model
 
-        _write(target, stream_reconstruction(open_model(model), model, source, stop, stereo is False), options)
+        _write(target, stream_reconstruction(open_model(model), model, source, stop, stereo is False), options, model)
 
 
 def remake(
@@ -386,15 +388,26 @@ def _reading(source: Path) -> Iterator[None]:
         raise DistillError(f"{source} cannot be used: {error}") from error
 
 
-def _write(target: Path, generated: "GeneratedSound | GeneratedStream", options: ExportOptions) -> None:
-    """Write a generated sound with its recipe, remember it in the history, and print its path."""
+def _write(
+    target: Path,
+    generated: "GeneratedSound | GeneratedStream",
+    options: ExportOptions,
+    model: Path | None = None,
+) -> None:
+    """Write a generated sound with its recipe, remember it in the history, and print its path.
+
+    The ``model`` that it was just generated with is kept for the recipe; None where that is done.
+    """
     from distill.audio.export import export_sound
     from distill.generation.history import GeneratedEntry, GeneratedHistory
+    from distill.generation.weights import keep_weights
 
     with _writing(target):
         recipe = generated.recipe
         written = export_sound(target, generated.blocks, options, recipe.title(), recipe.to_text()).path
     print(printable(written), flush=True)
+    if model is not None:
+        keep_weights(model, recipe.weights)  # a resumed run replaces the file
     try:
         GeneratedHistory().add([GeneratedEntry(written.absolute(), generated.recipe)])
     except OSError as error:

@@ -35,7 +35,7 @@ def verdict_on(history: AnyHistory, record: "RunRecord") -> "Verdict":
     """Return the verdict on a run, as the window shows it."""
     from distill.runs.verdict import judge, warm_up_epochs
 
-    return judge(history.epochs, warm_up_epochs(record.config, record.epochs_asked))
+    return judge(history.epochs, warm_up_epochs(record.config, record.kl_epochs or record.epochs_asked))
 
 
 def verdict_line(run_dir: Path, history: AnyHistory) -> str:

@@ -94,20 +94,26 @@ def _held_out(record: RunRecord, model: "LoadedVQModel", cancel_event: threading
     """Return features ``[B, 1, F, T]`` of the sounds that were held out, or None where they are not all there."""
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.decoding.sound_file import SAMPLE_RATE
+    from distill.training.data.known_split import KnownSplit, split_with
     from distill.training.data.locate import keep_identities
     from distill.training.data.split import split_sounds
     from distill.training.dataset import FeatureDataset, prepare_sounds
 
+    chunk_samples = round(record.config.chunk_duration_s * SAMPLE_RATE)
     try:
-        cache = SoundCache(preparation=record.preparation)
-        sounds = prepare_sounds(record.file_paths, cache, cancel_event=cancel_event).sounds
+        cache = SoundCache(preparation=record.preparation, fixes=record.fixes_of_sounds)
+        sounds = prepare_sounds(record.file_paths, cache, cancel_event=cancel_event, chunk_samples=chunk_samples).sounds
     except SoundError:
         return None
     if len(sounds) != model.metadata.dataset_file_count:  # another set splits in another way
         return None
     sounds = keep_identities(sounds, record.fingerprints)
-    chunk_samples = round(record.config.chunk_duration_s * SAMPLE_RATE)
-    held_out = FeatureDataset(split_sounds(sounds, record.config.val_fraction, chunk_samples)[1], model.family)
+    share, known = record.config.val_fraction, KnownSplit.from_dict(record.split)
+    if known is None:  # of an older version
+        _, val = split_sounds(sounds, share, chunk_samples)
+    else:
+        _, val = split_with(known, sounds, share, chunk_samples)
+    held_out = FeatureDataset(val, model.family)
     held_out.prepare(cancel_event=cancel_event)
     return held_out.batches(range(len(held_out)), _BATCH)
 

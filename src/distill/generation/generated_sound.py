@@ -27,7 +27,7 @@ from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRAN
 from distill.generation.stereo import as_audio, channels_of, check_channels, image_of_source, in_stereo, with_dry
 from distill.generation.transform import GenerationCancelled, Progress, reconstruct_stream, transform_stream
 from distill.generation.variations import VARIATIONS, varied_again, varied_sounds
-from distill.generation.weights import kept_weights, weights_id
+from distill.generation.weights import keep_weights, kept_weights, weights_id
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models.file_format import SUFFIX
@@ -367,7 +367,7 @@ def stream_again(
 ) -> GeneratedSound | GeneratedStream:
     """Generate a sound again from its recipe, with the exact weights that it names.
 
-    The samples are the same on the same kind of machine; another one may round differently.
+    The samples are the same on the same kind of machine; another one may round differently.  The weights are kept.
 
     Parameters
     ----------
@@ -392,6 +392,7 @@ def stream_again(
         ``cancel_event`` was set.
     """
     path, model, weights = _open_exact(recipe, library, takes_nearest)
+    keep_weights(path, recipe.map or weights)
     if recipe.kind == NEW and recipe.drawing != DRAWING and model.prior is not None:
         if not takes_nearest:
             raise ModelReplacedError(

@@ -167,6 +167,7 @@ class GenerationService:
                 return
             by_stars = " by stars" if generated.recipe.candidates else ""
             name = f"{paths.plain_name(entry.name)} {generated.recipe.seed}{by_stars} {generated.recipe.number + 1:02d}"
+            keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             _keep(name, generated.audio, replace(generated.recipe, model_name=entry.name), emit)
             emit(Progress((generated.recipe.number + 1) / wish.count))
 
@@ -189,6 +190,7 @@ class GenerationService:
             name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
+            keep_weights(entry.path, recipe.weights)
             _keep(name, generated.blocks, recipe, emit)
             kept += 1
         if len(problems) == 1:

@@ -125,7 +125,7 @@ class DetailStore(nn.Module):
         rows = patches.reshape(-1, PATCH * PATCH)
         sample = rows[:: max(1, len(rows) // _AXES_SAMPLE)]
         store.centre.copy_(sample.mean(0))
-        centred = (sample - store.centre).double()
+        centred = (sample - store.centre).cpu().double()
         vectors = torch.linalg.eigh(centred.T @ centred)[1]
         store.axes.copy_(vectors.flip(1)[:, :KEY_SIZE].float())
         scores = (patches - store.centre) @ store.axes

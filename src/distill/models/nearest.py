@@ -174,9 +174,10 @@ def kernel_distance(given: Tensor, reference: Tensor) -> float:
     """
     if min(len(given), len(reference)) < 2:
         raise ValueError("kernel_distance needs at least two rows in each set.")
-    mean, spread = reference.double().mean(0), reference.double().std(0)
+    given, reference = given.cpu().double(), reference.cpu().double()
+    mean, spread = reference.mean(0), reference.std(0)
     spread = spread.clamp_min(max(_LEAST_SPREAD * float(spread.square().mean().sqrt()), 1e-12))
-    one, other = ((rows.double() - mean) / spread for rows in (given, reference))
+    one, other = ((rows - mean) / spread for rows in (given, reference))
     width = _KERNEL_WIDTH * torch.pdist(other).median().clamp_min(1e-12)
 
     def similar(a: Tensor, b: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ class PatchAxes(nn.Module):
     def fit(self, features: Tensor) -> None:
         """Find the axes of largest variance of the patches of features ``[N, 1, F, T]`` (F, T multiples of 16)."""
         patches = self._cut(features).reshape(-1, PATCH * PATCH)
-        _, vectors = torch.linalg.eigh((patches.T @ patches).double() / len(patches))
+        # In double precision, which not every device has.
+        _, vectors = torch.linalg.eigh((patches.T @ patches).cpu().double() / len(patches))
         count = min(len(self.axes), PATCH * PATCH)
         self.axes.zero_()
         self.axes[:count] = vectors.flip(1)[:, :count].T.to(self.axes)
@@ -135,7 +136,7 @@ class CodebookQuantizer(nn.Module):
         """
         health = {}
         for level in range(indices.shape[-1]):
-            counts = torch.bincount(indices[..., level].flatten(), minlength=self.codebook_size).double()
+            counts = torch.bincount(indices[..., level].flatten(), minlength=self.codebook_size).cpu().double()
             share = counts / counts.sum().clamp_min(1)
             entropy = -(share * share.clamp_min(1e-12).log()).sum()
             used = int((counts > 0).sum())

@@ -45,7 +45,7 @@ class Material:
     Attributes
     ----------
     sounds, train_sounds
-        Number of sounds, and of those that are trained on.
+        Number of sounds, and of those that are trained on: as many as a recording with long pauses has parts.
     seconds
         Of sound that are trained on.
     train_chunks, held_out_chunks

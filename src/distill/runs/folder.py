@@ -124,6 +124,9 @@ class RunRecord:
         The model or the checkpoint that the run started from, with the split of that; None for none.
     interruptions
         Where the run was killed and went on later, in order.
+    kl_epochs
+        Number of epochs that the run was begun with, of which the KL warm-up takes its share also after the run was
+        extended; None in runs of older versions.
     """
 
     config: AnyConfig
@@ -145,11 +148,22 @@ class RunRecord:
     split: dict[str, Any] | None = None
     origin: dict[str, Any] | None = None
     interruptions: list[Interruption] = field(default_factory=list)
+    kl_epochs: int | None = None
 
     @property
     def epochs_asked(self) -> int:
         """Number of epochs that the user asked for, also where the run was finished with fewer."""
         return self.planned_epochs or self.config.max_epochs
+
+    @property
+    def fixes_of_sounds(self) -> dict[str, SoundFix]:
+        """What is changed in sounds, by the hash of their file and by that of their audio: tags may have changed."""
+        by_audio = {
+            item["audio"]: self.fixes[item["content"]]
+            for item in self.fingerprints.values()
+            if item["content"] in self.fixes
+        }
+        return {**by_audio, **self.fixes}
 
     @property
     def origin_text(self) -> str:
@@ -196,6 +210,7 @@ class RunRecord:
                 split=None if data.get("split") is None else dict(data["split"]),
                 origin=None if data.get("origin") is None else dict(data["origin"]),
                 interruptions=Interruption.from_list(data.get("interruptions")),
+                kl_epochs=int(known) if (known := data.get("kl_epochs")) is not None else None,
             )
         except RunFolderError:
             raise
@@ -210,7 +225,7 @@ class RunRecord:
         OSError
             It cannot be written.
         """
-        optional = {"split": self.split, "origin": self.origin}
+        optional = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
         places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
         write_json(

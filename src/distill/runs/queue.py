@@ -20,6 +20,7 @@ import filelock
 
 from distill import diagnostics, paths
 from distill.audio.corpus import scan_sounds
+from distill.audio.decoding.access import DecodingCancelled
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
@@ -470,7 +471,7 @@ def work_off(
         The queue.
     run
         Trains an entry and returns how that ended, `FINISHED` or `STOPPED`; after the latter no further one begins.
-        An error fails the entry, and the queue goes on.
+        `DecodingCancelled` stops it as well.  An error fails the entry, and the queue goes on.
     emit
         Called with each entry before it begins.
 
@@ -486,6 +487,8 @@ def work_off(
             status, problem = STOPPED, ""
             try:
                 status = run(entry)
+            except DecodingCancelled:
+                log.info("The run %s was stopped before its sounds were read.", entry.name)
             except Exception as exc:  # boundary: whatever ends one entry, the others are run
                 status, problem = FAILED, problem_of(exc)
             finally:

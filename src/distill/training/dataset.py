@@ -63,10 +63,12 @@ def prepare_sounds(
     on_progress: Progress | None = None,
     cancel_event: threading.Event | None = None,
     ranks: Ranks = ALONE,
+    chunk_samples: int = SAMPLE_RATE,
 ) -> PreparedSounds:
     """Decode files into the cache, some at a time, in the order of their content.
 
-    Several processes decode a part each, and then find all of them in the cache.
+    Several processes decode a part each, and then find all of them in the cache.  The length of a chunk decides
+    whether one sound alone is enough.
 
     Raises
     ------
@@ -95,8 +97,8 @@ def prepare_sounds(
             sounds.append(found)
         else:
             skipped.append(found)
-    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], SAMPLE_RATE)):
-        raise NotEnoughSoundsError(_too_few(sounds, skipped))
+    if len(sounds) < _MIN_SOUNDS and not (sounds and can_be_divided(sounds[0], chunk_samples)):
+        raise NotEnoughSoundsError(_too_few(sounds, skipped, chunk_samples))
     return PreparedSounds(sorted(sounds, key=lambda s: (s.content_hash, str(s.source))), skipped)
 
 
@@ -125,11 +127,12 @@ def _decoded(
     check()
 
 
-def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound]) -> str:
+def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound], chunk_samples: int) -> str:
+    needed = MIN_DIVIDED_CHUNKS * chunk_samples / SAMPLE_RATE
     usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
     reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
     return (
-        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} "
+        f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {needed:g} s, but {usable} "
         f"({reasons}). Add more sounds and start again."
     )
 
@@ -200,8 +203,10 @@ class AudioTrainingDataset(Dataset[Tensor]):
     ) -> None:
         decoded = [item for item in file_paths if isinstance(item, CachedSound)]
         files = [item for item in file_paths if not isinstance(item, CachedSound)]
-        fresh = prepare_sounds(files, cache or SoundCache()).sounds if files or not decoded else []
         self.chunk_samples = round(chunk_duration_s * SAMPLE_RATE)
+        fresh: list[CachedSound] = []
+        if files or not decoded:
+            fresh = prepare_sounds(files, cache or SoundCache(), chunk_samples=self.chunk_samples).sounds
         self.sounds = audible_parts(decoded + fresh, self.chunk_samples)
         self.pipeline = augmentation_pipeline
         self.variants = variants if augmentation_pipeline is not None else 1
@@ -384,6 +389,11 @@ class FeatureDataset(Dataset[Tensor]):
 
         return key, compute
 
+    @property
+    def counted_sounds(self) -> int:
+        """Number of sounds; several that count as one are one."""
+        return len(self.layout.sounds) if self.weights is None else max(1, round(float(self.weights.sum())))
+
     def __len__(self) -> int:
         return len(self.owner)
 
@@ -440,12 +450,13 @@ class EpochBatches(Sampler[list[int]]):
     seed
         Start of the order, or None for the items' own order in each epoch.
     owner
-        Number of the file that each item is of, ``[items]``: an epoch then draws as many items as there are, and each
-        file counts the same in it.  None: each item comes once.
+        Number of the sound that each item is of, ``[items]``: an epoch then draws as many items as there are, and each
+        sound counts the same in it.  The parts of a recording with long pauses are sounds of their own.  None: each
+        item comes once.
     ranks
         The processes that share the batches; an iteration yields the rows of this one.
     weights
-        How much each file counts, ``[files]``; None: the same.
+        How much each sound counts, ``[sounds]``; None: the same.
     """
 
     def __init__(
@@ -461,7 +472,7 @@ class EpochBatches(Sampler[list[int]]):
         self.seed = seed
         self._ranks = ranks
         self._weights = None if owner is None or weights is None else weights[np.unique(owner)]
-        self._by_file = None if owner is None else [np.flatnonzero(owner == file) for file in np.unique(owner)]
+        self._by_sound = None if owner is None else [np.flatnonzero(owner == sound) for sound in np.unique(owner)]
         self.batches = max(1, -(-items // batch_size))
         self._epoch = 0
         self._first_batch = 0
@@ -496,18 +507,18 @@ class EpochBatches(Sampler[list[int]]):
         order = np.arange(self.items)
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, epoch])
-            order = rng.permutation(self.items if self._by_file is None else self._balanced(rng))
+            order = rng.permutation(self.items if self._by_sound is None else self._balanced(rng))
         return [order[low:high].tolist() for low, high in pairwise(self._edges())]
 
     def _balanced(self, rng: np.random.Generator) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-        """Return as many items as there are, from each file as many as from any other, or one more.
+        """Return as many items as there are, from each sound as many as from any other, or one more.
 
         With weights the numbers are in their proportion; what is left over is drawn.
         """
-        assert self._by_file is not None
+        assert self._by_sound is not None
         if self._weights is None:
-            share, rest = divmod(self.items, len(self._by_file))
-            counts = np.full(len(self._by_file), share)
+            share, rest = divmod(self.items, len(self._by_sound))
+            counts = np.full(len(self._by_sound), share)
             counts[rng.permutation(len(counts))[:rest]] += 1
         else:
             wanted = self.items * self._weights / self._weights.sum()
@@ -517,8 +528,10 @@ class EpochBatches(Sampler[list[int]]):
             if rest:
                 counts[rng.choice(len(counts), rest, replace=False, p=left / left.sum())] += 1
         drawn = []
-        for own, count in zip(self._by_file, counts, strict=True):
-            rounds = -(-count // len(own))  # each item of a file comes once before any comes twice
+        for own, count in zip(self._by_sound, counts, strict=True):
+            if not count:  # of a sound that counts less, there is not one in each epoch
+                continue
+            rounds = -(-count // len(own))  # each item of a sound comes once before any comes twice
             drawn.append(np.concatenate([rng.permutation(own) for _ in range(rounds)])[:count])
         return np.concatenate(drawn)
 
@@ -553,8 +566,9 @@ def create_data_loaders(
     """
     cache = SoundCache()
     chunk_s = config.chunk_duration_s
-    sounds = prepare_sounds(file_paths, cache).sounds
-    train, val = split_sounds(sounds, config.val_fraction, round(chunk_s * SAMPLE_RATE))
+    chunk_samples = round(chunk_s * SAMPLE_RATE)
+    sounds = prepare_sounds(file_paths, cache, chunk_samples=chunk_samples).sounds
+    train, val = split_sounds(sounds, config.val_fraction, chunk_samples)
     variants = max(1, config.regularization.augmentation_expansion)  # 0: no augmentation
     if family_info(config.family).loads_features:
         family = make_family(config)

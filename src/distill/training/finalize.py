@@ -466,7 +466,8 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         index=_part(run, "the search for the nearest sound", lambda: SoundIndex.build(features[own], owner[own])),
         stereo=_part(run, "its stereo image", lambda: _stereo(run)),
     )
-    return entries | parts.to_file() | map_entries(run.family, network, run.training_data)
+    described = _part(run, "its map and sliders", lambda: map_entries(run.family, network, run.training_data))
+    return entries | parts.to_file() | (described or {})
 
 
 def _part(run: Run, name: str, compute: Callable[[], T]) -> T | None:

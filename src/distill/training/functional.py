@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -38,14 +39,23 @@ def run_adapter_epoch(
 ) -> dict[str, float]:
     """Train for one epoch outside a run; return the mean total and terms of its steps."""
     target = torch.device(device)
-    batches = loader if isinstance(loader, Collection) else list(loader)
+    batches, count = _counted(loader)
     emit = EventSink(callback)
-    meter = LossReader(family, 0, len(batches), weights, emit, emit)
+    meter = LossReader(family, 0, count, weights, emit, emit)
     step = TrainingStep(family, model, optimizer, clip_norm, ComputePlan())
     # Drawn from torch's own stream: the same after the same `torch.manual_seed`, and another for each epoch.
     seed = int(torch.randint(2**62, ()))
     train_steps(step, batches, meter, target, seed, cancel_event=cancel_event)
     return meter.means()
+
+
+def _counted(loader: Iterable[Tensor]) -> tuple[Iterable[Tensor], int]:
+    """Return batches and how many there are; only those that cannot be counted are read at once."""
+    if isinstance(loader, Sized):
+        with suppress(TypeError):  # a loader of a stream has a length by its type alone
+            return loader, len(loader)
+    batches = list(loader)
+    return batches, len(batches)
 
 
 def train_epoch(

@@ -107,6 +107,7 @@ def _prepare(opened: OpenedRun) -> Run:
     elif opened.start is None or opened.start.prior is None or not prior.start_from(opened.start.prior):
         _fit_projection(opened, data, model, prior)
     opened.ranks.broadcast([*prior.prior.buffers(), *prior.averaged.buffers()])
+    opened.record.kl_epochs = state.kl_epochs
     return Run(
         **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
@@ -138,11 +139,11 @@ def _prior(opened: OpenedRun, data: TrainingData, model: nn.Module) -> PriorTrai
     try:
         begun = opened.start.prior if opened.start is not None else None if stored is None else stored["prior"]
         width, blocks = PRIOR_SIZE if begun is None else WindowPrior.size_of(begun)
+        anchors = anchor_count(dataset.counted_sounds) if stored is None else len(stored["prior"]["anchors"])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
         raise _unfitting_prior(opened) from exc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        anchors = anchor_count(len(dataset.layout.sounds))
         prior = WindowPrior(family.point_dim(model), family.prior_components, width, blocks, anchors)
     return PriorTraining(prior, LatentTable(dataset, prior.dim, opened.device), config.prior_steps, opened.device)
 
@@ -163,7 +164,10 @@ def _fit_projection(opened: OpenedRun, data: TrainingData, model: nn.Module, pri
     points = [opened.family.points(model, batch.to(opened.device)).float() for batch in batches]
     model.train(was_training)
     owner = torch.from_numpy(data.train_set.owner)[items]
-    prior.fit_projection(torch.cat(points), 1.0 / torch.bincount(owner)[owner].double())
+    weights = 1.0 / torch.bincount(owner)[owner].double()
+    if data.train_set.weights is not None:
+        weights = weights * torch.from_numpy(data.train_set.weights)[owner]
+    prior.fit_projection(torch.cat(points), weights)
 
 
 def _restore_prior(
@@ -249,7 +253,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     fixes, cache = _fixes(opened, preparation)
     prepared = prepare_sounds(
         _paths_to_decode(opened, fixes, cache), cache,
-        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks,
+        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks, chunk_samples,
     )  # fmt: skip
     sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
     earlier = [] if opened.checkpoint is None else opened.record.skipped
@@ -331,10 +335,7 @@ def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], So
     else:
         fixes = dict(record.fixes)  # of a run that starts again
     record.fixes = fixes
-    by_audio = {
-        item["audio"]: fixes[item["content"]] for item in record.fingerprints.values() if item["content"] in fixes
-    }
-    return fixes, SoundCache(preparation=preparation, fixes={**by_audio, **fixes})
+    return fixes, SoundCache(preparation=preparation, fixes=record.fixes_of_sounds)
 
 
 def _paths_to_decode(opened: OpenedRun, fixes: Mapping[str, SoundFix], cache: SoundCache) -> list[Path]:

@@ -18,6 +18,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
+from distill import paths
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import DecodingCancelled
@@ -361,10 +362,15 @@ def _start_point(request: RunRequest, resuming: bool) -> StartPoint | None:
 
 
 def _refuse_among_sounds(request: RunRequest) -> None:
-    """Refuse a run's folder inside a folder of sounds: its previews would be sounds of the next run."""
+    """Refuse a run's folder inside a folder of sounds: its previews would be sounds of the next run.
+
+    The folder of all runs is never searched for sounds, and may lie inside: sounds may be in the home folder itself.
+    """
     if (request.output_dir / RUN_MARKER).exists():
         return  # a run that is already there
     target = Path(os.path.realpath(request.output_dir))  # `Path.resolve` fails at a link that leads to itself
+    if target.is_relative_to(os.path.realpath(paths.runs_dir())):
+        return
     for folder in {Path(os.path.realpath(path)).parent for path in request.file_paths}:
         if target.is_relative_to(folder):
             raise RunFolderError(

@@ -51,6 +51,7 @@ def save_progress(
         Whether to return only when it is on disk.
     """
     if not run.ranks.is_first:
+        run.saved_time = time.perf_counter()  # otherwise a checkpoint would be due before each batch
         return {}
     epoch = run.epoch if completed is None else completed.epoch
     data = {**snapshot(run, completed), "metrics_history": run.history.to_dict()}

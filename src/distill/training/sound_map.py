@@ -1,12 +1,11 @@
 """Describes the sounds of a run for its model file: the map, and the sliders."""
 
-import logging
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.descriptors import decode_chunks
 from distill.models.latent_space.sliders import fit_analysis
@@ -14,8 +13,6 @@ from distill.models.latent_space.sound_map import fit_map
 from distill.training.dataset import FeatureDataset
 from distill.training.run import TrainingData
 from distill.training.steps.prior_training import spread_by_file
-
-log = logging.getLogger(__name__)
 
 #: Most chunks on a map.
 _MOST_CHUNKS = 5000
@@ -30,7 +27,7 @@ _BATCH = 32
 def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> dict[str, Any]:
     """Return the entries ``map`` and ``latent_analysis`` of the model file of a network, in eval mode.
 
-    An entry that cannot be computed is missing: a model without a map is better than none.
+    The latter is missing where no slider works.
 
     Parameters
     ----------
@@ -38,27 +35,14 @@ def map_entries(family: ModelFamily, network: nn.Module, data: TrainingData) -> 
         The model.
     data
         Its training and held-out sounds; both are on the map.
-
-    Raises
-    ------
-    DecodingCancelled
-        The user stopped the run.
     """
-    entries: dict[str, Any] = {}
-    try:
-        features, sounds, starts, seconds, prints = _chunks(data)
-        chunks = decode_chunks(family, network, features)
-        entries["map"] = fit_map(chunks, sounds, starts, seconds, prints).to_file()
-        every = max(1, len(features) // _MOST_ANALYSED)
-        analysis = fit_analysis(family, network, chunks.every(every))
-        if analysis is not None:
-            entries["latent_analysis"] = analysis.to_file()
-    except NotImplementedError:
-        log.info("The family %s has no points to lay out.", family.key)
-    except DecodingCancelled:
-        raise
-    except Exception:  # the border of an extra: whatever it is, the model is saved without it
-        log.exception("The map of the sounds could not be computed")
+    features, sounds, starts, seconds, prints = _chunks(data)
+    chunks = decode_chunks(family, network, features)
+    entries = {"map": fit_map(chunks, sounds, starts, seconds, prints).to_file()}
+    every = max(1, len(features) // _MOST_ANALYSED)
+    analysis = fit_analysis(family, network, chunks.every(every))
+    if analysis is not None:
+        entries["latent_analysis"] = analysis.to_file()
     return entries
 
 

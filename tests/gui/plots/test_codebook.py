@@ -14,6 +14,8 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
+from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import family_info
 from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
@@ -27,6 +29,8 @@ from distill.models.families import make_family
 from distill.models.vqvae import ConvVQVAE
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunFolder, RunRecord
+from distill.training.data.known_split import KnownSplit
+from distill.training.data.split import split_sounds
 from tests.gui.fakes import tone
 
 ENTRIES, LEVELS, POSITIONS = 20, 2, 48
@@ -160,6 +164,25 @@ def test_the_counts_are_those_of_the_held_out_sounds(finished_run: Path) -> None
     assert use.counts.shape == (LEVELS, ENTRIES)
     assert use.counts.sum(axis=1).tolist() == [POSITIONS, POSITIONS]  # one second of the one sound held out
     assert use.tokens == POSITIONS
+
+
+def test_the_sounds_that_the_run_held_out_are_counted_as_it_heard_them(finished_run: Path, tmp_path: Path) -> None:
+    """A run from another one holds out what that did, and a sound may have been fixed."""
+    moved, cache = tmp_path / "moved", SoundCache()
+    shutil.copytree(finished_run, moved)
+    record = RunRecord.load(moved)
+    sounds = [cache.get(path) for path in record.file_paths]
+    ranked = split_sounds(sounds, CONFIG.val_fraction, 48_000)[1][0]
+    other = next(sound for sound in sounds if sound is not ranked)
+    fix = SoundFix(hum_hz=50.0)
+    split = KnownSplit.of([sound for sound in sounds if sound is not other], [other]).to_dict()
+    replace(record, split=split, fixes={other.content_hash: fix}).save(moved)
+    use = read_use(moved, threading.Event())
+    assert use.is_whole
+    fixed = SoundCache(fixes={other.content_hash: fix}).get(other.source)
+    codes = use.model.encode(torch.from_numpy(fixed.read(0, 48_000))[None, None]).codes
+    for level in range(LEVELS):
+        assert use.counts[level].tolist() == np.bincount(codes[..., level].ravel(), minlength=ENTRIES).tolist()
 
 
 def test_without_its_sounds_a_run_counts_the_originals_of_its_previews(finished_run: Path, tmp_path: Path) -> None:

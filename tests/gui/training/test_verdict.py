@@ -1,5 +1,7 @@
 """The verdict over the curves, and what its button does."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -74,6 +76,33 @@ def test_it_is_always_current_and_finishes_or_extends_the_run(
     loaded.runs.close_run()
     assert text(loaded) == ""
     assert loaded.plots.verdict.isHidden()
+
+
+def test_it_goes_by_the_warm_up_that_an_extended_run_has(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def judged(_epochs: object, warm_up: int) -> Verdict:
+        seen.append(warm_up)
+        return Verdict(Kind.IMPROVING)
+
+    monkeypatch.setattr(verdict_presenter, "judge", judged)
+    start(loaded, 20)
+    await_state(qtbot, loaded, RunState.IDLE)
+    folder = loaded.runs.runs.folder
+    assert folder is not None
+    assert set(seen) == {6}
+    record = RunRecord.load(folder)
+    record.kl_epochs, record.config = 20, replace(record.config, max_epochs=50)
+    record.status = "stopped"
+    record.save(folder)
+    loaded.runs.runs.open(folder)
+    qtbot.waitUntil(lambda: loaded.runs.runs.is_paused)
+    seen.clear()
+    loaded.runs.resume()
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert set(seen) == {6}
 
 
 def test_a_collapsed_run_is_paused_and_the_next_one_gets_what_helps(

@@ -32,6 +32,30 @@ def test_each_sound_counts_the_same_and_half_of_a_long_one_is_its_beginning() ->
     assert float(known[2:].sum()) == pytest.approx(1.0)
 
 
+def test_copies_that_count_as_one_sound_are_one() -> None:
+    """A prior of seven sounds, one of them there four times, is that of the seven sounds."""
+    generator = torch.Generator().manual_seed(0)
+    points, totals = torch.randn(7, 3, generator=generator), torch.tensor([0.2, 0.5, 0.5, 0.5, 0.9, 1.4, 2.0])
+    fitted = []
+    for which in (torch.arange(7), torch.tensor([3, 0, 3, 1, 2, 3, 4, 5, 6, 3])):
+        counts = torch.where(which == 3, 0.25, 1.0) if len(which) > 7 else None
+        prior = WindowPrior(3, anchors=7)
+        prior.fit(
+            WindowTable(
+                points=points[which], variance=None, sounds=torch.arange(len(which)),
+                previous=torch.full((len(which),), -1), total=totals[which], offset=torch.zeros(len(which)),
+                counts=counts,
+            )
+        )  # fmt: skip
+        fitted.append(prior)
+    one, other = fitted
+    assert torch.allclose(one.flow.mean, other.flow.mean, atol=1e-6)
+    assert torch.allclose(one.flow.root, other.flow.root, atol=1e-5)
+    assert torch.equal(one.anchors[one.anchors[:, 0].argsort()], other.anchors[other.anchors[:, 0].argsort()])
+    assert float((one.lengths - other.lengths).abs().mean()) < 0.1
+    assert [float(found.lengths[end]) for found in fitted for end in (0, -1)] == pytest.approx([0.2, 2.0, 0.2, 2.0])
+
+
 @pytest.mark.parametrize(("total", "count"), [(0.02, 1), (1.0, 1), (1.01, 2), (1.5, 2), (2.0, 3), (30.0, 59)])
 def test_windows_cover_the_sound(total: float, count: int) -> None:
     assert window_count(total) == count

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject
 
 from distill.config.introspect import setting_fields, setting_value
 from distill.config.training import AnyConfig
+from distill.gui.engine.jobs import TrainJob
 from distill.gui.engine.run_state import RunState
 from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.training.presenter import TrainingPresenter
@@ -35,6 +36,7 @@ class VerdictPresenter(QObject):
         self._history: AnyHistory = MetricsHistory()
         self._config: AnyConfig | None = None
         self._total_epochs = 0
+        self._kl_epochs: int | None = None  # that the KL warm-up goes by; None for the epochs of the run
         line.advice_taken.connect(self._on_advice_taken)
         session, bridge = runs.runs, runs.bridge
         session.run_opened.connect(self._on_run_opened)
@@ -46,6 +48,7 @@ class VerdictPresenter(QObject):
         bridge.state_changed.connect(self._update)
 
     def _on_run_opened(self, run: LoadedRun) -> None:
+        self._kl_epochs = run.record.kl_epochs
         self._take(run.history, run.record.config, run.record.epochs_asked)
 
     def _on_run_changed(self) -> None:
@@ -54,6 +57,8 @@ class VerdictPresenter(QObject):
 
     def _on_history_replaced(self) -> None:
         bridge = self._runs.bridge
+        if isinstance(bridge.job, TrainJob):  # a run that is resumed keeps its warm-up
+            self._kl_epochs = bridge.total_epochs
         self._take(bridge.history, bridge.config, bridge.total_epochs)
 
     def _take(self, history: AnyHistory, config: AnyConfig | None, total_epochs: int) -> None:
@@ -66,7 +71,7 @@ class VerdictPresenter(QObject):
         if self._config is None:
             self._line.show_verdict(None)
             return
-        verdict = judge(self._history.epochs, warm_up_epochs(self._config, self._total_epochs))
+        verdict = judge(self._history.epochs, warm_up_epochs(self._config, self._kl_epochs or self._total_epochs))
         is_over = not bridge.is_running and not session.can_finish() and not session.is_elsewhere
         can_act = bridge.state in (RunState.TRAINING, RunState.IDLE) and not session.is_elsewhere
         self._line.show_verdict(verdict, is_over, can_act, self._total_epochs)

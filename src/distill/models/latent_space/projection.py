@@ -26,7 +26,8 @@ _PLACED_BETWEEN = 3
 
 def principal_scores(rows: Tensor, count: int) -> Tensor:
     """Return the scores ``[N, count]`` of rows ``[N, D]`` on their first principal axes, in double precision."""
-    centred = rows.double() - rows.double().mean(0)
+    precise = rows.cpu().double()
+    centred = precise - precise.mean(0)
     values, vectors = torch.linalg.eigh(centred @ centred.T)
     kept = min(count, len(rows))
     scores = vectors.flip(1)[:, :kept] * values.flip(0)[:kept].clamp_min(0).sqrt()

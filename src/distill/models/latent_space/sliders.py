@@ -156,7 +156,7 @@ def _change(jacobian: Tensor, covariance: Tensor, which: int) -> Tensor:
     damped = response + _DAMPING * own * torch.eye(jacobian.shape[1], device=jacobian.device)
     wanted = jacobian.new_zeros(*jacobian.shape[:2], 1)
     wanted[:, which] = 1.0
-    change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped, wanted))[..., 0]
+    change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped.cpu(), wanted.cpu()).to(along))[..., 0]
     return change
 
 

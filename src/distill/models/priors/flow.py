@@ -136,14 +136,14 @@ class FlowPrior(nn.Module):
         weights
             How much each counts, ``[N]``; None for all alike.
         """
-        points = mean.detach().double().cpu()
-        share = torch.ones(len(points), dtype=torch.double) if weights is None else weights.detach().double().cpu()
+        points = mean.detach().cpu().double()
+        share = torch.ones(len(points), dtype=torch.double) if weights is None else weights.detach().cpu().double()
         share = share / share.sum()
         centre = share @ points
         spread = points - centre
         covariance = (spread * share[:, None]).T @ spread
         if variance is not None:
-            covariance += torch.diag(share @ variance.detach().double().cpu())
+            covariance += torch.diag(share @ variance.detach().cpu().double())
         eigenvalues, vectors = torch.linalg.eigh(covariance)
         floor = _LEAST_VARIANCE * float(eigenvalues.mean().clamp_min(1e-12))
         spreads = eigenvalues.clamp_min(floor).sqrt()

@@ -66,6 +66,8 @@ class WindowTable:
         ``[N]``, the row of the window half a window earlier; -1 where the table does not have it.
     total, offset
         ``[N]``, length of the sound and start of the window, in windows.
+    counts
+        ``[N]``, how much the sound of each counts, on the CPU; None where all count the same.
     """
 
     points: Tensor
@@ -74,9 +76,10 @@ class WindowTable:
     previous: Tensor
     total: Tensor
     offset: Tensor
+    counts: Tensor | None = None
 
     def weights(self, used: Tensor | None = None) -> Tensor:
-        """Return how likely each row is drawn ``[N]``, double precision, on the CPU: each sound is as likely.
+        """Return how likely each row is drawn ``[N]``, double precision, on the CPU: each sound as much as it counts.
 
         ``used`` ``[N]`` says which rows there are to draw.
         """
@@ -86,7 +89,8 @@ class WindowTable:
         firsts, later = (torch.bincount(sounds[kind & there], minlength=count)[sounds] for kind in (first, ~first))
         share = torch.where(firsts == 0, 0.0, torch.where(later == 0, 1.0, _FIRST_SHARE)).double()
         weight = torch.where(first, share / firsts.clamp_min(1), (1 - share) / later.clamp_min(1))
-        return torch.where(there, weight, 0.0)
+        weight = torch.where(there, weight, 0.0)
+        return weight if self.counts is None else weight * self.counts.to(weight)
 
     def only(self, used: Tensor) -> "WindowTable":
         """Return the rows that ``used`` ``[N]`` names, without what lies before them."""
@@ -98,6 +102,7 @@ class WindowTable:
             previous=torch.full_like(at, -1),
             total=self.total[at],
             offset=self.offset[at],
+            counts=None if self.counts is None else self.counts[at.cpu()],
         )
 
 
@@ -223,10 +228,21 @@ class WindowPrior(nn.Module):
         _, at = torch.unique(table.sounds, return_inverse=True)
         beginnings = torch.full((int(at.max()) + 1,), len(at), dtype=torch.long, device=at.device)
         beginnings.scatter_reduce_(0, at, torch.arange(len(at), device=at.device), "amin")
-        totals = table.total[beginnings]
+        totals = table.total[beginnings].cpu().double()
         ranks = torch.linspace(0, 1, _QUANTILES, dtype=torch.double)
-        self.lengths.copy_(totals.double().cpu().quantile(ranks).float())
-        kept = beginnings[torch.linspace(0, len(beginnings) - 1, len(self.anchors)).round().long()]
+        if table.counts is None:
+            lengths = totals.quantile(ranks)
+            kept = torch.linspace(0, len(beginnings) - 1, len(self.anchors)).round().long()
+        else:
+            counts = table.counts[beginnings.cpu()]
+            order = totals.argsort(stable=True)
+            lengths = totals[_at_shares(order, counts, ranks)]
+            # Copies count as much and are as long as each other: of several that count as one, one is kept.
+            order = order[counts[order].argsort(descending=True, stable=True)]
+            middles = (torch.arange(len(self.anchors), dtype=torch.double) + 0.5) / max(1, len(self.anchors))
+            kept = _at_shares(order, counts, middles)
+        self.lengths.copy_(lengths.float())
+        kept = beginnings[kept.to(beginnings.device)]
         self.anchors.copy_(table.points[kept])
         self.anchor_totals.copy_(table.total[kept])
 
@@ -365,6 +381,12 @@ class WindowPrior(nn.Module):
 def at_reach(reach: float, values: tuple[float, float, float]) -> float:
     """Return the value at a reach (`WindowPrior.reach`), of those at 0, at the default of many sounds, and at 1."""
     return _between(reach, _REACH_OF_MANY, values)
+
+
+def _at_shares(order: Tensor, counts: Tensor, shares: Tensor) -> Tensor:
+    """Return which sounds ``[M]``, in an order ``[N]`` of them, lie at shares ``[M]`` of all that they count."""
+    reached = counts.double()[order].cumsum(0)
+    return order[torch.searchsorted(reached, shares * reached[-1]).clamp_max(len(order) - 1)]
 
 
 def _between(number: float, middle: float, values: tuple[float, float, float]) -> float:

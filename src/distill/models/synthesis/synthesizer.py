@@ -17,7 +17,7 @@ from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, at_reach, window_count
 from distill.models.synthesis.colour import SPREAD_DB, coloured, draw_colours
 from distill.models.synthesis.segments import sound_of_features
-from distill.models.synthesis.windows import blend, cut_windows
+from distill.models.synthesis.windows import blend, cut_windows, window_starts
 
 #: Chooses sounds by the points of their first windows; see `Synthesizer.new_sounds`.
 Choose = Callable[[Tensor], Sequence[int]]
@@ -173,6 +173,15 @@ class Synthesizer:
         """Return the frames of a sound."""
         return self.family.spectrogram_config.frames(samples)
 
+    def windows_in(self, total: float) -> int:
+        """Return how many windows are drawn for a sound of ``total`` windows.
+
+        Windows are joined a whole number of frames apart.  Where that is less than half a window, some more are needed
+        to cover the sound.
+        """
+        frames = self.frames_of(max(1, round(total * self.chunk)))
+        return max(window_count(total), len(window_starts(frames, self.frames)))
+
     def to_sound(self, features: Tensor, samples: int) -> Tensor:
         """Return the sound ``[1, samples]`` of features ``[C, F, T]``, of which there are enough."""
         needed = features[None, ..., : self.frames_of(samples)]
@@ -297,7 +306,7 @@ class Synthesizer:
     ) -> list[Tensor]:
         """Return what the flow describes the windows of sounds by, ``[K, dim]`` for each."""
         prior = self.need_prior("make new sounds")
-        counts = [window_count(float(total)) for total in totals]
+        counts = [self.windows_in(float(total)) for total in totals]
         sounds: list[list[Tensor]] = [[] for _ in counts]
         for number in range(max(counts)):
             going = [index for index, k in enumerate(counts) if k > number]

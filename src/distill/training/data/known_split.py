@@ -107,7 +107,7 @@ def split_with(
 
     Raises
     ------
-    ValueError
+    NotEnoughSoundsError
         There is one sound only, and it is too short to be divided.
     """
     train: list[CachedSound] = []

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.errors import NotEnoughSoundsError
 from distill.training.data.regions import chunk_starts, kept_seconds, sound_regions
 from distill.training.data.same_audio import same_audio_groups
 
@@ -89,7 +90,7 @@ def split_sounds(
 
     Raises
     ------
-    ValueError
+    NotEnoughSoundsError
         There is one sound only, and it is too short to be divided.
     """
     if any(sound.preparation == 1 for sound in sounds):
@@ -116,7 +117,9 @@ def split_sounds(
         return [s for g in kept for s in g.sounds], [s for g in held for s in g.sounds]
     copies = groups[0].sounds
     if len(copies) == 1:
-        raise ValueError("One sound is too short to be divided into a part to train on and a part to test with.")
+        raise NotEnoughSoundsError(
+            "One sound is too short to be divided into a part to train on and a part to test with. Add more sounds."
+        )
     return copies[1:], copies[:1]  # nothing but copies of one sound: any split is as good
 
 

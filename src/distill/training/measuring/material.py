@@ -37,7 +37,7 @@ def material_of(files: Sequence[Path], config: AnyConfig, cancel: threading.Even
     regions = [region for sound in train for region in sound_regions(sound, chunk)]
     return Material(
         sounds=len(sounds),
-        train_sounds=len(train),
+        train_sounds=len(regions),
         seconds=sum(region.stop - region.start for region in regions) / SAMPLE_RATE,
         train_chunks=sum(region.chunks for region in regions),
         held_out_chunks=sum(region.chunks for sound in held_out for region in sound_regions(sound, chunk)),

@@ -1,8 +1,9 @@
 """Trains a model's prior beside its network, on the points that the training batches have anyway.
 
 A table keeps the points of each item of the training set as the encoder last gave them.  After each step of the
-network the prior takes one on a draw from the table, in which each file counts the same, however long it is.  A run
-that is stopped at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
+network the prior takes one on a draw from the table, in which each sound counts the same, however long it is; the
+parts of a recording with long pauses are sounds of their own (`distill.training.data.regions`).  A run that is stopped
+at any moment therefore has a prior that fits its network.  The other steps follow at the end of the run
 (`distill.training.steps.closing`).
 """
 
@@ -74,6 +75,7 @@ class LatentTable:
             previous=torch.where(there, before, -1),
             total=self._total,
             offset=self._offset,
+            counts=self._by_sound,
         )
 
     def put(self, items: Tensor, mean: Tensor, variance: Tensor | None, skipped: Tensor) -> None:
@@ -92,8 +94,6 @@ class LatentTable:
         """Give a prior what is known of the corpus, and go by it in the draws that follow."""
         known = self.known.cpu()
         self._weight = self.windows.weights(known)
-        if self._by_sound is not None:
-            self._weight = self._weight * self._by_sound.to(self._weight)
         if bool(known.any()):
             prior.fit(self.windows.only(known))
 
@@ -142,7 +142,10 @@ class LatentTable:
 
 
 def spread_by_file(owner: Tensor, most: int) -> Tensor:
-    """Return up to ``most`` item numbers, ascending: all of the short files, and the same number of each long one."""
+    """Return up to ``most`` item numbers, ascending: all of the short files, and the same number of each long one.
+
+    Where there are more files than that, it is the first item of evenly spaced ones.
+    """
     counts = torch.bincount(owner)
     share = most
     if len(owner) > most:
@@ -158,7 +161,10 @@ def spread_by_file(owner: Tensor, most: int) -> Tensor:
         for part in torch.split(order, counts.tolist())
         if len(part)
     ]
-    return torch.cat(picked).sort().values
+    found = torch.cat(picked)
+    if len(found) > most:
+        found = found[torch.linspace(0, len(found) - 1, most).round().long()]
+    return found.sort().values
 
 
 class PriorTraining:
@@ -236,7 +242,7 @@ class PriorTraining:
             Returns the context of a forward pass.
         """
         if not self.steps or not self.table.is_drawable:
-            return torch.zeros(())
+            return self.table.mean.new_zeros(())  # with the other losses on the device
         for group in self.optimizer.param_groups:
             group["lr"] = LEARNING_RATE * rate
         rows = self.table.draw(BATCH)

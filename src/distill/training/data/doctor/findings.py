@@ -302,5 +302,6 @@ def _lengths(measured: Sequence[MeasuredSound]) -> Finding | None:
         "Very unequal lengths",
         "One sound is far longer than most. Counted by the second, the model would learn mostly that one.",
         (longest.sound.source,),
-        done_text="Each sound counts the same in training, however long it is.",
+        done_text="Each sound counts the same in training, however long it is. A recording with pauses of a second or "
+        "more counts as one sound for each of its parts.",
     )
