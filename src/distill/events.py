@@ -140,8 +140,8 @@ class PreparationProgress:
 class TrainingNotice:
     """Something that the user should know while training goes on.
 
-    ``topic`` is a short fixed word: skipped, resumed, speed, overfitting, collapse, codebook, non-finite,
-    checkpoint, preview, schedule, finished.
+    ``topic`` is a short fixed word: skipped, sounds, origin, resumed, speed, overfitting, collapse, codebook,
+    non-finite, checkpoint, preview, schedule, stopped, finished.
     """
 
     topic: str
@@ -185,7 +185,7 @@ MetricsCallback = Callable[[Event], None]
 
 
 def to_json_value(value: Any) -> Any:
-    """Return ``value`` in the words of standard JSON; a number that is not finite becomes its name, as text."""
+    """Return a copy of ``value`` for standard JSON; NaN and infinities become strings."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):

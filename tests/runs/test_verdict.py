@@ -173,7 +173,7 @@ def test_what_is_said_before_a_trend() -> None:
         (Verdict(Kind.BY_HEART, 22), "Learning by heart since epoch 23: finish now.", "finish", "more sounds", ""),
         (
             Verdict(Kind.COLLAPSED, 4, cause=Advice.LOWER_KL), "Collapsed since epoch 5: new sounds will all be alike.",
-            "lower KL weight", "packed more loosely", "lower KL weight",
+            "lower KL weight", "with a lower KL weight", "lower KL weight",
         ),
     ],
 )  # fmt: skip

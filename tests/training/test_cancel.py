@@ -52,7 +52,7 @@ def notices(events: list[Event], topic: str) -> list[str]:
     return [e.message for e in events if isinstance(e, TrainingNotice) and e.topic == topic]
 
 
-@pytest.mark.parametrize("name", ["Reading", "Preparing variants", "Preparing held-out", "Measuring"])
+@pytest.mark.parametrize("name", ["Reading", "Preparing training sounds", "Preparing held-out", "Measuring"])
 def test_while_the_run_is_prepared(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objectives = 0
     objective = MelVAEFamily.objective

@@ -59,7 +59,7 @@ class TestWhatIsTold:
         progress = done.told(PreparationProgress)
         before = {e.stage for e in done.events[: steps[0]] if isinstance(e, PreparationProgress)}
         after = {e.stage for e in done.events[steps[0] :] if isinstance(e, PreparationProgress)}
-        assert {"Reading sounds", "Preparing variants"} <= before
+        assert {"Reading sounds", "Preparing training sounds"} <= before
         assert after == {"Learning to make new sounds"}  # the last steps of the prior
         assert not any(isinstance(e, PreparationProgress) for e in done.events[steps[0] : steps[-1]])
         assert all(0 <= e.done <= e.total for e in progress)

@@ -1,7 +1,7 @@
 """Variants of a sound: other pitch, other speed, noise, another level.
 
 A pipeline is a pure function of the sound and of the random generator that it is given.  It is not run in the
-training step: the feature store computes each variant once and keeps its features, so that a step costs the same with
+training step: `FeatureDataset` computes each variant once and keeps its features, so that a step costs the same with
 and without augmentation.  Everything works on a batch at once; the heavy parts are the FFTs of a phase vocoder, and
 soxr.
 """

@@ -33,7 +33,7 @@ class KnownSamples:
     share: Tensor
 
     def put_into(self, waveform: Tensor) -> Tensor:
-        """Return waveforms ``[B, N]`` with the known samples in their positions."""
+        """Return waveforms ``[B, N]`` with the known samples at their positions."""
         return torch.lerp(waveform, self.waveform, self.share)
 
 

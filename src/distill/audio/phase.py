@@ -52,7 +52,7 @@ class Tones(NamedTuple):
     ----------
     certainty
         How much band and next band agree, 0 to 1: ``[B, M - 1, T]``.
-    place
+    position
         Frequency of what they share (bins), of the same shape.
     """
 

@@ -231,7 +231,7 @@ def reconstruct(
     rate: Rate = 48_000,
     stereo: Channels = None,
 ) -> None:
-    """Send a sound through a model and back, chunk by chunk: what of it the model has understood."""
+    """Encode and decode a sound chunk by chunk: what a model keeps of it."""
     options = _options_of(target, format, rate, stereo)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
@@ -272,7 +272,7 @@ def remake(
 
 
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
-    """Write the codes that a residual-VQ model hears in a sound: a NumPy archive, described in the README."""
+    """Encode a sound to codes with a residual-VQ model: a NumPy archive, described in the README."""
     if target.suffix.lower() != ".npz":
         raise typer.BadParameter(f"CODES is written as a NumPy archive, so its name must end in .npz: {target}")
     with _reading(source):
@@ -298,7 +298,7 @@ def decode(
     rate: Rate = 48_000,
     stereo: Channels = None,
 ) -> None:
-    """Turn codes back into the sound that their residual-VQ model hears in them."""
+    """Decode codes to a sound with the residual-VQ model that they are of."""
     options = _options_of(target, format, rate, stereo)
     from distill.audio.export import export_sound
     from distill.models.codes import load_codes

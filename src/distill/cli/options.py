@@ -78,7 +78,11 @@ Precision = Annotated[str, _choice("--precision", _help_of("precision"), *_FIELD
 Threads = Annotated[Any, typer.Option("--threads", help=_help_of("num_threads"), parser=_threads, metavar="N|auto")]
 ExportedFormat = Annotated[
     str | None,
-    _optional_choice("--format", "Kind of sound file; without it by the name of the file.", *(f.key for f in FORMATS)),
+    _optional_choice(
+        "--format",
+        "Kind of sound file; without it by the file's name, and wav16 in a folder.",
+        *(f.key for f in FORMATS),
+    ),
 ]
 Rate = Annotated[int, typer.Option("--rate", help=f"Samples a second: {', '.join(map(str, RATES))}.")]
 Channels = Annotated[
@@ -86,7 +90,7 @@ Channels = Annotated[
     typer.Option(
         "--stereo/--mono",
         show_default=False,
-        help="Two channels (of a mono sound: decorrelated ones whose sum it is), or one; else what the model makes.",
+        help="Write two channels or one; without it what the model generates. A mono sound is widened for two.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print each event as one JSON object on a line, and nothing else.")]

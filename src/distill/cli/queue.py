@@ -198,7 +198,9 @@ def run(as_json: Json = False) -> None:
         raise typer.Exit(EXIT_STOPPED)
     failed = sum(entry.status == FAILED for entry in ended)
     if failed:
-        raise DistillError(f"{failed} of {len(ended)} runs have failed. Mend what is said above and add them again.")
+        raise DistillError(
+            f"{failed} of {len(ended)} runs have failed. Fix the reasons listed above and add them again."
+        )
     say(f"{len(ended)} runs are finished.", as_json)
 
 

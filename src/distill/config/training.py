@@ -41,7 +41,7 @@ class RegularizationConfig(Validated):
         low=0, high=32,
     )  # fmt: skip
     gradient_clip_norm: float = setting(
-        1.0, "Gradient clip", "Longest gradient that a step follows (L2 norm); longer ones are shortened to it.",
+        1.0, "Gradient clip", "Maximum norm (L2) of a step's gradient; longer ones are shortened to it.",
         low=0.01, high=1000.0,
     )  # fmt: skip
 
@@ -59,7 +59,7 @@ class RunConfig(Validated):
         low=0, high=100_000, unit="epochs",
     )  # fmt: skip
     batch_size: int = setting(
-        16, "Batch size", "Seconds of sound that are learned from at once.", low=1, high=4096, unit="s"
+        16, "Batch size", "Pieces of sound (chunks) that one training step learns from.", low=1, high=4096
     )
     learning_rate: float = setting(
         1.5e-3, "Learning rate", "Highest step size of the optimizer (AdamW); it warms up and then follows a cosine.",
@@ -96,7 +96,9 @@ class RunConfig(Validated):
         3, "Checkpoints kept", "Newest checkpoints that are kept; the best one is kept beside them.", low=1, high=1000
     )
     preset: OverfittingPreset = setting(
-        OverfittingPreset.BALANCED, "Preset", "Guards against memorising when there are few sounds.",
+        OverfittingPreset.BALANCED, "Preset",
+        "How strongly the run is guarded against memorising: conservative most, for few sounds; aggressive least, for "
+        "200 and more.",
         choices=tuple(p.value for p in OverfittingPreset),
     )  # fmt: skip
     regularization: RegularizationConfig = field(default_factory=RegularizationConfig)
@@ -202,7 +204,7 @@ class VQVAEConfig(RunConfig):
         low=0.0, high=1000.0, unit="uses",
     )  # fmt: skip
     kmeans_init: bool = setting(
-        True, "k-means start", "Begin with codebook entries fitted to the first batch instead of random ones."
+        True, "k-means start", "Start with codebook entries fitted to your sounds by k-means instead of random ones."
     )
     kmeans_iters: int = setting(
         10, "k-means rounds", "Rounds of that first fit of the codebooks; without the start they do nothing.",

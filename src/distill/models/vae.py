@@ -55,7 +55,7 @@ def scale_init_(layer: nn.Module) -> None:
 
 
 class ConvEncoder(nn.Module):
-    """Features to what the principal axes miss of the posterior of their latents.
+    """Predicts what the principal axes miss of the posterior of the latents.
 
     The last layer starts near zero: a new model is nearly its linear part.
 
@@ -109,7 +109,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Latents to what the principal axes miss of the features; the mirror of `ConvEncoder`, with its parameters."""
+    """Decodes latents to what the principal axes miss of the features; the mirror of `ConvEncoder`."""
 
     def __init__(
         self, latent_dim: int, dropout: float, in_channels: int, channels: Sequence[int], input_shape: tuple[int, int]

@@ -253,6 +253,8 @@ class ConvVQVAE(nn.Module):
     def encode(self, mel: Tensor) -> Tensor:
         """Return codes ``[B, positions, levels]`` of features ``[B, 1, F, T]``; positions go row by row of the grid.
 
+        In training mode this also updates the codebooks.
+
         Raises
         ------
         ValueError

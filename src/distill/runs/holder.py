@@ -132,7 +132,7 @@ class SignsOfLife:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and remove the name.  Stopping twice is fine."""
+        """End the signs of life, and remove the name of this computer from the folder.  Stopping twice is fine."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -149,9 +149,9 @@ class Verdict:
 
 
 _CAUSES = {
-    Advice.LOWER_KL: "new sounds will all be alike. Start again with sounds packed more loosely.",
-    Advice.MORE_RESETS: "all sounds get the same code. Start again, and replace unused building blocks sooner.",
-    Advice.LOWER_RATE: "the loss has gone up and stays there. Start again in smaller steps.",
+    Advice.LOWER_KL: "new sounds will all be alike. Start again with a lower KL weight.",
+    Advice.MORE_RESETS: "all sounds get the same code. Start again with a higher dead code reset.",
+    Advice.LOWER_RATE: "the loss has gone up and stays there. Start again with a lower learning rate.",
     Advice.NONE: "the loss has gone up and stays there.",
 }
 

@@ -101,7 +101,7 @@ def train(
     file_paths
         Sounds, in any order.
     output_dir
-        Folder of the run, made new; see the contract for what is in it.
+        Folder of the run, made new: ``run.json``, ``history.jsonl``, ``checkpoints/``, ``previews/``, the model.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     callback

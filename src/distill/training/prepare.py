@@ -277,7 +277,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     opened.record.split = KnownSplit.of(train, val, previewed).to_dict()
     held_out = {sound.source for sound in val_set.layout.sounds}
     opened.record.preview_training = [n for n, sound in enumerate(previewed) if sound.source not in held_out]
-    for stage, dataset in (("Preparing variants", train_set), ("Preparing held-out sounds", val_set)):
+    for stage, dataset in (("Preparing training sounds", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event, ranks)  # type: ignore[misc]
     ranks.meet()  # what one has computed, the others read from the cache
     data = TrainingData(

@@ -40,7 +40,7 @@ _KEPT_AS = np.dtype("<f2")  # three digits are more than a screen shows
 _MOST = np.float32(60_000)  # a float file may hold anything
 _FLUSH_EVERY = 50
 _FORGET = "DELETE FROM overviews WHERE key IN (SELECT key FROM overviews ORDER BY used DESC LIMIT -1 OFFSET ?)"
-_SETTLED_NS = 2_500_000_000  # as in `fingerprint`: a younger file may change within one tick of its time stamp
+_SETTLED_NS = 2_500_000_000  # as in `content_hash`: a younger file may change within one tick of its time stamp
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ class ComplexVAEFamily(VariationalFamily):
         return self.spectrogram.complex_mel_to_waveform(features, samples, known)
 
     def reconstruction_weights(self) -> dict[str, float]:
-        """Return the terms of the reconstruction and their weights."""
+        """Return the weights of the magnitude, frequency and spectral terms."""
         config = self.config
         return {
             "magnitude_loss": config.magnitude_weight,

@@ -12,7 +12,7 @@ class MelFeatures:
     Parameters
     ----------
     spectrogram
-        Representation; by default the one of the contract.
+        Representation; by default 128 mel bands and 94 frames a second.
     """
 
     def __init__(self, spectrogram: AudioSpectrogram | None = None) -> None:

@@ -32,7 +32,7 @@ class VariationalFamily:
     copy_detail: float = 1.0
 
     def reconstruction_weights(self) -> dict[str, float]:
-        """Return the terms of the reconstruction and their weights."""
+        """Return the terms of the reconstruction loss and their weights: here one, of weight 1."""
         return {"recon_loss": 1.0}
 
     def weights(self, progress: float) -> dict[str, float]:
@@ -139,7 +139,7 @@ class MelVAEFamily(MelFeatures, VariationalFamily):
     config
         Settings of the run.
     spectrogram
-        Representation; by default the one of the contract.
+        Representation; by default 128 mel bands and 94 frames a second.
     """
 
     key = "vae"

@@ -38,7 +38,7 @@ class VQVAEFamily(MelFeatures):
     config
         Settings of the run.
     spectrogram
-        Representation; by default the one of the contract.
+        Representation; by default 128 mel bands and 94 frames a second.
     """
 
     key = "vqvae"

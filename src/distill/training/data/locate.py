@@ -63,7 +63,7 @@ def locate_sounds(
 ) -> list[Path]:
     """Return where the sounds of a run are now, in the order of its record.
 
-    A file that is still in its position is kept.  The others are looked for by content in ``folder`` and in the folders
+    A file that is still where it was is kept.  The others are looked for by content in ``folder`` and in the folders
     in which the run's sounds were (without ``folder`` also beside them, where a folder was renamed), and by name where
     an older run does not know the content of its sounds.
 

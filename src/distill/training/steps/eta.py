@@ -1,6 +1,6 @@
 """How long an epoch takes, by what this session of a run has seen.
 
-Epochs of earlier sessions do not count: the machine may be another, or busier, and the time in between is nobody's.
+Only the current session is measured: in an earlier one the machine may have been another, or busier.
 """
 
 import time

@@ -25,7 +25,7 @@ from distill.training.steps.step import update_unless
 BATCH = 128
 #: Steps until the learning rate has warmed up.
 WARMUP_STEPS = 50
-#: Highest learning rate, weight decay and longest gradient.
+#: Highest learning rate, weight decay and maximum norm of the gradient.
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 1.5e-3, 1e-2, 1.0
 #: Memory of the mean of the weights that sounds are drawn with, in steps; it warms up.
 MEAN_DECAY = 0.999

@@ -32,7 +32,7 @@ def features_of(family: ModelFamily, batch: Tensor, speed: ComputePlan, device: 
 def step_randomness(seed: int, epoch: int, step: int, device: torch.device) -> Iterator[None]:
     """Make all random draws inside the block a pure function of seed, epoch and step.
 
-    A resumed run then needs no random stream restored, and nobody else's draws can disturb a run.
+    A resumed run then needs no random stream restored, and draws elsewhere do not affect a run.
     """
     state = np.random.SeedSequence([seed, epoch, step]).generate_state(2, np.uint32)
     devices = [device] if device.type == "cuda" else []
@@ -129,8 +129,8 @@ class TrainingStep:
 def update_unless(optimizer: Optimizer, skipped: Tensor) -> None:
     """Let an optimizer update its weights unless the step is skipped (a bool on the device).
 
-    A fused optimizer takes that word as a tensor, as a gradient scaler gives it, so that a GPU is not waited for at
-    each step; for any other the answer is read.
+    Fused optimizers take the flag as ``found_inf``, as from a gradient scaler, without waiting for the GPU at each
+    step; for others the flag is read.
     """
     if all(group.get("fused") for group in optimizer.param_groups):
         optimizer.grad_scale = None  # type: ignore[attr-defined]
