@@ -82,7 +82,8 @@ def test_sounds_made_in_the_terminal_can_be_made_again(
     assert (told.kind, told.dry_wet, told.source) == ("transformed", 0.5, source)
     refused = said(capsys, "encode", model, source, str(tmp_path / "codes.npz"), code=1)
     assert (
-        refused == "distill: vae.distill is the model of another family: only a residual-VQ model (vqvae) has codes.\n"
+        refused == "distill: vae.distill is the model of another family: only a residual-VQ model (vqvae) has codes. "
+        "In a script, load_model opens it.\n"
     )
     for name in ("r.wav", "r (2).wav"):
         assert Path(said(capsys, "reconstruct", model, source, str(tmp_path / "r.wav")).strip()).name == name

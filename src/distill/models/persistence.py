@@ -420,8 +420,8 @@ def load_model_v2(model_path: Path | str, device: str = "cpu") -> LoadedVQModel:
     opened = open_model(model_path, device)
     if not isinstance(opened, LoadedVQModel):
         raise ModelFileError(
-            f"{Path(model_path).name} is the model of another family: open it with load_model or open_model. Only a residual-VQ model (vqvae) has "
-            "codes."
+            f"{Path(model_path).name} is the model of another family: only a residual-VQ model (vqvae) has codes. "
+            "In a script, load_model opens it."
         )
     return opened
 
