@@ -76,10 +76,17 @@ class OpenModel:
 
         Each sound is brought to full scale, cut into chunks of the model's length, and given its level back.
 
+        Parameters
+        ----------
+        waveform
+            Mono sounds ``[B, 1, N]`` at the model's sample rate.
+        detail
+            Share of the detail that is put back, 0 to 1; None for the model's default.
+
         Raises
         ------
         ValueError
-            The shape is not ``[B, 1, N]``.
+            The shape is not ``[B, 1, N]``, or ``detail`` is out of range.
         """
         chunks, peak = self._chunks(waveform)
         if detail is not None:
@@ -192,12 +199,13 @@ class OpenModel:
     ) -> Tensor:
         """Return the beginnings of new sounds ``[num_samples, 1, N]``, one chunk each, peak 1.
 
-        The same seed gives the same sounds; without one they differ from call to call.
+        The same seed gives the same sounds; without one they differ from call to call.  For the other parameters see
+        `draw`.
 
         Raises
         ------
         ValueError
-            ``num_samples`` is under 1, or the model cannot make new sounds.
+            A number is out of range, or the model cannot make new sounds.
         """
         batches = self.draw(num_samples, _seed(seed), temperature, detail)
         return torch.cat([self.to_sounds(batch) for batch in batches])
@@ -213,7 +221,7 @@ class OpenModel:
         seed
             The same seed gives the same sounds.
         temperature
-            How far the draw strays: under 1 more typical sounds, over 1 odder ones.
+            How far the draw strays, 0 to 4: under 1 more typical sounds, over 1 odder ones.
         detail
             Share of the detail that is put back, 0 to 1; 0 gives the smooth spectra of the decoder alone.
 
@@ -299,22 +307,61 @@ class OpenModel:
         return self.synthesizer.new_sounds(count, _seed(seed), seconds, temperature, freedom, detail, choose, finish)
 
     def vary(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> list[Tensor]:
-        """Return variations of a sound ``[1, N]``, as long and as loud as it is; see `variations.vary`.
+        """Return variations of a sound, as long and as loud as it is.
 
-        Here and below, a model that `is_stereo` also takes sounds ``[2, N]`` and keeps their image.
+        Parameters
+        ----------
+        waveform
+            The sound ``[1, N]`` at the model's sample rate.  Here and below, a model that `is_stereo` also takes sounds
+            ``[2, N]`` and keeps their image.
+        count
+            How many, 1 to 1000.
+        strength
+            0 for the model's own copy, 1 for sounds that have nothing to do with it.
+        seed
+            The same seed gives the same variations; without one they differ from call to call.
+
+        Raises
+        ------
+        ValueError
+            A number is out of range, or the sound cannot be used.
+        ModelFileError
+            The model has no prior.
         """
         return operations.vary(self.synthesizer, self._taken(waveform), count, strength, _seed(seed))
 
     def morph(self, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
-        """Return sounds on the way from one sound to another, evenly spaced; see `variations.morph`."""
+        """Return ``steps`` sounds (2 to 1000) on the way from one sound ``[1, N]`` to another, evenly spaced.
+
+        Raises
+        ------
+        ValueError
+            ``steps`` is out of range, or a sound cannot be used.
+        """
         return operations.morph(self.synthesizer, self._taken(first), self._taken(second), steps)
 
     def extend(self, waveform: Tensor, seconds: float, seed: int | None = None) -> Tensor:
-        """Return a sound ``[1, N]`` that goes on for ``seconds`` more; see `continuation.extend`."""
+        """Return a sound ``[1, N]`` that goes on for ``seconds`` more (0.1 to 30); its own samples stay as they are.
+
+        Raises
+        ------
+        ValueError
+            ``seconds`` is out of range, or the sound cannot be used.
+        ModelFileError
+            The model has no prior.
+        """
         return operations.extend(self.synthesizer, self._taken(waveform), seconds, _seed(seed))
 
     def repaint(self, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int | None = None) -> Tensor:
-        """Return a sound ``[1, N]`` of which the part between two times is new; see `continuation.repaint`."""
+        """Return a sound ``[1, N]`` of which the part between two times (seconds) is new; the rest stays as it is.
+
+        Raises
+        ------
+        ValueError
+            The part is not inside the sound, or is too short or too long, or the sound cannot be used.
+        ModelFileError
+            The model has no prior.
+        """
         return operations.repaint(self.synthesizer, self._taken(waveform), start_seconds, end_seconds, _seed(seed))
 
     def _taken(self, waveform: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ _LEAST_ENERGY = 1e-12
 
 
 def reconstruction_loss(recon: Tensor, target: Tensor) -> Tensor:
-    """Return mean absolute error plus half the mean squared error of features (scalar).
+    """Return mean absolute error plus half the mean squared error of features of one shape (scalar).
 
     The absolute error keeps quiet detail and hard onsets, which a squared error alone blurs; the squared part makes
     the large errors of the first steps count.
@@ -24,6 +24,8 @@ def reconstruction_loss(recon: Tensor, target: Tensor) -> Tensor:
 
 def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
     """Return the KL of each latent's posterior from the standard normal, in nat, averaged over the batch: ``[D]``.
+
+    ``mu`` and ``logvar`` are ``[B, D]``, as in the functions below.
 
     Kingma and Welling 2014, "Auto-encoding variational Bayes", appendix B.
     """

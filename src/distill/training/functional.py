@@ -110,7 +110,21 @@ def validate_epoch(
     kl_weight: float,
     device: torch.device | str,
 ) -> dict[str, float]:
-    """Validate a VAE; return ``val_loss``, ``val_recon_loss``, ``val_kl_loss`` and the raw ``kl_divergence``."""
+    """Validate a VAE; return ``val_loss``, ``val_recon_loss``, ``val_kl_loss`` and the raw ``kl_divergence`` (nat).
+
+    Parameters
+    ----------
+    model
+        What is validated.
+    val_loader
+        Batches of waveforms ``[B, 1, N]`` or of features ``[B, C, F, T]``.
+    spectrogram
+        Representation of the family that the model belongs to.
+    kl_weight
+        Weight of the KL term in ``val_loss``.
+    device
+        Where the model is.
+    """
     family = _variational(model, spectrogram)
     weights = family.weights(1.0) | {"kl_loss": kl_weight}
     found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
@@ -149,7 +163,12 @@ def train_vqvae_epoch(
 ) -> dict[str, float]:
     """Train a VQ-VAE for one epoch; return ``train_loss``, ``recon_loss`` and ``commit_loss``.
 
-    Parameters are those of `train_epoch`, with the weight of the commitment term in place of the KL weight.
+    Parameters
+    ----------
+    model, train_loader, optimizer, spectrogram, device, gradient_clip_norm, callback, cancel_event
+        As in `train_epoch`.
+    commitment_weight
+        Weight of the commitment term.
 
     Raises
     ------
@@ -170,7 +189,15 @@ def validate_vqvae_epoch(
     commitment_weight: float,
     device: torch.device | str,
 ) -> dict[str, Any]:
-    """Validate a VQ-VAE; return ``val_loss``, ``val_recon_loss``, ``val_commit_loss`` and ``codebook_health``."""
+    """Validate a VQ-VAE; return ``val_loss``, ``val_recon_loss``, ``val_commit_loss`` and ``codebook_health``.
+
+    Parameters
+    ----------
+    model, val_loader, spectrogram, device
+        As in `validate_epoch`.
+    commitment_weight
+        Weight of the commitment term in ``val_loss``.
+    """
     weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
     family = family_of(model, spectrogram)
     found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())

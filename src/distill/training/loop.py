@@ -132,7 +132,7 @@ def train(
     Raises
     ------
     DistillError
-        The run could not be started, resumed or finished; `TrainingCompleteEvent` has then been told as well.
+        The run could not be started, resumed or finished; `TrainingCompleteEvent` has then been emitted as well.
     """
     ranks = current_ranks()
     return _train(
@@ -527,10 +527,15 @@ def resume_run(
     sounds
         Folder in which the sounds are now, where they were moved or renamed; they are found by their content.
 
+    Returns
+    -------
+    dict
+        As of `train`.
+
     Raises
     ------
     DistillError
-        The folder is no run, its sounds cannot be found, has no checkpoint that can be read, or as in `train`.
+        The folder is no run, has no checkpoint that can be read, its sounds cannot be found, or as in `train`.
     """
     folder, ranks = Path(run_dir), current_ranks()
     record = RunRecord.load(folder)

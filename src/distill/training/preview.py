@@ -139,6 +139,28 @@ def generate_preview(
 ) -> list[Path]:
     """Write new sounds of a VAE into a folder; the same latents whatever the epoch.
 
+    Parameters
+    ----------
+    model
+        The VAE.
+    spectrogram
+        Representation of the family that the model belongs to.
+    output_dir
+        Folder of the files.
+    epoch
+        Epoch in the names of the files, from 0.
+    device
+        Where the model computes.
+    num_samples
+        How many sounds, of one chunk each.
+    sample_rate
+        Sample rate of the files (Hz).
+
+    Returns
+    -------
+    list
+        The files.
+
     Raises
     ------
     OSError
