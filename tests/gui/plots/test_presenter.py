@@ -73,7 +73,7 @@ def test_previews_are_marked_as_they_come_and_a_click_plays_the_first(desk: Desk
     desk.plots.preview_requested.emit(1)
     desk.plots.preview_requested.emit(2)
     assert desk.played == [tmp_path / "preview_epoch0001_00.wav"]
-    desk.runs.new_run_began.emit()
+    desk.runs.new_run_began.emit("vae")
     assert desk.plots.loss.overlay.previews == {}
 
 
@@ -185,7 +185,7 @@ class TestInterruptions:
         (place,) = desk.plots.loss.overlay.interruptions
         assert interruption_text(place) == "Interrupted at epoch 3, resumed from epoch 2."
         assert interruption_label(place) == "Resumed here"
-        desk.runs.new_run_began.emit()
+        desk.runs.new_run_began.emit("vae")
         assert not desk.plots.loss.overlay.interruptions
 
     def test_earlier_ones_come_from_the_record(self, desk: Desk) -> None:

@@ -90,13 +90,13 @@ def test_fixes_and_the_chosen_model_go_with_the_run(
     assert seen == [({sound: SoundFix(trims=True)}, model, 8), ({}, None, 64)]
 
 
-def test_a_model_of_another_family_is_refused_when_it_is_added(loaded: MainWindow, qtbot: QtBot) -> None:
+def test_a_model_of_another_shape_is_refused_when_it_is_added(loaded: MainWindow, qtbot: QtBot) -> None:
     chooser = loaded.runs.origin
     chooser.choose_model(write_tone_model(paths.models_dir(), 8, 3), "Tones")
     qtbot.waitUntil(lambda: chooser.choice is not None)
-    loaded.controls.choose("vqvae", "", 2)
+    loaded.runs.settings.change("vae", "latent_dim", 32)
     click(loaded, "queueButton")
-    qtbot.waitUntil(lambda: "of the family Mel VAE" in loaded.notices.text())
+    qtbot.waitUntil(lambda: "of the model is 8" in loaded.notices.text())
     assert RunQueue().read().entries == ()
 
 

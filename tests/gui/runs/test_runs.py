@@ -64,7 +64,7 @@ def pause_after(window: MainWindow, qtbot: QtBot, engine: FakeEngine, epochs: in
     return folder
 
 
-def earlier_run(name: str, status: str = "stopped", epochs: int = 3, day: int = 1) -> Path:
+def earlier_run(name: str, status: str = "stopped", epochs: int = 3, day: int = 1, family: str = "vae") -> Path:
     """A run of an earlier day on disk."""
     from distill.config.factory import make_config
     from tests.gui.fakes import epoch_end, make_previews, step
@@ -72,7 +72,7 @@ def earlier_run(name: str, status: str = "stopped", epochs: int = 3, day: int = 
     path = paths.runs_dir() / name
     folder = RunFolder(path, resuming=False)
     RunRecord(
-        make_config("vae", 4, "auto", 9), [Path("a.wav"), Path("b.wav")], model_name=name, status=status,
+        make_config(family, 4, "auto", 9), [Path("a.wav"), Path("b.wav")], model_name=name, status=status,
         created=f"2026-01-{day:02}T10:00:00+00:00",
     ).save(path)  # fmt: skip
     for n in range(epochs):

@@ -13,6 +13,7 @@ from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine
+from tests.gui.runs.test_runs import earlier_run
 from tests.support.models import write_tone_model
 
 
@@ -77,3 +78,43 @@ def test_a_checkpoint_of_a_run_is_chosen_in_a_menu(
     assert engine.start_from == run / "checkpoints" / "checkpoint_epoch0003.pt"
     bridge = loaded.runs.bridge
     assert getattr(bridge.config, "latent_dim", 0) == 24
+
+
+def choose_tones(window: MainWindow, qtbot: QtBot) -> None:
+    """Start the next run from a model of the family Mel VAE."""
+    window.runs.origin.choose_model(write_tone_model(paths.models_dir(), 8, 3), "Tones")
+    qtbot.waitUntil(lambda: origin(window) == "Starts from Tones")
+
+
+def test_a_start_that_is_refused_leaves_the_shown_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    run = earlier_run("bells")
+    choose_tones(loaded, qtbot)
+    loaded.runs.runs.open(run)
+    qtbot.waitUntil(lambda: loaded.runs.runs.folder == run)
+    previews, progress = loaded.previews.grid.sound_count, loaded.controls.progress.value()
+    assert previews
+    assert progress
+    loaded.runs.settings.change("vae", "latent_dim", 32)  # the model has 8
+    loaded.controls.start.click()
+    assert "of the model is 8" in loaded.notices.text()
+    assert (loaded.previews.grid.sound_count, loaded.controls.progress.value()) == (previews, progress)
+    assert loaded.runs.runs.folder == run
+    assert engine.calls == []
+
+
+def test_a_run_of_another_family_is_shown_beside_the_chosen_model(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    """It is only looked at; with its settings, the next run cannot start from the model."""
+    run = earlier_run("bells", family="complex_vae")
+    choose_tones(loaded, qtbot)
+    loaded.runs.runs.open(run)
+    qtbot.waitUntil(lambda: loaded.runs.runs.folder == run)
+    assert loaded.controls.family_key == "vae"
+    loaded.controls.advanced.click()
+    loaded.advanced.run_button.click()
+    loaded.advanced.reuse.click()
+    assert loaded.controls.family_key == "complex_vae"
+    assert origin(loaded) == ""
+    start(loaded, engine, qtbot, 1)
+    assert engine.start_from is None

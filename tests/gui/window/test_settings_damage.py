@@ -1,6 +1,7 @@
 """Settings that are damaged: the window says once which ones take their defaults."""
 
 import json
+from dataclasses import fields
 
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -36,6 +37,18 @@ def test_a_damaged_file_is_said(qapp: QApplication, qtbot: QtBot) -> None:
     paths.settings_file().write_text("{")
     assert said(qtbot).startswith("The settings are damaged and take their defaults.")
     assert said(qtbot) == ""
+
+
+def test_each_field_has_a_name_of_its_own(qapp: QApplication) -> None:
+    """Only what the window's layout is kept in is called so."""
+    layout = {"side_tab", "page", "geometry", "columns"}
+    called = {
+        item.name
+        for item in fields(WindowSettings)
+        if item.name != "damaged" and "layout of the window" in damage_text(WindowSettings(damaged=(item.name,)))
+    }
+    assert called == layout
+    assert damage_text(WindowSettings(damaged=("instrument",))).endswith("instrument.")
 
 
 def test_whole_settings_say_nothing(qapp: QApplication, qtbot: QtBot) -> None:

@@ -29,7 +29,7 @@ class Session(QObject):
     """Holds the run that is shown: the running one, the last one, or one that was opened."""
 
     run_opened = Signal(object)  # LoadedRun
-    new_run_began = Signal()
+    new_run_began = Signal(str)  # its family
     noticed = Signal(str, str, str)  # topic, message, level
     can_resume_changed = Signal()
     #: The shown run was marked as finished, without the engine.
@@ -65,8 +65,8 @@ class Session(QObject):
         changes: Mapping[str, Any] | None = None,
         fixes: Mapping[Path, SoundFix] | None = None,
         start: tuple[Path, AnyConfig] | None = None,
-    ) -> None:
-        """Start a new run.
+    ) -> bool:
+        """Start a new run; return whether the settings allow it, otherwise a notice says why not.
 
         Parameters
         ----------
@@ -89,9 +89,10 @@ class Session(QObject):
                 config = config_from_model(config, start[1], changes or {})
         except ConfigurationError as exc:
             self.noticed.emit("start", str(exc), "error")
-            return
+            return False
         start_from = None if start is None else start[0]
         self.start_with(config, sounds, name, paths.new_run_dir(name), fixes, start_from)
+        return True
 
     def start_with(
         self,
@@ -106,7 +107,7 @@ class Session(QObject):
         self._cancel_reading()
         self.folder = folder
         self._begin(config.max_epochs)
-        self.new_run_began.emit()
+        self.new_run_began.emit(config.family)
         job = TrainJob(config, tuple(sounds), folder, paths.models_dir(), name, dict(fixes or {}), start_from)
         self.bridge.start(job)
 

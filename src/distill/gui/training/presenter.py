@@ -106,6 +106,7 @@ class TrainingPresenter(QObject, WindowPart):
         sounds.sounds_changed.connect(self._on_sounds_changed)
         sounds.replaced.connect(self._on_sounds_replaced)
         self.runs.run_opened.connect(self._on_run_opened)
+        self.runs.new_run_began.connect(self._on_new_run_began)
         self.runs.noticed.connect(self._on_noticed)
         self.runs.marked_finished.connect(self._on_marked_finished)
         self.runs.follower.grown.connect(self._on_grown)
@@ -144,14 +145,14 @@ class TrainingPresenter(QObject, WindowPart):
         """Start a new run on the listed sounds."""
         self._notices.forget_all()
         self._run_topics.clear()
-        self._expect_run(self._controls.family_key)
-        self._controls.advanced.setChecked(False)  # the previews are of interest now
         name = paths.free_name(self._controls.run_name, self.names_in_use())
-        self.runs.start_new(
+        has_begun = self.runs.start_new(
             self._controls.family_key, self._controls.preset_key, self._controls.epochs.value(),
             self._sounds.usable(), name, self.settings.changes, self._sounds.fixes(), self._start_point(),
         )  # fmt: skip
-        self.run_changed.emit()
+        if has_begun:
+            self._controls.advanced.setChecked(False)  # the previews are of interest now
+            self.run_changed.emit()
 
     def _on_origin_changed(self) -> None:
         choice = self.origin.choice
@@ -165,11 +166,10 @@ class TrainingPresenter(QObject, WindowPart):
     def start_queued(self, entry: QueueEntry, config: AnyConfig, sounds: Sequence[Path]) -> None:
         """Start the run of an entry of the queue; what was said about it before stays, the controls do, too."""
         self._forget_run_notices()
-        self._expect_run(entry.family)
         self.runs.start_with(config, sounds, entry.name, entry.run_dir, entry.fixes, entry.start_from)
         self.run_changed.emit()
 
-    def _expect_run(self, family: str) -> None:
+    def _on_new_run_began(self, family: str) -> None:
         """Show that a new run begins."""
         self._expect_end()
         self.unsaved.show_again()
@@ -263,7 +263,8 @@ class TrainingPresenter(QObject, WindowPart):
         asked = run.record.epochs_asked
         self._forget_run_notices()
         if self.runs.was_requested:  # the last run, which is restored at the start, does not change the controls
-            self._controls.choose(config.family, "", asked)
+            family = config.family if self.origin.choice is None else ""  # the next run keeps that of its model
+            self._controls.choose(family, "", asked)
         self._has_set_epochs = False
         self._update_resume()
         self._controls.show_progress(run.share_done)

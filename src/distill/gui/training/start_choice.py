@@ -82,6 +82,7 @@ class StartChooser(QObject):
         self._controls, self._notices = controls, notices
         self.choice: StartChoice | None = None
         controls.origin_cleared.connect(self.clear)
+        controls.family_chosen.connect(self._on_family_chosen)
 
     def choose_file(self) -> None:
         """Let the user choose a model file."""
@@ -124,6 +125,11 @@ class StartChooser(QObject):
         self._controls.show_origin(self.tr("Starts from {0}").format(choice.text))
         self.changed.emit()
         self.chosen.emit()
+
+    def _on_family_chosen(self, family: str) -> None:
+        """Give the choice up where the next run is of another family, as with the settings of another run."""
+        if self.choice is not None and family != self.choice.config.family:
+            self.clear()
 
     def _show_menu(self, found: RunCheckpoints) -> None:
         name = found.record.model_name or found.record.dataset_name
