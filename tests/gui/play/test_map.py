@@ -64,7 +64,7 @@ class StalledPath(type(Path())):  # type: ignore[misc]
 
     def stat(self, **_options: bool) -> os.stat_result:
         assert threading.current_thread() is not threading.main_thread(), "the window waits"
-        return super().stat()  # type: ignore[no-any-return]
+        return Path(str(self)).stat()
 
 
 def test_the_window_does_not_look_for_the_file_of_a_dot(
