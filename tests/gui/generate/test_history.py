@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
@@ -19,6 +19,7 @@ from distill.gui.generate import presenter
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets import desktop
 from distill.gui.widgets.desktop import move_to_trash
+from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_library import ModelLibrary
@@ -112,6 +113,25 @@ def test_use_selected_takes_what_is_seen_to_be_chosen(
     panel.history.filter.setText("no such sound")  # what is hidden is not what is meant
     QTest.mouseClick(transform.use, Qt.MouseButton.LeftButton)
     assert list(transform.sources) == trained_on
+
+
+def test_each_click_on_a_star_counts_and_neither_plays_nor_selects(
+    made: tuple[GeneratePanel, list[Path]],
+) -> None:
+    view = made[0].history.view
+    view.setCurrentIndex(made[0].history.filtered.index(0, 0))
+    played, starred = list[object](), list[object]()
+    view.playing_requested.connect(played.append)
+    view.starring_requested.connect(starred.append)
+    row = view.visualRect(made[0].history.filtered.index(1, 0))
+    star = row.topRight() + QPoint(-8, row.height() // 2)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=star)
+    QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=star)
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=star)
+    assert len(starred) == 2
+    assert starred[0] == [made[0].history.filtered.index(1, 0).data(ITEM_ROLE)]
+    assert played == []
+    assert view.currentIndex().row() == 0
 
 
 def test_a_batch_is_listed_in_its_own_order_under_newer_ones(window: MainWindow, qtbot: QtBot) -> None:

@@ -1,5 +1,6 @@
 """The map of the Play page: dots, paths, lassos, keys, and maps that do not open."""
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,27 @@ def test_a_click_between_dots_generates_and_a_click_on_a_dot_plays_its_own_sound
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=pixel(view, first.positions[4]))  # its file is not known
     qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
     idle(play, qtbot)
+
+
+class StalledPath(type(Path())):  # type: ignore[misc]
+    """A file in a share that does not answer: who looks for it waits."""
+
+    def stat(self, **_options: bool) -> os.stat_result:
+        assert threading.current_thread() is not threading.main_thread(), "the window waits"
+        return Path(str(self)).stat()
+
+
+def test_the_window_does_not_look_for_the_file_of_a_dot(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, qtbot: QtBot
+) -> None:
+    view = play.page.map
+    assert view.shown is not None
+    view.show_map(replace(view.shown, files={0: StalledPath(session.own)}))
+    play.play_dot(0)
+    qtbot.waitUntil(lambda: play._playing.playback.status.path == session.own, timeout=WAIT)
+    session.own.unlink()
+    play.play_dot(1)
+    qtbot.waitUntil(lambda: "own bell.wav cannot be played: it is not there" in window.notices.text(), timeout=WAIT)
 
 
 def test_the_player_plays_a_dot_again(

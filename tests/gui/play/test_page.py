@@ -295,6 +295,7 @@ def test_a_double_click_in_a_list_plays_once(play: PlayPresenter, session: ToneS
         at = view.visualItemRect(view.item(0)).center()
         QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
         QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
         assert len(chosen) == 2
     idle(play, qtbot)
 

@@ -298,6 +298,24 @@ def test_a_run_without_a_model_has_no_strip_and_a_damaged_one_is_told(
     assert window.plots.codebook.strip.isHidden()
 
 
+def test_the_window_does_not_look_for_the_model_of_a_run(
+    window: MainWindow, finished_run: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    class NotedPath(type(Path())):  # type: ignore[misc]
+        def is_file(self) -> bool:
+            threads.append(threading.current_thread())
+            return False
+
+    monkeypatch.setattr("distill.gui.plots.codebook.presenter.model_file", NotedPath)
+    window.codes.show_run(finished_run)
+    qtbot.waitUntil(lambda: bool(threads), timeout=PATIENCE)
+    assert threading.main_thread() not in threads
+    qtbot.waitUntil(lambda: window.codes._counting is None, timeout=PATIENCE)
+    assert window.plots.codebook.caption.isHidden()
+
+
 def test_the_previews_of_the_family_are_explained(opened: MainWindow) -> None:
     opened.previews.show_family(replace(family_info("vqvae"), makes_new_sounds=False))
     assert opened.previews.note.isVisible()

@@ -1,14 +1,13 @@
 """The list of generated sounds: clicks, keys, stars and dragging."""
 
 from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 
 from distill.generation.service import ListedSound
 from distill.gui.generate.history_delegate import HistoryDelegate, star_target
 from distill.gui.generate.history_model import FilteredHistory
 from distill.gui.sounds.thumbnails import Thumbnails
-from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
+from distill.gui.widgets.audition import Audition, StarClicks, menu_target, set_up_sounds
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
@@ -17,7 +16,7 @@ from distill.gui.widgets.rows import PaintedRows
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
-class HistoryView(PaintedRows):
+class HistoryView(StarClicks, PaintedRows):
     """Rows of generated sounds.  A click, Space, Enter and the arrow keys play; rows can be dragged out."""
 
     playing_requested = Signal(object)  # Path
@@ -125,31 +124,12 @@ class HistoryView(PaintedRows):
 
     # The mouse.
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Handle a click on a star: it neither plays nor selects."""
-        if self._starred_at(event) is None:
-            super().mousePressEvent(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Toggle the star if the click is on it."""
-        sound = self._starred_at(event)
-        if sound is not None and self.state() == QAbstractItemView.State.NoState:
-            self.starring_requested.emit([sound])
-        else:
-            super().mouseReleaseEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Handle the second click of a double click on a star as a click."""
-        if self._starred_at(event) is None:
-            super().mouseDoubleClickEvent(event)
-
-    def _starred_at(self, event: QMouseEvent) -> ListedSound | None:
-        position = event.position().toPoint()
+    def starred_at(self, position: QPoint) -> ListedSound | None:
+        """Return the sound whose star is at a position."""
         index = self.indexAt(position)
         sound = index.data(ITEM_ROLE)
-        is_plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
-        is_star = is_plain and star_target(self.visualRect(index)).contains(position)
-        return sound if is_star and isinstance(sound, ListedSound) else None
+        is_star = isinstance(sound, ListedSound) and star_target(self.visualRect(index)).contains(position)
+        return sound if is_star else None
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Request the menu at the mouse, or at the cursor if a key opened it."""

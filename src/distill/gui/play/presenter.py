@@ -169,12 +169,12 @@ class PlayPresenter(QObject, WindowPart):
         self.play_position(self.page.map.cursor_position)
 
     def play_dot(self, row: int) -> None:
-        """Play the user's own sound of a dot, from its chunk on; one that is not found is generated."""
+        """Play the user's own sound of a dot, from its chunk on; one whose file is not known is generated."""
         shown = self.page.map.shown
         if shown is None:
             return
         path = shown.files.get(shown.sounds[row])
-        if path is None or not path.exists():
+        if path is None:
             self.play_position(shown.positions[row])
             return
         self._play(path, shown.starts[row])

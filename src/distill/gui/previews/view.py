@@ -4,12 +4,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, WIDEST, star_target
 from distill.gui.previews.model import SOUND_ROLE
-from distill.gui.widgets.audition import Audition, menu_target, set_up_sounds
+from distill.gui.widgets.audition import Audition, StarClicks, menu_target, set_up_sounds
 from distill.gui.widgets.dragging import drag_files
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.runs.preview_sound import PreviewKind, PreviewSound
@@ -22,7 +22,7 @@ _ARROWS = (
 _OWN_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_B, Qt.Key.Key_S)
 
 
-class PreviewCells(QTableView):
+class PreviewCells(StarClicks, QTableView):
     """Cells with sounds: a click, Space, Enter and moving with the arrow keys play, and a cell can be dragged out.
 
     Space on the playing sound stops it.
@@ -133,31 +133,12 @@ class PreviewCells(QTableView):
 
     # The mouse.
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Handle a click on a star: it neither plays nor selects."""
-        if not self._is_star(event):
-            super().mousePressEvent(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Toggle the star if the click is on it."""
-        sound = _sound(self.indexAt(event.position().toPoint()))
-        if self._is_star(event) and sound is not None and self.state() == QAbstractItemView.State.NoState:
-            self.starring_requested.emit([sound])
-        else:
-            super().mouseReleaseEvent(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Handle the second click of a double click on a star as a click."""
-        if not self._is_star(event):
-            super().mouseDoubleClickEvent(event)
-
-    def _is_star(self, event: QMouseEvent) -> bool:
-        position = event.position().toPoint()
+    def starred_at(self, position: QPoint) -> PreviewSound | None:
+        """Return the sound whose star is at a position; originals have none."""
         index = self.indexAt(position)
         sound = _sound(index)
-        is_left = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
         can_have_one = sound is not None and sound.kind is not PreviewKind.ORIGINAL
-        return is_left and can_have_one and star_target(self.visualRect(index)).contains(position)
+        return sound if can_have_one and star_target(self.visualRect(index)).contains(position) else None
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Request the menu at the mouse, or at the cursor if a key opened it."""

@@ -1,8 +1,15 @@
 """When a view of sounds plays: at a click, at Enter, and where the cursor stands still after walking."""
 
+from typing import TYPE_CHECKING, ClassVar
+
 from PySide6.QtCore import QElapsedTimer, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView
+
+if TYPE_CHECKING:
+    _View = QAbstractItemView
+else:
+    _View = object
 
 #: While a key is held down, a sound is played once the cursor has stood still for so long.
 _WALK_MILLISECONDS = 120
@@ -59,6 +66,42 @@ class Audition(QObject):
     def _ask(self, index: QModelIndex) -> None:
         self._walking.stop()
         self.asked.emit(index)
+
+
+class StarClicks(_View):
+    """Gives a view of sounds stars to click: such a click neither plays nor selects.
+
+    To be named before the view's class among the bases.  The view has a signal ``starring_requested``, which takes a
+    list of sounds, and defines `starred_at`.
+    """
+
+    starring_requested: ClassVar[Signal]
+
+    def starred_at(self, position: QPoint) -> object | None:
+        """Return the sound whose star is at a position of the viewport, or None."""
+        raise NotImplementedError
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Handle a click on a star: it neither plays nor selects."""
+        if self._clicked_star(event) is None:
+            super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Toggle the star if the click is on it."""
+        sound = self._clicked_star(event)
+        if sound is not None and self.state() == QAbstractItemView.State.NoState:
+            self.starring_requested.emit([sound])
+        else:
+            super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Handle the second click of a double click on a star as a click."""
+        if self._clicked_star(event) is None:
+            super().mouseDoubleClickEvent(event)
+
+    def _clicked_star(self, event: QMouseEvent) -> object | None:
+        is_plain = event.button() == Qt.MouseButton.LeftButton and not event.modifiers()
+        return self.starred_at(event.position().toPoint()) if is_plain else None
 
 
 def set_up_sounds(view: QAbstractItemView) -> None:

@@ -1,6 +1,7 @@
 """Counts the codes of the shown run in the background, and plays one that is clicked."""
 
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class CodebookPresenter(QObject, WindowPart):
         self._counting = self._making = self._requested = self._use = None
         self._view.hide_codes()
         self._run_number += 1
-        self._run = run_dir if run_dir is not None and model_file(run_dir).is_file() else None
+        self._run = run_dir
         self._count()
 
     def close(self) -> None:
@@ -72,28 +73,32 @@ class CodebookPresenter(QObject, WindowPart):
         run, engine = self._run, self._engine
         if run is None or not self._may_import or self._counting is not None or self._use is not None:
             return
-        self._view.show_counting()
 
-        def work(_progress: object, cancel_event: object) -> CodebookUse:
+        def work(notify: Callable[[object], None], cancel_event: threading.Event) -> CodebookUse | None:
+            if not model_file(run).is_file():
+                return None
+            notify(None)
             engine()  # waits for the import, which then happens once and in one place
-            return read_use(run, cancel_event)  # type: ignore[arg-type]
+            return read_use(run, cancel_event)
 
         self._counting = BackgroundTask(work, self)
+        self._counting.progressed.connect(lambda _found: self._view.show_counting())
         self._counting.succeeded.connect(self._on_counted)
         self._counting.failed.connect(self._on_count_failed)
         self._counting.ended.connect(self._on_counting_ended)
         self._counting.start()
 
-    def _on_counted(self, use: CodebookUse) -> None:
-        self._use = use
-        self._view.show_use(use)
+    def _on_counted(self, use: CodebookUse | None) -> None:
+        if use is not None:
+            self._use = use
+            self._view.show_use(use)
 
     def _on_count_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error, self.tr("The codes of this run cannot be shown: {0}"))
 
     def _on_counting_ended(self) -> None:
         self._counting = None
-        if self._use is None:  # it has failed
+        if self._use is None:  # there is no model, or it cannot be read
             self._run = None
             self._view.hide_codes()
 
