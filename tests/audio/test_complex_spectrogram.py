@@ -1,6 +1,7 @@
 """Two-channel features: the frequencies that they hold, and sound that keeps its pitch and its place."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,3 +178,20 @@ def test_wrong_shapes_and_settings_are_refused(spectrogram: ComplexSpectrogram) 
         ComplexSpectrogramConfig(n_fft=1024, hop_length=1024)
     with pytest.raises(ConfigurationError, match="masking_threshold"):
         ComplexSpectrogramConfig(masking_threshold=0.0)
+
+
+def test_tables_are_moved_to_a_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    spectrogram, moved = ComplexSpectrogram(), list[str]()
+    to = torch.Tensor.to
+
+    def watched(self: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
+        moved.extend(str(one) for one in arguments if isinstance(one, torch.device))
+        return to(self, *arguments, **named)
+
+    monkeypatch.setattr(torch.Tensor, "to", watched)
+    counts = []
+    for _ in range(3):
+        moved.clear()
+        spectrogram.waveform_to_complex_mel(torch.rand(1, 1, 4800, device="meta"))
+        counts.append(len(moved))
+    assert counts == [6, 1, 1]  # window, filters, slope, two of the bands; and one number each time

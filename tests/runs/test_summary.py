@@ -220,3 +220,17 @@ def test_nothing_is_finished_that_has_no_epoch_or_was_killed() -> None:
     (killed / "model.distill").touch()  # of an earlier session
     assert not mark_finished(killed)
     assert RunRecord.load(killed).status == "running"
+
+
+def test_a_record_that_became_unreadable_is_not_said_to_be_unwritable(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, load, calls = make_run("bells"), RunRecord.load, list[Path]()
+
+    def sometimes(folder: Path) -> RunRecord:
+        calls.append(folder)
+        if len(calls) == 2:
+            raise RunFolderError("The record is damaged.")
+        return load(folder)
+
+    monkeypatch.setattr(RunRecord, "load", sometimes)
+    with pytest.raises(RunFolderError, match=r"^The record is damaged\.$"):
+        rename_run(path, "Gongs")

@@ -28,6 +28,7 @@ from distill.training import (
     PreviewEvent,
     RegularizationConfig,
     StepMetrics,
+    TrainingNotice,
     list_checkpoints,
     load_checkpoint,
     resume_run,
@@ -188,6 +189,8 @@ class TestNonFinite:
         steps = [e for e in events if isinstance(e, StepMetrics)]
         assert [n for n, e in enumerate(steps, 1) if not math.isfinite(e.train_loss)] == [2, 6]
         assert topics(events).count("non-finite") == 2
+        told = next(e.message for e in events if isinstance(e, TrainingNotice) and e.topic == "non-finite")
+        assert told.startswith("Epoch 1, step 2: "), "counted from 1, as everywhere else"
         assert ended(events).outcome == "finished"
         assert all(torch.isfinite(v).all() for v in result["model"].state_dict().values())
         assert all(math.isfinite(e.val_loss) for e in events if isinstance(e, EpochMetrics))

@@ -19,7 +19,7 @@ from distill.events import UNSAVED, Event
 from distill.files import write_whole
 from distill.models import open_model, sound_parts
 from distill.models.families.vae import MelVAEFamily
-from distill.runs.folder import RunRecord
+from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.summary import summarise
 from distill.serialization import archive
 from distill.training import (
@@ -184,6 +184,23 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_tried_again(
     assert newest["epoch"] == 3
     data = torch.load(newest["path"], weights_only=True)
     assert all(torch.equal(v, data["model_state_dict"][k]) for k, v in result["model"].state_dict().items())
+
+
+def test_a_history_that_cannot_be_written_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notice about a preview or a checkpoint neither replaces it nor is replaced by it."""
+    append = RunFolder.append_history
+
+    def fail(self: RunFolder, events: Any) -> None:
+        if any(isinstance(event, EpochMetrics) and event.epoch == 0 for event in events):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        append(self, events)
+
+    monkeypatch.setattr(RunFolder, "append_history", fail)
+    events: list[Event] = []
+    train(replace(QUICK, max_epochs=1), write_sounds(tmp_path / "sounds", 4), tmp_path / "run", "cpu", events.append)
+    (told,) = notices(events, "history")
+    assert told.startswith("Could not write the history (")
+    assert notices(events, "preview") == []
 
 
 def test_a_model_that_cannot_be_saved_is_told(tmp_path: Path) -> None:

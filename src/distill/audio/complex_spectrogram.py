@@ -18,7 +18,15 @@ from torch import Tensor
 
 from distill.audio.griffin_lim import KnownSamples
 from distill.audio.phase import PhaseBuilder
-from distill.audio.transforms import Transform, check_waveform, from_decades, griffin_lim, sample_count, to_decades
+from distill.audio.transforms import (
+    Transform,
+    check_waveform,
+    from_decades,
+    griffin_lim,
+    on_device,
+    sample_count,
+    to_decades,
+)
 from distill.config.spectrogram import ComplexSpectrogramConfig, SpectrogramConfig
 
 #: Largest deviation, in distances between bands: what is farther away is a louder band's leakage.
@@ -65,7 +73,7 @@ class ComplexSpectrogram:
         """
         check_waveform(waveform)
         sound, device = waveform[:, 0].float(), waveform.device
-        slope = self._slope.setdefault(str(device), self._slope["cpu"].to(device))
+        slope = on_device(self._slope, device)
         spectrum, sloped = self.transform.stft(sound), self.transform.stft(sound, slope)
         power = spectrum.real.square() + spectrum.imag.square()
         # Energy times the deviation of each bin (bins): Im(sloped * conj(spectrum)) counts against it.

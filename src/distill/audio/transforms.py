@@ -29,6 +29,14 @@ FITTING_ITERATIONS = 32
 _INVERSION_UPDATES = 5
 
 
+def on_device(tables: dict[str, Tensor], device: torch.device) -> Tensor:
+    """Return a table on a device, which is copied there once; ``tables`` has it by device, at first on the CPU."""
+    found = tables.get(str(device))
+    if found is None:
+        found = tables[str(device)] = tables["cpu"].to(device)
+    return found
+
+
 class Transform:
     """Short-time Fourier transform and mel bands, with the constants kept by device.
 
@@ -44,11 +52,11 @@ class Transform:
 
     def window(self, device: torch.device) -> Tensor:
         """Return the Hann window ``[n_fft]`` on a device."""
-        return self._window.setdefault(str(device), self._window["cpu"].to(device))
+        return on_device(self._window, device)
 
     def bank(self, device: torch.device) -> Tensor:
         """Return the mel filters ``[n_fft // 2 + 1, n_mels]`` on a device."""
-        return self._bank.setdefault(str(device), self._bank["cpu"].to(device))
+        return on_device(self._bank, device)
 
     def stft(self, waveform: Tensor, window: Tensor | None = None) -> Tensor:
         """Return the complex spectrum ``[B, F, T]`` of ``[B, N]``; sounds shorter than a window are padded.

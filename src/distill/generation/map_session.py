@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.audio.decoding.sound_file import FloatArray
-from distill.errors import DistillError
+from distill.errors import DistillError, SoundError
 from distill.generation.history import GeneratedEntry
 from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
 from distill.generation.kits.plan import KitPlan
@@ -388,7 +388,9 @@ class MapSession:
         from distill.audio.decoding.sound_file import decode_sound
         from distill.generation.kits.sounds import in_versions
 
-        recipe, audio = read_recipe(path), decode_sound(path)
+        recipe = read_recipe(path)
+        with _named(path):
+            audio = decode_sound(path)
         comment = recipe.to_text() if recipe is not None else ""
         model = self._model
         can_vary = model is not None and model.synthesizer.prior is not None
@@ -400,9 +402,14 @@ class MapSession:
         self, names: Sequence[str], kind: str, source: Path, second: Path | None = None, **settings: Any
     ) -> list[Path]:
         """Return the files, called ``names``, of what the model makes of a sound file."""
+        from distill.audio.decoding.sound_file import measure_mono
         from distill.generation.generated_sound import make_from_sound
 
         with self._lock, _readable_numbers():
+            for path in (source, second):
+                if path is not None:
+                    with _named(path):
+                        measure_mono(path)
             sounds = make_from_sound(self._opened(), self._file, kind, source, second, **settings)
             return [self._kept(name, sound.audio, sound.recipe).path for name, sound in zip(names, sounds, strict=True)]
 
@@ -424,7 +431,17 @@ def _mono(path: Path) -> "Tensor":
 
     from distill.audio.decoding.sound_file import decode_sound
 
-    return torch.from_numpy(decode_sound(path))[None]
+    with _named(path):
+        return torch.from_numpy(decode_sound(path))[None]
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn the reason for which a sound cannot be used into a sentence that names it."""
+    try:
+        yield
+    except SoundError as exc:
+        raise SoundError(f"{path.name} cannot be used: {exc}. Choose another sound.") from exc
 
 
 def _stem(path: Path) -> str:
@@ -436,5 +453,7 @@ def _readable_numbers() -> Iterator[None]:
     """Turn a number that a model refuses into a sentence for the user."""
     try:
         yield
+    except DistillError:
+        raise
     except ValueError as exc:
         raise DistillError(str(exc)) from exc

@@ -31,6 +31,8 @@ def _changing(run_dir: Path) -> Iterator[RunRecord]:
         record = RunRecord.load(run_dir)
         yield record
         record.save(run_dir)
+    except DistillError:  # it says what is wrong, and some are errors of the system, too
+        raise
     except OSError as exc:
         reason = exc.strerror or exc
         raise RunFolderError(f"The record of the run in {run_dir} could not be written ({reason}).") from exc

@@ -152,7 +152,8 @@ def _optional_state(run: Run) -> dict[str, Any]:
 def report_write_errors(run: Run) -> None:
     """Emit a notice for each file that the background writer could not write."""
     for what, error in run.writer.take_errors():
-        _report_unwritten(run, what, error)
+        run.saved_at = None
+        _report_unwritten(run, what, error, "checkpoint")
 
 
 def take_write_errors(run: Run) -> str:
@@ -171,14 +172,13 @@ def reason_of(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _report_unwritten(run: Run, what: str, error: Exception) -> None:
+def _report_unwritten(run: Run, what: str, error: Exception, topic: str = "preview") -> None:
     reason = reason_of(error)
-    run.saved_at = None if what.startswith("the checkpoint") else run.saved_at
     room = f"make room on the disk of {run.folder.path}, or make it writable"
     advice = "close other programs" if is_memory_error(error) else room
     run.emit(
         TrainingNotice(
-            "checkpoint" if what.startswith("the checkpoint") else "preview",
+            topic,
             f"Could not write {what} ({reason}). Training goes on; {advice}.",
             "error",
         )
@@ -199,7 +199,7 @@ def append_history(run: Run) -> None:
     except OSError as exc:
         if "history" not in run.warned_files:
             run.warned_files.add("history")
-            _report_unwritten(run, "the history", exc)
+            _report_unwritten(run, "the history", exc, "history")
 
 
 def is_preview_epoch(run: Run, epoch: int) -> bool:

@@ -13,7 +13,7 @@ import torch
 
 from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
-from distill.errors import DistillError, LibraryError, ModelFileError
+from distill.errors import DistillError, LibraryError, ModelFileError, SoundError
 from distill.generation.generated_sound import remake
 from distill.generation.history import GeneratedHistory
 from distill.generation.kits.plan import KitPlan
@@ -200,6 +200,26 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         assert session.judged(new).verdict is not None
         assert all(name in new.stem for name in (own.stem, " + "))
         assert session.sound_at(shown.positions[0], {}).stem == f"{own.stem} copy"
+    finally:
+        session.close()
+
+
+def test_a_session_names_the_sound_that_cannot_be_used(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
+    session, bad = MapSession(), tmp_path / "silent bell.wav"
+    write_wav(bad, np.zeros(48_000, np.float32))
+    try:
+        own = next(iter(session.open(trained[1] / "model.distill").files.values()))
+        for use in (
+            lambda: session.judged(bad),
+            lambda: session.variations(bad, 1, 0.3, 1),
+            lambda: session.morph(own, bad, 2),
+            lambda: session.extend(tmp_path / "gone bell.wav", 0.3, 1),
+            lambda: session.export_kit(tmp_path / "kit", "Kit", [own, bad], KitPlan()),
+        ):
+            with pytest.raises(
+                SoundError, match=r"^(silent|gone) bell\.wav cannot be used: .+\. Choose another sound\.$"
+            ):
+                use()
     finally:
         session.close()
 

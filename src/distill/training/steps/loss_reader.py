@@ -109,7 +109,7 @@ class LossReader:
             self.on_notice(
                 TrainingNotice(
                     "non-finite",
-                    f"Epoch {self.epoch}, step {step}: the loss or its gradient was not a finite number. "
+                    f"Epoch {self.epoch + 1}, step {step + 1}: the loss or its gradient was not a finite number. "
                     "The step was skipped and training goes on.",
                 )
             )
