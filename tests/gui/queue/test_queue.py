@@ -140,6 +140,30 @@ def test_pausing_holds_the_queue_and_it_goes_on_from_there(
     assert engine.calls == ["train", "resume to None", "train"]
 
 
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_run_that_is_resumed_leaves_the_controls_to_the_user(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, is_shown: bool
+) -> None:
+    """What is set there is for the next run: neither the family nor the epochs are those of the entry."""
+    engine.step_seconds = 0.02
+    add(loaded, qtbot, epochs=30)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) > 1)
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    qtbot.waitUntil(lambda: statuses(loaded) == [STOPPED] and not RunQueue().is_worked_off())
+    if not is_shown:
+        loaded.runs.close_run()
+    loaded.controls.choose("complex_vae", "", 77)
+    engine.step_seconds = 0.0
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED])
+    assert engine.calls == ["train", "resume to None"]
+    assert (loaded.controls.family_key, loaded.controls.epochs.value()) == ("complex_vae", 77)
+    assert loaded.runs.runs.folder == RunQueue().read().entries[0].run_dir
+    assert len(loaded.runs.bridge.history.epochs) == 30
+
+
 def test_a_held_queue_begins_no_further_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.go_on.clear()
     add(loaded, qtbot)
