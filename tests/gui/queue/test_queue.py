@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.training import AnyConfig
-from distill.errors import TrainingError
+from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.window.window import MainWindow
@@ -222,3 +222,40 @@ def test_closing_the_window_leaves_the_running_one_to_be_resumed(
     assert entry.status == STOPPED
     assert entry.is_begun
     assert not RunQueue().is_worked_off()
+
+
+@pytest.mark.parametrize(("outcome", "noted"), [("stopped", STOPPED), ("failed", FAILED), ("finished", FINISHED)])
+def test_stop_and_quit_that_is_refused_once_begins_no_further_run(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, outcome: str, noted: str
+) -> None:
+    """As on a full disk, where the checkpoint may fail as well; or the run was at its end anyway."""
+    original = engine._epochs
+
+    def epochs(*given: Any) -> str:
+        found, is_cancelled = original(*given), given[-1].is_set()
+        if is_cancelled and outcome == "failed":
+            raise TrainingError("The disk is full.")
+        return outcome if is_cancelled else found
+
+    def fail() -> None:
+        raise LibraryError("The notes cannot be written: the disk is full.")
+
+    monkeypatch.setattr(engine, "_epochs", epochs)
+    engine.step_seconds = 0.02
+    add(loaded, qtbot, epochs=30)
+    add(loaded, qtbot)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) > 1)
+    with monkeypatch.context() as full:
+        full.setattr(loaded.models, "flush", fail)
+        loaded.close()
+        question = loaded.findChild(QMessageBox, "quitDialog")
+        assert question is not None
+        QTest.mouseClick(question.defaultButton(), Qt.MouseButton.LeftButton)
+        await_state(qtbot, loaded, RunState.IDLE)
+        assert loaded.isVisible()
+        assert any("could not be saved" in notice.message for notice in loaded.notices.notices)
+    qtbot.waitUntil(lambda: statuses(loaded) == [noted, WAITING] and not RunQueue().is_worked_off())
+    assert engine.calls == ["train"]
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FAILED if noted == FAILED else FINISHED, FINISHED])

@@ -235,24 +235,29 @@ class QueuePresenter(QObject, WindowPart):
         if self._is_closed:
             return
         entry, self._entry = self._entry, None
-        is_stopped = ending.outcome == "stopped"
+        # Who stops a run wants no other one, also where it was at its end or could not write its checkpoint.
+        goes_on = not (ending.outcome == "stopped" or self._runs.bridge.was_stopped or self._state.is_paused)
         if entry is not None:
             status = {"finished": FINISHED, "stopped": STOPPED}.get(ending.outcome, FAILED)
             self._end(entry, status, (ending.error or "") if status == FAILED else "")
             if status == FAILED:
-                self._report_failed(entry)
-        if is_stopped or self._state.is_paused or not (entry or self._state.waiting):
-            self._let_go_later()
-        else:
+                self._report_failed(entry, goes_on)
+        if goes_on and (entry or self._state.waiting):
             self._advance()
+        else:
+            self._let_go_later()
 
     def _end(self, entry: QueueEntry, status: str, problem: str = "") -> None:
         runner = self._runner
         if runner is not None:
             self._change(lambda: runner.end(entry.id, status, problem))
 
-    def _report_failed(self, entry: QueueEntry) -> None:
-        text = self.tr("“{0}” has failed; the queue goes on. The reason is in the list under Runs.")
+    def _report_failed(self, entry: QueueEntry, goes_on: bool = True) -> None:
+        text = (
+            self.tr("“{0}” has failed; the queue goes on. The reason is in the list under Runs.")
+            if goes_on
+            else self.tr("“{0}” has failed. The reason is in the list under Runs.")
+        )
         self._notices.notify(FAILED_TOPIC, text.format(readable(entry.name)), "warning")
 
     def _let_go_later(self) -> None:
