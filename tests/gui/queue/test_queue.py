@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.training import AnyConfig
-from distill.errors import TrainingError
+from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.window.window import MainWindow
@@ -140,6 +140,30 @@ def test_pausing_holds_the_queue_and_it_goes_on_from_there(
     assert engine.calls == ["train", "resume to None", "train"]
 
 
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_a_run_that_is_resumed_leaves_the_controls_to_the_user(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, is_shown: bool
+) -> None:
+    """What is set there is for the next run: neither the family nor the epochs are those of the entry."""
+    engine.step_seconds = 0.02
+    add(loaded, qtbot, epochs=30)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) > 1)
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    qtbot.waitUntil(lambda: statuses(loaded) == [STOPPED] and not RunQueue().is_worked_off())
+    if not is_shown:
+        loaded.runs.close_run()
+    loaded.controls.choose("complex_vae", "", 77)
+    engine.step_seconds = 0.0
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED])
+    assert engine.calls == ["train", "resume to None"]
+    assert (loaded.controls.family_key, loaded.controls.epochs.value()) == ("complex_vae", 77)
+    assert loaded.runs.runs.folder == RunQueue().read().entries[0].run_dir
+    assert len(loaded.runs.bridge.history.epochs) == 30
+
+
 def test_a_held_queue_begins_no_further_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.go_on.clear()
     add(loaded, qtbot)
@@ -198,3 +222,40 @@ def test_closing_the_window_leaves_the_running_one_to_be_resumed(
     assert entry.status == STOPPED
     assert entry.is_begun
     assert not RunQueue().is_worked_off()
+
+
+@pytest.mark.parametrize(("outcome", "noted"), [("stopped", STOPPED), ("failed", FAILED), ("finished", FINISHED)])
+def test_stop_and_quit_that_is_refused_once_begins_no_further_run(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, outcome: str, noted: str
+) -> None:
+    """As on a full disk, where the checkpoint may fail as well; or the run was at its end anyway."""
+    original = engine._epochs
+
+    def epochs(*given: Any) -> str:
+        found, is_cancelled = original(*given), given[-1].is_set()
+        if is_cancelled and outcome == "failed":
+            raise TrainingError("The disk is full.")
+        return outcome if is_cancelled else found
+
+    def fail() -> None:
+        raise LibraryError("The notes cannot be written: the disk is full.")
+
+    monkeypatch.setattr(engine, "_epochs", epochs)
+    engine.step_seconds = 0.02
+    add(loaded, qtbot, epochs=30)
+    add(loaded, qtbot)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: len(loaded.runs.bridge.history.epochs) > 1)
+    with monkeypatch.context() as full:
+        full.setattr(loaded.models, "flush", fail)
+        loaded.close()
+        question = loaded.findChild(QMessageBox, "quitDialog")
+        assert question is not None
+        QTest.mouseClick(question.defaultButton(), Qt.MouseButton.LeftButton)
+        await_state(qtbot, loaded, RunState.IDLE)
+        assert loaded.isVisible()
+        assert any("could not be saved" in notice.message for notice in loaded.notices.notices)
+    qtbot.waitUntil(lambda: statuses(loaded) == [noted, WAITING] and not RunQueue().is_worked_off())
+    assert engine.calls == ["train"]
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: statuses(loaded) == [FAILED if noted == FAILED else FINISHED, FINISHED])

@@ -9,7 +9,16 @@ import pytest
 import soundfile
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QMenu, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QPushButton,
+)
 from pytestqt.qtbot import QtBot
 
 from distill import __version__, diagnostics, paths
@@ -24,8 +33,10 @@ from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
+from distill.gui.window import composition
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.window import MainWindow
+from distill.playback.player import Player
 from tests.gui.conftest import FileManager, close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
 
@@ -278,6 +289,29 @@ def test_an_error_in_a_slot_reaches_the_dialog_while_a_training_is_under_way(
     qtbot.waitUntil(lambda: not loaded.isVisible(), timeout=10_000)
     assert engine.calls == ["train"]
     assert not loaded.runs.bridge.is_running
+
+
+def test_an_error_while_the_window_is_built_is_shown(
+    qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: object) -> Iterator[None]:
+        yield
+        raise ZeroDivisionError("in a panel")
+
+    monkeypatch.setattr(composition, "compose", broken)
+    window = MainWindow(FakeEngine(), Player(open_output=FakeDevice()), in_steps=True)  # type: ignore[arg-type]
+    watcher = ReportWatcher(window)
+    with qtbot.capture_exceptions() as caught:
+        window.show()
+        qtbot.waitUntil(lambda: bool(caught))
+    diagnostics._on_main_error(*caught[0])
+    qtbot.waitUntil(lambda: watcher.dialog is not None)
+    dialog = dialog_of(window, "crashDialog")
+    assert any(label.text().startswith("ZeroDivisionError") for label in dialog.findChildren(QLabel))
+    press(dialog, "quitButton")
+    qtbot.waitUntil(lambda: not window.isVisible())
+    watcher.close()
+    window.deleteLater()
 
 
 def test_what_a_user_can_act_on_opens_no_dialog(window: MainWindow, watcher: ReportWatcher, qtbot: QtBot) -> None:

@@ -102,6 +102,8 @@ class TrainingBridge(QObject):
         self.config: AnyConfig | None = None
         self.history: AnyHistory = MetricsHistory()
         self.last_step: StepMetrics | VQStepMetrics | None = None
+        #: Whether the run under way, or the last one, was asked to stop; it may have finished or failed all the same.
+        self.was_stopped = False
         #: The model of the run that ended last, if it could not be written; in memory only.
         self.unsaved_model: Any = None
         self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
@@ -129,6 +131,7 @@ class TrainingBridge(QObject):
         if self._thread is not None:
             raise RuntimeError("A run is under way.")
         self.job, self._ending, self.last_step, self.unsaved_model = job, None, None, None
+        self.was_stopped = False
         self._events.clear()
         self._thread = TrainingThread(self._engine, job, self._events, self)
         self._thread.finished.connect(self._on_thread_finished)
@@ -141,6 +144,7 @@ class TrainingBridge(QObject):
     def stop(self) -> None:
         """Ask the run to end with a checkpoint; returns at once, `run_ended` follows."""
         if self._thread is not None:
+            self.was_stopped = True
             self._thread.cancel_event.set()
             self._set_state(RunState.STOPPING)
 

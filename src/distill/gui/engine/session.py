@@ -169,6 +169,12 @@ class Session(QObject):
         self._reading.ended.connect(self._on_reading_ended)
         self._reading.start()
 
+    def show(self, run: LoadedRun) -> None:
+        """Show a run that was read already, without a request of the user."""
+        self._cancel_reading()
+        self.was_requested = False
+        self._on_read(run)
+
     def can_resume(self, epochs: int) -> bool:
         """Return whether the shown run is not at its end, or is to be extended to ``epochs``."""
         if self.folder is None or self.bridge.is_running or self.is_elsewhere:

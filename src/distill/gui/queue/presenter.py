@@ -42,9 +42,10 @@ TOPIC, FAILED_TOPIC = "queue", "queue entry"
 
 @dataclass(frozen=True)
 class _Next:
-    """The entry that begins now, its sounds and settings, and those before it that could not begin."""
+    """The entry that begins now, its run or its sounds and settings, and those before it that could not begin."""
 
     entry: QueueEntry | None
+    run: LoadedRun | None = None  # the one that is resumed
     files: tuple[Path, ...] = ()
     config: AnyConfig | None = None  # of a run that is new
     failed: tuple[QueueEntry, ...] = ()
@@ -64,7 +65,7 @@ class QueuePresenter(QObject, WindowPart):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._panel, self._controls, self._runs, self._earlier = panel, controls, runs, earlier
+        self._panel, self._controls, self._runs = panel, controls, runs
         self._sounds, self._notices = sounds, notices
         self._queue = RunQueue()
         self._state = QueueState()
@@ -197,11 +198,12 @@ class QueuePresenter(QObject, WindowPart):
         failed: list[QueueEntry] = []
         while (entry := self._runner.next()) is not None:
             try:
-                if entry.is_begun:
-                    LoadedRun.read(entry.run_dir)
-                    return _Next(entry, failed=tuple(failed))
-                files, usable = entry.find_sounds()
-                return _Next(entry, tuple(files), entry.config(max(usable, 1)), tuple(failed))
+                if not entry.is_begun:
+                    files, usable = entry.find_sounds()
+                    return _Next(entry, None, tuple(files), entry.config(max(usable, 1)), tuple(failed))
+                run = LoadedRun.read(entry.run_dir)
+                if run.host is None:  # otherwise somebody has just resumed it by hand, and it is skipped
+                    return _Next(entry, run, failed=tuple(failed))
             except Exception as exc:  # boundary: whatever ends one entry, the others are run
                 self._runner.end(entry.id, FAILED, problem_of(exc))
                 failed.append(entry)
@@ -216,9 +218,9 @@ class QueuePresenter(QObject, WindowPart):
             self._let_go_later()
         else:
             self._entry = entry
-            if found.config is None:
-                self._earlier.resume(entry.run_dir)
-            else:
+            if found.run is not None:
+                self._runs.resume_queued(found.run)
+            elif found.config is not None:
                 self._runs.start_queued(entry, found.config, found.files)
         for one in found.failed:
             self._report_failed(one)
@@ -233,24 +235,29 @@ class QueuePresenter(QObject, WindowPart):
         if self._is_closed:
             return
         entry, self._entry = self._entry, None
-        is_stopped = ending.outcome == "stopped"
+        # Who stops a run wants no other one, also where it was at its end or could not write its checkpoint.
+        goes_on = not (ending.outcome == "stopped" or self._runs.bridge.was_stopped or self._state.is_paused)
         if entry is not None:
             status = {"finished": FINISHED, "stopped": STOPPED}.get(ending.outcome, FAILED)
             self._end(entry, status, (ending.error or "") if status == FAILED else "")
             if status == FAILED:
-                self._report_failed(entry)
-        if is_stopped or self._state.is_paused or not (entry or self._state.waiting):
-            self._let_go_later()
-        else:
+                self._report_failed(entry, goes_on)
+        if goes_on and (entry or self._state.waiting):
             self._advance()
+        else:
+            self._let_go_later()
 
     def _end(self, entry: QueueEntry, status: str, problem: str = "") -> None:
         runner = self._runner
         if runner is not None:
             self._change(lambda: runner.end(entry.id, status, problem))
 
-    def _report_failed(self, entry: QueueEntry) -> None:
-        text = self.tr("“{0}” has failed; the queue goes on. The reason is in the list under Runs.")
+    def _report_failed(self, entry: QueueEntry, goes_on: bool = True) -> None:
+        text = (
+            self.tr("“{0}” has failed; the queue goes on. The reason is in the list under Runs.")
+            if goes_on
+            else self.tr("“{0}” has failed. The reason is in the list under Runs.")
+        )
         self._notices.notify(FAILED_TOPIC, text.format(readable(entry.name)), "warning")
 
     def _let_go_later(self) -> None:

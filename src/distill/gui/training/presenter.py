@@ -169,6 +169,12 @@ class TrainingPresenter(QObject, WindowPart):
         self.runs.start_with(config, sounds, entry.name, entry.run_dir, entry.fixes, entry.start_from)
         self.run_changed.emit()
 
+    def resume_queued(self, run: LoadedRun) -> None:
+        """Show and resume the run of an entry of the queue; notices and controls stay as in `start_queued`."""
+        self.runs.show(run)
+        self._forget_run_notices()  # it goes on now
+        self._resume()
+
     def _on_new_run_began(self, family: str) -> None:
         """Show that a new run begins."""
         self._expect_end()

@@ -62,7 +62,7 @@ class ReportWatcher(QObject):
         from distill.gui.help.crash_dialog import CrashDialog
 
         self._in_dialog = 1
-        self.dialog = CrashDialog(report, self._window.runs.bridge.is_running, self._window)
+        self.dialog = CrashDialog(report, self._window.is_training, self._window)
         self.dialog.quit_requested.connect(self._window.quit_now)
         self.dialog.log_folder_requested.connect(lambda: reveal(diagnostics.log_file()))
         self.dialog.report_requested.connect(self._on_report_requested)

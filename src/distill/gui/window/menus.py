@@ -75,14 +75,14 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     _add(view, window.tr("Models page"), "Ctrl+Shift+M", lambda: frame.pages.open_page(MODELS))
     _add(view, window.tr("Play page"), "Ctrl+Shift+P", lambda: frame.pages.open_page(PLAY))
     view.addSeparator()
-    for text, keys, widget in (
-        (window.tr("Go to sounds"), "Ctrl+1", frame.browser.view),
-        (window.tr("Go to training"), "Ctrl+2", controls.family),
-        (window.tr("Go to previews"), "Ctrl+3", parts.previews.view),
-        (window.tr("Go to codes"), "Ctrl+4", parts.plots.codebook.strip),
-        (window.tr("Go to runs"), "Ctrl+5", parts.run_list),
+    for text, keys, action in (
+        (window.tr("Go to sounds"), "Ctrl+1", _focuser(frame.browser.view)),
+        (window.tr("Go to training"), "Ctrl+2", _focuser(controls.family)),
+        (window.tr("Go to previews"), "Ctrl+3", lambda: _go_to_previews(frame, parts)),
+        (window.tr("Go to codes"), "Ctrl+4", _focuser(parts.plots.codebook.strip)),
+        (window.tr("Go to runs"), "Ctrl+5", _focuser(parts.run_list)),
     ):
-        _add(view, text, keys, _focuser(widget))
+        _add(view, text, keys, action)
     _follow(frame.notices, _add(view, window.tr("Show all notices"), "Ctrl+6", frame.notices.show_all))
 
     view.addSeparator()
@@ -172,6 +172,13 @@ def _focuser(widget: QWidget) -> Callable[[], object]:
         give_focus(widget)
 
     return focus
+
+
+def _go_to_previews(frame: Frame, parts: Parts) -> None:
+    """Give the previews the focus, in place of what covers them."""
+    frame.controls.advanced.setChecked(False)
+    frame.browser.doctor.setChecked(False)
+    _focuser(parts.previews.view)()
 
 
 def _add_help(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> None:

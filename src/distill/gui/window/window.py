@@ -115,6 +115,11 @@ class MainWindow(QMainWindow):
         """Whether the window has been painted and is complete."""
         return self._is_painted and self._is_complete
 
+    @property
+    def is_training(self) -> bool:
+        """Whether a training is under way; it needs a complete window."""
+        return self._is_complete and self.runs.bridge.is_running
+
     def show_instance(self, number: int) -> None:
         """Mark this as the window of the n-th running Distill: in the title, and by a shifted position."""
         if number > 1:
