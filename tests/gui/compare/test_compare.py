@@ -78,7 +78,7 @@ def test_the_curves_have_the_width_and_the_keys_are_those_of_the_runs(dialog: Co
     view = dialog.plot.widget
     assert view.width() - view.box.sceneBoundingRect().right() < AXIS_WIDTH, "no room for an axis that is not there"
     texts = [label.text() for label in dialog.findChildren(QLabel)]
-    assert "A to B and O switch at the same place and loudness, Space stops" in texts
+    assert "A to B and O switch at the same position and loudness, Space stops" in texts
 
 
 def test_letters_switch_in_place(dialog: CompareDialog, window: MainWindow, qtbot: QtBot) -> None:

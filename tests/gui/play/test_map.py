@@ -88,7 +88,7 @@ def test_the_player_plays_a_dot_again(
     play.play_dot(1)
     qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
     for ends in (lambda: QTest.keyClick(window, Qt.Key.Key_Space), transport.stop.click):
-        ends()
+        ends()  # type: ignore[no-untyped-call]
         qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
         assert transport.play.isEnabled()
         QTest.keyClick(window, Qt.Key.Key_Space)

@@ -102,7 +102,7 @@ class CompareDialog(QDialog):
         self.sounds.scrollToBottom()
 
     def hear(self, letter: str) -> None:
-        """Hear a run, or the original, of the current row: at the same place, if another one of the row is heard."""
+        """Hear a run, or the original, of the current row: at the same position, if another one of the row is heard."""
         self._hear(self._row, 0 if letter == ORIGINAL else 1 + LETTERS.index(letter))
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -264,7 +264,7 @@ class CompareDialog(QDialog):
         settings.body.addWidget(self.settings, 1)
         sounds.setAccessibleName(self.tr("Sounds"))
         last = LETTERS[len(self.comparison.runs) - 1]
-        text = self.tr("A to {0} and O switch at the same place and loudness, Space stops")
+        text = self.tr("A to {0} and O switch at the same position and loudness, Space stops")
         sounds.detail.setText(text.format(last))
         tools = QHBoxLayout()
         tools.setSpacing(theme.GAP)

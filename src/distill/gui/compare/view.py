@@ -60,7 +60,7 @@ class SoundsView(QTableView):
         self.setModel(model)
         self.setObjectName("comparedSounds")
         self.setAccessibleName(self.tr("Compared sounds"))
-        self.setToolTip(self.tr("Click a sound to hear it. The letters switch between the runs at the same place."))
+        self.setToolTip(self.tr("Click a sound to hear it. The letters switch between the runs at the same position."))
         self.setItemDelegate(_CellDelegate(thumbnails, self))
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setShowGrid(False)

@@ -188,7 +188,7 @@ class HistoryPanel(Panel):
         menu.setToolTipsVisible(True)
         all_starred = all(s.entry.starred for s in sounds)
         star = self.tr("Remove star") if all_starred else self.tr("Star")
-        reject = self.tr("Reject no more") if all(s.entry.rejected for s in sounds) else self.tr("Reject")
+        reject = self.tr("Remove rejection") if all(s.entry.rejected for s in sounds) else self.tr("Reject")
         paths = [s.path for s in sounds if s.seconds is not None]
         rows: tuple[tuple[str, str, str, bool, Any], ...] = (
             ("play", self.tr("Play"), "Space", one, partial(self.view.playing_requested.emit, first.path)),

@@ -1,4 +1,4 @@
-"""Plays the Play page by pads, keys, MIDI and OSC.
+"""Routes pads, MIDI and OSC to the `Board`, and moves of point and sliders to the page.
 
 Notes go from the thread of a port straight to the player; the window hears of them by queued signals, and only shows
 them.  Moves of the point and the sliders are carried out by the window.
@@ -27,7 +27,7 @@ TOPIC = "midi"
 
 
 class ControlPresenter(QObject, WindowPart):
-    """Connects what plays with the board of pads and keys."""
+    """Routes pads, MIDI and OSC to the `Board`, and moves of point and sliders to the page."""
 
     #: From the threads of ports, received on this object's.
     pad_played = Signal(int)
@@ -143,11 +143,11 @@ class ControlPresenter(QObject, WindowPart):
         """End all notes."""
         self.board.stop_all()
 
-    def tell_point(self, x: float, y: float) -> None:
+    def send_point(self, x: float, y: float) -> None:
         """Send where the point is."""
         self._send("/point", x, y)
 
-    def tell_slider(self, name: str, amount: float) -> None:
+    def send_slider(self, name: str, amount: float) -> None:
         """Send where a slider is, -1 to 1."""
         self._send(f"/slider/{name}", amount)
 

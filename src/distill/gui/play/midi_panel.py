@@ -93,9 +93,10 @@ class MidiPanel(QWidget):
         self.port_chosen.emit(self._wanted)
 
     def _set_up(self) -> None:
-        keys = self.tr("Notes C2 to D#3 play the pads; or every key plays the current sound, C4 as it is.")
+        keys = self.tr("Pads: C2 to D#3 play them. Current sound: every key plays it, C4 at its own pitch.")
         told = self.tr("UDP port on this computer that receives what is played.")
-        heard = self.tr("UDP port that is listened to, on this computer.")
+        heard = self.tr("UDP port on which Distill listens.")
+        learned = self.tr("The control that Learn assigns to a knob.")
         for widget, name, label, tip in (
             (
                 self.ports,
@@ -104,7 +105,7 @@ class MidiPanel(QWidget):
                 self.tr("Inputs that play this page."),
             ),
             (self.keys, "keysCombo", self.tr("What the keys play"), keys),
-            (self.targets, "targetCombo", self.tr("What a knob moves"), self.tr("What the next knob moves.")),
+            (self.targets, "targetCombo", self.tr("What a knob moves"), learned),
             (self.osc_in, "oscInSpin", self.tr("OSC input port"), heard),
             (self.osc_out, "oscOutSpin", self.tr("OSC output port"), told),
         ):

@@ -73,7 +73,6 @@ class PlayPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
         self.show_map(None, "")
-        self.show_has_sound(False)
         self.map.cursor_moved.connect(self._show_near)
         self.map.selected_changed.connect(self._show_selected)
         self.colors.currentIndexChanged.connect(self._color)
@@ -128,10 +127,6 @@ class PlayPage(QWidget):
         """Show that the map of a model is being opened."""
         self.show_map(None, title)
         self.empty.show_text(self.tr("Opening the map…"), "")
-
-    def show_has_sound(self, has_sound: bool) -> None:
-        """Enable what needs a current sound."""
-        self.sound.show_has_sound(has_sound)
 
     def show_busy(self, text: str) -> None:
         """Show what is being computed; an empty text for nothing."""

@@ -21,7 +21,7 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import BackgroundTask, end_tasks, error_text
+from distill.gui.widgets.background import BackgroundTask, Work, end_tasks, error_text
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -34,8 +34,6 @@ TOPIC = "play"
 VARIATIONS = 8
 #: Milliseconds without a move by a controller after which the sound at the point is generated.
 _SETTLED = 150
-
-Work = Callable[[Callable[[Any], None], threading.Event], Any]
 
 
 class PlayPresenter(QObject, WindowPart):
@@ -87,8 +85,8 @@ class PlayPresenter(QObject, WindowPart):
         self._settling.timeout.connect(self.play_cursor)
         control.point_moved.connect(self._on_point_moved)
         control.slider_moved.connect(page.sliders.show_move)
-        page.sliders.moved.connect(control.tell_slider)
-        view.cursor_moved.connect(control.tell_point)
+        page.sliders.moved.connect(control.send_slider)
+        view.cursor_moved.connect(control.send_point)
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
         page.history.sound_chosen.connect(self._play)

@@ -117,11 +117,6 @@ class SoundSliders(QWidget):
         if name in self._sliders:
             self._sliders[name].setValue(round(share * _STEPS))
 
-    def center(self) -> None:
-        """Put all sliders into the middle."""
-        for slider in self._sliders.values():
-            slider.setValue(0)
-
     def stop(self) -> None:
         """Report no change any more."""
         self._timer.stop()

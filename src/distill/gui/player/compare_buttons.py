@@ -36,7 +36,7 @@ class CompareButtons(QWidget):
         button.setObjectName(object_name)
         button.setText(text)
         button.setAccessibleName(text)
-        button.setToolTip(self.tr("{0}, at the same place and as loud as the other one (B switches).").format(tip))
+        button.setToolTip(self.tr("{0}, at the same position and as loud as the other one (B switches).").format(tip))
         button.setProperty("chip", True)
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -22,7 +22,7 @@ _SIDE = 4
 
 
 class PositionSlider(QSlider):
-    """Where in the sound: what was heard is in the accent colour, what comes is not.
+    """A slider over a waveform; the played part is in the accent colour.
 
     It is a slider in all but its looks: keys, wheel, value and signals are those of `QSlider`.  The mouse goes
     straight to where it points, because there is no handle to take hold of.
@@ -43,7 +43,7 @@ class PositionSlider(QSlider):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Wide enough to aim at a place in a second of sound."""
+        """Wide enough to aim at a position in a second of sound."""
         return QSize(320, HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
@@ -68,7 +68,7 @@ class PositionSlider(QSlider):
         event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let go, which `sliderReleased` tells."""
+        """Release the slider; emits `sliderReleased`."""
         if event.button() is Qt.MouseButton.LeftButton and self.isSliderDown():
             self._follow(event)
             self.setSliderDown(False)

@@ -18,8 +18,9 @@ _WALK_MILLISECONDS = 120
 class Audition(QObject):
     """Watches the mouse and the keys of a view of sounds, and says which item is to be heard.
 
-    A click that chooses several asks for none, and a double click asks once.  The view itself tells where its cursor
-    has been walked to, as only it knows which keys walk.
+    A click that chooses several asks for none, and a double click asks once.
+
+    The view calls `follow_walk`, since only it knows which keys move its cursor.
     """
 
     asked = Signal(QModelIndex)
