@@ -214,10 +214,10 @@ import numpy as np
 from distill.audio.decoding.sound_file import write_wav
 from distill.training import finalize, prepare
 from distill.training.loop import train
-from distill.training.steps import closing
+from distill.runs import estimate
 from distill.config.factory import make_config
 
-prepare.PRIOR_SIZE, closing._STEPS_PER_SOUND = (32, 1), 4
+prepare.PRIOR_SIZE, estimate._CLOSING_STEPS_PER_SOUND = (32, 1), 4
 finalize.map_entries = lambda family, network, data: {}
 
 folder = Path(sys.argv[1])

@@ -205,3 +205,11 @@ class VQMetricsHistory(_History[VQStepMetrics, VQEpochMetrics]):
 
 
 AnyHistory = MetricsHistory | VQMetricsHistory
+
+
+def thinned(values: Sequence[float], most: int) -> list[float]:
+    """Return at most ``most`` of the values of a curve, evenly spaced, the first and the last among them."""
+    if len(values) <= most:
+        return list(values)
+    step = (len(values) - 1) / (most - 1)
+    return [values[round(n * step)] for n in range(most)]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
+from distill.audio.phase import PhaseBuilder
 from distill.config.spectrogram import ComplexSpectrogramConfig
 from distill.errors import ConfigurationError
 from tests.audio.conftest import tone
@@ -53,10 +54,11 @@ def test_a_steady_sine_comes_back_at_its_pitch_and_level(spectrogram: ComplexSpe
 
 def test_the_second_channel_is_the_frequency_of_the_band(spectrogram: ComplexSpectrogram) -> None:
     geometry = spectrogram.config
+    bands = PhaseBuilder(spectrogram.transform).bands(torch.device("cpu"))
+    centre, distance = (numbers[:, 0] * geometry.sample_rate / geometry.n_fft for numbers in bands)
     for hertz in (200.0, 1234.0, 5000.0):
         features = spectrogram.waveform_to_complex_mel(sine(hertz))[0, :, :, 20:70]
         band = int(features[0].mean(1).argmax())
-        centre, distance = spectrogram.bands_hertz()
         found = centre[band] + features[1, band] * distance[band]
         assert torch.allclose(found, torch.tensor(hertz), atol=0.05 * geometry.sample_rate / geometry.n_fft)
 

@@ -38,14 +38,6 @@ def test_an_excluded_sound_gives_nothing() -> None:
     assert float(agreeing.float().mean()) > 0.5
 
 
-def test_the_sound_that_a_sound_resembles_most_is_known() -> None:
-    features, smooth, owner = corpus(12)
-    store = DetailStore.build(features, smooth, owner + 5)
-    assert store.main_owner(smooth).tolist() == (owner + 5).tolist()
-    mixed = torch.cat([smooth[3, :, :, :30], smooth[4, :, :, 30:]], 2)[None]
-    assert store.main_owner(mixed).tolist() == [3 + 5]
-
-
 def test_the_main_sound_can_be_spared() -> None:
     features, smooth, owner = corpus(12)
     store = DetailStore.build(features, smooth, owner)

@@ -16,7 +16,7 @@ from tests.support.single_precision import SinglePrecisionDevice, on_device
 
 @pytest.fixture(autouse=True)
 def _device() -> Iterator[None]:
-    with SinglePrecisionDevice():
+    with SinglePrecisionDevice():  # type: ignore[no-untyped-call]
         yield
 
 
@@ -26,7 +26,7 @@ def test_the_device_refuses_double_precision_and_decompositions() -> None:
         rows.double()
     with pytest.raises(NotImplementedError, match="MPS"):
         torch.linalg.eigh(rows.T @ rows)
-    assert torch.equal(rows.cpu().double(), rows.inner.double())
+    assert torch.equal(rows.cpu().double(), rows.numbers.double())
 
 
 def test_a_flow_is_fitted() -> None:

@@ -61,9 +61,6 @@ def test_what_it_says_of_a_run() -> None:
     assert (run.folder, run.status, run.family, run.sounds, run.epochs_asked) == (path, "paused", "Mel VAE", 2, 9)
     assert run.progress == EpochSummary(3, 0.3, (0.9, 0.3, 0.6))
     assert run.can_resume
-    assert not run.has_model
-    (path / "model.distill").touch()
-    assert only().has_model
 
 
 def test_epochs_of_every_family_are_read(tmp_path: Path) -> None:

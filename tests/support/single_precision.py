@@ -15,28 +15,28 @@ _DEVICE = torch.device("meta")
 class SinglePrecisionTensor(Tensor):
     """Tensor that says it is on the device; its numbers are on the CPU."""
 
-    inner: Tensor
+    numbers: Tensor
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> "SinglePrecisionTensor":
-        created: SinglePrecisionTensor = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls, inner.shape, inner.stride(), inner.storage_offset(), dtype=inner.dtype, device=_DEVICE
+    def __new__(cls, numbers: Tensor) -> "SinglePrecisionTensor":
+        created: SinglePrecisionTensor = torch.Tensor._make_wrapper_subclass(
+            cls, numbers.shape, numbers.stride(), numbers.storage_offset(), dtype=numbers.dtype, device=_DEVICE
         )
-        created.inner = inner
+        created.numbers = numbers
         return created
 
     def __repr__(self) -> str:  # type: ignore[override]
-        return f"SinglePrecisionTensor({self.inner!r})"
+        return f"SinglePrecisionTensor({self.numbers!r})"
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Compute."""
         return _computed(func, args, dict(kwargs or {}), is_here=True)
 
 
-class SinglePrecisionDevice(TorchDispatchMode):
+class SinglePrecisionDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Context in which tensors can be moved to the device and created there."""
 
     def __torch_dispatch__(
@@ -60,7 +60,7 @@ def _computed(func: Any, args: Sequence[Any], given: dict[str, Any], is_here: bo
 
 
 def _unwrapped(value: Any) -> Any:
-    return tree_map_only(SinglePrecisionTensor, lambda tensor: tensor.inner, value)
+    return tree_map_only(SinglePrecisionTensor, lambda tensor: tensor.numbers, value)
 
 
 def on_device(tensor: Tensor) -> SinglePrecisionTensor:

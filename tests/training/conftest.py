@@ -139,7 +139,7 @@ def _small_prior() -> Iterator[None]:
     """Give new runs a prior that is trained and written in a moment; one of full size is trained in the other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("distill.training.prepare.PRIOR_SIZE", SMALL_PRIOR)
-        patch.setattr("distill.training.steps.closing._STEPS_PER_SOUND", CLOSING_STEPS)
+        patch.setattr("distill.runs.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
         yield
 
 

@@ -21,9 +21,9 @@ import json, os, signal, sys
 from pathlib import Path
 from distill.config.catalog import config_from_dict
 from distill.training import saving, loop, prepare, train
-from distill.training.steps import closing
+from distill.runs import estimate
 prepare.PRIOR_SIZE = {SMALL_PRIOR}
-closing._STEPS_PER_SOUND = {CLOSING_STEPS}
+estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
 saving.HISTORY_SECONDS = 0.0
 loop.is_save_due = lambda run: run.epoch == 1 and run.step == {LAST_CHECKPOINT}
 

@@ -128,9 +128,9 @@ import os, signal, sys
 from pathlib import Path
 from distill.config.catalog import config_from_dict
 from distill.training import finalize, prepare, train
-from distill.training.steps import closing
+from distill.runs import estimate
 prepare.PRIOR_SIZE = {SMALL_PRIOR}
-closing._STEPS_PER_SOUND = {CLOSING_STEPS}
+estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
 import json
 
 def kill(*arguments, **named):

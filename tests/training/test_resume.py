@@ -118,10 +118,10 @@ CHILD = f"""
 import json, sys
 from pathlib import Path
 from distill.training import finalize, prepare, train, resume_run
-from distill.training.steps import closing
+from distill.runs import estimate
 finalize.map_entries = lambda family, network, data: {{}}
 prepare.PRIOR_SIZE = {SMALL_PRIOR}
-closing._STEPS_PER_SOUND = {CLOSING_STEPS}
+estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
 from distill.config.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())

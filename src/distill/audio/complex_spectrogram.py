@@ -57,12 +57,6 @@ class ComplexSpectrogram:
         slope = math.pi / self.config.n_fft * torch.sin(2 * math.pi / self.config.n_fft * samples)
         self._slope = {"cpu": slope}  # of the Hann window, a sample
 
-    def bands_hertz(self) -> tuple[Tensor, Tensor]:
-        """Return centre and distance of the bands (Hz), each ``[n_mels]``: the second channel's zero and unit."""
-        hertz = self.config.sample_rate / self.config.n_fft
-        centre, distance = self._phases.bands(torch.device("cpu"))
-        return centre[:, 0] * hertz, distance[:, 0] * hertz
-
     def waveform_to_complex_mel(self, waveform: Tensor) -> Tensor:
         """Return features ``[B, 2, n_mels, T]`` of waveforms ``[B, 1, N]`` (full scale 1), on their device.
 

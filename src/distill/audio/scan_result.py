@@ -67,11 +67,6 @@ class ScanResult:
         return f"{total} other {'file is' if total == 1 else 'files are'} no sound by name: {kinds}{more}."
 
     @property
-    def total_duration_s(self) -> float:
-        """Seconds of all entries together."""
-        return sum(entry.duration_s for entry in self.entries)
-
-    @property
     def file_count(self) -> int:
         """Number of files and folders that were examined."""
         return len(self.entries) + len(self.skipped)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from distill.errors import ModelFileError
+from distill.history import thinned
 from distill.library.user_metadata import UserMetadata
 from distill.models.file_format import KIND, check_format, read_settings
 from distill.models.metadata import ModelMetadata
@@ -156,16 +157,8 @@ def _curve(history: Any) -> tuple[float, ...]:
         values = history.get(key)
         points = [float(v) for v in values if _finite(v)] if isinstance(values, list) else []
         if points:
-            return tuple(_thinned(points))
+            return tuple(thinned(points, CURVE_POINTS))
     return ()
-
-
-def _thinned(points: Sequence[float]) -> list[float]:
-    """Return at most `CURVE_POINTS` of the points, the first and the last among them."""
-    if len(points) <= CURVE_POINTS:
-        return list(points)
-    step = (len(points) - 1) / (CURVE_POINTS - 1)
-    return [points[round(n * step)] for n in range(CURVE_POINTS)]
 
 
 @dataclass(frozen=True)

@@ -224,13 +224,8 @@ class DetailStore(nn.Module):
         edge, (bands, frames) = PATCH - HOP, features.shape[-2:]
         return features + amount * summed[:, :, edge : edge + bands, edge : edge + frames]
 
-    @torch.no_grad()
-    def main_owner(self, features: Tensor, evenness: float = EVENNESS) -> Tensor:
-        """Return the number of the stored sound that most patches of features ``[B, C, F, T]`` resemble, ``[B]``."""
-        scores = self._scores(features) * self._axis_weights(evenness)
-        return self._main_owner(self._nearest(scores, None, evenness))
-
     def _main_owner(self, best: Tensor) -> Tensor:
+        """Return the number of the stored sound that most patches resemble, ``[B]``."""
         return self._chunk_owner(best).flatten(1).mode(1).values
 
     def _chunk_owner(self, best: Tensor) -> Tensor:

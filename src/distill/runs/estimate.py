@@ -18,7 +18,8 @@ from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
 _NEWEST_RUNS = 5
 #: Runs on so many times more or fewer chunks say how many epochs a good model takes.
 _ALIKE = 2.0
-#: Steps of the prior after the last epoch, for each sound and in all, as in `distill.training.steps.closing`.
+#: Most steps of the prior after the last epoch: for each sound, so that a prior of few sounds does not learn them by
+#: heart, and in all.
 _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
 #: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map
 #: and sliders).  What they really are on a computer is a multiple of this that its runs show.
@@ -137,8 +138,12 @@ def closing_seconds(config: AnyConfig, sounds: int, chunks: int, steps: int, fig
         What earlier runs took.
     """
     planned = max(0, config.prior_steps - 1) * steps
-    closing_steps = min(planned, _CLOSING_STEPS_PER_SOUND * sounds, _MOST_CLOSING_STEPS)
-    return _closing_scale(_newest(figures.of(config))) * _plain_closing(closing_steps, chunks)
+    return _closing_scale(_newest(figures.of(config))) * _plain_closing(closing_steps(planned, sounds), chunks)
+
+
+def closing_steps(planned: int, sounds: int) -> int:
+    """Return how many steps the prior takes after the last epoch, of those planned, for a number of training sounds."""
+    return min(planned, _CLOSING_STEPS_PER_SOUND * sounds, _MOST_CLOSING_STEPS)
 
 
 def enough_sounds(material: Material) -> tuple[str, bool]:

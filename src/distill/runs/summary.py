@@ -15,8 +15,9 @@ from distill.config.catalog import family_info
 from distill.errors import DistillError
 from distill.events import UNSAVED
 from distill.files import read_json, write_json
+from distill.history import thinned
 from distill.paths import RUN_MARKER
-from distill.runs.folder import HISTORY, MODEL, RunRecord, read_losses
+from distill.runs.folder import HISTORY, RunRecord, read_losses
 from distill.runs.holder import host_name, training_host
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class EpochSummary:
     def of(cls, losses: list[float]) -> "EpochSummary":
         """Summarise the losses of all epochs."""
         finite = [loss for loss in losses if math.isfinite(loss)]
-        return cls(len(losses), min(finite, default=None), _thinned(finite))
+        return cls(len(losses), min(finite, default=None), tuple(thinned(finite, CURVE_POINTS)))
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,6 @@ class RunSummary:
         Number of epochs that it was made for.
     progress
         How far it has come.
-    has_model
-        Whether its model file is there.
     problem
         Why it failed, could not be saved, or cannot be read.
     host
@@ -91,7 +90,6 @@ class RunSummary:
     sounds: int = 0
     epochs_asked: int = 0
     progress: EpochSummary = field(default_factory=EpochSummary)
-    has_model: bool = False
     problem: str = ""
     host: str = ""
 
@@ -144,7 +142,6 @@ def summarise(folder: Path, cache: "_Cache | None" = None) -> RunSummary:
         sounds=max(0, len(record.file_paths) - len(record.skipped)),
         epochs_asked=record.epochs_asked,
         progress=progress,
-        has_model=(folder / MODEL).is_file(),
         problem=record.error or "",
     )
 
@@ -210,14 +207,6 @@ def _summary_of(entry: Any, stamp: list[int]) -> EpochSummary | None:
 
 def _cache_file() -> Path:
     return paths.cache_dir() / "runs.json"
-
-
-def _thinned(values: list[float]) -> tuple[float, ...]:
-    """Return at most `CURVE_POINTS` of the values, the first and the last among them."""
-    if len(values) <= CURVE_POINTS:
-        return tuple(values)
-    step = (len(values) - 1) / (CURVE_POINTS - 1)
-    return tuple(values[round(n * step)] for n in range(CURVE_POINTS))
 
 
 def with_progress(run: RunSummary, losses: list[float]) -> RunSummary:

@@ -24,6 +24,7 @@ from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
 from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.models.stereo.image_store import ImageStore
+from distill.runs.estimate import closing_steps
 from distill.runs.figures import remember
 from distill.runs.verdict import judge
 from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
@@ -39,7 +40,7 @@ from distill.training.saving import (
     write_best,
 )
 from distill.training.sound_map import map_entries
-from distill.training.steps.closing import Closing, closing_steps
+from distill.training.steps.closing import Closing
 from distill.training.steps.prior_training import spread_by_file
 from distill.training.steps.stopwatch import RunFacts, figures_of, good_share
 from distill.training.unsaved import UnsavedModel

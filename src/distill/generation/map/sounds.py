@@ -70,19 +70,6 @@ def sound_at(model: OpenModel, position: Position, moves: Mapping[str, float] | 
     return faded / faded.abs().max().clamp_min(1e-9)
 
 
-def sounds_along(model: OpenModel, path: Sequence[Position], steps: int) -> list[Tensor]:
-    """Return ``steps`` sounds ``[1, N]`` at even distances along a path: a morph.
-
-    Raises
-    ------
-    ModelFileError
-        The model has no map.
-    ValueError
-        The path has no positions or leaves the map, or the number of steps is out of range.
-    """
-    return [sound_at(model, position) for position in along(path, steps)]
-
-
 @torch.no_grad()
 def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float) -> Tensor:
     """Return one sound ``[1, N]`` that moves along a path without seams, peak 1.

@@ -18,14 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from distill.models.families.family import ModelFamily
+from distill.runs.estimate import closing_steps
 from distill.training.dataset import FeatureDataset
 from distill.training.steps.prior_training import PriorTraining, spread_by_file
 from distill.training.steps.step import step_randomness
 
 #: Name of the phase for people.
 STAGE = "Learning to make new sounds"
-#: Most steps of the phase: for each sound, so that a prior of few sounds does not learn them by heart, and in all.
-_STEPS_PER_SOUND, _MOST_STEPS = 25, 4000
 #: Most windows that are encoded for it.
 _MOST_WINDOWS = 4096
 #: In the place of an epoch's number in the seed of the phase's random draws.
@@ -86,11 +85,6 @@ class Closing:
         for part in torch.split(items, _BATCH):
             features = next(self.dataset.batches(part.tolist(), _BATCH)).to(self.device)
             prior.put(part, *self.family.posterior(network, features), kept)
-
-
-def closing_steps(planned: int, sounds: int) -> int:
-    """Return how many steps the phase has, of those that are planned, for a number of training sounds."""
-    return min(planned, _STEPS_PER_SOUND * sounds, _MOST_STEPS)
 
 
 def _falling(steps: int) -> Iterator[float]:
