@@ -25,6 +25,10 @@ class DistillError(Exception):
     """Base of all errors that a user can act on."""
 
 
+class Cancelled(Exception):  # noqa: N818 - not an error: the user requested it
+    """The work was stopped because its ``cancel_event`` was set."""
+
+
 class ConfigurationError(DistillError, ValueError):
     """A setting is out of its range."""
 

@@ -23,8 +23,8 @@ from distill.audio.corpus import (
     scan_sounds,
     waveform_peaks,
 )
-from distill.audio.decoding.sound_file import DecodingCancelled, decode_sound
-from distill.errors import DistillError, SoundError
+from distill.audio.decoding.sound_file import decode_sound
+from distill.errors import Cancelled, DistillError, SoundError
 from tests.audio.conftest import WriteTone, tone
 
 
@@ -230,7 +230,7 @@ def test_cancelled_scan(write_tone: WriteTone, tmp_path: Path) -> None:
     write_tone("a.wav")
     stop = threading.Event()
     stop.set()
-    with pytest.raises(DecodingCancelled):
+    with pytest.raises(Cancelled):
         scan_sounds([tmp_path], cancel_event=stop)
 
 

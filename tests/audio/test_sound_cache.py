@@ -20,8 +20,8 @@ import soundfile
 from distill import paths
 from distill.audio.cache import sound_cache as cache_module
 from distill.audio.cache.sound_cache import MAX_BYTES, SIZE_VARIABLE, SoundCache, max_cache_bytes, read_derived
-from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray, decode_sound, stream_prepared
-from distill.errors import SoundError, TrainingError
+from distill.audio.decoding.sound_file import FloatArray, decode_sound, stream_prepared
+from distill.errors import Cancelled, SoundError, TrainingError
 from distill.files import PARTIAL_SUFFIX
 from tests.audio.conftest import LONG_AGO, WriteTone, cached_files, tone
 
@@ -256,7 +256,7 @@ def test_cancelling(write_tone: WriteTone) -> None:
     stop = threading.Event()
     stop.set()
     cache = SoundCache()
-    with pytest.raises(DecodingCancelled):
+    with pytest.raises(Cancelled):
         cache.get(write_tone("a.wav", 20.0), stop)
     assert not list(cache.folder.glob("*.f32"))
     assert not list(cache.folder.glob(f".*{PARTIAL_SUFFIX}"))

@@ -12,7 +12,6 @@ import soundfile
 
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.sound_file import (
-    DecodingCancelled,
     FloatArray,
     UnreachableSoundError,
     decode_sound,
@@ -20,7 +19,7 @@ from distill.audio.decoding.sound_file import (
     stream_sound,
     write_wav,
 )
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from tests.audio.conftest import WriteTone, loudest_hertz, tone
 
 #: Format, coding, sample rate: what musicians have, and some of what only libsndfile still reads.
@@ -353,7 +352,7 @@ def test_cancelling_takes_effect_within_a_block(write_tone: WriteTone) -> None:
     blocks = sound_file.stream_sound(write_tone("long.wav", 20.0), stop)
     next(blocks)
     stop.set()
-    with pytest.raises(DecodingCancelled):
+    with pytest.raises(Cancelled):
         next(blocks)
 
 

@@ -16,8 +16,7 @@ from distill import paths
 from distill.audio.cache import waveform_overview
 from distill.audio.cache.waveform_overview import BINS, OverviewStore, measure_sound
 from distill.audio.corpus import waveform_peaks
-from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 
 
 def noise(seconds: float, channels: int = 1, rate: int = 44_100) -> NDArray[np.float32]:
@@ -92,7 +91,7 @@ def test_a_bad_file_and_a_cancel(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", noise(1.0), 44_100)
     stop = threading.Event()
     stop.set()
-    with pytest.raises(DecodingCancelled):
+    with pytest.raises(Cancelled):
         measure_sound(tmp_path / "a.wav", stop)
 
 

@@ -95,6 +95,7 @@ def test_presets_by_number_of_files(files: int, preset: str) -> None:
     config = get_adaptive_config(files)
     assert config.preset == preset
     plain = apply_preset(TrainingConfig(), OverfittingPreset(preset))
+    assert isinstance(plain, TrainingConfig)
     assert replace(config, latent_dim=plain.latent_dim, kl_weight_max=plain.kl_weight_max) == plain
 
 

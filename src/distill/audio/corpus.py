@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from distill.audio.decoding.access import link_reason
-from distill.audio.decoding.sound_file import DecodingCancelled, read_header
+from distill.audio.decoding.sound_file import read_header
 from distill.audio.discovery import find_sound_files, path_order
 from distill.audio.peaks import waveform_peaks
 from distill.audio.scan_result import ScanResult, SkippedSound, SoundEntry
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from distill.paths import RUN_MARKER
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def scan_sounds(
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     skipped: list[SkippedSound] = []
@@ -114,7 +114,7 @@ def check_sounds(
     stop = cancel_event or threading.Event()
     workers = min(2, max(1, (os.cpu_count() or 2) // 2))  # playing and drawing go on meanwhile
     checks = _in_threads(lambda e: cache.get(e.path, stop), list(entries), workers, stop, _step_back)
-    with suppress(DecodingCancelled), closing(checks):
+    with suppress(Cancelled), closing(checks):
         for entry, done in checks:
             try:
                 done.result()
@@ -137,7 +137,7 @@ def _in_threads(
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     pool = ThreadPoolExecutor(min(workers, max(1, len(items))), "distill-sounds", prepare_thread)
@@ -146,7 +146,7 @@ def _in_threads(
         while left:
             done, _ = wait(left, timeout=0.1, return_when=FIRST_COMPLETED)
             if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+                raise Cancelled
             for future in done:
                 yield left.pop(future), future
     finally:

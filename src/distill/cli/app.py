@@ -247,7 +247,7 @@ def train(
             changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
             return [str(path) for path in files], usable, str(run_dir), title, changed
 
-        files, usable, folder, title, changed = ranks.first(look)
+        files, usable, folder, title, changed = ranks.on_first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
         fixes = {Path(path): SoundFix.from_dict(item) for path, item in changed}
 

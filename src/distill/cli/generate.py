@@ -374,11 +374,11 @@ def _refuse_same(target: Path, source: Path) -> None:
 def _stoppable() -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what is written by then stays."""
     with stop_on_signal("Stopping.") as stop:
-        from distill.audio.decoding.sound_file import DecodingCancelled
+        from distill.errors import Cancelled
 
         try:
             yield stop
-        except DecodingCancelled:
+        except Cancelled:
             raise typer.Exit(EXIT_STOPPED) from None
 
 

@@ -43,7 +43,7 @@ def kit(
 
     check_folder(out)
     with stop_on_signal("Stopping.") as stop:
-        from distill.audio.decoding.sound_file import DecodingCancelled
+        from distill.errors import Cancelled
         from distill.generation.kits.export import write_kit
         from distill.generation.kits.plan import KitPlan
         from distill.generation.kits.sounds import kit_sounds
@@ -54,7 +54,7 @@ def kit(
         plan = KitPlan(count, round_robins, layers)
         try:
             written = write_kit(out, title, kit_sounds(opened, model, plan, seed, stop), cancel_event=stop)
-        except DecodingCancelled:
+        except Cancelled:
             raise typer.Exit(EXIT_STOPPED) from None
         except OSError as error:
             raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error

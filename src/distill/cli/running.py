@@ -27,7 +27,7 @@ STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, withou
 @contextmanager
 def stoppable(message: str) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
-    from distill.audio.decoding.sound_file import DecodingCancelled
+    from distill.errors import Cancelled
 
     launch = read_launch()
     if launch is not None:
@@ -35,7 +35,7 @@ def stoppable(message: str) -> Iterator[threading.Event]:
     with stop_on_signal(message, is_patient=launch is not None) as stop:
         try:
             yield stop
-        except DecodingCancelled:
+        except Cancelled:
             raise typer.Exit(EXIT_STOPPED) from None
 
 

@@ -73,6 +73,6 @@ class OneProcess:
 
     is_first = True
 
-    def first(self, work: Callable[[], T]) -> T:
+    def on_first(self, work: Callable[[], T]) -> T:
         """Do something, which nobody waits for."""
         return work()

@@ -19,11 +19,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.distributed.launch import Launch, read_launch
 from distill.distributed.shared_batch import BatchSlice
 from distill.distributed.watch import MOST_SECONDS_OF_A_LOOK, PeerWatch
-from distill.errors import PeerError, TrainingError
+from distill.errors import Cancelled, PeerError, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -75,30 +74,30 @@ class Ranks:
         """Return the slice of a batch that this process computes; None: all of it."""
         return None
 
-    def add_up(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over all processes; all call it at the same point."""
 
-    def any(self, *flags: bool) -> list[bool]:
+    def any_rank(self, *flags: bool) -> list[bool]:
         """Return of each flag whether it is set on any process; all call it at the same point."""
         return list(flags)
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors by those of the first process; all call it at the same point."""
 
-    def first(self, work: Callable[[], Any]) -> Any:
+    def on_first(self, work: Callable[[], Any]) -> Any:
         """Let the first process do something while the others wait, and return its result, plain values, on all.
 
         Raises
         ------
         PeerError
             The first process has failed, or another one is gone.
-        DecodingCancelled
+        Cancelled
             The user has stopped the run.
         """
         return work()
 
-    def meet(self) -> None:
-        """Wait until all processes are here; errors are those of `first`."""
+    def barrier(self) -> None:
+        """Wait until all processes are here; errors are those of `on_first`."""
 
     def own_part(self, items: int) -> range:
         """Return the numbers of the items that this process prepares."""
@@ -152,7 +151,7 @@ class JoinedRanks(Ranks):
         self._exchanging = 0.0
         self.watch = PeerWatch(PrefixStore("distill watch", store.clone()), self.rank, self.size, on_stop, is_stopped)
         self.watch.start()
-        self.meet()
+        self.barrier()
 
     @property
     def speaks_for_all(self) -> bool:
@@ -181,19 +180,19 @@ class JoinedRanks(Ranks):
 
     def slice_of(self, total: int) -> BatchSlice | None:
         """Return the slice of a batch that this process computes."""
-        return BatchSlice.of_rank(self.rank, self.size, total, self.add_up)
+        return BatchSlice.of_rank(self.rank, self.size, total, self.all_reduce)
 
-    def add_up(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over all processes."""
         started = time.perf_counter()
         with self._noticing():
             dist.all_reduce(tensor)
         self._exchanging += time.perf_counter() - started
 
-    def any(self, *flags: bool) -> list[bool]:
+    def any_rank(self, *flags: bool) -> list[bool]:
         """Return of each flag whether it is set on any process."""
         found = torch.tensor(flags, dtype=torch.int32)  # on the CPU: no wait for a GPU
-        self.add_up(found)
+        self.all_reduce(found)
         return [bool(count) for count in found.tolist()]
 
     @torch.no_grad()
@@ -217,27 +216,27 @@ class JoinedRanks(Ranks):
                 raise
             raise PeerError(self.watch.reason(str(exc))) from exc
 
-    def first(self, work: Callable[[], Any]) -> Any:
+    def on_first(self, work: Callable[[], Any]) -> Any:
         """Let the first process do something while the others wait, and return its result on all."""
         self._calls += 1
         key = f"first {self._calls}"
         if not self.is_first:
             found = json.loads(self._wait(lambda: self._store.get(key) if self._store.check([key]) else None))
             if found.get("stopped"):
-                raise DecodingCancelled
+                raise Cancelled
             if "error" in found:
                 raise PeerError(found["error"])
             return found["value"]
         try:
             value = work()
         except BaseException as exc:
-            found = {"error": str(exc) or type(exc).__name__, "stopped": isinstance(exc, DecodingCancelled)}
+            found = {"error": str(exc) or type(exc).__name__, "stopped": isinstance(exc, Cancelled)}
             self._store.set(key, json.dumps(found))
             raise
         self._store.set(key, json.dumps({"value": value}))
         return value
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Wait until all processes are here."""
         self._calls += 1
         key = f"meet {self._calls}"
@@ -255,7 +254,7 @@ class JoinedRanks(Ranks):
             if self.failure:
                 raise PeerError(self.failure)
             if self._is_stopped():
-                raise DecodingCancelled
+                raise Cancelled
             time.sleep(_POLL_SECONDS)
 
     def own_part(self, items: int) -> range:

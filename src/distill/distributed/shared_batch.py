@@ -27,19 +27,19 @@ class BatchSlice:
     ----------
     low, high, total
         The rows, and how many the batch has.
-    add_up
+    all_reduce
         Replaces a tensor by its sum over all processes, which all call it at the same point.
     """
 
     low: int
     high: int
     total: int
-    add_up: Callable[[Tensor], None]
+    all_reduce: Callable[[Tensor], None]
 
     @classmethod
-    def of_rank(cls, rank: int, size: int, total: int, add_up: Callable[[Tensor], None]) -> "BatchSlice":
+    def of_rank(cls, rank: int, size: int, total: int, all_reduce: Callable[[Tensor], None]) -> "BatchSlice":
         """Return the slice of one of ``size`` processes; they differ by at most one row."""
-        return cls(total * rank // size, total * (rank + 1) // size, total, add_up)
+        return cls(total * rank // size, total * (rank + 1) // size, total, all_reduce)
 
     @property
     def size(self) -> int:
@@ -61,7 +61,7 @@ class BatchSlice:
         """Return the mean over all rows of the batch, of the values ``[rows, ...]`` of the own ones."""
         own = values.mean(0)
         whole = own.detach() * self.weight
-        self.add_up(whole)
+        self.all_reduce(whole)
         # The gradient of the own part is that of a mean over the slice; like all gradients it is weighted later.
         return whole + (own - own.detach())
 
@@ -69,7 +69,7 @@ class BatchSlice:
         """Return the values ``[total, ...]`` of all rows, of which the own ones carry their gradient."""
         rows = values.new_zeros(self.total, *values.shape[1:])
         rows[self.low : self.high] = values[: self.size].detach()
-        self.add_up(rows)
+        self.all_reduce(rows)
         if not (values.requires_grad and self.size):
             return rows
         return torch.cat([rows[: self.low], values, rows[self.high :]])
@@ -92,7 +92,7 @@ class BatchSlice:
         sizes = [gradient.numel() for gradient in gradients]
         flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), values.to(gradients[0])])
         flat *= self.weight
-        self.add_up(flat)
+        self.all_reduce(flat)
         *parts, reduced = torch.split(flat, [*sizes, len(values)])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view(gradient.shape))

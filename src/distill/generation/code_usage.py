@@ -75,7 +75,7 @@ def read_use(run_dir: Path, cancel_event: threading.Event) -> CodebookUse:
     ------
     DistillError
         The run's record or its model cannot be used, or none of the sounds is there any more.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     from distill.models.persistence import load_model_v2
@@ -138,14 +138,14 @@ def _previewed(run_dir: Path, model: "LoadedVQModel") -> "Iterator[Tensor]":
 def _count(model: "LoadedVQModel", batches: "Iterator[Tensor]", cancel_event: threading.Event) -> NDArray[np.int64]:
     import torch
 
-    from distill.audio.decoding.sound_file import DecodingCancelled
+    from distill.errors import Cancelled
 
     config, network = model.vqvae_config, _network(model)
     counts = np.zeros((config.num_quantizers, config.codebook_size), dtype=np.int64)
     with torch.no_grad():
         for features in batches:
             if cancel_event.is_set():
-                raise DecodingCancelled
+                raise Cancelled
             codes = network.encode(features).numpy().reshape(-1, config.num_quantizers)
             for level, used in enumerate(codes.T):
                 counts[level] += np.bincount(used, minlength=config.codebook_size)

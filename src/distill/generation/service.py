@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 from distill import paths
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, measure_mono
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.channels import stream_channels
-from distill.errors import DistillError, SoundError
+from distill.errors import Cancelled, DistillError, SoundError
 from distill.files import free_path
 from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MOST_COUNT, NEW, Recipe
@@ -135,7 +135,7 @@ class GenerationService:
         DistillError
             The model or a sound cannot be used, or nothing can be written; the message says which and why.
         """
-        with self._lock, suppress(DecodingCancelled):
+        with self._lock, suppress(Cancelled):
             if cancel.is_set():
                 return
             if isinstance(wish, GenerateRequest):
@@ -215,7 +215,7 @@ def make_again(sound: GeneratedEntry, emit: Tell, cancel: threading.Event, takes
     def progress(share: float) -> None:
         emit(Progress(share))
 
-    with suppress(DecodingCancelled):
+    with suppress(Cancelled):
         generated = stream_again(sound.recipe, ModelLibrary(paths.models_dir()), progress, cancel, takes_nearest)
         recipe = generated.recipe
         if sound.path.exists() or recipe != sound.recipe:

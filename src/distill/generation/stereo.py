@@ -29,7 +29,7 @@ def channels_of(
     ------
     SoundError
         A source cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     if mono or not model.is_stereo:

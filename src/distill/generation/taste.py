@@ -33,7 +33,7 @@ def read_taste(
     ------
     DistillError
         No starred or rejected sound is left, or the model cannot make new sounds.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     listed = (GeneratedHistory() if history is None else history).list()

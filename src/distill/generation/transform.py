@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray
+from distill.audio.decoding.sound_file import FloatArray
 from distill.audio.transforms import check_waveform
+from distill.errors import Cancelled
 from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
 from distill.models.synthesis.segments import stream_of_features
 from distill.models.synthesis.windows import blend_stream, window_starts
@@ -23,7 +24,7 @@ _WINDOWS_AT_ONCE = 8
 Progress = Callable[[float], None]
 
 
-class GenerationCancelled(DecodingCancelled):
+class GenerationCancelled(Cancelled):
     """The making of a sound was given up because its ``cancel_event`` was set."""
 
 

@@ -20,13 +20,12 @@ import filelock
 
 from distill import diagnostics, paths
 from distill.audio.corpus import scan_sounds
-from distill.audio.decoding.access import DecodingCancelled
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
 from distill.config.start import config_from_model
 from distill.config.training import AnyConfig, OverfittingPreset
-from distill.errors import DistillError, QueueError, RunFolderError, is_memory_error
+from distill.errors import Cancelled, DistillError, QueueError, RunFolderError, is_memory_error
 from distill.files import free_path, read_json, write_json
 from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
@@ -142,7 +141,7 @@ class QueueEntry:
         ------
         QueueError
             Nothing is there any more.
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set.
         """
         found = scan_sounds([path for path in self.sounds if path.exists()], cancel_event=cancel_event)
@@ -471,7 +470,7 @@ def work_off(
         The queue.
     run
         Trains an entry and returns how that ended, `FINISHED` or `STOPPED`; after the latter no further one begins.
-        `DecodingCancelled` stops it as well.  An error fails the entry, and the queue goes on.
+        `Cancelled` stops it as well.  An error fails the entry, and the queue goes on.
     emit
         Called with each entry before it begins.
 
@@ -487,7 +486,7 @@ def work_off(
             status, problem = STOPPED, ""
             try:
                 status = run(entry)
-            except DecodingCancelled:
+            except Cancelled:
                 log.info("The run %s was stopped before its sounds were read.", entry.name)
             except Exception as exc:  # boundary: whatever ends one entry, the others are run
                 status, problem = FAILED, problem_of(exc)

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distill.audio.augmentation import AugmentationPipeline
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.audio.scan_result import SkippedSound
 from distill.computing.interruptible import Interruptible
 from distill.computing.workers import in_order
@@ -34,7 +34,7 @@ from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
 from distill.distributed.shared_batch import BatchSlice
-from distill.errors import NotEnoughSoundsError, SoundError
+from distill.errors import Cancelled, NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.training.data.regions import audible_parts
@@ -75,7 +75,7 @@ def prepare_sounds(
     NotEnoughSoundsError
         Fewer than two can be used, and the one is too short to be divided; the message names each file that cannot be
         used, and why.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     paths = sorted({Path(p) for p in file_paths})
@@ -91,7 +91,7 @@ def prepare_sounds(
     if ranks.size > 1:
         for _ in _decoded([paths[n] for n in ranks.own_part(len(paths))], decode, on_progress, cancel_event):
             pass
-        ranks.meet()
+        ranks.barrier()
     for found in _decoded(paths, decode, on_progress, cancel_event):
         if isinstance(found, CachedSound):
             sounds.append(found)
@@ -112,7 +112,7 @@ def _decoded(
 
     def check() -> None:
         if cancel_event is not None and cancel_event.is_set():
-            raise DecodingCancelled
+            raise Cancelled
 
     pool = ThreadPoolExecutor(max_workers=min(8, cpu_count() or 1))
     try:
@@ -344,13 +344,13 @@ class FeatureDataset(Dataset[Tensor]):
 
         Raises
         ------
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set; what was computed stays in the cache.
         """
 
         def check() -> None:
             if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+                raise Cancelled
 
         def compute(sound: CachedSound, variant: int) -> None:
             check()

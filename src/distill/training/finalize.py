@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.computing.interruptible import Interruptible
-from distill.errors import CheckpointError, DistillError, PeerError, TrainingError
+from distill.errors import Cancelled, CheckpointError, DistillError, PeerError, TrainingError
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
@@ -351,7 +350,7 @@ def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_writt
         try:
             with Interruptible(run.request.check_paused):
                 return _parts(run, checkpoint)
-        except DecodingCancelled:
+        except Cancelled:
             saved.is_complete = False
             return {}
 
@@ -452,7 +451,7 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         The user stopped the run.
     """
     material = _part(run, "detail and map", lambda: (_network(run, checkpoint), *_training_features(run)))
@@ -476,12 +475,12 @@ def _part(run: Run, name: str, compute: Callable[[], T]) -> T | None:
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         The user stopped the run.
     """
     try:
         return compute()
-    except DecodingCancelled:
+    except Cancelled:
         raise
     except Exception as exc:  # whatever is wrong with an extra part, the model is saved
         log.error("A part of the model file could not be computed: %s", name, exc_info=exc)

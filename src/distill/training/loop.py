@@ -19,12 +19,11 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.fixes import SoundFix
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
-from distill.errors import CheckpointError, ConfigurationError, MemoryShortError, PeerError, is_memory_error
+from distill.errors import Cancelled, CheckpointError, ConfigurationError, MemoryShortError, PeerError, is_memory_error
 from distill.events import (
     EpochMetrics,
     MetricsCallback,
@@ -182,7 +181,7 @@ def _train(
         run.stopwatch.add("preparing", time.perf_counter() - began)
         with computing(run.device, run.speed.num_threads):
             outcome = "finished" if run_epochs(run) else "stopped"
-    except DecodingCancelled:
+    except Cancelled:
         outcome = "stopped"
     except BaseException as exc:
         error = _short_of_memory(exc, request) if is_memory_error(exc) else exc
@@ -416,7 +415,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(probe))
     try:
         new_sound_distance = _measure_new_sounds(run)
-    except DecodingCancelled:
+    except Cancelled:
         return None
     epoch_seconds = run.eta.end_epoch(run.training_data.steps_per_epoch)
     return run.family.epoch_event(
@@ -442,7 +441,7 @@ def _measure_new_sounds(run: Run) -> float | None:
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         The user has stopped the run.
     """
     meter, prior = run.training_data.new_sounds, run.prior
@@ -456,7 +455,7 @@ def _measure_new_sounds(run: Run) -> float | None:
         with Interruptible(run.request.check_paused):
             return meter.measure(run.model, prior.averaged, partial(run.speed.autocast, run.device))
 
-    distance: float | None = run.ranks.first(measure)
+    distance: float | None = run.ranks.on_first(measure)
     run.stopwatch.add("new sounds", time.perf_counter() - began)
     return distance
 
@@ -547,11 +546,11 @@ def resume_run(
         file_paths = record.file_paths
         stop = None if cancel_event is None else pause_event_of(cancel_event)
         if checkpoint is not None or sounds is not None:
-            with suppress(DecodingCancelled):  # the preparation then ends at once, and the run with it as stopped
+            with suppress(Cancelled):  # the preparation then ends at once, and the run with it as stopped
                 file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=stop)
         return None if checkpoint is None else str(checkpoint), [str(path) for path in file_paths]
 
-    checkpoint, files = ranks.first(look)
+    checkpoint, files = ranks.on_first(look)
     request = RunRequest(
         config=with_epochs(record.config, max_epochs),
         file_paths=[Path(path) for path in files],

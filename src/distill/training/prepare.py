@@ -67,14 +67,14 @@ def prepare(opened: OpenedRun) -> Run:
     ------
     DistillError
         Too few sounds can be used, or the checkpoint does not fit.
-    DecodingCancelled
+    Cancelled
         The user stopped.
     """
     with Interruptible(opened.request.check_paused):
         run = _prepare(opened)
     try:
-        run.ranks.meet()  # all have read what is written now
-        run.ranks.first(lambda: _begin(opened, run.history))
+        run.ranks.barrier()  # all have read what is written now
+        run.ranks.on_first(lambda: _begin(opened, run.history))
     except BaseException:
         run.writer.close()
         raise
@@ -279,7 +279,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     opened.record.preview_training = [n for n, sound in enumerate(previewed) if sound.source not in held_out]
     for stage, dataset in (("Preparing training sounds", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event, ranks)  # type: ignore[misc]
-    ranks.meet()  # what one has computed, the others read from the cache
+    ranks.barrier()  # what one has computed, the others read from the cache
     data = TrainingData(
         sounds=sounds,
         preparation=preparation,
@@ -293,7 +293,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
         new_sounds=NewSoundMeter(opened.family, (train_set, val_set)),
     )
-    if ranks.first(lambda: data.digest) != data.digest:
+    if ranks.on_first(lambda: data.digest) != data.digest:
         raise TrainingError(
             "This process reads other sounds than the first one. Give all computers the same folder of sounds."
         )
@@ -446,7 +446,7 @@ def _common_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> Com
         chosen.append(_compute_plan(opened, data, model))
         return chosen[0].to_dict()
 
-    told = opened.ranks.first(choose)
+    told = opened.ranks.on_first(choose)
     return chosen[0] if chosen else ComputePlan.from_dict(told)
 
 

@@ -21,12 +21,11 @@ from torch.utils.data import DataLoader
 from distill import paths
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.fixes import SoundFix
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.config.catalog import config_from_dict
 from distill.config.start import SHAPE, config_from_model
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
-from distill.errors import CheckpointError, ConfigurationError, RunFolderError
+from distill.errors import Cancelled, CheckpointError, ConfigurationError, RunFolderError
 from distill.events import (
     EpochMetrics,
     Event,
@@ -109,11 +108,11 @@ class RunRequest:
 
         Raises
         ------
-        DecodingCancelled
+        Cancelled
             The user has stopped the run.
         """
         if self.pause_event.is_set():
-            raise DecodingCancelled
+            raise Cancelled
 
 
 class EventSink:
@@ -280,7 +279,7 @@ def open_run(request: RunRequest, emit: EventSink) -> OpenedRun:
         The folder cannot be used, or the checkpoint cannot be resumed.
     """
     claimed: list[OpenedRun] = []
-    request.ranks.first(lambda: claimed.append(_claim(request, emit)))
+    request.ranks.on_first(lambda: claimed.append(_claim(request, emit)))
     return claimed[0] if claimed else _follow(request, emit)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
+from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
-from distill.errors import DistillError, is_memory_error
+from distill.errors import Cancelled, DistillError, is_memory_error
 from distill.events import (
     EpochMetrics,
     PreparationProgress,
@@ -253,7 +253,7 @@ def _next_preview(run: Run, what: str, previews: Iterator[Path]) -> Path | None:
     try:
         with Interruptible(run.request.check_paused):
             return next(previews, None)
-    except DecodingCancelled:
+    except Cancelled:
         return None
     except Exception as exc:  # whatever is wrong with a preview, training goes on
         _report_unwritten(run, what, exc)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill.audio.decoding.sound_file import DecodingCancelled, FloatArray
+from distill.audio.decoding.sound_file import FloatArray
 from distill.audio.pitch import estimate_pitch
-from distill.errors import ConfigurationError
+from distill.errors import Cancelled, ConfigurationError
 from distill.generation.kits.export import FIRST_KEY, PEAK, Kit, KitSound, Layer, single, trim, write_kit
 from distill.generation.kits.sample_loop import find_loop
 
@@ -132,7 +132,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_cancelled_kit_leaves_nothing(tmp_path: Path) -> None:
     stop = threading.Event()
-    with pytest.raises(DecodingCancelled):
+    with pytest.raises(Cancelled):
         write_kit(tmp_path / "kit", "Bells", [single(noise())] * 3, progress=lambda done: stop.set(), cancel_event=stop)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,7 +11,7 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.fixes import SoundFix
-from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.errors import Cancelled
 from distill.training.data.doctor.facts import measure
 from distill.training.data.doctor.findings import Finding, examine, findings_of, merged_fixes
 from tests.support.faults import LOSSLESS, full_scale, plant, write
@@ -144,7 +144,7 @@ def test_measuring_can_be_stopped_and_is_kept(
         stop.set()
 
     sounds = [cache.get(path) for path in clean]
-    with pytest.raises(DecodingCancelled):
+    with pytest.raises(Cancelled):
         examine(sounds, on_progress, stop)
     assert done == [1]
     monkeypatch.setattr("distill.training.data.doctor.facts._facts", lambda *_: pytest.fail("measured again"))

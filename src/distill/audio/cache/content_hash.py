@@ -14,7 +14,7 @@ from pathlib import Path
 
 from distill.audio.decoding.access import link_reason
 from distill.audio.decoding.decoder import UnreachableSoundError
-from distill.audio.decoding.sound_file import DecodingCancelled
+from distill.errors import Cancelled
 from distill.files import content_hash, parse_json, write_whole
 
 # A file may be written twice within one tick of its time stamp (2 s on FAT); a younger one is hashed every time.
@@ -45,7 +45,7 @@ class HashIndex:
         ------
         UnreachableSoundError
             The file cannot be read; the message is the reason alone.
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set.
         """
         try:
@@ -120,6 +120,6 @@ def file_key(path: Path) -> Key:
 def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:
     def check() -> None:
         if cancel_event is not None and cancel_event.is_set():
-            raise DecodingCancelled
+            raise Cancelled
 
     return content_hash(path, check)

@@ -16,8 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.errors import DistillError
+from distill.errors import Cancelled, DistillError
 from distill.files import PARTIAL_SUFFIX, write_whole
 
 #: Seconds for which a file that some process has used is safe from the others.
@@ -66,14 +65,14 @@ class DiskCache:
 
         Raises
         ------
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set while waiting.
         """
         name = str(path)
         with _changed:
             while name in _busy:
                 if cancel_event is not None and cancel_event.is_set():
-                    raise DecodingCancelled
+                    raise Cancelled
                 _changed.wait(0.05 if cancel_event is not None else None)
             _busy.add(name)
         try:

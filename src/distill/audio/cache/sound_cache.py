@@ -36,13 +36,12 @@ from distill.audio.decoding.pyav import av_is_available
 from distill.audio.decoding.sound_file import (
     PREPARATION,
     SAMPLE_RATE,
-    DecodingCancelled,
     FloatArray,
     peak_of,
     stream_prepared,
     with_mono,
 )
-from distill.errors import SoundError, TrainingError
+from distill.errors import Cancelled, SoundError, TrainingError
 from distill.files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
@@ -296,7 +295,7 @@ class SoundCache:
             The file cannot be used; the message is the reason alone.
         DistillError
             The disk is full, or the cache folder cannot be written to.
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set.
         """
         sound = self._get(path, cancel_event, SoundFix())
@@ -356,7 +355,7 @@ class SoundCache:
         ------
         UnreachableSoundError
             The file cannot be read; the message is the reason alone.
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set.
         """
         return self._index.content_hash(path, cancel_event)
@@ -516,7 +515,7 @@ def _decode_into(
     block_bytes = ENVELOPE_HOP * _SAMPLE.itemsize * (_BLOCK_BYTES // (ENVELOPE_HOP * _SAMPLE.itemsize))
     for at in range(0, samples * _SAMPLE.itemsize, block_bytes):
         if cancel_event is not None and cancel_event.is_set():
-            raise DecodingCancelled
+            raise Cancelled
         out.seek(at)
         block = (np.frombuffer(out.read(block_bytes), _SAMPLE) / peak).astype(_SAMPLE, copy=False)
         out.seek(at)

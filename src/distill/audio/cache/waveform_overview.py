@@ -69,7 +69,7 @@ def measure_sound(path: Path, cancel_event: threading.Event | None = None) -> Ov
     ------
     SoundError
         The file cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     stretches: list[npt.NDArray[np.float32]] = []
@@ -134,7 +134,7 @@ class OverviewStore:
         ------
         SoundError
             The file cannot be used; the message is the reason alone.
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set.
         """
         key = _key(path)

@@ -1,12 +1,8 @@
-"""Why a file cannot be reached, for people, and that reading it was given up on request."""
+"""Why a file cannot be reached, for people."""
 
 import errno
 import os
 from pathlib import Path
-
-
-class DecodingCancelled(Exception):  # noqa: N818 - not an error: the user requested it
-    """The work was stopped because its ``cancel_event`` was set."""
 
 
 def os_reason(error: OSError) -> str:

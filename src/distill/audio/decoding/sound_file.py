@@ -17,7 +17,6 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from distill.audio.decoding.access import DecodingCancelled as DecodingCancelled
 from distill.audio.decoding.access import os_reason
 from distill.audio.decoding.damage import damage_text
 from distill.audio.decoding.decoder import (
@@ -32,14 +31,14 @@ from distill.audio.decoding.infrasound import InfrasoundFilter
 from distill.audio.decoding.levels import SILENCE_PEAK as SILENCE_PEAK
 from distill.audio.decoding.levels import LevelMeter, MixLostError, refuse_absurd
 from distill.audio.decoding.reader import SoundReader
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from distill.files import write_whole
 
 __all__ = [
     "PREPARATION",
     "SAMPLE_RATE",
     "SOUND_SUFFIXES",
-    "DecodingCancelled",
+    "Cancelled",
     "MeasuredSound",
     "SoundHeader",
     "UnreachableSoundError",
@@ -118,13 +117,13 @@ def read_blocks(sound: SoundReader, cancel_event: threading.Event | None = None)
     ------
     SoundError
         The file breaks off, or cannot be read any more.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     try:
         for block in sound.blocks():
             if cancel_event is not None and cancel_event.is_set():
-                raise DecodingCancelled
+                raise Cancelled
             yield block
     except OSError as exc:  # of the disk that holds the file, not of the one that is written to
         raise UnreachableSoundError(os_reason(exc)) from exc
@@ -169,7 +168,7 @@ def stream_sound(
         The mean of the channels has lost the sound; one of the channels still has it.
     SoundError
         The file cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     with open_sound(path) as sound:
@@ -243,7 +242,7 @@ def stream_prepared(
         The mean of the channels has lost the sound; one of the channels still has it.
     SoundError
         The file cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     is_old = preparation == 1
@@ -303,7 +302,7 @@ def decode_sound(path: Path, cancel_event: threading.Event | None = None, *, nor
     ------
     SoundError
         The file cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
 
@@ -351,7 +350,7 @@ def measure_mono(path: Path, cancel_event: threading.Event | None = None) -> Mea
     ------
     SoundError
         The file cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
 

@@ -14,9 +14,9 @@ import soxr
 from distill.audio.cache.sound_cache import CachedSound, read_derived
 from distill.audio.decoding.decoder import open_sound
 from distill.audio.decoding.levels import refuse_absurd, without_absurd
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, read_blocks
+from distill.audio.decoding.sound_file import SAMPLE_RATE, read_blocks
 from distill.audio.stereo.image import BANDS, MIX, FloatArray, ImageMeter, StereoImage, columns_of
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def stream_channels(path: Path, cancel_event: threading.Event | None = None) -> 
     ------
     SoundError
         The file cannot be used, or has another number of channels; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     with open_sound(path) as sound:
@@ -68,7 +68,7 @@ def is_stereo_file(path: Path, cancel_event: threading.Event | None = None) -> b
     ------
     SoundError
         The file cannot be used; the message is the reason alone.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     return difference_of(path, cancel_event) > _DIFFERENT
@@ -114,7 +114,7 @@ def count_stereo(sounds: Sequence[CachedSound], cancel_event: threading.Event | 
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     DistillError
         The disk is full, or the cache cannot be written to.
@@ -146,7 +146,7 @@ def image_of_sound(sound: CachedSound, stereo: bool = True, cancel_event: thread
     ------
     SoundError
         The file cannot be used any more, or has changed since it was decoded.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     whole = _whole(sound)
@@ -187,7 +187,7 @@ def _mono_image(sound: CachedSound, cancel_event: threading.Event | None) -> Ste
     meter, size = ImageMeter(), _READ_S * SAMPLE_RATE
     for start in range(0, sound.samples, size):
         if cancel_event is not None and cancel_event.is_set():
-            raise DecodingCancelled
+            raise Cancelled
         mono = sound.read(start, min(size, sound.samples - start))
         meter.add(np.stack([mono, mono], axis=1))
     return meter.image()

@@ -47,7 +47,7 @@ def find_faults(files: Sequence[Path], cache: "SoundCache", stop: threading.Even
     ------
     DistillError
         The disk is full, or the cache cannot be written to.
-    DecodingCancelled
+    Cancelled
         The user stopped.
     """
     from distill.errors import SoundError

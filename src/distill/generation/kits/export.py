@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, FloatArray, peak_of
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.pitch import Pitch, estimate_pitch, note_name
-from distill.errors import ConfigurationError
+from distill.errors import Cancelled, ConfigurationError
 from distill.files import write_folder, write_whole
 from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
 from distill.generation.kits.sample_loop import find_loop
@@ -143,7 +143,7 @@ def write_kit(
         A sound is silent, or holds samples that are not numbers.
     OSError
         The folder cannot be written to, or the disk is full.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     if not 1 <= len(sounds) <= MOST_SOUNDS:
@@ -178,7 +178,7 @@ def _write_files(
     presets: list[str] = []
     for number, sound in enumerate(sounds):
         if cancel_event is not None and cancel_event.is_set():
-            raise DecodingCancelled
+            raise Cancelled
         regions = list(_regions(folder, f"{stem} {number + 1:02d}", FIRST_KEY + number, sound))
         pads += regions
         samples += [region.file.path for region in regions]

@@ -9,8 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.decoding.sound_file import DecodingCancelled
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from distill.gui.doctor.panel import DoctorPanel
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.presenter import SoundsPresenter
@@ -157,7 +156,7 @@ class DoctorPresenter(QObject, WindowPart):
 def _examine(files: Sequence[Path], progress: Callable[[Any], None], cancel: threading.Event) -> list[Finding]:
     """Examine sounds that are decoded already; runs in the background."""
     cache, sounds = SoundCache(), []
-    with suppress(DecodingCancelled):
+    with suppress(Cancelled):
         for path in files:
             with suppress(SoundError):  # it was removed just now
                 sounds.append(cache.get(path, cancel))

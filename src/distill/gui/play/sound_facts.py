@@ -22,7 +22,7 @@ def read_wave(path: Path, cancel: threading.Event) -> tuple[NDArray[np.float32],
     ------
     SoundError
         It cannot be read.
-    DecodingCancelled
+    Cancelled
         ``cancel`` was set.
     """
     audio = decode_sound(path, cancel)

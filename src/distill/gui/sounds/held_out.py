@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Signal
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.fixes import SoundFix
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled
-from distill.errors import SoundError
+from distill.audio.decoding.sound_file import SAMPLE_RATE
+from distill.errors import Cancelled, SoundError
 from distill.gui.widgets.background import BackgroundTask
 from distill.training.data.known_split import KnownSplit, split_with
 from distill.training.data.split import split_sounds
@@ -105,7 +105,7 @@ def _split(wanted: _Wanted, cancel: threading.Event) -> Split | None:
     cache = SoundCache()
     fixes = {}
     sounds: list[CachedSound] = []
-    with suppress(DecodingCancelled):
+    with suppress(Cancelled):
         for path, fix in wanted.fixes.items():
             with suppress(SoundError):
                 fixes[cache.content_hash(path, cancel)] = fix

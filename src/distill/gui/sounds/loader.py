@@ -11,10 +11,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.corpus import check_sounds, scan_sounds
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.audio.scan_result import ScanResult, SoundEntry
 from distill.audio.stereo.channels import is_stereo_sound
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from distill.gui.sounds.row import CheckedSound
 from distill.gui.widgets.background import BackgroundTask
 
@@ -175,5 +174,5 @@ def _check(entries: list[SoundEntry], progress: Callable[[Any], None], cancel: t
                 found = CheckedSound(entry.path, str(exc))
         progress(found)
 
-    with suppress(DecodingCancelled):
+    with suppress(Cancelled):
         check_sounds(entries, cache, on_checked, cancel_event=cancel)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
-from distill.audio.decoding.access import DecodingCancelled
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from distill.gui.widgets.background import BackgroundTask, end_tasks
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ MOST_IN_MEMORY = 3000
 def _overview(store: "OverviewStore", path: Path, cancel: threading.Event) -> "Overview | None":
     try:
         return store.get(path, cancel)
-    except DecodingCancelled:
+    except Cancelled:
         raise
     except SoundError as exc:  # the list shows the reason; there is nothing to draw
         log.debug("No waveform of %s: %s", path, exc)
@@ -106,7 +105,7 @@ class Thumbnails(QObject):
         try:
             while (path := self._next(cancel)) is not None:
                 notify((path, _overview(store, path, cancel)))
-        except DecodingCancelled:
+        except Cancelled:
             pass
         except Exception:
             with self._lock:

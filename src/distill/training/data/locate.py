@@ -84,7 +84,7 @@ def locate_sounds(
     ------
     SoundError
         Some cannot be found; the message names them and says what to do.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     cache = cache or SoundCache()

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from distill.audio.cache.sound_cache import CachedSound
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.audio.stereo.channels import LEAST_SHARE, image_of_sound, is_stereo_sound
 from distill.audio.stereo.image import StereoImage, columns_of
 from distill.computing.workers import in_order
-from distill.errors import SoundError
+from distill.errors import Cancelled, SoundError
 from distill.models.stereo.image_store import ImageStore
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def build_images(
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     DistillError
         The disk is full, or the cache cannot be written to.
@@ -61,7 +60,7 @@ def build_images(
 def _image(sound: CachedSound, stereo: bool, cancel_event: threading.Event | None) -> StereoImage:
     """Return the image of a sound; that of one which cannot be read any more is mono."""
     if cancel_event is not None and cancel_event.is_set():
-        raise DecodingCancelled
+        raise Cancelled
     try:
         return image_of_sound(sound, stereo, cancel_event)
     except SoundError as exc:

@@ -19,7 +19,7 @@ def material_of(files: Sequence[Path], config: AnyConfig, cancel: threading.Even
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel`` was set while a sound was decoded.
     """
     cache = SoundCache()

@@ -23,7 +23,7 @@ class AgreedStop(StopRequest):
 
     def agree(self) -> None:
         """Take up a wish that any of the processes has; all call it at the same point."""
-        pauses, finishes = self._ranks.any(pause_event_of(self.wish).is_set(), wants_finish(self.wish))
+        pauses, finishes = self._ranks.any_rank(pause_event_of(self.wish).is_set(), wants_finish(self.wish))
         if pauses:
             self.set()
         elif finishes:

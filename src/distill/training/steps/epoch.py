@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.distributed.shared_batch import BatchSlice, sharing
+from distill.errors import Cancelled
 from distill.models.families.family import ModelFamily, Objective
 from distill.runs.stop_request import pause_event_of
 from distill.training.compute_plan import ComputePlan
@@ -67,7 +67,7 @@ def train_steps(
             features = features_of(step.family, batch, step.speed, device)
             try:
                 objective, total, skipped = step(features, meter.weights, number, pause_event, part_of(number))
-            except DecodingCancelled:
+            except Cancelled:
                 break
             if prior_step is not None:
                 terms = {**objective.terms, "prior_loss": prior_step(number, objective, skipped)}
@@ -126,7 +126,7 @@ def validate(
             chunks += len(batch) if part is None else part.total
         if sums and part is not None:
             sums = [torch.stack(sums).sum(0)]
-            part.add_up(sums[0])
+            part.all_reduce(sums[0])
         terms = dict(zip(names, (torch.stack(sums).sum(0) / max(chunks, 1)).tolist(), strict=True)) if sums else {}
         loss = sum(weights[name] * value for name, value in terms.items()) if terms else math.nan
         return ValidationResult(loss, terms, family.validation_figures(details) if details else {})

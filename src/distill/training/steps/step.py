@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from distill.audio.decoding.sound_file import DecodingCancelled
 from distill.distributed.shared_batch import BatchSlice, sharing
+from distill.errors import Cancelled
 from distill.models.families.family import ModelFamily, Objective
 from distill.training.compute_plan import ComputePlan
 
@@ -87,7 +87,7 @@ class TrainingStep:
 
         Raises
         ------
-        DecodingCancelled
+        Cancelled
             ``cancel_event`` was set before a weight was changed: everything is as before the step, which a resumed
             run takes again.
         """
@@ -99,7 +99,7 @@ class TrainingStep:
             if cancel_event is not None and cancel_event.is_set():
                 for now, then in zip(running, before, strict=True):
                     now.copy_(then)
-                raise DecodingCancelled
+                raise Cancelled
 
         with self.speed.autocast(features.device), sharing(part):
             objective = self.family.objective(self.model, features, step)

@@ -36,7 +36,7 @@ def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event |
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     parent = list(range(len(sounds)))

@@ -14,7 +14,8 @@ from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound, read_deri
 from distill.audio.decoding.decoder import open_sound
 from distill.audio.decoding.hum import find_hum
 from distill.audio.decoding.levels import without_absurd
-from distill.audio.decoding.sound_file import SAMPLE_RATE, DecodingCancelled, read_blocks
+from distill.audio.decoding.sound_file import SAMPLE_RATE, read_blocks
+from distill.errors import Cancelled
 
 FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -89,7 +90,7 @@ def measure(sound: CachedSound, cancel_event: threading.Event | None = None) -> 
         The file cannot be read any more.
     DistillError
         The disk is full, or the cache cannot be written to.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
 
@@ -129,11 +130,11 @@ def check(cancel_event: threading.Event | None) -> None:
 
     Raises
     ------
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` is set.
     """
     if cancel_event is not None and cancel_event.is_set():
-        raise DecodingCancelled
+        raise Cancelled
 
 
 def is_lossy(sound: CachedSound) -> bool:

@@ -100,7 +100,7 @@ def examine(
     ------
     DistillError
         The disk is full, or the cache cannot be written to.
-    DecodingCancelled
+    Cancelled
         ``cancel_event`` was set.
     """
     measured = []
