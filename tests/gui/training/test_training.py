@@ -270,6 +270,23 @@ def test_the_end_of_a_session_does_not_ask(loaded: MainWindow, engine: FakeEngin
     assert loaded.findChild(QMessageBox, "quitDialog") is None
 
 
+def test_after_the_cancelled_end_of_a_session_it_asks_again(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    """Another program can cancel it, and Qt does not say so: the user works on."""
+    engine.step_seconds = 0.02
+    start(loaded, 1000)
+    qtbot.waitUntil(lambda: bool(loaded.runs.bridge.history.epochs))
+    loaded.end_session()
+    click(loaded, "resumeButton")
+    await_state(qtbot, loaded, RunState.TRAINING)
+    loaded.close()
+    question = loaded.findChild(QMessageBox, "quitDialog")
+    assert question is not None
+    QTest.keyClick(question, Qt.Key.Key_Escape)
+    assert loaded.isVisible()
+
+
 def test_two_runs_at_once_are_refused(qapp: QApplication, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.step_seconds = 0.02
     start(loaded, 1000)

@@ -160,7 +160,7 @@ class TrainingBridge(QObject):
         if thread is not None:
             self.stop()
             thread.wait()
-            self._on_thread_finished()
+            self._end_run(thread)
 
     def _set_state(self, state: RunState) -> None:
         if state is not self.state:
@@ -213,9 +213,12 @@ class TrainingBridge(QObject):
             self.epoch_finished.emit(event)
 
     def _on_thread_finished(self) -> None:
-        thread, self._thread = self._thread, None
-        if thread is None:  # `stop_and_wait` has been quicker than the queued signal
-            return
+        thread = self._thread
+        if thread is not None and self.sender() is thread:  # or `stop_and_wait` has been quicker than the queued signal
+            self._end_run(thread)
+
+    def _end_run(self, thread: TrainingThread) -> None:
+        self._thread = None
         thread.wait()
         self.unsaved_model = thread.unsaved_model
         thread.deleteLater()

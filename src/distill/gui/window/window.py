@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         self.engine, self.player = engine, player
         self._is_painted = self._is_complete = self._is_closing = False
         self._asks_before_closing = True
+        self._is_session_ending = False
         self._has_warned = False  # that something cannot be saved; closing again closes all the same
         self._question: QMessageBox | None = None
         self.menuBar().addMenu(" ")  # keeps its height until the menus come
@@ -217,9 +218,15 @@ class MainWindow(QMainWindow):
             self.painted.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Build the rest before the first click or key is handled: it is needed now."""
+        """Build the rest before the first click or key is handled: it is needed now.
+
+        After the announced end of a session, a click or a key shows that it was cancelled: Qt has no signal for that.
+        """
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             self.complete()
+            if self._is_session_ending:
+                self._is_session_ending, self._asks_before_closing = False, True
+                QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
         return super().eventFilter(watched, event)
 
     def _on_painted(self) -> None:
@@ -361,6 +368,8 @@ class MainWindow(QMainWindow):
         """Save everything before the system ends the session; there is no time for questions."""
         self._asks_before_closing = False
         self.complete()
+        self._is_session_ending = True
+        QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]
         _run_all([self.runs.bridge.stop_and_wait, *(part.flush for part in self.parts.all), self.save_settings])
 
 
