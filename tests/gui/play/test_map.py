@@ -87,8 +87,11 @@ def test_the_player_plays_a_dot_again(
     assert not transport.play.isEnabled()
     play.play_dot(1)
     qtbot.waitUntil(lambda: playback.status.state is PlayerState.PLAYING, timeout=WAIT)
-    for ends in (lambda: QTest.keyClick(window, Qt.Key.Key_Space), transport.stop.click):
-        ends()  # type: ignore[no-untyped-call]
+    for is_by_key in (True, False):
+        if is_by_key:
+            QTest.keyClick(window, Qt.Key.Key_Space)
+        else:
+            transport.stop.click()
         qtbot.waitUntil(lambda: playback.status.state is PlayerState.IDLE, timeout=WAIT)
         assert transport.play.isEnabled()
         QTest.keyClick(window, Qt.Key.Key_Space)
