@@ -167,6 +167,7 @@ class TestRecord:
     @pytest.mark.parametrize(("name", "value"), [
         ("status", []), ("status", "odd"), ("created", 5), ("model_name", None), ("sounds", "a.wav"), ("sounds", [3]),
         ("notes", {}), ("speed", 1), ("skipped", "none"), ("error", 7),
+        ("planned_epochs", 10**400), ("planned_epochs", True), ("kl_epochs", "9"), ("kl_epochs", 0), ("kl_epochs", -1),
     ])  # fmt: skip
     def test_wrong_types_are_refused(self, tmp_path: Path, name: str, value: object) -> None:
         self.RECORD.save(tmp_path)

@@ -198,7 +198,7 @@ class RunRecord:
                 skipped=[SkippedSound(Path(s["path"]), s["reason"]) for s in data["skipped"]],
                 **{key: data[key] for key in ("dataset_name", "model_name", "status", "error", "speed", "created")},
                 notes=list(data["notes"]),
-                planned_epochs=int(planned) if (planned := data.get("planned_epochs")) is not None else None,
+                planned_epochs=data.get("planned_epochs"),
                 preview_sounds=[Path(p) for p in data.get("preview_sounds", ())],
                 preparation=int(data.get("preparation", 1)),
                 fingerprints={
@@ -210,7 +210,7 @@ class RunRecord:
                 split=None if data.get("split") is None else dict(data["split"]),
                 origin=None if data.get("origin") is None else dict(data["origin"]),
                 interruptions=Interruption.from_list(data.get("interruptions")),
-                kl_epochs=int(known) if (known := data.get("kl_epochs")) is not None else None,
+                kl_epochs=data.get("kl_epochs"),
             )
         except RunFolderError:
             raise
@@ -259,6 +259,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "sounds": list, "skipped": list, "notes": list,
 }  # fmt: skip
 _STATUSES = ("running", "finished", "stopped", "failed", UNSAVED)
+#: Most epochs of a run; a number without bounds overflows where it is computed with.
+_MOST_EPOCHS = 100_000
 
 
 def _check_types(data: dict[str, Any]) -> None:
@@ -268,6 +270,10 @@ def _check_types(data: dict[str, Any]) -> None:
             raise TypeError(f"{name!r} has an unusable value")
     if data["status"] not in _STATUSES:
         raise ValueError(f"unknown status {data['status']!r}")
+    for name in ("planned_epochs", "kl_epochs"):
+        value = data.get(name)
+        if value is not None and not (type(value) is int and 0 < value <= _MOST_EPOCHS):
+            raise ValueError(f"{name!r} has an unusable value")
     for name in ("sounds", "notes"):
         if not all(isinstance(item, str) for item in data[name]):
             raise TypeError(f"{name!r} has an unusable value")
