@@ -72,7 +72,7 @@ def test_audio_seconds_per_second(family: str, bench_sounds: list[Path], tmp_pat
     config = make_config(family, len(bench_sounds))
     run = opened(config, bench_sounds, tmp_path / "run")
     try:
-        step = TrainingStep(run.family, run.model.train(), run.optimizer, 1.0, run.speed)
+        step = TrainingStep(run.family, run.model.train(), run.optimizer, 1.0, run.plan)
         weights = run.family.weights(1.0)
         loader = iter(run.training_data.train_loader)
         size = min(config.batch_size, len(run.training_data.train_set))
@@ -83,12 +83,12 @@ def test_audio_seconds_per_second(family: str, bench_sounds: list[Path], tmp_pat
             if batch is None:
                 loader = iter(run.training_data.train_loader)
                 batch = next(loader)
-            step(run.speed.layout(batch), weights, 1)
+            step(run.plan.layout(batch), weights, 1)
 
         baseline = baseline_step(run, torch.randn(size, 1, 48_000) * 0.1)
         plain, fast = zip(*((median_s(baseline, 4), median_s(ours, 4)) for _ in range(4)), strict=True)
         ratio = statistics.median(p / f for p, f in zip(plain, fast, strict=True))
-        report(f"{family}: {run.speed.why}")
+        report(f"{family}: {run.plan.why}")
         report(f"{family}: {size / statistics.median(fast):.0f} audio s/s, plain float32 loop ")
         report(f"{family}: {size / statistics.median(plain):.0f} audio s/s; {ratio:.2f} times as fast")
         assert ratio > 0.95

@@ -306,21 +306,21 @@ def _remembered(key: str) -> ComputePlan | None:
         return None
 
 
-def _remember(key: str, speed: ComputePlan) -> None:
+def _remember(key: str, plan: ComputePlan) -> None:
     try:
         memory = read_json(_memory_file())
     except (OSError, ValueError):
         memory = {}
     known = memory if isinstance(memory, dict) else {}
     with suppress(OSError):
-        write_json(_memory_file(), {**known, key: {"at": time.time(), "speed": speed.to_dict()}})
+        write_json(_memory_file(), {**known, key: {"at": time.time(), "speed": plan.to_dict()}})
 
 
 def _fastest(timed: list[tuple[ComputePlan, float]]) -> ComputePlan:
     """Return the fastest, or the first where none is worth leaving it for."""
     baseline, baseline_ms = timed[0]
-    speed, best_ms = min(timed, key=lambda item: item[1])
-    return speed if best_ms <= _WORTH_IT * baseline_ms else baseline
+    plan, best_ms = min(timed, key=lambda item: item[1])
+    return plan if best_ms <= _WORTH_IT * baseline_ms else baseline
 
 
 def _reason(best: ComputePlan, timed: list[tuple[ComputePlan, float]]) -> str:

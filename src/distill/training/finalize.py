@@ -166,7 +166,7 @@ def end(
     saved, unsaved_text = _Saved(), None
     try:
         if run is not None:
-            with computing(run.device, run.speed.num_threads):  # the prior is trained to its end in there
+            with computing(run.device, run.plan.num_threads):  # the prior is trained to its end in there
                 saved, outcome, unsaved_text = _close(run, outcome, error)
         elif opened is not None:
             _close_unprepared(opened, outcome, error)
@@ -521,7 +521,7 @@ def _close_prior(run: Run, checkpoint: Mapping[str, Any], network: nn.Module) ->
         return None
 
     def autocast() -> AbstractContextManager[Any]:
-        return run.speed.autocast(run.device)
+        return run.plan.autocast(run.device)
 
     close = Closing(run.prior, run.family, run.training_data.train_set, run.device, autocast, run.emit.progress)
     return close(checkpoint, network)

@@ -179,7 +179,7 @@ def _train(
         with computing(opened.device, request.config.num_threads):
             run = prepare(opened)
         run.stopwatch.add("preparing", time.perf_counter() - began)
-        with computing(run.device, run.speed.num_threads):
+        with computing(run.device, run.plan.num_threads):
             outcome = "finished" if run_epochs(run) else "stopped"
     except Cancelled:
         outcome = "stopped"
@@ -328,7 +328,7 @@ def _train_epoch(run: Run) -> bool:
     )
     sampler = loader.batch_sampler
     clip = run.config.regularization.gradient_clip_norm
-    step = TrainingStep(run.family, run.model, run.optimizer, clip, run.speed)
+    step = TrainingStep(run.family, run.model, run.optimizer, clip, run.plan)
 
     def after_step() -> None:  # counted one by one, so that the place is known whatever ends the epoch
         run.scheduler.step()
@@ -379,7 +379,7 @@ def _prior_step(run: Run) -> PriorStep | None:
             prior.fit()
         # A last phase lets the rate fall; without one it follows the network's.
         rate = min(1.0, (taken + number + 1) / WARMUP_STEPS) if prior.closing_steps else schedule(taken + number)
-        return prior.step(rate, lambda: run.speed.autocast(run.device))
+        return prior.step(rate, lambda: run.plan.autocast(run.device))
 
     return step
 
@@ -404,7 +404,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             _agreeing(run, dataset.batches(items, size, run.ranks)),
             weights,
             run.device,
-            run.speed,
+            run.plan,
             pause_event_of(run.request.cancel_event),
             partial(_part_of, run, len(items)),
         )
@@ -453,7 +453,7 @@ def _measure_new_sounds(run: Run) -> float | None:
 
     def measure() -> float | None:
         with Interruptible(run.request.check_paused):
-            return meter.measure(run.model, prior.averaged, partial(run.speed.autocast, run.device))
+            return meter.measure(run.model, prior.averaged, partial(run.plan.autocast, run.device))
 
     distance: float | None = run.ranks.on_first(measure)
     run.stopwatch.add("new sounds", time.perf_counter() - began)

@@ -109,7 +109,7 @@ def _prepare(opened: OpenedRun) -> Run:
     opened.ranks.broadcast([*prior.prior.buffers(), *prior.averaged.buffers()])
     opened.record.kl_epochs = state.kl_epochs
     return Run(
-        **vars(opened), **vars(state), training_data=data, model=model, speed=plan, optimizer=optimizer, prior=prior,
+        **vars(opened), **vars(state), training_data=data, model=model, plan=plan, optimizer=optimizer, prior=prior,
         scheduler=scheduler, schedule=schedule, history=history, eta=eta, best=_best_on_disk(opened),
         known_epochs=len(history.epochs), closing_seconds=_closing_seconds(opened, data),
         started=time.perf_counter(),

@@ -232,7 +232,7 @@ class Run(OpenedRun):
 
     training_data: TrainingData
     model: nn.Module
-    speed: ComputePlan
+    plan: ComputePlan
     optimizer: AdamW
     prior: PriorTraining | None
     scheduler: LambdaLR

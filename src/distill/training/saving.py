@@ -135,7 +135,7 @@ def snapshot(
             **_optional_state(run),
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
-            "speed": run.speed.to_dict(),
+            "speed": run.plan.to_dict(),
             **({} if run.prior is None else {"prior": run.prior.state_dict()}),
         },
         before,

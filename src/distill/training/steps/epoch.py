@@ -64,7 +64,7 @@ def train_steps(
             break
         rate = float(step.optimizer.param_groups[0]["lr"])
         with step_randomness(seed, meter.epoch, number, device):
-            features = features_of(step.family, batch, step.speed, device)
+            features = features_of(step.family, batch, step.plan, device)
             try:
                 objective, total, skipped = step(features, meter.weights, number, pause_event, part_of(number))
             except Cancelled:
@@ -96,7 +96,7 @@ def validate(
     batches: Iterable[Tensor],
     weights: Mapping[str, float],
     device: torch.device,
-    speed: ComputePlan,
+    plan: ComputePlan,
     cancel_event: threading.Event | None = None,
     part_of: Callable[[int], BatchSlice | None] = lambda number: None,
 ) -> ValidationResult | None:
@@ -116,8 +116,8 @@ def validate(
             if cancel_event is not None and cancel_event.is_set():
                 return None
             part = part_of(number)
-            features = features_of(family, batch, speed, device)
-            with speed.autocast(device), sharing(part):
+            features = features_of(family, batch, plan, device)
+            with plan.autocast(device), sharing(part):
                 objective = family.objective(model, features, None)
             names = tuple(objective.terms)
             rows = len(batch) if part is None else part.size

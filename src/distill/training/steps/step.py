@@ -22,10 +22,10 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
     return torch.stack([part.float() for part in parts]).sum()
 
 
-def features_of(family: ModelFamily, batch: Tensor, speed: ComputePlan, device: torch.device) -> Tensor:
+def features_of(family: ModelFamily, batch: Tensor, plan: ComputePlan, device: torch.device) -> Tensor:
     """Return a batch's features on the device: a waveform batch ``[B, 1, N]`` is turned into them."""
     moved = batch.to(device, non_blocking=True)
-    return speed.layout(family.features(moved) if moved.ndim == 3 else moved)
+    return plan.layout(family.features(moved) if moved.ndim == 3 else moved)
 
 
 @contextmanager
@@ -62,14 +62,14 @@ class TrainingStep:
         What is trained.
     clip_norm
         Maximum gradient norm (L2).
-    speed
+    plan
         Number format and layout.
     """
 
     def __init__(
-        self, family: ModelFamily, model: nn.Module, optimizer: Optimizer, clip_norm: float, speed: ComputePlan
+        self, family: ModelFamily, model: nn.Module, optimizer: Optimizer, clip_norm: float, plan: ComputePlan
     ) -> None:
-        self.family, self.model, self.optimizer, self.speed = family, model, optimizer, speed
+        self.family, self.model, self.optimizer, self.plan = family, model, optimizer, plan
         self._clip_norm = clip_norm
         self._trained = [p for group in optimizer.param_groups for p in group["params"]]
 
@@ -101,7 +101,7 @@ class TrainingStep:
                     now.copy_(then)
                 raise Cancelled
 
-        with self.speed.autocast(features.device), sharing(part):
+        with self.plan.autocast(features.device), sharing(part):
             objective = self.family.objective(self.model, features, step)
         total = weighted_sum(objective.terms, weights)
         check()
