@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from distill import paths
+from distill.audio import corpus
 from distill.audio.decoding.fixes import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.sounds import loader
@@ -121,11 +122,10 @@ def test_sounds_that_cannot_be_read_are_not_said_to_be_checked(
 def slow_decoding(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Sounds are decoded once the event is set."""
     may_decode = threading.Event()
-    original = loader.check_sounds
 
     def check_sounds(*given: Any, **named: Any) -> Any:
         assert may_decode.wait(60)
-        return original(*given, **named)
+        return corpus.check_sounds(*given, **named)
 
     monkeypatch.setattr(loader, "check_sounds", check_sounds)
     yield may_decode
