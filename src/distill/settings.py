@@ -10,7 +10,7 @@ from distill.paths import settings_file
 
 log = logging.getLogger(__name__)
 
-#: Maximum lengths of the lists.
+#: Types of the items of the lists.
 _LISTS: dict[str, type] = {
     "sounds": str,
     "recent": str,
@@ -59,7 +59,7 @@ class WindowSettings:
     side_tab
         Which of the tabs at the left is open, counted from 0.
     page
-        Which page of the window is open: 0 is the training, 1 the models.
+        Which page of the window is open: 0 is Training, 1 is Models, 2 is Play.
     making
         What the panel that makes sound was set to, in that panel's own words; empty for the default.
     instrument

@@ -23,11 +23,10 @@ from tests.gui.training.test_training import await_state, click, start
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """A disk that answers a scan once the event is set."""
     answers = threading.Event()
-    original = corpus.scan_sounds
 
     def scan_sounds(*given: Any, **named: Any) -> Any:
         assert answers.wait(60)
-        return original(*given, **named)
+        return corpus.scan_sounds(*given, **named)
 
     monkeypatch.setattr(loader, "scan_sounds", scan_sounds)
     yield answers

@@ -146,7 +146,7 @@ def test_what_comes_next_stands_out(loaded: MainWindow, engine: FakeEngine, qtbo
     assert (begin.text(), begin.property("primary"), resume.property("primary")) == ("&Start", True, False)
     engine.step_seconds = 0.2
     start(loaded, 30)
-    qtbot.waitUntil(lambda: eta(loaded) == "Epoch 1 of 30 · its sounds come at its end")
+    qtbot.waitUntil(lambda: eta(loaded) == "Epoch 1 of 30 · previews come at its end")
     engine.step_seconds = 0.001
     qtbot.waitUntil(lambda: "left" in eta(loaded), timeout=60_000)
     click(loaded, "cancelButton")

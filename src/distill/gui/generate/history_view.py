@@ -92,7 +92,7 @@ class HistoryView(StarClicks, PaintedRows):
         """Do not search by typing: S toggles the star."""
 
     def _action_of(self, event: QKeyEvent) -> str:
-        """Return the action of a key, or None."""
+        """Return the action of a key, or ""."""
         for key, what in ((QKeySequence.StandardKey.Copy, "copy"), (QKeySequence.StandardKey.Undo, "undo")):
             if event.matches(key):
                 return what

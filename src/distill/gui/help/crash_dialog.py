@@ -38,8 +38,6 @@ class CrashDialog(QDialog):
     """
 
     quit_requested = Signal()
-    #: The details are on the clipboard.
-    copied = Signal()
     log_folder_requested = Signal()
     report_requested = Signal()
 
@@ -137,7 +135,6 @@ class CrashDialog(QDialog):
     def _on_details_redacted(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self._copy.setText(self.tr("&Copied"))
-        self.copied.emit()
 
     def _on_copy_ended(self) -> None:
         self._copy.setEnabled(True)

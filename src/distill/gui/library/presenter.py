@@ -309,7 +309,7 @@ class ModelsPresenter(QObject, WindowPart):
         newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
         self._notices.notify(
             NEW_TOPIC, self.tr("The model “{0}” is ready.").format(newest.shown_name), "info",
-            NoticeAction(self.tr("Make new sounds"), lambda: self.show_model(newest.path)),
+            NoticeAction(self.tr("Generate new sounds"), lambda: self.show_model(newest.path)),
         )  # fmt: skip
 
     def _on_failed(self, error: Exception) -> None:

@@ -34,8 +34,8 @@ class CurveStyle:
     in_legend
         Whether the legend has an entry for it.
     spans
-        How many points back its moving average looks, for each level of `Smoothing`; empty for a curve that is
-        smooth by nature.
+        How many points back its moving average looks, for each level of smoothing; empty for a curve that is smooth by
+        nature.
     strong
         Colour of the moving average, where that of the line is too faint to stand alone.
     is_right

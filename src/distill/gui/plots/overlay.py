@@ -86,7 +86,7 @@ class Overlay(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no type
         self.update()
 
     def show_interruptions(self, interruptions: Sequence[Interruption], has_label: bool) -> None:
-        """Mark where the run was killed, the last place with words if there shall be some."""
+        """Mark where the run was killed; with ``has_label``, the last one is labelled."""
         self.interruptions, self._has_label = tuple(interruptions), has_label
         self.update()
 

@@ -45,7 +45,7 @@ class SoundColumns(QObject):
         view.installEventFilter(self)
 
     def choose(self, names: Sequence[str]) -> None:
-        """Want the columns of these names (as in `names`), the most important one first; what is unknown is left."""
+        """Show these columns, most important first; unknown names are ignored."""
         known = {column.name.lower(): column for column in _IMPORTANCE}
         self.wanted = tuple(known[name] for name in dict.fromkeys(names) if name in known)
         self.fit()

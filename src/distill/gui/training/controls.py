@@ -326,7 +326,7 @@ class TrainingControls(Panel):
             return
         end = self._guess_at if self._eta_at is None else self._eta_at
         if end is None:
-            hearing = self.tr("{0} · its sounds come at its end").format(self._position)
+            hearing = self.tr("{0} · previews come at its end").format(self._position)
             self.show_message(hearing if self._is_first else self._position)
             return
         about = self.tr("about ") if self._eta_at is None else ""

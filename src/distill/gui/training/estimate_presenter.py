@@ -125,7 +125,7 @@ class EstimatePresenter(QObject):
             texts.insert(0, self.tr("{0} · {1} memory").format(texts[0], memory))
         if found.disk_bytes is not None:
             texts.insert(0, self.tr("{0} · {1} disk").format(texts[0], format_bytes(round(int(found.disk_bytes), -7))))
-        return [*texts, self.tr("About {0}, {1} to the end").format(good, end)]
+        return [*texts, self.tr("Good in about {0}, done in {1}").format(good, end)]
 
     def _start_measuring(self, config: AnyConfig) -> None:
         measure = self._measure

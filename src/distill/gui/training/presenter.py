@@ -138,7 +138,13 @@ class TrainingPresenter(QObject, WindowPart):
         settings.run = str(self.runs.folder) if self.runs.folder is not None else ""
 
     def flush(self) -> None:
-        """Remind of a model that could not be saved."""
+        """Refuse to close while a model is only in memory.
+
+        Raises
+        ------
+        DistillError
+            There is such a model.
+        """
         self.unsaved.refuse_to_lose()
 
     def start(self) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from distill import paths
@@ -28,9 +28,6 @@ class UnsavedModel(Protocol):
 
 class UnsavedModelOffer(QObject):
     """Holds the newest model that could not be written, with a notice whose button saves it, until it is saved."""
-
-    #: A model file was written; its path.
-    saved = Signal(object)
 
     def __init__(self, notices: NoticeBar, window: QWidget, parent: QObject) -> None:
         super().__init__(parent)
@@ -103,7 +100,6 @@ class UnsavedModelOffer(QObject):
         self._task, self._model = None, None
         self._notices.forget(_TOPIC)
         self._notices.notify("saved", self.tr("The model is saved as {0}.").format(path), "info")
-        self.saved.emit(path)
 
     def _on_failed(self, error: Exception) -> None:
         self._task = None

@@ -200,7 +200,7 @@ class FlowBox(QWidget):
         self._arrange(self.rect(), is_trial=False)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Put the widgets in their places: what has changed while the box was hidden has not told it."""
+        """Put the widgets in their places: what has changed while the box was hidden sent no LayoutRequest."""
         super().showEvent(event)
         self.updateGeometry()
         self._arrange(self.rect(), is_trial=False)

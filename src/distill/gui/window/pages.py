@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QStackedWi
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus
 
-#: The pages, by their place.
+#: Page numbers, in display order.
 TRAINING, MODELS, PLAY = 0, 1, 2
 #: Distance of a line of progress from the sides of its button, and from its lower edge, in device-independent pixels.
 _LINE_MARGIN, _LINE_BELOW = 14, 5
