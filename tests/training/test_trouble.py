@@ -18,6 +18,7 @@ from distill.errors import CheckpointError, MemoryShortError, PeerError
 from distill.events import UNSAVED, Event
 from distill.files import write_whole
 from distill.models import open_model, sound_parts
+from distill.models.detail import bytes_per_chunk
 from distill.models.families.vae import MelVAEFamily
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.summary import summarise
@@ -111,6 +112,16 @@ def test_a_preview_that_raises_does_not_disturb_the_training(
     assert parts.prior is not None
     assert parts.index is not None
     assert (parts.detail is None) is (method == "reconstruct")
+
+
+def test_the_nearest_sound_is_searched_among_all_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is no room for the detail of all."""
+    monkeypatch.setattr("distill.training.finalize.MOST_BYTES", 2 * bytes_per_chunk(1, 128, 94))
+    train(replace(CONFIG, max_epochs=1), write_sounds(tmp_path / "sounds", 6), tmp_path / "run", "cpu")
+    parts = open_model(tmp_path / "run" / "model.distill").parts
+    assert parts.detail is not None
+    assert parts.index is not None
+    assert parts.index.owner.unique().tolist() == [0, 1, 2, 3], "two of six are held out"
 
 
 @pytest.mark.parametrize("part", ["_network", "_training_features", "SoundIndex.build"])

@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 AnyEpoch = EpochMetrics | VQEpochMetrics
 
+#: Most files of which the search for the nearest sound has a chunk where the detail does not have one of each.
+_MOST_INDEXED = 4000
+
 
 @dataclass
 class _Saved:
@@ -463,7 +466,7 @@ def _parts(run: Run, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     entries = {} if closed is None else {PRIOR: prior_entry(closed)}
     parts = SoundParts(
         detail=_part(run, "detail", lambda: build_detail(run.family, network, features, owner, run.device)),
-        index=_part(run, "the search for the nearest sound", lambda: SoundIndex.build(features[own], owner[own])),
+        index=_part(run, "the search for the nearest sound", lambda: _index(run, features[own], owner[own])),
         stereo=_part(run, "its stereo image", lambda: _stereo(run)),
     )
     described = _part(run, "its map and sliders", lambda: map_entries(run.family, network, run.training_data))
@@ -536,6 +539,18 @@ def _training_features(run: Run) -> tuple[Tensor, Tensor, Tensor]:
     items = spread_by_file(owner, most)
     features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
     return features, owner[items], items >= layout.chunks
+
+
+def _index(run: Run, features: Tensor, owner: Tensor) -> SoundIndex:
+    """Return what the nearest sound is searched in: these chunks, or one of each file if they are not of all files."""
+    dataset = run.training_data.train_set
+    owners = torch.from_numpy(dataset.layout.owner[: dataset.layout.chunks])
+    files = len(owners.unique())
+    if len(owner.unique()) < files:
+        items = spread_by_file(owners, min(files, _MOST_INDEXED))
+        features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
+        owner = owners[items]
+    return SoundIndex.build(features, owner)
 
 
 def _complete_event(run: Run | None, outcome: str, error: str | None, seconds: float) -> TrainingCompleteEvent:
