@@ -545,8 +545,8 @@ def _index(run: Run, features: Tensor, owner: Tensor) -> SoundIndex:
     """Return what the nearest sound is searched in: these chunks, or one of each file if they are not of all files."""
     dataset = run.training_data.train_set
     owners = torch.from_numpy(dataset.layout.owner[: dataset.layout.chunks])
-    files = len(owners.unique())
-    if len(owner.unique()) < files:
+    files = len(torch.unique(owners))
+    if len(torch.unique(owner)) < files:
         items = spread_by_file(owners, min(files, _MOST_INDEXED))
         features = torch.cat(list(dataset.batches(items.tolist(), run.config.batch_size)))
         owner = owners[items]
