@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl
@@ -287,6 +288,18 @@ def test_a_copy_is_saved_where_one_wants(shown: MainWindow, folder: Path, tmp_pa
     shown.previewing._save(folder / "recon_epoch0002_recon_00.wav", target)
     qtbot.waitUntil(lambda: "cannot be copied" in shown.notices.text())
     assert target.read_bytes() == original
+
+
+def test_a_copy_for_which_memory_is_missing(
+    shown: MainWindow, folder: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_files: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("distill.gui.previews.presenter.shutil.copyfileobj", fail)
+    shown.previewing._save(folder / "recon_epoch0002_recon_00.wav", tmp_path / "kept.wav")
+    qtbot.waitUntil(lambda: "not enough memory" in shown.notices.text())
+    assert not (tmp_path / "kept.wav").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the platform's own program is called")

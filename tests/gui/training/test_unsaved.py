@@ -79,7 +79,7 @@ def test_the_model_is_offered_until_it_is_saved(
     folder = window.runs.runs.folder
     assert folder is not None
     assert RunRecord.load(folder).status == summarise(folder).status == UNSAVED
-    for words in ("is kept until", "is kept until", "Choose another place"):  # offered, cancelled, full
+    for words in ("is kept until", "is kept until", "Choose another folder"):  # offered, cancelled, full
         qtbot.waitUntil(partial(says, window, words), timeout=10_000)
         assert action(window).text() == "Save model as…"
         action(window).click()

@@ -309,16 +309,15 @@ class PlayPresenter(QObject, WindowPart):
         task.setObjectName("play wave")
         task.succeeded.connect(lambda read: wave.show_sound(*read))
         task.failed.connect(self._on_wave_failed)
-        task.ended.connect(lambda: self._on_wave_ended(task))
+        task.ended.connect(self._on_wave_ended)
         self._reading = task
         task.start()
 
     def _on_wave_failed(self, _error: Exception) -> None:
         self._wave_path = None  # it is read again with the next click; playing it reports the error
 
-    def _on_wave_ended(self, task: BackgroundTask) -> None:
-        if task is self._reading:  # or it was cancelled, and another one reads
-            self._reading = None
+    def _on_wave_ended(self) -> None:  # of a task that was not cancelled
+        self._reading = None
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""

@@ -13,7 +13,7 @@ from distill.files import write_whole
 from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.gui.widgets.desktop import RevealNotices, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -82,10 +82,9 @@ class PreviewsPresenter(QObject, WindowPart):
                 shutil.copyfileobj(original, copy)
 
         def on_failed(exc: Exception) -> None:
-            if not isinstance(exc, OSError):
-                raise exc
-            text = self.tr("{0} cannot be copied to {1} ({2}). Choose another place.")
-            self._notices.notify(COPIES_TOPIC, text.format(source.name, target, exc.strerror or exc), "error")
+            reason = getattr(exc, "strerror", None) or error_text(exc).rstrip(".")
+            text = self.tr("{0} cannot be copied to {1} ({2}). Choose another folder.")
+            self._notices.notify(COPIES_TOPIC, text.format(source.name, target, reason), "error")
 
         task = BackgroundTask(work, self)
         task.setObjectName("saveCopy")

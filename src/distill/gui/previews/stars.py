@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from distill.errors import DistillError
 from distill.files import read_json, write_json
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import BackgroundTask, error_text
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +155,7 @@ class Stars(QObject):
             return update_stars(folder, changes)
 
         def on_failed(exc: Exception) -> None:
-            if not isinstance(exc, (OSError, DistillError)):
-                raise exc
-            reason = getattr(exc, "strerror", None) or exc
+            reason = getattr(exc, "strerror", None) or error_text(exc).rstrip(".")
             if changes:
                 self._refused[folder] = changes
                 self.failed.emit(self.tr("Your star cannot be kept ({0}). The next one tries again.").format(reason))

@@ -103,5 +103,5 @@ class UnsavedModelOffer(QObject):
 
     def _on_failed(self, error: Exception) -> None:
         self._task = None
-        self._message = self.tr("The model could not be saved ({0}). Choose another place.").format(error_text(error))
+        self._message = self.tr("The model could not be saved ({0}). Choose another folder.").format(error_text(error))
         self.show_again()
