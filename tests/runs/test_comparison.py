@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from distill.config.factory import make_config
+from distill.config.training import ADAPTIVE_LATENTS
 from distill.errors import RunFolderError
 from distill.events import EpochMetrics
 from distill.runs.comparison import Comparison, EpochPoint
@@ -47,7 +48,7 @@ def test_curves_and_results(comparison: Comparison) -> None:
 
 def test_only_settings_that_differ_are_listed(comparison: Comparison) -> None:
     found = {row.label: row.values for row in comparison.differences()}
-    assert found == {"Seed": ("1", "2"), "Dimensions": ("64", "8")}
+    assert found == {"Seed": ("1", "2"), "Dimensions": (str(ADAPTIVE_LATENTS), "8")}
 
 
 def test_a_setting_that_only_one_family_has_is_no_difference(tmp_path: Path) -> None:

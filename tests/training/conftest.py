@@ -173,6 +173,14 @@ def left_alone(_runs_left_alone: dict[str, dict[str, Any]], tmp_path_factory: py
     return run
 
 
+#: For long tests of what the one loop does whatever the family: the other families are left to the soaks.
+ONE_FAMILY_OFTEN = pytest.mark.parametrize(
+    "family_key",
+    [pytest.param(row.key, marks=[] if row is FAMILIES[0] else [pytest.mark.soak]) for row in FAMILIES],
+    indirect=True,
+)
+
+
 @pytest.fixture(params=[row.key for row in FAMILIES])
 def family_key(request: pytest.FixtureRequest) -> str:
     """Each family: what the engine promises, it promises for all of them."""

@@ -26,7 +26,7 @@ from distill.training import (
 )
 from distill.training.checkpoint import write_checkpoint
 from distill.training.run import Run
-from tests.training.conftest import QUICK, MakeConfig, topics
+from tests.training.conftest import ONE_FAMILY_OFTEN, QUICK, MakeConfig, topics
 from tests.training.test_resume import assert_same_run
 
 CONFIG = replace(QUICK, max_epochs=6, checkpoint_interval=4, preview_interval_short=100)
@@ -147,6 +147,7 @@ def test_a_full_disk_does_not_lose_the_best_epoch(
     losses.assert_model(run, 1)
 
 
+@ONE_FAMILY_OFTEN
 def test_checkpoints_by_time_lie_within_epochs_and_are_resumed_exactly(
     sounds: list[Path], make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from distill.runs.stop_request import StopRequest
 from distill.serialization.archive import read_checkpoint
 from distill.training import get_best_checkpoint, resume_run, train
 from distill.training.steps.closing import Closing
-from tests.training.conftest import MakeConfig, ended, topics
+from tests.training.conftest import ONE_FAMILY_OFTEN, MakeConfig, ended, topics
 
 STAGE = "Learning to make new sounds"
 
@@ -47,6 +47,7 @@ def pausing(cancel: threading.Event, events: list[Event], at: int = 1) -> Callab
     return told
 
 
+@ONE_FAMILY_OFTEN
 def test_a_run_that_is_stopped_in_it_ends_like_one_that_is_not(
     tmp_path: Path, sounds: list[Path], make_config: MakeConfig
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_run_that_is_stopped_in_it_ends_like_one_that_is_not(
     assert same(prior_of(tmp_path / "part"), prior_of(tmp_path / "whole"))
 
 
+@ONE_FAMILY_OFTEN
 def test_it_changes_the_model_and_not_the_training(tmp_path: Path, sounds: list[Path], make_config: MakeConfig) -> None:
     results = {}
     for steps in (1, 3):

@@ -23,7 +23,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.runs.folder import RunRecord, read_history
 from distill.training import StepMetrics, TrainingNotice, VQStepMetrics, list_checkpoints, resume_run, train
-from tests.training.conftest import CLOSING_STEPS, QUICK, SMALL_PRIOR, MakeConfig, ended, write_sounds
+from tests.training.conftest import CLOSING_STEPS, ONE_FAMILY_OFTEN, QUICK, SMALL_PRIOR, MakeConfig, ended, write_sounds
 from tests.training.test_resume import losses
 
 
@@ -68,6 +68,7 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Record
         yield recorder
 
 
+@ONE_FAMILY_OFTEN
 def test_killed_at_every_moment_after_the_last_step(
     recorder: Recorder, make_config: MakeConfig, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from distill.training import (
     train,
 )
 from distill.training.steps.step import weighted_sum
-from tests.training.conftest import CLOSING_STEPS, SMALL_PRIOR, LeftAlone, MakeConfig
+from tests.training.conftest import CLOSING_STEPS, ONE_FAMILY_OFTEN, SMALL_PRIOR, LeftAlone, MakeConfig
 
 
 def losses(result: dict[str, Any]) -> list[Any]:
@@ -105,6 +105,7 @@ def test_cancelled_and_resumed(
     assert replayed + part["metrics_history"].step_count == whole["metrics_history"].step_count
 
 
+@ONE_FAMILY_OFTEN
 def test_cancelled_while_validating(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config(max_epochs=2)
     whole = train(config, sounds, tmp_path / "whole", "cpu")
@@ -185,6 +186,7 @@ def test_killed_at_twenty_random_moments(sounds: list[Path], make_config: MakeCo
     check_a_killed_run(sounds, make_config(max_epochs=150), tmp_path, moments)
 
 
+@ONE_FAMILY_OFTEN
 def test_more_epochs(sounds: list[Path], make_config: MakeConfig, tmp_path: Path) -> None:
     train(make_config(max_epochs=2), sounds, tmp_path / "run", "cpu")
     events: list[Event] = []
@@ -223,6 +225,7 @@ def test_what_cannot_be_resumed_is_refused(sounds: list[Path], make_config: Make
         resume_run(tmp_path / "nothing", events.append)
 
 
+@ONE_FAMILY_OFTEN
 def test_a_damaged_newest_checkpoint_is_told_and_an_older_one_used(
     sounds: list[Path], make_config: MakeConfig, left_alone: LeftAlone, tmp_path: Path
 ) -> None:

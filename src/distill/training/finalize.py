@@ -259,7 +259,7 @@ def _remember_figures(run: Run, is_finished: bool) -> None:
         return
     data = run.training_data
     layout = data.train_set.layout
-    planned = 0 if run.prior is None else run.prior.closing_steps * run.history.step_count
+    planned = run.prior.closing_steps * run.history.step_count
     facts = RunFacts(
         chunks=layout.chunks,
         variants=layout.variants,
@@ -520,8 +520,6 @@ def _network(run: Run, checkpoint: Mapping[str, Any]) -> nn.Module:
 
 def _close_prior(run: Run, checkpoint: Mapping[str, Any], network: nn.Module) -> Mapping[str, Tensor] | None:
     """Return the prior after its last phase, or None where there is no phase."""
-    if run.prior is None:
-        return None
 
     def autocast() -> AbstractContextManager[Any]:
         return run.plan.autocast(run.device)

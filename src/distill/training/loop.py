@@ -363,12 +363,10 @@ def _train_epoch(run: Run) -> bool:
     return not run.request.cancel_event.is_set()
 
 
-def _prior_step(run: Run) -> PriorStep | None:
-    """Return what trains the prior within a step of the network; None where there is no prior."""
+def _prior_step(run: Run) -> PriorStep:
+    """Return what trains the prior within a step of the network."""
     prior, data, schedule = run.prior, run.training_data, run.schedule
     taken = run.epoch * data.steps_per_epoch
-    if prior is None:
-        return None
     sampler: Any = data.train_loader.batch_sampler
     batches = sampler.batches_of(run.epoch)
 
@@ -447,7 +445,7 @@ def _measure_new_sounds(run: Run) -> float | None:
     meter, prior = run.training_data.new_sounds, run.prior
     is_last = run.epoch + 1 == run.config.max_epochs
     due = is_due(run.history.epochs, run.training_data.steps_per_epoch, is_last)
-    if prior is None or not meter.can_measure or not due:
+    if not meter.can_measure or not due:
         return None
     began = time.perf_counter()
 
@@ -475,7 +473,7 @@ def _agreeing(run: Run, batches: Iterable[Tensor]) -> Iterator[Tensor]:
 
 def _state_of(run: Run) -> list[Tensor]:
     """Return the tensors that training changes."""
-    modules = [run.model] if run.prior is None else [run.model, run.prior.prior, run.prior.averaged]
+    modules = [run.model, run.prior.prior, run.prior.averaged]
     return [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
 
 

@@ -234,7 +234,7 @@ class Run(OpenedRun):
     model: nn.Module
     plan: ComputePlan
     optimizer: AdamW
-    prior: PriorTraining | None
+    prior: PriorTraining
     scheduler: LambdaLR
     schedule: CosineFactor
     history: AnyHistory

@@ -136,7 +136,7 @@ def snapshot(
             "kl_epochs": run.kl_epochs,
             "elapsed_seconds": run.elapsed,
             "speed": run.plan.to_dict(),
-            **({} if run.prior is None else {"prior": run.prior.state_dict()}),
+            "prior": run.prior.state_dict(),
         },
         before,
         **run.family.checkpoint_fields(epoch / run.kl_epochs, completed),
@@ -237,9 +237,8 @@ def _write_previews(run: Run, folder: Path, epoch: int, what: str) -> Iterator[P
     if not run.ranks.is_first:
         return
     model, family, waveforms = run.model, run.family, run.training_data.preview_waveforms
-    prior = None if run.prior is None else run.prior.averaged
     for previews in (
-        write_samples(family, model, folder, epoch, SAMPLES, prior=prior),
+        write_samples(family, model, folder, epoch, SAMPLES, prior=run.prior.averaged),
         write_reconstructions(family, model, waveforms, folder, epoch, run.device),
     ):
         while not run.request.pause_event.is_set():

@@ -14,7 +14,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
-from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import family_info
 from distill.config.training import VQVAEConfig
@@ -180,9 +180,14 @@ def test_the_sounds_that_the_run_held_out_are_counted_as_it_heard_them(finished_
     use = read_use(moved, threading.Event())
     assert use.is_whole
     fixed = SoundCache(fixes={other.content_hash: fix}).get(other.source)
-    codes = use.model.encode(torch.from_numpy(fixed.read(0, 48_000))[None, None]).codes
-    for level in range(LEVELS):
-        assert use.counts[level].tolist() == np.bincount(codes[..., level].ravel(), minlength=ENTRIES).tolist()
+
+    def differing(sound: CachedSound) -> int:
+        codes = use.model.encode(torch.from_numpy(sound.read(0, 48_000))[None, None]).codes
+        counts = [np.bincount(codes[..., level].ravel(), minlength=ENTRIES) for level in range(LEVELS)]
+        return int(sum(np.abs(use.counts[level] - counts[level]).sum() for level in range(LEVELS)))
+
+    # Features are kept in half precision, so codes between two entries may be either, and then those of the next level.
+    assert 2 * differing(fixed) < min(differing(other), differing(ranked))
 
 
 def test_without_its_sounds_a_run_counts_the_originals_of_its_previews(finished_run: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.audio.decoding.fixes import SoundFix
-from distill.config.training import AnyConfig
+from distill.config.training import ADAPTIVE_LATENTS, AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
@@ -87,7 +87,7 @@ def test_fixes_and_the_chosen_model_go_with_the_run(
     monkeypatch.setattr(engine, "train", train)
     click(loaded, "queueRunButton")
     qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED])
-    assert seen == [({sound: SoundFix(trims=True)}, model, 8), ({}, None, 64)]
+    assert seen == [({sound: SoundFix(trims=True)}, model, 8), ({}, None, ADAPTIVE_LATENTS)]
 
 
 def test_a_model_of_another_shape_is_refused_when_it_is_added(loaded: MainWindow, qtbot: QtBot) -> None:

@@ -114,6 +114,6 @@ def test_a_collapsed_run_is_paused_and_the_next_one_gets_what_helps(
     press(loaded)
     await_state(qtbot, loaded, RunState.IDLE)
     assert "Paused" in eta(loaded)
-    assert loaded.runs.settings.changes == {"kl_weight_max": 3e-5}
-    assert "KL weight 3e-05 instead of 0.0003" in loaded.notices.text()
+    assert loaded.runs.settings.changes == {"kl_weight_max": 1.5e-5}
+    assert "KL weight 1.5e-05 instead of 0.00015" in loaded.notices.text()
     assert "1 changed" in loaded.controls.advanced.text()
