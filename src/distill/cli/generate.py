@@ -274,7 +274,7 @@ def remake(
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
     """Encode a sound to codes with a residual-VQ model: a NumPy archive, described in the README.
 
-    No file is overwritten.
+    A file of that name is replaced.
     """
     if target.suffix.lower() != ".npz":
         raise typer.BadParameter(f"CODES is written as a NumPy archive, so its name must end in .npz: {target}")
@@ -284,14 +284,13 @@ def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
         audio = decode_sound(source, normalize=False)
     import torch
 
-    from distill.files import free_path
     from distill.models.codes import save_codes
     from distill.models.persistence import load_model_v2
 
     codes = load_model_v2(model).encode(torch.from_numpy(audio)[None, None])
     with _writing(target):
-        written = save_codes(free_path(target), codes)
-    print(printable(written))
+        save_codes(target, codes)
+    print(printable(target))
 
 
 def decode(
