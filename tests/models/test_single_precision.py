@@ -53,8 +53,16 @@ def test_a_prior_is_fitted() -> None:
 
 
 def test_axes_are_fitted() -> None:
-    PatchAxes(8).fit(on_device(torch.randn(2, 1, 32, 32)))
-    PCAProjection(4, 20).fit(on_device(torch.randn(6, 20)), 1.0)
+    features, rows = torch.randn(2, 1, 32, 32), torch.randn(6, 20)
+    expected, found = PatchAxes(8), PatchAxes(8)
+    expected.fit(features)
+    found.fit(on_device(features))
+    assert torch.equal(found.axes, expected.axes)
+    wanted, fitted = PCAProjection(4, 20), PCAProjection(4, 20)
+    wanted.fit(rows, 1.0)
+    fitted.fit(on_device(rows), 1.0)
+    assert torch.equal(fitted.axes, wanted.axes)
+    assert torch.equal(fitted.spread, wanted.spread)
 
 
 def test_codebooks_are_measured() -> None:

@@ -1,5 +1,6 @@
 """When a view of sounds plays: at a click, at Enter, and where the cursor stands still after walking."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QElapsedTimer, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt, QTimer, Signal
@@ -7,7 +8,13 @@ from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QMouseE
 from PySide6.QtWidgets import QAbstractItemView
 
 if TYPE_CHECKING:
-    _View = QAbstractItemView
+
+    class _View(QAbstractItemView):
+        """What a view is that `StarClicks` is mixed into."""
+
+        starring_requested: ClassVar[Signal]
+        #: Returns the sound whose star is at a position of the viewport, or None.
+        starred_at: Callable[[QPoint], object | None]
 else:
     _View = object
 
@@ -76,12 +83,6 @@ class StarClicks(_View):
     list of sounds, and defines `starred_at`.
     """
 
-    starring_requested: ClassVar[Signal]
-
-    def starred_at(self, position: QPoint) -> object | None:
-        """Return the sound whose star is at a position of the viewport, or None."""
-        raise NotImplementedError
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Handle a click on a star: it neither plays nor selects."""
         if self._clicked_star(event) is None:
@@ -116,7 +117,7 @@ def set_up_sounds(view: QAbstractItemView) -> None:
 
 
 def menu_target(view: QAbstractItemView, event: QContextMenuEvent) -> tuple[QModelIndex, QPoint]:
-    """Return what a menu is asked for, by the mouse where it points, by the keyboard at the cursor; and its place."""
+    """Return what a menu is for, by the mouse where it points, by the keyboard at the cursor, and where it opens."""
     if event.reason() == QContextMenuEvent.Reason.Mouse:
         return view.indexAt(view.viewport().mapFromGlobal(event.globalPos())), event.globalPos()
     index = view.currentIndex()
