@@ -103,4 +103,4 @@ def play(session: ToneSession, window: MainWindow, qtbot: QtBot) -> PlayPresente
 
 
 def idle(play: PlayPresenter, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: play._task is None, timeout=WAIT)
+    qtbot.waitUntil(lambda: not play._tasks.is_busy, timeout=WAIT)

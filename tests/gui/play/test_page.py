@@ -340,7 +340,7 @@ def test_what_is_made_for_the_model_before_is_not_put_on_pads(
 ) -> None:
     session.go_on.clear()
     play.fill_pads()
-    qtbot.waitUntil(lambda: play._task is not None)
+    qtbot.waitUntil(lambda: play._tasks.is_busy)
     play.show_model(entry_of(tmp_path / "other.distill"))
     session.go_on.set()
     idle(play, qtbot)

@@ -4,7 +4,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shiboken6
@@ -16,7 +18,7 @@ from distill import diagnostics
 from distill.errors import SoundError
 from distill.gui.previews import stars
 from distill.gui.widgets import background
-from distill.gui.widgets.background import BackgroundTask, end_tasks, error_text
+from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks, error_text
 
 
 def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtBot) -> None:
@@ -143,3 +145,161 @@ def test_errors_are_shown_or_reported_and_never_only_logged(
 def test_an_error_says_what_the_system_says() -> None:
     assert error_text(OSError(28, "No space left", "/disk/a.wav")) == "No space left: /disk/a.wav"
     assert error_text(SoundError("It is silent.")) == "It is silent."
+
+
+class Recorder:
+    """Makes work that notes when it is carried out, and can be held up."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.cancelled: list[str] = []  # carried out with the event set that requests an early end
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def work(self, name: str, error: Exception | None = None) -> Work:
+        def work(notify: Any, cancel: threading.Event) -> str:
+            self.begun.set()
+            assert self.go_on.wait(10)
+            self.done.append(name)
+            if cancel.is_set():
+                self.cancelled.append(name)
+            notify(f"{name} is nearly done")
+            if error is not None:
+                raise error
+            return name
+
+        return work
+
+
+@pytest.fixture
+def queue(qapp: QApplication) -> Iterator[TaskQueue]:
+    owner = QObject()
+    yield TaskQueue("things", owner)
+    end_tasks(owner)
+    owner.deleteLater()
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+def test_a_queue_runs_in_order_and_delivers_each_result(queue: TaskQueue, recorder: Recorder, qtbot: QtBot) -> None:
+    heard = list[object]()
+    recorder.go_on.clear()
+    for name in ("a", "b"):
+        queue.submit(
+            recorder.work(name), heard.append, on_progress=heard.append, on_started=lambda: heard.append("started")
+        )
+    assert heard == ["started"], "the first starts at once, the second not before it has ended"
+    assert (queue.is_busy, queue.has_pending) == (True, True)
+    assert queue.findChild(BackgroundTask, "things") is not None
+    with qtbot.waitSignal(queue.idle):
+        recorder.go_on.set()
+    assert heard == ["started", "a is nearly done", "a", "started", "b is nearly done", "b"]
+    assert (queue.is_busy, queue.has_pending) == (False, False)
+
+
+def test_a_queue_goes_on_after_an_error(
+    queue: TaskQueue, recorder: Recorder, qtbot: QtBot, reports: list[tuple[BaseException, bool | None]]
+) -> None:
+    shown, error, bug = list[Exception](), SoundError("It is silent."), KeyError("a bug")
+    queue.submit(recorder.work("a", error), on_failed=shown.append)
+    queue.submit(recorder.work("b", error))  # for which nobody shows errors
+    queue.submit(recorder.work("c", bug), on_failed=shown.append)
+    queue.submit(recorder.work("d"))
+    with qtbot.waitSignal(queue.idle):
+        pass
+    assert recorder.done == ["a", "b", "c", "d"]
+    assert shown == [error]
+    assert reports == [(error, True), (bug, None)]
+
+
+def test_what_a_result_leads_to_comes_after_what_is_pending(queue: TaskQueue, recorder: Recorder, qtbot: QtBot) -> None:
+    queue.submit(recorder.work("a"), lambda _result: queue.submit(recorder.work("c")))
+    queue.submit(recorder.work("b"))
+    with qtbot.waitSignal(queue.idle):
+        pass
+    assert recorder.done == ["a", "b", "c"]
+
+
+def test_of_a_cancelled_task_nothing_is_heard_and_the_next_follows(
+    queue: TaskQueue, recorder: Recorder, qtbot: QtBot
+) -> None:
+    heard = list[object]()
+    recorder.go_on.clear()
+    for name in ("a", "b"):
+        queue.submit(recorder.work(name), heard.append)
+    assert recorder.begun.wait(10)
+    queue.cancel()
+    assert queue.is_busy, "its thread has not ended yet"
+    with qtbot.waitSignal(queue.idle):
+        recorder.go_on.set()
+    assert recorder.done == ["a", "b"]
+    assert recorder.cancelled == ["a"]
+    assert heard == ["b"]
+
+
+def test_of_several_requests_the_newest_can_be_kept(queue: TaskQueue, recorder: Recorder, qtbot: QtBot) -> None:
+    recorder.go_on.clear()
+    for name in ("a", "b", "c"):
+        queue.clear()
+        queue.submit(recorder.work(name))
+    with qtbot.waitSignal(queue.idle):
+        recorder.go_on.set()
+    assert recorder.done == ["a", "c"]
+
+
+def test_finishing_a_queue_delivers_all_results(queue: TaskQueue, recorder: Recorder) -> None:
+    heard = list[object]()
+    queue.submit(recorder.work("a"), lambda _result: queue.submit(recorder.work("c"), heard.append))
+    queue.submit(recorder.work("b"), heard.append)
+    queue.finish()
+    assert heard == ["b", "c"]
+    assert not queue.is_busy
+
+
+def test_closing_a_queue_carries_out_what_is_pending_and_delivers_nothing(
+    queue: TaskQueue, recorder: Recorder, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = list[object]()
+    queue.idle.connect(lambda: heard.append("idle"))
+    recorder.go_on.clear()
+    queue.submit(recorder.work("a"), heard.append, heard.append, on_progress=heard.append)
+    queue.submit(recorder.work("b", KeyError("a bug")), heard.append, heard.append)
+    queue.submit(recorder.work("c"), heard.append)
+    assert recorder.begun.wait(10)
+    threading.Timer(0.05, recorder.go_on.set).start()
+    queue.close()
+    queue.submit(recorder.work("too late"))
+    qtbot.wait(50)  # the end of the first would be delivered
+    assert recorder.done == recorder.cancelled == ["a", "b", "c"]
+    assert heard == []
+    assert not queue.is_busy
+    assert "'things'" in caplog.text
+
+
+def test_a_cleared_queue_closes_without_the_pending_requests(queue: TaskQueue, recorder: Recorder) -> None:
+    recorder.go_on.clear()
+    for name in ("a", "b"):
+        queue.submit(recorder.work(name))
+    assert recorder.begun.wait(10)
+    recorder.go_on.set()
+    queue.clear()
+    queue.close()
+    assert recorder.done == ["a"]
+
+
+def test_pending_requests_are_carried_out_after_the_tasks_of_the_window_have_ended(
+    queue: TaskQueue, recorder: Recorder
+) -> None:
+    recorder.go_on.clear()
+    for name in ("a", "b"):
+        queue.submit(recorder.work(name))
+    assert recorder.begun.wait(10)
+    recorder.go_on.set()
+    owner = queue.parent()
+    assert owner is not None
+    end_tasks(owner)
+    queue.close()
+    assert recorder.done == ["a", "b"]

@@ -1,6 +1,5 @@
 """Carries out what the panel of generated sounds requests: generating, storing, playing, exporting."""
 
-import logging
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +27,7 @@ from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.widgets.background import BackgroundTask, Work, end_tasks
+from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks
 from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -41,8 +40,6 @@ TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "generated sounds", "export"
 
 #: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
 TRASH_NAME = "Deleted sounds"
-
-log = logging.getLogger(__name__)
 
 
 class GeneratePresenter(QObject, WindowPart):
@@ -64,8 +61,7 @@ class GeneratePresenter(QObject, WindowPart):
         self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
         self._service = GenerationService()
         self._making: BackgroundTask | None = None
-        self._keeping: BackgroundTask | None = None
-        self._waiting: list[tuple[Work, Callable[[Any], None]]] = []  # pending work on the list, in order
+        self._list_tasks = TaskQueue("generated sounds", self)  # reads and changes the list
         self._removed: list[tuple[Removed, ...]] = []
         self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
         self._wants_first = False  # the first sound of the batch is played
@@ -110,15 +106,8 @@ class GeneratePresenter(QObject, WindowPart):
         self._is_closed = True
         self.panel.history.thumbnails.close()
         self.cancel()
-        if self._keeping is not None:
-            self._keeping.wait()
         end_tasks(self)
-        while self._waiting:
-            work, _done = self._waiting.pop(0)
-            try:
-                work(lambda _value: None, threading.Event())
-            except Exception:  # border: the other changes are still carried out, and the window still closes
-                log.exception("The list of generated sounds was not changed while closing")
+        self._list_tasks.close()
 
     # Generating.
 
@@ -294,29 +283,12 @@ class GeneratePresenter(QObject, WindowPart):
             self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
-        if not self._waiting:  # otherwise a newer list follows
+        if not self._list_tasks.has_pending:  # otherwise a newer list follows
             self.panel.history.show_sounds(sounds)
 
-    def _keep(self, work: Work, on_done: Callable[[Any], None] = lambda _result: None) -> None:
+    def _keep(self, work: Work, on_done: Callable[[Any], None] | None = None) -> None:
         """Change or read the history in the background, after the earlier requests."""
-        self._waiting.append((work, on_done))
-        self._keep_on()
-
-    def _keep_on(self) -> None:
-        if self._keeping is not None or not self._waiting or self._is_closed:
-            return
-        work, on_done = self._waiting.pop(0)
-        task = BackgroundTask(work, self)
-        task.setObjectName("generated sounds")
-        task.succeeded.connect(on_done)
-        task.failed.connect(self._on_keeping_failed)
-        task.finished.connect(self._on_kept)
-        self._keeping = task
-        task.start()
-
-    def _on_kept(self) -> None:
-        self._keeping = None
-        self._keep_on()
+        self._list_tasks.submit(work, on_done, self._on_keeping_failed)
 
     def _on_keeping_failed(self, error: Exception) -> None:
         self._notices.notify_error(LIST_TOPIC, error)

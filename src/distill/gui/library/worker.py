@@ -2,16 +2,15 @@
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics, paths
-from distill.gui.widgets.background import BackgroundTask, end_tasks, is_user_error
+from distill.gui.widgets.background import TaskQueue, is_user_error
 from distill.gui.widgets.desktop import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
 
@@ -50,18 +49,16 @@ class LibraryWorker(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.library = ModelLibrary(paths.models_dir(), trash=_to_trash)
-        self._jobs: deque[_Job] = deque()
-        self._task: BackgroundTask | None = None
-        self._is_closed = False
+        self._tasks = TaskQueue("library", self)
 
     @property
     def is_busy(self) -> bool:
         """Whether a request is being carried out."""
-        return self._task is not None
+        return self._tasks.is_busy
 
     def refresh(self) -> None:
         """List the library, unless a queued request will do so anyway."""
-        if not self._jobs:
+        if not self._tasks.has_pending:
             self._add(_Job(None, None, None))
 
     def do(
@@ -75,22 +72,11 @@ class LibraryWorker(QObject):
 
     def close(self) -> None:
         """Carry out all requests and end.  Never raises: a change that fails is logged."""
-        self._is_closed = True
-        end_tasks(self)  # finds tasks by Qt: one that the window has cancelled before may be deleted already
-        self._task = None
-        while self._jobs:
-            change = self._jobs.popleft().change
-            try:
-                if change is not None:
-                    change(self.library)
-            except Exception:  # border: the other changes are still carried out
-                log.exception("The library was not changed while closing")
+        self._tasks.close()
 
     def finish_requests(self) -> None:
         """Wait until all requests have been carried out and their results delivered."""
-        while self._task is not None:
-            self._task.wait()
-            QCoreApplication.sendPostedEvents(self._task)
+        self._tasks.finish()
 
     def report(self, error: Exception) -> None:
         """Emit `failed` for an error of the user; report a bug."""
@@ -100,14 +86,6 @@ class LibraryWorker(QObject):
             diagnostics.report(error, "model library")
 
     def _add(self, job: _Job) -> None:
-        self._jobs.append(job)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._task is not None or not self._jobs or self._is_closed:
-            return
-        job = self._jobs.popleft()
-
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> _Outcome:
             value, error = None, None
             if job.change is not None:
@@ -116,14 +94,16 @@ class LibraryWorker(QObject):
                 except Exception as exc:  # border: reported by `on_failed`; the list is useful all the same
                     log.info("The library was not changed", exc_info=True)
                     error = exc
+            if cancel.is_set():  # the window closes, and shows no list any more
+                return _Outcome(value, error, ())
             return _Outcome(value, error, self.library.list(lambda done, total: notify((done, total)), cancel))
 
-        self._task = BackgroundTask(work, self)
-        self._task.progressed.connect(lambda counts: self.reading.emit(*counts))
-        self._task.succeeded.connect(lambda outcome: self._on_done(job, outcome))
-        self._task.failed.connect(self.failed)
-        self._task.ended.connect(self._on_ended)
-        self._task.start()
+        self._tasks.submit(
+            work,
+            lambda outcome: self._on_done(job, outcome),
+            self.failed.emit,
+            on_progress=lambda counts: self.reading.emit(*counts),
+        )
 
     def _on_done(self, job: _Job, outcome: _Outcome) -> None:
         self.listed.emit(outcome.entries)
@@ -131,10 +111,6 @@ class LibraryWorker(QObject):
             (job.on_failed or self.report)(outcome.error)
         elif job.on_done is not None:
             job.on_done(outcome.value)
-
-    def _on_ended(self) -> None:
-        self._task = None
-        self._go_on()
 
 
 def _to_trash(path: Path) -> Path | None:

@@ -21,7 +21,7 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import BackgroundTask, Work, end_tasks, error_text
+from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks, error_text
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
@@ -62,13 +62,14 @@ class PlayPresenter(QObject, WindowPart):
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
         self._has_failed = False  # it could not be opened
-        self._task: BackgroundTask | None = None
-        self._waiting: tuple[Work, Callable[[Any], None], str] | None = None
+        self._tasks = TaskQueue("play", self)
+        self._tasks.idle.connect(lambda: page.show_busy(""))
         self.current: Path | None = None
         #: What is known of how new the generated sounds are.
         self._verdicts: dict[Path, Verdict] = {}
-        self._to_judge: list[Path] = []
-        self._judging: BackgroundTask | None = None
+        self._to_judge: set[Path] = set()  # submitted to the queue below
+        self._judging = TaskQueue("how new", self)
+        self._judging.idle.connect(self._to_judge.clear)
         #: File of the waveform that is drawn or being read.
         self._wave_path: Path | None = None
         self._reading: BackgroundTask | None = None
@@ -124,11 +125,12 @@ class PlayPresenter(QObject, WindowPart):
                 self._open_map()
             return
         self._opened = opened
-        if self._task is not None:  # what it makes is of the model before
-            self._task.cancel()
+        self._tasks.cancel()  # what it makes is of the model before
         self._set_current(None)
         self._verdicts.clear()
         self._to_judge.clear()
+        self._judging.clear()
+        self._judging.cancel()
         self.page.history.clear()
         self.page.pads.clear()
         self.page.show_map(None, "")
@@ -143,8 +145,8 @@ class PlayPresenter(QObject, WindowPart):
 
     def close(self) -> None:
         """End what runs."""
-        self._waiting = None
-        self._to_judge.clear()
+        self._tasks.clear()
+        self._judging.clear()
         self.page.sliders.stop()
         self._settling.stop()
         end_tasks(self)
@@ -245,20 +247,10 @@ class PlayPresenter(QObject, WindowPart):
         """List a generated sound, and find out in the background how new it is."""
         self.page.history.add(path, word_of(self._verdicts.get(path)))
         if path not in self._verdicts and path not in self._to_judge:
-            self._to_judge.append(path)
-            self._judge_next()
-
-    def _judge_next(self) -> None:
-        if self._judging is not None or not self._to_judge:
-            return
-        path, session, model = self._to_judge[0], self._session, self._opened
-        task = BackgroundTask(lambda _notify, _cancel: session.judged(path), self)
-        task.setObjectName("how new")
-        task.succeeded.connect(lambda found: self._on_judged(found) if model == self._opened else None)
-        task.failed.connect(lambda _error: None)  # the sound is there all the same
-        task.finished.connect(lambda: self._on_judging_finished(path))
-        self._judging = task
-        task.start()
+            self._to_judge.add(path)
+            session = self._session
+            # An error is not shown: the sound is there all the same.
+            self._judging.submit(lambda _notify, _cancel: session.judged(path), self._on_judged, lambda _error: None)
 
     def _on_judged(self, found: JudgedSound) -> None:
         if found.verdict is None:
@@ -267,12 +259,6 @@ class PlayPresenter(QObject, WindowPart):
         self.page.history.add(found.path, word_of(found.verdict))
         if found.path == self.current:
             self._show_verdict()
-
-    def _on_judging_finished(self, path: Path) -> None:
-        self._judging = None
-        if path in self._to_judge:  # not where another model has come meanwhile
-            self._to_judge.remove(path)
-        self._judge_next()
 
     def _show_verdict(self) -> None:
         verdict = self._verdicts.get(self.current) if self.current is not None else None
@@ -367,7 +353,7 @@ class PlayPresenter(QObject, WindowPart):
         self._morph_from = self.current if is_on else None
         if is_on:
             self.page.show_busy(self.tr("Choose the second sound"))
-        elif self._task is None:
+        elif not self._tasks.is_busy:
             self.page.show_busy("")
 
     def extend(self, seconds: float) -> None:
@@ -512,27 +498,19 @@ class PlayPresenter(QObject, WindowPart):
         self._control.show_sliders([slider.name for slider in shown.sliders])
 
     def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
-        """Run work in the background after that which runs."""
-        if self._task is not None:
-            self._waiting = (work, on_done, text)
-            return
+        """Run work in the background after that which runs, in place of any that waits."""
         engine = self._engine
 
         def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> Any:
             engine()  # waits for the import of torch
             return work(notify, cancel)
 
-        model = self._opened
-        task = BackgroundTask(with_engine, self)
-        task.setObjectName("play")
-        task.progressed.connect(lambda news: self._on_progress(news) if model == self._opened else None)
-        task.succeeded.connect(lambda result: on_done(result) if model == self._opened else None)
-        task.failed.connect(self._on_failed)
-        task.finished.connect(self._on_finished)
-        self._task = task
-        self._notices.forget(TOPIC)
-        self.page.show_busy(text)
-        task.start()
+        def on_started() -> None:
+            self._notices.forget(TOPIC)
+            self.page.show_busy(text)
+
+        self._tasks.clear()
+        self._tasks.submit(with_engine, on_done, self._on_failed, on_progress=self._on_progress, on_started=on_started)
 
     def _on_progress(self, news: str | tuple[int, Path]) -> None:
         """Say how far the work is, or hold a sound that is ready on its pad."""
@@ -548,10 +526,3 @@ class PlayPresenter(QObject, WindowPart):
             self.page.show_map(None, "", error_text(error))
         else:
             self._notices.notify_error(TOPIC, error)
-
-    def _on_finished(self) -> None:
-        self._task = None
-        self.page.show_busy("")
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            self._start(*waiting)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from distill.files import read_json, write_json
-from distill.gui.widgets.background import BackgroundTask, error_text
+from distill.gui.widgets.background import TaskQueue, error_text
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +94,11 @@ class Stars(QObject):
         super().__init__(parent)
         self._folder: Path | None = None
         self._names: frozenset[str] = frozenset()
-        self._is_read = self._is_closed = False
+        self._is_read = False
         self._waiting: dict[Path, list[StarChange]] = {}
         self._refused: dict[Path, list[StarChange]] = {}  # could not be written; the next star tries again
-        self._task: BackgroundTask | None = None
+        self._tasks = TaskQueue("stars", self)  # one at a time: what comes next is chosen when nothing runs
+        self._tasks.idle.connect(self._go_on)
 
     @property
     def paths(self) -> frozenset[Path]:
@@ -130,10 +131,7 @@ class Stars(QObject):
 
     def close(self) -> None:
         """Write pending changes and wait for them; later changes are refused."""
-        self._is_closed = True
-        task, self._task = self._task, None
-        if task is not None:
-            task.wait()
+        self._tasks.close()
         for folder in [*self._refused, *self._waiting]:
             try:
                 update_stars(folder, self._refused.pop(folder, []) + self._waiting.pop(folder, []))
@@ -142,7 +140,7 @@ class Stars(QObject):
 
     def _go_on(self) -> None:
         """Start the next task, if none is running."""
-        if self._task is not None or self._is_closed:  # the end of the last task is signalled after `close`
+        if self._tasks.is_busy:
             return
         if self._waiting:
             folder = next(iter(self._waiting))
@@ -163,12 +161,7 @@ class Stars(QObject):
                 self.failed.emit(self.tr("The stars of this run cannot be read ({0}).").format(reason))
             self._is_read = self._is_read or folder == self._folder
 
-        self._task = BackgroundTask(work, self)
-        self._task.setObjectName("stars")
-        self._task.succeeded.connect(self._on_updated)
-        self._task.failed.connect(on_failed)
-        self._task.finished.connect(self._on_finished)
-        self._task.start()
+        self._tasks.submit(work, self._on_updated, on_failed)
 
     def _on_updated(self, update: _Update) -> None:
         if update.was_damaged:
@@ -178,7 +171,3 @@ class Stars(QObject):
             self._names = _applied(update.names, self._waiting.get(update.folder, []))
             self._is_read = True
             self.changed.emit()
-
-    def _on_finished(self) -> None:
-        self._task = None
-        self._go_on()

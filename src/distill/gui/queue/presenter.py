@@ -1,6 +1,5 @@
 """Works off the queue in the window: begins the next run when one ends, and carries out what the list requests."""
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.presenter import TrainingPresenter
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import TaskQueue
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import readable
@@ -71,8 +70,7 @@ class QueuePresenter(QObject, WindowPart):
         self._state = QueueState()
         self._runner: QueueRunner | None = None
         self._entry: QueueEntry | None = None  # the one that is being trained here
-        self._pending: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
-        self._task: BackgroundTask | None = None
+        self._tasks = TaskQueue("queue", self)
         self._is_closed = False
         controls.queue_requested.connect(self.add)
         panel.run_requested.connect(self.run)
@@ -126,15 +124,7 @@ class QueuePresenter(QObject, WindowPart):
     def close(self) -> None:
         """Carry out what is pending, and let others work the queue off.  Never raises."""
         self._is_closed = True
-        if self._task is not None:
-            self._task.wait()
-            self._task = None
-        while self._pending:
-            work, _done = self._pending.popleft()
-            try:
-                work()
-            except DistillError:  # the entry is then found as interrupted, and resumed
-                continue
+        self._tasks.close()  # an entry whose change fails is found as interrupted, and resumed
         if self._entry is not None and self._runner is not None:
             with suppress(DistillError):
                 self._runner.end(self._entry.id, STOPPED)
@@ -159,24 +149,7 @@ class QueuePresenter(QObject, WindowPart):
         self._panel.show_state(self._state, is_worked_off)
 
     def _do(self, work: Callable[[], Any], on_done: Callable[[Any], None]) -> None:
-        self._pending.append((work, on_done))
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._task is not None or not self._pending or self._is_closed:
-            return
-        work, on_done = self._pending.popleft()
-        task = BackgroundTask(lambda _progress, _cancel: work(), self)
-        task.setObjectName("queue")
-        task.succeeded.connect(on_done)
-        task.failed.connect(self._on_failed)
-        task.finished.connect(self._on_task_finished)
-        self._task = task
-        task.start()
-
-    def _on_task_finished(self) -> None:
-        self._task = None
-        self._go_on()
+        self._tasks.submit(lambda _progress, _cancel: work(), on_done, self._on_failed)
 
     def _on_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error)

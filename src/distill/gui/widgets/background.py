@@ -1,21 +1,26 @@
-"""Runs one function on a background thread and delivers its results as queued signals.
+"""Runs functions on background threads, one by one or in a queue, and delivers their results as queued signals.
 
 Errors follow one rule.  An error that a user can act on (`DistillError`, `OSError`) is shown by whoever connects to
 `BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash reporter.  Any other error is a bug
 and goes to the crash reporter, always.  Nothing is only logged.
 """
 
+import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QMetaMethod, QObject, QThread, Signal
+from PySide6.QtCore import QCoreApplication, QMetaMethod, QObject, QThread, Signal
 
 from distill import diagnostics
 from distill.errors import DistillError, is_memory_error
+
+log = logging.getLogger(__name__)
 
 #: How far background threads step back for the window and for other programs (Unix "nice" scale).
 BACKGROUND_NICENESS = 10
@@ -147,3 +152,134 @@ def end_tasks(parent: QObject) -> None:
         # Now, while its parent exists: what a task still holds may be the last reference to its parent, and a parent
         # that goes while its child is being destroyed destroys it a second time.
         shiboken6.delete(task)
+
+
+@dataclass(frozen=True)
+class _Request:
+    work: Work
+    on_done: Callable[[Any], object] | None
+    on_failed: Callable[[Any], object] | None
+    on_progress: Callable[[Any], object] | None
+    on_started: Callable[[], object] | None
+
+
+class TaskQueue(QObject):
+    """Runs one background task after the other, in the order in which they were submitted.
+
+    The next task starts when the thread of the one before has ended, also if that was cancelled or has failed.  If only
+    the newest request counts, call `clear` before `submit`.
+
+    Parameters
+    ----------
+    name
+        Object name of the tasks.
+    parent
+        Qt parent.
+    """
+
+    #: Nothing runs and nothing is pending any more.  Not emitted after `close`.
+    idle = Signal()
+
+    def __init__(self, name: str, parent: QObject) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._pending: deque[_Request] = deque()
+        self._task: BackgroundTask | None = None
+        self._is_closed = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task is running, or was cancelled and has not ended yet."""
+        return self._task is not None
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether a request waits for the running task to end."""
+        return bool(self._pending)
+
+    def submit(
+        self,
+        work: Work,
+        on_done: Callable[[Any], object] | None = None,
+        on_failed: Callable[[Any], object] | None = None,
+        *,
+        on_progress: Callable[[Any], object] | None = None,
+        on_started: Callable[[], object] | None = None,
+    ) -> None:
+        """Run a function after those that were submitted before; does nothing after `close`.
+
+        Parameters
+        ----------
+        work
+            Runs in the background.  All the other functions are called in this object's thread.
+        on_done
+            Gets the result.
+        on_failed
+            Gets an error that a user can act on.  Without it, the crash reporter shows the error.
+        on_progress
+            Gets what ``work`` reports meanwhile.
+        on_started
+            Called just before the task starts: at once if nothing is running.
+        """
+        if not self._is_closed:
+            self._pending.append(_Request(work, on_done, on_failed, on_progress, on_started))
+            self._start_next()
+
+    def clear(self) -> None:
+        """Drop the pending requests; the running task goes on."""
+        self._pending.clear()
+
+    def cancel(self) -> None:
+        """Request an early end of the running task, of which nothing is heard any more; pending requests follow."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def finish(self) -> None:
+        """Wait until all requests have been carried out and their results delivered."""
+        while self._task is not None:
+            self._task.wait()
+            QCoreApplication.sendPostedEvents(self._task)  # progress and result
+            QCoreApplication.sendPostedEvents(self)  # its end, which starts the next one
+
+    def close(self) -> None:
+        """Cancel and wait for the running task, and carry out the pending requests.  Never raises: errors are logged.
+
+        Nothing is delivered any more.  The event that requests an early end is set: work that must not be lost ignores
+        it, work whose result would only be shown can be skipped.
+        """
+        self._is_closed = True
+        end_tasks(self)  # finds the task by Qt: if an ancestor's tasks were ended before, it is deleted already
+        self._task = None
+        cancelled = threading.Event()
+        cancelled.set()
+        while self._pending:
+            try:
+                self._pending.popleft().work(lambda _value: None, cancelled)
+            except Exception:  # border: the other requests are still carried out, and the window still closes
+                log.exception("A pending request of the queue %r has failed while closing", self._name)
+
+    def _start_next(self) -> None:
+        if self._task is not None or not self._pending or self._is_closed:
+            return
+        request = self._pending.popleft()
+        self._task = task = BackgroundTask(request.work, self)
+        task.setObjectName(self._name)
+        for signal, slot in (
+            (task.progressed, request.on_progress),
+            (task.succeeded, request.on_done),
+            (task.failed, request.on_failed),
+        ):
+            if slot is not None:
+                signal.connect(slot)
+        task.finished.connect(self._on_finished)
+        if request.on_started is not None:
+            request.on_started()
+        task.start()
+
+    def _on_finished(self) -> None:
+        if self._is_closed:  # the end of the last task is delivered after `close`
+            return
+        self._task = None
+        self._start_next()
+        if self._task is None:
+            self.idle.emit()
