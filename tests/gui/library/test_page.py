@@ -123,6 +123,13 @@ def test_models_are_told_apart_sorted_and_searched(page: MainWindow, library: Mo
     assert page.models_page.detail.name.text() == "Glöckchen"
     QTest.keyClick(model_list.search, Qt.Key.Key_Escape)
     assert len(names(page)) == 3
+    left = list[bool]()
+    model_list.search.left.connect(lambda: left.append(True))
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Escape):
+        model_list.search.setFocus()
+        QTest.keyClick(model_list.search, key)
+        assert model_list.view.hasFocus()
+    assert left == [True] * 3
     model_list.only.setCurrentIndex(model_list.only.findData("vae"))
     assert names(page) == []
     page.models.show_model(library.folder / "model 0.distill")  # hidden by the filter, but asked for

@@ -151,6 +151,33 @@ def test_a_click_and_the_space_bar_play_a_sound(loaded: MainWindow, device: Fake
     qtbot.waitUntil(lambda: loaded.playing.playback.status.path != path)
 
 
+def test_a_sound_is_asked_for_once_by_a_double_click_and_not_where_several_are_chosen(
+    loaded: MainWindow, qtbot: QtBot
+) -> None:
+    view, paths = loaded.browser.view, list[Path]()
+    view.audition_requested.connect(paths.append)
+    first, second = (view.visualRect(view.model().index(row, 0)).center() for row in (4, 5))
+    QTest.mouseClick(view.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, first)
+    QTest.mouseDClick(view.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, first)
+    QTest.mouseRelease(view.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, first)
+    assert len(paths) == 1
+    for modifier in (Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier):
+        QTest.mouseClick(view.viewport(), LEFT, modifier, second)
+    assert len(paths) == 1
+
+
+def test_a_sound_is_not_asked_for_once_its_list_is_hidden(loaded: MainWindow, qtbot: QtBot) -> None:
+    view, paths = loaded.browser.view, list[Path]()
+    view.audition_requested.connect(paths.append)
+    view.setCurrentIndex(view.model().index(5, 0))
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: len(paths) == 1)
+    QTest.keyClick(view, Qt.Key.Key_Up)
+    view.hide()
+    qtbot.wait(50)
+    assert len(paths) == 1
+
+
 def test_sorting_by_length(loaded: MainWindow) -> None:
     view, trained = view_of(loaded), loaded.sounds.usable()
     view.setCurrentIndex(next(i for r in range(7) if (i := view.model().index(r, 0)).data() == "tone 1.wav"))

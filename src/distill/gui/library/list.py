@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from distill.config.catalog import FAMILIES
 from distill.gui.library.delegate import ModelDelegate
@@ -14,7 +14,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.layout import give_focus
 from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.rows import RowAction, RowView
 from distill.library.model_entry import ModelEntry
 
@@ -131,11 +131,9 @@ class ModelList(Panel):
         return entry if isinstance(entry, ModelEntry) else None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape shows all models again; from the search, the arrow down leads into the list."""
+        """Escape shows all models again."""
         if event.key() == Qt.Key.Key_Escape and self.search.text():
             self.search.clear()
-        elif event.key() == Qt.Key.Key_Down and self.search.hasFocus() and self.rows.rowCount():
-            self.view.setFocus()
         else:
             super().keyPressEvent(event)
 
@@ -150,13 +148,14 @@ class ModelList(Panel):
             EmptyState("curve", self.tr("No such model"), self.tr("No model matches the search and the filter.")),
         )
 
-    def _make_search(self) -> QLineEdit:
-        field = QLineEdit()
-        field.setObjectName("modelSearch")
-        field.setAccessibleName(self.tr("Search the models"))
-        field.setToolTip(self.tr("Words in names, tags, notes, sounds, families and ids. Escape shows all."))
-        field.setClearButtonEnabled(True)
+    def _make_search(self) -> SearchField:
+        field = SearchField(
+            "modelSearch",
+            self.tr("Search the models"),
+            self.tr("Words in names, tags, notes, sounds, families and ids. Escape shows all."),
+        )
         field.textChanged.connect(self._on_filter_changed)
+        field.left.connect(self._on_search_left)
         return field
 
     def _make_only(self) -> QComboBox:
@@ -224,6 +223,10 @@ class ModelList(Panel):
         if not self.view.currentIndex().isValid() and self.rows.rowCount():
             self._choose(0)
         self._update()
+
+    def _on_search_left(self) -> None:
+        if self.rows.rowCount():
+            self.view.setFocus()
 
     def _update(self) -> None:
         if not hasattr(self, "_entry"):

@@ -4,14 +4,13 @@ Rows are sorted by epoch and never move, so that selection and scroll position s
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
     QCoreApplication,
-    QMimeData,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -21,7 +20,7 @@ from PySide6.QtCore import (
 )
 
 from distill.gui.previews.sources import PreviewSources
-from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.text import plain_tip, readable
 from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot
 
@@ -34,7 +33,7 @@ SOUND_ROLE = Qt.ItemDataRole.UserRole + 1
 STARRED_ROLE, PLAYING_ROLE = Qt.ItemDataRole.UserRole + 2, Qt.ItemDataRole.UserRole + 3
 
 
-class PreviewModel(QAbstractTableModel):
+class PreviewModel(FileDragModel, QAbstractTableModel):
     """Epochs by sounds."""
 
     #: A column that had no original has one.
@@ -214,17 +213,10 @@ class PreviewModel(QAbstractTableModel):
             return None
         return self._sounds[self._epochs[index.row()]].get(self._slots[index.column()])
 
-    def supportedDragActions(self) -> Qt.DropAction:
-        """Return that a sound can be copied out; it stays with its run."""
-        return Qt.DropAction.CopyAction
-
-    def mimeTypes(self) -> list[str]:
-        """Return what a file manager and a DAW take."""
-        return ["text/uri-list"]
-
-    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        """Return the files of cells, as a file manager hands them out."""
-        return files_as_mime([sound.path for index in indexes if (sound := self.sound_at(index)) is not None])
+    def file_at(self, index: QModelIndex) -> Path | None:
+        """Return the file of a cell's sound."""
+        sound = self.sound_at(index)
+        return None if sound is None else sound.path
 
     def _name(self, sound: PreviewSound) -> str:
         name = (self.tr("Sound {0}") if sound.slot.is_pair else self.tr("New sound {0}")).format(sound.number + 1)

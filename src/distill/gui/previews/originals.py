@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from distill.gui.previews.model import (
     PLAYING_ROLE,
@@ -13,7 +13,7 @@ from distill.gui.previews.model import (
     PreviewModel,
     column_heading,
 )
-from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.text import plain_tip
 from distill.runs.preview_sound import PreviewSound
 
@@ -21,7 +21,7 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
 
-class OriginalsModel(QAbstractTableModel):
+class OriginalsModel(FileDragModel, QAbstractTableModel):
     """What the reconstructions of each column were made from; a column of new sounds has no original.
 
     It is a view on the grid's columns and keeps nothing itself.
@@ -127,14 +127,7 @@ class OriginalsModel(QAbstractTableModel):
         mine = PreviewSound.from_path(path)
         return heard is not None and mine is not None and (heard.slot, heard.kind) == (mine.slot, mine.kind)
 
-    def supportedDragActions(self) -> Qt.DropAction:
-        """Return that a sound can be copied out."""
-        return Qt.DropAction.CopyAction
-
-    def mimeTypes(self) -> list[str]:
-        """Return what a file manager and a DAW take."""
-        return ["text/uri-list"]
-
-    def mimeData(self, indexes: list[QModelIndex]) -> QMimeData:  # type: ignore[override]
-        """Return the files of cells."""
-        return files_as_mime([sound.path for index in indexes if (sound := self.sound_at(index)) is not None])
+    def file_at(self, index: QModelIndex) -> Path | None:
+        """Return the file of a column's original."""
+        sound = self.sound_at(index)
+        return None if sound is None else sound.path

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QContextMenuEvent,
@@ -21,11 +21,9 @@ from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDe
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
 from distill.gui.sounds.row import SoundRow, SoundStatus
 from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.widgets.audition import Audition
 from distill.gui.widgets.focus import FocusFrame
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
-
-#: While an arrow key is held down, a sound plays once the cursor has rested on it for this long.
-REST_MILLISECONDS = 120
 
 _WALKING = (
     Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,
@@ -53,9 +51,9 @@ class SoundView(FocusFrame, QTableView):
         self.setModel(model)
         #: Whether moving with the arrow keys plays.
         self.hears_walking = True
-        self._rest = QTimer(self, interval=REST_MILLISECONDS, singleShot=True)
-        self._rest.timeout.connect(self._hear_current)
-        self._is_on_box = self._is_selecting = False
+        self._audition = Audition(self)
+        self._audition.asked.connect(self._hear)
+        self._is_on_box = False
         self._heard: Path | None = None
         #: The row under the mouse, or -1.
         self.hovered_row = -1
@@ -66,8 +64,6 @@ class SoundView(FocusFrame, QTableView):
         self.setItemDelegateForColumn(Column.NAME, self._names)
         self.setItemDelegateForColumn(Column.WAVEFORM, WaveformDelegate(thumbnails, self))
         self.actions_of_rows = self._make_actions()
-        self.clicked.connect(self._on_clicked)
-        self.activated.connect(self._on_activated)
         self.selectionModel().selectionChanged.connect(self._update_actions)
         self._update_actions()
 
@@ -91,7 +87,7 @@ class SoundView(FocusFrame, QTableView):
     def hideEvent(self, event: QHideEvent) -> None:
         """Cancel the pending playback of a row that the arrow keys moved to."""
         super().hideEvent(event)
-        self._rest.stop()
+        self._audition.cancel_walk()
 
     def _set_up(self) -> None:
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -256,46 +252,29 @@ class SoundView(FocusFrame, QTableView):
         if self._is_current_heard():
             self.stop_requested.emit()
         else:
-            self._hear_current()
+            self._audition.ask_current()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move the cursor, and play the row that it moved to."""
         before = self.currentIndex()
         super().keyPressEvent(event)
         walked = event.key() in _WALKING and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        if not walked or not self.hears_walking or self.currentIndex() == before:
-            return
-        if event.isAutoRepeat():  # the key is held down: play only the row at the end
-            self._rest.start()
-        else:
-            self._hear_current()
+        if walked and self.hears_walking:
+            self._audition.follow_walk(event, before)
 
     def _current_row(self) -> SoundRow | None:
         row: SoundRow | None = self.currentIndex().data(ROW_ROLE)
         return row
 
-    def _hear_current(self) -> None:
-        self._hear(self.currentIndex())
-
     def _hear(self, index: QModelIndex) -> None:
-        self._rest.stop()
         row = index.data(ROW_ROLE)
         if row is not None and row.entry is not None:
             self.audition_requested.emit(row.path)
-
-    def _on_clicked(self, index: QModelIndex) -> None:
-        if not self._is_selecting:
-            self._hear(index)
-
-    def _on_activated(self, index: QModelIndex) -> None:
-        self._hear(index)
 
     # The boxes.  Qt's own handling would first make the row under the mouse the only selected one, and then play it.
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Tick or clear a box; if its row is selected, those of all selected rows."""
-        selecting = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-        self._is_selecting = bool(event.modifiers() & selecting)  # such a click does not play
         row = self._row_of_box(event.position().toPoint()) if event.button() is Qt.MouseButton.LeftButton else None
         self._is_on_box = row is not None
         if row is None:

@@ -58,6 +58,10 @@ class Audition(QObject):
         if self._view.currentIndex() != before:
             self._walking.start(_WALK_MILLISECONDS if event.isAutoRepeat() else 0)
 
+    def cancel_walk(self) -> None:
+        """Forget the item that a key has led to, if it has not been asked for yet."""
+        self._walking.stop()
+
     def _on_clicked(self, index: QModelIndex) -> None:
         self._clicked = QPersistentModelIndex(index)
         self._since_click.start()
