@@ -54,3 +54,22 @@ def test_a_model_without_a_map_says_so(model: Path, capsys: pytest.CaptureFixtur
 def test_wrong_positions_are_refused(words: list[str], model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["map", str(model), *words]) == 2
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--json", "--svg"], "either --json or --svg"),
+        (["--at", "0.5,0.5", "--out", "x.wav", "--sounds", "."], "leave them out with --at"),
+        (["--at", "0.5,0.5", "--out", "x.wav", "--json"], "leave them out with --at"),
+        (["--at", "0.5,0.5", "--out", "x.wav", "--svg"], "leave them out with --at"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    words: list[str], said: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["map", str(model), *words]) == 2
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert list(tmp_path.iterdir()) == []

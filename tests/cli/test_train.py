@@ -389,6 +389,18 @@ def test_inspect_says_when_there_is_too_little(tmp_path: Path, capsys: pytest.Ca
     assert "at least two" in printed.err
 
 
+@pytest.mark.parametrize(
+    "words", [["--family", "vqvae"], ["--family", "vae"], ["--epochs", "40"], ["--preset", "balanced", "--json"]]
+)
+def test_settings_of_a_run_are_refused_where_none_is_estimated(
+    words: list[str], sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(sounds), *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "are for --estimate: add it, or leave them out" in " ".join(captured.err.replace("│", " ").split())
+
+
 def test_inspect_estimates_a_run(
     sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ from distill.cli.options import (
     Seed,
     Sounds,
     Threads,
+    given_options,
 )
 from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, only_prints, open_missing_streams
@@ -318,6 +319,7 @@ def finish(
 
 @app.command(epilog="Example: distill inspect ~/sounds/bells")
 def inspect(
+    context: typer.Context,
     sounds: Sounds,
     as_json: InspectJson = False,
     with_estimate: Annotated[
@@ -334,6 +336,8 @@ def inspect(
     """
     if as_json and with_estimate:
         raise typer.BadParameter("Give either --json or --estimate.")
+    if not with_estimate and given_options(context, "family", "epochs", "preset"):
+        raise typer.BadParameter("--family, --epochs and --preset are for --estimate: add it, or leave them out.")
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.audio.stereo.channels import count_stereo

@@ -13,6 +13,13 @@ from distill.config.training import OverfittingPreset, RunConfig
 _FIELDS = {item.name: item for item in fields(RunConfig)}
 
 
+def given_options(context: typer.Context, *names: str) -> frozenset[str]:
+    """Return those of the parameters ``names`` that were given on the command line, if only with their default."""
+    # By name: typer brings a copy of click, whose type is another.
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return frozenset(name for name, source in sources.items() if getattr(source, "name", "") == "COMMANDLINE")
+
+
 def _help_of(name: str) -> str:
     return str(_FIELDS[name].metadata["help"])
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from distill.cli.options import given_options
+
 if TYPE_CHECKING:
     from distill.config.training import AnyConfig
     from distill.training.origin.start_point import StartPoint
@@ -32,9 +34,7 @@ _SETTINGS = ("family",)
 
 def set_options(context: typer.Context) -> frozenset[str]:
     """Return the names of the settings that were given on the command line."""
-    # By name: typer brings a copy of click, whose type is another.
-    sources = {name: context.get_parameter_source(name) for name in _SETTINGS}
-    return frozenset(name for name, source in sources.items() if getattr(source, "name", "") == "COMMANDLINE")
+    return given_options(context, *_SETTINGS)
 
 
 @dataclass(frozen=True)

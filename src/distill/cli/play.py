@@ -81,6 +81,10 @@ def show_map(
     """Show where the sounds lie on a model's map, or generate the sound at a position."""
     if bool(at) != (out is not None):
         raise typer.BadParameter("--at and --out belong together: a position, and the file for its sound.")
+    if as_json and as_svg:
+        raise typer.BadParameter("Give either --json or --svg.")
+    if at and (as_json or as_svg or sounds is not None):
+        raise typer.BadParameter("--json, --svg and --sounds are for the whole map: leave them out with --at.")
     position = _position(at) if at else None
     if out is not None:
         try:
