@@ -149,7 +149,7 @@ def freeze(_stop: AgreedStop) -> None:
 
 
 def stop(stop: AgreedStop) -> None:
-    stop.wish.set()
+    stop.local_event.set()
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
     with joined(threading.Event()) as ranks:
         for check in checks:
             found: Any = None
-            wish = threading.Event()
+            cancel_event = threading.Event()
             try:
                 if check == "steps":
                     found = {row.key: [Steps(ranks, row.key, n).errors() for n in (5, 1)] for row in FAMILIES}
@@ -184,7 +184,7 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                     steps = Steps(ranks, family, 10)
                     found = most([steps.errors() for _ in range(100)])
                 elif check == "resumed":
-                    found = resume_run(folder / "run", cancel_event=wish)
+                    found = resume_run(folder / "run", cancel_event=cancel_event)
                 else:
                     name, _, number = check.partition(" ")
                     acts = {"killed": kill, "stopped": stop, "frozen": freeze, "far": freeze, "suspended": freeze}
@@ -200,7 +200,7 @@ def main(folder: Path, family: str, checks: list[str]) -> None:
                         watch.GRACE_SECONDS = 1.0
                         watch._is_here = lambda home: False
                     run = folder / ("alone" if check == "alone" else "run")
-                    found = train(config, sounds, run, "cpu", cancel_event=wish)
+                    found = train(config, sounds, run, "cpu", cancel_event=cancel_event)
             except PeerError as exc:
                 found = {"error": str(exc)}
             AgreedStop.agree = agree  # type: ignore[method-assign]

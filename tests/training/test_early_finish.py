@@ -49,10 +49,10 @@ class SecondEpoch(StopRequest):
         if self.looks_left is not None:
             self.looks_left -= 1
             if self.looks_left < 0:
-                self.wish()
+                self.request_end()
         return super().is_set()
 
-    def wish(self) -> None:
+    def request_end(self) -> None:
         self.finish()
 
     def told(self, *kinds: type) -> list[Any]:
@@ -128,16 +128,16 @@ def test_a_paused_run_that_is_finished_gets_all_parts_of_its_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.training.finalize.map_entries", map_entries)  # other tests leave it out
-    at, wish = OneEpoch(), StopRequest()
+    at, request = OneEpoch(), StopRequest()
     sounds, run = write_sounds(tmp_path / "sounds", 6), tmp_path / "run"
     config = replace(QUICK, max_epochs=9)
     assert train(config, sounds, run, "cpu", at.emit, at, models_dir=tmp_path / "library")["outcome"] == "stopped"
     paused = open_model(run / "model.distill")
     assert (paused.map, paused.parts.detail) == (None, None)
     assert not mark_finished(run), "the engine has to finish it"
-    wish.finish()
+    request.finish()
     events: list[Event] = []
-    assert resume_run(run, events.append, wish, models_dir=tmp_path / "library")["outcome"] == "finished"
+    assert resume_run(run, events.append, request, models_dir=tmp_path / "library")["outcome"] == "finished"
     assert not [e for e in events if isinstance(e, StepMetrics)], "nothing is trained"
     for model in (run / "model.distill", *(tmp_path / "library").glob("*.distill")):
         opened = open_model(model)
@@ -216,7 +216,7 @@ def test_a_paused_run_is_finished_without_another_step(tmp_path: Path) -> None:
     """As the window does it for a run that was killed, and has no model yet."""
     sounds = write_sounds(tmp_path / "sounds", 6)
     at = SecondEpoch()
-    at.wish = at.set  # type: ignore[method-assign]
+    at.request_end = at.set  # type: ignore[method-assign]
     train(QUICK, sounds, tmp_path / "run", "cpu", at.emit, at)
     (tmp_path / "run" / "model.distill").unlink()
     before = read_history(tmp_path / "run").step_count

@@ -310,9 +310,9 @@ def finish(
         from distill.training.loop import resume_run
 
         def end(show: Callable[[Event], None]) -> dict[str, Any]:
-            wish = StopRequest(paused=stop)
-            wish.finish()
-            return resume_run(run, callback=show, cancel_event=wish, models_dir=paths.models_dir())
+            request = StopRequest(paused=stop)
+            request.finish()
+            return resume_run(run, callback=show, cancel_event=request, models_dir=paths.models_dir())
 
         run_engine(end, make_display(as_json, None), stop, as_json)
 

@@ -31,7 +31,7 @@ MOST_KEPT = 200
 
 
 class AuditionKind(Enum):
-    """What a probe sound is."""
+    """What an audition sample is."""
 
     NEW = "new"
     ORIGINAL = "original"
@@ -70,12 +70,12 @@ class AuditionSamples:
     can_make: bool
 
 
-def find_probes(entry: ModelEntry) -> AuditionSamples:
+def find_samples(entry: ModelEntry) -> AuditionSamples:
     """Return what there is to hear of a model: previews of its run, then what was made for it before."""
     sounds: tuple[AuditionSample, ...] = ()
     run = find_run(entry)
     if run is not None:
-        sounds = _named(last_probes(find_previews(run / "previews")), run)
+        sounds = _named(last_samples(find_previews(run / "previews")), run)
     if not sounds and (generated := _generated_path(entry)).is_file():
         _note_use(generated)
         sounds = (AuditionSample(AuditionKind.NEW, 0, generated),)
@@ -89,7 +89,7 @@ def can_make_new_sounds(entry: ModelEntry) -> bool:
     return False
 
 
-def last_probes(previews: list[PreviewSound]) -> tuple[AuditionSample, ...]:
+def last_samples(previews: list[PreviewSound]) -> tuple[AuditionSample, ...]:
     """Return the newest preview of each kind and number: new sounds first, then originals beside reconstructions."""
     newest: dict[tuple[bool, int, PreviewKind], PreviewSound] = {}
     for sound in previews:
@@ -154,7 +154,7 @@ def _model_id(path: Path) -> str | None:
         return None
 
 
-def make_probe(entry: ModelEntry) -> Path:
+def make_sample(entry: ModelEntry) -> Path:
     """Let a model make one sound, and return its file.  Imports torch.
 
     Raises
@@ -182,7 +182,7 @@ def _generated_dir() -> Path:
     return paths.cache_dir() / "probes"
 
 
-def tidy_probes(models: Iterable[ModelEntry]) -> None:
+def tidy_samples(models: Iterable[ModelEntry]) -> None:
     """Remove what was made for models that are gone or were changed, and beyond `MOST_KEPT` what was used longest ago.
 
     What cannot be removed now, as it is open on Windows, goes another time.

@@ -127,7 +127,7 @@ class GenerationService:
             self._key = self._model = None
             self._lock.release()
 
-    def make(self, wish: AnyRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
+    def make(self, request: AnyRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
         """Make what is wanted, and tell of each sound once it is kept; what is there when it is cancelled stays.
 
         Raises
@@ -138,10 +138,10 @@ class GenerationService:
         with self._lock, suppress(Cancelled):
             if cancel.is_set():
                 return
-            if isinstance(wish, GenerateRequest):
-                self._make_new(wish, entry, emit, cancel)
+            if isinstance(request, GenerateRequest):
+                self._make_new(request, entry, emit, cancel)
             else:
-                self._transform(wish, entry, emit, cancel)
+                self._transform(request, entry, emit, cancel)
 
     def _open(self, entry: ModelEntry) -> "OpenModel":
         from distill.models.persistence import open_model
@@ -153,15 +153,15 @@ class GenerationService:
             keep_weights(entry.path, weights_id(self._model))  # a resumed run replaces the file
         return self._model
 
-    def _make_new(self, wish: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
+    def _make_new(self, request: GenerateRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
         from distill.generation.generated_sound import make_new
         from distill.generation.taste import read_taste
 
         model = self._open(entry)
-        taste = read_taste(model, cancel_event=cancel) if wish.follows_stars else None
+        taste = read_taste(model, cancel_event=cancel) if request.follows_stars else None
         for generated in make_new(
-            model, entry.path, wish.count, wish.seed, wish.temperature, cancel, wish.seconds, wish.freedom, taste,
-            wish.mono,
+            model, entry.path, request.count, request.seed, request.temperature, cancel, request.seconds,
+            request.freedom, taste, request.mono,
         ):  # fmt: skip
             if cancel.is_set():
                 return
@@ -169,24 +169,24 @@ class GenerationService:
             name = f"{paths.plain_name(entry.name)} {generated.recipe.seed}{by_stars} {generated.recipe.number + 1:02d}"
             keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             _keep(name, generated.audio, replace(generated.recipe, model_name=entry.name), emit)
-            emit(Progress((generated.recipe.number + 1) / wish.count))
+            emit(Progress((generated.recipe.number + 1) / request.count))
 
-    def _transform(self, wish: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
+    def _transform(self, request: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
         from distill.generation.generated_sound import stream_transform
 
         model = self._open(entry)
-        count, kept, problems = len(wish.sources), 0, []
-        for number, source in enumerate(wish.sources):
+        count, kept, problems = len(request.sources), 0, []
+        for number, source in enumerate(request.sources):
 
             def progress(share: float, before: int = number) -> None:
                 emit(Progress((before + share) / count))
 
             try:
-                generated = stream_transform(model, entry.path, source, wish.dry_wet, progress, cancel)
+                generated = stream_transform(model, entry.path, source, request.dry_wet, progress, cancel)
             except SoundError as exc:
                 problems.append(f"{source.name}, {exc}")
                 continue
-            share = round(100 * wish.dry_wet)
+            share = round(100 * request.dry_wet)
             name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
@@ -389,7 +389,7 @@ def bring_back(removed: Sequence[Removed]) -> None:
 # --- files for other programs -------------------------------------------------------------------------------------
 
 
-def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Path]:
+def export(request: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Path]:
     """Write generated sounds into a folder and return the new files; no file is overwritten.
 
     Raises
@@ -398,21 +398,21 @@ def export(wish: ExportRequest, emit: Tell, cancel: threading.Event) -> list[Pat
         A sound is gone, or the folder cannot be written to; what was written by then stays.
     """
     written: list[Path] = []
-    for number, sound in enumerate(wish.sounds):
+    for number, sound in enumerate(request.sounds):
         if cancel.is_set():
             break
         audio = _blocks_of(sound.path, cancel)
-        target = wish.folder / f"{sound.path.stem}{wish.options.kind.suffix}"
+        target = request.folder / f"{sound.path.stem}{request.options.kind.suffix}"
         recipe = sound.recipe
         try:
-            written.append(export_sound(target, audio, wish.options, recipe.title(), recipe.to_text()).path)
+            written.append(export_sound(target, audio, request.options, recipe.title(), recipe.to_text()).path)
         except DistillError:
             raise
         except OSError as exc:
             raise DistillError(
-                f"{target.name} cannot be written to {wish.folder} ({exc.strerror or exc}). Choose another folder."
+                f"{target.name} cannot be written to {request.folder} ({exc.strerror or exc}). Choose another folder."
             ) from exc
-        emit(Progress((number + 1) / len(wish.sounds)))
+        emit(Progress((number + 1) / len(request.sounds)))
     return written
 
 

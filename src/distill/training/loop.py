@@ -155,8 +155,8 @@ def train(
 
 def _stop_of(cancel_event: threading.Event | None, ranks: Ranks) -> threading.Event:
     """Return the event that the loop goes by: the user's, or what several processes have agreed on."""
-    wish = cancel_event or threading.Event()
-    return wish if ranks.size == 1 else AgreedStop(wish, ranks)
+    local_event = cancel_event or threading.Event()
+    return local_event if ranks.size == 1 else AgreedStop(local_event, ranks)
 
 
 def _train(
@@ -392,10 +392,10 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
     """Measure held-out and training sounds alike; None when the user stopped."""
     weights = run.family.weights(1.0)
     size = run.config.batch_size
-    val, probe = run.training_data.val_set, run.training_data.probe_items
+    val, train_items = run.training_data.val_set, run.training_data.measured_train_items
     measured: list[ValidationResult] = []
     began = time.perf_counter()
-    for dataset, items in ((val, range(len(val))), (run.training_data.train_set, probe)):
+    for dataset, items in ((val, range(len(val))), (run.training_data.train_set, train_items)):
         found = validate(
             run.family,
             run.model,
@@ -410,7 +410,7 @@ def _measure(run: Run) -> EpochMetrics | VQEpochMetrics | None:
             return None
         measured.append(found)
     held_out, trained = measured
-    run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(probe))
+    run.stopwatch.add("measuring", time.perf_counter() - began, len(val) + len(train_items))
     try:
         new_sound_distance = _measure_new_sounds(run)
     except Cancelled:

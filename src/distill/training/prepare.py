@@ -289,7 +289,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
         train_loader=make_loader(
             train_set, len(train_set.layout), config.batch_size, config.seed, train_set.owner, ranks, train_set.weights
         ),
-        probe_items=_spread(train_set.layout.chunks, len(val_set)),
+        measured_train_items=_spread(train_set.layout.chunks, len(val_set)),
         preview_waveforms=_preview_waveforms(previewed, val_set.layout.chunk_samples),
         new_sounds=NewSoundMeter(opened.family, (train_set, val_set)),
     )

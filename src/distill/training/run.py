@@ -91,7 +91,7 @@ class RunRequest:
         Among several processes it is this one's: for what it does alone.
         """
         stop = self.cancel_event
-        return pause_event_of(stop.wish if isinstance(stop, AgreedStop) else stop)
+        return pause_event_of(stop.local_event if isinstance(stop, AgreedStop) else stop)
 
     def agree(self) -> None:
         """Let all processes know the same of the user's wish to stop."""
@@ -152,7 +152,7 @@ class TrainingData:
     train_set: FeatureDataset
     val_set: FeatureDataset
     train_loader: DataLoader[Tensor]
-    probe_items: list[int]
+    measured_train_items: list[int]
     preview_waveforms: Tensor
     new_sounds: NewSoundMeter
 

@@ -39,7 +39,7 @@ def runs() -> list[Path]:
 def dialog(window: MainWindow, runs: list[Path], qtbot: QtBot) -> CompareDialog:
     """The comparison of both runs, opened from the list."""
     window.tabs.setCurrentWidget(window.run_list)
-    window.earlier.refresh()
+    window.past_runs.refresh()
     view = window.run_list.view
     qtbot.waitUntil(lambda: view.model().rowCount() == 2)
     button = window.findChild(QPushButton, "compareRunsButton")

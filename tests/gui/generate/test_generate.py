@@ -66,7 +66,7 @@ def panel(window: MainWindow, model_file: Path, qtbot: QtBot) -> GeneratePanel:
 
 
 def make(panel: GeneratePanel, qtbot: QtBot, expected: int) -> None:
-    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.generate_button.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     await_sounds(panel, qtbot, expected)
 
@@ -242,14 +242,14 @@ def test_cancelling_keeps_what_is_ready(
     qtbot.waitUntil(lambda: panel.history.table.rowCount() > 0, timeout=PATIENCE)
     assert window.focusWidget() is panel.cancel
     assert not panel.make.isEnabled()
-    assert panel.foot.progress.isVisible()
-    assert panel.foot.doing.text() != ""
-    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    assert panel.generate_button.progress.isVisible()
+    assert panel.generate_button.doing.text() != ""
+    qtbot.waitUntil(lambda: not panel.generate_button.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert panel.make.isEnabled(), "at once: the task ends in the background"
     qtbot.waitUntil(lambda: sorted(files(panel)) == sorted(generated_dir().glob("*.wav")), timeout=PATIENCE)
     assert 0 < panel.history.table.rowCount() < 64
-    assert not panel.foot.progress.isVisible()
+    assert not panel.generate_button.progress.isVisible()
     assert window.focusWidget() is panel.make
 
 
@@ -272,14 +272,14 @@ def test_many_sounds_appear_as_they_come_and_cancel_is_at_once(
     panel.new.count.setValue(999)
     panel.make.click()
     qtbot.waitUntil(lambda: panel.history.table.rowCount() == 2, timeout=PATIENCE)
-    assert panel.foot.doing.text() == "2 of 999 ready"
-    qtbot.waitUntil(lambda: panel.foot.progress.value() == 2)  # it comes behind the row
-    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    assert panel.generate_button.doing.text() == "2 of 999 ready"
+    qtbot.waitUntil(lambda: panel.generate_button.progress.value() == 2)  # it comes behind the row
+    qtbot.waitUntil(lambda: not panel.generate_button.is_settling, timeout=PATIENCE)
     panel.cancel.click()
     assert panel.make.isEnabled()
-    assert not panel.foot.progress.isVisible()
+    assert not panel.generate_button.progress.isVisible()
     panel.new.count.setValue(1)
-    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.generate_button.is_settling, timeout=PATIENCE)
     panel.make.click()  # waits for the one before
     go_on.set()
     await_sounds(panel, qtbot, 3)
@@ -350,7 +350,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     panel.modes[0].click()
     panel.show_model(panel.entry)
     window.making.panel.model_changed.emit(panel.entry)
-    qtbot.waitUntil(lambda: not panel.foot.is_settling, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not panel.generate_button.is_settling, timeout=PATIENCE)
     QTest.mouseClick(panel.make, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.entry is None or panel.entry.path.name in window.notices.text(), timeout=PATIENCE)
     assert panel.history.table.rowCount() == 1
@@ -402,17 +402,17 @@ def test_a_model_without_a_prior_says_so(
 def test_the_seed_that_is_shown_is_the_one_that_counts(window: MainWindow) -> None:
     form = window.making.panel.new
     shown = form.seed.value()
-    assert form.wish().seed == shown
-    second = form.wish().seed
+    assert form.request().seed == shown
+    second = form.request().seed
     assert second == form.seed.value() != shown  # not the same sounds again
     form.seed.setValue(5)
-    assert form.wish().seed == 5
+    assert form.request().seed == 5
     form.lock.setChecked(True)
-    assert form.wish().seed == 5
+    assert form.request().seed == 5
     form.lock.setChecked(False)
     form.dice.click()
     thrown = form.seed.value()
-    assert form.wish().seed == thrown
+    assert form.request().seed == thrown
 
 
 def test_new_sounds_have_the_length_and_the_freedom_that_are_set(
@@ -449,7 +449,7 @@ def test_new_sounds_have_the_length_and_the_freedom_that_are_set(
     assert (form.length.value(), form.chosen_freedom()) == (0.0, 0.5)
     assert form.length.text() == "Like yours"
     panel.show_recipe(recipe)
-    assert (form.wish().seconds, form.wish().freedom) == (1.5, 1.0)
+    assert (form.request().seconds, form.request().freedom) == (1.5, 1.0)
 
 
 def test_lengths_that_can_be_set_are_those_that_can_be_made(window: MainWindow) -> None:

@@ -66,7 +66,7 @@ def test_new_sounds_are_stereo_unless_mono_is_chosen(
     assert panel.new.mono.isChecked()
     show(window, "Tones", qtbot)
     assert not panel.new.mono.isVisible()
-    assert not panel.new.wish().mono
+    assert not panel.new.request().mono
 
 
 @pytest.mark.parametrize(("shown", "channels"), [("As generated (stereo)", 2), ("Mono", 1)])

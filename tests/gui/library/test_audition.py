@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.audio.decoding.sound_file import write_wav
 from distill.generation import audition
-from distill.generation.audition import AuditionKind, AuditionSample, find_probes, tidy_probes
+from distill.generation.audition import AuditionKind, AuditionSample, find_samples, tidy_samples
 from distill.gui.library.audition_list import AuditionList
 from distill.gui.window.pages import MODELS
 from distill.gui.window.window import MainWindow
@@ -51,24 +51,24 @@ def kept(models: Iterable[ModelEntry]) -> list[bool]:
 def test_sounds_go_with_their_models_and_when_these_change(models: tuple[ModelEntry, ...]) -> None:
     other = sound_of(models[0]).with_suffix(".txt")
     other.write_text("not ours")
-    tidy_probes([models[0], models[1], replace(models[2], mtime_ns=models[2].mtime_ns + 1)])
+    tidy_samples([models[0], models[1], replace(models[2], mtime_ns=models[2].mtime_ns + 1)])
     assert kept(models) == [True, True, False, False]
     assert other.exists()
-    tidy_probes([])
+    tidy_samples([])
     assert kept(models) == [False] * 4
     other.unlink()
     other.parent.rmdir()
-    tidy_probes(models)  # nothing was ever made
+    tidy_samples(models)  # nothing was ever made
 
 
 def test_what_was_used_longest_ago_goes_first(models: tuple[ModelEntry, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     written = sound_of(models[0]).stat().st_mtime_ns - 10 * HOUR_NS
     for age, entry in enumerate(models):
         os.utime(sound_of(entry), ns=(written - age * HOUR_NS, written))
-    assert find_probes(models[3]).sounds[0].path == sound_of(models[3])  # it is looked at: used now
+    assert find_samples(models[3]).sounds[0].path == sound_of(models[3])  # it is looked at: used now
     assert sound_of(models[3]).stat().st_mtime_ns == written  # its picture need not be drawn anew
     monkeypatch.setattr(audition, "MOST_KEPT", 2)
-    tidy_probes(models)
+    tidy_samples(models)
     assert kept(models) == [True, False, False, True]
 
 
@@ -78,10 +78,10 @@ def test_the_window_tidies_up_off_its_thread(
     threads: list[threading.Thread] = []
 
     def noted(entries: Iterable[ModelEntry]) -> None:
-        tidy_probes(entries)
+        tidy_samples(entries)
         threads.append(threading.current_thread())
 
-    monkeypatch.setattr("distill.gui.library.audition_presenter.tidy_probes", noted)
+    monkeypatch.setattr("distill.gui.library.audition_presenter.tidy_samples", noted)
     stale = sound_of(models[0]).with_name("a-model-of-long-ago 1.wav")
     write_wav(stale, tone(0.1))
     window.models.refresh()
@@ -111,7 +111,7 @@ def test_a_key_plays_the_sound_that_has_the_focus(
     playback = window.playing.playback
     qtbot.waitUntil(lambda: playback.status.path == before)
     sounds = AuditionList(window.thumbnails, window)
-    sounds.show_probes([AuditionSample(AuditionKind.NEW, 0, tmp_path / "b.wav")])
+    sounds.show_samples([AuditionSample(AuditionKind.NEW, 0, tmp_path / "b.wav")])
     sounds.show()
     requested: list[Path] = []
     sounds.play_requested.connect(requested.append)
@@ -125,18 +125,18 @@ def test_a_key_plays_the_sound_that_has_the_focus(
 def test_tab_visits_the_sounds_where_they_are(window: MainWindow, tmp_path: Path) -> None:
     """They are made anew for each model, and would come after everything else in the window."""
     write_wav(tmp_path / "a.wav", tone(0.1))
-    probes = [AuditionSample(kind, 0, tmp_path / "a.wav") for kind in AuditionKind]
+    samples = [AuditionSample(kind, 0, tmp_path / "a.wav") for kind in AuditionKind]
     detail = window.models_page.detail
-    for shown in (probes[:2], probes):
-        detail.probes.show_probes(shown)
+    for shown in (samples[:2], samples):
+        detail.audition_list.show_samples(shown)
         visited: list[QWidget] = []
         widget = detail.name.nextInFocusChain()
         while widget is not None and widget is not detail.tags:
             visited.append(widget)
             widget = widget.nextInFocusChain()
-        assert [widget for widget in visited if widget in detail.probes.rows] == list(detail.probes.rows)
-    assert [row.text() for row in detail.probes.rows] == ["New sound 1", "Original 1", "Copy 1"]
+        assert [widget for widget in visited if widget in detail.audition_list.rows] == list(detail.audition_list.rows)
+    assert [row.text() for row in detail.audition_list.rows] == ["New sound 1", "Original 1", "Copy 1"]
     learnt = AuditionSample(AuditionKind.ORIGINAL, 0, tmp_path / "a.wav", "a snare.wav", is_trained=True)
-    detail.probes.show_probes([learnt])
-    assert detail.probes.rows[0].text() == "a snare"
-    assert "was trained on" in detail.probes.rows[0].toolTip()
+    detail.audition_list.show_samples([learnt])
+    assert detail.audition_list.rows[0].text() == "a snare"
+    assert "was trained on" in detail.audition_list.rows[0].toolTip()

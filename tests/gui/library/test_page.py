@@ -359,23 +359,23 @@ def test_the_last_previews_of_the_run_are_heard_at_once(
     window.pages.open_page(MODELS)
     qtbot.waitUntil(lambda: len(names(window)) == 4, timeout=10_000)
     choose(window, "Heard")
-    probes = window.models_page.detail.probes
-    qtbot.waitUntil(lambda: len(probes.rows) == 3, timeout=10_000)
-    assert [row.text() for row in probes.rows] == ["New sound 1", "a <kick>", "its copy"]
-    assert "a &lt;kick&gt;.wav<br>One of your sounds that was held out" in probes.rows[1].toolTip()
-    assert probes.rows[2].accessibleName() == "Play the copy of a <kick>"
-    assert all("epoch0003" in row.probe.path.name for row in probes.rows)
+    samples = window.models_page.detail.audition_list
+    qtbot.waitUntil(lambda: len(samples.rows) == 3, timeout=10_000)
+    assert [row.text() for row in samples.rows] == ["New sound 1", "a <kick>", "its copy"]
+    assert "a &lt;kick&gt;.wav<br>One of your sounds that was held out" in samples.rows[1].toolTip()
+    assert samples.rows[2].accessibleName() == "Play the copy of a <kick>"
+    assert all("epoch0003" in row.sample.path.name for row in samples.rows)
     QTest.keyClick(window.models_page.list.view, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.playing.playback.status.path == probes.rows[0].probe.path)
+    qtbot.waitUntil(lambda: window.playing.playback.status.path == samples.rows[0].sample.path)
     assert len(device.outputs) == 1
-    playback, row = window.playing.playback, probes.rows[1]
+    playback, row = window.playing.playback, samples.rows[1]
     row.setFocus()
     for state in (PlayerState.PLAYING, PlayerState.IDLE):
         QTest.keyClick(row, Qt.Key.Key_Space)
-        wanted = (state, row.probe.path)
+        wanted = (state, row.sample.path)
         qtbot.waitUntil(lambda wanted=wanted: (playback.status.state, playback.status.path) == wanted)  # type: ignore[misc]
-    assert [Path(url.toLocalFile()) for url in probes.rows[2].make_drag().mimeData().urls()] == [
-        probes.rows[2].probe.path
+    assert [Path(url.toLocalFile()) for url in samples.rows[2].make_drag().mimeData().urls()] == [
+        samples.rows[2].sample.path
     ]
 
 

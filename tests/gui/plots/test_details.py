@@ -49,7 +49,7 @@ def shown_parts(panel: PlotsPanel) -> list[tuple[str, QRect]]:
 def test_nothing_overlaps_in_a_low_window(qtbot: QtBot, height: int) -> None:
     panel = PlotsPanel()
     qtbot.addWidget(panel)
-    theme.dress(panel)
+    theme.apply_style_sheet(panel)
     panel.resize(300, height)
     panel.toolbar.details.setChecked(True)
     for button in panel.toolbar.buttons.values():

@@ -38,7 +38,7 @@ def test_a_run_elsewhere_is_followed_read_only(window: MainWindow, qtbot: QtBot)
     qtbot.waitUntil(lambda: "Training on studio, epoch 3 of 9" in message.text())
     assert len(window.plots._history.epochs) == 3
     qtbot.waitUntil(lambda: window.previews.grid.sound_count > before)
-    window.earlier.refresh()
+    window.past_runs.refresh()
     qtbot.waitUntil(lambda: "training on studio" in said(window))
     (run / HOLDER).unlink()
     qtbot.waitUntil(lambda: "Interrupted at epoch 3 of 9" in message.text())
@@ -66,7 +66,7 @@ def test_the_verdict_on_a_run_elsewhere_follows_it_and_offers_nothing(
 def test_a_run_elsewhere_is_not_resumed_here(window: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
     run = earlier_run("bells", status="running", epochs=2)
     leave_sign(run)
-    window.earlier.resume(run)
+    window.past_runs.resume(run)
     qtbot.waitUntil(lambda: "Another Distill is training" in window.notices.text())
     assert window.runs.runs.is_elsewhere, "it is still followed"
     assert engine.calls == []

@@ -85,7 +85,7 @@ def earlier_run(name: str, status: str = "stopped", epochs: int = 3, day: int = 
 
 def show_list(window: MainWindow, qtbot: QtBot, count: int) -> None:
     window.tabs.setCurrentWidget(window.run_list)
-    window.earlier.refresh()
+    window.past_runs.refresh()
     qtbot.waitUntil(lambda: window.run_list.table.rowCount() == count)
 
 
@@ -174,7 +174,7 @@ class TestList:
         view(window).setCurrentIndex(view(window).model().index(0, 0))
         earlier_run("new", day=9)
         shutil.rmtree(gone)
-        window.earlier.refresh()
+        window.past_runs.refresh()
         qtbot.waitUntil(lambda: names(window) == ["new", "kept"])
         current = window.run_list.current()
         assert current is not None

@@ -132,7 +132,7 @@ def test_another_folder_is_a_fresh_start(loaded: MainWindow, engine: FakeEngine,
     assert not button(loaded, "resumeButton").isVisible()
     assert loaded.previews.grid.rowCount() == 0
     assert eta(loaded) == "Ready when you are."
-    loaded.earlier.show(folder)  # one click away
+    loaded.past_runs.show(folder)  # one click away
     qtbot.waitUntil(lambda: "Paused at epoch" in eta(loaded))
     assert button(loaded, "resumeButton").isEnabled()
 

@@ -54,7 +54,7 @@ def hostile(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> MainWindow:
     for name in NAMES:
         window.notices.notify(name, name, "error")
     window.models.refresh()
-    window.earlier.refresh()
+    window.past_runs.refresh()
     qtbot.waitUntil(lambda: window.run_list.table.rowCount() == len(NAMES), timeout=30_000)
     return window
 

@@ -61,7 +61,7 @@ class ComparePresenter(QObject, WindowPart):
         if self.dialog is not None:
             self.dialog.close()
         self.dialog = CompareDialog(comparison, self._thumbnails, self._window)
-        theme.dress(self.dialog)
+        theme.apply_style_sheet(self.dialog)
         self.dialog.hear_requested.connect(self._on_hear_requested)
         self.dialog.stop_requested.connect(self._playback.stop)
         self.dialog.seed_requested.connect(self._on_seed_requested)

@@ -85,7 +85,7 @@ class NewSoundsForm(QWidget):
         self.throw()
         self._draw()
 
-    def wish(self) -> GenerateRequest:
+    def request(self) -> GenerateRequest:
         """Return the request.  A seed that was used already is replaced by a new one, unless it is locked."""
         if self._is_used and not self.lock.isChecked():
             self.throw()
@@ -296,9 +296,9 @@ class TransformForm(QWidget):
 
     def show_dragging(self, is_over: bool) -> None:
         """Show that what is being dragged can be dropped."""
-        theme.mark(self.zone, "over", is_over)
+        theme.set_style_property(self.zone, "over", is_over)
 
-    def wish(self) -> TransformRequest:
+    def request(self) -> TransformRequest:
         """Return the request."""
         return TransformRequest(self.sources, self.mix.value() / 100)
 

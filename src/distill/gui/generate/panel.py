@@ -132,11 +132,11 @@ class GeneratePanel(QWidget):
         self._is_busy = is_busy
         self.history.show_busy(is_busy)
         if is_busy:
-            self.foot.show_busy(text)
+            self.generate_button.show_busy(text)
             self._update()
         else:
             self._update()
-            self.foot.show_ready()
+            self.generate_button.show_ready()
 
     def settings(self) -> dict[str, Any]:
         """Return the settings for the next session."""
@@ -209,17 +209,17 @@ class GeneratePanel(QWidget):
         group.idToggled.connect(self._on_mode)
 
     def _make_foot(self) -> None:
-        self.foot = GenerateButton()
-        self.make, self.cancel = self.foot.make, self.foot.cancel
+        self.generate_button = GenerateButton()
+        self.make, self.cancel = self.generate_button.make, self.generate_button.cancel
         self.status = QLabel()
         self.status.setObjectName("muted")
         self.status.setWordWrap(True)
-        self.foot.generate_clicked.connect(self._on_make)
-        self.foot.cancel_clicked.connect(self.cancelling_requested)
+        self.generate_button.generate_clicked.connect(self._on_make)
+        self.generate_button.cancel_clicked.connect(self.cancelling_requested)
 
     def _lay_out(self) -> None:
         self.form.body.addWidget(self.stack)
-        self.form.body.addWidget(self.foot)
+        self.form.body.addWidget(self.generate_button)
         self.form.body.addWidget(self.status)
         # Not Maximum: that is the height of a note of one line, and a longer note would squash the rest.
         self.form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
@@ -246,7 +246,7 @@ class GeneratePanel(QWidget):
 
     def _on_make(self) -> None:
         is_new = self.modes[_NEW].isChecked()
-        self.making_requested.emit(self.new.wish() if is_new else self.transform.wish())
+        self.making_requested.emit(self.new.request() if is_new else self.transform.request())
 
     def _update(self) -> None:
         is_new, can_make_new = self.modes[_NEW].isChecked(), self.can_make_new

@@ -111,15 +111,15 @@ class GeneratePresenter(QObject, WindowPart):
 
     # Generating.
 
-    def make(self, wish: AnyRequest) -> None:
+    def make(self, request: AnyRequest) -> None:
         """Generate or transform with the model that is shown."""
         entry = self.panel.entry
         if entry is None or self._making is not None:
             return
         self._wants_first = True
-        self._ready, self._count = 0, wish.count if isinstance(wish, GenerateRequest) else len(wish.sources)
-        text = self.tr("Generating…") if isinstance(wish, GenerateRequest) else self.tr("Transforming…")
-        self._start(lambda notify, cancel: self._service.make(wish, entry, notify, cancel), text)
+        self._ready, self._count = 0, request.count if isinstance(request, GenerateRequest) else len(request.sources)
+        text = self.tr("Generating…") if isinstance(request, GenerateRequest) else self.tr("Transforming…")
+        self._start(lambda notify, cancel: self._service.make(request, entry, notify, cancel), text)
 
     def cancel(self) -> None:
         """Stop generating; the sounds that are ready stay.
@@ -164,12 +164,12 @@ class GeneratePresenter(QObject, WindowPart):
 
     def _on_progress(self, news: SoundReady | Progress) -> None:
         if isinstance(news, Progress):
-            self.panel.foot.show_share(news.done)
+            self.panel.generate_button.show_share(news.done)
             return
         self.panel.history.table.add(news.sound)
         self._ready += 1
         if self._count > 1:
-            self.panel.foot.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
+            self.panel.generate_button.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
         if self._wants_first:
             self._wants_first = False
             self.panel.history.go_to(news.sound.recipe.id)
@@ -307,10 +307,10 @@ class GeneratePresenter(QObject, WindowPart):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def export(self, wish: ExportRequest) -> None:
+    def export(self, request: ExportRequest) -> None:
         """Export generated sounds for other programs."""
         self._notices.forget(EXPORT_TOPIC)
-        task = BackgroundTask(lambda notify, cancel: service.export(wish, notify, cancel), self)
+        task = BackgroundTask(lambda notify, cancel: service.export(request, notify, cancel), self)
         task.setObjectName("export")
         task.succeeded.connect(self._on_exported)
         task.failed.connect(lambda error: self._notices.notify_error(EXPORT_TOPIC, error))

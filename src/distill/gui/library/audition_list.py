@@ -25,16 +25,16 @@ class AuditionRow(QAbstractButton):
     #: It plays at Space and Enter: see `distill.gui.player.keys`.
     plays_itself = True
 
-    def __init__(self, probe: AuditionSample, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+    def __init__(self, sample: AuditionSample, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.probe, self._thumbnails = probe, thumbnails
+        self.sample, self._thumbnails = sample, thumbnails
         self.setObjectName("probeSound")
-        self.setText(self._name(probe))
+        self.setText(self._name(sample))
         spoken = self.text()
-        if probe.source and probe.kind is AuditionKind.MODEL:
-            spoken = self.tr("the copy of {0}").format(readable(Path(probe.source).stem))
+        if sample.source and sample.kind is AuditionKind.MODEL:
+            spoken = self.tr("the copy of {0}").format(readable(Path(sample.source).stem))
         self.setAccessibleName(self.tr("Play {0}").format(spoken))
-        self.setToolTip(plain_tip(probe.source, self._meaning(probe)))
+        self.setToolTip(plain_tip(sample.source, self._meaning(sample)))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -43,7 +43,7 @@ class AuditionRow(QAbstractButton):
 
     def show_playing(self, path: Path | None) -> None:
         """Show whether this is the sound that is heard."""
-        is_playing = path == self.probe.path
+        is_playing = path == self.sample.path
         if is_playing != self._is_playing:
             self._is_playing = is_playing
             self.update()
@@ -51,7 +51,7 @@ class AuditionRow(QAbstractButton):
     def make_drag(self) -> QDrag:
         """Return what is dragged out: the sound's file."""
         drag, data = QDrag(self), QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(self.probe.path))])
+        data.setUrls([QUrl.fromLocalFile(str(self.sample.path))])
         drag.setMimeData(data)
         drag.setPixmap(self.grab())
         return drag
@@ -106,33 +106,33 @@ class AuditionRow(QAbstractButton):
         label_width = max(_LABEL_WIDTH, *(self.fontMetrics().horizontalAdvance(name) for name in self._names()))
         name = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, label_width)
         painter.drawText(QRectF(left, 0, label_width, self.height()), Qt.AlignmentFlag.AlignVCenter, name)
-        self._thumbnails.request(self.probe.path)
-        peaks = self._thumbnails.peaks(self.probe.path)
+        self._thumbnails.request(self.sample.path)
+        peaks = self._thumbnails.peaks(self.sample.path)
         if peaks is not None:
-            color = QColor(colors.second if self.probe.kind is AuditionKind.ORIGINAL else colors.accent)
+            color = QColor(colors.second if self.sample.kind is AuditionKind.ORIGINAL else colors.accent)
             wave = area.adjusted(left + label_width + theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
             draw_waveform(painter, wave, peaks, color)
 
-    def _name(self, probe: AuditionSample) -> str:
-        if probe.source and probe.kind is AuditionKind.ORIGINAL:
-            return readable(Path(probe.source).stem)
-        if probe.source and probe.kind is AuditionKind.MODEL:
+    def _name(self, sample: AuditionSample) -> str:
+        if sample.source and sample.kind is AuditionKind.ORIGINAL:
+            return readable(Path(sample.source).stem)
+        if sample.source and sample.kind is AuditionKind.MODEL:
             return self.tr("its copy")
-        return self._names(probe.number)[list(AuditionKind).index(probe.kind)]
+        return self._names(sample.number)[list(AuditionKind).index(sample.kind)]
 
     def _names(self, number: int = 0) -> tuple[str, ...]:
         """Return the names of sounds that have none of their own, in the order of `AuditionKind`."""
         texts = self.tr("New sound {0}"), self.tr("Original {0}"), self.tr("Copy {0}")
         return tuple(text.format(number + 1) for text in texts)
 
-    def _meaning(self, probe: AuditionSample) -> str:
-        if probe.kind is AuditionKind.NEW:
+    def _meaning(self, sample: AuditionSample) -> str:
+        if sample.kind is AuditionKind.NEW:
             return self.tr("A new sound. Click to hear it, drag it out to keep it.")
-        if probe.kind is AuditionKind.MODEL:
+        if sample.kind is AuditionKind.MODEL:
             return self.tr("The model's copy of it. Click to hear it, drag it out.")
-        if not probe.source:
+        if not sample.source:
             return self.tr("One of your sounds.")
-        if probe.is_trained:
+        if sample.is_trained:
             return self.tr("One of your sounds that the model was trained on.")
         return self.tr("One of your sounds that was held out of training.")
 
@@ -160,16 +160,16 @@ class AuditionList(QWidget):
         self._column.addWidget(self._message)
         thumbnails.ready.connect(self._on_thumbnail)
 
-    def show_probes(self, probes: Sequence[AuditionSample], message: str = "") -> None:
+    def show_samples(self, samples: Sequence[AuditionSample], message: str = "") -> None:
         """Show these sounds, or a sentence."""
         self._message.setText(message)
         self._message.setVisible(bool(message))
-        if [row.probe for row in self.rows] == list(probes):
+        if [row.sample for row in self.rows] == list(samples):
             return
         for row in self.rows:
             row.hide()  # at once: it is deleted only in the next turn of the event loop
             row.deleteLater()
-        self.rows = tuple(AuditionRow(probe, self._thumbnails) for probe in probes)
+        self.rows = tuple(AuditionRow(sample, self._thumbnails) for sample in samples)
         for row in self.rows:
             self._column.addWidget(row)
             row.clicked.connect(lambda _checked=False, r=row: self._on_clicked(r))
@@ -185,12 +185,12 @@ class AuditionList(QWidget):
             row.show_playing(path)
 
     def _on_clicked(self, row: AuditionRow) -> None:
-        if row.probe.path == self._playing:
+        if row.sample.path == self._playing:
             self.stop_requested.emit()
         else:
-            self.play_requested.emit(row.probe.path)
+            self.play_requested.emit(row.sample.path)
 
     def _on_thumbnail(self, path: Path) -> None:
         for row in self.rows:
-            if row.probe.path == path:
+            if row.sample.path == path:
                 row.update()

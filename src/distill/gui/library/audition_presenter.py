@@ -11,9 +11,9 @@ from distill.generation.audition import (
     AuditionKind,
     AuditionSample,
     AuditionSamples,
-    find_probes,
-    make_probe,
-    tidy_probes,
+    find_samples,
+    make_sample,
+    tidy_samples,
 )
 from distill.gui.library.page import ModelsPage
 from distill.gui.widgets.background import BackgroundTask
@@ -30,100 +30,100 @@ class AuditionPresenter(QObject):
     def __init__(self, page: ModelsPage, play: Callable[[Path], None], notices: NoticeBar, parent: QObject) -> None:
         super().__init__(parent)
         self._page, self._play, self._notices = page, play, notices
-        self._probing: BackgroundTask | None = None
+        self._finding: BackgroundTask | None = None
         self._making: BackgroundTask | None = None
         self._hears_next: Path | None = None  # the model to play as soon as its sounds are known
-        page.detail.probe_requested.connect(self._make_probe)
+        page.detail.sample_requested.connect(self._make_sample)
 
     def hear(self) -> None:
         """Play the first sound of the chosen model; generate one if it has none."""
         entry = self._page.list.current()
         if entry is None or entry.problem is not None:
             return
-        rows = self._page.detail.probes.rows
+        rows = self._page.detail.audition_list.rows
         if rows:
             rows[0].click()
-        elif self._probing is not None:
+        elif self._finding is not None:
             self._hears_next = entry.path
-        elif self._page.detail.make_probe.isVisibleTo(self._page):
-            self._make_probe(entry)
+        elif self._page.detail.make_sample.isVisibleTo(self._page):
+            self._make_sample(entry)
 
     def look_for_sounds(self, entry: ModelEntry | None) -> None:
         """Look for the sounds of another model, and show them."""
-        if self._probing is not None:
-            self._probing.cancel()
-            self._probing = None
+        if self._finding is not None:
+            self._finding.cancel()
+            self._finding = None
         self._hears_next = None
-        self._page.detail.probes.show_probes(())
-        self._page.detail.make_probe.hide()
+        self._page.detail.audition_list.show_samples(())
+        self._page.detail.make_sample.hide()
         if entry is None:
             return
-        self._probing = BackgroundTask(lambda _notify, _cancel: find_probes(entry), self)
-        self._probing.succeeded.connect(self._on_probes)
-        self._probing.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
-        self._probing.ended.connect(lambda: self._on_probing_ended(entry))
-        self._probing.start()
+        self._finding = BackgroundTask(lambda _notify, _cancel: find_samples(entry), self)
+        self._finding.succeeded.connect(self._on_samples)
+        self._finding.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        self._finding.ended.connect(lambda: self._on_finding_ended(entry))
+        self._finding.start()
 
     def tidy(self, models: Sequence[ModelEntry]) -> None:
         """Delete, in the background, the generated sounds of models that are not among these."""
-        task = BackgroundTask(lambda _notify, _cancel: tidy_probes(models), self)
+        task = BackgroundTask(lambda _notify, _cancel: tidy_samples(models), self)
         task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
         task.start()
 
-    def _on_probing_ended(self, entry: ModelEntry) -> None:
-        if self._probing is not None:  # it has failed
-            self._on_probes(AuditionSamples(entry, (), False))
+    def _on_finding_ended(self, entry: ModelEntry) -> None:
+        if self._finding is not None:  # it has failed
+            self._on_samples(AuditionSamples(entry, (), False))
 
-    def _on_probes(self, found: AuditionSamples) -> None:
-        self._probing = None
+    def _on_samples(self, found: AuditionSamples) -> None:
+        self._finding = None
         message = ""
         if not found.sounds and not found.can_make:
             message = self.tr("Models of this family generate no new sounds. Transform a sound to hear it.")
-        self._page.detail.probes.show_probes(found.sounds, message)
+        self._page.detail.audition_list.show_samples(found.sounds, message)
         is_making = self._making is not None
-        self._page.detail.make_probe.setVisible(found.can_make and not found.sounds)
-        self._page.detail.make_probe.setEnabled(not is_making)
+        self._page.detail.make_sample.setVisible(found.can_make and not found.sounds)
+        self._page.detail.make_sample.setEnabled(not is_making)
         if self._hears_next == found.entry.path:
             self._hears_next = None
             self.hear()
 
-    def _make_probe(self, entry: ModelEntry) -> None:
+    def _make_sample(self, entry: ModelEntry) -> None:
         """Generate a sound with a model in the background, and play it."""
         if self._making is not None:
             return
-        self._page.detail.make_probe.setEnabled(False)
-        self._page.detail.probes.show_probes((), self.tr("Generating a sound…"))
+        self._page.detail.make_sample.setEnabled(False)
+        self._page.detail.audition_list.show_samples((), self.tr("Generating a sound…"))
         models = (entry, *self._page.list.table.items)
 
         def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> Path:
-            path = make_probe(entry)
-            tidy_probes(models)
+            path = make_sample(entry)
+            tidy_samples(models)
             return path
 
         self._making = BackgroundTask(work, self)
-        self._making.succeeded.connect(lambda path: self._on_probe_made(entry, path))
-        self._making.failed.connect(self._on_probe_failed)
+        self._making.succeeded.connect(lambda path: self._on_sample_made(entry, path))
+        self._making.failed.connect(self._on_sample_failed)
         self._making.ended.connect(lambda: self._on_making_ended(entry))
         self._making.start()
 
-    def _on_probe_made(self, entry: ModelEntry, path: Path) -> None:
+    def _on_sample_made(self, entry: ModelEntry, path: Path) -> None:
         self._making = None
         if self._is_chosen(entry):
-            self._on_probes(AuditionSamples(entry, (AuditionSample(AuditionKind.NEW, 0, path),), can_make=True))
+            self._on_samples(AuditionSamples(entry, (AuditionSample(AuditionKind.NEW, 0, path),), can_make=True))
             self._play(path)
         else:
-            self._page.detail.make_probe.setEnabled(True)
+            self._page.detail.make_sample.setEnabled(True)
 
-    def _on_probe_failed(self, error: Exception) -> None:
+    def _on_sample_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error, self.tr("The model generated no sound: {0}"))
 
     def _on_making_ended(self, entry: ModelEntry) -> None:
         if self._making is None:
             return
         self._making = None  # it has failed
-        self._page.detail.make_probe.setEnabled(True)
+        self._page.detail.make_sample.setEnabled(True)
         if self._is_chosen(entry):
-            self._page.detail.probes.show_probes(())
+            self._page.detail.audition_list.show_samples(())
 
     def _is_chosen(self, entry: ModelEntry) -> bool:
         current = self._page.list.current()

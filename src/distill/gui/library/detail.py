@@ -68,7 +68,7 @@ class ModelDetail(Panel):
     export_requested = Signal(object)
     reveal_requested = Signal(object)
     delete_requested = Signal(object)
-    probe_requested = Signal(object)
+    sample_requested = Signal(object)
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -85,19 +85,19 @@ class ModelDetail(Panel):
         self.problem.setObjectName("modelProblem")
         self.problem.setWordWrap(True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
-        self.probes = AuditionList(thumbnails)
-        self.probes.tab_after = self.name
-        self.make_probe = QPushButton(self.tr("Generate a sound"))
-        self.make_probe.setObjectName("makeProbeButton")
-        self.make_probe.setToolTip(self.tr("Generate one new sound, and play it."))
-        self.make_probe.clicked.connect(lambda: self._notify(self.probe_requested))
+        self.audition_list = AuditionList(thumbnails)
+        self.audition_list.tab_after = self.name
+        self.make_sample = QPushButton(self.tr("Generate a sound"))
+        self.make_sample.setObjectName("makeProbeButton")
+        self.make_sample.setToolTip(self.tr("Generate one new sound, and play it."))
+        self.make_sample.clicked.connect(lambda: self._notify(self.sample_requested))
         self.curve, self.facts = ModelCurve(), QFormLayout()
         self.tags, self.notes = self._make_tags(), self._make_notes()
         self._made = QWidget()  # hidden for a model that cannot be used
         column = QVBoxLayout(self._made)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP)
-        for widget in (self.probes, self.make_probe):
+        for widget in (self.audition_list, self.make_sample):
             column.addWidget(widget)
         self._set_up_facts(column)
         self._set_up_info(column)

@@ -56,8 +56,8 @@ class ModelsPresenter(QObject, WindowPart):
         page.list.import_requested.connect(self.choose_imports)
         page.detail.tags_changed.connect(self._on_tagged)
         page.detail.notes_changed.connect(self._on_noted)
-        page.detail.probes.play_requested.connect(playing.play)
-        page.detail.probes.stop_requested.connect(playing.playback.stop)
+        page.detail.audition_list.play_requested.connect(playing.play)
+        page.detail.audition_list.stop_requested.connect(playing.playback.stop)
         playing.playback.status_changed.connect(self._on_status)
         for source in (page.list, page.detail):
             source.renamed.connect(self._on_renamed)
@@ -81,7 +81,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._page.list.show_model(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
-        self._page.detail.probes.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+        self._page.detail.audition_list.show_playing(status.path if status.state is PlayerState.PLAYING else None)
 
     def close(self) -> None:
         """Store what was typed, and wait for the requests.  Never raises: a failure is logged."""

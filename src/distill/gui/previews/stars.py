@@ -124,8 +124,8 @@ class Stars(QObject):
             return
         change = StarChange(names, starred)
         self._names = _applied(self._names, [change])
-        earlier = self._refused.pop(folder, []) + self._waiting.pop(folder, [])
-        self._waiting[folder] = [*earlier, change]
+        pending = self._refused.pop(folder, []) + self._waiting.pop(folder, [])
+        self._waiting[folder] = [*pending, change]
         self.changed.emit()
         self._go_on()
 

@@ -137,20 +137,20 @@ class QueuePanel(QFrame):
         return button
 
     def _lay_out(self) -> None:
-        head, foot = QHBoxLayout(), QHBoxLayout()
-        head.addWidget(self.title)
-        head.addStretch(1)
-        head.addWidget(self.detail)
-        foot.setSpacing(theme.HALF)
-        foot.addWidget(self.main, 1)
+        header, footer = QHBoxLayout(), QHBoxLayout()
+        header.addWidget(self.title)
+        header.addStretch(1)
+        header.addWidget(self.detail)
+        footer.setSpacing(theme.HALF)
+        footer.addWidget(self.main, 1)
         for button in self._tools.values():
-            foot.addWidget(button)
+            footer.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.HALF, 0, 0)
         column.setSpacing(theme.HALF)
-        column.addLayout(head)
+        column.addLayout(header)
         column.addWidget(self.view)
-        column.addLayout(foot)
+        column.addLayout(footer)
 
     def _on_main(self) -> None:
         if not self._is_training:

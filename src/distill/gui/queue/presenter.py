@@ -58,7 +58,7 @@ class QueuePresenter(QObject, WindowPart):
         panel: QueuePanel,
         controls: TrainingControls,
         runs: TrainingPresenter,
-        earlier: RunsPresenter,
+        past_runs: RunsPresenter,
         sounds: SoundsPresenter,
         notices: NoticeBar,
         parent: QObject,
@@ -77,7 +77,7 @@ class QueuePresenter(QObject, WindowPart):
         panel.pause_requested.connect(self._on_pause_requested)
         panel.move_requested.connect(lambda entry_id, row: self._change(lambda: self._queue.move(entry_id, row)))
         panel.remove_requested.connect(lambda ids: self._change(lambda: self._queue.remove(ids)))
-        panel.show_requested.connect(earlier.show)
+        panel.show_requested.connect(past_runs.show)
         runs.bridge.state_changed.connect(self._on_state_changed)
         runs.bridge.run_ended.connect(self._on_run_ended)
 

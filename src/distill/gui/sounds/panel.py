@@ -231,7 +231,7 @@ class SoundsPanel(Panel):
         """Show how many things there are to look at in the sounds."""
         self.doctor.setText(text)
         self.doctor.setAccessibleDescription(text)
-        theme.mark(self.doctor, "level", "warning" if count else "")
+        theme.set_style_property(self.doctor, "level", "warning" if count else "")
 
     def show_progress(self, done: int, total: int) -> None:
         """Show the progress of checking."""
@@ -335,7 +335,7 @@ class SoundsPanel(Panel):
         self.body.setStretch(last, 3 if is_empty else 0)
         self._stack.setMaximumHeight(EMPTY_HEIGHT if is_empty else QWIDGETSIZE_MAX)
         self._buttons.setStretch(0, 1 if is_empty else 0)
-        theme.mark(self.folder_button, "primary", is_empty)
+        theme.set_style_property(self.folder_button, "primary", is_empty)
 
     def _show_totals(self) -> None:
         rows = self.table.rows

@@ -362,9 +362,9 @@ class TrainingControls(Panel):
         ):
             button.setEnabled(is_on)
         resumes = can_resume and self._resumes_next
-        theme.mark(self.resume, "primary", resumes)
-        theme.mark(self.start, "primary", not resumes)
-        theme.mark(self.stop, "primary", True)
+        theme.set_style_property(self.resume, "primary", resumes)
+        theme.set_style_property(self.start, "primary", not resumes)
+        theme.set_style_property(self.stop, "primary", True)
         self.start.setText(self.tr("&Start new") if can_resume else self.tr("&Start"))
         self._order_buttons(is_idle, can_resume, resumes)
         main = self.stop if not is_idle else self.resume if resumes else self.start

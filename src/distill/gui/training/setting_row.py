@@ -75,7 +75,7 @@ class SettingRow(QObject):
         self.message.setVisible(bool(text))
         if text:
             self.problem_shown.emit(self.editor)
-        theme.mark(self.editor.control, "refused", bool(text))
+        theme.set_style_property(self.editor.control, "refused", bool(text))
 
     def draw_icon(self) -> None:
         """Draw the icon in the colours of the theme."""
@@ -86,7 +86,7 @@ class SettingRow(QObject):
         was = self.tr("on") if self._base is True else self.tr("off") if self._base is False else field.text(self._base)
         # A sign and weight, not colour alone.
         self.label.setText(f"• {field.label}" if changed else field.label)
-        theme.mark(self.label, "changed", changed)
+        theme.set_style_property(self.label, "changed", changed)
         self.reset.setVisible(changed and not self._is_read_only)
         self.reset.setToolTip(self.tr("Back to the default, {0}.").format(was))
         state = self.tr("Changed; default {0}.").format(was) if changed else self.tr("Default.")

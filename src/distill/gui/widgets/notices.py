@@ -199,7 +199,7 @@ class NoticeBar(QFrame):
         self._all.setAccessibleName(name)
         self._all.setToolTip(name)
         self._show_rest()
-        theme.mark(self, "level", notice.level)
+        theme.set_style_property(self, "level", notice.level)
         self._draw_icons()
 
     def _show_rest(self) -> None:

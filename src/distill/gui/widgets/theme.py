@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _PROPERTY = "distillAppearance"
 
 #: Property of windows that have the style sheet.
-_DRESSED = "distillDressed"
+_HAS_STYLE_SHEET = "distillHasStyleSheet"
 
 #: The grid, in device-independent pixels: small gap, gap, margin of a panel.
 HALF, GAP, MARGIN = 4, 8, 12
@@ -142,18 +142,18 @@ def _set_text_size(app: QApplication) -> None:
         app.setFont(font)
 
 
-def dress(window: QWidget) -> None:
+def apply_style_sheet(window: QWidget) -> None:
     """Give a top-level widget, and all that is and comes under it, the style sheet, also when the colours change.
 
     The sheet is the window's and not the application's, and comes when the window has been put together: Qt looks it
     up anew for a widget and all below it each time that it gets another parent, which took two thirds of the time until
     the window was there.
     """
-    window.setProperty(_DRESSED, True)
+    window.setProperty(_HAS_STYLE_SHEET, True)
     window.setStyleSheet(_sheet(colors()))
 
 
-def mark(widget: QWidget, name: str, value: object) -> None:
+def set_style_property(widget: QWidget, name: str, value: object) -> None:
     """Set a property that the style sheet looks at, which it does only when it polishes a widget."""
     if widget.property(name) != value:
         widget.setProperty(name, value)
@@ -166,7 +166,7 @@ def _apply(app: QApplication) -> None:
     app.setPalette(_palette(current))
     sheet = _sheet(current)
     for widget in app.topLevelWidgets():
-        if widget.property(_DRESSED) and widget.styleSheet() != sheet:
+        if widget.property(_HAS_STYLE_SHEET) and widget.styleSheet() != sheet:
             widget.setStyleSheet(sheet)
 
 

@@ -70,7 +70,7 @@ class Parts:
     sounds: SoundsPresenter
     doctor: DoctorPresenter
     runs: TrainingPresenter
-    earlier: RunsPresenter
+    past_runs: RunsPresenter
     queue: QueuePresenter
     comparing: ComparePresenter
     playing: PlayerPresenter
@@ -121,8 +121,8 @@ def compose(
     sounds = SoundsPresenter(frame.browser, notices, window)
     doctor = DoctorPresenter(doctor_panel, frame.browser, sounds, window)
     runs = TrainingPresenter(source, sounds, controls, advanced, plots, previews, notices, window)
-    earlier = RunsPresenter(run_list, runs, notices, window)
-    queue = QueuePresenter(queue_panel, controls, runs, earlier, sounds, notices, window)
+    past_runs = RunsPresenter(run_list, runs, notices, window)
+    queue = QueuePresenter(queue_panel, controls, runs, past_runs, sounds, notices, window)
     playing = PlayerPresenter(player, frame.transport, frame.browser, previews, notices, window)
     comparing = ComparePresenter(source, run_list, playing.playback, frame.thumbnails, notices, window)
     previewing = PreviewsPresenter(previews, notices, window)
@@ -135,7 +135,7 @@ def compose(
     play = PlayPresenter(source, play_page, playing, control, notices, window)
     updates = UpdatePresenter(notices, window)
     parts = Parts(
-        advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, earlier, queue,
+        advanced, doctor_panel, plots, previews, run_list, page, loader, recent, sounds, doctor, runs, past_runs, queue,
         comparing, playing, previewing, curves,
         codes, models, making, play, updates, QUndoGroup(window),
         (
@@ -201,7 +201,7 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     runs.bridge.state_changed.connect(show_previews)
     parts.run_list.fork_requested.connect(runs.origin.choose_checkpoint)
     runs.origin.chosen.connect(lambda: frame.pages.open_page(TRAINING))
-    frame.tabs.currentChanged.connect(lambda _tab: parts.earlier.refresh_if_seen())
+    frame.tabs.currentChanged.connect(lambda _tab: parts.past_runs.refresh_if_seen())
     frame.tabs.currentChanged.connect(lambda _tab: parts.queue.refresh_if_seen())
     runs.bridge.state_changed.connect(lambda state: frame.browser.show_training(state is not RunState.IDLE))
 

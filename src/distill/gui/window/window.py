@@ -99,7 +99,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.frame)
         self.setMinimumSize(*SMALLEST_SIZE)
         self.resize(first_size(self.screen().availableSize()))
-        theme.dress(self)
+        theme.apply_style_sheet(self)
         if self.settings.geometry:
             self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
         self.frame.restore(self.settings)
@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
         self.parts = parts
         self.advanced, self.plots, self.previews = parts.advanced, parts.plots, parts.previews
         self.run_list, self.models_page, self.recent = parts.run_list, parts.models_page, parts.recent
-        self.sounds, self.runs, self.earlier = parts.sounds, parts.runs, parts.earlier
+        self.sounds, self.runs, self.past_runs = parts.sounds, parts.runs, parts.past_runs
         self.playing, self.previewing, self.curves = parts.playing, parts.previewing, parts.curves
         self.codes, self.models, self.making = parts.codes, parts.models, parts.making
         updates = parts.updates.changed
@@ -193,7 +193,7 @@ class MainWindow(QMainWindow):
             self.parts.engine_loader.start()
         self._report_damaged_settings()
         self.codes.allow_import()
-        self.earlier.refresh()
+        self.past_runs.refresh()
         self.parts.queue.refresh()
         self.models.refresh()
         self.parts.updates.start()
