@@ -422,6 +422,10 @@ def test_inspect_estimates_a_run(
     assert lines[3] == "memory      1.2 GB"
     assert lines[5].startswith("sounds      Too few sounds (4)")
     assert "a short trial" in lines[6]
+    assert main(["inspect", str(sounds), "--estimate", "--family", "vqvae", "--epochs", "40", "--json"]) == 0
+    estimated = json.loads(capsys.readouterr().out)["estimate"]
+    assert (estimated["family"], estimated["max_epochs"], estimated["memory_bytes"]) == ("vqvae", 40, 1.2e9)
+    assert 0 < estimated["good_seconds"] <= estimated["seconds"]
 
 
 @pytest.fixture

@@ -334,13 +334,13 @@ def inspect(
     Every file is decoded.
     With --estimate, the family, epochs and preset of the run can be given too.
     """
-    if as_json and with_estimate:
-        raise typer.BadParameter("Give either --json or --estimate.")
     if not with_estimate and given_options(context, "family", "epochs", "preset"):
         raise typer.BadParameter("--family, --epochs and --preset are for --estimate: add it, or leave them out.")
     from distill.audio.cache.sound_cache import SoundCache
     from distill.audio.corpus import check_sounds, scan_sounds
     from distill.audio.stereo.channels import count_stereo
+    from distill.cli.inspection.estimate import estimate_as_json, print_estimate
+    from distill.config.factory import make_config
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     with stoppable("Stopping.") as stop:
@@ -355,23 +355,25 @@ def inspect(
         stereo = count_stereo([cache.get(entry.path, stop) for entry in usable], stop)
     skipped = {sound.path: sound.reason for sound in found.skipped}
     skipped |= {path: reason for path, reason in reasons.items() if reason is not None}
-    notes = _sound_notes([entry.path for entry in usable], cache)
+    files = [entry.path for entry in usable]
+    notes, is_enough = _sound_notes(files, cache), _can_be_trained_on(files, cache)
     if as_json:
-        print_json(usable, skipped, findings, stereo, notes)
+        estimate = None
+        if with_estimate and is_enough:
+            with stoppable("Stopping.") as stop:
+                estimate = estimate_as_json(files, make_config(family, len(files), preset, epochs), stop)
+        print_json(usable, skipped, findings, stereo, notes, estimate)
     else:
         _print_inspection(usable, skipped, found.passed_over_text(), notes, stereo)
         print_findings(findings)
-    if not _can_be_trained_on([entry.path for entry in usable], cache):
+    if not is_enough:
         raise DistillError(
             f"Training needs at least two usable sounds, or one of at least {MIN_DIVIDED_CHUNKS} s. Add more sounds, "
             "or repair those left out."
         )
-    if with_estimate:
-        from distill.cli.inspection.estimate import print_estimate
-        from distill.config.factory import make_config
-
+    if with_estimate and not as_json:
         with stoppable("Stopping.") as stop:
-            print_estimate([entry.path for entry in usable], make_config(family, len(usable), preset, epochs), stop)
+            print_estimate(files, make_config(family, len(files), preset, epochs), stop)
 
 
 def _print_inspection(

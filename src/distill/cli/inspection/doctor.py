@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -92,13 +92,19 @@ def print_json(
     findings: "Sequence[Finding]",
     stereo: int,
     notes: Sequence[str],
+    estimate: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print sounds, how many of them are stereo, what is said of how they are read, and findings as a JSON object."""
+    """Print sounds, how many of them are stereo, what is said of how they are read, and findings as a JSON object.
+
+    An estimate of a run on them is added to it.
+    """
     sounds = [
         {"path": str(e.path), "seconds": e.duration_s, "sample_rate": e.sample_rate, "channels": e.channels}
         for e in usable
     ]
     left_out = [{"path": str(path), "reason": reason} for path, reason in sorted(skipped.items())]
     found = [item.to_dict() for item in findings]
-    said = {"notes": list(notes), "stereo": stereo, "findings": found}
+    said: dict[str, Any] = {"notes": list(notes), "stereo": stereo, "findings": found}
+    if estimate is not None:
+        said["estimate"] = dict(estimate)
     print(json.dumps({"usable": sounds, "left_out": left_out, **said}))

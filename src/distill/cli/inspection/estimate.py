@@ -1,8 +1,11 @@
 """What ``distill inspect --estimate`` prints: what a run on some sounds would take."""
 
+import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from distill.cli.terminal import duration
 from distill.config.catalog import family_info
@@ -12,21 +15,37 @@ from distill.runs.figures import Figures, remember
 
 
 def print_estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> None:
-    """Print what a run would take; the speed is measured first where no run and no trial has shown it."""
+    """Print what a run would take."""
+    found = _estimate(files, config, stop)
+    if found is not None:
+        for line in estimate_lines(config, *found):
+            print(line)
+
+
+def estimate_as_json(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> dict[str, Any] | None:
+    """Return what a run would take as JSON values; None if the user stops it.
+
+    What is not known is null.
+    """
+    found = _estimate(files, config, stop)
+    return None if found is None else {"family": config.family, **asdict(found[1])}
+
+
+def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> tuple[Material, Estimate] | None:
+    """Estimate a run; None when the user stops it.  The speed is measured where no run and no trial has shown it."""
     from distill.training.measuring.material import material_of
 
     material = material_of(files, config, stop)
     if material is None:
-        return
+        return None
     if not Figures.load().of(config):
         from distill.training.measuring.speed_trial import measure
 
-        print("Measuring your computer…", flush=True)
+        print("Measuring your computer…", file=sys.stderr, flush=True)
         found = measure(config, stop)
         if found is not None:
             remember(config, found)
-    for line in estimate_lines(config, material, estimate(config, material, Figures.load())):
-        print(line)
+    return material, estimate(config, material, Figures.load())
 
 
 def estimate_lines(config: AnyConfig, material: Material, found: Estimate) -> list[str]:
