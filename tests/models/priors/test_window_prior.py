@@ -148,6 +148,23 @@ def test_components_hold_what_they_were_fitted_to() -> None:
     torch.testing.assert_close(again.project(points), prior.project(points))
 
 
+def test_components_of_few_points_leave_out_the_directions_without_variance() -> None:
+    """The rows are centred: of five of them, one direction is nothing but the noise of the arithmetic."""
+    for seed in range(4):
+        generator = torch.Generator().manual_seed(seed)
+        points = 100 * torch.randn(5, 300, generator=generator)
+        prior = WindowPrior(300, components=8)
+        prior.fit_projection(points, torch.rand(5, generator=generator) + 0.5)
+        norms = prior.axes.norm(dim=0)
+        assert torch.allclose(norms[:4], torch.ones(4), atol=1e-3)
+        assert torch.equal(norms[4:], torch.zeros(4))
+        torch.testing.assert_close(prior.restore(prior.project(points)), points, rtol=1e-3, atol=1e-2)
+        others = 100 * torch.randn(5, 300, generator=generator)
+        assert float((prior.restore(prior.project(others)) - prior.origin).norm()) <= 1.01 * float(
+            (others - prior.origin).norm()
+        )
+
+
 def test_renewing_by_nothing_changes_nothing_and_by_all_forgets_everything() -> None:
     prior, rows = WindowPrior(3), table()
     prior.fit(rows)

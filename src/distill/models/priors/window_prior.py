@@ -35,6 +35,9 @@ _RANK_SHIFT = 0.11
 _SHORTEST = 0.02
 #: Most sounds of the corpus that are kept as beginnings for new sounds close to them.
 _MOST_ANCHORS = 512
+#: Principal components with less variance than this, relative to the largest, are noise of the arithmetic: the rows
+#: are centred, so that of N of them at most N - 1 directions have any.
+_LEAST_VARIANCE = 1e-6
 #: A freedom of 0.5, and none, stand for the default, which depends on how many sounds there are: of few sounds a prior
 #: learns little more than the sounds themselves.  Reach of the default where there are at most, and at least, so many;
 #: between them it falls with the logarithm of the number.
@@ -187,14 +190,18 @@ class WindowPrior(nn.Module):
 
     @torch.no_grad()
     def fit_projection(self, points: Tensor, weights: Tensor) -> None:
-        """Find the principal components of points ``[N, P]`` by their weights ``[N]``; N is bounded by the caller."""
+        """Find the principal components of points ``[N, P]`` by their weights ``[N]``; N is bounded by the caller.
+
+        Where the points have fewer directions than there are components, the axes of the others are zero.
+        """
         share = (weights / weights.sum()).to(points.device, points.dtype)
         centre = share @ points
         self.origin.copy_(centre)
         rows = (points - centre) * share.sqrt()[:, None]
         eigenvalues, vectors = torch.linalg.eigh((rows @ rows.T).cpu().double())
-        count = min(self.dim, len(rows))
-        kept = vectors.flip(1)[:, :count] / eigenvalues.flip(0)[:count].clamp_min(1e-12).sqrt()
+        variance = eigenvalues.flip(0)[: self.dim].clamp_min(1e-12)
+        count = int((variance > _LEAST_VARIANCE * variance[0]).sum())
+        kept = vectors.flip(1)[:, :count] / variance[:count].sqrt()
         self.axes.zero_()
         self.axes[:, :count] = (rows.T @ kept.to(rows)).to(self.axes)
 
