@@ -406,3 +406,38 @@ def test_a_process_that_writes_nothing_is_not_asked_to_save_before_each_batch() 
     assert is_save_due(run)
     assert save_progress(run) == {}
     assert not is_save_due(run)
+
+
+@pytest.mark.parametrize("layouts", [(torch.channels_last, torch.contiguous_format), (torch.contiguous_format,) * 2])
+def test_moments_follow_the_weights_into_another_memory_layout(
+    path: Path, layouts: tuple[torch.memory_format, torch.memory_format]
+) -> None:
+    """The fused update walks through weights and moments as they lie in memory."""
+
+    def begin(layout: torch.memory_format) -> Trio:
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3).to(memory_format=layout)  # type: ignore[call-overload]
+        optimizer = AdamW(model.parameters(), lr=0.1, fused=True)
+        return model, optimizer, LambdaLR(optimizer, CosineFactor.of_run(20))
+
+    def step(parts: Trio, number: int) -> None:
+        generator = torch.Generator().manual_seed(number)
+        for parameter in parts[0].parameters():
+            gradient = torch.randn(parameter.shape, generator=generator)
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        parts[1].step()
+        parts[2].step()
+
+    stopped, undisturbed, resumed = begin(layouts[0]), begin(layouts[1]), begin(layouts[1])
+    for number in range(3):
+        step(stopped, number)
+        step(undisturbed, number)
+    load_checkpoint(save(path, stopped), *resumed)
+    for parameter in resumed[0].parameters():
+        assert resumed[1].state[parameter]["exp_avg"].stride() == parameter.stride()
+    step(undisturbed, 3)
+    step(resumed, 3)
+    for one, other in zip(resumed[0].parameters(), undisturbed[0].parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    if layouts[0] == layouts[1]:
+        assert same(states(*resumed), states(*undisturbed))

@@ -280,6 +280,8 @@ def apply_checkpoint(
         for part, state in parts:
             _check_part(part, state)
             part.load_state_dict(state)
+            if isinstance(part, Optimizer):
+                _lay_out_like_weights(part)
         model.load_state_dict(data["model_state_dict"])
     except Exception as exc:
         for part, state in before:
@@ -288,6 +290,17 @@ def apply_checkpoint(
         raise CheckpointError(
             f"{path.name} does not fit this network: the state of its optimizer or schedule is another."
         ) from exc
+
+
+def _lay_out_like_weights(optimizer: Optimizer) -> None:
+    """Give moments the memory layout of their weights, which another precision changes.
+
+    The fused update reads weights and moments in the order in which they lie in memory.
+    """
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.ndim and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _check_part(part: Optimizer | LRScheduler, state: Any) -> None:
