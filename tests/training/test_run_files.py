@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import soundfile
 import torch
 
 from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.sound_file import write_wav
 from distill.events import event_to_dict
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
@@ -28,10 +30,12 @@ from distill.training import (
     list_previews,
     list_reconstructions,
     load_checkpoint,
+    resume_run,
+    train,
 )
 from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds
-from tests.training.conftest import RUN, Finished, ended
+from tests.training.conftest import QUICK, RUN, Finished, ended, tone
 
 
 class TestWhatIsOnTheDisk:
@@ -138,3 +142,22 @@ class TestWhatIsOnTheDisk:
         for n in range(3):
             heard = soundfile.read(done.folder / "previews" / f"preview_epoch0005_{n:02d}.wav", dtype="float32")[0]
             assert np.corrcoef(heard, waves[n, 0].numpy())[0, 1] > 0.999
+
+
+def test_both_parts_of_a_divided_sound_stay_what_they_are_when_a_run_is_resumed(tmp_path: Path) -> None:
+    sound, folder = tmp_path / "sounds" / "long.wav", tmp_path / "run"
+    sound.parent.mkdir()
+    write_wav(sound, np.concatenate([tone(number) for number in range(13)]))
+    train(replace(QUICK, max_epochs=1), [sound], folder, "cpu")
+    record = RunRecord.load(folder)
+    assert record.preview_sounds == [sound, sound]
+    assert record.preview_training == [1]
+    resume_run(folder, max_epochs=2)
+    assert RunRecord.load(folder).preview_training == [1]
+    previews = folder / "previews"
+    tested, learnt = (
+        {(previews / f"recon_epoch{epoch:04d}_orig_{number:02d}.wav").read_bytes() for epoch in (0, 1)}
+        for number in (0, 1)
+    )
+    assert (len(tested), len(learnt)) == (1, 1)
+    assert tested != learnt

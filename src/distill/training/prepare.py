@@ -34,13 +34,13 @@ from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.runs.estimate import closing_seconds
 from distill.runs.figures import Figures
 from distill.runs.folder import Interruption, RunRecord, last_position, read_history
-from distill.runs.preview_sound import PAIRS
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_with
 from distill.training.data.locate import fingerprints_of, keep_identities
+from distill.training.data.previewed import preview_sounds
 from distill.training.data.regions import silence_note
 from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds
@@ -272,11 +272,13 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     pipeline = AugmentationPipeline() if variants > 1 else None
     train_set = FeatureDataset(train, opened.family, pipeline, variants, half_steps=True)
     val_set = FeatureDataset(val, opened.family)
-    previewed = _preview_sounds(opened, train_set, val_set)
+    previewed = preview_sounds(
+        opened.record, _origin_split(opened.record), val_set.layout.sounds, train_set.layout.sounds
+    )
     opened.record.preview_sounds = [sound.source for sound in previewed]
     opened.record.split = KnownSplit.of(train, val, previewed).to_dict()
-    held_out = {sound.source for sound in val_set.layout.sounds}
-    opened.record.preview_training = [n for n, sound in enumerate(previewed) if sound.source not in held_out]
+    held_out = {(sound.source, sound.start) for sound in val_set.layout.sounds}
+    opened.record.preview_training = [n for n, s in enumerate(previewed) if (s.source, s.start) not in held_out]
     for stage, dataset in (("Preparing training sounds", train_set), ("Preparing held-out sounds", val_set)):
         dataset.prepare(lambda d, t, stage=stage: emit.progress(stage, d, t), request.pause_event, ranks)  # type: ignore[misc]
     ranks.barrier()  # what one has computed, the others read from the cache
@@ -393,25 +395,6 @@ def _split(
 def _origin_split(record: RunRecord) -> KnownSplit | None:
     """Return the split of the run that a run is from; None without one, or where it is not known."""
     return KnownSplit.from_dict(None if record.origin is None else record.origin.get("split"))
-
-
-def _preview_sounds(opened: OpenedRun, train_set: FeatureDataset, val_set: FeatureDataset) -> list[CachedSound]:
-    """Return the sounds whose copies are among the previews: as recorded, or held-out ones and a training sound.
-
-    A run from another one has the sounds of that, as far as they are there: people compare the two by ear.
-    """
-    held_out, trained = val_set.layout.sounds, train_set.layout.sounds
-    by_path = {sound.source: sound for sound in reversed((*held_out, *trained))}  # the first part of each
-    recorded = [by_path[path] for path in opened.record.preview_sounds if path in by_path]
-    if recorded and len(recorded) == len(opened.record.preview_sounds):
-        return recorded
-    known = _origin_split(opened.record)
-    if known is None:
-        return [*held_out[: PAIRS - 1], *trained[:1]]
-    tested = known.previewed_first(held_out)[: PAIRS - 1]
-    # Both parts of a divided sound have its hashes; it is heard once.
-    others = [sound for sound in trained if sound.source not in {sound.source for sound in tested}]
-    return [*tested, *known.previewed_first(others or trained)[:1]]
 
 
 def _preview_waveforms(sounds: Sequence[CachedSound], samples: int) -> Tensor:

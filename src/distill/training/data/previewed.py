@@ -1,0 +1,50 @@
+"""Chooses the sounds whose copies are among the previews of a run.  No torch here."""
+
+from collections.abc import Sequence
+
+from distill.audio.cache.sound_cache import CachedSound
+from distill.runs.folder import RunRecord
+from distill.runs.preview_sound import PAIRS
+from distill.training.data.known_split import KnownSplit
+
+
+def preview_sounds(
+    record: RunRecord, known: KnownSplit | None, held_out: Sequence[CachedSound], trained: Sequence[CachedSound]
+) -> list[CachedSound]:
+    """Return the sounds whose copies are among the previews: as recorded, or held-out ones and a training sound.
+
+    A run from another one has the sounds of that, as far as they are there: people compare the two by ear.
+
+    Parameters
+    ----------
+    record
+        The run's record.
+    known
+        The split of the run that it is from; None without one.
+    held_out, trained
+        The sounds of either side, in their order; a divided sound has a part on each.
+    """
+    recorded = _recorded(record, held_out, trained)
+    if recorded:
+        return recorded
+    if known is None:
+        return [*held_out[: PAIRS - 1], *trained[:1]]
+    tested = known.previewed_first(held_out)[: PAIRS - 1]
+    # Both parts of a divided sound have its hashes; it is heard once.
+    others = [sound for sound in trained if sound.source not in {sound.source for sound in tested}]
+    return [*tested, *known.previewed_first(others or trained)[:1]]
+
+
+def _recorded(record: RunRecord, held_out: Sequence[CachedSound], trained: Sequence[CachedSound]) -> list[CachedSound]:
+    """Return the sounds of the previews as a record names them; none where they are not all there.
+
+    Both parts of a divided sound have its path: the record says which numbers are trained on.  Older records do not
+    say it of divided sounds; where one is named twice, the second is the part that is trained on.
+    """
+    tested, learnt = ({sound.source: sound for sound in reversed(side)} for side in (held_out, trained))
+    found: list[CachedSound] = []
+    for number, path in enumerate(record.preview_sounds):
+        is_learnt = number in record.preview_training or path in record.preview_sounds[:number]
+        sides = (learnt, tested) if is_learnt else (tested, learnt)
+        found += [side[path] for side in sides if path in side][:1]
+    return found if len(found) == len(record.preview_sounds) else []
