@@ -109,6 +109,40 @@ def test_training_goes_on_exactly_from_its_state() -> None:
         assert all(torch.equal(value, state[key]) for key, value in mine.state_dict().items())
 
 
+@pytest.mark.parametrize("anchors", [2, 7])
+def test_a_prior_from_a_model_begins_near_the_sounds_of_that_until_it_is_fitted(anchors: int) -> None:
+    source = WindowPrior(DIM, width=16, blocks=1, anchors=3)
+    points = 5 + torch.randn(len(OWNER), DIM, generator=torch.Generator().manual_seed(1))
+    table = LatentTable(dataset(), DIM)
+    table.put(torch.arange(len(OWNER)), points, None, GOOD)
+    table.fit(source)
+    source.anchor_totals.copy_(torch.tensor([0.5, 1.0, 1.5]))
+    started = PriorTraining(
+        WindowPrior(DIM, width=16, blocks=1, anchors=anchors), LatentTable(dataset(), DIM), 2, torch.device("cpu")
+    )
+    assert started.start_from(source.state_dict())
+    for prior in (started.prior, started.averaged):
+        assert torch.equal(prior.lengths, source.lengths)
+        assert len(prior.anchors) == anchors
+        known = {(*anchor, total) for anchor, total in zip(source.anchors.tolist(), [0.5, 1.0, 1.5], strict=True)}
+        taken = list(zip(prior.anchors.tolist(), prior.anchor_totals.tolist(), strict=True))
+        assert {(*anchor, total) for anchor, total in taken} <= known
+        assert len({total for _, total in taken}) == min(anchors, 3)
+
+
+def test_a_prior_from_a_model_without_beginnings_has_none_until_it_is_fitted() -> None:
+    source = WindowPrior(DIM, width=16, blocks=1)
+    source.flow.fit(torch.ones(1, DIM), torch.ones(1, DIM))
+    started = PriorTraining(
+        WindowPrior(DIM, width=16, blocks=1, anchors=3), LatentTable(dataset(), DIM), 2, torch.device("cpu")
+    )
+    assert started.start_from(source.state_dict())
+    assert started.averaged.draw_sounds(4, torch.Generator().manual_seed(0))[1] is None
+    started.put(torch.arange(len(OWNER)), torch.ones(len(OWNER), DIM), None, GOOD)
+    started.fit()
+    assert started.averaged.draw_sounds(4, torch.Generator().manual_seed(0))[1] is not None
+
+
 def test_an_epoch_has_as_much_of_each_file() -> None:
     owner = np.array([0] * 3 + [1] * 90 + [2] * 7)
     batches = EpochBatches(100, 16, 5, owner)
