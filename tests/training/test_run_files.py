@@ -148,7 +148,7 @@ def test_both_parts_of_a_divided_sound_stay_what_they_are_when_a_run_is_resumed(
     sound, folder = tmp_path / "sounds" / "long.wav", tmp_path / "run"
     sound.parent.mkdir()
     write_wav(sound, np.concatenate([tone(number) for number in range(13)]))
-    train(replace(QUICK, max_epochs=1), [sound], folder, "cpu")
+    train(replace(QUICK, max_epochs=1, prior_steps=0, batch_size=16), [sound], folder, "cpu")
     record = RunRecord.load(folder)
     assert record.preview_sounds == [sound, sound]
     assert record.preview_training == [1]

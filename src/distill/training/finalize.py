@@ -28,6 +28,7 @@ from distill.runs.figures import remember
 from distill.runs.verdict import judge
 from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
 from distill.training.compute_plan import computing
+from distill.training.data.known_split import split_of_chain
 from distill.training.data.stereo import build_images
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.saving import (
@@ -374,7 +375,8 @@ def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_writt
 
 def _history_of(run: Run) -> dict[str, Any]:
     """Return what the model file says of where the model comes from: its split, and what its run started from."""
-    entries = {} if run.record.split is None else {"split": run.record.split}
+    split = split_of_chain(run.record)
+    entries = {} if split is None else {"split": split.to_dict()}
     if run.record.origin is not None:
         entries["origin"] = {key: run.record.origin.get(key) for key in ("kind", "name", "model_id", "epoch")}
     return entries

@@ -33,12 +33,12 @@ from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.runs.estimate import closing_seconds
 from distill.runs.figures import Figures
-from distill.runs.folder import Interruption, RunRecord, last_position, read_history
+from distill.runs.folder import Interruption, last_position, read_history
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
-from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_with
+from distill.training.data.known_split import KnownSplit, is_tested_by_known, origin_split, split_with
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.previewed import preview_sounds
 from distill.training.data.regions import silence_note
@@ -273,7 +273,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     train_set = FeatureDataset(train, opened.family, pipeline, variants, half_steps=True)
     val_set = FeatureDataset(val, opened.family)
     previewed = preview_sounds(
-        opened.record, _origin_split(opened.record), val_set.layout.sounds, train_set.layout.sounds
+        opened.record, origin_split(opened.record), val_set.layout.sounds, train_set.layout.sounds
     )
     opened.record.preview_sounds = [sound.source for sound in previewed]
     opened.record.split = KnownSplit.of(train, val, previewed).to_dict()
@@ -376,7 +376,7 @@ def _split(
 ) -> tuple[list[CachedSound], list[CachedSound]]:
     """Return the sounds to train on and those held out; a run from a model keeps what that has learnt from apart."""
     share, record = opened.config.val_fraction, opened.record
-    known = _origin_split(record)
+    known = origin_split(record)
     if known is None:
         train, val = split_sounds(sounds, share, chunk_samples)
     else:
@@ -390,11 +390,6 @@ def _split(
             text = "Sounds that it was tested with stay held out."
         opened.emit(TrainingNotice("origin", f"The run starts from {record.origin_text}. {text}", "info"))
     return train, val
-
-
-def _origin_split(record: RunRecord) -> KnownSplit | None:
-    """Return the split of the run that a run is from; None without one, or where it is not known."""
-    return KnownSplit.from_dict(None if record.origin is None else record.origin.get("split"))
 
 
 def _preview_waveforms(sounds: Sequence[CachedSound], samples: int) -> Tensor:

@@ -8,7 +8,9 @@ import soundfile
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
-from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_with
+from distill.config.training import TrainingConfig
+from distill.runs.folder import RunRecord
+from distill.training.data.known_split import KnownSplit, is_tested_by_known, split_of_chain, split_with
 from distill.training.data.split import split_sounds
 from tests.training.conftest import tone
 
@@ -75,6 +77,47 @@ def test_the_end_of_a_divided_sound_stays_held_out(tmp_path: Path) -> None:
     assert after.start >= val[0].start - 480
 
 
+def test_what_an_earlier_run_of_a_chain_was_trained_on_stays_known(many: list[CachedSound]) -> None:
+    first = KnownSplit.of(*split_sounds(many[:8], 0.25, CHUNK))
+    second = KnownSplit.of(*split_with(first, many[8:], 0.25, CHUNK)).after(first)
+    learnt, tested = split_with(second, many, 0.25, CHUNK)
+    train, val = split_sounds(many[:8], 0.25, CHUNK)
+    assert sources(train) <= sources(learnt)
+    assert sources(val) <= sources(tested)
+    assert not is_tested_by_known(second, tested)
+    assert second.after(second) == second
+    assert first.after(None) is first
+
+
+def test_what_any_run_of_a_chain_was_trained_on_counts_as_that() -> None:
+    both = frozenset("ab")
+    earlier = KnownSplit(trained=frozenset("a"), held_out=frozenset("b"), divided={"c": (5, 7), "d": (5, 7)})
+    later = KnownSplit(frozenset("b"), frozenset("ac"), {"d": (3, 9), "e": (1, 2)}, previewed=("a",))
+    chain = later.after(earlier)
+    assert chain == KnownSplit(both, frozenset(), {"c": (5, 7), "d": (5, 9), "e": (1, 2)}, ("a",))
+    assert KnownSplit.from_dict(chain.to_dict()) == chain
+
+
+def test_a_chain_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.training.data.known_split._MOST_KEYS", 10)
+    chain = KnownSplit()
+    for run in range(5):
+        own = frozenset(f"{run} {number}" for number in range(4))
+        chain = KnownSplit(own).after(chain)
+        assert own <= chain.trained
+        assert len(chain.trained) == min(10, 4 * (run + 1))
+    assert KnownSplit(frozenset(map(str, range(20)))).after(chain).trained == frozenset(map(str, range(20)))
+
+
 @pytest.mark.parametrize("data", [None, [], {"trained": []}, {"trained": [], "held_out": [], "divided": {"a": [2, 1]}}])
 def test_what_is_damaged_is_not_known(data: object) -> None:
     assert KnownSplit.from_dict(data) is None
+
+
+def test_a_record_knows_the_runs_that_its_run_came_from() -> None:
+    record = RunRecord(TrainingConfig(), [], split=KnownSplit(frozenset("b"), frozenset("c")).to_dict())
+    assert split_of_chain(record) == KnownSplit.from_dict(record.split)
+    record.origin = {"name": "first", "split": KnownSplit(frozenset("a")).to_dict()}
+    assert split_of_chain(record) == KnownSplit(frozenset("ab"), frozenset("c"))
+    record.split = None
+    assert split_of_chain(record) is None

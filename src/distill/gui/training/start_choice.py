@@ -18,7 +18,7 @@ from distill.gui.widgets.notices import NoticeBar
 from distill.models.file_format import KIND, SUFFIX, check_format, read_settings
 from distill.runs.folder import RunRecord
 from distill.serialization.reading import read_stored
-from distill.training.data.known_split import KnownSplit
+from distill.training.data.known_split import KnownSplit, split_of_chain
 
 #: Topic of notices about what the next run starts from.
 TOPIC = "start"
@@ -134,7 +134,7 @@ class StartChooser(QObject):
     def _show_menu(self, found: RunCheckpoints) -> None:
         name = found.record.model_name or found.record.dataset_name
         best = min((loss for _, loss, _ in found.listed if loss is not None), default=None)
-        split = KnownSplit.from_dict(found.record.split)
+        split = split_of_chain(found.record)
         menu = QMenu(self._controls.window())
         menu.setObjectName("checkpointMenu")
         for epoch, loss, path in found.listed:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
+from distill.runs.folder import RunRecord
 from distill.training.data.same_audio import same_audio_groups
 from distill.training.data.split import split_sounds
 
@@ -16,11 +17,13 @@ from distill.training.data.split import split_sounds
 _DIGITS = 16
 #: Fewest different new sounds of which some are held out, where earlier ones are held out anyway.
 _NEW_SOUNDS = 5
+#: Hashes that a chain of runs remembers; of one run all are kept.
+_MOST_KEYS = 20_000
 
 
 @dataclass(frozen=True)
 class KnownSplit:
-    """The split of an earlier run.
+    """The split of an earlier run, and of those that it came from.
 
     Attributes
     ----------
@@ -74,6 +77,24 @@ class KnownSplit:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None
 
+    def after(self, earlier: Self | None) -> Self:
+        """Return the split of a run together with that of the runs that it came from; None for none.
+
+        What any of them was trained on is known to the model.  The previews are those of the run itself.
+        """
+        if earlier is None:
+            return self
+        own = self.trained | self.held_out | self.divided.keys()
+        others = (earlier.trained | earlier.held_out | earlier.divided.keys()) - own
+        keys = own.union(sorted(others)[: max(0, _MOST_KEYS - len(own))])
+        trained = (self.trained | earlier.trained) & keys
+        divided = {}
+        for key in ((self.divided.keys() | earlier.divided.keys()) & keys) - trained:
+            ends, starts = zip(*(split.divided[key] for split in (self, earlier) if key in split.divided), strict=True)
+            divided[key] = (max(ends), max(*ends, *starts))
+        held_out = ((self.held_out | earlier.held_out) & keys) - trained - divided.keys()
+        return replace(self, trained=trained, held_out=held_out, divided=divided)
+
     def with_previewed(self, contents: Iterable[str]) -> Self:
         """Return the same split, with the sounds that were heard in the previews by the hashes of their files."""
         return replace(self, previewed=tuple(content[:_DIGITS] for content in contents))
@@ -86,6 +107,17 @@ class KnownSplit:
 
 def _keys(sound: CachedSound) -> list[str]:
     return [digest[:_DIGITS] for digest in (sound.content_hash, sound.audio_hash) if digest]
+
+
+def origin_split(record: RunRecord) -> KnownSplit | None:
+    """Return the split of the run that a run is from; None without one, or where it is not known."""
+    return KnownSplit.from_dict(None if record.origin is None else record.origin.get("split"))
+
+
+def split_of_chain(record: RunRecord) -> KnownSplit | None:
+    """Return the split of a run together with that of the runs that it came from; None where its own is not known."""
+    known = KnownSplit.from_dict(record.split)
+    return None if known is None else known.after(origin_split(record))
 
 
 def split_with(

@@ -21,7 +21,7 @@ from distill.paths import RUN_MARKER
 from distill.runs.checkpoints import checkpoint_path, list_checkpoints
 from distill.runs.folder import MODEL, RunRecord
 from distill.serialization.archive import check_network, check_weights, read_checkpoint
-from distill.training.data.known_split import KnownSplit
+from distill.training.data.known_split import KnownSplit, origin_split, split_of_chain
 from distill.training.data.split import split_sounds
 
 
@@ -156,8 +156,11 @@ def _record_beside(folder: Path) -> RunRecord | None:
 
 
 def _split_of(record: RunRecord) -> KnownSplit | None:
-    """Return the split of a run: as recorded, or found again from its sounds; None where some are gone."""
-    known = KnownSplit.from_dict(record.split)
+    """Return the split of a run and of those that it came from: as recorded, or found again from its sounds.
+
+    None where some of these are gone.
+    """
+    known = split_of_chain(record)
     if known is not None:
         heard = [record.fingerprints.get(str(path), {}).get("content", "") for path in record.preview_sounds]
         return known if known.previewed or not all(heard) else known.with_previewed(heard)
@@ -168,6 +171,6 @@ def _split_of(record: RunRecord) -> KnownSplit | None:
         contents = {item["content"] for item in record.fingerprints.values()}
         if {sound.content_hash for sound in sounds} != contents:
             return None
-        return KnownSplit.of(*split_sounds(sounds, record.config.val_fraction, chunk))
+        return KnownSplit.of(*split_sounds(sounds, record.config.val_fraction, chunk)).after(origin_split(record))
     except (SoundError, ValueError):
         return None
