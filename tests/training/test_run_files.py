@@ -1,6 +1,7 @@
 """What a run leaves on the disk."""
 
 import json
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ import soundfile
 import torch
 
 from distill.audio.cache.sound_cache import SoundCache
+from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import write_wav
-from distill.events import event_to_dict
+from distill.events import Event, event_to_dict
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
 from distill.models.priors.window_prior import WindowPrior
@@ -33,9 +35,10 @@ from distill.training import (
     resume_run,
     train,
 )
+from distill.training.data.locate import locate_sounds
 from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds
-from tests.training.conftest import QUICK, RUN, Finished, ended, tone
+from tests.training.conftest import QUICK, RUN, Finished, ended, tone, write_sounds
 
 
 class TestWhatIsOnTheDisk:
@@ -161,3 +164,29 @@ def test_both_parts_of_a_divided_sound_stay_what_they_are_when_a_run_is_resumed(
     )
     assert (len(tested), len(learnt)) == (1, 1)
     assert tested != learnt
+
+
+def test_relative_paths_are_recorded_as_absolute_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is resumed from anywhere, and finds its sounds and those that were skipped again."""
+    monkeypatch.chdir(tmp_path)
+    paths = [path.relative_to(tmp_path) for path in write_sounds(tmp_path / "sounds", 3)]
+    bad = Path("sounds", "bad.wav")
+    bad.write_bytes(b"RIFF no sound")
+    cancel = threading.Event()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepMetrics):
+            cancel.set()
+
+    config = replace(QUICK, prior_steps=0)
+    fixes = {paths[0]: SoundFix(weight=0.5)}
+    train(config, [*paths, bad], "run", "cpu", stop, cancel, fixes=fixes)
+    record = RunRecord.load("run")
+    assert [item.path for item in record.skipped] == [tmp_path / bad]
+    assert set(record.fingerprints) == {str(tmp_path / path) for path in paths}
+    bad.unlink()
+    (tmp_path / "sounds").rename(tmp_path / "moved")
+    assert locate_sounds(record, tmp_path / "moved")[:3] == [tmp_path / "moved" / path.name for path in paths]
+    cancel.clear()
+    resume_run("run", stop, cancel, sounds=tmp_path / "moved")
+    assert [item.path for item in RunRecord.load("run").skipped] == [tmp_path / bad]

@@ -137,7 +137,7 @@ def train(
     return _train(
         RunRequest(
             config=replace(config),  # the run's own copy: changing the caller's does not change a run
-            file_paths=[Path(p) for p in file_paths],
+            file_paths=[Path(p).absolute() for p in file_paths],  # the run is resumed from another folder, too
             output_dir=Path(output_dir),
             device=str(device),
             cancel_event=_stop_of(cancel_event, ranks),
@@ -145,7 +145,7 @@ def train(
             models_dir=None if models_dir is None else Path(models_dir),
             dataset_name=dataset_name,
             model_name=model_name,
-            fixes=dict(fixes or {}),
+            fixes={Path(path).absolute(): fix for path, fix in (fixes or {}).items()},
             start_from=None if start_from is None else Path(start_from),
             ranks=ranks,
         ),
