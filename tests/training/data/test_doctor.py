@@ -97,6 +97,18 @@ def test_silence_that_is_kept_is_told_from_silence_that_is_skipped(cache: SoundC
     assert "skipped already" in skipped.done_text
 
 
+def test_a_sound_whose_beginning_is_all_zeros_is_measured(
+    cache: SoundCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.training.data.doctor.facts.MEASURED_S", 2.0)
+    late = tmp_path / "late.wav"
+    soundfile.write(late, np.pad(pluck(0), ((3 * RATE, 0), (0, 0))), RATE)
+    facts = measure(cache.get(late)).facts
+    assert facts.lead_s == pytest.approx(3.0, abs=0.05)
+    assert (facts.clipped, facts.offset, facts.hum_certainty) == (0, 0, 0)
+    assert [item.kind for item in examined(cache, late)] == ["silence"]
+
+
 def test_channels_that_nearly_cancel_get_the_louder_one(cache: SoundCache, tmp_path: Path) -> None:
     file = tmp_path / "wide.wav"
     tone = pluck(0)[:, 0]

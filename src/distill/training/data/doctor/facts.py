@@ -106,7 +106,7 @@ def _facts(sound: CachedSound, cancel_event: threading.Event | None) -> SoundFac
     raw = _read_raw(sound, cancel_event)
     clipped = max(_clipping(channel, is_lossy(sound)) for channel in raw)
     levels = [float(np.abs(channel).max()) for channel in raw]
-    offset = max(abs(float(c.mean())) / level for c, level in zip(raw, levels, strict=True) if level > 0)
+    offset = max((abs(float(c.mean())) / level for c, level in zip(raw, levels, strict=True) if level > 0), default=0.0)
     energies = [float(np.var(channel)) for channel in raw]
     lead, tail = _silence(sound)
     audio = sound.read(0, min(sound.samples, round(MEASURED_S * SAMPLE_RATE)))
