@@ -1,8 +1,10 @@
 """The split: near its share in seconds and in files, the same audio on one side, long files divided by time."""
 
 import itertools
+import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from distill.errors import NotEnoughSoundsError
 from distill.training.data import same_audio
 from distill.training.data.regions import kept_seconds
 from distill.training.data.same_audio import copies_note, same_audio_groups
-from distill.training.data.split import split_by_file, split_sounds
+from distill.training.data.split import neighbours_near, split_by_file, split_sounds
 from distill.training.dataset import prepare_sounds
 from tests.training.conftest import tone
 
@@ -182,3 +184,59 @@ def test_of_many_sounds_only_exact_copies_are_looked_for(tmp_path: Path, monkeyp
     monkeypatch.setattr(same_audio, "MOST_COMPARED", 1)
     assert sorted(len(group) for group in same_audio_groups(sounds)) == [1, 2]
     assert "only exact copies" in copies_note(sounds)
+
+
+def added_up(seconds: Sequence[float], most: int, least: int, target: float) -> list[int]:
+    """As `neighbours_near`, in the simplest way."""
+    largest: list[int] = []
+    for size in range(most, least - 1, -1):
+        for first in range(len(seconds)):
+            window = [(first + step) % len(seconds) for step in range(size)]
+            total = sum(seconds[at] for at in window)
+            if 0.5 * target <= total <= 1.5 * target:
+                return window
+            if total < target and (not largest or total > sum(seconds[at] for at in largest) + 1e-9):
+                largest = window
+    return largest
+
+
+LENGTHS = {
+    "any": lambda rng: rng.uniform(0, 3),
+    "equal": lambda rng: 0.1,
+    "steps": lambda rng: rng.choice([0.01, 0.02, 1 / 3]),
+    "few long": lambda rng: rng.choice([0.1, 0.2, 0.2, 0.3, 500.0]),
+    "silent": lambda rng: rng.choice([0.0, 0.0, 7.0]),
+}
+
+
+@pytest.mark.parametrize("kind", LENGTHS)
+def test_neighbours_are_chosen_as_if_each_sum_were_added_up(kind: str) -> None:
+    rng = random.Random(0)
+    for _ in range(60):
+        seconds = [LENGTHS[kind](rng) for _ in range(rng.randrange(2, 26))]
+        if rng.random() < 0.5:
+            seconds[rng.randrange(len(seconds))] = 400.0
+        most = rng.randrange(1, len(seconds))
+        least = rng.randrange(1, most + 1)
+        # Also targets of which a sum is exactly the half, or exactly one and a half.
+        target = rng.choice([0.2 * sum(seconds), 2 * sum(seconds[:most]), sum(seconds[:least]) / 1.5])
+        assert neighbours_near(seconds, most, least, target) == added_up(seconds, most, least, target)
+
+
+class Counted(list[float]):
+    """Numbers that count how often one is read."""
+
+    reads = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.reads += 1
+        return super().__getitem__(index)
+
+
+def test_many_short_sounds_and_a_long_one_are_split_in_a_moment() -> None:
+    """Nothing fits, so that neighbours of each number are looked at: adding each sum up takes 20 million numbers."""
+    rng = random.Random(0)
+    seconds = Counted(rng.uniform(0.1, 0.5) for _ in range(1000))
+    seconds[500] = 9000.0
+    assert len(neighbours_near(seconds, 200, 2, 0.2 * sum(seconds))) == 200
+    assert seconds.reads < 500_000

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.errors import NotEnoughSoundsError
@@ -21,6 +24,9 @@ _SEVERAL = 2
 MIN_DIVIDED_CHUNKS = 8
 #: Largest part of one sound that is held out of it.
 _MOST_OF_ONE = 0.5
+#: Seconds that neighbours must have more than others to be taken for more, and the relative error of a sum's term.
+_MORE = 1e-9
+_EPSILON = 2.3e-16
 
 
 class Hashed(Protocol):
@@ -131,24 +137,71 @@ def can_be_divided(sound: CachedSound, chunk_samples: int) -> bool:
 def _whole_groups(groups: list[_Group], val_fraction: float, target: float) -> list[_Group]:
     """Return the groups to hold out: as many as their share, neighbours in the ranking, whose seconds fit best.
 
-    The first neighbours that fit well are taken, so that a few other files seldom change the choice.  Where none fit,
-    those with the most seconds of all that are under the share are taken.
+    The first neighbours that fit well are taken, so that a few other files seldom change the choice.
     """
     count = len(groups)
     if count == 1:
         return []
     several = _SEVERAL if count >= 2 * _SEVERAL else 1
     wanted = min(count - several, max(several, round(val_fraction * count)))
-    largest: list[_Group] = []
-    for size in range(wanted, several - 1, -1):
-        for first in range(count):
-            window = [groups[(first + step) % count] for step in range(size)]
-            seconds = _seconds(window)
-            if _LEAST * target <= seconds <= _MOST * target:
+    return [groups[at] for at in neighbours_near([group.seconds for group in groups], wanted, several, target)]
+
+
+def neighbours_near(seconds: Sequence[float], most: int, least: int, target: float) -> list[int]:
+    """Return which neighbours, the first after the last, have about ``target`` seconds together.
+
+    The first ones that fit well are taken, of as many as possible.  Where none fit, those with the most seconds of all
+    that are under the target are taken; none where all are over it.
+
+    Parameters
+    ----------
+    seconds
+        Seconds of each.
+    most, least
+        How many neighbours there may be.
+    target
+        Seconds that are wanted.
+    """
+    count, largest, reached = len(seconds), list[int](), -math.inf
+    nearly = _NeighbourSums(seconds)
+    for size in range(most, least - 1, -1):
+        sums = nearly.of(size)
+        # What is certain by these sums is left out: the others are added up one by one.
+        slack = nearly.error + size * _EPSILON * _MOST * target
+        may_fit = (sums >= _LEAST * target - slack) & (sums <= _MOST * target + slack)
+        may_be_largest = (sums < target + slack) & (sums > reached + _MORE - slack)
+        for first in np.flatnonzero(may_fit | may_be_largest).tolist():
+            window = [(first + step) % count for step in range(size)]
+            total = sum(seconds[at] for at in window)
+            if _LEAST * target <= total <= _MOST * target:
                 return window
-            if seconds < target and (not largest or seconds > _seconds(largest) + 1e-9):
-                largest = window
+            if total < target and (not largest or total > reached + _MORE):
+                largest, reached = window, total
     return largest  # too little, or nothing: long files are divided
+
+
+class _NeighbourSums:
+    """The sums of neighbours in a ring, for any number of them in one pass.
+
+    They are added up as whole numbers, without the errors that differences of long sums of fractions have.
+
+    Attributes
+    ----------
+    error
+        How far a sum may be from the exact one.
+    """
+
+    def __init__(self, numbers: Sequence[float]) -> None:
+        self._count = len(numbers)
+        self._scale = 2.0 ** (60 - math.frexp(1.0 + sum(numbers))[1])
+        whole = np.rint(np.array(numbers) * self._scale).astype(np.int64)
+        self._until = np.concatenate([[0], np.cumsum(np.tile(whole, 2))])
+        self.error = len(numbers) / self._scale
+
+    def of(self, size: int) -> npt.NDArray[np.float64]:
+        """Return the sums of so many neighbours, by the first of them."""
+        first = self._until[: self._count]
+        return np.asarray((self._until[size : size + self._count] - first) / self._scale)
 
 
 def _without(groups: Sequence[_Group], held: Sequence[_Group]) -> list[_Group]:
