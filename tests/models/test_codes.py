@@ -64,6 +64,16 @@ def test_version_2_round_trip(model_file: Path, model: LoadedVQModel) -> None:
         model.sample(1)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_samples_that_are_not_numbers_are_refused(model: LoadedVQModel, value: float) -> None:
+    """One of them would make codes that cannot be opened, and a copy without a number in it."""
+    broken = sound(1000)
+    broken[0, 0, 500] = value
+    for work in (model.encode, model.reconstruct):
+        with pytest.raises(ValueError, match="The sound contains samples that are not numbers."):
+            work(broken)
+
+
 def test_decoded_codes_equal_the_reconstruction(model: LoadedVQModel, tmp_path: Path) -> None:
     wave = sound(20 * 48_000 + 123)  # more chunks than go through the model at once
     path = save_codes(tmp_path / "sound.npz", model.encode(wave))

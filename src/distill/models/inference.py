@@ -86,7 +86,7 @@ class OpenModel:
         Raises
         ------
         ValueError
-            The shape is not ``[B, 1, N]``, or ``detail`` is out of range.
+            The shape is not ``[B, 1, N]``, there are samples that are not numbers, or ``detail`` is out of range.
         """
         chunks, peak = self._chunks(waveform)
         if detail is not None:
@@ -104,6 +104,8 @@ class OpenModel:
         check_waveform(waveform)
         sounds = waveform.detach().to("cpu", torch.float32)
         peak = sounds.abs().amax(-1, keepdim=True)
+        if not bool(torch.isfinite(peak).all()):
+            raise ValueError("The sound contains samples that are not numbers.")
         padded = nn.functional.pad(sounds / peak.clamp_min(1e-12), (0, -sounds.shape[-1] % self.chunk_samples))
         return padded.reshape(-1, 1, self.chunk_samples), peak
 
@@ -432,7 +434,7 @@ class LoadedVQModel(OpenModel):
         Raises
         ------
         ValueError
-            The shape is another.
+            The shape is another, or there are samples that are not numbers.
         """
         if waveform.shape[0] != 1:
             raise ValueError(f"encode takes one sound [1, 1, N] at a time, not {list(waveform.shape)}.")
