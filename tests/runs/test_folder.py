@@ -201,6 +201,30 @@ class TestHistory:
         folder.write_history(MetricsHistory())
         assert read_history(folder.path).step_count == 0
 
+    def test_one_that_is_cut_short_while_it_is_replaced_stays_as_it_was(
+        self, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        history = filled(MetricsHistory, StepMetrics, EpochMetrics)
+        folder.append_history(history.events())
+        shorter = filled(MetricsHistory, StepMetrics, EpochMetrics, epochs=1, steps=2)
+
+        class Killed(BaseException):
+            """The process ends."""
+
+        kept = list(shorter.events())[:2]
+
+        def events_until_killed() -> Any:
+            yield from kept
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MetricsHistory, "events", lambda self: events_until_killed())
+            with pytest.raises(Killed):
+                folder.write_history(shorter)
+        assert read_history(folder.path) == history
+        folder.write_history(shorter)
+        assert read_history(folder.path) == shorter
+
     def test_damaged_lines_are_left_out_whole(self, folder: RunFolder) -> None:
         history = filled(MetricsHistory, StepMetrics, EpochMetrics, epochs=1, steps=2)
         folder.append_history(history.events())

@@ -28,7 +28,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import UNSAVED, Event, event_to_dict
-from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json
+from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json, write_whole
 from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.paths import RUN_MARKER
 from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
@@ -330,15 +330,18 @@ class RunFolder:
         self._lock.release()
 
     def write_history(self, history: AnyHistory) -> None:
-        """Replace the history on disk: a resumed run goes back to where its checkpoint stands.
+        """Replace the history on disk, whole or not at all: a resumed run goes back to where its checkpoint stands.
 
         Raises
         ------
         OSError
             It cannot be written.
         """
-        (self.path / HISTORY).unlink(missing_ok=True)
-        self.append_history(history.events())
+        if not history.step_count and not history.epochs:
+            (self.path / HISTORY).unlink(missing_ok=True)
+            return
+        with write_whole(self.path / HISTORY) as file:
+            file.writelines(_line(event) for event in history.events())
 
     def append_history(self, events: Iterable[Event]) -> None:
         """Append events to the history on disk, all or none.
@@ -348,10 +351,9 @@ class RunFolder:
         OSError
             It cannot be written.
         """
-        lines = "".join(json.dumps(event_to_dict(e), allow_nan=False) + "\n" for e in events)
-        if not lines:
+        left = memoryview(b"".join(_line(event) for event in events))
+        if not left:
             return
-        left = memoryview(lines.encode())
         with (self.path / HISTORY).open("ab", buffering=0) as file:
             before = file.seek(0, os.SEEK_END)
             try:
@@ -380,6 +382,11 @@ class FollowedFolder(RunFolder):
 
     def append_history(self, events: Iterable[Event]) -> None:
         """Do nothing: the other process writes them."""
+
+
+def _line(event: Event) -> bytes:
+    """Return the line of an event in a history."""
+    return (json.dumps(event_to_dict(event), allow_nan=False) + "\n").encode()
 
 
 def is_locked(run_dir: Path) -> bool:
