@@ -10,10 +10,13 @@ import pytest
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import write_wav
 from distill.runs.figures import Figures
+from distill.runs.folder import RunFolder
+from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training.data.split import split_sounds
 from distill.training.dataset import AudioTrainingDataset, EpochBatches, prepare_sounds
 from distill.training.measuring import speed_trial
 from distill.training.measuring.material import material_of
+from distill.training.steps.stopwatch import FEWEST_STEPS, RunFacts, Stopwatch, figures_of
 from tests.training.conftest import QUICK, RUN, Finished, MakeConfig, tone, write_sounds
 
 
@@ -66,3 +69,23 @@ def test_a_recording_with_pauses_counts_as_a_sound_for_each_part(tmp_path: Path)
     drawn = np.concatenate(EpochBatches(1000, 16, 1, np.resize(owner, 1000)).batches_of(0)).astype(int)
     counts = np.bincount(np.resize(owner, 1000)[drawn])
     assert counts.max() - counts.min() <= 1
+
+
+def test_a_resumed_run_has_the_figures_of_one_that_was_not(tmp_path: Path) -> None:
+    """Previews are of all sessions, and what preparing takes goes by the seconds of the sounds."""
+    folder = RunFolder(tmp_path / "run", resuming=False)
+    folder.close()
+    (folder.previews / BEFORE_FOLDER).mkdir()
+    for name in (f"{BEFORE_FOLDER}/preview_epoch0000_00.wav", "preview_epoch0000_00.wav", "preview_epoch0003_00.wav"):
+        (folder.previews / name).write_bytes(bytes(60))
+        (folder.previews / name.replace("00.wav", "01.wav")).write_bytes(bytes(40))
+    watch = Stopwatch()
+    watch.add("step", 1.0, FEWEST_STEPS)
+    watch.add("previews", 1.0)  # of one epoch in this session
+    watch.add("preparing", 6.0)
+    found = figures_of(
+        watch, folder, RunFacts(chunks=3, seconds=10.0, variants=2, sounds=2, closing_steps=0, good_share=0.0)
+    )
+    assert found is not None
+    assert found.preview_bytes == 100
+    assert found.prepare_s == pytest.approx(6.0 / (10.0 * 2))

@@ -263,6 +263,7 @@ def _remember_figures(run: Run, is_finished: bool) -> None:
     planned = run.prior.closing_steps * run.history.step_count
     facts = RunFacts(
         chunks=layout.chunks,
+        seconds=sum(sound.duration_s for sound in layout.sounds),
         variants=layout.variants,
         sounds=len(layout.sounds),
         closing_steps=closing_steps(planned, len(layout.sounds)),

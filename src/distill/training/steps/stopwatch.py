@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from distill.runs.figures import RunFigures
 from distill.runs.folder import RunFolder
+from distill.runs.preview_sound import find_previews
 from distill.runs.verdict import Kind, Verdict
 
 #: Fewest steps that tell how long a step takes.
@@ -41,9 +42,24 @@ def peak_memory() -> int:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the cost of a run depends on: training chunks, variants, training sounds, steps of the prior at the end."""
+    """What the cost of a run depends on.
+
+    Attributes
+    ----------
+    chunks, seconds
+        Training chunks, and seconds of the sounds that they are of, variants not counted.
+    variants
+        Of each chunk.
+    sounds
+        That are trained on.
+    closing_steps
+        Steps of the prior at the end.
+    good_share
+        See `good_share`.
+    """
 
     chunks: int
+    seconds: float
     variants: int
     sounds: int
     closing_steps: int
@@ -55,14 +71,14 @@ def figures_of(watch: Stopwatch, folder: RunFolder, facts: RunFacts, is_trial: b
     if watch.counts["step"] < FEWEST_STEPS:
         return None
     checkpoints = [path.stat().st_size for path in folder.checkpoints.glob("*.pt")]
-    previews = [path.stat().st_size for path in folder.previews.rglob("*.wav")]
+    previews = find_previews(folder.previews)  # of all sessions
     return RunFigures(
         is_trial=is_trial,
         step_s=watch.mean("step"),
         measure_s=watch.mean("measuring"),
         preview_s=watch.mean("previews"),
-        preview_bytes=sum(previews) / max(1, watch.counts["previews"]),
-        prepare_s=watch.seconds["preparing"] / max(1, facts.chunks * facts.variants),
+        preview_bytes=sum(p.path.stat().st_size for p in previews) / max(1, len({p.epoch for p in previews})),
+        prepare_s=watch.seconds["preparing"] / max(1.0, facts.seconds * facts.variants),
         closing_s=watch.seconds["closing"],
         closing_steps=facts.closing_steps,
         peak_bytes=peak_memory(),
