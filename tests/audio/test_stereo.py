@@ -1,6 +1,7 @@
 """The stereo image of a sound: measured, given to a mono sound, and read from files."""
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,27 @@ def test_levels_are_those_of_an_image() -> None:
     mono = tone(3, 1.3)
     np.testing.assert_allclose(levels_of(mono), image_of(np.stack([mono, mono])).level, atol=0.07)  # half precision
     assert levels_of(mono[:1]).shape == (columns_of(1), BANDS)
+
+
+@pytest.mark.parametrize("measure", [image_of, lambda channels: levels_of(channels[0])], ids=["image", "levels"])
+def test_a_long_sound_is_measured_in_parts(measure: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the memory of a part, to the values of the whole."""
+    channels = panned(np.concatenate([noise(seed) for seed in range(8)]), 0.3)
+
+    def measured() -> tuple[Any, int]:
+        tracemalloc.start()
+        try:
+            found = measure(channels)
+            return found, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    whole, most = measured()
+    monkeypatch.setattr("distill.audio.stereo.image._PART_FRAMES", 50)
+    parts, least = measured()
+    assert least < most / 3
+    for one, other in zip(*([x.balance, x.level] if measure is image_of else [x] for x in (parts, whole)), strict=True):
+        np.testing.assert_allclose(one, other, atol=0.05)
 
 
 def test_what_is_not_heard_takes_the_last_image_that_was() -> None:

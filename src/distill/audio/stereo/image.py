@@ -21,6 +21,8 @@ FRAME, HOP = 2048, 512
 #: Frames from one column of an image to the next, and samples.
 COLUMN_FRAMES = 4
 COLUMN = COLUMN_FRAMES * HOP
+#: Frames that are transformed at once: 20 s.
+_PART_FRAMES = 1875
 #: Bands of an image, evenly spaced in mel.
 BANDS = 20
 _LOW_HZ, _HIGH_HZ, _RATE = 40.0, 24_000.0, 48_000
@@ -236,8 +238,9 @@ def _image_of(left: FloatArray, right: FloatArray, product: FloatArray, base: in
 
 def image_of(channels: FloatArray, base: int = MIX) -> StereoImage:
     """Return the image of two channels ``[2, N]``."""
-    meter = ImageMeter(base)
-    meter.add(np.ascontiguousarray(channels.T))
+    meter, samples = ImageMeter(base), _PART_FRAMES * HOP
+    for start in range(0, channels.shape[1], samples):
+        meter.add(channels[:, start : start + samples].T)
     return meter.image()
 
 
@@ -246,7 +249,11 @@ def levels_of(mono: FloatArray) -> FloatArray:
     count = columns_of(len(mono))
     frames = count * COLUMN_FRAMES
     line = np.pad(mono, (FRAME // 2, max(0, FRAME // 2 + (frames - 1) * HOP - len(mono))))
-    sums = band_sums(_square(frames_of(line)))[:frames] / np.float32(FRAME * FRAME)
+    parts = [
+        band_sums(_square(frames_of(line[first * HOP : (min(first + _PART_FRAMES, frames) - 1) * HOP + FRAME])))
+        for first in range(0, frames, _PART_FRAMES)
+    ]
+    sums = np.concatenate(parts) / np.float32(FRAME * FRAME)
     padded = np.pad(sums, ((COLUMN_FRAMES - 1, 0), (0, 0)))
     views = np.lib.stride_tricks.sliding_window_view(padded, len(_WEIGHTS), axis=0)[::COLUMN_FRAMES]
     power = views @ _WEIGHTS / _WEIGHTS.sum()
