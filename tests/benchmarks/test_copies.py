@@ -54,7 +54,7 @@ def test_planted_copies_and_false_alarms(bench_sounds: list[Path], report: Repor
     random.Random(7).shuffle(files)
     aside, rest = files[: len(files) // 5], files[len(files) // 5 :]
     audio = {number: decode_sound(path) for number, path in enumerate(rest)}
-    own, rng = OwnSounds(audio), np.random.default_rng(1)
+    own, rng = OwnSounds(audio.items()), np.random.default_rng(1)
     new = [(own.find(decode_sound(path)), path.stem) for path in aside]
     planted: dict[str, list[tuple[Match, int]]] = {}
     for number in sorted(rng.permutation(len(rest))[:PLANTED].tolist()):

@@ -169,7 +169,8 @@ class MapSession:
         self._map_id = ""
         self._known: dict[object, GeneratedEntry] = {}
         self._shown: ShownMap | None = None
-        self._own: OwnSounds | None = None
+        self._own: tuple[ShownMap, OwnSounds] | None = None
+        self._own_lock = threading.Lock()
 
     def open(self, model_file: Path) -> ShownMap:
         """Open a model and return its map.
@@ -302,7 +303,7 @@ class MapSession:
         DistillError
             No model is open, or the sound cannot be read.
         """
-        from distill.generation.map.own_sounds import COPY_CORRELATION, OwnSounds
+        from distill.generation.map.own_sounds import COPY_CORRELATION
         from distill.generation.map.sounds import nearest_training_sound
 
         with self._lock:
@@ -312,8 +313,8 @@ class MapSession:
                 return JudgedSound(path, None)
             audio = _mono(path)
             number, newness = nearest_training_sound(model, index, audio)
-            own = self._own = self._own or OwnSounds.of_files(shown.files)
-        match = own.find(audio[0].numpy())  # outside of the lock: the next sound need not wait
+        # Outside of the lock: the next sound need not wait.
+        match = self._own_sounds(shown).find(audio[0].numpy())
         word = NEW if newness > CLOSE_NEWNESS else CLOSE
         if match.correlation >= COPY_CORRELATION:
             number, word = match.number, COPY
@@ -321,6 +322,17 @@ class MapSession:
             word = COPY
         name = shown.names[number] if 0 <= number < len(shown.names) else ""
         return JudgedSound(path, Verdict(word, name, shown.files.get(number)))
+
+    def _own_sounds(self, shown: ShownMap) -> "OwnSounds":
+        """Return the own sounds of a map, which are read once."""
+        from distill.generation.map.own_sounds import OwnSounds
+
+        with self._own_lock:
+            if self._own is not None and self._own[0] is shown:
+                return self._own[1]
+            found = OwnSounds.of_files(shown.files)
+            self._own = (shown, found) if shown is self._shown else None  # another model may be open by now
+            return found
 
     def export_kit(
         self,

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 
-from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
 from distill.generation.map.own_sounds import COPY_CORRELATION, OwnSounds
 
 RATE = SAMPLE_RATE
@@ -28,7 +28,7 @@ def strike(seed: int, seconds: float = 0.6) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def own() -> OwnSounds:
-    return OwnSounds({number: strike(number, 0.4 + 0.5 * number) for number in range(8)})
+    return OwnSounds((number, strike(number, 0.4 + 0.5 * number)) for number in range(8))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_another_sound_is_no_copy(own: OwnSounds) -> None:
 
 
 def test_nothing_to_compare(tmp_path: Path) -> None:
-    assert OwnSounds({}).find(strike(0)).number == -1
-    silent = OwnSounds({3: np.zeros(RATE, np.float32)})
+    assert OwnSounds([]).find(strike(0)).number == -1
+    silent = OwnSounds([(3, np.zeros(RATE, np.float32))])
     assert silent.find(strike(0)).correlation < 0.5
     assert silent.find(np.zeros(RATE, np.float32)).number == -1
     assert silent.find(np.ones(3, np.float32)).number == -1
@@ -72,3 +72,22 @@ def test_nothing_to_compare(tmp_path: Path) -> None:
     found = OwnSounds.of_files({4: path, 5: other, 6: tmp_path / "missing.wav"}).find(strike(2))
     assert found.number == 4
     assert found.correlation > 0.99
+
+
+def test_no_more_is_decoded_than_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.generation.map.own_sounds._MOST_SECONDS", 1)
+    files = {number: tmp_path / f"{number}.wav" for number in range(5)}
+    for number, path in files.items():
+        soundfile.write(path, strike(number), RATE)  # of 0.6 s
+    decoded: list[Path] = []
+
+    def decode(path: Path) -> FloatArray:
+        decoded.append(path)
+        return decode_sound(path)
+
+    monkeypatch.setattr("distill.generation.map.own_sounds.decode_sound", decode)
+    own = OwnSounds.of_files(files)
+    assert decoded == [files[0], files[1]]
+    assert own.find(strike(0)).number == 0
+    assert own.find(strike(1)[: RATE // 3]).number == 1
+    assert own.find(strike(2)).correlation < COPY_CORRELATION

@@ -1,6 +1,7 @@
 """Sounds at positions of a map and along paths, from a model file."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -18,6 +19,7 @@ from distill.generation.generated_sound import remake
 from distill.generation.history import GeneratedHistory
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map.export import map_svg, map_table
+from distill.generation.map.own_sounds import OwnSounds
 from distill.generation.map.recipes import map_id, recipe_at
 from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 from distill.generation.map.sounds import (
@@ -198,6 +200,32 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         assert session.judged(new).verdict is not None
         assert all(name in new.stem for name in (own.stem, " + "))
         assert session.sound_at(shown.positions[0], {}).stem == f"{own.stem} copy"
+    finally:
+        session.close()
+
+
+def test_a_session_can_be_used_while_own_sounds_are_read(
+    trained: tuple[LoadedModel, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read once, and those of a model that was closed meanwhile are not kept."""
+    session, reads = MapSession(), list[int]()
+    model = trained[1] / "model.distill"
+
+    def read(files: Mapping[int, Path]) -> OwnSounds:
+        reads.append(len(files))
+        worker = threading.Thread(target=session.open, args=(model,))  # waits for the lock, if it is held
+        if len(reads) == 1:
+            worker.start()
+            worker.join(30)
+            assert not worker.is_alive()
+        return OwnSounds([])
+
+    monkeypatch.setattr(OwnSounds, "of_files", read)
+    try:
+        own = session.open(model).files[0]
+        for expected in (1, 2, 2):
+            assert session.judged(own).verdict is not None
+            assert len(reads) == expected
     finally:
         session.close()
 

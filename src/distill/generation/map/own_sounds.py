@@ -5,7 +5,8 @@ and a semitone to each side (played faster or slower).  The correlation of a cop
 which resemble each other as spectra, mostly stay well below.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,16 +60,18 @@ class OwnSounds:
     Parameters
     ----------
     sounds
-        Samples ``[N]`` at 48 kHz, by the number of the sound.
+        Number and samples ``[N]`` at 48 kHz of each sound.  No more are taken than are held.
     """
 
-    def __init__(self, sounds: Mapping[int, FloatArray]) -> None:
+    def __init__(self, sounds: Iterable[tuple[int, FloatArray]]) -> None:
         line, owner, most = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], _MOST_SECONDS * RATE
-        for number, audio in sounds.items():
-            low = _at(audio, 0)[: max(0, most)]
+        for number, audio in sounds:
+            low = _at(audio, 0)[:most]
             most -= len(low)
             line += [np.zeros(PART_SAMPLES, np.float32), low]
             owner.append(np.full(PART_SAMPLES + len(low), number, np.int32))
+            if most <= 0:
+                break
         self._owner = np.concatenate(owner)
         blocks = max(1, -(-len(self._owner) // _HOP))
         padded = np.zeros(blocks * _HOP + PART_SAMPLES, np.float32)
@@ -80,13 +83,7 @@ class OwnSounds:
     @classmethod
     def of_files(cls, files: Mapping[int, Path]) -> "OwnSounds":
         """Return the sounds of some files, by their numbers; a file that cannot be read is passed over."""
-        sounds = {}
-        for number, path in files.items():
-            try:
-                sounds[number] = decode_sound(path)
-            except (DistillError, OSError):
-                continue
-        return cls(sounds)
+        return cls(_decoded(files))
 
     def find(self, audio: FloatArray) -> Match:
         """Return the place of the own sounds that a sound ``[N]`` at 48 kHz is most like."""
@@ -117,6 +114,13 @@ class OwnSounds:
                 middle = min(start + at + size // 2, len(self._owner) - 1)
                 best = Match(min(1.0, float(correlation[at])), int(self._owner[middle]))
         return best
+
+
+def _decoded(files: Mapping[int, Path]) -> Iterator[tuple[int, FloatArray]]:
+    """Yield files by their numbers, one decoded at a time."""
+    for number, path in files.items():
+        with suppress(DistillError, OSError):
+            yield number, decode_sound(path)
 
 
 def _at(audio: FloatArray, semitones: int) -> NDArray[np.float32]:
