@@ -1,5 +1,6 @@
 """Sounds as training material: the split, the chunks, their variants, the order."""
 
+import tracemalloc
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -276,6 +277,23 @@ class TestFeatures:
                 assert features.owner[previous] == features.owner[item]
                 assert features.offset[previous] == features.offset[item] - 0.5
                 assert (previous >= 24) != (item >= 24)  # a chunk lies before each window between, and the other way
+
+    def test_those_of_a_long_sound_are_in_memory_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("distill.training.dataset.BLOCK_CHUNKS", 2)
+        monkeypatch.setattr(
+            MelVAEFamily, "features", lambda self, waves: waves[:, :, :1, None].expand(-1, 1, 1024, 256)
+        )
+        write_wav(tmp_path / "long.wav", np.concatenate([tone(number) for number in range(12)]))
+        [sound] = prepare_sounds([tmp_path / "long.wav"], SoundCache()).sounds
+        features = FeatureDataset([sound], MelVAEFamily(TrainingConfig()), half_steps=True)
+        tracemalloc.start()
+        features.prepare()
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(features) == 19
+        assert most < 1.5 * len(features) * 1024 * 256 * 2
+        for item, start in ((0, 0), (9, 9 * RATE), (10, RATE // 2), (18, 8 * RATE + RATE // 2)):
+            assert float(features[item][0, 5, 5]) == pytest.approx(float(sound.read(start, 1)[0]), abs=1e-3)
 
     def test_progress_and_batches(self, sounds: list[Path]) -> None:
         features = FeatureDataset(prepare_sounds(sounds, SoundCache()).sounds, MelVAEFamily(TrainingConfig()))

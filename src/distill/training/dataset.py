@@ -379,13 +379,19 @@ class FeatureDataset(Dataset[Tensor]):
         key = f"{kind} {self.family.feature_key()} {layout.chunk_samples} {changed}"
 
         def compute() -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
-            rows, between = [], []
+            count = chunk_count(sound, layout.chunk_samples)
+            rows, row, between = np.empty(0, _STORED), 0, count
             blocks = variant_blocks(sound, variant, layout.pipeline, layout.chunk_samples, layout.seed)
             for block, shifted in with_half_steps(blocks):
-                rows.append(self.family.features(block).numpy().astype(_STORED))
+                features = self.family.features(block).numpy()
+                if not row:
+                    rows = np.empty((2 * count - 1 if self._half_steps else count, *features.shape[1:]), _STORED)
+                rows[row : row + len(block)] = features
+                row += len(block)
                 if self._half_steps and len(shifted):
-                    between.append(self.family.features(shifted).numpy().astype(_STORED))
-            return np.concatenate([*rows, *between])
+                    rows[between : between + len(shifted)] = self.family.features(shifted).numpy()
+                    between += len(shifted)
+            return rows
 
         return key, compute
 
