@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,7 @@ def added_up(seconds: Sequence[float], most: int, least: int, target: float) -> 
     return largest
 
 
-LENGTHS = {
+LENGTHS: dict[str, Callable[[random.Random], float]] = {
     "any": lambda rng: rng.uniform(0, 3),
     "equal": lambda rng: 0.1,
     "steps": lambda rng: rng.choice([0.01, 0.02, 1 / 3]),
