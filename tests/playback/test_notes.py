@@ -1,5 +1,6 @@
 """Notes on the player: beside its sound, through the same device, and whatever the device does."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -119,6 +120,24 @@ def test_a_sound_is_decoded_once_for_all_pitches_and_nothing_waits_for_all_of_th
     assert sorted(seen.done[2:-1]) == [("flat.wav", semitones) for semitones in range(-12, 13)]
     assert seen.done[-1] == ("called", 0), "after all that was requested before"
     assert sorted(seen.decoded) == ["flat.wav", "other.wav"]
+
+
+def test_a_file_that_was_written_anew_is_decoded_anew(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    steady(tmp_path, 0.5)
+    os.utime(sound, (1, 1))  # not within one tick of the clock
+    player.prepare([sound])
+    is_idle(player)
+    player.strike(Strike(sound))
+    assert output.pull(128)[64, 0] == pytest.approx(0.5, abs=1e-3)
+    sound.unlink()
+    player.prepare([sound])
+    is_idle(player)
+    player.strike(Strike(sound))
+    output.pull(1024)
+    assert output.pull(128)[64, 0] == pytest.approx(0.5, abs=1e-3), "it is still held"
+    assert fake[2] == []
 
 
 def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(

@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
+from distill.generation.map_session import COPY, NEW, JudgedSound, Verdict
 from distill.gui.play import presenter
 from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.pads import KEYS, PadGrid
@@ -279,6 +280,35 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     assert [path.stem.split()[0] for path in play.page.history.sounds()] == ["path", "position"]
     play.page.history.sound_chosen.emit(first)
     assert play.current == first
+
+
+def test_a_file_that_was_written_anew_is_shown_and_judged_anew(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, page = session.folder / "snare.wav", play.page
+    thumbnails, wave = page.pads.pads[0]._thumbnails, page.sound.wave
+
+    def write(level: float, seconds: float, word: str) -> None:
+        soundfile.write(path, tone(seconds) * np.float32(level / 0.3), 48_000)
+        monkeypatch.setattr(session, "judged", lambda path: JudgedSound(path, Verdict(word, "bell", session.own)))
+
+    def is_shown(level: float, seconds: float, word: str) -> bool:
+        peaks = thumbnails.peaks(path)
+        return (
+            peaks is not None
+            and peaks.max() == pytest.approx(level, abs=1e-2)
+            and wave.seconds == pytest.approx(seconds)
+            and page.history.item(0).data(WORD_ROLE) == word
+        )
+
+    for number, (level, seconds, word) in enumerate(((0.25, 0.2, NEW), (0.5, 0.4, COPY))):
+        write(level, seconds, word)
+        page.pads.hold(0, path)
+        if number == 0:
+            play._set_current(path)
+        play._list(path)
+        qtbot.waitUntil(lambda: is_shown(level, seconds, word), timeout=WAIT)  # noqa: B023
+    assert play.current == path
 
 
 def test_a_double_click_in_a_list_plays_once(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:

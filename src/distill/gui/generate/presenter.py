@@ -166,7 +166,7 @@ class GeneratePresenter(QObject, WindowPart):
         if isinstance(news, Progress):
             self.panel.generate_button.show_share(news.done)
             return
-        self.panel.history.table.add(news.sound)
+        self.panel.history.add(news.sound)
         self._ready += 1
         if self._count > 1:
             self.panel.generate_button.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))

@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
+from distill.audio.cache.content_hash import Key, file_key
 from distill.errors import DistillError
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
@@ -65,13 +66,15 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks = TaskQueue("play", self)
         self._tasks.idle.connect(lambda: page.show_busy(""))
         self.current: Path | None = None
-        #: What is known of how new the generated sounds are.
+        #: What is known of how new the generated sounds are, and of their files as they were then.
         self._verdicts: dict[Path, Verdict] = {}
+        self._judged_keys: dict[Path, Key] = {}
         self._to_judge: set[Path] = set()  # submitted to the queue below
         self._judging = TaskQueue("how new", self)
         self._judging.idle.connect(self._to_judge.clear)
-        #: File of the waveform that is drawn or being read.
+        #: File of the waveform that is drawn or being read, and what it was like when it was read.
         self._wave_path: Path | None = None
+        self._wave_key: Key | None = None
         self._reading: BackgroundTask | None = None
         self._morph_from: Path | None = None
         self._plan = KitPlan()
@@ -93,6 +96,7 @@ class PlayPresenter(QObject, WindowPart):
         page.history.sound_chosen.connect(self._play)
         playing.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
+        page.pads.held.connect(self._on_pad_held)
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
         sound.variations_requested.connect(self.vary)
@@ -128,6 +132,7 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks.cancel()  # what it makes is of the model before
         self._set_current(None)
         self._verdicts.clear()
+        self._judged_keys.clear()
         self._to_judge.clear()
         self._judging.clear()
         self._judging.cancel()
@@ -246,17 +251,25 @@ class PlayPresenter(QObject, WindowPart):
     def _list(self, path: Path) -> None:
         """List a generated sound, and find out in the background how new it is."""
         self.page.history.add(path, word_of(self._verdicts.get(path)))
-        if path not in self._verdicts and path not in self._to_judge:
-            self._to_judge.add(path)
-            session = self._session
-            # An error is not shown: the sound is there all the same.
-            self._judging.submit(lambda _notify, _cancel: session.judged(path), self._on_judged, lambda _error: None)
-
-    def _on_judged(self, found: JudgedSound) -> None:
-        if found.verdict is None:
+        if path in self._to_judge:
             return
-        self._verdicts[found.path] = found.verdict
-        self.page.history.add(found.path, word_of(found.verdict))
+        self._to_judge.add(path)
+        session, known = self._session, self._judged_keys.get(path)
+
+        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> tuple[Key, JudgedSound]:
+            key = file_key(path)
+            return key, JudgedSound(path, None) if key == known else session.judged(path)
+
+        # An error is not shown: the sound is there all the same.
+        self._judging.submit(work, self._on_judged, lambda _error: None)
+
+    def _on_judged(self, judged: tuple[Key, JudgedSound]) -> None:
+        key, found = judged
+        self._to_judge.discard(found.path)
+        if found.verdict is None:  # nobody knows, or nothing has changed
+            return
+        self._verdicts[found.path], self._judged_keys[found.path] = found.verdict, key
+        self.page.history.show_word(found.path, word_of(found.verdict))
         if found.path == self.current:
             self._show_verdict()
 
@@ -280,24 +293,36 @@ class PlayPresenter(QObject, WindowPart):
                 self.morph(source, path)
 
     def _show_wave(self, path: Path | None) -> None:
-        """Draw the current sound, read in the background, unless it is the one that is drawn."""
-        if path == self._wave_path:
+        """Draw the current sound, read in the background, unless it is the one that is drawn, unchanged."""
+        is_same = path == self._wave_path
+        if is_same and (path is None or self._reading is not None):
             return
-        self._wave_path = path
+        known = self._wave_key if is_same else None
+        self._wave_path, self._wave_key = path, known
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
-        wave = self.page.sound.wave
-        wave.show_sound(None, 0.0)
+        if not is_same:
+            self.page.sound.wave.show_sound(None, 0.0)
         if path is None:
             return
-        task = BackgroundTask(lambda _notify, cancel: read_wave(path, cancel), self)
+
+        def work(_notify: Callable[[Any], None], cancel: threading.Event) -> tuple[Key, Any] | None:
+            key = file_key(path)
+            return None if key == known else (key, read_wave(path, cancel))
+
+        task = BackgroundTask(work, self)
         task.setObjectName("play wave")
-        task.succeeded.connect(lambda read: wave.show_sound(*read))
+        task.succeeded.connect(self._on_wave_read)
         task.failed.connect(self._on_wave_failed)
         task.ended.connect(self._on_wave_ended)
         self._reading = task
         task.start()
+
+    def _on_wave_read(self, read: tuple[Key, Any] | None) -> None:
+        if read is not None:
+            self._wave_key, wave = read
+            self.page.sound.wave.show_sound(*wave)
 
     def _on_wave_failed(self, _error: Exception) -> None:
         self._wave_path = None  # it is read again with the next click; playing it reports the error
@@ -410,6 +435,10 @@ class PlayPresenter(QObject, WindowPart):
         if self.current is not None:
             self.page.pads.hold(number, self.current)
             self._playing.play(self.current)
+
+    def _on_pad_held(self, _number: int, sound: Path | None) -> None:
+        if sound is not None and sound == self.current:
+            self._show_wave(sound)  # its file may have been written anew
 
     def _on_pad_pressed(self, number: int) -> None:
         """Make the sound of a pad the current one."""
