@@ -63,8 +63,11 @@ class PlayPresenter(QObject, WindowPart):
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
         self._has_failed = False  # it could not be opened
+        self._is_opening = False
+        #: The newest request that came while a map was to be opened: it needs that model.
+        self._held_request: Callable[[], None] | None = None
         self._tasks = TaskQueue("play", self)
-        self._tasks.idle.connect(lambda: page.show_busy(""))
+        self._tasks.idle.connect(self._on_idle)
         self.current: Path | None = None
         #: What is known of how new the generated sounds are, and of their files as they were then.
         self._verdicts: dict[Path, Verdict] = {}
@@ -129,6 +132,7 @@ class PlayPresenter(QObject, WindowPart):
                 self._open_map()
             return
         self._opened = opened
+        self._tasks.clear()
         self._tasks.cancel()  # what it makes is of the model before
         self._set_current(None)
         self._verdicts.clear()
@@ -142,11 +146,13 @@ class PlayPresenter(QObject, WindowPart):
         self._open_map()
 
     def _open_map(self) -> None:
-        self._has_failed = False
+        self._has_failed = self._is_opening = False
+        self._held_request = None
         if self._entry is not None:
             self.page.show_opening(self._entry.name)
             path, session = self._entry.path, self._session
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
+            self._is_opening = True
 
     def close(self) -> None:
         """End what runs."""
@@ -525,9 +531,19 @@ class PlayPresenter(QObject, WindowPart):
     def _on_map(self, shown: ShownMap) -> None:
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
+        held, self._is_opening, self._held_request = self._held_request, False, None
+        if held is not None:
+            held()
+
+    def _on_idle(self) -> None:
+        self._is_opening, self._held_request = False, None  # where opening has failed
+        self.page.show_busy("")
 
     def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
-        """Run work in the background after that which runs, in place of any that waits."""
+        """Run work in the background after that which runs, in place of any that waits; but after a map is opened."""
+        if self._is_opening:
+            self._held_request = lambda: self._start(work, on_done, text)
+            return
         engine = self._engine
 
         def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> Any:
