@@ -323,7 +323,7 @@ def test_sounds_that_are_dropped_on_the_models_are_sent_where_they_belong(
     page: MainWindow, qtbot: QtBot, sounds: Path
 ) -> None:
     drop(page, sounds / "tone 1.wav")
-    assert page.making.panel.transform.sources == (sounds / "tone 1.wav",)
+    qtbot.waitUntil(lambda: page.making.panel.transform.sources == (sounds / "tone 1.wav",))
     assert not page.sounds.roots
 
 
