@@ -83,6 +83,7 @@ class PlayPresenter(QObject, WindowPart):
         self._plan = KitPlan()
         view = page.map
         page.appeared.connect(self.refresh)
+        page.disappeared.connect(self._on_disappeared)
         view.position_chosen.connect(lambda x, y: self.play_position((x, y)))
         view.dot_chosen.connect(self.play_dot)
         view.dot_hovered.connect(self._on_hovered)
@@ -205,9 +206,16 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_point_moved(self, x: float | None, y: float | None) -> None:
         """Move the cursor, and play there once it rests."""
+        if not self.page.isVisible():  # it was on its way when the page was left
+            return
         here = self.page.map.cursor_position
         self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
         self._settling.start()
+
+    def _on_disappeared(self) -> None:
+        """Generate nothing for a move that came just before the page was left."""
+        self._settling.stop()
+        self.page.sliders.stop()
 
     def _play_generated(self, path: Path) -> None:
         self._list(path)
