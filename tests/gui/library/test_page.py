@@ -456,3 +456,28 @@ def test_a_key_that_is_held_down_plays_the_model_once(page: MainWindow, key: Qt.
     for is_repeat in (False, True, True):
         QApplication.sendEvent(view, QKeyEvent(QEvent.Type.KeyPress, key, none, "", is_repeat))
     assert len(asked) == 1
+
+
+def test_what_cannot_be_stored_is_shown_as_it_was(
+    page: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_library: ModelLibrary, *_given: Any) -> None:
+        raise LibraryError("The disk is full.")
+
+    for name in ("rename", "set_star", "set_tags"):
+        monkeypatch.setattr(ModelLibrary, name, refuse)
+    choose(page, "Glöckchen")
+    detail = page.models_page.detail
+    tags = detail.tags.text()
+    detail.star.click()
+    for field in (detail.name, detail.tags):
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClicks(field, "Other")
+        QTest.keyClick(field, Qt.Key.Key_Return)
+    until_idle(page, qtbot)
+    assert says(page, "The disk is full.")
+    assert (detail.star.isChecked(), detail.name.text(), detail.tags.text()) == (False, "Glöckchen", tags)
+    detail.commit()
+    until_idle(page, qtbot)
+    assert detail.name.text() == "Glöckchen"
