@@ -126,7 +126,7 @@ def test_the_target_of_a_drag_is_highlighted(loaded: MainWindow, more: Path) -> 
 def test_a_sound_dropped_on_the_models_page_is_to_be_transformed(loaded: MainWindow, more: Path, qtbot: QtBot) -> None:
     loaded.pages.show_page(MODELS)
     drop(loaded, more / "extra.wav")
-    assert loaded.making.panel.transform.sources == (more / "extra.wav",)
+    qtbot.waitUntil(lambda: loaded.making.panel.transform.sources == (more / "extra.wav",))
     assert "extra.wav" not in names(loaded)
 
 
