@@ -118,6 +118,10 @@ class TestQueue:
             run(capsys, "queue", "add", sounds, "--name", name, "--seed", 3)
         run(capsys, "queue", "pause")
         assert "paused" in run(capsys, "queue", "list")
+        runner = RunQueue().hold()
+        assert "Stop it there first" in run(capsys, "queue", "run", code=1)
+        assert RunQueue().read().is_paused, "the other process does not go on"
+        runner.close()
         assert "2 runs are finished" in run(capsys, "queue", "run")  # which lifts the pause
         assert statuses() == [("one", "finished"), ("two", "finished")]
         assert engine.asked["config"].seed == 3

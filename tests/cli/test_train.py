@@ -428,6 +428,30 @@ def test_inspect_estimates_a_run(
     assert 0 < estimated["good_seconds"] <= estimated["seconds"]
 
 
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_an_estimate_that_is_stopped_is_not_printed(
+    sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def stopped(_config: AnyConfig, stop: threading.Event) -> None:
+        stop.set()  # as Ctrl-C does
+
+    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", stopped)
+    assert main(["inspect", str(sounds), "--estimate", *words]) == EXIT_STOPPED
+    printed = capsys.readouterr().out
+    assert "A run of the" not in printed
+    assert '"estimate"' not in printed
+
+
+def test_an_estimate_without_a_measurement_says_so(
+    sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.training.measuring.speed_trial.measure", lambda _config, _stop: None)
+    assert main(["inspect", str(sounds), "--estimate"]) == 0
+    printed = capsys.readouterr().out
+    assert "could not be measured" in printed
+    assert "Measured by" not in printed
+
+
 @pytest.fixture
 def late(sounds: Path) -> Path:
     """A sound that begins after half a second, among others."""

@@ -154,6 +154,19 @@ def test_an_original_that_is_gone_is_told(fake: Fake, tmp_path: Path) -> None:
     assert "gone.wav" in str(journal.await_error().error)
 
 
+def test_where_an_original_is_gone_the_sound_that_plays_goes_on(fake: Fake, tmp_path: Path) -> None:
+    player, outputs, journal = fake
+    sound = write(tmp_path / "m.wav", noise(0.5))
+    player.play(sound)
+    journal.await_state(PlayerState.PLAYING)
+    outputs[0].pull(4800)
+    player.compare(sound, tmp_path / "gone.wav")
+    status = journal.await_error()
+    assert (status.state, status.path, status.pair) == (PlayerState.PLAYING, sound, None)
+    assert player.position_seconds == pytest.approx(0.1)
+    assert np.abs(outputs[0].pull(4800)).max() > 0.1
+
+
 def test_a_group_is_equally_loud_and_switched_by_number(fake: Fake, tmp_path: Path) -> None:
     player, outputs, journal = fake
     sounds = [gain * noise(0.5 + 0.1 * n) for n, gain in enumerate((0.8, 0.1, 0.3))]

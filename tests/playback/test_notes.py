@@ -1,5 +1,6 @@
 """Notes on the player: beside its sound, through the same device, and whatever the device does."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -121,6 +122,24 @@ def test_a_sound_is_decoded_once_for_all_pitches_and_nothing_waits_for_all_of_th
     assert sorted(seen.decoded) == ["flat.wav", "other.wav"]
 
 
+def test_a_file_that_was_written_anew_is_decoded_anew(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    steady(tmp_path, 0.5)
+    os.utime(sound, (1, 1))  # not within one tick of the clock
+    player.prepare([sound])
+    is_idle(player)
+    player.strike(Strike(sound))
+    assert output.pull(128)[64, 0] == pytest.approx(0.5, abs=1e-3)
+    sound.unlink()
+    player.prepare([sound])
+    is_idle(player)
+    player.strike(Strike(sound))
+    output.pull(1024)
+    assert output.pull(128)[64, 0] == pytest.approx(0.5, abs=1e-3), "it is still held"
+    assert fake[2] == []
+
+
 def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +183,39 @@ def test_a_note_whose_sound_is_not_ready_comes_later_and_at_its_pitch(fake: Fake
     spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
     assert np.argmax(spectrum) * 48_000 / len(heard) == pytest.approx(800, abs=4)
     assert np.abs(output.pull(9_000)[-500:]).max() == 0.0, "an octave up is half as long"
+
+
+@pytest.mark.parametrize("releases", [lambda player: player.release("a"), lambda player: player.release_all()])
+def test_a_note_that_is_released_before_its_sound_is_ready_does_not_go_on(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, releases: Callable[[Player], None]
+) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake)
+    seen = Preparations(player, monkeypatch)
+    player.strike(Strike(sound, "a"))
+    releases(player)
+    player.strike(Strike(sound, "b", semitones=1))
+    seen.run()
+    assert output.pull(128)[-1, 0] > 0.25, "both begin"
+    output.pull(6000)
+    assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3), "the other one is held"
+    player.strike(Strike(sound, "a"))
+    output.pull(6000)
+    assert output.pull(128)[64, 0] == pytest.approx(0.5, abs=1e-3), "it is held when it is played again"
+
+
+def test_a_note_that_cannot_be_played_leaves_the_sound_that_plays(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake)
+    player.play(sound)
+    fake[2].await_state(PlayerState.PLAYING)
+    player.strike(Strike(tmp_path / "gone.wav"))
+    status = fake[2].await_error()
+    assert (status.state, status.path, status.seconds) == (PlayerState.PLAYING, sound, 0.5)
+    assert "gone.wav" in (status.error or "")
+    assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+    player.stop()
+    assert fake[2].await_state(PlayerState.IDLE).error is None
 
 
 def test_a_sound_plays_beside_notes_and_its_end_is_told(fake: Fake, tmp_path: Path) -> None:

@@ -178,7 +178,6 @@ def run(as_json: Json = False) -> None:
     from distill.runs.queue import FAILED, FINISHED, STOPPED, work_off
 
     line = _queue()
-    line.set_paused(False)
     with stoppable(STOPPING) as stop:
 
         def train(entry: "QueueEntry") -> str:

@@ -8,7 +8,9 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from distill.audio.cache.content_hash import Key, file_key
 from distill.playback.mixer import Mixer, NoteOn, gain_of
 from distill.playback.output import OutputFormat
 from distill.playback.sound import Block, Sound, fitted, load_sound
@@ -45,25 +47,32 @@ class Strike:
     group: int = 0
 
 
+class _Ready(NamedTuple):
+    """A sound in the device's format, and what `file_key` said of its file."""
+
+    frames: Block
+    stamp: Key | None
+
+
 class Instrument:
     """Holds sounds in the format of a device, and hands their notes to a mixer."""
 
     def __init__(self, output_format: OutputFormat) -> None:
         self.format = output_format
         self.mixer = Mixer(output_format.sample_rate, output_format.channels)
-        self._ready: OrderedDict[tuple[Path, int], Block] = OrderedDict()
+        self._ready: OrderedDict[tuple[Path, int], _Ready] = OrderedDict()
         self._bytes = 0
 
     def play(self, strike: Strike) -> bool:
         """Begin a note; return False, and do nothing, where its sound is not ready."""
-        frames = self._ready.get((strike.path, _within(strike.semitones)))
-        if frames is None:
+        ready = self._ready.get((strike.path, _within(strike.semitones)))
+        if ready is None:
             return False
-        self.mixer.start(NoteOn(strike.key, frames, gain_of(strike.velocity), strike.group))
+        self.mixer.start(NoteOn(strike.key, ready.frames, gain_of(strike.velocity), strike.group))
         return True
 
     def prepare(self, path: Path, semitones: int = 0, decoded: Sound | None = None) -> Sound | None:
-        """Make a sound ready.  Takes a while: call it on the player's thread.
+        """Make a sound ready, anew if its file has changed.  Takes a while: call it on the player's thread.
 
         Parameters
         ----------
@@ -83,18 +92,29 @@ class Instrument:
             The file cannot be read.
         """
         key = (path, _within(semitones))
-        if key in self._ready:
+        known, stamp = self._ready.get(key), _stamp(path)
+        if known is not None and stamp in (None, known.stamp):  # None: it is gone, and still held
             self._ready.move_to_end(key)
             return decoded
         sound = decoded or load_sound(path)
         higher = Sound(path, sound.frames, sound.sample_rate * 2 ** (key[1] / 12))
         frames = fitted(higher, self.format.sample_rate, self.format.channels).frames
-        self._ready[key] = frames
+        if known is not None:
+            self._bytes -= known.frames.nbytes
+        self._ready[key] = _Ready(frames, stamp)
+        self._ready.move_to_end(key)
         self._bytes += frames.nbytes
         while self._bytes > MOST_BYTES and len(self._ready) > 1:
             _, dropped = self._ready.popitem(last=False)
-            self._bytes -= dropped.nbytes
+            self._bytes -= dropped.frames.nbytes
         return sound
+
+
+def _stamp(path: Path) -> Key | None:
+    try:
+        return file_key(path)
+    except OSError:
+        return None
 
 
 def _within(semitones: int) -> int:

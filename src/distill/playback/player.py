@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,14 @@ DevicesListener = Callable[[tuple[OutputDevice, ...]], None]
 OutputFactory = Callable[..., Output]
 
 
+@dataclass(eq=False)
+class _LateNote:
+    """A note that waits for its sound, or for the device."""
+
+    strike: Strike
+    is_released: bool = False
+
+
 class Player:
     """Plays sounds.  Nothing is opened or started before the first `play`.
 
@@ -81,7 +89,8 @@ class Player:
         #: Whether a sound repeats without a gap.
         self.is_looping = False
         self._open_output, self._find_devices = open_output, find_devices
-        self._lock = threading.Lock()  # guards the three attributes below, which callers of any thread change
+        self._lock = threading.Lock()  # guards the four attributes below, which callers of any thread change
+        self._late_notes: list[_LateNote] = []
         self._commands = Commands()
         self._request_number = 0  # so that an outdated request is skipped
         self._thread: threading.Thread | None = None
@@ -149,17 +158,26 @@ class Player:
         """Play a note.  One whose sound is ready, on an armed player, begins with the device's next block."""
         instrument = self._instrument
         if instrument is None or not self._is_running or not instrument.play(strike):
-            self._put(lambda: self._strike(strike))
+            note = _LateNote(strike)
+            with self._lock:
+                self._late_notes.append(note)
+            self._put(lambda: self._strike(note))
 
     def release(self, key: Hashable) -> None:
-        """End the note of a key, with a short fade."""
-        if (instrument := self._instrument) is not None:
-            instrument.mixer.release(key)
+        """End the note of a key, with a short fade; one that is not ready yet is ended when it begins."""
+        with self._lock:
+            for note in self._late_notes:
+                note.is_released |= note.strike.key == key
+            if (instrument := self._instrument) is not None:
+                instrument.mixer.release(key)
 
     def release_all(self) -> None:
-        """End all notes."""
-        if (instrument := self._instrument) is not None:
-            instrument.mixer.release_all()
+        """End all notes, also those that are not ready yet."""
+        with self._lock:
+            for note in self._late_notes:
+                note.is_released = True
+            if (instrument := self._instrument) is not None:
+                instrument.mixer.release_all()
 
     def prepare(
         self, paths: Iterable[Path], semitones: Sequence[int] = (0,), is_wanted: Callable[[], bool] = lambda: True
@@ -206,6 +224,7 @@ class Player:
             self._commands.put(self._close_output)
             self._commands.put(None)
             self._commands = Commands()
+            self._late_notes.clear()
         if thread is not None:
             thread.join(CLOSING_SECONDS)
             if thread.is_alive():
@@ -295,12 +314,18 @@ class Player:
                 self._fail("The player failed. Click again; the details are in the log.", must_close=True)
 
     def _fail(self, message: str, must_close: bool = False) -> None:
-        """Report a failed request; after a bug also close the device, whose state is unknown then."""
+        """Report a failed request, beside which a sound plays on; after a bug also close the device.
+
+        The state of the device is unknown then.
+        """
         state = self._status.state
         try:
             if must_close:
                 self._close_output()
-            self._notify(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=message))
+            if state is PlayerState.PLAYING and self._voice is not None:
+                self._notify(replace(self._status, error=message))
+            else:
+                self._notify(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=message))
         except Exception as exc:  # border: as in `_work`
             diagnostics.report(exc)
 
@@ -409,13 +434,21 @@ class Player:
             if self._status.state is PlayerState.NO_DEVICE:
                 self._notify(replace(self._status, state=PlayerState.IDLE, error=None))
 
-    def _strike(self, strike: Strike) -> None:
+    def _strike(self, note: _LateNote) -> None:
         """Play a note whose sound, or for which the device, is not ready yet."""
-        if not self._is_running or self._output is None:
-            self._start_live()
-        if (instrument := self._instrument) is not None and self._output is not None:
-            instrument.prepare(strike.path, strike.semitones)
-            instrument.play(strike)
+        strike = note.strike
+        try:
+            if not self._is_running or self._output is None:
+                self._start_live()
+            if (instrument := self._instrument) is not None and self._output is not None:
+                instrument.prepare(strike.path, strike.semitones)
+                with self._lock:  # a release comes before it, and is noted, or after it, and finds the note
+                    instrument.play(strike)
+                    if note.is_released:
+                        instrument.mixer.release(strike.key)
+        finally:
+            with self._lock, suppress(ValueError):
+                self._late_notes.remove(note)
 
     def _prepare(self, path: Path, semitones: Sequence[int], is_wanted: Callable[[], bool]) -> Iterator[None]:
         decoded = None
@@ -441,7 +474,7 @@ class Player:
             return
         if status.state is PlayerState.PLAYING and voice is not None:
             track = voice.track = self._tracks[number]
-            self._notify(replace(status, path=compared[number], peaks=track.peaks))
+            self._notify(replace(status, path=compared[number], error=None, peaks=track.peaks))
         else:
             self._begin(PlayRequest(compared, number, is_group=bool(status.group)))
 

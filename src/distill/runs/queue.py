@@ -464,6 +464,8 @@ def work_off(
 ) -> list[QueueEntry]:
     """Run the entries one after the other until none is left or the queue is paused, and return them as they ended.
 
+    A pause from before is ended, unless another process works the queue off: that one would go on.
+
     Parameters
     ----------
     queue
@@ -481,6 +483,7 @@ def work_off(
     """
     runner, ended = queue.hold(), []
     try:
+        queue.set_paused(False)
         while (entry := runner.next()) is not None:
             emit(entry)
             status, problem = STOPPED, ""

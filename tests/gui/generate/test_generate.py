@@ -92,6 +92,28 @@ def drop(panel: GeneratePanel, paths: list[Path]) -> bool:
     return True
 
 
+def test_sounds_dropped_on_the_page_are_found_in_folders_and_among_other_files(
+    panel: GeneratePanel, window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    def drop_on_window(*files: Path) -> None:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in files])
+        arguments = data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, *arguments))
+
+    folder, text = tmp_path / "bells", tmp_path / "notes.txt"
+    folder.mkdir()
+    text.write_text("no sound")
+    drop_on_window(folder, text)
+    qtbot.waitUntil(lambda: "no sound in what was dropped" in window.notices.text(), timeout=PATIENCE)
+    assert panel.transform.sources == ()
+    write_wav(folder / "a.wav", np.zeros(100, np.float32))
+    write_wav(tmp_path / "b.wav", np.zeros(100, np.float32))
+    drop_on_window(tmp_path / "b.wav", folder, text)
+    qtbot.waitUntil(lambda: panel.transform.sources == (tmp_path / "b.wav", folder / "a.wav"), timeout=PATIENCE)
+    assert "no sound" not in window.notices.text()
+
+
 def test_new_sounds_are_kept_heard_dragged_and_made_again(
     window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot
 ) -> None:

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPlainTextEdit, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill import paths
@@ -323,7 +323,7 @@ def test_sounds_that_are_dropped_on_the_models_are_sent_where_they_belong(
     page: MainWindow, qtbot: QtBot, sounds: Path
 ) -> None:
     drop(page, sounds / "tone 1.wav")
-    assert page.making.panel.transform.sources == (sounds / "tone 1.wav",)
+    qtbot.waitUntil(lambda: page.making.panel.transform.sources == (sounds / "tone 1.wav",))
     assert not page.sounds.roots
 
 
@@ -443,3 +443,41 @@ def test_without_a_model_the_page_says_where_one_comes_from(window: MainWindow, 
     panel.show_model(None)
     assert panel.status.text() == "Choose a model."
     assert detail.empty.text.text().startswith("Choose one in the list")
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return])
+def test_a_key_that_is_held_down_plays_the_model_once(page: MainWindow, key: Qt.Key) -> None:
+    view = page.models_page.list.view
+    asked: list[bool] = []
+    view.hear_requested.connect(lambda: asked.append(True))
+    view.activated.connect(lambda _index: asked.append(True))
+    choose(page, "Glöckchen")
+    none = Qt.KeyboardModifier.NoModifier
+    for is_repeat in (False, True, True):
+        QApplication.sendEvent(view, QKeyEvent(QEvent.Type.KeyPress, key, none, "", is_repeat))
+    assert len(asked) == 1
+
+
+def test_what_cannot_be_stored_is_shown_as_it_was(
+    page: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_library: ModelLibrary, *_given: Any) -> None:
+        raise LibraryError("The disk is full.")
+
+    for name in ("rename", "set_star", "set_tags"):
+        monkeypatch.setattr(ModelLibrary, name, refuse)
+    choose(page, "Glöckchen")
+    detail = page.models_page.detail
+    tags = detail.tags.text()
+    detail.star.click()
+    for field in (detail.name, detail.tags):
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClicks(field, "Other")
+        QTest.keyClick(field, Qt.Key.Key_Return)
+    until_idle(page, qtbot)
+    assert says(page, "The disk is full.")
+    assert (detail.star.isChecked(), detail.name.text(), detail.tags.text()) == (False, "Glöckchen", tags)
+    detail.commit()
+    until_idle(page, qtbot)
+    assert detail.name.text() == "Glöckchen"

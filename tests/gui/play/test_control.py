@@ -9,12 +9,14 @@ import soundfile
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.control.osc import OscInput, OscOutput
 from distill.control.ports import PortWatcher
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.pages import PLAY, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.playback.instrument import Strike
 from distill.settings import WindowSettings
@@ -189,6 +191,32 @@ def test_the_player_is_armed_while_the_page_is_seen(control: ControlPresenter, w
     assert control._player._is_armed
     window.pages.open_page(0)
     assert not control._player._is_armed
+
+
+def test_what_ports_receive_is_passed_over_while_another_page_is_open(
+    control: ControlPresenter,
+    strikes: Strikes,
+    ports: FakePorts,
+    play: PlayPresenter,
+    session: ToneSession,
+    window: MainWindow,
+    tmp_path: Path,
+    qtbot: QtBot,
+) -> None:
+    hold(control, tmp_path, 0)
+    before = play.page.map.cursor_position
+    ports.send(PORT, bytes([0xB0, 18, 127]))  # just before it is left
+    QApplication.processEvents()
+    window.pages.open_page(TRAINING)
+    ports.send(PORT, bytes([0x90, 36, 100, 0xB0, 16, 127]))
+    control._take_osc("/distill/pad/1", [1.0])
+    qtbot.wait(400)  # longer than a move takes to settle
+    assert (strikes, session.requests, play.current) == ([], [], None)
+    assert play.page.map.cursor_position == before
+    assert PORT in ports.opened
+    window.pages.open_page(PLAY)
+    ports.send(PORT, bytes([0x90, 36, 100]))
+    assert len(strikes) == 1
 
 
 def test_osc_plays_and_is_told(

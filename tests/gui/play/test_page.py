@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
+from distill.generation.map_session import COPY, NEW, JudgedSound, ShownMap, Verdict
 from distill.gui.play import presenter
 from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.pads import KEYS, PadGrid
@@ -281,6 +282,35 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     assert play.current == first
 
 
+def test_a_file_that_was_written_anew_is_shown_and_judged_anew(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, page = session.folder / "snare.wav", play.page
+    thumbnails, wave = page.pads.pads[0]._thumbnails, page.sound.wave
+
+    def write(level: float, seconds: float, word: str) -> None:
+        soundfile.write(path, tone(seconds) * np.float32(level / 0.3), 48_000)
+        monkeypatch.setattr(session, "judged", lambda path: JudgedSound(path, Verdict(word, "bell", session.own)))
+
+    def is_shown(level: float, seconds: float, word: str) -> bool:
+        peaks = thumbnails.peaks(path)
+        return (
+            peaks is not None
+            and peaks.max() == pytest.approx(level, abs=1e-2)
+            and wave.seconds == pytest.approx(seconds)
+            and page.history.item(0).data(WORD_ROLE) == word
+        )
+
+    for number, (level, seconds, word) in enumerate(((0.25, 0.2, NEW), (0.5, 0.4, COPY))):
+        write(level, seconds, word)
+        page.pads.hold(0, path)
+        if number == 0:
+            play._set_current(path)
+        play._list(path)
+        qtbot.waitUntil(lambda: is_shown(level, seconds, word), timeout=WAIT)  # noqa: B023
+    assert play.current == path
+
+
 def test_a_double_click_in_a_list_plays_once(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:
     page, chosen = play.page, list[object]()
     page.map.dot_chosen.connect(chosen.append)
@@ -346,6 +376,30 @@ def test_what_is_made_for_the_model_before_is_not_put_on_pads(
     idle(play, qtbot)
     qtbot.waitUntil(lambda: play.page.map.shown is not None, timeout=WAIT)
     assert play.page.pads.sounds() == []
+
+
+@pytest.mark.parametrize("has_map", [True, False])
+def test_a_request_waits_for_the_map_that_is_to_be_opened(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, has_map: bool
+) -> None:
+    opening = session.open
+
+    def open_noted(model_file: Path) -> ShownMap:
+        session.requests.append(model_file.stem)
+        return opening(model_file)
+
+    monkeypatch.setattr(session, "open", open_noted)
+    session.go_on.clear()
+    play.play_position((0.3, 0.3))
+    play.show_model(entry_of(Path("other.distill" if has_map else "old.distill")))
+    play.take_sound(session.own)
+    play.vary(0.2)
+    play.vary(0.5)
+    session.go_on.set()
+    idle(play, qtbot)
+    assert session.requests[1:] == (["other"] + [(session.own, 0.5)] * 8 if has_map else ["old"])
+    assert (play.page.map.shown is not None) == has_map
+    assert len(play.page.pads.sounds()) == 8 * has_map
 
 
 def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_path: Path, qtbot: QtBot) -> None:

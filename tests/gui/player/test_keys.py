@@ -1,9 +1,10 @@
 """Space plays and stops wherever the focus is, except in text fields; Return presses buttons."""
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.gui.window.window import MainWindow
@@ -64,3 +65,18 @@ def test_return_presses_a_button(loaded: MainWindow, qtbot: QtBot) -> None:
     done.setFocus()
     QTest.keyClick(done, Qt.Key.Key_Return)
     assert not loaded.advanced.isVisible()
+
+
+def test_return_that_is_held_down_presses_a_button_once(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    button = loaded.controls.advanced
+    button.setFocus()
+    clicks: list[bool] = []
+    button.clicked.connect(lambda: clicks.append(True))
+    none = Qt.KeyboardModifier.NoModifier
+    for is_repeat in (False, True, True):
+        key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, none, "\r", is_repeat)
+        QApplication.sendEvent(button, key)
+        assert key.isAccepted(), "no other widget gets it"
+    assert len(clicks) == 1

@@ -1,5 +1,7 @@
 """The queue in the window: adding, order, one run after the other, failures and pauses."""
 
+import threading
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,33 @@ def test_fixes_and_the_chosen_model_go_with_the_run(
     click(loaded, "queueRunButton")
     qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED])
     assert seen == [({sound: SoundFix(trims=True)}, model, 8), ({}, None, ADAPTIVE_LATENTS)]
+
+
+def test_a_double_click_trains_each_run_once(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, original, number = threading.Event(), engine.train, count()
+
+    def train(*given: Any, **named: Any) -> dict[str, Any]:
+        assert go_on.wait(60)  # the run has no folder yet
+        return original(*given, **named)
+
+    monkeypatch.setattr(engine, "train", train)
+    # As some seconds later, while the sounds are found.
+    monkeypatch.setattr(paths, "new_run_dir", lambda name: paths.runs_dir() / f"{next(number)} {name}")
+    add(loaded, qtbot)
+    add(loaded, qtbot)
+    loaded.tabs.setCurrentWidget(loaded.run_list)
+    main = button(loaded, "queueRunButton")
+    click(loaded, "queueRunButton")
+    is_offered_twice = main.isEnabled()
+    loaded.parts.queue.run()  # whatever asks for it
+    await_state(qtbot, loaded, RunState.PREPARING)
+    qtbot.waitUntil(lambda: main.isEnabled() and not loaded.parts.queue._tasks.is_busy)
+    go_on.set()
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED] and not RunQueue().is_worked_off())
+    assert engine.calls == ["train", "train"]
+    assert not is_offered_twice
 
 
 def test_a_model_of_another_shape_is_refused_when_it_is_added(loaded: MainWindow, qtbot: QtBot) -> None:
@@ -202,11 +231,14 @@ def test_it_survives_the_window_and_another_process_keeps_it(
     again = make_window(qtbot, engine, device)
     again.parts.queue.refresh()
     qtbot.waitUntil(lambda: statuses(again) == [WAITING, WAITING])
+    RunQueue().set_paused(True)  # as the other process was told
     runner = RunQueue().hold()
     click(again, "queueRunButton")
     qtbot.waitUntil(lambda: "Another Distill works this queue off" in again.notices.text())
     assert engine.calls == []
+    assert RunQueue().read().is_paused
     runner.close()
+    qtbot.waitUntil(lambda: button(again, "queueRunButton").isEnabled())
     close(qtbot, again)
 
 

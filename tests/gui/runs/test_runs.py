@@ -155,6 +155,21 @@ class TestList:
         click(window, "runResumeButton")
         qtbot.waitUntil(lambda: "Put them back" in window.notices.text())
 
+    def test_a_run_that_could_not_be_resumed_is_only_shown_later(
+        self, window: MainWindow, engine: FakeEngine, qtbot: QtBot
+    ) -> None:
+        record = earlier_run("bells") / "run.json"
+        content = record.read_bytes()
+        show_list(window, qtbot, 1)
+        record.write_bytes(b"damaged")
+        window.past_runs.resume(record.parent)
+        qtbot.waitUntil(lambda: window.notices.has("open"))
+        record.write_bytes(content)
+        window.past_runs.show(record.parent)
+        qtbot.waitUntil(lambda: window.runs.runs.folder == record.parent)
+        assert window.runs.bridge.state is RunState.IDLE
+        assert engine.calls == []
+
     def test_the_filter(self, window: MainWindow, qtbot: QtBot) -> None:
         for n, name in enumerate(("Bells", "drums", "little BELLS"), 1):
             earlier_run(name, day=n)

@@ -76,7 +76,9 @@ def test_sounds_are_removed_from_the_list_and_stay_on_the_disk(
     settle(loaded, qtbot)
     menu_action(loaded, "Undo").trigger()
     qtbot.waitUntil(lambda: "tone 1.wav" in names(loaded))
+    qtbot.waitUntil(lambda: loaded.sounds.is_checked)
     settle(loaded, qtbot)
+    assert any(row.is_held_out for row in loaded.browser.table.rows)
     menu_action(loaded, "Redo").trigger()
     qtbot.waitUntil(lambda: "tone 1.wav" not in names(loaded))
     close(qtbot, loaded)
@@ -124,7 +126,7 @@ def test_the_target_of_a_drag_is_highlighted(loaded: MainWindow, more: Path) -> 
 def test_a_sound_dropped_on_the_models_page_is_to_be_transformed(loaded: MainWindow, more: Path, qtbot: QtBot) -> None:
     loaded.pages.show_page(MODELS)
     drop(loaded, more / "extra.wav")
-    assert loaded.making.panel.transform.sources == (more / "extra.wav",)
+    qtbot.waitUntil(lambda: loaded.making.panel.transform.sources == (more / "extra.wav",))
     assert "extra.wav" not in names(loaded)
 
 

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.sounds.model import Column
 from distill.gui.widgets.panel import EmptyState
 from distill.gui.widgets.text import format_seconds
+from distill.gui.window.pages import PLAY, TRAINING
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
 from tests.gui.fakes import FakeDevice
@@ -111,7 +112,9 @@ def test_files_and_folders_dropped_on_the_window_are_added(loaded: MainWindow, t
     (other / "more.wav").write_bytes(source.read_bytes())
     single = tmp_path / "single.wav"
     single.write_bytes(source.read_bytes())
+    loaded.pages.show_page(PLAY)
     drop(loaded, other, single)
+    assert loaded.pages.currentIndex() == TRAINING
     qtbot.waitUntil(lambda: len(cells(loaded)) == 9 and not loaded.sounds.loader.is_busy)
     assert {"more.wav", "single.wav", "tone 0.wav"} <= set(cells(loaded))
 

@@ -7,44 +7,53 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from distill.cli.terminal import duration
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
 from distill.runs.estimate import Estimate, Material, estimate
 from distill.runs.figures import Figures, remember
+from distill.runtime import EXIT_STOPPED
 
 
 def print_estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> None:
-    """Print what a run would take."""
-    found = _estimate(files, config, stop)
-    if found is not None:
-        for line in estimate_lines(config, *found):
-            print(line)
+    """Print what a run would take.
 
-
-def estimate_as_json(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> dict[str, Any] | None:
-    """Return what a run would take as JSON values; None if the user stops it.
-
-    What is not known is null.
+    Raises
+    ------
+    typer.Exit
+        The user has stopped it.
     """
-    found = _estimate(files, config, stop)
-    return None if found is None else {"family": config.family, **asdict(found[1])}
+    for line in estimate_lines(config, *_estimate(files, config, stop)):
+        print(line)
 
 
-def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> tuple[Material, Estimate] | None:
-    """Estimate a run; None when the user stops it.  The speed is measured where no run and no trial has shown it."""
+def estimate_as_json(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> dict[str, Any]:
+    """Return what a run would take as JSON values; what is not known is null.
+
+    Raises
+    ------
+    typer.Exit
+        The user has stopped it.
+    """
+    return {"family": config.family, **asdict(_estimate(files, config, stop)[1])}
+
+
+def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -> tuple[Material, Estimate]:
+    """Estimate a run.  The speed is measured where no run and no trial has shown it."""
     from distill.training.measuring.material import material_of
 
     material = material_of(files, config, stop)
-    if material is None:
-        return None
-    if not Figures.load().of(config):
+    if material is not None and not Figures.load().of(config):
         from distill.training.measuring.speed_trial import measure
 
         print("Measuring your computer…", file=sys.stderr, flush=True)
         found = measure(config, stop)
         if found is not None:
             remember(config, found)
+    if material is None or stop.is_set():
+        raise typer.Exit(EXIT_STOPPED)
     return material, estimate(config, material, Figures.load())
 
 
@@ -62,6 +71,8 @@ def estimate_lines(config: AnyConfig, material: Material, found: Estimate) -> li
         lines.append(f"memory      {found.memory_bytes / 1e9:.1f} GB")
     if found.disk_bytes is not None:
         lines.append(f"disk        {found.disk_bytes / 1e6:.0f} MB for checkpoints, previews and the model")
+    lines.append(f"sounds      {found.enough}")
+    if found.seconds is None:
+        return [*lines, "How long it takes could not be measured on this computer."]
     source = f"{found.basis} earlier runs" if found.basis > 1 else "an earlier run" if found.basis else "a short trial"
-    lines += [f"sounds      {found.enough}", f"Measured by {source} on this computer; other programs make it slower."]
-    return lines
+    return [*lines, f"Measured by {source} on this computer; other programs make it slower."]

@@ -29,6 +29,8 @@ class Session(QObject):
     """Holds the run that is shown: the running one, the last one, or one that was opened."""
 
     run_opened = Signal(object)  # LoadedRun
+    #: A run that was requested is not opened; `noticed` says why.
+    opening_failed = Signal()
     new_run_began = Signal(str)  # its family
     noticed = Signal(str, str, str)  # topic, message, level
     can_resume_changed = Signal()
@@ -160,6 +162,7 @@ class Session(QObject):
         """Show a run.  If the user did not request it (the last run, at the start), a missing one is no error."""
         if self.bridge.is_running:
             self.noticed.emit("open", self.tr("Pause the training before you open another run."), "warning")
+            self.opening_failed.emit()
             return
         self._cancel_reading()
         self.was_requested = is_requested
@@ -224,6 +227,7 @@ class Session(QObject):
 
     def _on_read_failed(self, error: Exception) -> None:
         self.noticed.emit("open", error_text(error), "error")
+        self.opening_failed.emit()
 
     def _on_restore_failed(self, error: Exception) -> None:
         log.info("The last run cannot be shown: %s", error)  # it was moved or deleted: no news for the user

@@ -75,6 +75,12 @@ class HistoryPanel(Panel):
         if isinstance(current, ListedSound) and not self.view.currentIndex().isValid():
             self.go_to(current.recipe.id)
 
+    def add(self, sound: ListedSound) -> None:
+        """Insert a sound as `HistoryModel.add` does; its name may be that of another file before."""
+        self.table.add(sound)
+        if sound.seconds is not None:
+            self.thumbnails.prefetch([sound.path])
+
     def go_to(self, recipe_id: str) -> None:
         """Choose a sound, where it is shown."""
         index = self.filtered.mapFromSource(self.table.index(self.table.row_of(recipe_id)))

@@ -1,7 +1,7 @@
 """Carries out what the panel of generated sounds requests: generating, storing, playing, exporting."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.decoding.formats import SOUND_SUFFIXES
+from distill.audio.discovery import find_sound_files
 from distill.errors import DistillError, ModelReplacedError
 from distill.generation import service
 from distill.generation.service import (
@@ -35,8 +36,8 @@ from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
-#: Topics of the notices about generating, about the list of generated sounds, and about exports.
-TOPIC, LIST_TOPIC, EXPORT_TOPIC = "making", "generated sounds", "export"
+#: Topics of the notices about generating, the list of generated sounds, exports, and sounds that were dropped.
+TOPIC, LIST_TOPIC, EXPORT_TOPIC, DROP_TOPIC = "making", "generated sounds", "export", "dropped sounds"
 
 #: Folder for deleted sounds, beside the generated ones, on systems and disks without a trash.
 TRASH_NAME = "Deleted sounds"
@@ -166,7 +167,7 @@ class GeneratePresenter(QObject, WindowPart):
         if isinstance(news, Progress):
             self.panel.generate_button.show_share(news.done)
             return
-        self.panel.history.table.add(news.sound)
+        self.panel.history.add(news.sound)
         self._ready += 1
         if self._count > 1:
             self.panel.generate_button.show_doing(self.tr("{0} of {1} ready").format(self._ready, self._count))
@@ -205,6 +206,21 @@ class GeneratePresenter(QObject, WindowPart):
         dialog.filesSelected.connect(lambda files: panel.take_sources([Path(file) for file in files]))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def take_drop(self, paths: Sequence[Path]) -> None:
+        """Select the sounds among these files, and in these folders, for transforming."""
+        task = BackgroundTask(lambda _notify, _cancel: find_sound_files(paths), self)
+        task.setObjectName("dropped sounds")
+        task.succeeded.connect(self._on_drop_searched)
+        task.start()
+
+    def _on_drop_searched(self, files: list[Path]) -> None:
+        if sounds := [path for path in files if path.suffix.lower() in SOUND_SUFFIXES]:
+            self._notices.forget(DROP_TOPIC)
+            self.panel.take_sources(sounds)
+        else:
+            text = self.tr("There is no sound in what was dropped. Drop audio files, or a folder of them.")
+            self._notices.notify(DROP_TOPIC, text, "warning")
 
     def _show_selected(self) -> None:
         rows = self._browser.view.selected_rows()

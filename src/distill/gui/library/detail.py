@@ -144,6 +144,15 @@ class ModelDetail(Panel):
             texts = self.tr("Nothing to hear yet"), self.tr("A model's sounds, name and notes are shown here.")
         self.empty.show_text(*texts)
 
+    def show_stored(self) -> None:
+        """Show star, name and tags as they are stored, after a change was refused; what is being typed stays."""
+        entry = self._entry
+        if entry is not None:
+            self.star.setChecked(entry.starred)
+            for field, text in ((self.name, entry.name), (self.tags, ", ".join(entry.tags))):
+                if not field.isModified():
+                    field.setText(text)
+
     def show_unsaved_notes(self, notes: str) -> None:
         """Show notes that could not be stored; the next `commit` requests them again."""
         if not self.notes.hasFocus():

@@ -44,7 +44,9 @@ class ModelView(RowView):
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep Space for playing: Qt's list would select with it."""
+        """Keep Space for playing: Qt's list would select with it.  A key that is held down plays once."""
+        if event.isAutoRepeat() and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            return
         if event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
             self.hear_requested.emit()
             return

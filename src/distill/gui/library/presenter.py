@@ -157,6 +157,7 @@ class ModelsPresenter(QObject, WindowPart):
             self._page.detail.show_unsaved_notes(notes)
 
     def _change(self, text: str, do: Change, undo: Change, on_failed: Callable[[], object] | None = None) -> None:
+        on_failed = on_failed or self._page.detail.show_stored
         self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:

@@ -43,6 +43,7 @@ class ControlPresenter(QObject, WindowPart):
         self.board = Board(player)
         self.controls = Controls(self)
         self.controls.on_learned = self._learned.emit
+        self._is_page_open = False  # ports stay open meanwhile, and what they receive is passed over
         self._watcher: PortWatcher | None = None
         self._osc_in: OscInput | None = None
         self._osc_out: OscOutput | None = None
@@ -154,6 +155,7 @@ class ControlPresenter(QObject, WindowPart):
     # The page.
 
     def _on_appeared(self) -> None:
+        self._is_page_open = True
         self._player.arm(True)
         self.board.prepare()
         if self._watcher is None:
@@ -161,11 +163,13 @@ class ControlPresenter(QObject, WindowPart):
             self._watcher.want(self.page.midi.wanted)
 
     def _on_disappeared(self) -> None:
+        self._is_page_open = self.page.isVisible()  # as in a minimized window, which can be played
         self.board.stop_all()
         self._player.arm(False)
 
     def _take_midi(self, message: MidiMessage) -> None:
-        self.controls.take_midi(message)
+        if self._is_page_open:
+            self.controls.take_midi(message)
 
     def _on_pad_pressed(self, pad: int) -> None:
         self.board.strike_pad(pad, 127)
@@ -213,7 +217,8 @@ class ControlPresenter(QObject, WindowPart):
             self._notices.notify_error(TOPIC, error)
 
     def _take_osc(self, address: str, values: Sequence[Any]) -> None:
-        self.controls.take_osc(address, values)
+        if self._is_page_open:
+            self.controls.take_osc(address, values)
 
     def _close_osc(self) -> None:
         received, self._osc_in = self._osc_in, None

@@ -25,15 +25,19 @@ class HistoryList(SoundList):
         self.hearing.asked.connect(lambda index: self.sound_chosen.emit(index.data(FILE_ROLE)))
 
     def add(self, sound: Path, word: str = "") -> None:
-        """List a sound as the newest, with a word about how new it is; one that is listed gets the word."""
-        item = next((item for item in map(self.item, range(self.count())) if item.data(FILE_ROLE) == sound), None)
-        if item is None:
+        """List a sound as the newest, unless it is listed, with a word about how new it is."""
+        if self._item_of(sound) is None:
             item = QListWidgetItem(sound.stem)
             item.setData(FILE_ROLE, sound)
             self.insertItem(0, item)
             while self.count() > _MOST:
                 self.takeItem(self.count() - 1)
-        if word:
+        self._thumbnails.prefetch([sound])  # also where the name was that of another file before
+        self.show_word(sound, word)
+
+    def show_word(self, sound: Path, word: str) -> None:
+        """Show how new a listed sound is; an empty word leaves what is shown."""
+        if (item := self._item_of(sound)) is not None and word:
             item.setData(WORD_ROLE, word)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, self.tr("{0}, {1}").format(sound.stem, word))
 
@@ -43,6 +47,9 @@ class HistoryList(SoundList):
             if item.data(FILE_ROLE) == before:
                 item.setData(FILE_ROLE, path)
                 item.setText(path.stem)
+
+    def _item_of(self, sound: Path) -> QListWidgetItem | None:
+        return next((item for item in map(self.item, range(self.count())) if item.data(FILE_ROLE) == sound), None)
 
     def sounds(self) -> list[Path]:
         """Return the sounds, the newest first."""

@@ -243,6 +243,7 @@ class PadGrid(QWidget):
             pad.released.connect(lambda number=number: self.released.emit(number))
             pad.sound_given.connect(partial(self.hold, number))
             pad.group_chosen.connect(partial(self.join, number))
+        self._thumbnails = thumbnails
         thumbnails.ready.connect(self._on_thumbnail)
 
     def strike(self, number: int) -> None:
@@ -273,6 +274,8 @@ class PadGrid(QWidget):
     def hold(self, number: int, sound: Path | None) -> None:
         """Put a sound on a pad, or empty it."""
         self.pads[number].hold(sound)
+        if sound is not None:
+            self._thumbnails.prefetch([sound])  # its file may have been written anew
         self.held.emit(number, sound)
         self.changed.emit()
 

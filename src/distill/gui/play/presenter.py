@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog
 
+from distill.audio.cache.content_hash import Key, file_key
 from distill.errors import DistillError
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
@@ -62,21 +63,27 @@ class PlayPresenter(QObject, WindowPart):
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
         self._has_failed = False  # it could not be opened
+        self._is_opening = False
+        #: The newest request that came while a map was to be opened: it needs that model.
+        self._held_request: Callable[[], None] | None = None
         self._tasks = TaskQueue("play", self)
-        self._tasks.idle.connect(lambda: page.show_busy(""))
+        self._tasks.idle.connect(self._on_idle)
         self.current: Path | None = None
-        #: What is known of how new the generated sounds are.
+        #: What is known of how new the generated sounds are, and of their files as they were then.
         self._verdicts: dict[Path, Verdict] = {}
+        self._judged_keys: dict[Path, Key] = {}
         self._to_judge: set[Path] = set()  # submitted to the queue below
         self._judging = TaskQueue("how new", self)
         self._judging.idle.connect(self._to_judge.clear)
-        #: File of the waveform that is drawn or being read.
+        #: File of the waveform that is drawn or being read, and what it was like when it was read.
         self._wave_path: Path | None = None
+        self._wave_key: Key | None = None
         self._reading: BackgroundTask | None = None
         self._morph_from: Path | None = None
         self._plan = KitPlan()
         view = page.map
         page.appeared.connect(self.refresh)
+        page.disappeared.connect(self._on_disappeared)
         view.position_chosen.connect(lambda x, y: self.play_position((x, y)))
         view.dot_chosen.connect(self.play_dot)
         view.dot_hovered.connect(self._on_hovered)
@@ -93,6 +100,7 @@ class PlayPresenter(QObject, WindowPart):
         page.history.sound_chosen.connect(self._play)
         playing.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
+        page.pads.held.connect(self._on_pad_held)
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
         sound.variations_requested.connect(self.vary)
@@ -125,9 +133,11 @@ class PlayPresenter(QObject, WindowPart):
                 self._open_map()
             return
         self._opened = opened
+        self._tasks.clear()
         self._tasks.cancel()  # what it makes is of the model before
         self._set_current(None)
         self._verdicts.clear()
+        self._judged_keys.clear()
         self._to_judge.clear()
         self._judging.clear()
         self._judging.cancel()
@@ -137,11 +147,13 @@ class PlayPresenter(QObject, WindowPart):
         self._open_map()
 
     def _open_map(self) -> None:
-        self._has_failed = False
+        self._has_failed = self._is_opening = False
+        self._held_request = None
         if self._entry is not None:
             self.page.show_opening(self._entry.name)
             path, session = self._entry.path, self._session
             self._start(lambda _notify, _cancel: session.open(path), self._on_map, self.tr("Opening the map…"))
+            self._is_opening = True
 
     def close(self) -> None:
         """End what runs."""
@@ -194,9 +206,16 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_point_moved(self, x: float | None, y: float | None) -> None:
         """Move the cursor, and play there once it rests."""
+        if not self.page.isVisible():  # it was on its way when the page was left
+            return
         here = self.page.map.cursor_position
         self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
         self._settling.start()
+
+    def _on_disappeared(self) -> None:
+        """Generate nothing for a move that came just before the page was left."""
+        self._settling.stop()
+        self.page.sliders.stop()
 
     def _play_generated(self, path: Path) -> None:
         self._list(path)
@@ -246,17 +265,25 @@ class PlayPresenter(QObject, WindowPart):
     def _list(self, path: Path) -> None:
         """List a generated sound, and find out in the background how new it is."""
         self.page.history.add(path, word_of(self._verdicts.get(path)))
-        if path not in self._verdicts and path not in self._to_judge:
-            self._to_judge.add(path)
-            session = self._session
-            # An error is not shown: the sound is there all the same.
-            self._judging.submit(lambda _notify, _cancel: session.judged(path), self._on_judged, lambda _error: None)
-
-    def _on_judged(self, found: JudgedSound) -> None:
-        if found.verdict is None:
+        if path in self._to_judge:
             return
-        self._verdicts[found.path] = found.verdict
-        self.page.history.add(found.path, word_of(found.verdict))
+        self._to_judge.add(path)
+        session, known = self._session, self._judged_keys.get(path)
+
+        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> tuple[Key, JudgedSound]:
+            key = file_key(path)
+            return key, JudgedSound(path, None) if key == known else session.judged(path)
+
+        # An error is not shown: the sound is there all the same.
+        self._judging.submit(work, self._on_judged, lambda _error: None)
+
+    def _on_judged(self, judged: tuple[Key, JudgedSound]) -> None:
+        key, found = judged
+        self._to_judge.discard(found.path)
+        if found.verdict is None:  # nobody knows, or nothing has changed
+            return
+        self._verdicts[found.path], self._judged_keys[found.path] = found.verdict, key
+        self.page.history.show_word(found.path, word_of(found.verdict))
         if found.path == self.current:
             self._show_verdict()
 
@@ -280,24 +307,36 @@ class PlayPresenter(QObject, WindowPart):
                 self.morph(source, path)
 
     def _show_wave(self, path: Path | None) -> None:
-        """Draw the current sound, read in the background, unless it is the one that is drawn."""
-        if path == self._wave_path:
+        """Draw the current sound, read in the background, unless it is the one that is drawn, unchanged."""
+        is_same = path == self._wave_path
+        if is_same and (path is None or self._reading is not None):
             return
-        self._wave_path = path
+        known = self._wave_key if is_same else None
+        self._wave_path, self._wave_key = path, known
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
-        wave = self.page.sound.wave
-        wave.show_sound(None, 0.0)
+        if not is_same:
+            self.page.sound.wave.show_sound(None, 0.0)
         if path is None:
             return
-        task = BackgroundTask(lambda _notify, cancel: read_wave(path, cancel), self)
+
+        def work(_notify: Callable[[Any], None], cancel: threading.Event) -> tuple[Key, Any] | None:
+            key = file_key(path)
+            return None if key == known else (key, read_wave(path, cancel))
+
+        task = BackgroundTask(work, self)
         task.setObjectName("play wave")
-        task.succeeded.connect(lambda read: wave.show_sound(*read))
+        task.succeeded.connect(self._on_wave_read)
         task.failed.connect(self._on_wave_failed)
         task.ended.connect(self._on_wave_ended)
         self._reading = task
         task.start()
+
+    def _on_wave_read(self, read: tuple[Key, Any] | None) -> None:
+        if read is not None:
+            self._wave_key, wave = read
+            self.page.sound.wave.show_sound(*wave)
 
     def _on_wave_failed(self, _error: Exception) -> None:
         self._wave_path = None  # it is read again with the next click; playing it reports the error
@@ -411,6 +450,10 @@ class PlayPresenter(QObject, WindowPart):
             self.page.pads.hold(number, self.current)
             self._playing.play(self.current)
 
+    def _on_pad_held(self, _number: int, sound: Path | None) -> None:
+        if sound is not None and sound == self.current:
+            self._show_wave(sound)  # its file may have been written anew
+
     def _on_pad_pressed(self, number: int) -> None:
         """Make the sound of a pad the current one."""
         sound = self.page.pads.pads[number].sound
@@ -496,9 +539,19 @@ class PlayPresenter(QObject, WindowPart):
     def _on_map(self, shown: ShownMap) -> None:
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
+        held, self._is_opening, self._held_request = self._held_request, False, None
+        if held is not None:
+            held()
+
+    def _on_idle(self) -> None:
+        self._is_opening, self._held_request = False, None  # where opening has failed
+        self.page.show_busy("")
 
     def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
-        """Run work in the background after that which runs, in place of any that waits."""
+        """Run work in the background after that which runs, in place of any that waits; but after a map is opened."""
+        if self._is_opening:
+            self._held_request = lambda: self._start(work, on_done, text)
+            return
         engine = self._engine
 
         def with_engine(notify: Callable[[Any], None], cancel: threading.Event) -> Any:

@@ -83,6 +83,7 @@ class SoundList(QListWidget):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setItemDelegate(_RowDelegate(thumbnails, self))
+        self._thumbnails = thumbnails
         thumbnails.ready.connect(self._on_thumbnail)
         self._heard: Path | None = None
         self.hearing = Audition(self)

@@ -50,7 +50,8 @@ class PlayerKeys(QObject):
             return False
         key = Qt.Key(event.key())
         if isinstance(watched, QAbstractButton) and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            watched.click()
+            if not event.isAutoRepeat():  # the next repeat would press the button that has got the focus
+                watched.click()
             return True
         action = self._actions.get(key)
         if action is None:

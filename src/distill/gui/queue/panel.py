@@ -51,7 +51,7 @@ class QueuePanel(QFrame):
         self.setObjectName("queuePanel")
         self.setAccessibleName(self.tr("Queue of runs"))
         self._first = ""  # id of the first entry that is left to do
-        self._state, self._is_training = QueueState(), False
+        self._state, self._is_training, self._is_beginning = QueueState(), False, False
         self.title, self.detail = QLabel(self.tr("Queue")), QLabel()
         self.title.setObjectName("panelTitle")
         self.detail.setObjectName("muted")
@@ -92,6 +92,11 @@ class QueuePanel(QFrame):
     def show_training(self, is_training: bool) -> None:
         """Note whether training is running in this window."""
         self._is_training = is_training
+        self._update()
+
+    def show_beginning(self, is_beginning: bool) -> None:
+        """Note whether an entry is about to be trained: it cannot be requested again."""
+        self._is_beginning = is_beginning
         self._update()
 
     def current(self) -> QueueEntry | None:
@@ -173,7 +178,7 @@ class QueuePanel(QFrame):
         if not self._is_training:
             self.main.setText(self.tr("Run the queue"))
             self.main.setToolTip(self.tr("Train these runs one after the other, from the top."))
-            self.main.setEnabled(state.waiting > 0)
+            self.main.setEnabled(state.waiting > 0 and not self._is_beginning)
         elif state.is_paused:
             self.main.setText(self.tr("Go on after this run"))
             self.main.setToolTip(self.tr("Begin the next run of the queue when the present one ends."))

@@ -71,7 +71,8 @@ class QueuePresenter(QObject, WindowPart):
         self._runner: QueueRunner | None = None
         self._entry: QueueEntry | None = None  # the one that is being trained here
         self._tasks = TaskQueue("queue", self)
-        self._is_closed = False
+        self._tasks.idle.connect(lambda: self._show_beginning(False))  # also where taking the next entry has failed
+        self._is_beginning = self._is_closed = False
         controls.queue_requested.connect(self.add)
         panel.run_requested.connect(self.run)
         panel.pause_requested.connect(self._on_pause_requested)
@@ -116,10 +117,11 @@ class QueuePresenter(QObject, WindowPart):
         self._notices.notify(TOPIC, text, "info")
 
     def run(self) -> None:
-        """Begin the first entry that is left."""
-        self._notices.forget(TOPIC)
-        self._change(lambda: self._queue.set_paused(False))
-        self._advance()
+        """Begin the first entry that is left, unless one begins already."""
+        if self._can_begin():
+            self._notices.forget(TOPIC)
+            self._show_beginning(True)
+            self._change(self._end_pause, self._do_next)
 
     def close(self) -> None:
         """Carry out what is pending, and let others work the queue off.  Never raises."""
@@ -135,14 +137,18 @@ class QueuePresenter(QObject, WindowPart):
     def _on_pause_requested(self, is_paused: bool) -> None:
         self._change(lambda: self._queue.set_paused(is_paused))
 
-    def _change(self, work: Callable[[], None]) -> None:
+    def _change(self, work: Callable[[], None], on_done: Callable[[], None] = lambda: None) -> None:
         """Change the queue in the background, after the earlier changes, and show it as it is then."""
 
         def change_and_read() -> tuple[QueueState, bool]:
             work()
             return self._queue.read(), self._queue.is_worked_off()
 
-        self._do(change_and_read, self._show)
+        def show(read: tuple[QueueState, bool]) -> None:
+            self._show(read)
+            on_done()
+
+        self._do(change_and_read, show)
 
     def _show(self, read: tuple[QueueState, bool]) -> None:
         self._state, is_worked_off = read
@@ -160,16 +166,37 @@ class QueuePresenter(QObject, WindowPart):
     # Training.
 
     def _advance(self) -> None:
-        """Begin the next entry, unless a run is under way."""
-        if not self._runs.bridge.is_running:
-            self._do(self._take_next, self._begin)
+        """Begin the next entry, unless a run is under way or one begins already."""
+        if self._can_begin():
+            self._show_beginning(True)
+            self._do_next()
+
+    def _can_begin(self) -> bool:
+        return not (self._is_beginning or self._runs.bridge.is_running)
+
+    def _show_beginning(self, is_beginning: bool) -> None:
+        """Note that an entry is taken: until its run has a folder, the queue would give the same one again."""
+        self._is_beginning = is_beginning
+        self._panel.show_beginning(is_beginning)
+
+    def _do_next(self) -> None:
+        self._do(self._take_next, self._begin)
+
+    def _hold(self) -> QueueRunner:
+        if self._runner is None:
+            self._runner = self._queue.hold()
+        return self._runner
+
+    def _end_pause(self) -> None:
+        """Let runs begin again, unless another process works the queue off: that one would go on."""
+        self._hold()
+        self._queue.set_paused(False)
 
     def _take_next(self) -> _Next:
         """Return the next entry that can begin; those that cannot are noted as failed."""
-        if self._runner is None:
-            self._runner = self._queue.hold()
+        runner = self._hold()
         failed: list[QueueEntry] = []
-        while (entry := self._runner.next()) is not None:
+        while (entry := runner.next()) is not None:
             try:
                 if not entry.is_begun:
                     files, usable = entry.find_sounds()
@@ -178,7 +205,7 @@ class QueuePresenter(QObject, WindowPart):
                 if run.host is None:  # otherwise somebody has just resumed it by hand, and it is skipped
                     return _Next(entry, run, failed=tuple(failed))
             except Exception as exc:  # boundary: whatever ends one entry, the others are run
-                self._runner.end(entry.id, FAILED, problem_of(exc))
+                runner.end(entry.id, FAILED, problem_of(exc))
                 failed.append(entry)
         return _Next(None, failed=tuple(failed))
 
@@ -195,6 +222,7 @@ class QueuePresenter(QObject, WindowPart):
                 self._runs.resume_queued(found.run)
             elif found.config is not None:
                 self._runs.start_queued(entry, found.config, found.files)
+        self._show_beginning(False)
         for one in found.failed:
             self._report_failed(one)
         self.refresh()

@@ -46,6 +46,7 @@ class RunsPresenter(QObject):
         view.open_other_requested.connect(runs.choose_run)
         runs.run_changed.connect(self._on_run_changed)
         runs.runs.run_opened.connect(self._on_run_opened)
+        runs.runs.opening_failed.connect(self._on_opening_failed)
         runs.runs.marked_finished.connect(self.refresh)
         runs.bridge.state_changed.connect(self._on_state_changed)
         runs.bridge.epoch_finished.connect(self._on_epoch)
@@ -99,6 +100,9 @@ class RunsPresenter(QObject):
         wanted, self._resume_next = self._resume_next, None
         if wanted == run.folder:
             self._runs.resume()
+
+    def _on_opening_failed(self) -> None:
+        self._resume_next = None  # who opens it later may only want to look
 
     def _on_state_changed(self, state: RunState) -> None:
         self._resume_next = None

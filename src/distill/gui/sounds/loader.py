@@ -1,7 +1,7 @@
 """Finds and checks the sounds in the background: headers first, so that the list appears at once, then decoding."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +86,14 @@ class SoundLoader(QObject):
         self.scan_started.emit()
         self._scanning = self._start(lambda _progress, cancel: scan(paths, drops_missing, cancel))
         self._scanning.succeeded.connect(self._on_scanned)
+
+    def check(self, entries: Iterable[SoundEntry]) -> None:
+        """Check these sounds, too, except those that are to be checked anyway."""
+        new = {entry.path: entry for entry in entries if entry.path not in self._unchecked}
+        if new:
+            self._total = len(new) + (self._total if self._unchecked else 0)
+            self._unchecked |= new
+            self._check_rest()
 
     def pause(self) -> None:
         """Check no sounds until `resume`; a scan goes on, because it reads headers only."""

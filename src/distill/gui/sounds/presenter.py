@@ -262,6 +262,8 @@ class SoundsPresenter(QObject, WindowPart):
             tuple(skipped for skipped in found.result.skipped if skipped.path not in removed),
         )
         self._browser.show_scan(result, self.exclusions.paths)
+        rows = self._browser.table.rows  # a sound that was removed and has come back is not checked yet
+        self.loader.check(row.entry for row in rows if row.status is SoundStatus.LISTED and row.entry is not None)
         self._update_split()
         self._report_skipped()
         self.sounds_changed.emit()

@@ -266,8 +266,9 @@ class MainWindow(QMainWindow):
             self.complete()
             others = self.models.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
-                self.making.panel.take_sources(others)
+                self.making.take_drop(others)
             elif others:
+                self.pages.show_page(TRAINING)  # also from the Play page: it shows what is added
                 self.tabs.setCurrentWidget(self.browser)
                 self.sounds.add(others)
 
