@@ -19,8 +19,8 @@ from distill.generation.recipe import VARIED, Recipe, read_recipe
 from distill.generation.transform import transform
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
-from distill.models.synthesis import segments
-from distill.models.synthesis.segments import crossfade
+from distill.models.synthesis import features_to_sound
+from distill.models.synthesis.features_to_sound import crossfade
 from tests.support.models import write_tone_model
 from tests.training.conftest import tone
 
@@ -49,7 +49,7 @@ def sound() -> torch.Tensor:
 def wet(model: Any, sound: torch.Tensor) -> torch.Tensor:
     """In segments of four seconds, so that ten seconds have joints of both kinds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments, "SEGMENT_S", 4.0)
+        patch.setattr(features_to_sound, "SEGMENT_S", 4.0)
         return transform(model, sound)
 
 

@@ -16,7 +16,7 @@ from distill.audio.decoding.sound_file import FloatArray
 from distill.audio.transforms import check_waveform
 from distill.errors import Cancelled
 from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
-from distill.models.synthesis.segments import stream_of_features
+from distill.models.synthesis.features_to_sound import stream_of_features
 from distill.models.synthesis.windows import blend_stream, window_starts
 
 _WINDOWS_AT_ONCE = 8

@@ -43,7 +43,7 @@ from distill.training.sound_map import map_entries
 from distill.training.steps.closing import Closing
 from distill.training.steps.prior_training import spread_by_file
 from distill.training.steps.stopwatch import RunFacts, figures_of, good_share
-from distill.training.unsaved import UnsavedModel
+from distill.training.unsaved_model import UnsavedModel
 
 log = logging.getLogger(__name__)
 

@@ -125,8 +125,8 @@ def train(
     dict
         ``model`` (the newest weights, in eval mode), ``metrics_history``, ``output_dir``, ``best_checkpoint_path``,
         ``model_path``, ``outcome`` (``"finished"``, ``"stopped"``, or ``"could not be saved"`` where there was no room
-        for the model), ``unsaved_model`` (then a `distill.training.unsaved.UnsavedModel`, otherwise None), ``error``
-        (then the reason, otherwise None).
+        for the model), ``unsaved_model`` (then an `UnsavedModel` of `distill.training.unsaved_model`, otherwise None),
+        ``error`` (then the reason, otherwise None).
 
     Raises
     ------

@@ -28,11 +28,11 @@ from distill.gui.plots.panel import PlotsPanel
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
+from distill.gui.training.save_elsewhere import UnsavedModelOffer
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
 from distill.gui.training.start_choice import StartChooser
-from distill.gui.training.unsaved import UnsavedModelOffer
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of, readable

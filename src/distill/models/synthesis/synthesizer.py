@@ -16,7 +16,7 @@ from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, at_reach, window_count
 from distill.models.synthesis.colour import SPREAD_DB, coloured, draw_colours
-from distill.models.synthesis.segments import sound_of_features
+from distill.models.synthesis.features_to_sound import sound_of_features
 from distill.models.synthesis.windows import blend, cut_windows, window_starts
 
 #: Chooses sounds by the points of their first windows; see `Synthesizer.new_sounds`.

@@ -16,7 +16,7 @@ _SUFFIX = ".distill"
 
 
 class UnsavedModel(Protocol):
-    """A model in memory: `distill.training.unsaved.UnsavedModel`, which would import torch."""
+    """A model in memory: `distill.training.unsaved_model.UnsavedModel`, which would import torch."""
 
     @property
     def name(self) -> str:
