@@ -11,6 +11,7 @@ import torch
 from distill.events import EpochMetrics, VQEpochMetrics
 from distill.models.priors.window_prior import WindowPrior
 from distill.training import train
+from distill.training.steps import new_sounds
 from distill.training.steps.new_sounds import NewSoundMeter, is_due
 from tests.training.conftest import RUN, Finished, MakeConfig, write_sounds
 
@@ -40,7 +41,7 @@ def test_it_is_measured_as_often_as_it_is_cheap(
 def test_a_run_measures_its_last_epoch(done: Finished) -> None:
     told = [event.new_sound_distance for event in done.told(EpochMetrics)]
     assert told[:-1] == [None] * (RUN.max_epochs - 1)  # an epoch of this run has few steps
-    assert 0 <= told[-1] < math.inf
+    assert math.isfinite(told[-1])
 
 
 def test_too_few_sounds_are_not_measured(make_config: MakeConfig, tmp_path: Path) -> None:
@@ -90,6 +91,18 @@ def test_a_prior_of_the_corpus_is_near_it_and_another_one_is_not() -> None:
     assert meter.measure(network, near) == meter.measure(network, near)
     assert network.training
     assert torch.equal(torch.get_rng_state(), stream), "nobody else's draws are changed"
+
+
+def test_a_distance_below_zero_is_kept_and_one_that_is_no_number_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = torch.randn(20, 32, generator=torch.Generator().manual_seed(0))
+    family, sounds = family_and_sounds(levels[:, None, :, None].repeat(1, 1, 1, 16))
+    prior = WindowPrior(32, width=8, blocks=1)
+    prior.flow.fit(levels, torch.zeros_like(levels))
+    measured = []
+    for distance in (-3.5, math.inf):
+        monkeypatch.setattr(new_sounds, "kernel_distance", lambda given, reference, found=distance: found)
+        measured.append(NewSoundMeter(family, [sounds]).measure(Network(), prior))
+    assert measured == [-3.5, None]
 
 
 def test_a_network_that_gives_no_numbers_has_no_distance() -> None:

@@ -154,10 +154,9 @@ def make_new_sounds_plot() -> Plot:
     """Return the plot of the distance between new sounds and the corpus."""
     help = translate(
         "Plot",
-        "How far new sounds lie from your own, taken as a whole (kernel distance). Lower is better; at 0 this "
-        "figure cannot tell them apart any more. Your ears still may.",
+        "How far new sounds lie from your own, taken as a whole (kernel distance). Lower is better; around 0 this "
+        "figure cannot tell them apart any more. Your ears still may. Below 0 they are nearer to single sounds of "
+        "yours than those are to each other.",
     )
     curves = (CurveStyle("distance", translate("Plot", "new sounds"), "accent", 2.0, help, dot="s", spans=EPOCH_SPANS),)
-    plot = Plot("newSoundsPlot", translate("Plot", "Distance of new sounds"), curves, help=help)
-    plot.set_limits(lowest=0)
-    return plot
+    return Plot("newSoundsPlot", translate("Plot", "Distance of new sounds"), curves, help=help)

@@ -68,9 +68,9 @@ class NewSoundMeter:
     ) -> float | None:
         """Return the kernel distance of new sounds of a network and its prior; 0 is the distribution of the corpus.
 
-        The estimate falls below 0 where new sounds are closer to single sounds of the corpus than those are to each
-        other, which is nothing to strive for: 0 is returned then.  None is returned where the network gives values that
-        are not finite.  The network computes under ``autocast``, and is left in the mode in which it was.
+        It falls below 0 where new sounds are closer to single sounds of the corpus than those are to each other, and
+        ranks models there, too.  None is returned where the network gives values that are not finite.  The network
+        computes under ``autocast``, and is left in the mode in which it was.
         """
         was_training = network.training
         network.eval()
@@ -88,7 +88,7 @@ class NewSoundMeter:
             network.train(was_training)
         textures = [describe_texture(detail.add(part, evenness=EVENNESS)) for part in generated]
         distance = kernel_distance(torch.cat(textures), self._corpus)
-        return max(0.0, distance) if math.isfinite(distance) else None
+        return distance if math.isfinite(distance) else None
 
 
 def _thinned(beginnings: Sequence[_T], most: int) -> Sequence[_T]:
