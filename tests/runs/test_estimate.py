@@ -151,7 +151,7 @@ def test_a_full_disk_costs_only_the_figures(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("sounds", "seconds", "words", "is_enough"),
     [(3, 30.0, "Too few sounds (3)", False), (12, 30.0, "Few sounds (12)", False),
-     (40, 6.0, "Little sound (6 s", False), (40, 60.0, "Enough sounds: 40", True)],
+     (40, 6.0, "Little sound (6 s", False), (40, 60.0, "Enough sounds: 40 (60 s to train on).", True)],
 )  # fmt: skip
 def test_whether_there_are_enough_sounds(sounds: int, seconds: float, words: str, is_enough: bool) -> None:
     text, found = enough_sounds(replace(MATERIAL, sounds=sounds, seconds=seconds))

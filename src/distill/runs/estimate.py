@@ -155,7 +155,7 @@ def enough_sounds(material: Material) -> tuple[str, bool]:
         return f"Few sounds ({count}): expect close variations. {ENOUGH_SOUNDS} or more give freer ones.", False
     if material.seconds < ENOUGH_SECONDS:
         return f"Little sound ({seconds} s in all): expect close variations. Longer sounds give freer ones.", False
-    return f"Enough sounds: {count}, {seconds} s to train on.", True
+    return f"Enough sounds: {count} ({seconds} s to train on).", True
 
 
 @dataclass(frozen=True)

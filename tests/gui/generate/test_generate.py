@@ -35,6 +35,7 @@ from distill.models.synthesis import synthesizer
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from distill.training import VQVAEConfig
+from tests.gui.conftest import FileManager
 from tests.gui.fakes import FakeDevice
 from tests.support.models import write_tone_model
 from tests.training.conftest import tone
@@ -182,8 +183,9 @@ def test_everything_by_keyboard(window: MainWindow, panel: GeneratePanel, device
 
 
 def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
-    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot, tmp_path: Path
-) -> None:
+    window: MainWindow, panel: GeneratePanel, device: FakeDevice, qtbot: QtBot, tmp_path: Path,
+    file_manager: FileManager,
+) -> None:  # fmt: skip
     source = tmp_path / "ten seconds.wav"
     sound = np.concatenate([tone(n, 1.0) for n in range(10)])
     write_wav(source, sound)
@@ -213,6 +215,11 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
         QTest.mouseClick(dialog.export, Qt.MouseButton.LeftButton)  # type: ignore[attr-defined]
         qtbot.waitUntil(lambda name=name: f"Exported {name}" in window.notices.text(), timeout=PATIENCE)  # type: ignore[misc]
         qtbot.waitUntil(lambda: window.findChild(QDialog, "exportDialog") is None, timeout=PATIENCE)
+    show = window.notices.findChild(QPushButton, "noticeAction")
+    assert show is not None
+    assert (show.text(), show.isVisible()) == ("Show in folder", True)
+    show.click()
+    assert file_manager.shown == [str(target)]
     audio, rate = soundfile.read(target / name)
     assert (rate, len(audio)) == (48_000, len(sound))
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()

@@ -28,6 +28,7 @@ from distill.playback.player import PlayerState
 from distill.runs.folder import RunFolder, RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews
+from tests.gui.window.test_help import menu_action
 from tests.library.test_model_library import bells, write_model
 
 W = TypeVar("W", bound=QWidget)
@@ -252,6 +253,26 @@ def test_a_deleted_model_comes_back_by_key_and_by_notice(
     QTest.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: "Glöckchen" in names(page), timeout=10_000)
     assert (library.folder / "model 2.distill").read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["key", "menu", "button"])
+def test_the_notice_of_a_deletion_goes_when_it_is_undone(page: MainWindow, qtbot: QtBot, way: str) -> None:
+    page.notices.notify("models", "A copy was exported.", "warning")
+    choose(page, "Glöckchen")
+    page.models_page.list.actions_by_name["delete"].trigger()
+    qtbot.waitUntil(lambda: says(page, "is in the trash"), timeout=10_000)
+    if way == "key":
+        QTest.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    elif way == "menu":
+        menu_action(page, "Edit", "Undo").trigger()
+    else:
+        QTest.mouseClick(find(page, QPushButton, "noticeAction"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Glöckchen" in names(page), timeout=10_000)
+    until_idle(page, qtbot)
+    assert [notice.message for notice in page.notices.notices] == ["A copy was exported."]
+    menu_action(page, "Edit", "Redo").trigger()
+    qtbot.waitUntil(lambda: says(page, "is in the trash"), timeout=10_000)
+    assert "Glöckchen" not in names(page)
 
 
 def test_without_a_trash_a_model_goes_into_the_librarys_own(

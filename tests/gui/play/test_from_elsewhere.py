@@ -81,9 +81,10 @@ def test_a_sound_that_was_skipped_cannot_be_used(play: PlayPresenter, loaded: Ma
 
 
 def test_a_sound_stays_when_the_page_opens_another_map(play: PlayPresenter, loaded: MainWindow, qtbot: QtBot) -> None:
-    loaded.pages.open_page(MODELS)
+    loaded.pages.open_page(TRAINING)
     play.show_model(entry_of(Path("other.distill")))
     own_action(loaded, "use").trigger()
+    loaded.pages.open_page(TRAINING)
     own_action(loaded, "pad").trigger()
     idle(play, qtbot)
     assert play.page.map.shown is not None

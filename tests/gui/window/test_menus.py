@@ -1,9 +1,12 @@
 """The menu bar: what its actions bring to the front."""
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.frame import RUNS_TAB
+from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.gui.window.window import MainWindow
 from tests.gui.window.test_help import menu_action
 
@@ -20,3 +23,29 @@ def test_going_to_the_previews_shows_them(loaded: MainWindow, qtbot: QtBot, in_f
     assert loaded.previews.isVisible()
     assert not loaded.controls.advanced.isChecked()
     assert not loaded.browser.doctor.isChecked()
+
+
+@pytest.mark.parametrize("page", [MODELS, PLAY, None], ids=["models", "play", "runs tab"])
+def test_the_list_of_sounds_is_changed_only_while_it_is_seen(loaded: MainWindow, page: int | None) -> None:
+    entries = [
+        menu_action(loaded, "Edit", text)
+        for text in ("Exclude from training", "Remove from list", "Copy path", "Select all sounds")
+    ]
+    view, find = loaded.browser.view, menu_action(loaded, "Edit", "Find sound")
+    loaded.activateWindow()
+    view.selectAll()
+    assert all(entry.isEnabled() for entry in entries)
+    if page is None:
+        loaded.frame.tabs.setCurrentIndex(RUNS_TAB)
+    else:
+        loaded.pages.open_page(page)
+    assert not view.isVisible()
+    assert [entry.text() for entry in entries if entry.isEnabled()] == []
+    view.clearSelection()
+    view.selectAll()  # as when the list changes meanwhile
+    assert [entry.text() for entry in entries if entry.isEnabled()] == []
+    QTest.keyClick(loaded, Qt.Key.Key_Delete, Qt.KeyboardModifier.ShiftModifier)
+    assert not loaded.sounds.exclusions.choice.removed
+    find.trigger()  # shows the list
+    assert view.isVisible()
+    assert all(entry.isEnabled() for entry in entries)

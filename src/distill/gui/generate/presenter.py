@@ -339,7 +339,8 @@ class GeneratePresenter(QObject, WindowPart):
                 if len(files) == 1
                 else self.tr("Exported {0} sounds to {1}.").format(len(files), files[0].parent)
             )
-            self._notices.notify(EXPORT_TOPIC, text, "info")
+            action = NoticeAction(self.tr("Show in folder"), lambda: reveal(files[0]))
+            self._notices.notify(EXPORT_TOPIC, text, "info", action)
 
     def _on_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error)

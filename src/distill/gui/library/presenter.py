@@ -24,8 +24,8 @@ from distill.settings import WindowSettings
 
 #: Topic of the notices about the library as a whole.
 TOPIC = "models"
-#: Topic of the notice about the model of a run that has ended.
-NEW_TOPIC = "new model"
+#: Topics of the notices about the model of a run that has ended, and about a model that was deleted.
+NEW_TOPIC, DELETED_TOPIC = "new model", "deleted model"
 
 
 class ModelsPresenter(QObject, WindowPart):
@@ -170,8 +170,8 @@ class ModelsPresenter(QObject, WindowPart):
 
         change = _LibraryChange(
             self.tr("Delete {0}").format(entry.name), self.worker, do, lambda library: library.restore(moved.pop()),
-            lambda deletion: self._report_deleted(deletion, entry, change),
-            lambda restored: self._page.list.show_model(restored.path),
+            lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
+            lambda: self._notices.forget(DELETED_TOPIC),  # its button would do nothing
         )  # fmt: skip
         self.undo_stack.push(change)
 
@@ -186,8 +186,13 @@ class ModelsPresenter(QObject, WindowPart):
             else self.tr("“{0}” is in the trash.").format(entry.shown_name)
         )
         self._notices.notify(
-            TOPIC, message, "info", NoticeAction(self.tr("Undo"), lambda: self._undo_if_last(change)) if there else None
-        )
+            DELETED_TOPIC, message, "info",
+            NoticeAction(self.tr("Undo"), lambda: self._undo_if_last(change)) if there else None,
+        )  # fmt: skip
+
+    def _on_restored(self, restored: ModelEntry) -> None:
+        self._notices.forget(DELETED_TOPIC)
+        self._page.list.show_model(restored.path)
 
     def _undo_if_last(self, change: "_LibraryChange") -> None:
         """Undo a deletion, and before it all later changes, as an undo stack requires."""

@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
+    QShowEvent,
     QSinglePointEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QStyleOptionViewItem, QTableView
@@ -85,9 +86,15 @@ class SoundView(FocusFrame, QTableView):
             self.columns.choose(columns)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Cancel the pending playback of a row that the arrow keys moved to."""
+        """Cancel the pending playback of a row that the arrow keys moved to, and offer no actions."""
         super().hideEvent(event)
         self._audition.cancel_walk()
+        self._update_actions()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Offer the actions of the selected rows again."""
+        super().showEvent(event)
+        self._update_actions()
 
     def _set_up(self) -> None:
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -166,9 +173,10 @@ class SoundView(FocusFrame, QTableView):
         return actions
 
     def _update_actions(self) -> None:
-        rows = self.selected_rows()
+        is_seen = self.isVisible()  # the Edit menu has these actions on every page
+        rows = self.selected_rows() if is_seen else []
         choosable = [row for row in rows if row.status is not SoundStatus.SKIPPED]
-        current = self._current_row()
+        current = self._current_row() if is_seen else None
         play = self.actions_of_rows["play"]
         play.setEnabled(current is not None and current.entry is not None)
         play.setText(self.tr("Stop") if self._is_current_heard() else self.tr("Play"))

@@ -104,7 +104,8 @@ def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> 
         "copy",
     ):  # of the list, which has the keys
         menu.addAction(frame.browser.view.actions_of_rows[name])
-    _add(menu, window.tr("Select all sounds"), None, frame.browser.view.selectAll)
+    select_all = _add(menu, window.tr("Select all sounds"), None, frame.browser.view.selectAll)
+    _Follower(frame.browser.view, select_all, QWidget.isVisible)
     menu.addSeparator()
     _add(menu, window.tr("Find sound"), QKeySequence.StandardKey.Find, _focuser(frame.browser.filter))
 
@@ -139,23 +140,23 @@ def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QA
 
 
 class _Follower(QObject):
-    """Enables an action while a button is enabled, so that a menu offers only what is possible."""
+    """Enables an action while a widget is enabled, or visible, so that a menu offers only what is possible."""
 
-    def __init__(self, button: QWidget, action: QAction) -> None:
+    def __init__(self, widget: QWidget, action: QAction, state: Callable[[QWidget], bool]) -> None:
         super().__init__(action)
-        self._button, self._action = button, action
-        button.installEventFilter(self)
-        action.setEnabled(button.isEnabled())
+        self._widget, self._action, self._state = widget, action, state
+        widget.installEventFilter(self)
+        action.setEnabled(state(widget))
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         """Take over the state."""
-        if event.type() is QEvent.Type.EnabledChange:
-            self._action.setEnabled(self._button.isEnabled())
+        if event.type() in (QEvent.Type.EnabledChange, QEvent.Type.Show, QEvent.Type.Hide):
+            self._action.setEnabled(self._state(self._widget))
         return False
 
 
 def _follow(button: QWidget, action: QAction) -> None:
-    _Follower(button, action)
+    _Follower(button, action, QWidget.isEnabled)
 
 
 def _focuser(widget: QWidget) -> Callable[[], object]:
