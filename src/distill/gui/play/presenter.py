@@ -17,6 +17,7 @@ from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict, WrittenKit
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.kept_pads import PadKeeper
 from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
@@ -59,6 +60,7 @@ class PlayPresenter(QObject, WindowPart):
         self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
         self._control = control
         self._session = MapSession()
+        self.keeper = PadKeeper(page.pads, self)
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
@@ -127,7 +129,7 @@ class PlayPresenter(QObject, WindowPart):
         path = self._entry.path if self._entry is not None else None
         opened = None if self._entry is None else (self._entry.path, self._entry.mtime_ns)
         is_same_file = path is not None and self._opened is not None and path == self._opened[0]
-        is_in_use = self.current is not None or bool(self.page.pads.sounds())
+        is_in_use = self.current is not None or (self.keeper.has_changed and bool(self.page.pads.sounds()))
         if opened == self._opened or (is_same_file and is_in_use):
             if self._has_failed:
                 self._open_map()
@@ -142,7 +144,7 @@ class PlayPresenter(QObject, WindowPart):
         self._judging.clear()
         self._judging.cancel()
         self.page.history.clear()
-        self.page.pads.clear()
+        self.keeper.open(self._entry.model_id if self._entry is not None else "")
         self.page.show_map(None, "")
         self._open_map()
 
@@ -159,6 +161,7 @@ class PlayPresenter(QObject, WindowPart):
         """End what runs."""
         self._tasks.clear()
         self._judging.clear()
+        self.keeper.close()
         self.page.sliders.stop()
         self._settling.stop()
         end_tasks(self)
@@ -238,12 +241,15 @@ class PlayPresenter(QObject, WindowPart):
 
     def put_on_pads(self, paths: Sequence[Path]) -> None:
         """Put sounds from another page on the empty pads."""
-        self.page_requested.emit()
+        self.page_requested.emit()  # which may open another map, and its pads
+        self.page.show_pads()
+        self.keeper.when_read(lambda: self._put_on_empty(paths))
+
+    def _put_on_empty(self, paths: Sequence[Path]) -> None:
         pads = self.page.pads
         empty = [number for number, pad in enumerate(pads.pads) if pad.sound is None]
         for number, path in zip(empty, paths, strict=False):
             pads.hold(number, path)
-        self.page.show_pads()
         if len(paths) > len(empty):
             text = self.tr("No pad is empty for {0} of {1} sounds. Delete empties a pad.")
             self._notices.notify(TOPIC, text.format(len(paths) - len(empty), len(paths)), "warning")
