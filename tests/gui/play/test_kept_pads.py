@@ -11,7 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.gui.play import kept_pads
-from distill.gui.play.kept_pads import EMPTY, PadState, read_pads, write_pads
+from distill.gui.play.kept_pads import EMPTY, read_pads, write_pads
+from distill.gui.play.pad_changes import PadState
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.pages import PLAY
 from distill.gui.window.window import MainWindow

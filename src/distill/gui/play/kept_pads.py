@@ -5,17 +5,17 @@ Reading and writing happen off the window's thread, one after the other.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
 
 from distill import paths
 from distill.control.board import GROUPS
 from distill.files import read_json, write_json
+from distill.gui.play.pad_changes import PadChanges, PadState
 from distill.gui.play.pads import COUNT, PadGrid
 from distill.gui.widgets.background import TaskQueue
 
@@ -26,13 +26,6 @@ MODELS = 200
 #: Milliseconds without another change after which pads are written.
 _SETTLED = 500
 _VERSION = 1
-
-
-class PadState(NamedTuple):
-    """The sound of a pad, or None, and its choke group; 0 is none."""
-
-    sound: Path | None
-    group: int
 
 
 EMPTY = PadState(None, 0)
@@ -101,7 +94,7 @@ class PadKeeper(QObject):
 
     def __init__(self, pads: PadGrid, parent: QObject) -> None:
         super().__init__(parent)
-        self._pads = pads
+        self.changes = PadChanges(pads, self)
         self._model_id = ""
         self._opened = 0  # tells what was read for this model from what was read for one before
         self._is_reading = self._is_dirty = self._is_quiet = False
@@ -126,6 +119,7 @@ class PadKeeper(QObject):
         self._model_id, self._opened = model_id, self._opened + 1
         self.has_changed = self._is_dirty = False
         self._show([EMPTY] * COUNT)
+        self.changes.undo_stack.clear()
         self._is_reading = bool(model_id)
         if model_id:
 
@@ -147,38 +141,27 @@ class PadKeeper(QObject):
         self._write()
         self._tasks.close()
 
-    @contextmanager
-    def quietly(self) -> Iterator[None]:
-        """Change pads without taking it for a change by the user."""
-        before, self._is_quiet = self._is_quiet, True
-        try:
-            yield
-        finally:
-            self._is_quiet = before
-
     def _show(self, states: Sequence[PadState]) -> None:
-        with self.quietly():
-            for number, (pad, state) in enumerate(zip(self._pads.pads, states, strict=True)):
-                if pad.choke_group != state.group:
-                    self._pads.join(number, state.group)
-                if pad.sound != state.sound:
-                    self._pads.hold(number, state.sound)
-
-    def _states(self) -> list[PadState]:
-        return [PadState(pad.sound, pad.choke_group) for pad in self._pads.pads]
+        """Show what was kept, which is no change by the user."""
+        self._is_quiet = True
+        try:
+            self.changes.show(dict(enumerate(states)))
+        finally:
+            self._is_quiet = False
 
     def _on_read(self, opened: int, kept: list[PadState]) -> None:
         if opened != self._opened:
             return
         self._is_reading = False
-        shown = self._states()  # a pad that was given a sound meanwhile keeps it
+        shown = self.changes.states()  # a pad that was given a sound meanwhile keeps it
         self._show([old if new == EMPTY else new for old, new in zip(kept, shown, strict=True)])
         requests, self._held_requests = self._held_requests, []
         for request in requests:
             request()
 
-    def _on_changed(self, _number: int, _what: object) -> None:
+    def _on_changed(self, number: int, _what: object) -> None:
         if not self._is_quiet:
+            self.changes.record(number)
             self.has_changed = self._is_dirty = True
             self._settling.start()
 
@@ -189,5 +172,5 @@ class PadKeeper(QObject):
             self._settling.start()  # what was kept is not known yet
         elif self._is_dirty and self._model_id:
             self._is_dirty = False
-            model_id, states = self._model_id, self._states()
+            model_id, states = self._model_id, self.changes.states()
             self._tasks.submit(lambda _notify, _cancel: write_pads(model_id, states))
