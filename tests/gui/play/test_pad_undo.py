@@ -7,7 +7,7 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.play.kept_pads import read_pads
@@ -32,6 +32,7 @@ def held(play: PlayPresenter, tmp_path: Path) -> list[Path]:
 def edit(window: MainWindow, text: str) -> QAction:
     """Return the entry of the Edit menu that begins with a text."""
     edit_menu = next(action.menu() for action in window.menuBar().actions() if action.text() == "&Edit")
+    assert isinstance(edit_menu, QMenu)
     return next(action for action in edit_menu.actions() if action.text().startswith(text))
 
 
