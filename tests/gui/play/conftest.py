@@ -98,9 +98,9 @@ def play(session: ToneSession, window: MainWindow, qtbot: QtBot) -> PlayPresente
     assert isinstance(found, PlayPresenter)
     window.pages.open_page(PLAY)
     found.show_model(entry_of(Path("bells.distill")))
-    qtbot.waitUntil(lambda: found.page.map.shown is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: found.page.map.shown is not None and not found.keeper.is_reading, timeout=WAIT)
     return found
 
 
 def idle(play: PlayPresenter, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not play._tasks.is_busy, timeout=WAIT)
+    qtbot.waitUntil(lambda: not play._tasks.is_busy and not play.keeper.is_reading, timeout=WAIT)

@@ -284,11 +284,6 @@ class PadGrid(QWidget):
         self.pads[number].join(group)
         self.group_chosen.emit(number, group)
 
-    def clear(self) -> None:
-        """Empty all pads."""
-        for number in range(COUNT):
-            self.hold(number, None)
-
     def sounds(self) -> list[Path]:
         """Return the sounds of the pads, in order."""
         return [pad.sound for pad in self.pads if pad.sound is not None]

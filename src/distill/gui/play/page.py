@@ -191,7 +191,7 @@ class PlayPage(QWidget):
         self.models = QComboBox()
         self.models.setObjectName("playModelCombo")
         self.models.setAccessibleName(self.tr("Model to play"))
-        self.models.setToolTip(self.tr("The model that is played. Another one empties the pads."))
+        self.models.setToolTip(self.tr("The model that is played. Each has pads of its own."))
         self.models.setMinimumContentsLength(_MODEL_CHARACTERS)
         self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.models.hide()

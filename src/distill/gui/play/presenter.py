@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict, WrittenKit
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.kept_pads import PadKeeper
 from distill.gui.play.kit_dialog import KitDialog
+from distill.gui.play.pad_changes import PadStep
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
@@ -59,6 +61,7 @@ class PlayPresenter(QObject, WindowPart):
         self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
         self._control = control
         self._session = MapSession()
+        self.keeper = PadKeeper(page.pads, self)
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
@@ -127,7 +130,7 @@ class PlayPresenter(QObject, WindowPart):
         path = self._entry.path if self._entry is not None else None
         opened = None if self._entry is None else (self._entry.path, self._entry.mtime_ns)
         is_same_file = path is not None and self._opened is not None and path == self._opened[0]
-        is_in_use = self.current is not None or bool(self.page.pads.sounds())
+        is_in_use = self.current is not None or (self.keeper.has_changed and bool(self.page.pads.sounds()))
         if opened == self._opened or (is_same_file and is_in_use):
             if self._has_failed:
                 self._open_map()
@@ -135,6 +138,7 @@ class PlayPresenter(QObject, WindowPart):
         self._opened = opened
         self._tasks.clear()
         self._tasks.cancel()  # what it makes is of the model before
+        self._notices.forget(TOPIC)  # an offer to put its sounds back, too
         self._set_current(None)
         self._verdicts.clear()
         self._judged_keys.clear()
@@ -142,7 +146,7 @@ class PlayPresenter(QObject, WindowPart):
         self._judging.clear()
         self._judging.cancel()
         self.page.history.clear()
-        self.page.pads.clear()
+        self.keeper.open(self._entry.model_id if self._entry is not None else "")
         self.page.show_map(None, "")
         self._open_map()
 
@@ -159,6 +163,7 @@ class PlayPresenter(QObject, WindowPart):
         """End what runs."""
         self._tasks.clear()
         self._judging.clear()
+        self.keeper.close()
         self.page.sliders.stop()
         self._settling.stop()
         end_tasks(self)
@@ -238,21 +243,23 @@ class PlayPresenter(QObject, WindowPart):
 
     def put_on_pads(self, paths: Sequence[Path]) -> None:
         """Put sounds from another page on the empty pads."""
-        self.page_requested.emit()
+        self.page_requested.emit()  # which may open another map, and its pads
+        self.page.show_pads()
+        self.keeper.when_read(lambda: self._put_on_empty(paths))
+
+    def _put_on_empty(self, paths: Sequence[Path]) -> None:
         pads = self.page.pads
         empty = [number for number, pad in enumerate(pads.pads) if pad.sound is None]
-        for number, path in zip(empty, paths, strict=False):
-            pads.hold(number, path)
-        self.page.show_pads()
+        with self.keeper.changes.within(PadStep(self.tr("Put Sounds on Pads"))):
+            for number, path in zip(empty, paths, strict=False):
+                pads.hold(number, path)
         if len(paths) > len(empty):
             text = self.tr("No pad is empty for {0} of {1} sounds. Delete empties a pad.")
             self._notices.notify(TOPIC, text.format(len(paths) - len(empty), len(paths)), "warning")
 
     def follow_file(self, before: Path, path: Path) -> None:
         """Hold a file under the name that it has now."""
-        for number, pad in enumerate(self.page.pads.pads):
-            if pad.sound == before:
-                self.page.pads.hold(number, path)
+        self.keeper.changes.follow_file(before, path)
         self._session.follow_file(before, path)
         self.page.history.follow_file(before, path)
         if before in self._verdicts:
@@ -368,25 +375,27 @@ class PlayPresenter(QObject, WindowPart):
         selected = self.page.map.selected[:COUNT]
         positions = [shown.positions[row] for row in selected] or [shown.between(row) for row in shown.spread(COUNT)]
         moves, session = dict(self.page.sliders.moves()), self._session
+        step = PadStep(self.tr("Fill the Pads"))
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
             for number, position in enumerate(positions):
                 if cancel.is_set():
                     return
-                notify((number, session.sound_at(position, moves)))
+                notify((number, session.sound_at(position, moves), step))
 
-        self._start(work, self._replacing(lambda _result: None), self.tr("Filling the pads…"))
+        self._start(work, self._replacing(step, lambda _result: None), self.tr("Filling the pads…"))
 
     def vary(self, strength: float) -> None:
         """Put variations of the current sound on the pads, from the first one on."""
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
-            self._start_batch(lambda: session.variations(source, VARIATIONS, strength, seed), self.tr("Varying…"))
+            step = PadStep(self.tr("Vary"))
+            self._start_batch(lambda: session.variations(source, VARIATIONS, strength, seed), step, self.tr("Varying…"))
 
     def morph(self, first: Path, second: Path) -> None:
         """Put the steps from one sound to another on the pads."""
-        session = self._session
-        self._start_batch(lambda: session.morph(first, second, VARIATIONS), self.tr("Morphing…"))
+        session, step = self._session, PadStep(self.tr("Morph"))
+        self._start_batch(lambda: session.morph(first, second, VARIATIONS), step, self.tr("Morphing…"))
 
     def _on_morph_toggled(self, is_on: bool) -> None:
         self._morph_from = self.current if is_on else None
@@ -415,29 +424,25 @@ class PlayPresenter(QObject, WindowPart):
                 self.tr("Repainting…"),
             )
 
-    def _start_batch(self, make: Callable[[], list[Path]], text: str) -> None:
+    def _start_batch(self, make: Callable[[], list[Path]], step: PadStep, text: str) -> None:
         """Put the sounds that a function makes on the pads, and play the first."""
 
         def work(notify: Callable[[Any], None], _cancel: threading.Event) -> None:
             for number, path in enumerate(make()):
-                notify((number, path))
+                notify((number, path, step))
 
-        self._start(work, self._replacing(lambda _result: self.page.pads.strike(0)), text)
+        self._start(work, self._replacing(step, lambda _result: self.page.pads.strike(0)), text)
 
-    def _replacing(self, on_done: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _replacing(self, step: PadStep, on_done: Callable[[Any], None]) -> Callable[[Any], None]:
         """Return what to do once sounds are on the pads: ``on_done``, and an offer to put back what they replaced."""
-        pads = self.page.pads
+        pads, changes = self.page.pads, self.keeper.changes
         before = [pad.sound for pad in pads.pads]
-
-        def put_back(replaced: Mapping[int, Path]) -> None:
-            for number, sound in replaced.items():
-                pads.hold(number, sound)
 
         def done(result: Any) -> None:
             on_done(result)
             replaced = {n: sound for n, sound in enumerate(before) if sound is not None and sound != pads.pads[n].sound}
             if replaced:
-                undo = NoticeAction(self.tr("Undo"), lambda: put_back(replaced))
+                undo = NoticeAction(self.tr("Undo"), lambda: changes.take_back(step, replaced))
                 text = self.tr("The sounds of {0} pads were replaced.").format(len(replaced))
                 if len(replaced) == 1:
                     text = self.tr("The sound of one pad was replaced.")
@@ -565,13 +570,15 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks.clear()
         self._tasks.submit(with_engine, on_done, self._on_failed, on_progress=self._on_progress, on_started=on_started)
 
-    def _on_progress(self, news: str | tuple[int, Path]) -> None:
+    def _on_progress(self, news: str | tuple[int, Path, PadStep]) -> None:
         """Say how far the work is, or hold a sound that is ready on its pad."""
         if isinstance(news, str):
             self.page.show_busy(news)
             return
-        self._list(news[1])
-        self.page.pads.hold(*news)
+        number, path, step = news
+        self._list(path)
+        with self.keeper.changes.within(step):
+            self.page.pads.hold(number, path)
 
     def _on_failed(self, error: Exception) -> None:
         if self.page.map.shown is None:

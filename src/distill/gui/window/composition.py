@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QUndoGroup, QUndoStack
+from PySide6.QtGui import QUndoGroup
 from PySide6.QtWidgets import QWidget
 
 from distill.gui.compare.presenter import ComparePresenter
@@ -233,7 +233,7 @@ def _connect_undo(frame: Frame, parts: Parts) -> None:
     stacks = {
         TRAINING: parts.sounds.exclusions.undo_stack,
         MODELS: parts.models.undo_stack,
-        PLAY: QUndoStack(parts.undo_group),  # nothing on this page can be undone
+        PLAY: parts.play.keeper.changes.undo_stack,
     }
     for stack in stacks.values():
         parts.undo_group.addStack(stack)

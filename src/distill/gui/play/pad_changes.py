@@ -1,0 +1,150 @@
+"""Records what is changed on the pads, with undo."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from distill.gui.play.pads import PadGrid
+
+#: Most steps that can be undone.
+_STEPS = 200
+
+
+class PadState(NamedTuple):
+    """The sound of a pad, or None, and its choke group; 0 is none."""
+
+    sound: Path | None
+    group: int
+
+
+class PadStep:
+    """One step of undo, made of changes of several pads that may come one after the other.
+
+    Attributes
+    ----------
+    text
+        Follows "Undo" in the menu.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.command: _Change | None = None
+
+
+class PadChanges(QObject):
+    """Holds the undo stack of the pads: each change is a step, or part of the step that is under way."""
+
+    def __init__(self, pads: PadGrid, parent: QObject) -> None:
+        super().__init__(parent)
+        self._pads = pads
+        self.undo_stack = QUndoStack(self)
+        self.undo_stack.setUndoLimit(_STEPS)
+        self._known = self.states()
+        self._step: PadStep | None = None
+        self._is_applying = False
+
+    def states(self) -> list[PadState]:
+        """Return what the pads hold."""
+        return [PadState(pad.sound, pad.choke_group) for pad in self._pads.pads]
+
+    def show(self, states: Mapping[int, PadState]) -> None:
+        """Show what pads hold, by number, without a new step."""
+        before, self._is_applying = self._is_applying, True
+        try:
+            for number, state in states.items():
+                pad = self._pads.pads[number]
+                if pad.choke_group != state.group:
+                    self._pads.join(number, state.group)
+                if pad.sound != state.sound:
+                    self._pads.hold(number, state.sound)
+        finally:
+            self._is_applying = before
+        self._known = self.states()
+
+    @contextmanager
+    def within(self, step: PadStep) -> Iterator[None]:
+        """Make the changes that are made meanwhile part of a step."""
+        before, self._step = self._step, step
+        try:
+            yield
+        finally:
+            self._step = before
+
+    def record(self, number: int) -> None:
+        """Take note of a change of a pad."""
+        before, after = self._known[number], self.states()[number]
+        if self._is_applying or before == after:
+            return
+        self._known[number] = after
+        step = self._step or PadStep(self._text(before, after))
+        if step.command is not None and self._is_last(step):
+            step.command.add(number, before, after)
+        else:  # also where another change came between
+            step.command = _Change(step.text, self.show)
+            step.command.add(number, before, after)
+            self.undo_stack.push(step.command)
+
+    def take_back(self, step: PadStep, replaced: Mapping[int, Path]) -> None:
+        """Undo a step; where it is not the last one, put the sounds that it replaced back on their pads."""
+        if self._is_last(step):
+            self.undo_stack.undo()
+            return
+        with self.within(PadStep(self.tr("Put Sounds Back"))):
+            for number, sound in replaced.items():
+                self._pads.hold(number, sound)
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Hold a file under the name that it has now, also in what can be undone."""
+        for n in range(self.undo_stack.count()):
+            command = self.undo_stack.command(n)
+            assert isinstance(command, _Change)
+            command.follow_file(before, path)
+        self._known = [_renamed(state, before, path) for state in self._known]
+        for number, pad in enumerate(self._pads.pads):
+            if pad.sound == before:
+                self._pads.hold(number, path)
+
+    def _is_last(self, step: PadStep) -> bool:
+        index = self.undo_stack.index()
+        return 0 < index == self.undo_stack.count() and self.undo_stack.command(index - 1) is step.command
+
+    def _text(self, before: PadState, after: PadState) -> str:
+        if before.sound == after.sound:
+            return self.tr("Choose a Choke Group")
+        return self.tr("Empty a Pad") if after.sound is None else self.tr("Put a Sound on a Pad")
+
+
+class _Change(QUndoCommand):
+    """Puts other states of pads in place of those before."""
+
+    def __init__(self, text: str, show: Callable[[Mapping[int, PadState]], None]) -> None:
+        super().__init__(text)
+        self._show = show
+        self._before: dict[int, PadState] = {}
+        self._after: dict[int, PadState] = {}
+
+    def add(self, number: int, before: PadState, after: PadState) -> None:
+        """Take the change of a pad, too."""
+        self._before.setdefault(number, before)
+        self._after[number] = after
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Hold a file under the name that it has now."""
+        for states in (self._before, self._after):
+            states.update({number: _renamed(state, before, path) for number, state in states.items()})
+
+    def redo(self) -> None:
+        """Apply the change."""
+        self._show(self._after)
+
+    def undo(self) -> None:
+        """Take the change back."""
+        self._show(self._before)
+
+
+def _renamed(state: PadState, before: Path, path: Path) -> PadState:
+    return PadState(path, state.group) if state.sound == before else state

@@ -1,0 +1,144 @@
+"""What pads hold is kept for each model, across restarts and other models."""
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from distill import paths
+from distill.gui.play import kept_pads
+from distill.gui.play.kept_pads import EMPTY, read_pads, write_pads
+from distill.gui.play.pad_changes import PadState
+from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.pages import PLAY
+from distill.gui.window.window import MainWindow
+from distill.library.model_entry import ModelEntry
+from tests.gui.conftest import close, make_window
+from tests.gui.fakes import FakeDevice, FakeEngine, tone
+from tests.gui.play.conftest import WAIT, entry_of, idle
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> list[Path]:
+    """Sixteen files."""
+    files = [tmp_path / f"held {number}.wav" for number in range(16)]
+    for file in files:
+        soundfile.write(file, tone(0.1), 48_000)
+    return files
+
+
+def arrange(play: PlayPresenter, files: list[Path]) -> None:
+    for number, file in enumerate(files):
+        play.page.pads.pads[number].sound_given.emit(file)  # as a drop does
+
+
+def open_model(play: PlayPresenter, entry: ModelEntry, qtbot: QtBot) -> None:
+    play.show_model(entry)
+    idle(play, qtbot)
+
+
+def test_pads_come_back_after_a_restart(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot, engine: FakeEngine, device: FakeDevice
+) -> None:
+    arrange(play, held)
+    QTest.keyClick(play.page.pads.pads[2], Qt.Key.Key_G)
+    QTest.keyClick(play.page.pads.pads[5], Qt.Key.Key_Delete)
+    close(qtbot, window)
+    held[7].unlink()
+    again = make_window(qtbot, engine, device)
+    qtbot.waitUntil(lambda: again.findChild(PlayPresenter) is not None, timeout=WAIT)
+    found = again.findChild(PlayPresenter)
+    assert isinstance(found, PlayPresenter)
+    again.pages.open_page(PLAY)
+    open_model(found, entry_of(Path("bells.distill")), qtbot)
+    pads = found.page.pads.pads
+    assert [pad.sound for pad in pads] == [None if n in (5, 7) else file for n, file in enumerate(held)]
+    assert [pad.choke_group for pad in pads] == [0, 0, 1] + [0] * 13
+    assert again.notices.text() == "", "a file that is gone leaves its pad empty without a word"
+    assert found._control.board.strike_pad(0, 100), "they can be played, too"
+    close(qtbot, again)
+
+
+def test_each_model_has_pads_of_its_own(play: PlayPresenter, held: list[Path], qtbot: QtBot) -> None:
+    bells, drums, shown = entry_of(Path("bells.distill")), entry_of(Path("drums.distill")), play.page.pads
+    arrange(play, held[:4])
+    shown.pads[0].group_chosen.emit(3)
+    play.show_model(drums)
+    assert shown.sounds() == [], "pads of another model are never shown"
+    idle(play, qtbot)
+    assert [(pad.sound, pad.choke_group) for pad in shown.pads] == [(None, 0)] * 16
+    arrange(play, held[8:10])
+    open_model(play, bells, qtbot)
+    assert shown.sounds() == held[:4]
+    assert shown.pads[0].choke_group == 3
+    open_model(play, drums, qtbot)
+    assert shown.sounds() == held[8:10]
+    play.show_model(bells)
+    play.show_model(drums)  # before the pads of the other model were read
+    idle(play, qtbot)
+    assert shown.sounds() == held[8:10]
+
+
+def test_pads_are_written_soon_and_once(
+    play: PlayPresenter, held: list[Path], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    original = kept_pads.write_pads
+
+    def write(model_id: str, states: list[PadState]) -> None:
+        original(model_id, states)
+        written.append(model_id)
+
+    monkeypatch.setattr(kept_pads, "write_pads", write)
+    arrange(play, held)
+    qtbot.waitUntil(lambda: bool(written), timeout=WAIT)
+    assert written == ["bells"]
+    assert [state.sound for state in read_pads("bells")] == held
+
+
+def test_a_model_that_is_written_again_is_opened_again_with_its_pads(
+    play: PlayPresenter, held: list[Path], qtbot: QtBot
+) -> None:
+    write_pads("run", [PadState(held[0], 1), *[EMPTY] * 15])
+    open_model(play, entry_of(Path("run.distill")), qtbot)
+    assert play.page.pads.sounds() == held[:1]
+    first = play.page.map.shown
+    changed = entry_of(Path("run.distill"))
+    object.__setattr__(changed, "mtime_ns", 5)
+    open_model(play, changed, qtbot)
+    assert play.page.map.shown is not first
+    assert play.page.pads.sounds() == held[:1]
+
+
+def test_damaged_pads_cost_only_themselves(held: list[Path]) -> None:
+    write_pads("bells", [PadState(held[0], 2), PadState(held[1], 0), *[EMPTY] * 14])
+    file = paths.data_dir() / "pads.json"
+    data = json.loads(file.read_text())
+    data["models"]["bells"] += [
+        7, {"pad": 99, "path": str(held[2])}, {"pad": 4, "path": 5, "group": 1},
+        {"pad": 5, "path": str(held[5]), "group": "x"}, {"pad": 6, "path": "a\0b"}, {"pad": True, "path": str(held[2])},
+    ]  # fmt: skip
+    data["models"]["odd"] = {"pad": 1}
+    file.write_text(json.dumps(data))
+    expected = {0: PadState(held[0], 2), 1: PadState(held[1], 0), 4: PadState(None, 1), 5: PadState(held[5], 0)}
+    assert read_pads("bells") == [expected.get(number, EMPTY) for number in range(16)]
+    assert read_pads("odd") == [EMPTY] * 16
+    write_pads("other", [PadState(held[3], 0), *[EMPTY] * 15])
+    assert read_pads("bells")[5].sound == held[5], "the other models keep theirs"
+    file.write_text("{")
+    assert read_pads("bells") == [EMPTY] * 16
+
+
+def test_the_pads_of_the_latest_models_are_kept(held: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_pads, "MODELS", 2)
+    states = [PadState(held[0], 0), *[EMPTY] * 15]
+    for model_id in ("a", "b", "a", "c"):
+        write_pads(model_id, states)
+    assert read_pads("b") == [EMPTY] * 16
+    assert read_pads("a") == read_pads("c") == states
+    write_pads("a", [EMPTY] * 16)
+    assert list(json.loads((paths.data_dir() / "pads.json").read_text())["models"]) == ["c"]

@@ -1,0 +1,144 @@
+"""Undo takes back what was changed on the pads."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu, QPushButton
+from pytestqt.qtbot import QtBot
+
+from distill.gui.play.kept_pads import read_pads
+from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.pages import MODELS, PLAY
+from distill.gui.window.window import MainWindow
+from tests.gui.fakes import tone
+from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
+
+
+@pytest.fixture
+def held(play: PlayPresenter, tmp_path: Path) -> list[Path]:
+    """Four files, the first two of which were dropped on pads."""
+    files = [tmp_path / f"held {number}.wav" for number in range(4)]
+    for file in files:
+        soundfile.write(file, tone(0.1), 48_000)
+    for number in range(2):
+        play.page.pads.pads[number].sound_given.emit(files[number])
+    return files
+
+
+def edit(window: MainWindow, text: str) -> QAction:
+    """Return the entry of the Edit menu that begins with a text."""
+    edit_menu = next(action.menu() for action in window.menuBar().actions() if action.text() == "&Edit")
+    assert isinstance(edit_menu, QMenu)
+    return next(action for action in edit_menu.actions() if action.text().startswith(text))
+
+
+def test_an_emptied_pad_comes_back_with_ctrl_z(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    pads, board = play.page.pads, play._control.board
+    pads.pads[1].setFocus()
+    QTest.keyClick(pads.pads[1], Qt.Key.Key_Delete)
+    assert pads.sounds() == held[:1]
+    assert edit(window, "Undo").text() == "Undo Empty a Pad"
+    QTest.keyClick(pads.pads[1], Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert pads.sounds() == held[:2]
+    assert board.strike_pad(1, 100), "it is played again, too"
+    edit(window, "Redo").trigger()
+    assert pads.sounds() == held[:1]
+    window.pages.open_page(MODELS)
+    assert not edit(window, "Undo").isEnabled(), "each page has changes of its own"
+    window.pages.open_page(PLAY)
+    edit(window, "Undo").trigger()
+    qtbot.waitUntil(lambda: [state.sound for state in read_pads("bells")][:2] == held[:2], timeout=WAIT)
+
+
+def test_a_replaced_sound_and_a_choke_group_come_back(
+    play: PlayPresenter, window: MainWindow, held: list[Path]
+) -> None:
+    pad = play.page.pads.pads[0]
+    pad.sound_given.emit(held[2])
+    QTest.keyClick(pad, Qt.Key.Key_G)
+    play.put_on_pads(held[2:])
+    assert play.page.pads.sounds() == [held[2], held[1], *held[2:]]
+    undo = edit(window, "Undo")
+    undo.trigger()
+    assert play.page.pads.sounds() == [held[2], held[1]], "sounds that came together go together"
+    undo.trigger()
+    assert (pad.sound, pad.choke_group) == (held[2], 0)
+    undo.trigger()
+    assert pad.sound == held[0]
+
+
+def test_filling_and_varying_are_one_step_each(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot
+) -> None:
+    pads, undo = play.page.pads, edit(window, "Undo")
+    play.fill_pads()
+    qtbot.waitUntil(lambda: len(pads.sounds()) == 16, timeout=WAIT)
+    idle(play, qtbot)
+    filled = pads.sounds()
+    pads.strike(3)
+    play.vary(0.5)
+    idle(play, qtbot)
+    assert pads.sounds()[:8] != filled[:8]
+    undo.trigger()
+    assert pads.sounds() == filled
+    undo.trigger()
+    assert pads.sounds() == held[:2]
+    edit(window, "Redo").trigger()
+    assert pads.sounds() == filled
+
+
+def test_the_button_of_the_notice_takes_back_the_same_step(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot
+) -> None:
+    pads = play.page.pads
+    play.fill_pads()
+    qtbot.waitUntil(lambda: "of 2 pads were replaced" in window.notices.text(), timeout=WAIT)
+    idle(play, qtbot)
+    filled = pads.sounds()
+    button = window.findChild(QPushButton, "noticeAction")
+    assert button is not None
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert pads.sounds() == held[:2]
+    edit(window, "Redo").trigger()
+    assert pads.sounds() == filled
+
+
+def test_a_pad_that_is_changed_while_pads_are_filled_is_a_step_of_its_own(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, held: list[Path], qtbot: QtBot
+) -> None:
+    pads, undo = play.page.pads, edit(window, "Undo")
+    session.go_on.clear()
+    play.fill_pads()
+    pads.pads[1].sound_given.emit(held[3])
+    session.go_on.set()
+    qtbot.waitUntil(lambda: len(pads.sounds()) == 16, timeout=WAIT)
+    idle(play, qtbot)
+    undo.trigger()
+    assert pads.sounds() == [held[0], held[3]]
+    undo.trigger()
+    assert pads.sounds() == held[:2]
+
+
+def test_nothing_of_another_model_and_no_old_name_comes_back(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot
+) -> None:
+    pads, undo = play.page.pads, edit(window, "Undo")
+    play.follow_file(held[0], held[3])
+    pads.pads[0].sound_given.emit(None)
+    undo.trigger()
+    assert pads.sounds() == [held[3], held[1]], "under the name that the file has now"
+    play.show_model(entry_of(Path("drums.distill")))
+    idle(play, qtbot)
+    assert not undo.isEnabled()
+    play.show_model(entry_of(Path("bells.distill")))
+    idle(play, qtbot)
+    assert pads.sounds() == [held[3], held[1]]
+    assert not undo.isEnabled(), "coming back is no change"
