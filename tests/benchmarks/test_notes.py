@@ -34,6 +34,7 @@ NOTES = 400
 SECONDS = float(os.environ.get("DISTILL_BENCH_SECONDS", "60"))
 #: DISTILL_BENCH_REALTIME=1 gives this process and the sound server priority over other work on a shared machine.  (The
 #: server's own request for it needs a service that a virtual machine rarely has.)
+#: Threads that start later have the same priority, those of the training too: it is for notes alone.
 IS_REALTIME = os.environ.get("DISTILL_BENCH_REALTIME") == "1"
 
 
