@@ -27,7 +27,7 @@ TORCH_FREE = [
     "models.metadata", "library.model_library", "serialization.reading",
     "generation.recipe", "generation.history", "generation.kits.export", "generation.map_session", "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
-    "updates", "reporting.contents",
+    "updates", "reporting.problem_report",
 ]  # fmt: skip
 
 MAX_LINES, MAX_FUNCTION_LINES, MAX_MODULES = 600, 80, 15

@@ -14,7 +14,7 @@ import soundfile
 import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
-from distill.generation.map.own_sounds import COPY_CORRELATION, Match, OwnSounds
+from distill.generation.map.copy_check import COPY_CORRELATION, Match, OwnSounds
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

@@ -31,7 +31,7 @@ from distill.errors import TrainingError
 from distill.events import Event, PreparationProgress, PreviewEvent, TrainingNotice
 from distill.generation.map import sounds as map_sounds
 from distill.models.codes import save_codes
-from distill.models.latent_space.sound_map import LatentMap
+from distill.models.latent_space.latent_map import LatentMap
 from distill.runs.folder import RunRecord
 from distill.runs.queue import QueueEntry, RunQueue
 from tests.cli.test_train import END, EPOCH, STEP

@@ -11,7 +11,7 @@ import torch
 from distill.audio.stereo.image import StereoImage, columns_of, image_of, levels_of
 from distill.errors import ModelFileError
 from distill.models import open_model
-from distill.models.sound_parts import SoundParts
+from distill.models.generation_parts import SoundParts
 from distill.models.stereo import image_store, operations
 from distill.models.stereo.image_store import ImageStore
 from tests.audio.test_stereo import noise, panned, wide

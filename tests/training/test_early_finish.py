@@ -27,7 +27,7 @@ from distill.training import (
     resume_run,
     train,
 )
-from distill.training.sound_map import map_entries
+from distill.training.latent_analysis import map_entries
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
 

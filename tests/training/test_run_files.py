@@ -17,8 +17,8 @@ from distill.audio.decoding.sound_file import write_wav
 from distill.events import Event, event_to_dict
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
+from distill.models.generation_parts import draw_points
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import draw_points
 from distill.runs.folder import RunRecord, read_history
 from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training import (

@@ -99,7 +99,7 @@ def show_map(
         from distill.audio.export import export_sound
         from distill.audio.export_options import ExportOptions
         from distill.generation.map.sounds import sound_at
-        from distill.generation.stereo import as_audio, own_channels
+        from distill.generation.stereo_copies import as_audio, own_channels
 
         options = ExportOptions(format_of_suffix(out.suffix).key)
         audio = as_audio(own_channels(opened, sound_at(opened, position)))

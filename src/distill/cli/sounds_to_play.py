@@ -9,7 +9,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE, write_wav
 from distill.control.controls import PADS
 from distill.errors import ModelFileError
 from distill.generation.map.sounds import map_of, sliders_of, sound_at
-from distill.generation.stereo import as_audio, own_channels
+from distill.generation.stereo_copies import as_audio, own_channels
 from distill.models.latent_space.sliders import MOST_AMOUNT
 from distill.models.persistence import open_model
 

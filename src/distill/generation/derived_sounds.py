@@ -9,7 +9,7 @@ from torch import Tensor
 from distill.audio.decoding.sound_file import FloatArray, decode_sound
 from distill.audio.stereo.channels import decode_channels, is_stereo_file
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
-from distill.generation.stereo import as_audio
+from distill.generation.stereo_copies import as_audio
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.

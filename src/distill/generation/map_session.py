@@ -24,7 +24,7 @@ from distill.paths import plain_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from distill.generation.map.own_sounds import OwnSounds
+    from distill.generation.map.copy_check import OwnSounds
     from distill.models.inference import OpenModel
 
 Position = tuple[float, float]
@@ -303,7 +303,7 @@ class MapSession:
         DistillError
             No model is open, or the sound cannot be read.
         """
-        from distill.generation.map.own_sounds import COPY_CORRELATION
+        from distill.generation.map.copy_check import COPY_CORRELATION
         from distill.generation.map.sounds import nearest_training_sound
 
         with self._lock:
@@ -325,7 +325,7 @@ class MapSession:
 
     def _own_sounds(self, shown: ShownMap) -> "OwnSounds":
         """Return the own sounds of a map, which are read once."""
-        from distill.generation.map.own_sounds import OwnSounds
+        from distill.generation.map.copy_check import OwnSounds
 
         with self._own_lock:
             if self._own is not None and self._own[0] is shown:

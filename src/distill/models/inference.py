@@ -17,11 +17,11 @@ from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
 from distill.models.detail import EVENNESS
 from distill.models.families.family import ModelFamily
-from distill.models.latent_space.sound_map import LatentMap
+from distill.models.generation_parts import SoundParts, draw_points
+from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import Nearest
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.sound_parts import SoundParts, draw_points
 from distill.models.stereo import operations
 from distill.models.stereo.image_store import ImageStore
 from distill.models.synthesis.synthesizer import (

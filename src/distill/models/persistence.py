@@ -26,10 +26,10 @@ from distill.models.file_format import (
     read_settings,
     unusable,
 )
+from distill.models.generation_parts import PRIOR, SoundParts, prior_entry
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
-from distill.models.latent_space.sound_map import LatentMap
+from distill.models.latent_space.latent_map import LatentMap
 from distill.models.metadata import ModelMetadata, now_iso
-from distill.models.sound_parts import PRIOR, SoundParts, prior_entry
 from distill.models.stored_weights import stored_weights, with_weights
 from distill.serialization.archive import (
     apply_state,

@@ -18,10 +18,10 @@ from distill.errors import Cancelled, CheckpointError, DistillError, PeerError, 
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
 from distill.models.detail import MOST_BYTES, bytes_per_chunk
+from distill.models.generation_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
-from distill.models.sound_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.models.stereo.image_store import ImageStore
 from distill.runs.estimate import closing_steps
 from distill.runs.figures import remember
@@ -30,6 +30,7 @@ from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, li
 from distill.training.compute_plan import computing
 from distill.training.data.known_split import split_of_chain
 from distill.training.data.stereo import build_images
+from distill.training.latent_analysis import map_entries
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epochs
 from distill.training.saving import (
     append_history,
@@ -39,7 +40,6 @@ from distill.training.saving import (
     take_write_errors,
     write_best,
 )
-from distill.training.sound_map import map_entries
 from distill.training.steps.closing import Closing
 from distill.training.steps.prior_training import spread_by_file
 from distill.training.steps.stopwatch import RunFacts, figures_of, good_share

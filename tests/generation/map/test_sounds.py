@@ -18,8 +18,8 @@ from distill.errors import DistillError, LibraryError, ModelFileError, SoundErro
 from distill.generation.generated_sound import remake
 from distill.generation.history import GeneratedHistory
 from distill.generation.kits.plan import KitPlan
+from distill.generation.map.copy_check import OwnSounds
 from distill.generation.map.export import map_svg, map_table
-from distill.generation.map.own_sounds import OwnSounds
 from distill.generation.map.recipes import map_id, recipe_at
 from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 from distill.generation.map.sounds import (

@@ -18,7 +18,7 @@ from distill.gui.library.delegate import CURVE_WIDTH, ModelDelegate
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE
 from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.rows import two_lines, whole_facts
+from distill.gui.widgets.painted_rows import two_lines, whole_facts
 from distill.gui.window.pages import MODELS
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_entry import ModelEntry

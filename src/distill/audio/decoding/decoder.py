@@ -12,10 +12,10 @@ import soundfile
 from distill.audio.decoding.access import link_reason, os_reason
 from distill.audio.decoding.codings import unreadable_coding
 from distill.audio.decoding.formats import UNREADABLE_SUFFIXES
-from distill.audio.decoding.layout import Layout, find_layout
 from distill.audio.decoding.pyav import open_with_av
 from distill.audio.decoding.reader import ENDLESS as ENDLESS
 from distill.audio.decoding.reader import SoundReader, Source, open_part
+from distill.audio.decoding.streams.needed_bytes import Layout, find_layout
 from distill.errors import SoundError
 
 _RATES = (1_000, 768_000)

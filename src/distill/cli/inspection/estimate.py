@@ -46,7 +46,7 @@ def _estimate(files: Sequence[Path], config: AnyConfig, stop: threading.Event) -
 
     material = material_of(files, config, stop)
     if material is not None and not Figures.load().of(config):
-        from distill.training.measuring.speed_trial import measure
+        from distill.training.measuring.step_time import measure
 
         print("Measuring your computer…", file=sys.stderr, flush=True)
         found = measure(config, stop)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from distill.models.latent_space.sound_map import LatentMap
+from distill.models.latent_space.latent_map import LatentMap
 
 #: Side of the picture, and radius of a dot.
 _SIDE, _RADIUS = 800, 5

@@ -12,7 +12,7 @@ from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import ModelFileError
 from distill.generation.map.sounds import Position, long_sound_along, map_of, sliders_of, sound_at
 from distill.generation.recipe import ALONG, MAPPED, MOST_CORNERS, Recipe
-from distill.generation.stereo import as_audio, channels_of, own_channels
+from distill.generation.stereo_copies import as_audio, channels_of, own_channels
 from distill.generation.weights import weights_id
 from distill.models.inference import OpenModel
 

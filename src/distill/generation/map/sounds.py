@@ -8,8 +8,8 @@ from torch import Tensor
 from distill.errors import ModelFileError
 from distill.models.inference import LoadedModel, LoadedVQModel, OpenModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
+from distill.models.latent_space.latent_map import LatentMap
 from distill.models.latent_space.sliders import LatentAnalysis
-from distill.models.latent_space.sound_map import LatentMap
 from distill.models.nearest import SoundIndex
 from distill.models.synthesis.windows import blend
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.audition import Audition
+from distill.gui.widgets.play_on_click import Audition
 from distill.gui.widgets.text import plain_tip, readable
 from distill.training.data.doctor.findings import Finding
 

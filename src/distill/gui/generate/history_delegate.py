@@ -9,7 +9,7 @@ from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.rows import RenamingDelegate, paint_ground, whole_facts, write_line
+from distill.gui.widgets.painted_rows import RenamingDelegate, paint_ground, whole_facts, write_line
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex

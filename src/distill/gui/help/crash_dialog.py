@@ -10,7 +10,7 @@ from distill.diagnostics import Report, log_file
 from distill.gui.help.about import versions
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import BackgroundTask, end_tasks
-from distill.reporting.contents import collect, short_text
+from distill.reporting.problem_report import collect, short_text
 
 #: How much of the end of the log is shown.
 EXCERPT_LINES, EXCERPT_BYTES = 60, 32_000

@@ -25,7 +25,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.background import BackgroundTask, end_tasks, error_text
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
-from distill.reporting.contents import collect, write
+from distill.reporting.problem_report import collect, write
 
 #: Topic of the notice about a saved report.
 TOPIC = "report"

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from distill.generation.audition import (
+from distill.generation.model_sounds import (
     AuditionKind,
     AuditionSample,
     AuditionSamples,

@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from distill.gui.widgets import theme
-from distill.gui.widgets.rows import paint_curve
+from distill.gui.widgets.painted_rows import paint_curve
 from distill.library.model_entry import ModelEntry
 
 

@@ -18,7 +18,7 @@ from distill.gui.library.model import ModelTable
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import SIDE, pixmap
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.rows import (
+from distill.gui.widgets.painted_rows import (
     RenamingDelegate,
     StyledText,
     facts_width,

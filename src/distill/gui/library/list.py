@@ -14,8 +14,8 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.layout import give_focus
 from distill.gui.widgets.list_model import ITEM_ROLE
+from distill.gui.widgets.painted_rows import RowAction, RowView
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
-from distill.gui.widgets.rows import RowAction, RowView
 from distill.library.model_entry import ModelEntry
 
 #: Item data of the filter that shows starred models only; the others are keys of families, or empty for all.

@@ -29,7 +29,7 @@ from distill.control.board import GROUPS
 from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.rows import write_line
+from distill.gui.widgets.painted_rows import write_line
 from distill.gui.widgets.text import plain_tip
 from distill.gui.widgets.waveform import draw_waveform
 

@@ -15,9 +15,9 @@ from PySide6.QtWidgets import (
 
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.audition import Audition
 from distill.gui.widgets.dragging import files_as_mime
-from distill.gui.widgets.rows import paint_ground, write_line
+from distill.gui.widgets.painted_rows import paint_ground, write_line
+from distill.gui.widgets.play_on_click import Audition
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 from distill.gui.queue.model import QueueModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.rows import StyledText, paint_ground, row_size, source_of, write_row
+from distill.gui.widgets.painted_rows import StyledText, paint_ground, row_size, source_of, write_row
 from distill.runs.queue import FAILED, FINISHED, RUNNING, QueueEntry
 
 Index = QModelIndex | QPersistentModelIndex

@@ -19,7 +19,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.list_model import ITEM_ROLE
-from distill.gui.widgets.rows import RowAction, RowView
+from distill.gui.widgets.painted_rows import RowAction, RowView
 from distill.gui.widgets.text import count_of
 from distill.runs.queue import RUNNING, QueueEntry, QueueState
 

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QStyleOptionViewItem, QWidget
 from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.rows import RenamingDelegate, StyledText, paint_ground, row_size, source_of, write_row
+from distill.gui.widgets.painted_rows import RenamingDelegate, StyledText, paint_ground, row_size, source_of, write_row
 from distill.runs.summary import RunSummary
 
 #: Width of the small curve, in device-independent pixels.

@@ -12,8 +12,8 @@ from distill.gui.runs.model import RunModel
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.list_model import ITEM_ROLE
+from distill.gui.widgets.painted_rows import RowAction, RowView
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
-from distill.gui.widgets.rows import RowAction, RowView
 from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS
 from distill.runs.summary import RunSummary
 

@@ -22,9 +22,9 @@ from distill.gui.sounds.delegates import NameDelegate, PlainDelegate, WaveformDe
 from distill.gui.sounds.model import ROW_ROLE, AnyIndex, Column, FilteredSounds
 from distill.gui.sounds.row import SoundRow, SoundStatus
 from distill.gui.sounds.thumbnails import Thumbnails
-from distill.gui.widgets.audition import Audition
 from distill.gui.widgets.focus import FocusFrame
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
+from distill.gui.widgets.play_on_click import Audition
 
 _WALKING = (
     Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End,

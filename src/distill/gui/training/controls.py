@@ -29,8 +29,8 @@ from distill.events import EpochMetrics, PreparationProgress, VQEpochMetrics
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
+from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import Panel
-from distill.gui.widgets.rows import paint_ground, row_size, write_line
 from distill.gui.widgets.text import format_time_left, readable
 
 #: Steps of the progress bar.

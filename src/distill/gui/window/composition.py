@@ -46,7 +46,7 @@ from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.playback.player import Player
-from distill.training.measuring.speed_trial import measure as measure_speed
+from distill.training.measuring.step_time import measure as measure_speed
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space import sliders as sliders_module
 from distill.models.latent_space.descriptors import DESCRIPTORS, decode_chunks, describe
+from distill.models.latent_space.latent_map import LatentMap, fit_map
 from distill.models.latent_space.sliders import LatentAnalysis, fit_analysis
-from distill.models.latent_space.sound_map import LatentMap, fit_map
 
 COUNT = 40
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.models.families.family import ModelFamily
 from distill.models.latent_space.descriptors import decode_chunks
+from distill.models.latent_space.latent_map import fit_map
 from distill.models.latent_space.sliders import fit_analysis
-from distill.models.latent_space.sound_map import fit_map
 from distill.training.dataset import FeatureDataset
 from distill.training.run import TrainingData
 from distill.training.steps.prior_training import spread_by_file

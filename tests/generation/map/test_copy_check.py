@@ -8,7 +8,7 @@ import soundfile
 import soxr
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, decode_sound
-from distill.generation.map.own_sounds import COPY_CORRELATION, OwnSounds
+from distill.generation.map.copy_check import COPY_CORRELATION, OwnSounds
 
 RATE = SAMPLE_RATE
 
@@ -75,7 +75,7 @@ def test_nothing_to_compare(tmp_path: Path) -> None:
 
 
 def test_no_more_is_decoded_than_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distill.generation.map.own_sounds._MOST_SECONDS", 1)
+    monkeypatch.setattr("distill.generation.map.copy_check._MOST_SECONDS", 1)
     files = {number: tmp_path / f"{number}.wav" for number in range(5)}
     for number, path in files.items():
         soundfile.write(path, strike(number), RATE)  # of 0.6 s
@@ -85,7 +85,7 @@ def test_no_more_is_decoded_than_is_held(tmp_path: Path, monkeypatch: pytest.Mon
         decoded.append(path)
         return decode_sound(path)
 
-    monkeypatch.setattr("distill.generation.map.own_sounds.decode_sound", decode)
+    monkeypatch.setattr("distill.generation.map.copy_check.decode_sound", decode)
     own = OwnSounds.of_files(files)
     assert decoded == [files[0], files[1]]
     assert own.find(strike(0)).number == 0

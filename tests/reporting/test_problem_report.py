@@ -14,7 +14,7 @@ from distill import diagnostics, paths
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
 from distill.files import write_json
-from distill.reporting import contents
+from distill.reporting import problem_report
 from distill.runs.folder import RunRecord
 from distill.settings import WindowSettings
 
@@ -80,8 +80,8 @@ def planted(home: Path) -> Iterator[list[diagnostics.Report]]:
 
 def test_nothing_planted_is_in_the_archive(planted: list[diagnostics.Report], home: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.zip"
-    parts = contents.collect(planted, f"Distill 1.2.3\nLinux on laptop-of-clarissa {home}")
-    contents.write(target, parts)
+    parts = problem_report.collect(planted, f"Distill 1.2.3\nLinux on laptop-of-clarissa {home}")
+    problem_report.write(target, parts)
     with zipfile.ZipFile(target) as archive:
         assert archive.namelist() == list(parts)
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
@@ -93,7 +93,7 @@ def test_nothing_planted_is_in_the_archive(planted: list[diagnostics.Report], ho
 
 
 def test_what_helps_to_find_the_cause_is_there(planted: list[diagnostics.Report]) -> None:
-    parts = contents.collect(planted, "Distill 1.2.3")
+    parts = problem_report.collect(planted, "Distill 1.2.3")
     assert set(parts) == {
         "README.txt", "errors.txt", "versions.txt", "log.txt", "crash.txt", "run.json", "settings.json",
     }  # fmt: skip
@@ -114,7 +114,7 @@ def test_what_helps_to_find_the_cause_is_there(planted: list[diagnostics.Report]
 
 def test_a_report_of_nothing_but_errors(home: Path) -> None:
     """There is no log, no run and no settings yet."""
-    parts = contents.collect([diagnostics.Report("a", "Traceback\nKeyError: 'a'", "MainThread")], "Distill 1.2.3")
+    parts = problem_report.collect([diagnostics.Report("a", "Traceback\nKeyError: 'a'", "MainThread")], "Distill 1.2.3")
     assert set(parts) == {"README.txt", "errors.txt", "versions.txt", "settings.json"}
 
 
@@ -123,17 +123,17 @@ def test_damaged_records_cost_nothing_but_themselves(planted: list[diagnostics.R
         (paths.runs_dir() / "2026-05-01 14.03.22 Wedding choir" / name).write_text('{"sounds": 3, "skipped": [1')
     (paths.runs_dir() / "2026-06-01 14.03.22 x").mkdir()
     (paths.runs_dir() / "2026-06-01 14.03.22 x" / "run.json").write_text('{"sounds": 3, "skipped": [1], "fixes": []}')
-    parts = contents.collect(planted, "")
+    parts = problem_report.collect(planted, "")
     assert json.loads(parts["run.json"])["skipped"] == []
     assert "clarissa" not in parts["log.txt"].casefold()
 
 
 def test_the_end_of_a_long_log_is_taken_in_whole_lines(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "LOG_BYTES", 1000)
+    monkeypatch.setattr(problem_report, "LOG_BYTES", 1000)
     paths.log_dir().mkdir(parents=True)
     lines = [f"line {number}" for number in range(1000)]
     (paths.log_dir() / "distill.log").write_text("\n".join(lines))
-    text = contents.collect([], "")["log.txt"].splitlines()
+    text = problem_report.collect([], "")["log.txt"].splitlines()
     assert text[-1] == "line 999"
     assert 50 < len(text) < 130
     assert set(text[1:]) <= set(lines)
@@ -142,15 +142,15 @@ def test_the_end_of_a_long_log_is_taken_in_whole_lines(home: Path, monkeypatch: 
 def test_the_record_of_a_run_is_as_it_is_read_here(home: Path) -> None:
     """The names of its fields are those that `RunRecord` has."""
     fields = {*RunRecord.__dataclass_fields__, "version"}
-    assert set(contents._RECORD) <= fields
+    assert set(problem_report._RECORD) <= fields
 
 
 def test_the_short_text_has_versions_errors_and_the_end_of_the_log(planted: list[diagnostics.Report]) -> None:
-    parts = contents.collect(planted, "Distill 1")
+    parts = problem_report.collect(planted, "Distill 1")
     parts["log.txt"] = "\n".join(f"line {number}" for number in range(200))
-    text = contents.short_text(parts)
+    text = problem_report.short_text(parts)
     assert text.startswith("Distill 1\n\n")
     assert parts["errors.txt"].strip() in text
     assert text.endswith("line 199\n")
-    assert text.count("\nline ") == contents.SHORT_LOG_LINES
-    assert contents.short_text({"versions.txt": "Distill 1"}) == "Distill 1\n"
+    assert text.count("\nline ") == problem_report.SHORT_LOG_LINES
+    assert problem_report.short_text({"versions.txt": "Distill 1"}) == "Distill 1\n"

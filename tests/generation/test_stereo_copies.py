@@ -24,7 +24,7 @@ from distill.generation.generated_sound import (
     transform_file,
 )
 from distill.generation.recipe import NEW, Recipe, read_recipe
-from distill.generation.stereo import with_dry
+from distill.generation.stereo_copies import with_dry
 from distill.generation.weights import weights_id
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
