@@ -23,13 +23,15 @@ _ALIKE = 2.0
 _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
 #: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map
 #: and sliders).  What they really are on a computer is a multiple of this that its runs show.
-_CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.05
+_CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.015
 #: Seconds in which a variant of a second of sound is prepared, where only a trial has been made: it needs no variants.
 #: They are multiplied like those of the end.
 _PREPARE_S = 0.013
 #: How much longer a run takes than a trial of seconds shows: computers are fast for a moment, then they grow warm or
 #: others want their share.
-_SUSTAINED = 1.2
+_SUSTAINED = 1.3
+#: The same of the end of a run: the few sounds of a trial have hardly a map or sliders, too.
+_SUSTAINED_END = 1.5
 #: Share of the epochs after which the steps are fine: models with codebooks are flat rather than learn by heart, and
 #: are not ended before.
 _FINE_FROM = 0.72
@@ -205,8 +207,7 @@ def _closing_scale(runs: list[RunFigures]) -> float:
     """Return how many times longer the end of a run takes here than its plain cost."""
     scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
     scale = median(scales or [1.0])
-    # The few sounds of a trial have hardly a map or sliders.
-    return _slowdown(runs) * max(scale, 1.0) if all(run.is_trial for run in runs) else scale
+    return _SUSTAINED_END * scale if all(run.is_trial for run in runs) else scale
 
 
 def _plain_closing(steps: float, chunks: float) -> float:
