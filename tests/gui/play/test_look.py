@@ -127,3 +127,25 @@ def test_pads_that_were_replaced_come_back(
     QTest.mouseClick(undo, Qt.MouseButton.LeftButton)
     assert pads.sounds() == before
     assert window.notices.text() == ""
+
+
+def test_pads_are_told_apart_by_their_names(play: PlayPresenter, tmp_path: Path, qtbot: QtBot) -> None:
+    """What all names have in common is not written on the pads; tooltips and screen readers have it."""
+    pads = play.page.pads
+    for number, name in enumerate(("kick", "snare", "hat")):
+        path = tmp_path / f"old_recordings_of_drums_{name}.wav"
+        soundfile.write(path, tone(0.2), 48_000)
+        pads.hold(number, path)
+    assert [pad.label for pad in pads.pads[:3]] == ["kick", "snare", "hat"]
+    assert pads.pads[0].accessibleName() == "Pad 1: old_recordings_of_drums_kick"
+    assert "old_recordings_of_drums_kick" in pads.pads[0].toolTip()
+    pads.join(1, 2)
+    assert pads.pads[1].label == "snare"
+    ends = []
+    for number, name in ((0, "a long name of a bell that ends in 1"), (0, "a long name of a bell that ends in 2")):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, tone(0.2), 48_000)
+        pads.hold(number, path)
+        assert pads.pads[1].label == "old_recordings_of_drums_snare", "there is nothing in common any more"
+        ends.append(part_of(pads.pads[0], 0.65, 0.9))
+    assert ends[0] != ends[1], "the end of a long name stays"

@@ -30,7 +30,7 @@ from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.rows import write_line
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.text import plain_tip, short_names
 from distill.gui.widgets.waveform import draw_waveform
 
 COUNT, _COLUMNS = PADS, 4
@@ -68,6 +68,8 @@ class Pad(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.sound: Path | None = None
+        #: What is written on it: a name that tells its sound from those of the other pads.
+        self.label = ""
         self.choke_group = 0
         self._is_down = False
         self._dark = QTimer(self, singleShot=True, interval=_LIT)
@@ -76,7 +78,7 @@ class Pad(QToolButton):
 
     def hold(self, sound: Path | None) -> None:
         """Hold a sound, or none."""
-        self.sound = sound
+        self.sound, self.label = sound, sound.stem if sound is not None else ""
         name = sound.stem if sound is not None else self.tr("empty")
         self.setText(f"{self.key} ·{self.choke_group}" if self.choke_group else self.key)
         self.setProperty("pad", "empty" if sound is None else "held")
@@ -92,6 +94,12 @@ class Pad(QToolButton):
             else self.tr("Empty. Click to put the current sound here, or drop one. Key {1}.")
         )
         self.setToolTip(plain_tip(tip.format(name, self.key)))
+
+    def show_label(self, text: str) -> None:
+        """Write a shorter name on the pad; tooltip and screen readers have the whole one."""
+        if text != self.label:
+            self.label = text
+            self.update()
 
     def join(self, group: int) -> None:
         """Be in a choke group; 0 is none."""
@@ -129,7 +137,7 @@ class Pad(QToolButton):
         metrics, inner = painter.fontMetrics(), self.rect().adjusted(_INSET, _HIGH_INSET, -_INSET, -_HIGH_INSET)
         if inner.height() >= 2 * metrics.height():
             name = QRect(inner.left(), inner.bottom() - metrics.height() + 1, inner.width(), metrics.height())
-            write_line(painter, small, name, self.sound.stem, colors.text)
+            write_line(painter, small, name, self.label, colors.text, keeps_end=True)
             inner.setBottom(name.top() - 1)
         key_width = metrics.horizontalAdvance(self.text()) + theme.HALF
         key = QRect(inner.left(), inner.top(), key_width, min(inner.height(), metrics.height()))
@@ -276,17 +284,26 @@ class PadGrid(QWidget):
         self.pads[number].hold(sound)
         if sound is not None:
             self._thumbnails.prefetch([sound])  # its file may have been written anew
+        self._name_pads()
         self.held.emit(number, sound)
         self.changed.emit()
 
     def join(self, number: int, group: int) -> None:
         """Put a pad into a choke group; 0 is none."""
         self.pads[number].join(group)
+        self._name_pads()
         self.group_chosen.emit(number, group)
 
     def sounds(self) -> list[Path]:
         """Return the sounds of the pads, in order."""
         return [pad.sound for pad in self.pads if pad.sound is not None]
+
+    def _name_pads(self) -> None:
+        """Write on the pads what their names differ in."""
+        short = short_names([sound.name for sound in self.sounds()])
+        for pad in self.pads:
+            if pad.sound is not None:
+                pad.show_label(short[pad.sound.name])
 
     def _on_thumbnail(self, path: object) -> None:
         for pad in self.pads:
