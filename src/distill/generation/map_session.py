@@ -37,7 +37,7 @@ CLOSE_NEWNESS = 0.25
 
 #: Characters of a sound's name in the name of one that is made from it.
 _NAME_PART = 24
-#: Distance from a sound of the map within which a new one counts as its copy; the map is 1 wide.
+#: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
 _SAME_PLACE = 1e-3
 
 
@@ -385,15 +385,18 @@ class MapSession:
         return self._model
 
     def _name_at(self, position: Position) -> str:
-        """Return the name of a sound at a position: those of the two nearest sounds, or of the one that it copies."""
+        """Return the name of a sound at a position: the two nearest sounds of the map, or the one of the same place.
+
+        It says where the sound was made, not what it sounds like, which is not known yet.
+        """
         shown = self._shown
         if shown is None or not shown.positions:
             return "Sound"
         near = shown.nearest(position, 2)
         names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
         x, y = shown.positions[near[0]]
-        is_copy = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
-        return f"{names[0]} copy" if is_copy else " + ".join(names)
+        is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
+        return f"Near {names[0] if is_same else ' + '.join(names)}"
 
     def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
         """Return a sound for a kit, in versions if the open model has made it."""

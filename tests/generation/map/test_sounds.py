@@ -198,8 +198,9 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         assert middle != shown.positions[0]
         new = session.sound_at(middle, {})
         assert session.judged(new).verdict is not None
+        assert new.stem.startswith("Near "), "a name says where a sound was made"
         assert all(name in new.stem for name in (own.stem, " + "))
-        assert session.sound_at(shown.positions[0], {}).stem == f"{own.stem} copy"
+        assert session.sound_at(shown.positions[0], {}).stem == f"Near {own.stem}"
     finally:
         session.close()
 

@@ -264,7 +264,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
     idle(play, qtbot)
     first = play.current
-    wanted = "New. Nearest of your sounds: bell <0>"
+    wanted = "New. Sounds most like bell <0>"
     qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
     assert play.page.history.item(0).data(WORD_ROLE) == "new"
     sound.compare.click()
@@ -276,7 +276,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     play.play_path([(0.2, 0.2), (0.8, 0.8)])
     qtbot.waitUntil(lambda: play.current not in (first, session.own), timeout=WAIT)
     idle(play, qtbot)
-    qtbot.waitUntil(lambda: sound.verdict.text().startswith("A copy of"), timeout=WAIT)
+    qtbot.waitUntil(lambda: sound.verdict.text().startswith("Sounds like a copy of"), timeout=WAIT)
     assert [path.stem.split()[0] for path in play.page.history.sounds()] == ["path", "position"]
     play.page.history.sound_chosen.emit(first)
     assert play.current == first
