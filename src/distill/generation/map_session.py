@@ -349,8 +349,10 @@ class MapSession:
 
         Parameters
         ----------
-        folder, title, sounds
-            As in `write_kit`; one file for each key.
+        folder, title
+            As in `write_kit`.
+        sounds
+            One file for each pad.  Those of the kit are called after it.
         plan
             Versions of each sound; its count is not used.
         progress
@@ -366,8 +368,8 @@ class MapSession:
         varied = 0
         try:
             with self._lock:
-                for path in sounds:
-                    kit.append(self._for_kit(path, plan, len(kit)))
+                for path, pad in zip(sounds, pads or range(1, len(sounds) + 1), strict=True):
+                    kit.append(replace(self._for_kit(path, plan, len(kit)), name=path.stem, pad=pad))
                     varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
                     progress(len(kit))
             return WrittenKit(write_kit(folder, title, kit), len(kit), varied)
@@ -380,6 +382,7 @@ class MapSession:
             self._model, self._known = None, {}
 
     def _opened(self) -> "OpenModel":
+        pads: Sequence[int] = (),
         if self._model is None:
             raise DistillError("No model with a map is open. Choose one on the Models page.")
         return self._model
@@ -394,6 +397,8 @@ class MapSession:
             return "Sound"
         near = shown.nearest(position, 2)
         names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
+        pads
+            Numbers of the pads, from 1; without them the sounds are on the first pads.
         x, y = shown.positions[near[0]]
         is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
         return f"Near {names[0] if is_same else ' + '.join(names)}"

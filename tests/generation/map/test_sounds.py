@@ -328,7 +328,8 @@ def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedMode
     assert (written.sounds, written.varied, ready) == (2, 1, [1, 2])
     names = [path.name for path in written.kit.samples]
     assert len(names) == 5
-    assert sum(name.startswith("Kit 01") for name in names) == 4
+    assert sum(name.startswith(f"01 {made.stem.replace(' +', '')} ") for name in names) == 4
+    assert names[4].startswith(f"02 {own.stem}")
     text = (tmp_path / "kit" / "Kit.sfz").read_text()
     assert text.count("seq_length=2") == 4
     assert "lovel=65" in text or "hivel=64" in text
