@@ -20,7 +20,7 @@ from distill.files import write_folder, write_whole
 from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
 from distill.generation.kits.sample_loop import find_loop
 from distill.generation.kits.sampler_wav import sampler_wav
-from distill.paths import plain_name, slug
+from distill.paths import free_name, plain_name, slug
 
 #: Key of the first pad (C2, the bass drum of General MIDI) and the most pads: the rest of the keyboard.
 FIRST_KEY, MOST_SOUNDS = 36, 92
@@ -161,6 +161,19 @@ def write_kit(
     with write_folder(folder) as partial:
         presets, samples = _write_files(partial, title, on_pads, progress, cancel_event)
     return Kit(folder, tuple(folder / name for name in presets), tuple(folder / name for name in samples))
+
+
+def free_folder(folder: Path) -> Path:
+    """Return a folder, or the first of ``name 2``, ``name 3``, ... where it holds something or is a file.
+
+    Raises
+    ------
+    OSError
+        The folder above cannot be read.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return folder
+    return folder.with_name(free_name(folder.name, [path.name for path in folder.parent.iterdir()]))
 
 
 def check_folder(folder: Path) -> None:

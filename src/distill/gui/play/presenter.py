@@ -1,35 +1,30 @@
-"""Carries out what the Play page requests: generating at positions, along paths, for pads, and exporting kits."""
+"""Carries out what the Play page requests: generating at positions, along paths, and for pads."""
 
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.cache.content_hash import Key, file_key
-from distill.errors import DistillError
-from distill.files import write_whole
-from distill.generation.kits.plan import KitPlan
-from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict, WrittenKit
+from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.export.presenter import ExportPresenter
 from distill.gui.play.kept_pads import PadKeeper
-from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.pad_changes import PadStep
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks, error_text
-from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
+from distill.settings import WindowSettings
 
 #: Topic of the notices of this page.
 TOPIC = "play"
@@ -83,7 +78,7 @@ class PlayPresenter(QObject, WindowPart):
         self._wave_key: Key | None = None
         self._reading: BackgroundTask | None = None
         self._morph_from: Path | None = None
-        self._plan = KitPlan()
+        self.exports = ExportPresenter(page, self._session, self._start, notices, TOPIC, self)
         view = page.map
         page.appeared.connect(self.refresh)
         page.disappeared.connect(self._on_disappeared)
@@ -112,11 +107,20 @@ class PlayPresenter(QObject, WindowPart):
         sound.repaint_requested.connect(self.repaint)
         sound.comparison_requested.connect(self.compare)
         sound.saving_requested.connect(self._on_saving_requested)
-        page.kit_requested.connect(self._on_kit_requested)
+        page.kit_requested.connect(self.exports.ask_for_kit)
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Save where the last session did."""
+        self.exports.restore(settings.play_folder)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep where sounds and kits were saved."""
+        settings.play_folder = str(self.exports.folder)
 
     def show_model(self, entry: ModelEntry | None) -> None:
         """Take over the model that is chosen on the Models page."""
         self._entry = entry
+        self.exports.model_name = entry.name if entry is not None else ""
         self.page.show_model(entry.path if entry is not None else None)
         if self.page.isVisible():
             self.refresh()
@@ -465,79 +469,9 @@ class PlayPresenter(QObject, WindowPart):
         if sound is not None and sound != self.current:
             self._set_current(sound)
 
-    # Files.
-
     def _on_saving_requested(self) -> None:
-        source = self.current
-        if source is None:
-            return
-        dialog = QFileDialog(self.page.window(), self.tr("Save the sound"), str(Path.home() / source.name))
-        dialog.setObjectName("saveSoundDialog")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(source.suffix.lstrip("."))
-        dialog.fileSelected.connect(lambda target: self.save_as(source, Path(target)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def save_as(self, source: Path, target: Path) -> None:
-        """Copy a sound to a file that the user chose."""
-
-        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
-            try:
-                with source.open("rb") as content, write_whole(target, tidies=False) as file:
-                    shutil.copyfileobj(content, file)
-            except OSError as exc:
-                raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
-
-        task = BackgroundTask(work, self)
-        task.setObjectName("save sound")
-        task.succeeded.connect(lambda _done: self._notify_written(self.tr("{0} is saved.").format(target.name), target))
-        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
-        task.start()
-
-    def _on_kit_requested(self) -> None:
-        dialog = KitDialog(len(self.page.pads.sounds()), self._plan, self.page.window())
-        dialog.plan_chosen.connect(self._choose_kit_folder)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def _choose_kit_folder(self, plan: KitPlan) -> None:
-        self._plan = plan
-        name = self._entry.name if self._entry is not None else self.tr("Kit")
-        dialog = QFileDialog(self.page.window(), self.tr("New folder for the kit"), str(Path.home() / f"{name} kit"))
-        dialog.setObjectName("exportKitDialog")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setFileMode(QFileDialog.FileMode.AnyFile)
-        dialog.setLabelText(QFileDialog.DialogLabel.FileName, self.tr("Folder:"))
-        dialog.fileSelected.connect(lambda folder: self.export_kit(Path(folder), plan))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def export_kit(self, folder: Path, plan: KitPlan) -> None:
-        """Write the sounds of the pads as a kit into a new folder."""
-        sounds, session = self.page.pads.sounds(), self._session
-        title = self._entry.name if self._entry is not None else folder.name
-        progress = self.tr("Kit: {0} of {1} sounds ready")
-
-        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> WrittenKit:
-            return session.export_kit(
-                folder, title, sounds, plan, lambda done: notify(progress.format(done, len(sounds)))
-            )
-
-        self._start(work, self._on_kit_written, self.tr("Writing the kit…"))
-
-    def _on_kit_written(self, written: WrittenKit) -> None:
-        kit = written.kit
-        text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
-        preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
-        text = text.format(written.sounds, kit.folder.name, preset.name)
-        if 0 < written.varied < written.sounds:
-            text += " " + self.tr("Only {0} of them were made by this model and have versions.").format(written.varied)
-        self._notify_written(text, preset)
-
-    def _notify_written(self, text: str, path: Path) -> None:
-        action = NoticeAction(self.tr("Show in folder"), lambda: reveal(path))
-        self._notices.notify(TOPIC, text, "info", action)
+        if self.current is not None:
+            self.exports.ask_for_sound_file(self.current)
 
     # Tasks.
 
