@@ -17,9 +17,10 @@ from distill.gui.play.kept_pads import PadKeeper
 from distill.gui.play.pad_changes import PadStep
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
-from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
+from distill.gui.play.sound_facts import verdict_text, word_of
+from distill.gui.play.wave_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks, error_text
+from distill.gui.widgets.background import TaskQueue, Work, end_tasks, error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
@@ -73,10 +74,7 @@ class PlayPresenter(QObject, WindowPart):
         self._to_judge: set[Path] = set()  # submitted to the queue below
         self._judging = TaskQueue("how new", self)
         self._judging.idle.connect(self._to_judge.clear)
-        #: File of the waveform that is drawn or being read, and what it was like when it was read.
-        self._wave_path: Path | None = None
-        self._wave_key: Key | None = None
-        self._reading: BackgroundTask | None = None
+        self._waves = WaveReader(page.sound.wave, self)
         self._morph_from: Path | None = None
         self.exports = ExportPresenter(page, self._session, self._start, notices, TOPIC, self)
         view = page.map
@@ -310,50 +308,12 @@ class PlayPresenter(QObject, WindowPart):
         self.page.show_name(path.stem if path is not None else "")
         self._show_verdict()
         self._control.show_sound(path)
-        self._show_wave(path)
+        self._waves.show(path)
         source = self._morph_from
         if source is not None and path != source:
             sound.morph.setChecked(False)
             if path is not None:
                 self.morph(source, path)
-
-    def _show_wave(self, path: Path | None) -> None:
-        """Draw the current sound, read in the background, unless it is the one that is drawn, unchanged."""
-        is_same = path == self._wave_path
-        if is_same and (path is None or self._reading is not None):
-            return
-        known = self._wave_key if is_same else None
-        self._wave_path, self._wave_key = path, known
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-        if not is_same:
-            self.page.sound.wave.show_sound(None, 0.0)
-        if path is None:
-            return
-
-        def work(_notify: Callable[[Any], None], cancel: threading.Event) -> tuple[Key, Any] | None:
-            key = file_key(path)
-            return None if key == known else (key, read_wave(path, cancel))
-
-        task = BackgroundTask(work, self)
-        task.setObjectName("play wave")
-        task.succeeded.connect(self._on_wave_read)
-        task.failed.connect(self._on_wave_failed)
-        task.ended.connect(self._on_wave_ended)
-        self._reading = task
-        task.start()
-
-    def _on_wave_read(self, read: tuple[Key, Any] | None) -> None:
-        if read is not None:
-            self._wave_key, wave = read
-            self.page.sound.wave.show_sound(*wave)
-
-    def _on_wave_failed(self, _error: Exception) -> None:
-        self._wave_path = None  # it is read again with the next click; playing it reports the error
-
-    def _on_wave_ended(self) -> None:  # of a task that was not cancelled
-        self._reading = None
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
@@ -461,7 +421,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_pad_held(self, _number: int, sound: Path | None) -> None:
         if sound is not None and sound == self.current:
-            self._show_wave(sound)  # its file may have been written anew
+            self._waves.show(sound)  # its file may have been written anew
 
     def _on_pad_pressed(self, number: int) -> None:
         """Make the sound of a pad the current one."""
