@@ -205,6 +205,32 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         session.close()
 
 
+def test_a_session_knows_where_its_sounds_are_from_and_discards_those_that_were_superseded(
+    trained: tuple[LoadedModel, Path],
+) -> None:
+    session, history = MapSession(), GeneratedHistory()
+    try:
+        shown = session.open(trained[1] / "model.distill")
+        places = [(0.31, 0.4), (0.32, 0.4), (0.33, 0.4)]
+        made = [session.sound_at(place, {}) for place in places]
+        assert [session.place_of(path) for path in made] == [(place, {}) for place in places]
+        own = shown.files[shown.sounds[0]]
+        assert session.place_of(own) == (shown.positions[0], {})
+        assert session.place_of(session.sound_along(places, 2.0)) is None
+        for path in made:
+            session.supersede(path)
+        history.set_star(next(entry.recipe for entry in history.list() if entry.path == made[0]), True)
+        assert session.sound_at(places[2], {}) == made[2], "it was asked for again"
+        session.discard_superseded()
+        assert [path.exists() for path in made] == [True, False, True]
+        assert {entry.path for entry in history.list()} >= {made[0], made[2]}
+        assert made[1] not in {entry.path for entry in history.list()}
+        other = session.sound_at(shown.positions[0], {})
+        assert session.sound_at(places[1], {}) != other, "it is generated again, not mistaken for another"
+    finally:
+        session.close()
+
+
 def test_a_session_can_be_used_while_own_sounds_are_read(
     trained: tuple[LoadedModel, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

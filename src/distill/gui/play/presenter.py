@@ -2,7 +2,8 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from distill.generation.map_session import JudgedSound, MapSession, Position, Sh
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.export.presenter import ExportPresenter
+from distill.gui.play.gestures import Gesture, Gestures
 from distill.gui.play.kept_pads import PadKeeper
 from distill.gui.play.pad_changes import PadStep
 from distill.gui.play.pads import COUNT
@@ -31,8 +33,9 @@ from distill.settings import WindowSettings
 TOPIC = "play"
 #: Number of variations that are put on the pads.
 VARIATIONS = 8
-#: Milliseconds without a move by a controller after which the sound at the point is generated.
-_SETTLED = 150
+#: Milliseconds without a move by a controller after which the sound at the point is generated, and without another
+#: chosen sound after which cursor and sliders show the last one: a drum roll on the pads moves them once.
+_SETTLED, _CHOSEN = 150, 80
 
 
 class PlayPresenter(QObject, WindowPart):
@@ -76,7 +79,18 @@ class PlayPresenter(QObject, WindowPart):
         self._judging.idle.connect(self._to_judge.clear)
         self._waves = WaveReader(page.sound.wave, self)
         self._morph_from: Path | None = None
+        #: Sounds that the user has done something with: a movement of the sliders takes none of them away.
+        self._used: set[Path] = set()
+        self._gestures = Gestures(page.sliders, self)
+        self._tidying = TaskQueue("superseded sounds", self)
+        self._looking = TaskQueue("place", self)
+        self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
+        self._choosing.timeout.connect(self._look_for_place)
         self.exports = ExportPresenter(page, self._session, self._start, notices, TOPIC, self)
+        self._connect()
+
+    def _connect(self) -> None:
+        page, control = self.page, self._control
         view = page.map
         page.appeared.connect(self.refresh)
         page.disappeared.connect(self._on_disappeared)
@@ -93,12 +107,19 @@ class PlayPresenter(QObject, WindowPart):
         view.cursor_moved.connect(control.send_point)
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
-        page.history.sound_chosen.connect(self._play)
-        playing.playback.status_changed.connect(self._on_status)
+        page.history.sound_chosen.connect(self._on_history_chosen)
+        page.history.dragged.connect(lambda files: self._used.update(files))
+        self._playing.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.pads.held.connect(self._on_pad_held)
+        page.pads.held.connect(lambda _number, sound: self._used.add(sound))
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
+        for signal in (
+            sound.variations_requested, sound.morph_toggled, sound.extension_requested, sound.repaint_requested,
+            sound.comparison_requested, sound.saving_requested,
+        ):  # fmt: skip
+            signal.connect(self._on_used)
         sound.variations_requested.connect(self.vary)
         sound.morph_toggled.connect(self._on_morph_toggled)
         sound.extension_requested.connect(self.extend)
@@ -166,8 +187,9 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks.clear()
         self._judging.clear()
         self.keeper.close()
-        self.page.sliders.stop()
-        self._settling.stop()
+        self._stand_still()
+        self._choosing.stop()
+        self._tidying.close()
         end_tasks(self)
         self._session.close()
 
@@ -175,6 +197,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def play_position(self, position: Position) -> None:
         """Generate and play the sound at a position, with the sliders as they are."""
+        self._gestures.end()
         moves = dict(self.page.sliders.moves())
         session = self._session
         self._start(
@@ -184,14 +207,43 @@ class PlayPresenter(QObject, WindowPart):
         )
 
     def play_cursor(self) -> None:
-        """Generate and play the sound at the cursor."""
-        self.play_position(self.page.map.cursor_position)
+        """Generate and play the sound at the cursor, in place of that before in the same movement."""
+        position, moves, session = self.page.map.cursor_position, dict(self.page.sliders.moves()), self._session
+        self._start(
+            lambda _notify, _cancel: session.sound_at(position, moves),
+            partial(self._play_moved, self._gestures.current or Gesture()),
+            self.tr("Generating…"),
+        )
+
+    def _play_moved(self, gesture: Gesture, path: Path) -> None:
+        """Play a sound of a movement.  The one before goes, unless it was there before or the user has used it."""
+        before, is_known = gesture.sound, self.page.history.lists(path)
+        self._list(path)
+        if path != before:
+            gesture.sound = None if is_known else path
+            if before is not None and before not in self._used:
+                self._supersede(before)
+        self._play(path)
+
+    def _supersede(self, path: Path) -> None:
+        self.page.history.remove(path)
+        for known in (self._verdicts, self._judged_keys):
+            known.pop(path, None)  # another file may get its name
+        self._to_judge.discard(path)
+        self._session.supersede(path)
+        session = self._session
+        self._tidying.clear()
+        self._tidying.submit(lambda _notify, _cancel: session.discard_superseded())
 
     def play_dot(self, row: int) -> None:
-        """Play the user's own sound of a dot, from its chunk on; one whose file is not known is generated."""
+        """Play the user's own sound of a dot, from its chunk on; one whose file is not known is generated.
+
+        It is what the sliders change next, from their middle on.
+        """
         shown = self.page.map.shown
         if shown is None:
             return
+        self._show_place(shown.positions[row], {})
         path = shown.files.get(shown.sounds[row])
         if path is None:
             self.play_position(shown.positions[row])
@@ -203,7 +255,7 @@ class PlayPresenter(QObject, WindowPart):
         seconds, session, corners = self.page.sound.length.value(), self._session, list(path)
         self._start(
             lambda _notify, _cancel: session.sound_along(corners, seconds),
-            self._play_generated,
+            self._play_plain,
             self.tr("Generating the path…"),
         )
 
@@ -217,16 +269,66 @@ class PlayPresenter(QObject, WindowPart):
             return
         here = self.page.map.cursor_position
         self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
+        self._gestures.go_on()
         self._settling.start()
 
     def _on_disappeared(self) -> None:
         """Generate nothing for a move that came just before the page was left."""
+        self._stand_still()
+
+    def _stand_still(self) -> None:
+        """End what is under way with sliders and point."""
         self._settling.stop()
         self.page.sliders.stop()
+        self._gestures.end()
 
     def _play_generated(self, path: Path) -> None:
         self._list(path)
         self._play(path)
+
+    def _play_plain(self, path: Path) -> None:
+        """Play a generated sound that the sliders had no part in."""
+        self._show_place(None, {})
+        self._play_generated(path)
+
+    def _on_history_chosen(self, path: Path) -> None:
+        self._used.add(path)
+        self._play(path)
+        self._choose()
+
+    def _on_used(self, *_values: object) -> None:
+        if self.current is not None:
+            self._used.add(self.current)
+
+    # What the sliders change.
+
+    def _choose(self) -> None:
+        """Let cursor and sliders show the current sound, which the user has chosen, unless the mouse holds a slider."""
+        if not self.page.sliders.is_held:
+            self._stand_still()
+            self._choosing.start()
+
+    def _look_for_place(self) -> None:
+        """Find out in the background where the current sound lies on the map, and how the sliders were."""
+        path, session = self.current, self._session
+        if path is not None and self.page.map.shown is not None:
+            self._looking.clear()
+            self._looking.submit(lambda _notify, _cancel: (path, session.place_of(path)), self._on_place_found)
+
+    def _on_place_found(self, found: tuple[Path, tuple[Position, Mapping[str, float]] | None]) -> None:
+        path, place = found
+        if path == self.current and self._gestures.current is None:
+            self._show_place(*(place or (None, {})))
+
+    def _show_place(self, position: Position | None, moves: Mapping[str, float]) -> None:
+        """Show what the next movement of a slider starts from: the settings of a sound, and where it lies, if known."""
+        if self.page.sliders.is_held:
+            return
+        self._stand_still()
+        self._choosing.stop()
+        self.page.sliders.show_moves(moves)
+        if position is not None and position != self.page.map.cursor_position:
+            self.page.map.move_cursor(position)
 
     def _play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
@@ -242,6 +344,7 @@ class PlayPresenter(QObject, WindowPart):
         """Take over a sound from another page, to make others of it."""
         self.page_requested.emit()  # which may open another map
         self._set_current(path)
+        self._choose()
 
     def put_on_pads(self, paths: Sequence[Path]) -> None:
         """Put sounds from another page on the empty pads."""
@@ -288,6 +391,8 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_judged(self, judged: tuple[Key, JudgedSound]) -> None:
         key, found = judged
+        if found.path not in self._to_judge:  # it was superseded meanwhile
+            return
         self._to_judge.discard(found.path)
         if found.verdict is None:  # nobody knows, or nothing has changed
             return
@@ -374,7 +479,7 @@ class PlayPresenter(QObject, WindowPart):
         if source is not None:
             self._start(
                 lambda _notify, _cancel: session.extend(source, seconds, seed),
-                self._play_generated,
+                self._play_plain,
                 self.tr("Extending…"),
             )
 
@@ -384,7 +489,7 @@ class PlayPresenter(QObject, WindowPart):
         if source is not None:
             self._start(
                 lambda _notify, _cancel: session.repaint(source, start, end, seed),
-                self._play_generated,
+                self._play_plain,
                 self.tr("Repainting…"),
             )
 
@@ -428,6 +533,7 @@ class PlayPresenter(QObject, WindowPart):
         sound = self.page.pads.pads[number].sound
         if sound is not None and sound != self.current:
             self._set_current(sound)
+            self._choose()
 
     def _on_saving_requested(self) -> None:
         if self.current is not None:
@@ -439,6 +545,8 @@ class PlayPresenter(QObject, WindowPart):
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
         held, self._is_opening, self._held_request = self._held_request, False, None
+        if self.current is not None:  # it came from another page
+            self._choose()
         if held is not None:
             held()
 
