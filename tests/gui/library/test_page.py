@@ -518,7 +518,9 @@ def test_which_epoch_a_model_is_from_is_said(page: MainWindow) -> None:
     choose(page, "Glöckchen")
     table, entry = page.models_page.list.table, page.models_page.list.current()
     assert entry is not None
-    assert table.facts(entry)[1] == ("12 sounds", "from epoch 7")
+    assert table.facts(entry)[1] == ("12 sounds", "epoch 7")
+    tip = str(page.models_page.list.view.currentIndex().data(Qt.ItemDataRole.ToolTipRole))
+    assert "That is epoch 7. The run may have trained on after it" in tip
     find(page, QToolButton, "modelInfoButton").click()
     value = find(page, QLabel, "model epochs")
     assert value.isVisible()

@@ -102,7 +102,7 @@ class ModelTable(ListModel[ModelEntry]):
             return (self.tr("Cannot be used"),), (entry.problem,), ()
         facts, quality = entry.facts, []
         sounds = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
-        epoch = self.tr("from epoch {0}").format(facts.epochs) if facts.epochs else ""
+        epoch = self.tr("epoch {0}").format(facts.epochs) if facts.epochs else ""
         if facts.val_loss is not None:
             quality.append(self.tr("loss {0:.4g}").format(facts.val_loss))
         if facts.codebook is not None and "utilization" in facts.codebook:
@@ -122,7 +122,9 @@ class ModelTable(ListModel[ModelEntry]):
         lines = [entry.shown_name, ", ".join(entry.tags), *facts]
         if entry.problem is None:
             lines.append(self.tr("The curve is the loss on held-out sounds. The model is from its lowest point."))
-            lines.append(self.tr("The run may have trained on after that epoch: Runs shows how far."))
+            if entry.facts.epochs:
+                text = self.tr("That is epoch {0}. The run may have trained on after it: Runs shows how far.")
+                lines.append(text.format(entry.facts.epochs))
         return plain_tip(*lines, entry.path.name)
 
 
