@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFontMetrics, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
@@ -141,11 +141,32 @@ def test_pads_are_told_apart_by_their_names(play: PlayPresenter, tmp_path: Path,
     assert "old_recordings_of_drums_kick" in pads.pads[0].toolTip()
     pads.join(1, 2)
     assert pads.pads[1].label == "snare"
-    ends = []
-    for number, name in ((0, "a long name of a bell that ends in 1"), (0, "a long name of a bell that ends in 2")):
-        path = tmp_path / f"{name}.wav"
-        soundfile.write(path, tone(0.2), 48_000)
-        pads.hold(number, path)
-        assert pads.pads[1].label == "old_recordings_of_drums_snare", "there is nothing in common any more"
-        ends.append(part_of(pads.pads[0], 0.65, 0.9))
-    assert ends[0] != ends[1], "the end of a long name stays"
+    pads.hold(3, tmp_path / "bell.wav")
+    assert pads.pads[1].label == "old_recordings_of_drums_snare", "there is nothing in common any more"
+
+
+@pytest.mark.parametrize("size", [(1280, 800), SMALLEST_SIZE])
+def test_names_that_are_too_long_for_pads_are_told_apart_where_they_are_cut(
+    play: PlayPresenter, window: MainWindow, tmp_path: Path, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    pads = play.page.pads
+    window.resize(*size)
+    qtbot.waitUntil(lambda: (window.width(), window.height()) == size)
+    names = (
+        "Near drum_tom_hi_soft + drum_bass_hard", "Near drum_roll + drum_cymbal_open", "Near bd_zum + bd_tek",
+        "Near drum_roll + drum_cymbal_hard", "Near drum_cymbal_open + drum_roll", "snare",
+        "Near drum_cymbal_open + drum_splash_soft", "Near drum_tom_lo_soft + drum_tom_hi_hard",
+        "a recording of a bell with a long name 1", "a recording of a bell with a long name 2",
+    )  # fmt: skip
+    for number, name in enumerate(names):
+        soundfile.write(tmp_path / f"{name}.wav", tone(0.2), 48_000)
+        pads.hold(number, tmp_path / f"{name}.wav")
+    qtbot.wait(50)
+    seen = [pad.name_lines(pad.label, pads._elision(pad)) for pad in pads.pads[: len(names)]]
+    inner = pads.pads[0].height() - 8
+    assert max(map(len, seen)) == min(2, inner // QFontMetrics(pads.pads[0]._small_font()).height() // 2)
+    if size != SMALLEST_SIZE:
+        assert len(set(seen)) == len(names), seen
+        pictures = [part_of(pad, 0.5, 0.95) for pad in pads.pads[8:10]]
+        assert pictures[0] != pictures[1]
+        assert seen[5] == ("snare",)

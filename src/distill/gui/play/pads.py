@@ -1,5 +1,6 @@
 """Sixteen pads, each of which holds a sound and shows its key, its waveform and its name."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QFocusEvent,
+    QFont,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPaintEvent,
@@ -30,7 +33,7 @@ from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.rows import write_line
-from distill.gui.widgets.text import plain_tip, short_names
+from distill.gui.widgets.text import plain_tip, readable, short_names
 from distill.gui.widgets.waveform import draw_waveform
 
 COUNT, _COLUMNS = PADS, 4
@@ -46,6 +49,10 @@ _INSET, _HIGH_INSET = 6, 4
 
 #: Milliseconds that a pad lights up for when it is played from elsewhere.
 _LIT = 120
+
+
+#: Ends of words in names, behind which a name is broken into two lines.
+_WORD_ENDS = " _-."
 
 
 class Pad(QToolButton):
@@ -70,6 +77,8 @@ class Pad(QToolButton):
         self.sound: Path | None = None
         #: What is written on it: a name that tells its sound from those of the other pads.
         self.label = ""
+        #: Returns where the label is cut if it is too long.
+        self.elision: Callable[[Pad], Qt.TextElideMode] = lambda _pad: Qt.TextElideMode.ElideRight
         self.choke_group = 0
         self._is_down = False
         self._dark = QTimer(self, singleShot=True, interval=_LIT)
@@ -131,13 +140,11 @@ class Pad(QToolButton):
         self.initStyleOption(option)
         option.text = ""
         painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
-        small = theme.sized(self.font(), theme.SMALL)
-        small.setBold(False)
-        painter.setFont(small)
-        metrics, inner = painter.fontMetrics(), self.rect().adjusted(_INSET, _HIGH_INSET, -_INSET, -_HIGH_INSET)
-        if inner.height() >= 2 * metrics.height():
+        small, inner = self._small_font(), self._inner()
+        metrics = QFontMetrics(small)
+        for line in reversed(self.name_lines(self.label, self.elision(self))):
             name = QRect(inner.left(), inner.bottom() - metrics.height() + 1, inner.width(), metrics.height())
-            write_line(painter, small, name, self.label, colors.text, keeps_end=True)
+            write_line(painter, small, name, line, colors.text)
             inner.setBottom(name.top() - 1)
         key_width = metrics.horizontalAdvance(self.text()) + theme.HALF
         key = QRect(inner.left(), inner.top(), key_width, min(inner.height(), metrics.height()))
@@ -147,6 +154,22 @@ class Pad(QToolButton):
         if peaks is not None:
             color = QColor(colors.accent if self.isDown() else colors.muted)
             draw_waveform(painter, QRectF(inner.adjusted(key_width, 0, 0, 0)), peaks, color)
+
+    def name_lines(self, name: str, mode: Qt.TextElideMode) -> tuple[str, ...]:
+        """Return the lines, up to two, that the pad has room for to show a name."""
+        metrics, inner = QFontMetrics(self._small_font()), self._inner()
+        rows = min(2, inner.height() // metrics.height() // 2)
+        first, rest = _broken(readable(name), metrics, inner.width()) if rows == 2 else ("", readable(name))
+        lines = (first, metrics.elidedText(rest, mode, inner.width()))
+        return tuple(filter(None, lines)) if rows else ()
+
+    def _inner(self) -> QRect:
+        return self.rect().adjusted(_INSET, _HIGH_INSET, -_INSET, -_HIGH_INSET)
+
+    def _small_font(self) -> QFont:
+        small = theme.sized(self.font(), theme.SMALL)
+        small.setBold(False)
+        return small
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Strike the pad at the press, not at the release: the sound must not be late."""
@@ -224,6 +247,16 @@ class Pad(QToolButton):
             self.released.emit()
 
 
+def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
+    """Break a name behind the last word that fits into a line, or where the line is full."""
+    fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
+    if fitting == len(name):
+        return "", name
+    behind = max(name.rfind(mark, 0, fitting) + 1 for mark in _WORD_ENDS)
+    at = behind or fitting
+    return name[:at].rstrip(), name[at:].lstrip()
+
+
 class PadGrid(QWidget):
     """Shows the pads in four rows."""
 
@@ -246,6 +279,7 @@ class PadGrid(QWidget):
         grid.setSpacing(theme.HALF)
         self.pads = [Pad(number, thumbnails) for number in range(COUNT)]
         for number, pad in enumerate(self.pads):
+            pad.elision = self._elision
             grid.addWidget(pad, number // _COLUMNS, number % _COLUMNS)
             pad.struck.connect(lambda number=number: self.strike(number))
             pad.released.connect(lambda number=number: self.released.emit(number))
@@ -304,6 +338,17 @@ class PadGrid(QWidget):
         for pad in self.pads:
             if pad.sound is not None:
                 pad.show_label(short[pad.sound.name])
+            pad.update()  # where it is cut depends on the others
+
+    def _elision(self, pad: Pad) -> Qt.TextElideMode:
+        """Return where the name on a pad is cut so that no other pad shows the same, if that is possible."""
+        others = {other.label for other in self.pads if other.sound is not None} - {pad.label}
+        right = Qt.TextElideMode.ElideRight
+        for mode in (right, Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideLeft):
+            shown = pad.name_lines(pad.label, mode)
+            if all(pad.name_lines(other, mode) != shown for other in others):
+                return mode
+        return right
 
     def _on_thumbnail(self, path: object) -> None:
         for pad in self.pads:
