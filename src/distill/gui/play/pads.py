@@ -50,7 +50,6 @@ _INSET, _HIGH_INSET = 6, 4
 #: Milliseconds that a pad lights up for when it is played from elsewhere.
 _LIT = 120
 
-
 #: Ends of words in names, behind which a name is broken into two lines.
 _WORD_ENDS = " _-."
 
@@ -141,10 +140,12 @@ class Pad(QToolButton):
         option.text = ""
         painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
         small, inner = self._small_font(), self._inner()
-        metrics = QFontMetrics(small)
+        metrics = QFontMetrics(small, self)
+        painter.setFont(small)
+        painter.setPen(QColor(colors.text))
         for line in reversed(self.name_lines(self.label, self.elision(self))):
             name = QRect(inner.left(), inner.bottom() - metrics.height() + 1, inner.width(), metrics.height())
-            write_line(painter, small, name, line, colors.text)
+            painter.drawText(name, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
             inner.setBottom(name.top() - 1)
         key_width = metrics.horizontalAdvance(self.text()) + theme.HALF
         key = QRect(inner.left(), inner.top(), key_width, min(inner.height(), metrics.height()))
@@ -157,7 +158,7 @@ class Pad(QToolButton):
 
     def name_lines(self, name: str, mode: Qt.TextElideMode) -> tuple[str, ...]:
         """Return the lines, up to two, that the pad has room for to show a name."""
-        metrics, inner = QFontMetrics(self._small_font()), self._inner()
+        metrics, inner = QFontMetrics(self._small_font(), self), self._inner()
         rows = min(2, inner.height() // metrics.height() // 2)
         first, rest = _broken(readable(name), metrics, inner.width()) if rows == 2 else ("", readable(name))
         lines = (first, metrics.elidedText(rest, mode, inner.width()))
