@@ -249,12 +249,12 @@ class Pad(QToolButton):
 
 
 def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
-    """Break a name behind the last word that fits into a line, or where the line is full."""
+    """Break a name behind the last word that fits into a line, or, if that left much of it empty, where it is full."""
     fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
     if fitting == len(name):
         return "", name
     behind = max(name.rfind(mark, 0, fitting) + 1 for mark in _WORD_ENDS)
-    at = behind or fitting
+    at = behind if behind > fitting * 2 // 3 else fitting
     return name[:at].rstrip(), name[at:].lstrip()
 
 
@@ -342,14 +342,18 @@ class PadGrid(QWidget):
             pad.update()  # where it is cut depends on the others
 
     def _elision(self, pad: Pad) -> Qt.TextElideMode:
-        """Return where the name on a pad is cut so that no other pad shows the same, if that is possible."""
-        others = {other.label for other in self.pads if other.sound is not None} - {pad.label}
+        """Return where the name on a pad is cut so that no pad shows the same as one before it, if possible."""
         right = Qt.TextElideMode.ElideRight
-        for mode in (right, Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideLeft):
-            shown = pad.name_lines(pad.label, mode)
-            if all(pad.name_lines(other, mode) != shown for other in others):
-                return mode
-        return right
+        modes: dict[str, Qt.TextElideMode] = {}
+        seen: set[tuple[str, ...]] = set()
+        for label in (other.label for other in self.pads if other.sound is not None and other.label not in modes):
+            for mode in (right, Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideLeft):
+                lines = pad.name_lines(label, mode)
+                if lines not in seen:
+                    modes[label] = mode
+                    seen.add(lines)
+                    break
+        return modes.get(pad.label, right)
 
     def _on_thumbnail(self, path: object) -> None:
         for pad in self.pads:
