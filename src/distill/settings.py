@@ -64,6 +64,8 @@ class WindowSettings:
         What the panel that makes sound was set to, in that panel's own words; empty for the default.
     instrument
         Ports, controllers and modes by which sounds are played; empty for the default.
+    play_folder
+        Where a sound or a kit of the Play page was written last, or empty.
     model_info
         Whether loss, training and file of the chosen model are shown.
     looks_for_updates
@@ -102,6 +104,7 @@ class WindowSettings:
     page: int = 0
     making: dict[str, Any] = field(default_factory=dict)
     instrument: dict[str, Any] = field(default_factory=dict)
+    play_folder: str = ""
     model_info: bool = False
     looks_for_updates: bool = False
     appearance: str = "system"

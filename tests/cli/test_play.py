@@ -24,6 +24,8 @@ def test_a_kit_from_the_terminal(model: Path, tmp_path: Path, capsys: pytest.Cap
     assert str(tmp_path / "kit" / "Bells.sfz") in printed
     files = sorted((tmp_path / "kit" / "Samples").iterdir())
     assert len(files) == 8
+    for pad in (1, 2):  # called by the number of the pad, and after the draw; the pitch may follow
+        assert len([path for path in files if path.name.startswith(f"{pad:02d} Bells seed5 ")]) == 4
     assert len({soundfile.read(path)[0].tobytes() for path in files}) == 8
     recipe = read_recipe(files[7])
     assert recipe is not None

@@ -59,7 +59,7 @@ def test_what_it_says_of_a_run() -> None:
     path = make_run("bells")
     run = only()
     assert (run.folder, run.status, run.family, run.sounds, run.epochs_asked) == (path, "paused", "Mel VAE", 2, 9)
-    assert run.progress == EpochSummary(3, 0.3, (0.9, 0.3, 0.6))
+    assert run.progress == EpochSummary(3, 0.3, (0.9, 0.3, 0.6), 2)
     assert run.can_resume
 
 
@@ -157,6 +157,7 @@ def test_a_history_is_read_once_and_again_when_it_changes(monkeypatch: pytest.Mo
     folder.append_history([epoch_end(3, 0.1)])
     folder.close()
     assert {run.name: run.progress.best_loss for run in list_runs()} == {"Bells": 0.1, "Drums": 0.3}
+    assert {run.name: run.progress.best_epoch for run in list_runs()} == {"Bells": 4, "Drums": 2}
     assert read[2:] == ["bells"]
 
 

@@ -6,17 +6,17 @@ them on a background thread.  torch is imported by the first `open`.
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import DistillError, SoundError
-from distill.generation.history import GeneratedEntry
+from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
 from distill.generation.kits.plan import KitPlan
-from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
+from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
 from distill.generation.weights import keep_weights
 from distill.paths import plain_name
@@ -37,7 +37,7 @@ CLOSE_NEWNESS = 0.25
 
 #: Characters of a sound's name in the name of one that is made from it.
 _NAME_PART = 24
-#: Distance from a sound of the map within which a new one counts as its copy; the map is 1 wide.
+#: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
 _SAME_PLACE = 1e-3
 
 
@@ -168,6 +168,8 @@ class MapSession:
         self._file = Path()
         self._map_id = ""
         self._known: dict[object, GeneratedEntry] = {}
+        self._noting = threading.Lock()  # for what is known: a file is either handed out or discarded
+        self._superseded: set[Path] = set()
         self._shown: ShownMap | None = None
         self._own: tuple[ShownMap, OwnSounds] | None = None
         self._own_lock = threading.Lock()
@@ -295,6 +297,43 @@ class MapSession:
             if known.path == before:
                 self._known[key] = replace(known, path=path)
 
+    def place_of(self, path: Path) -> tuple[Position, dict[str, float]] | None:
+        """Return the position of a sound on the open map and its moved sliders, or None for one from elsewhere."""
+        shown = self._shown
+        if shown is not None:
+            for number, file in shown.files.items():
+                if file == path and number in shown.sounds:
+                    return shown.positions[shown.sounds.index(number)], {}
+        recipe = read_recipe(path)
+        if recipe is None or recipe.kind != MAPPED or recipe.map != self._map_id:
+            return None
+        return recipe.positions[0], dict(recipe.moves)
+
+    def supersede(self, path: Path) -> None:
+        """Note that another sound has taken the place of one; see `discard_superseded`.  Returns at once."""
+        self._superseded.add(path)
+
+    def discard_superseded(self) -> None:
+        """Remove superseded sounds from the history of generated sounds, with their files.
+
+        Those that the user has starred or rejected stay, and so do those that were asked for again meanwhile.  What
+        cannot be removed, such as a file that is being read, is tried again by the next call.
+        """
+        if not self._superseded:
+            return
+        history = GeneratedHistory()
+        listed = {entry.path: entry for entry in history.list() if not (entry.starred or entry.rejected)}
+        with self._noting:
+            for path in tuple(self._superseded):
+                entry = listed.get(path)
+                with suppress(OSError):
+                    if entry is not None:
+                        history.announce_removal(entry.recipe)
+                        path.unlink(missing_ok=True)
+                        history.forget(entry.recipe)
+                        self._known = {key: known for key, known in self._known.items() if known.path != path}
+                    self._superseded.discard(path)
+
     def judged(self, path: Path) -> JudgedSound:
         """Return a generated sound with how new it is.
 
@@ -341,6 +380,7 @@ class MapSession:
         sounds: Sequence[Path],
         plan: KitPlan,
         progress: Callable[[int], None] = lambda _done: None,
+        pads: Sequence[int] = (),
     ) -> WrittenKit:
         """Write a kit of sound files.
 
@@ -349,12 +389,16 @@ class MapSession:
 
         Parameters
         ----------
-        folder, title, sounds
-            As in `write_kit`; one file for each key.
+        folder, title
+            As in `write_kit`.
+        sounds
+            One file for each pad.  Those of the kit are called after it.
         plan
             Versions of each sound; its count is not used.
         progress
             Called with the number of sounds that are ready.
+        pads
+            Numbers of the pads, from 1; without them the sounds are on the first pads.
 
         Raises
         ------
@@ -366,8 +410,8 @@ class MapSession:
         varied = 0
         try:
             with self._lock:
-                for path in sounds:
-                    kit.append(self._for_kit(path, plan, len(kit)))
+                for path, pad in zip(sounds, pads or range(1, len(sounds) + 1), strict=True):
+                    kit.append(replace(self._for_kit(path, plan, len(kit)), name=path.stem, pad=pad))
                     varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
                     progress(len(kit))
             return WrittenKit(write_kit(folder, title, kit), len(kit), varied)
@@ -385,15 +429,18 @@ class MapSession:
         return self._model
 
     def _name_at(self, position: Position) -> str:
-        """Return the name of a sound at a position: those of the two nearest sounds, or of the one that it copies."""
+        """Return the name of a sound at a position: the two nearest sounds of the map, or the one of the same place.
+
+        It says where the sound was made, not what it sounds like, which is not known yet.
+        """
         shown = self._shown
         if shown is None or not shown.positions:
             return "Sound"
         near = shown.nearest(position, 2)
         names = [plain_name(shown.names[shown.sounds[row]], most=_NAME_PART) for row in near]
         x, y = shown.positions[near[0]]
-        is_copy = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
-        return f"{names[0]} copy" if is_copy else " + ".join(names)
+        is_same = (x - position[0]) ** 2 + (y - position[1]) ** 2 < _SAME_PLACE**2
+        return f"Near {names[0] if is_same else ' + '.join(names)}"
 
     def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
         """Return a sound for a kit, in versions if the open model has made it."""
@@ -427,10 +474,14 @@ class MapSession:
 
     def _known_or(self, key: object, name: str, recipe: Recipe, make: Callable[[], FloatArray]) -> Path:
         """Return the file of a sound that is known by a key, made on first demand and where its file is gone."""
-        known = self._known.get(key)
-        if known is None or not known.path.exists():
-            self._known[key] = self._kept(name, make(), recipe if known is None else known.recipe)
-        return self._known[key].path
+        with self._noting:
+            known = self._known.get(key)
+            if known is not None and known.path.exists():
+                self._superseded.discard(known.path)
+                return known.path
+        made = self._kept(name, make(), recipe if known is None else known.recipe)
+        self._known[key] = made
+        return made.path
 
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""

@@ -36,8 +36,8 @@ class EpochSummary:
     ----------
     epochs
         Number of epochs that were measured.
-    best_loss
-        Lowest loss on held-out sounds.
+    best_loss, best_epoch
+        Lowest loss on held-out sounds, and the number of its epoch, from 1: the one that the run's model is from.
     curve
         Losses on held-out sounds, evenly thinned out to `CURVE_POINTS`.
     """
@@ -45,12 +45,15 @@ class EpochSummary:
     epochs: int = 0
     best_loss: float | None = None
     curve: tuple[float, ...] = ()
+    best_epoch: int | None = None
 
     @classmethod
     def of(cls, losses: list[float]) -> "EpochSummary":
         """Summarise the losses of all epochs."""
         finite = [loss for loss in losses if math.isfinite(loss)]
-        return cls(len(losses), min(finite, default=None), tuple(thinned(finite, CURVE_POINTS)))
+        best = min(finite, default=None)
+        number = None if best is None else losses.index(best) + 1
+        return cls(len(losses), best, tuple(thinned(finite, CURVE_POINTS)), number)
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,10 @@ class _Cache:
         summary = _summary_of(entry, stamp)
         if summary is None:
             summary = EpochSummary.of(list(read_losses(path)))
-            entry = {"stamp": stamp, "epochs": summary.epochs, "best": summary.best_loss, "curve": list(summary.curve)}
+            entry = {
+                "stamp": stamp, "epochs": summary.epochs, "best": summary.best_loss, "curve": list(summary.curve),
+                "best_epoch": summary.best_epoch,
+            }  # fmt: skip
         self._used[key] = entry
         return summary
 
@@ -197,9 +203,12 @@ def _summary_of(entry: Any, stamp: list[int]) -> EpochSummary | None:
     try:
         if entry["stamp"] != stamp:
             return None
-        best = entry["best"]
+        best, number = entry["best"], entry["best_epoch"]  # older versions did not keep the latter: read anew
         return EpochSummary(
-            int(entry["epochs"]), None if best is None else float(best), tuple(float(v) for v in entry["curve"])
+            int(entry["epochs"]),
+            None if best is None else float(best),
+            tuple(float(v) for v in entry["curve"]),
+            None if number is None else int(number),
         )
     except (LookupError, TypeError, ValueError, OverflowError):
         return None

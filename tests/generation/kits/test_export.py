@@ -3,6 +3,7 @@
 import struct
 import threading
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +53,22 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
         Layer((tone(330.0, decay=4), tone(331.0, decay=4)), 1, 63),
         Layer((tone(330.0, decay=3), tone(330.5, decay=3)), 64, 127),
     )
-    sounds = [single(tone(223.0), "how it was generated"), single(noise()), KitSound(layers)]
+    sounds = [
+        replace(single(tone(223.0), "how it was generated"), name="Low bell + kick: 1/2"),
+        single(noise()),
+        KitSound(layers, name="Snare"),
+    ]
     return write_kit(tmp_path_factory.mktemp("kits") / "bells", 'Glass & "bells" -- #1', sounds)
 
 
 def test_the_files_of_a_kit(kit: Kit) -> None:
     names = sorted(str(path.relative_to(kit.folder).as_posix()) for path in kit.folder.rglob("*") if path.is_file())
     assert names == [
-        "Glass-bells----1 01 A3.dspreset", "Glass-bells----1 01 A3.sfz",
-        "Glass-bells----1 03 E4.dspreset", "Glass-bells----1 03 E4.sfz",
+        "Glass-bells----1 01 Low bell kick 1-2 A3.dspreset", "Glass-bells----1 01 Low bell kick 1-2 A3.sfz",
+        "Glass-bells----1 03 Snare E4.dspreset", "Glass-bells----1 03 Snare E4.sfz",
         "Glass-bells----1.dspreset", "Glass-bells----1.sfz",
-        "Samples/Glass-bells----1 01 A3.wav", "Samples/Glass-bells----1 02.wav",
-        *(f"Samples/Glass-bells----1 03 E4 v{n}.wav" for n in (1, 2, 3, 4)),
+        "Samples/01 Low bell kick 1-2 A3.wav", "Samples/02 Glass-bells----1.wav",
+        *(f"Samples/03 Snare E4 v{n}.wav" for n in (1, 2, 3, 4)),
     ]  # fmt: skip
     assert {path.exists() for path in (*kit.presets, *kit.samples)} == {True}
     assert len(kit.presets) + len(kit.samples) == len(names)
@@ -130,6 +135,19 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert write_kit(empty, "Bells", [single(noise())]).folder == empty
 
 
+def test_a_sound_has_the_key_and_the_number_of_its_pad(tmp_path: Path) -> None:
+    sounds = [replace(single(noise()), name="Kick", pad=2), replace(single(noise(seed=1)), pad=16)]
+    written = write_kit(tmp_path / "kit", "Bells", sounds)
+    assert [path.name for path in written.samples] == ["02 Kick.wav", "16 Bells.wav"]
+    lines = [line for line in (written.folder / "Bells.sfz").read_text().splitlines() if "<region>" in line]
+    keys = [(line.split("lokey=")[1].split()[0], line.split("sample=")[1]) for line in lines]
+    assert keys == [(str(FIRST_KEY + 1), "Samples/02 Kick.wav"), (str(FIRST_KEY + 15), "Samples/16 Bells.wav")]
+    for pads in ((2, 2), (0, 93)):
+        with pytest.raises(ConfigurationError, match="a pad of its own, from 1 to 92"):
+            write_kit(tmp_path / "other", "Bells", [replace(sounds[0], pad=pad) for pad in pads])
+    assert [path.name for path in tmp_path.iterdir()] == ["kit"]
+
+
 def test_a_cancelled_kit_leaves_nothing(tmp_path: Path) -> None:
     stop = threading.Event()
     with pytest.raises(Cancelled):
@@ -148,7 +166,8 @@ def test_the_decent_sampler_preset_names_every_file(kit: Kit) -> None:
     assert keys == {(str(FIRST_KEY + n),) * 3 for n in range(3)}
     last = [(s.get("loVel"), s.get("hiVel"), s.get("seqPosition")) for s in groups[1]]
     assert last == [("1", "63", "1"), ("1", "63", "2"), ("64", "127", "1"), ("64", "127", "2")]
-    over = ElementTree.parse(kit.folder / "Glass-bells----1 01 A3.dspreset").getroot().find("./groups/group/sample")
+    preset = kit.folder / "Glass-bells----1 01 Low bell kick 1-2 A3.dspreset"
+    over = ElementTree.parse(preset).getroot().find("./groups/group/sample")
     assert over is not None
     assert (over.get("rootNote"), over.get("loopEnabled")) == ("57", "true")
     assert float(str(over.get("tuning"))) == pytest.approx(-0.23, abs=0.02)
@@ -206,7 +225,7 @@ def test_every_pad_sounds_in_an_independent_player(kit: Kit, player: Any) -> Non
 
 
 def test_a_pitched_sound_is_in_tune_over_the_keyboard(kit: Kit, player: Any) -> None:
-    load(player, kit.folder / "Glass-bells----1 01 A3.sfz")
+    load(player, kit.folder / "Glass-bells----1 01 Low bell kick 1-2 A3.sfz")
     for key in (45, 57, 60, 69):
         found = estimate_pitch(rendered(player, key, held=3.0, seconds=3.0))
         assert found is not None

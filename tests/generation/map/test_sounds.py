@@ -198,8 +198,35 @@ def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[L
         assert middle != shown.positions[0]
         new = session.sound_at(middle, {})
         assert session.judged(new).verdict is not None
+        assert new.stem.startswith("Near "), "a name says where a sound was made"
         assert all(name in new.stem for name in (own.stem, " + "))
-        assert session.sound_at(shown.positions[0], {}).stem == f"{own.stem} copy"
+        assert session.sound_at(shown.positions[0], {}).stem == f"Near {own.stem}"
+    finally:
+        session.close()
+
+
+def test_a_session_knows_where_its_sounds_are_from_and_discards_those_that_were_superseded(
+    trained: tuple[LoadedModel, Path],
+) -> None:
+    session, history = MapSession(), GeneratedHistory()
+    try:
+        shown = session.open(trained[1] / "model.distill")
+        places = [(0.31, 0.4), (0.32, 0.4), (0.33, 0.4)]
+        made = [session.sound_at(place, {}) for place in places]
+        assert [session.place_of(path) for path in made] == [(place, {}) for place in places]
+        own = shown.files[shown.sounds[0]]
+        assert session.place_of(own) == (shown.positions[0], {})
+        assert session.place_of(session.sound_along(places, 2.0)) is None
+        for path in made:
+            session.supersede(path)
+        history.set_star(next(entry.recipe for entry in history.list() if entry.path == made[0]), True)
+        assert session.sound_at(places[2], {}) == made[2], "it was asked for again"
+        session.discard_superseded()
+        assert [path.exists() for path in made] == [True, False, True]
+        assert {entry.path for entry in history.list()} >= {made[0], made[2]}
+        assert made[1] not in {entry.path for entry in history.list()}
+        other = session.sound_at(shown.positions[0], {})
+        assert session.sound_at(places[1], {}) != other, "it is generated again, not mistaken for another"
     finally:
         session.close()
 
@@ -327,7 +354,8 @@ def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedMode
     assert (written.sounds, written.varied, ready) == (2, 1, [1, 2])
     names = [path.name for path in written.kit.samples]
     assert len(names) == 5
-    assert sum(name.startswith("Kit 01") for name in names) == 4
+    assert sum(name.startswith(f"01 {made.stem.replace(' +', '')} ") for name in names) == 4
+    assert names[4].startswith(f"02 {own.stem}")
     text = (tmp_path / "kit" / "Kit.sfz").read_text()
     assert text.count("seq_length=2") == 4
     assert "lovel=65" in text or "hivel=64" in text

@@ -13,7 +13,16 @@ import torch
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPlainTextEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from distill import paths
@@ -502,3 +511,20 @@ def test_what_cannot_be_stored_is_shown_as_it_was(
     detail.commit()
     until_idle(page, qtbot)
     assert detail.name.text() == "Glöckchen"
+
+
+def test_which_epoch_a_model_is_from_is_said(page: MainWindow) -> None:
+    """It is not the number of epochs that were trained, which Runs shows."""
+    choose(page, "Glöckchen")
+    table, entry = page.models_page.list.table, page.models_page.list.current()
+    assert entry is not None
+    assert table.facts(entry)[1] == ("12 sounds", "epoch 7")
+    tip = str(page.models_page.list.view.currentIndex().data(Qt.ItemDataRole.ToolTipRole))
+    assert "That is epoch 7. The run may have trained on after it" in tip
+    find(page, QToolButton, "modelInfoButton").click()
+    value = find(page, QLabel, "model epochs")
+    assert value.isVisible()
+    assert value.text() == "7. The model has the weights of this epoch of its run."
+    label = page.models_page.detail.facts.labelForField(value)
+    assert isinstance(label, QLabel)
+    assert label.text() == "Best epoch"

@@ -1,13 +1,14 @@
 """How the Play page looks, through its real widgets: pads, lists, the scale of the map, small windows."""
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFontMetrics, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
@@ -127,3 +128,48 @@ def test_pads_that_were_replaced_come_back(
     QTest.mouseClick(undo, Qt.MouseButton.LeftButton)
     assert pads.sounds() == before
     assert window.notices.text() == ""
+
+
+def test_pads_are_told_apart_by_their_names(play: PlayPresenter, tmp_path: Path, qtbot: QtBot) -> None:
+    """What all names have in common is not written on the pads; tooltips and screen readers have it."""
+    pads = play.page.pads
+    for number, name in enumerate(("kick", "snare", "hat")):
+        path = tmp_path / f"old_recordings_of_drums_{name}.wav"
+        soundfile.write(path, tone(0.2), 48_000)
+        pads.hold(number, path)
+    assert [pad.label for pad in pads.pads[:3]] == ["kick", "snare", "hat"]
+    assert pads.pads[0].accessibleName() == "Pad 1: old_recordings_of_drums_kick"
+    assert "old_recordings_of_drums_kick" in pads.pads[0].toolTip()
+    pads.join(1, 2)
+    assert pads.pads[1].label == "snare"
+    pads.hold(3, tmp_path / "bell.wav")
+    assert pads.pads[1].label == "old_recordings_of_drums_snare", "there is nothing in common any more"
+
+
+@pytest.mark.parametrize("size", [(1280, 800), SMALLEST_SIZE])
+def test_names_that_are_too_long_for_pads_are_told_apart_where_they_are_cut(
+    play: PlayPresenter, window: MainWindow, tmp_path: Path, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    pads = play.page.pads
+    window.resize(*size)
+    qtbot.waitUntil(lambda: (window.width(), window.height()) == size)
+    names = (
+        "Near drum_tom_hi_soft + drum_bass_hard", "Near drum_roll + drum_cymbal_open", "Near bd_zum + bd_tek",
+        "Near drum_roll + drum_cymbal_hard", "Near drum_cymbal_open + drum_roll", "snare",
+        "Near drum_cymbal_open + drum_splash_soft", "Near drum_cymbal_soft + drum_splash_soft",
+        "a recording of a bell with a long name 1", "a recording of a bell with a long name 2",
+    )  # fmt: skip
+    for number, name in enumerate(names):
+        soundfile.write(tmp_path / f"{name}.wav", tone(0.2), 48_000)
+        pads.hold(number, tmp_path / f"{name}.wav")
+    qtbot.wait(50)
+    seen = [pad.name_lines(pad.label, pads._elision(pad)) for pad in pads.pads[: len(names)]]
+    inner = pads.pads[0].height() - 8
+    assert max(map(len, seen)) == min(2, inner // QFontMetrics(pads.pads[0]._small_font()).height() // 2)
+    if size != SMALLEST_SIZE:
+        assert len(set(seen)) == len(names), seen
+        peaks = window.thumbnails.peaks
+        qtbot.waitUntil(lambda: all(peaks(sound) is not None for sound in pads.sounds()), timeout=WAIT)
+        below = [part_of(pad, 0.6, 0.95) for pad in pads.pads[: len(names)]]
+        assert not any(one == other for one, other in combinations(below, 2)), "nor do they look the same"
+        assert seen[5] == ("snare",)

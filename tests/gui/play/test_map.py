@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map_session import Position, ShownMap
-from distill.gui.play import presenter
+from distill.gui.play import wave_reader
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import Pad
 from distill.gui.play.presenter import PlayPresenter
@@ -130,7 +130,7 @@ def test_the_waveform_of_a_file_is_read_once_and_no_more_once_another_is_shown(
         assert go_on.wait(10)
         return read_wave(path, cancel)
 
-    monkeypatch.setattr(presenter, "read_wave", reading)
+    monkeypatch.setattr(wave_reader, "read_wave", reading)
     view, wave = play.page.map, play.page.sound.wave
     other = tmp_path / "other.wav"
     soundfile.write(other, tone(0.5), 48_000)

@@ -21,13 +21,14 @@ from pytestqt.qtbot import QtBot
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import COPY, NEW, JudgedSound, ShownMap, Verdict
-from distill.gui.play import presenter
-from distill.gui.play.kit_dialog import KitDialog
+from distill.gui.play.export import presenter as export_presenter
+from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.pads import KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
 from distill.gui.window.window import MainWindow
 from distill.playback.player import PlayerState
+from distill.settings import WindowSettings
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -182,26 +183,71 @@ def test_a_kit_and_a_sound_are_written(
     assert "Up to 64 files" in asked.text.text()
     asked.turns.setValue(1)
     asked.layers.setValue(1)
-    assert asked.text.text() == "One file for each pad: 16."
-    asked.choose.click()
-    dialog = window.findChild(QFileDialog, "exportKitDialog")
+    assert asked.text.text().startswith("One file for each pad: 16.")
+    asked.browse.click()
+    dialog = asked.findChild(QFileDialog, "kitFolderDialog")
     assert dialog is not None
-    dialog.fileSelected.emit(str(tmp_path / "my kit"))
+    dialog.fileSelected.emit(str(tmp_path))
     dialog.close()
+    asked.name.selectAll()
+    QTest.keyClicks(asked.name, "my kit")
+    asked.export.click()
     qtbot.waitUntil(lambda: (tmp_path / "my kit").exists(), timeout=WAIT)
     idle(play, qtbot)
-    assert (tmp_path / "my kit" / "Glass-bells.sfz").is_file()
+    assert (tmp_path / "my kit" / "my-kit.sfz").is_file()
     assert "kit of 16 sounds" in window.notices.text()
-    play.export_kit(tmp_path / "my kit", KitPlan())
-    qtbot.waitUntil(lambda: "is not empty" in window.notices.text(), timeout=WAIT)
-    idle(play, qtbot)
     source = play.page.pads.sounds()[0]
-    play.save_as(source, tmp_path / "saved.wav")
+    play.exports.save_as(source, tmp_path / "saved.wav")
     qtbot.waitUntil(lambda: "saved.wav is saved" in window.notices.text(), timeout=WAIT)
     assert np.array_equal(soundfile.read(tmp_path / "saved.wav")[0], soundfile.read(source)[0])
     (tmp_path / "a file").touch()
-    play.save_as(source, tmp_path / "a file" / "saved.wav")
+    play.exports.save_as(source, tmp_path / "a file" / "saved.wav")
     qtbot.waitUntil(lambda: "cannot be written" in window.notices.text(), timeout=WAIT)
+
+
+def test_return_alone_exports_kits_under_free_names_where_the_last_one_is(
+    play: PlayPresenter, session: ToneSession, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    kept = tmp_path / "Glass bells kit" / "mine.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    (tmp_path / "glass bells kit 2").touch()
+    play.exports.folder = tmp_path
+    play.page.pads.hold(1, session.own)
+    play.page.pads.hold(4, session.own)
+    for number in (3, 4):
+        play.page.kit.click()
+        asked = window.findChild(KitDialog, "kitDialog")
+        assert asked is not None
+        qtbot.waitUntil(lambda asked=asked, n=number: asked.name.text() == f"Glass bells kit {n}")  # type: ignore[misc]
+        assert asked.name.hasFocus() or not window.isActiveWindow()
+        QTest.keyClick(asked.name, Qt.Key.Key_Return)
+        folder = tmp_path / f"Glass bells kit {number}"
+        qtbot.waitUntil(folder.exists, timeout=WAIT)
+        idle(play, qtbot)
+        qtbot.waitUntil(lambda: window.findChild(KitDialog, "kitDialog") is None)
+        names = sorted(path.name.removesuffix(".wav").rsplit(" ", 1)[0] for path in (folder / "Samples").iterdir())
+        assert names == ["02 own bell", "05 own bell"], "by the pads' numbers and names; the pitch follows"
+    assert kept.read_text() == "mine"
+    play.exports.export_kit(folder, KitPlan(turns=1, layers=1))  # as where a name was taken since it was proposed
+    qtbot.waitUntil((tmp_path / "Glass bells kit 4 2").exists, timeout=WAIT)
+    idle(play, qtbot)
+    window.save_settings()
+    assert WindowSettings.load().play_folder == str(tmp_path)
+
+
+def test_the_folder_of_the_last_session_is_proposed(play: PlayPresenter, window: MainWindow, tmp_path: Path) -> None:
+    assert play.exports.folder != Path.home(), "it begins with the folder of music"
+    play.restore(WindowSettings(play_folder=str(tmp_path / "gone")))
+    play.page.pads.hold(0, tmp_path / "a.wav")
+    play.page.kit.click()
+    asked = window.findChild(KitDialog, "kitDialog")
+    assert asked is not None
+    assert asked.position.text() == str(tmp_path / "gone")
+    assert asked.target == tmp_path / "gone" / "Glass bells kit"
+    asked.name.setText("Tom/Snare: *")
+    assert asked.target == tmp_path / "gone" / "Tom-Snare"
+    asked.reject()
 
 
 def test_the_session_is_closed_with_the_window(
@@ -264,7 +310,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     qtbot.waitUntil(lambda: play.current is not None, timeout=WAIT)
     idle(play, qtbot)
     first = play.current
-    wanted = "New. Nearest of your sounds: bell <0>"
+    wanted = "New. Sounds most like bell <0>"
     qtbot.waitUntil(lambda: sound.verdict.text() == wanted, timeout=WAIT)
     assert play.page.history.item(0).data(WORD_ROLE) == "new"
     sound.compare.click()
@@ -276,7 +322,7 @@ def test_how_new_a_sound_is_is_said_and_heard(play: PlayPresenter, session: Tone
     play.play_path([(0.2, 0.2), (0.8, 0.8)])
     qtbot.waitUntil(lambda: play.current not in (first, session.own), timeout=WAIT)
     idle(play, qtbot)
-    qtbot.waitUntil(lambda: sound.verdict.text().startswith("A copy of"), timeout=WAIT)
+    qtbot.waitUntil(lambda: sound.verdict.text().startswith("Sounds like a copy of"), timeout=WAIT)
     assert [path.stem.split()[0] for path in play.page.history.sounds()] == ["path", "position"]
     play.page.history.sound_chosen.emit(first)
     assert play.current == first
@@ -411,10 +457,10 @@ def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_
     assert dialog is not None
     assert dialog.defaultSuffix() == "flac"
     dialog.reject()
-    play.save_as(own, tmp_path / "no folder" / "b.flac")
+    play.exports.save_as(own, tmp_path / "no folder" / "b.flac")
     qtbot.waitUntil(lambda: "b.flac is saved" in play._notices.text(), timeout=WAIT)
     assert (tmp_path / "no folder" / "b.flac").read_bytes() == own.read_bytes()
-    play.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
+    play.exports.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
     qtbot.waitUntil(lambda: "cannot be written" in play._notices.text(), timeout=WAIT)
     assert not (tmp_path / "c.wav").exists()
 
@@ -428,8 +474,8 @@ def test_a_sound_is_copied_off_the_windows_thread(
         threads.append(threading.current_thread())
         return write_whole(path, tidies)
 
-    monkeypatch.setattr(presenter, "write_whole", noted)
-    play.save_as(session.own, tmp_path / "saved.wav")
+    monkeypatch.setattr(export_presenter, "write_whole", noted)
+    play.exports.save_as(session.own, tmp_path / "saved.wav")
     qtbot.waitUntil(lambda: "saved.wav is saved" in play._notices.text(), timeout=WAIT)
     assert threading.main_thread() not in threads
     assert len(threads) == 1

@@ -100,7 +100,7 @@ class TestList:
         train(loaded, qtbot, 3)
         qtbot.waitUntil(lambda: "finished" in said(loaded))
         text = said(loaded)
-        for words in ("my sounds", "shown", "4 sounds", "Fast", "3 of 3 epochs", "best 0.55"):
+        for words in ("my sounds", "shown", "4 sounds", "Fast", "3 of 3 epochs trained", "best epoch 1, loss 0.55"):
             assert words in text
 
     def test_a_run_under_way_is_marked_and_followed(

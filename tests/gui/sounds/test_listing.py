@@ -12,7 +12,8 @@ from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.sounds.model import CELL_ROLE, short_names
+from distill.gui.sounds.model import CELL_ROLE
+from distill.gui.widgets.text import short_names
 from distill.gui.window.pages import MODELS
 from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings

@@ -31,7 +31,7 @@ from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.help.about import AboutDialog
 from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
-from distill.gui.play.kit_dialog import KitDialog
+from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.window import composition
 from distill.gui.window.crash_reporter import ReportWatcher
@@ -335,7 +335,7 @@ def test_the_buttons_of_dialogs_have_no_icons_of_the_desktop(window: MainWindow)
     sound = GeneratedEntry(Path("a.wav"), Recipe(NEW, "a" * 32))
     dialogs = (
         AboutDialog(window), ShortcutsDialog((), window), ReportDialog([], window),
-        ExportDialog([sound], ExportChoices(), window), KitDialog(16, KitPlan(), window),
+        ExportDialog([sound], ExportChoices(), window), KitDialog(16, KitPlan(), Path(), "Kit", window),
     )  # fmt: skip
     for dialog in dialogs:
         buttons = [button for box in dialog.findChildren(QDialogButtonBox) for button in box.buttons()]

@@ -3,6 +3,7 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.gui.window.frame import RUNS_TAB
@@ -49,3 +50,31 @@ def test_the_list_of_sounds_is_changed_only_while_it_is_seen(loaded: MainWindow,
     find.trigger()  # shows the list
     assert view.isVisible()
     assert all(entry.isEnabled() for entry in entries)
+
+
+@pytest.mark.parametrize("page", [TRAINING, MODELS, PLAY], ids=["training", "models", "play"])
+def test_the_advanced_settings_come_with_their_page(loaded: MainWindow, qtbot: QtBot, page: int) -> None:
+    action = menu_action(loaded, "Training", "Advanced settings")
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    loaded.pages.open_page(page)
+    loaded.controls.advanced.setChecked(page != TRAINING)  # they were left open on the page that is not seen
+    action.trigger()
+    assert loaded.pages.currentIndex() == TRAINING
+    assert loaded.advanced.isVisible()
+    assert loaded.controls.advanced.isChecked()
+    focus = QApplication.focusWidget()
+    assert focus is not None
+    assert focus is loaded.advanced or loaded.advanced.isAncestorOf(focus)
+    action.trigger()
+    assert loaded.previews.isVisible(), "where they are seen, the menu hides them again"
+    assert not loaded.controls.advanced.isChecked()
+
+
+@pytest.mark.parametrize("page", [MODELS, PLAY], ids=["models", "play"])
+def test_what_lists_other_sounds_shows_the_list(window: MainWindow, qtbot: QtBot, page: int) -> None:
+    window.frame.tabs.setCurrentIndex(RUNS_TAB)
+    window.pages.open_page(page)
+    menu_action(window, "File", "Use demo sounds").trigger()
+    assert window.browser.isVisible()
+    qtbot.waitUntil(lambda: len(window.browser.usable_paths()) > 2 and not window.sounds.loader.is_busy, timeout=60_000)

@@ -20,7 +20,7 @@ from distill.files import write_folder, write_whole
 from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
 from distill.generation.kits.sample_loop import find_loop
 from distill.generation.kits.sampler_wav import sampler_wav
-from distill.paths import slug
+from distill.paths import free_name, plain_name, slug
 
 #: Key of the first pad (C2, the bass drum of General MIDI) and the most pads: the rest of the keyboard.
 FIRST_KEY, MOST_SOUNDS = 36, 92
@@ -62,10 +62,16 @@ class KitSound:
         Its versions; the ranges of their velocities do not overlap.
     comment
         Text for the metadata of its files.
+    name
+        What its files are called after its pad; any text. Without it they are called after the kit.
+    pad
+        Number of its pad, from 1, which gives its key; 0 for its place in the kit.
     """
 
     layers: tuple[Layer, ...]
     comment: str = ""
+    name: str = ""
+    pad: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,9 +133,9 @@ def write_kit(
     folder
         New folder, or an empty one.
     title
-        Name of the kit; files are called after it.
+        Name of the kit; presets are called after it.
     sounds
-        1 to `MOST_SOUNDS` sounds, in the order of their keys.
+        1 to `MOST_SOUNDS` sounds, each on a pad of its own.
     progress
         Called with the share that is done, 0 to 1.
     cancel_event
@@ -138,7 +144,7 @@ def write_kit(
     Raises
     ------
     ConfigurationError
-        There are no sounds, too many, or the folder holds something.
+        There are no sounds, too many, two on one pad, or the folder holds something.
     ValueError
         A sound is silent, or holds samples that are not numbers.
     OSError
@@ -148,10 +154,26 @@ def write_kit(
     """
     if not 1 <= len(sounds) <= MOST_SOUNDS:
         raise ConfigurationError(f"A kit has 1 to {MOST_SOUNDS} sounds, not {len(sounds)}.")
+    on_pads = [replace(sound, pad=sound.pad or number) for number, sound in enumerate(sounds, 1)]
+    if len({sound.pad for sound in on_pads if 1 <= sound.pad <= MOST_SOUNDS}) < len(sounds):
+        raise ConfigurationError(f"Each sound of a kit has a pad of its own, from 1 to {MOST_SOUNDS}.")
     check_folder(folder)
     with write_folder(folder) as partial:
-        presets, samples = _write_files(partial, title, sounds, progress, cancel_event)
+        presets, samples = _write_files(partial, title, on_pads, progress, cancel_event)
     return Kit(folder, tuple(folder / name for name in presets), tuple(folder / name for name in samples))
+
+
+def free_folder(folder: Path) -> Path:
+    """Return a folder, or the first of ``name 2``, ``name 3``, ... where it holds something or is a file.
+
+    Raises
+    ------
+    OSError
+        The folder above cannot be read.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return folder
+    return folder.with_name(free_name(folder.name, [path.name for path in folder.parent.iterdir()]))
 
 
 def check_folder(folder: Path) -> None:
@@ -173,18 +195,19 @@ def _write_files(
     progress: Callable[[float], None] | None,
     cancel_event: threading.Event | None,
 ) -> tuple[list[str], list[str]]:
-    """Write the files of a kit and return the names of its presets and samples."""
+    """Write the files of a kit, by pad number and name, and return the names of its presets and samples."""
     stem, pads, samples = slug(title, "kit"), [], []
     presets: list[str] = []
     for number, sound in enumerate(sounds):
         if cancel_event is not None and cancel_event.is_set():
             raise Cancelled
-        regions = list(_regions(folder, f"{stem} {number + 1:02d}", FIRST_KEY + number, sound))
+        name = f"{sound.pad:02d} {plain_name(sound.name, stem)}"
+        regions = list(_regions(folder, name, FIRST_KEY + sound.pad - 1, sound))
         pads += regions
         samples += [region.file.path for region in regions]
         if chromatic := list(_over_the_keyboard(regions)):
             note = note_name(chromatic[0].root_key)
-            presets += _write_presets(folder, f"{stem} {number + 1:02d} {note}", title, chromatic)
+            presets += _write_presets(folder, f"{stem} {name} {note}", title, chromatic)
         if progress is not None:
             progress((number + 1) / len(sounds))
     return _write_presets(folder, stem, title, pads) + presets, samples

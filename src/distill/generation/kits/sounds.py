@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,9 @@ def kit_sounds(
     for new in make_new(model, model_file, plan.count, seed, cancel_event=cancel_event, mono=True):
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
-        sounds.append(in_versions(model, new.audio, plan, new.recipe.seed + new.recipe.number, new.recipe.to_text()))
+        recipe = new.recipe
+        sound = in_versions(model, new.audio, plan, recipe.seed + recipe.number, recipe.to_text())
+        sounds.append(replace(sound, name=f"{recipe.model_name} {recipe.draw_name}"))
     return sounds
 
 

@@ -231,7 +231,7 @@ class ModelDetail(Panel):
         column.addLayout(words)
         for key, text in (
             ("family", self.tr("Family")), ("trained", self.tr("Trained")), ("sounds", self.tr("Sounds")),
-            ("epochs", self.tr("Epochs")), ("loss", self.tr("Loss")), ("codebook", self.tr("Building blocks")),
+            ("epochs", self.tr("Best epoch")), ("loss", self.tr("Loss")), ("codebook", self.tr("Building blocks")),
             ("file", self.tr("File")),
         ):  # fmt: skip
             value = QLabel()
@@ -337,7 +337,7 @@ class ModelDetail(Panel):
             "family": self._family_text(entry),
             "trained": format_date(facts.trained or facts.saved),
             "sounds": self._sounds_text(entry),
-            "epochs": str(facts.epochs) if facts.epochs else "",
+            "epochs": self._epoch_text(facts.epochs),
             "loss": "\n".join(losses),
             "codebook": self._codebook_text(entry),
             "file": self.tr("{0}, {1}, id {2}").format(entry.path.name, size, entry.model_id[:8] or "–"),
@@ -360,6 +360,10 @@ class ModelDetail(Panel):
         count = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
         named = self.tr("{0} of “{1}”").format(count, facts.dataset) if facts.dataset else count
         return f"{named}, {format_seconds(facts.sounds_s)}" if facts.sounds_s else named
+
+    def _epoch_text(self, epoch: int) -> str:
+        """Return which epoch the weights are from: the run may have trained more."""
+        return self.tr("{0}. The model has the weights of this epoch of its run.").format(epoch) if epoch else ""
 
     def _codebook_text(self, entry: ModelEntry) -> str:
         health = entry.facts.codebook

@@ -184,7 +184,7 @@ class ModelList(Panel):
             (Order.NAME, self.tr("Name")),
             (Order.LOSS, self.tr("Lowest loss")),
             (Order.SOUNDS, self.tr("Most sounds")),
-            (Order.EPOCHS, self.tr("Most epochs")),
+            (Order.EPOCHS, self.tr("Latest epoch")),
         ):
             combo.addItem(text, order.value)
         combo.currentIndexChanged.connect(lambda: self.rows.set_order(Order(combo.currentData())))

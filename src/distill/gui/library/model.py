@@ -102,12 +102,12 @@ class ModelTable(ListModel[ModelEntry]):
             return (self.tr("Cannot be used"),), (entry.problem,), ()
         facts, quality = entry.facts, []
         sounds = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
-        epochs = count_of(facts.epochs, self.tr("1 epoch"), self.tr("{0} epochs"))
+        epoch = self.tr("epoch {0}").format(facts.epochs) if facts.epochs else ""
         if facts.val_loss is not None:
             quality.append(self.tr("loss {0:.4g}").format(facts.val_loss))
         if facts.codebook is not None and "utilization" in facts.codebook:
             quality.append(self.tr("{0:.0%} of blocks used").format(facts.codebook["utilization"]))
-        return (family_label(entry), format_date(facts.saved)), (sounds, epochs), tuple(quality)
+        return (family_label(entry), format_date(facts.saved)), (sounds, epoch), tuple(quality)
 
     def _spoken(self, entry: ModelEntry) -> str:
         words = [entry.shown_name]
@@ -122,6 +122,9 @@ class ModelTable(ListModel[ModelEntry]):
         lines = [entry.shown_name, ", ".join(entry.tags), *facts]
         if entry.problem is None:
             lines.append(self.tr("The curve is the loss on held-out sounds. The model is from its lowest point."))
+            if entry.facts.epochs:
+                text = self.tr("That is epoch {0}. The run may have trained on after it: Runs shows how far.")
+                lines.append(text.format(entry.facts.epochs))
         return plain_tip(*lines, entry.path.name)
 
 

@@ -35,6 +35,15 @@ class HistoryList(SoundList):
         self._thumbnails.prefetch([sound])  # also where the name was that of another file before
         self.show_word(sound, word)
 
+    def lists(self, sound: Path) -> bool:
+        """Return whether a sound is listed."""
+        return self._item_of(sound) is not None
+
+    def remove(self, sound: Path) -> None:
+        """List a sound no more."""
+        if (item := self._item_of(sound)) is not None:
+            self.takeItem(self.row(item))
+
     def show_word(self, sound: Path, word: str) -> None:
         """Show how new a listed sound is; an empty word leaves what is shown."""
         if (item := self._item_of(sound)) is not None and word:

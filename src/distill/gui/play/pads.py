@@ -1,5 +1,6 @@
 """Sixteen pads, each of which holds a sound and shows its key, its waveform and its name."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QFocusEvent,
+    QFont,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPaintEvent,
@@ -30,7 +33,7 @@ from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.painted_rows import write_line
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.text import plain_tip, readable, short_names
 from distill.gui.widgets.waveform import draw_waveform
 
 COUNT, _COLUMNS = PADS, 4
@@ -46,6 +49,9 @@ _INSET, _HIGH_INSET = 6, 4
 
 #: Milliseconds that a pad lights up for when it is played from elsewhere.
 _LIT = 120
+
+#: Ends of words in names, behind which a name is broken into two lines.
+_WORD_ENDS = " _-."
 
 
 class Pad(QToolButton):
@@ -68,6 +74,10 @@ class Pad(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(True)
         self.sound: Path | None = None
+        #: What is written on it: a name that tells its sound from those of the other pads.
+        self.label = ""
+        #: Returns where the label is cut if it is too long.
+        self.elision: Callable[[Pad], Qt.TextElideMode] = lambda _pad: Qt.TextElideMode.ElideRight
         self.choke_group = 0
         self._is_down = False
         self._dark = QTimer(self, singleShot=True, interval=_LIT)
@@ -76,7 +86,7 @@ class Pad(QToolButton):
 
     def hold(self, sound: Path | None) -> None:
         """Hold a sound, or none."""
-        self.sound = sound
+        self.sound, self.label = sound, sound.stem if sound is not None else ""
         name = sound.stem if sound is not None else self.tr("empty")
         self.setText(f"{self.key} ·{self.choke_group}" if self.choke_group else self.key)
         self.setProperty("pad", "empty" if sound is None else "held")
@@ -92,6 +102,12 @@ class Pad(QToolButton):
             else self.tr("Empty. Click to put the current sound here, or drop one. Key {1}.")
         )
         self.setToolTip(plain_tip(tip.format(name, self.key)))
+
+    def show_label(self, text: str) -> None:
+        """Write a shorter name on the pad; tooltip and screen readers have the whole one."""
+        if text != self.label:
+            self.label = text
+            self.update()
 
     def join(self, group: int) -> None:
         """Be in a choke group; 0 is none."""
@@ -123,13 +139,13 @@ class Pad(QToolButton):
         self.initStyleOption(option)
         option.text = ""
         painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
-        small = theme.sized(self.font(), theme.SMALL)
-        small.setBold(False)
+        small, inner = self._small_font(), self._inner()
+        metrics = QFontMetrics(small, self)
         painter.setFont(small)
-        metrics, inner = painter.fontMetrics(), self.rect().adjusted(_INSET, _HIGH_INSET, -_INSET, -_HIGH_INSET)
-        if inner.height() >= 2 * metrics.height():
+        painter.setPen(QColor(colors.text))
+        for line in reversed(self.name_lines(self.label, self.elision(self))):
             name = QRect(inner.left(), inner.bottom() - metrics.height() + 1, inner.width(), metrics.height())
-            write_line(painter, small, name, self.sound.stem, colors.text)
+            painter.drawText(name, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
             inner.setBottom(name.top() - 1)
         key_width = metrics.horizontalAdvance(self.text()) + theme.HALF
         key = QRect(inner.left(), inner.top(), key_width, min(inner.height(), metrics.height()))
@@ -139,6 +155,22 @@ class Pad(QToolButton):
         if peaks is not None:
             color = QColor(colors.accent if self.isDown() else colors.muted)
             draw_waveform(painter, QRectF(inner.adjusted(key_width, 0, 0, 0)), peaks, color)
+
+    def name_lines(self, name: str, mode: Qt.TextElideMode) -> tuple[str, ...]:
+        """Return the lines, up to two, that the pad has room for to show a name."""
+        metrics, inner = QFontMetrics(self._small_font(), self), self._inner()
+        rows = min(2, inner.height() // metrics.height() // 2)
+        first, rest = _broken(readable(name), metrics, inner.width()) if rows == 2 else ("", readable(name))
+        lines = (first, metrics.elidedText(rest, mode, inner.width()))
+        return tuple(filter(None, lines)) if rows else ()
+
+    def _inner(self) -> QRect:
+        return self.rect().adjusted(_INSET, _HIGH_INSET, -_INSET, -_HIGH_INSET)
+
+    def _small_font(self) -> QFont:
+        small = theme.sized(self.font(), theme.SMALL)
+        small.setBold(False)
+        return small
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Strike the pad at the press, not at the release: the sound must not be late."""
@@ -216,6 +248,16 @@ class Pad(QToolButton):
             self.released.emit()
 
 
+def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
+    """Break a name behind the last word that fits into a line, or, if that left much of it empty, where it is full."""
+    fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
+    if fitting == len(name):
+        return "", name
+    behind = max(name.rfind(mark, 0, fitting) + 1 for mark in _WORD_ENDS)
+    at = behind if behind > fitting * 2 // 3 else fitting
+    return name[:at].rstrip(), name[at:].lstrip()
+
+
 class PadGrid(QWidget):
     """Shows the pads in four rows."""
 
@@ -238,6 +280,7 @@ class PadGrid(QWidget):
         grid.setSpacing(theme.HALF)
         self.pads = [Pad(number, thumbnails) for number in range(COUNT)]
         for number, pad in enumerate(self.pads):
+            pad.elision = self._elision
             grid.addWidget(pad, number // _COLUMNS, number % _COLUMNS)
             pad.struck.connect(lambda number=number: self.strike(number))
             pad.released.connect(lambda number=number: self.released.emit(number))
@@ -276,17 +319,41 @@ class PadGrid(QWidget):
         self.pads[number].hold(sound)
         if sound is not None:
             self._thumbnails.prefetch([sound])  # its file may have been written anew
+        self._name_pads()
         self.held.emit(number, sound)
         self.changed.emit()
 
     def join(self, number: int, group: int) -> None:
         """Put a pad into a choke group; 0 is none."""
         self.pads[number].join(group)
+        self._name_pads()
         self.group_chosen.emit(number, group)
 
     def sounds(self) -> list[Path]:
         """Return the sounds of the pads, in order."""
         return [pad.sound for pad in self.pads if pad.sound is not None]
+
+    def _name_pads(self) -> None:
+        """Write on the pads what their names differ in."""
+        short = short_names([sound.name for sound in self.sounds()])
+        for pad in self.pads:
+            if pad.sound is not None:
+                pad.show_label(short[pad.sound.name])
+            pad.update()  # where it is cut depends on the others
+
+    def _elision(self, pad: Pad) -> Qt.TextElideMode:
+        """Return where the name on a pad is cut so that no pad shows the same as one before it, if possible."""
+        right = Qt.TextElideMode.ElideRight
+        modes: dict[str, Qt.TextElideMode] = {}
+        seen: set[tuple[str, ...]] = set()
+        for label in (other.label for other in self.pads if other.sound is not None and other.label not in modes):
+            for mode in (right, Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideLeft):
+                lines = pad.name_lines(label, mode)
+                if lines not in seen:
+                    modes[label] = mode
+                    seen.add(lines)
+                    break
+        return modes.get(pad.label, right)
 
     def _on_thumbnail(self, path: object) -> None:
         for pad in self.pads:

@@ -60,6 +60,7 @@ class PlayPage(QWidget):
         self.sliders, self.status = self.sound.sliders, self.sound.status
         self.history, self.near, self.midi = HistoryList(thumbnails), SoundList(thumbnails), MidiPanel()
         self._busy = self._name = ""
+        self._is_walking = False  # through the near sounds, whose list stays meanwhile
         self._model: Path | None = None
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.setHandleWidth(theme.GAP)
@@ -295,6 +296,8 @@ class PlayPage(QWidget):
         self.kit.setEnabled(bool(self.pads.sounds()))
 
     def _show_near(self) -> None:
+        if self._is_walking:
+            return
         shown = self.map.shown
         self.near.clear()
         rows = self.map.selected or (shown.nearest(self.map.cursor_position) if shown is not None else [])
@@ -306,7 +309,9 @@ class PlayPage(QWidget):
             self.near.addItem(item)
 
     def _on_near_asked(self, index: QModelIndex) -> None:
-        self.map.dot_chosen.emit(int(index.data(Qt.ItemDataRole.UserRole)))
+        self._is_walking = True
+        self.map.choose_dot(int(index.data(Qt.ItemDataRole.UserRole)))
+        self._is_walking = False
 
 
 def _card(content: QWidget, title: str) -> Panel:

@@ -1,42 +1,41 @@
-"""Carries out what the Play page requests: generating at positions, along paths, for pads, and exporting kits."""
+"""Carries out what the Play page requests: generating at positions, along paths, and for pads."""
 
 import secrets
-import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.cache.content_hash import Key, file_key
-from distill.errors import DistillError
-from distill.files import write_whole
-from distill.generation.kits.plan import KitPlan
-from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict, WrittenKit
+from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.export.presenter import ExportPresenter
+from distill.gui.play.gestures import Gesture, Gestures
 from distill.gui.play.kept_pads import PadKeeper
-from distill.gui.play.kit_dialog import KitDialog
 from distill.gui.play.pad_changes import PadStep
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
-from distill.gui.play.sound_facts import read_wave, verdict_text, word_of
+from distill.gui.play.sound_facts import verdict_text, word_of
+from distill.gui.play.wave_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks, error_text
-from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.background import TaskQueue, Work, end_tasks, error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
+from distill.settings import WindowSettings
 
 #: Topic of the notices of this page.
 TOPIC = "play"
 #: Number of variations that are put on the pads.
 VARIATIONS = 8
-#: Milliseconds without a move by a controller after which the sound at the point is generated.
-_SETTLED = 150
+#: Milliseconds without a move by a controller after which the sound at the point is generated, and without another
+#: chosen sound after which cursor and sliders show the last one: a drum roll on the pads moves them once.
+_SETTLED, _CHOSEN = 150, 80
 
 
 class PlayPresenter(QObject, WindowPart):
@@ -78,12 +77,20 @@ class PlayPresenter(QObject, WindowPart):
         self._to_judge: set[Path] = set()  # submitted to the queue below
         self._judging = TaskQueue("how new", self)
         self._judging.idle.connect(self._to_judge.clear)
-        #: File of the waveform that is drawn or being read, and what it was like when it was read.
-        self._wave_path: Path | None = None
-        self._wave_key: Key | None = None
-        self._reading: BackgroundTask | None = None
+        self._waves = WaveReader(page.sound.wave, self)
         self._morph_from: Path | None = None
-        self._plan = KitPlan()
+        #: Sounds that the user has done something with: a movement of the sliders takes none of them away.
+        self._used: set[Path] = set()
+        self._gestures = Gestures(page.sliders, self)
+        self._tidying = TaskQueue("superseded sounds", self)
+        self._looking = TaskQueue("place", self)
+        self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
+        self._choosing.timeout.connect(self._look_for_place)
+        self.exports = ExportPresenter(page, self._session, self._start, notices, TOPIC, self)
+        self._connect()
+
+    def _connect(self) -> None:
+        page, control = self.page, self._control
         view = page.map
         page.appeared.connect(self.refresh)
         page.disappeared.connect(self._on_disappeared)
@@ -100,23 +107,39 @@ class PlayPresenter(QObject, WindowPart):
         view.cursor_moved.connect(control.send_point)
         page.pads.pressed.connect(self._on_pad_pressed)
         control.pad_played.connect(self._on_pad_pressed)
-        page.history.sound_chosen.connect(self._play)
-        playing.playback.status_changed.connect(self._on_status)
+        page.history.sound_chosen.connect(self._on_history_chosen)
+        page.history.dragged.connect(lambda files: self._used.update(files))
+        self._playing.playback.status_changed.connect(self._on_status)
         page.pads.sound_requested.connect(self._on_pad_empty)
         page.pads.held.connect(self._on_pad_held)
+        page.pads.held.connect(lambda _number, sound: self._used.add(sound))
         page.filling_requested.connect(self.fill_pads)
         sound = page.sound
+        for signal in (
+            sound.variations_requested, sound.morph_toggled, sound.extension_requested, sound.repaint_requested,
+            sound.comparison_requested, sound.saving_requested,
+        ):  # fmt: skip
+            signal.connect(self._on_used)
         sound.variations_requested.connect(self.vary)
         sound.morph_toggled.connect(self._on_morph_toggled)
         sound.extension_requested.connect(self.extend)
         sound.repaint_requested.connect(self.repaint)
         sound.comparison_requested.connect(self.compare)
         sound.saving_requested.connect(self._on_saving_requested)
-        page.kit_requested.connect(self._on_kit_requested)
+        page.kit_requested.connect(self.exports.ask_for_kit)
+
+    def restore(self, settings: WindowSettings) -> None:
+        """Save where the last session did."""
+        self.exports.restore(settings.play_folder)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Keep where sounds and kits were saved."""
+        settings.play_folder = str(self.exports.folder)
 
     def show_model(self, entry: ModelEntry | None) -> None:
         """Take over the model that is chosen on the Models page."""
         self._entry = entry
+        self.exports.model_name = entry.name if entry is not None else ""
         self.page.show_model(entry.path if entry is not None else None)
         if self.page.isVisible():
             self.refresh()
@@ -164,8 +187,9 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks.clear()
         self._judging.clear()
         self.keeper.close()
-        self.page.sliders.stop()
-        self._settling.stop()
+        self._stand_still()
+        self._choosing.stop()
+        self._tidying.close()
         end_tasks(self)
         self._session.close()
 
@@ -173,6 +197,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def play_position(self, position: Position) -> None:
         """Generate and play the sound at a position, with the sliders as they are."""
+        self._gestures.end()
         moves = dict(self.page.sliders.moves())
         session = self._session
         self._start(
@@ -182,14 +207,43 @@ class PlayPresenter(QObject, WindowPart):
         )
 
     def play_cursor(self) -> None:
-        """Generate and play the sound at the cursor."""
-        self.play_position(self.page.map.cursor_position)
+        """Generate and play the sound at the cursor, in place of that before in the same movement."""
+        position, moves, session = self.page.map.cursor_position, dict(self.page.sliders.moves()), self._session
+        self._start(
+            lambda _notify, _cancel: session.sound_at(position, moves),
+            partial(self._play_moved, self._gestures.current or Gesture()),
+            self.tr("Generating…"),
+        )
+
+    def _play_moved(self, gesture: Gesture, path: Path) -> None:
+        """Play a sound of a movement.  The one before goes, unless it was there before or the user has used it."""
+        before, is_known = gesture.sound, self.page.history.lists(path)
+        self._list(path)
+        if path != before:
+            gesture.sound = None if is_known else path
+            if before is not None and before not in self._used:
+                self._supersede(before)
+        self._play(path)
+
+    def _supersede(self, path: Path) -> None:
+        self.page.history.remove(path)
+        for known in (self._verdicts, self._judged_keys):
+            known.pop(path, None)  # another file may get its name
+        self._to_judge.discard(path)
+        self._session.supersede(path)
+        session = self._session
+        self._tidying.clear()
+        self._tidying.submit(lambda _notify, _cancel: session.discard_superseded())
 
     def play_dot(self, row: int) -> None:
-        """Play the user's own sound of a dot, from its chunk on; one whose file is not known is generated."""
+        """Play the user's own sound of a dot, from its chunk on; one whose file is not known is generated.
+
+        It is what the sliders change next, from their middle on.
+        """
         shown = self.page.map.shown
         if shown is None:
             return
+        self._show_place(shown.positions[row], {})
         path = shown.files.get(shown.sounds[row])
         if path is None:
             self.play_position(shown.positions[row])
@@ -201,7 +255,7 @@ class PlayPresenter(QObject, WindowPart):
         seconds, session, corners = self.page.sound.length.value(), self._session, list(path)
         self._start(
             lambda _notify, _cancel: session.sound_along(corners, seconds),
-            self._play_generated,
+            self._play_plain,
             self.tr("Generating the path…"),
         )
 
@@ -215,16 +269,66 @@ class PlayPresenter(QObject, WindowPart):
             return
         here = self.page.map.cursor_position
         self.page.map.move_cursor((here[0] if x is None else x, here[1] if y is None else y))
+        self._gestures.go_on()
         self._settling.start()
 
     def _on_disappeared(self) -> None:
         """Generate nothing for a move that came just before the page was left."""
+        self._stand_still()
+
+    def _stand_still(self) -> None:
+        """End what is under way with sliders and point."""
         self._settling.stop()
         self.page.sliders.stop()
+        self._gestures.end()
 
     def _play_generated(self, path: Path) -> None:
         self._list(path)
         self._play(path)
+
+    def _play_plain(self, path: Path) -> None:
+        """Play a generated sound that the sliders had no part in."""
+        self._show_place(None, {})
+        self._play_generated(path)
+
+    def _on_history_chosen(self, path: Path) -> None:
+        self._used.add(path)
+        self._play(path)
+        self._choose()
+
+    def _on_used(self, *_values: object) -> None:
+        if self.current is not None:
+            self._used.add(self.current)
+
+    # What the sliders change.
+
+    def _choose(self) -> None:
+        """Let cursor and sliders show the current sound, which the user has chosen, unless the mouse holds a slider."""
+        if not self.page.sliders.is_held:
+            self._stand_still()
+            self._choosing.start()
+
+    def _look_for_place(self) -> None:
+        """Find out in the background where the current sound lies on the map, and how the sliders were."""
+        path, session = self.current, self._session
+        if path is not None and self.page.map.shown is not None:
+            self._looking.clear()
+            self._looking.submit(lambda _notify, _cancel: (path, session.place_of(path)), self._on_place_found)
+
+    def _on_place_found(self, found: tuple[Path, tuple[Position, Mapping[str, float]] | None]) -> None:
+        path, place = found
+        if path == self.current and self._gestures.current is None:
+            self._show_place(*(place or (None, {})))
+
+    def _show_place(self, position: Position | None, moves: Mapping[str, float]) -> None:
+        """Show what the next movement of a slider starts from: the settings of a sound, and where it lies, if known."""
+        if self.page.sliders.is_held:
+            return
+        self._stand_still()
+        self._choosing.stop()
+        self.page.sliders.show_moves(moves)
+        if position is not None and position != self.page.map.cursor_position:
+            self.page.map.move_cursor(position)
 
     def _play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
@@ -240,6 +344,7 @@ class PlayPresenter(QObject, WindowPart):
         """Take over a sound from another page, to make others of it."""
         self.page_requested.emit()  # which may open another map
         self._set_current(path)
+        self._choose()
 
     def put_on_pads(self, paths: Sequence[Path]) -> None:
         """Put sounds from another page on the empty pads."""
@@ -286,6 +391,8 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_judged(self, judged: tuple[Key, JudgedSound]) -> None:
         key, found = judged
+        if found.path not in self._to_judge:  # it was superseded meanwhile
+            return
         self._to_judge.discard(found.path)
         if found.verdict is None:  # nobody knows, or nothing has changed
             return
@@ -306,50 +413,12 @@ class PlayPresenter(QObject, WindowPart):
         self.page.show_name(path.stem if path is not None else "")
         self._show_verdict()
         self._control.show_sound(path)
-        self._show_wave(path)
+        self._waves.show(path)
         source = self._morph_from
         if source is not None and path != source:
             sound.morph.setChecked(False)
             if path is not None:
                 self.morph(source, path)
-
-    def _show_wave(self, path: Path | None) -> None:
-        """Draw the current sound, read in the background, unless it is the one that is drawn, unchanged."""
-        is_same = path == self._wave_path
-        if is_same and (path is None or self._reading is not None):
-            return
-        known = self._wave_key if is_same else None
-        self._wave_path, self._wave_key = path, known
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-        if not is_same:
-            self.page.sound.wave.show_sound(None, 0.0)
-        if path is None:
-            return
-
-        def work(_notify: Callable[[Any], None], cancel: threading.Event) -> tuple[Key, Any] | None:
-            key = file_key(path)
-            return None if key == known else (key, read_wave(path, cancel))
-
-        task = BackgroundTask(work, self)
-        task.setObjectName("play wave")
-        task.succeeded.connect(self._on_wave_read)
-        task.failed.connect(self._on_wave_failed)
-        task.ended.connect(self._on_wave_ended)
-        self._reading = task
-        task.start()
-
-    def _on_wave_read(self, read: tuple[Key, Any] | None) -> None:
-        if read is not None:
-            self._wave_key, wave = read
-            self.page.sound.wave.show_sound(*wave)
-
-    def _on_wave_failed(self, _error: Exception) -> None:
-        self._wave_path = None  # it is read again with the next click; playing it reports the error
-
-    def _on_wave_ended(self) -> None:  # of a task that was not cancelled
-        self._reading = None
 
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
@@ -410,7 +479,7 @@ class PlayPresenter(QObject, WindowPart):
         if source is not None:
             self._start(
                 lambda _notify, _cancel: session.extend(source, seconds, seed),
-                self._play_generated,
+                self._play_plain,
                 self.tr("Extending…"),
             )
 
@@ -420,7 +489,7 @@ class PlayPresenter(QObject, WindowPart):
         if source is not None:
             self._start(
                 lambda _notify, _cancel: session.repaint(source, start, end, seed),
-                self._play_generated,
+                self._play_plain,
                 self.tr("Repainting…"),
             )
 
@@ -457,87 +526,18 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_pad_held(self, _number: int, sound: Path | None) -> None:
         if sound is not None and sound == self.current:
-            self._show_wave(sound)  # its file may have been written anew
+            self._waves.show(sound)  # its file may have been written anew
 
     def _on_pad_pressed(self, number: int) -> None:
         """Make the sound of a pad the current one."""
         sound = self.page.pads.pads[number].sound
         if sound is not None and sound != self.current:
             self._set_current(sound)
-
-    # Files.
+            self._choose()
 
     def _on_saving_requested(self) -> None:
-        source = self.current
-        if source is None:
-            return
-        dialog = QFileDialog(self.page.window(), self.tr("Save the sound"), str(Path.home() / source.name))
-        dialog.setObjectName("saveSoundDialog")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(source.suffix.lstrip("."))
-        dialog.fileSelected.connect(lambda target: self.save_as(source, Path(target)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def save_as(self, source: Path, target: Path) -> None:
-        """Copy a sound to a file that the user chose."""
-
-        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
-            try:
-                with source.open("rb") as content, write_whole(target, tidies=False) as file:
-                    shutil.copyfileobj(content, file)
-            except OSError as exc:
-                raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
-
-        task = BackgroundTask(work, self)
-        task.setObjectName("save sound")
-        task.succeeded.connect(lambda _done: self._notify_written(self.tr("{0} is saved.").format(target.name), target))
-        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
-        task.start()
-
-    def _on_kit_requested(self) -> None:
-        dialog = KitDialog(len(self.page.pads.sounds()), self._plan, self.page.window())
-        dialog.plan_chosen.connect(self._choose_kit_folder)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def _choose_kit_folder(self, plan: KitPlan) -> None:
-        self._plan = plan
-        name = self._entry.name if self._entry is not None else self.tr("Kit")
-        dialog = QFileDialog(self.page.window(), self.tr("New folder for the kit"), str(Path.home() / f"{name} kit"))
-        dialog.setObjectName("exportKitDialog")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setFileMode(QFileDialog.FileMode.AnyFile)
-        dialog.setLabelText(QFileDialog.DialogLabel.FileName, self.tr("Folder:"))
-        dialog.fileSelected.connect(lambda folder: self.export_kit(Path(folder), plan))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def export_kit(self, folder: Path, plan: KitPlan) -> None:
-        """Write the sounds of the pads as a kit into a new folder."""
-        sounds, session = self.page.pads.sounds(), self._session
-        title = self._entry.name if self._entry is not None else folder.name
-        progress = self.tr("Kit: {0} of {1} sounds ready")
-
-        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> WrittenKit:
-            return session.export_kit(
-                folder, title, sounds, plan, lambda done: notify(progress.format(done, len(sounds)))
-            )
-
-        self._start(work, self._on_kit_written, self.tr("Writing the kit…"))
-
-    def _on_kit_written(self, written: WrittenKit) -> None:
-        kit = written.kit
-        text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
-        preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
-        text = text.format(written.sounds, kit.folder.name, preset.name)
-        if 0 < written.varied < written.sounds:
-            text += " " + self.tr("Only {0} of them were made by this model and have versions.").format(written.varied)
-        self._notify_written(text, preset)
-
-    def _notify_written(self, text: str, path: Path) -> None:
-        action = NoticeAction(self.tr("Show in folder"), lambda: reveal(path))
-        self._notices.notify(TOPIC, text, "info", action)
+        if self.current is not None:
+            self.exports.ask_for_sound_file(self.current)
 
     # Tasks.
 
@@ -545,6 +545,8 @@ class PlayPresenter(QObject, WindowPart):
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
         held, self._is_opening, self._held_request = self._held_request, False, None
+        if self.current is not None:  # it came from another page
+            self._choose()
         if held is not None:
             held()
 

@@ -31,9 +31,17 @@ def label_of(name: str) -> str:
 
 
 class SoundSliders(QWidget):
-    """Shows a slider for each direction that was measured to work, and reports when they come to rest."""
+    """Shows a slider for each direction that was measured to work, and reports when they come to rest.
 
+    They show the settings of a sound, of which a change makes another one.
+    """
+
+    #: Generate the sound.
     settled = Signal()
+    #: A slider was taken by the mouse, changed by whatever means, let go by the mouse.
+    grabbed = Signal()
+    changed = Signal()
+    let_go = Signal()
     #: Name, and share of its range, -1 to 1.
     moved = Signal(str, float)
 
@@ -55,6 +63,7 @@ class SoundSliders(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SETTLED)
         self._timer.timeout.connect(self.settled)
+        self._is_showing = False
 
     def show_sliders(self, sliders: Sequence[Slider], most: float) -> None:
         """Show these sliders, in the middle."""
@@ -74,7 +83,9 @@ class SoundSliders(QWidget):
             middle = self.tr("The middle leaves the sound as it is.")
             strength = self.tr("How well it works on new sounds: {0:.2f} of 1.").format(item.strength)
             slider.setToolTip(f"{item.help} {middle}\n{strength}")
-            slider.valueChanged.connect(lambda _value: self._timer.start())  # the value is no time
+            slider.valueChanged.connect(self._on_changed)
+            slider.sliderPressed.connect(self.grabbed)
+            slider.sliderReleased.connect(self._on_released)
             slider.valueChanged.connect(lambda value, name=item.name: self.moved.emit(name, value / _STEPS))
             slider.setMinimumHeight(slider.sizeHint().height())
             self._labels.append(QLabel(label_of(item.name)))
@@ -112,10 +123,35 @@ class SoundSliders(QWidget):
         """Return the amount of each slider that is not in the middle."""
         return {name: slider.value() / _STEPS * self._most for name, slider in self._sliders.items() if slider.value()}
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the mouse holds a slider."""
+        return any(slider.isSliderDown() for slider in self._sliders.values())
+
+    def show_moves(self, moves: Mapping[str, float]) -> None:
+        """Show the settings of a sound, by the amount of each slider that is not in the middle; none is generated."""
+        self._timer.stop()
+        self._is_showing = True
+        for name, slider in self._sliders.items():
+            slider.setValue(round(moves.get(name, 0.0) / self._most * _STEPS))
+        self._is_showing = False
+
     def show_move(self, name: str, share: float) -> None:
         """Move a slider to a share of its range, -1 to 1; one that is not shown stays."""
         if name in self._sliders:
             self._sliders[name].setValue(round(share * _STEPS))
+
+    def _on_changed(self, _value: int) -> None:
+        if not self._is_showing:
+            self._timer.start()
+            self.changed.emit()
+
+    def _on_released(self) -> None:
+        """Generate at once what was not yet at rest: it belongs to this drag."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self.settled.emit()
+        self.let_go.emit()
 
     def stop(self) -> None:
         """Report no change any more."""

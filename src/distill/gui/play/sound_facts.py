@@ -42,8 +42,8 @@ def word_of(verdict: Verdict | None) -> str:
 def verdict_text(verdict: Verdict) -> str:
     """Return a sentence about how new a sound is."""
     texts = {
-        NEW: QCoreApplication.translate("verdict", "New. Nearest of your sounds: {0}"),
-        CLOSE: QCoreApplication.translate("verdict", "Close to {0}"),
-        COPY: QCoreApplication.translate("verdict", "A copy of {0}"),
+        NEW: QCoreApplication.translate("verdict", "New. Sounds most like {0}"),
+        CLOSE: QCoreApplication.translate("verdict", "Sounds much like {0}"),
+        COPY: QCoreApplication.translate("verdict", "Sounds like a copy of {0}"),
     }
     return texts[verdict.word].format(verdict.name)

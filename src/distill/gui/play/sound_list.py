@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -73,6 +73,9 @@ class _RowDelegate(QStyledItemDelegate):
 class SoundList(QListWidget):
     """Lists sounds: a click, Space and Enter play one; those with a file can be dragged onto pads and elsewhere."""
 
+    #: Files are dragged to where they may be kept by their names.
+    dragged = Signal(object)  # tuple of Path
+
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFrameShape(QListWidget.Shape.NoFrame)
@@ -102,7 +105,9 @@ class SoundList(QListWidget):
 
     def mimeData(self, items: "list[QListWidgetItem]") -> QMimeData:  # type: ignore[override]
         """Return the files of items."""
-        return files_as_mime(path for item in items if (path := item.data(FILE_ROLE)) is not None)
+        files = tuple(path for item in items if (path := item.data(FILE_ROLE)) is not None)
+        self.dragged.emit(files)
+        return files_as_mime(files)
 
     def _on_thumbnail(self, _path: object) -> None:
         self.viewport().update()

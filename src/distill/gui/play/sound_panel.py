@@ -175,6 +175,12 @@ class SoundPanel(Panel):
         self.slider_hint.setWordWrap(True)
         self.verdict = FewLinesLabel(_VERDICT_LINES)
         self.verdict.setObjectName("verdictLabel")
+        self.verdict.show_note(
+            self.tr(
+                "The sound was compared with all of your sounds. Its name says something else: near which of them it "
+                "was generated on the map."
+            )
+        )
         self._make_fields()
         self._make_buttons()
         self._lay_out()

@@ -75,12 +75,14 @@ class RunModel(ListModel[RunSummary]):
         return " · ".join(part for part in known if part)
 
     def progress_text(self, run: RunSummary) -> str:
-        """Return the epochs that are done, and the best loss."""
+        """Return how many epochs were trained, and which of them is the best: the one that the model is from."""
         if run.status == "unreadable":
             return run.problem
-        done = self.tr("{0} of {1} epochs").format(run.progress.epochs, run.epochs_asked)
-        best = run.progress.best_loss
-        return done if best is None else self.tr("{0} · best {1:.4g}").format(done, best)
+        done = self.tr("{0} of {1} epochs trained").format(run.progress.epochs, run.epochs_asked)
+        best, number = run.progress.best_loss, run.progress.best_epoch
+        if best is None or number is None:
+            return done
+        return self.tr("{0} · best epoch {1}, loss {2:.4g}").format(done, number, best)
 
     def _tip(self, run: RunSummary) -> str:
         meaning = {
@@ -96,5 +98,5 @@ class RunModel(ListModel[RunSummary]):
                 "stopped or has lost its connection."
             ).format(readable(run.host)),
         }.get(run.status, run.problem)
-        best = self.tr("The curve is the loss on held-out sounds. Its lowest point is the best epoch.")
+        best = self.tr("The curve is the loss on held-out sounds. The model is from its lowest point.")
         return rich_tip(run.name, meaning, best, run.folder.name)

@@ -1,10 +1,8 @@
 """The table of sounds: one row for each file, with the order and the filter that the user has chosen."""
 
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from enum import IntEnum
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ from PySide6.QtGui import QColor
 from distill.audio.scan_result import SkippedSound, SoundEntry
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets import theme
-from distill.gui.widgets.text import format_length, format_level, plain_tip
+from distill.gui.widgets.text import format_length, format_level, plain_tip, short_names
 
 if TYPE_CHECKING:
     from distill.audio.cache.waveform_overview import Overview
@@ -326,25 +324,6 @@ class SoundModel(QAbstractTableModel):
         if row.status is SoundStatus.READY:
             return self.tr("Ready to train on.")
         return self.tr("Found; not yet decoded.")
-
-
-#: A common beginning of all names is hidden only if it is at least this long.
-_SHORTEST_PREFIX = 4
-
-
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Return names for display: without the beginning that all have in common, and without their extension.
-
-    The beginning is cut at the end of a word.  A name that would be empty, or the same as another, stays as it is.
-    """
-    first, last = min(names, default=""), max(names, default="")
-    prefix = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    prefix = prefix[: max((prefix.rfind(mark) + 1 for mark in " _-."), default=0)]
-    if len(prefix) < _SHORTEST_PREFIX or len(names) < 3:
-        prefix = ""
-    short = {name: Path(name.removeprefix(prefix)).stem for name in names}
-    counts = Counter(short.values())
-    return {name: text if text and counts[text] == 1 else name for name, text in short.items()}
 
 
 def short_reason(reason: str) -> str:

@@ -29,12 +29,14 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     bar, controls = window.menuBar(), frame.controls
     bar.clear()  # of the placeholder
     file = bar.addMenu(window.tr("&File"))
-    _add(file, window.tr("Choose folder of sounds…"), QKeySequence.StandardKey.Open, parts.sounds.choose_folder)
+    list_sounds, sounds = partial(_list_sounds, frame), parts.sounds
+    open_keys = QKeySequence.StandardKey.Open
+    _add(file, window.tr("Choose folder of sounds…"), open_keys, partial(list_sounds, sounds.choose_folder))
     file.addMenu(RecentMenu(parts.recent, open_folder, file))
-    _add(file, window.tr("Add folder of sounds…"), None, parts.sounds.choose_added_folder)
-    _add(file, window.tr("Use demo sounds"), None, parts.sounds.use_demo_sounds)
+    _add(file, window.tr("Add folder of sounds…"), None, partial(list_sounds, sounds.choose_added_folder))
+    _add(file, window.tr("Use demo sounds"), None, partial(list_sounds, sounds.use_demo_sounds))
     file.addSeparator()
-    _add(file, window.tr("Open run…"), "Ctrl+Shift+O", parts.runs.choose_run)
+    _add(file, window.tr("Open run…"), "Ctrl+Shift+O", partial(_open_run, frame, parts))
     _add(file, window.tr("Import models…"), "Ctrl+I", parts.models.choose_imports)
     file.addSeparator()
     curves = file.addMenu(window.tr("Export curves"))
@@ -58,7 +60,7 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
         _follow(button, _add(training, text, keys, button.click))
 
     training.addSeparator()
-    _add(training, window.tr("Advanced settings"), "Ctrl+,", controls.advanced.toggle)
+    _add(training, window.tr("Advanced settings"), "Ctrl+,", partial(_toggle_advanced, frame, parts))
 
     playback = bar.addMenu(window.tr("Play&back"))
     # The text after the tab is only displayed: `PlayerKeys` handles the two keys.
@@ -180,6 +182,29 @@ def _go_to_previews(frame: Frame, parts: Parts) -> None:
     frame.controls.advanced.setChecked(False)
     frame.browser.doctor.setChecked(False)
     _focuser(parts.previews.view)()
+
+
+def _list_sounds(frame: Frame, action: Callable[[], object]) -> None:
+    """Show the list of sounds, which may be on another page, and carry out what changes it."""
+    frame.pages.show_page(TRAINING)
+    frame.tabs.setCurrentWidget(frame.browser)
+    action()
+
+
+def _open_run(frame: Frame, parts: Parts) -> None:
+    """Show the page of the run that is chosen."""
+    frame.pages.show_page(TRAINING)
+    parts.runs.choose_run()
+
+
+def _toggle_advanced(frame: Frame, parts: Parts) -> None:
+    """Show the advanced settings with the page that they are on; hide them only where they are seen."""
+    if parts.advanced.isVisible():
+        parts.advanced.done.click()
+        return
+    frame.pages.show_page(TRAINING)
+    frame.controls.advanced.setChecked(True)
+    give_focus(parts.advanced)
 
 
 def _add_help(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> None:

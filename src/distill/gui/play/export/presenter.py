@@ -1,0 +1,154 @@
+"""Writes sounds and kits of the Play page where the user wants them, and remembers that place."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QStandardPaths
+from PySide6.QtWidgets import QFileDialog
+
+from distill import paths
+from distill.errors import DistillError
+from distill.files import write_whole
+from distill.generation.kits.export import free_folder
+from distill.generation.kits.plan import KitPlan
+from distill.generation.map_session import MapSession, WrittenKit
+from distill.gui.play.export.kit_dialog import KitDialog
+from distill.gui.play.page import PlayPage
+from distill.gui.widgets.background import BackgroundTask, Work
+from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.notices import NoticeAction, NoticeBar
+
+#: Starts work of the page in the background: the work, what gets its result, and what is said meanwhile.
+Start = Callable[[Work, Callable[[Any], None], str], None]
+
+
+def first_folder() -> Path:
+    """Return where sounds are written before the user has chosen a folder: that of music or of documents."""
+    places = QStandardPaths.StandardLocation.MusicLocation, QStandardPaths.StandardLocation.DocumentsLocation
+    return Path(next(filter(None, map(QStandardPaths.writableLocation, places)), Path.home()))
+
+
+class ExportPresenter(QObject):
+    """Saves the current sound, and writes the pads as a kit; nothing is overwritten without asking.
+
+    Parameters
+    ----------
+    page
+        The pads are its, and dialogs open above it.
+    session
+        Makes the versions of a kit's sounds.
+    start
+        See `Start`.
+    notices, topic
+        Where it is said what was written.
+    """
+
+    def __init__(
+        self, page: PlayPage, session: MapSession, start: Start, notices: NoticeBar, topic: str, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._page, self._session, self._start = page, session, start
+        self._notices, self._topic = notices, topic
+        self._plan = KitPlan()
+        self._dialog: KitDialog | None = None
+        #: Name of the model that is played; kits are called after it.
+        self.model_name = ""
+        #: Where a sound or a kit was written last.
+        self.folder = first_folder()
+
+    def restore(self, folder: str) -> None:
+        """Use the folder of the last session.  It is not looked at: a share may not answer."""
+        if folder and "\0" not in folder:
+            self.folder = Path(folder)
+
+    def ask_for_sound_file(self, source: Path) -> None:
+        """Let the user choose a file to save a sound as."""
+        dialog = QFileDialog(self._page.window(), self.tr("Save the sound"), str(self.folder / source.name))
+        dialog.setObjectName("saveSoundDialog")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(source.suffix.lstrip("."))
+        dialog.fileSelected.connect(lambda target: self.save_as(source, Path(target)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def save_as(self, source: Path, target: Path) -> None:
+        """Copy a sound to a file that the user chose."""
+
+        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
+            try:
+                with source.open("rb") as content, write_whole(target, tidies=False) as file:
+                    shutil.copyfileobj(content, file)
+            except OSError as exc:
+                raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+
+        task = BackgroundTask(work, self)
+        task.setObjectName("save sound")
+        task.succeeded.connect(lambda _done: self._notify_written(self.tr("{0} is saved.").format(target.name), target))
+        task.failed.connect(lambda error: self._notices.notify_error(self._topic, error))
+        task.start()
+
+    def ask_for_kit(self) -> None:
+        """Let the user choose what a kit is made of and where it is written."""
+        name = paths.plain_name(self.tr("{0} kit").format(self.model_name), self.tr("Kit"))
+        dialog = KitDialog(len(self._page.pads.sounds()), self._plan, self.folder, name, self._page.window())
+        dialog.folder_chosen.connect(partial(self._look_into, dialog))
+        dialog.kit_requested.connect(self.export_kit)
+        dialog.finished.connect(self._on_dialog_finished)
+        dialog.finished.connect(dialog.deleteLater)
+        self._dialog = dialog
+        dialog.open()
+        self._look_into(dialog, self.folder)
+
+    def _on_dialog_finished(self, _result: int) -> None:
+        self._dialog = None
+
+    def _look_into(self, dialog: KitDialog, folder: Path) -> None:
+        """Find out in the background which names are taken in a folder."""
+
+        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> list[str]:
+            with suppress(OSError):
+                return [path.name for path in folder.iterdir()]
+            return []  # it is made with the kit, or said then why not
+
+        def show(names: list[str]) -> None:
+            if dialog is self._dialog and dialog.folder == folder:
+                dialog.show_taken(names)
+
+        task = BackgroundTask(work, self)
+        task.setObjectName("kit folder")
+        task.succeeded.connect(show)
+        task.start()
+
+    def export_kit(self, folder: Path, plan: KitPlan) -> None:
+        """Write the sounds of the pads as a kit into a new folder; if there is one of that name, a number follows."""
+        self._plan = plan
+        held = {number: pad.sound for number, pad in enumerate(self._page.pads.pads, 1) if pad.sound is not None}
+        session, pads, sounds = self._session, tuple(held), tuple(held.values())
+        progress = self.tr("Kit: {0} of {1} sounds ready")
+
+        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> WrittenKit:
+            target = free_folder(folder)
+            return session.export_kit(
+                target, target.name, sounds, plan, lambda done: notify(progress.format(done, len(sounds))), pads
+            )
+
+        self._start(work, self._on_kit_written, self.tr("Writing the kit…"))
+
+    def _on_kit_written(self, written: WrittenKit) -> None:
+        kit = written.kit
+        text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
+        preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
+        text = text.format(written.sounds, kit.folder.name, preset.name)
+        if 0 < written.varied < written.sounds:
+            text += " " + self.tr("Only {0} of them were made by this model and have versions.").format(written.varied)
+        self._notify_written(text, kit.folder, preset)
+
+    def _notify_written(self, text: str, written: Path, shown: Path | None = None) -> None:
+        self.folder = written.parent
+        action = NoticeAction(self.tr("Show in folder"), lambda: reveal(shown or written))
+        self._notices.notify(self._topic, text, "info", action)
