@@ -316,3 +316,11 @@ def test_packaging_shadows_no_library() -> None:
     assert not (ROOT / "packaging" / "__init__.py").exists()
     libraries = set(sys.stdlib_module_names) | {"torch", "numpy", "typer", "rich", "soundfile", "PyInstaller"}
     assert {path.stem for path in (ROOT / "packaging").glob("*.py")} & libraries == set()
+
+
+def test_every_package_is_installed() -> None:
+    """Those that pyproject.toml does not name are missing from a wheel and from the installers."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = set(project["tool"]["setuptools"]["packages"]) - {"distill.resources"}
+    present = {".".join(file.parent.relative_to(SOURCE.parent).parts) for file in SOURCE.rglob("__init__.py")}
+    assert listed == present
