@@ -145,6 +145,21 @@ def test_mp3_inside_wav(tmp_path: Path, fact: int | None, change: str) -> None:
         decode_sound(tmp_path / "cut.wav")
 
 
+@pytest.mark.parametrize("tag", [0x674F, 0x6750, 0x6771])
+@pytest.mark.parametrize("suffix", [".wav", ".ogg"])
+def test_vorbis_inside_wav(tmp_path: Path, tag: int, suffix: str) -> None:
+    """Older sample libraries have such files, some of them called .ogg; libsndfile refuses them."""
+    audio = sweep(3.0)
+    data = encoded("OGG VORBIS", audio)
+    listed = b"LIST" + struct.pack("<I", 4) + b"INFO"
+    path = tmp_path / f"bell{suffix}"
+    path.write_bytes(mpeg_in_wav(data, 1000, tag) + listed)
+    assert is_whole(path, audio, RATE)
+    path.write_bytes(mpeg_in_wav(data, 1000, tag)[: len(data) // 2])
+    with pytest.raises(SoundError, match="cut off"):
+        decode_sound(path)
+
+
 def ape_tag(has_header: bool) -> bytes:
     item = struct.pack("<II", 4, 0) + b"Title\0Bell"
     head = b"APETAGEX" + struct.pack("<III", 2000, 32 + len(item), 1)

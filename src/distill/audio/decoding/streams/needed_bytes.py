@@ -156,9 +156,15 @@ def _closed(file: _File, found: Container | None, total: int) -> Layout:
     channels = svx_channels(file.path, file.start, file.end)
     if channels is not None:
         return file.layout(channels, extent=found.extent(total))
+    first = file.start + found.offset
+    last = min(first + found.claimed, file.end) if found.claimed else file.end
+    with file.path.open("rb") as raw:
+        raw.seek(first)
+        begins_with_page = raw.read(4) == b"OggS"
+    if begins_with_page:  # Vorbis in WAV, which libsndfile refuses
+        return _ogg(replace(file, start=first, end=last))
     if found.is_mpeg:
-        first = file.start + found.offset
-        frames = walk_frames(file.path, first, first + found.claimed if found.claimed else file.end)
+        frames = walk_frames(file.path, first, last)
         if frames is not None:  # the samples that the container states are an estimate of the program that wrote it
             parts = (tuple(view_of_part(file.path, part)) for part in frames.parts)
             layout = file.layout(*parts, extent=found.extent(total))
