@@ -26,7 +26,7 @@ from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunFolder, RunRecord
-from tests.gui.conftest import close, make_window
+from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews
 from tests.gui.window.test_help import menu_action
 from tests.library.test_model_library import bells, write_model
@@ -502,3 +502,40 @@ def test_what_cannot_be_stored_is_shown_as_it_was(
     detail.commit()
     until_idle(page, qtbot)
     assert detail.name.text() == "Glöckchen"
+
+
+@pytest.mark.parametrize("wait", [0, 300])
+def test_a_double_click_moves_one_model_to_the_trash(page: MainWindow, qtbot: QtBot, wait: int) -> None:
+    """Whether or not the list has followed the first click when the second one comes."""
+    choose(page, "Glöckchen")
+    double_click(find(page, QPushButton, "deleteModelButton"), lambda: qtbot.wait(wait))
+    qtbot.waitUntil(lambda: "Glöckchen" not in names(page))
+    until_idle(page, qtbot)
+    assert [name[:4] for name in names(page)] == ["Rain", "Rain"]
+    assert [notice.message for notice in page.notices.notices] == ["“Glöckchen” is in the trash."]
+
+
+def test_delete_pressed_again_before_the_list_follows_changes_nothing(page: MainWindow, qtbot: QtBot) -> None:
+    choose(page, "Glöckchen")
+    for _ in range(3):
+        page.models_page.list.actions_by_name["delete"].trigger()
+    until_idle(page, qtbot)
+    assert [name[:4] for name in names(page)] == ["Rain", "Rain"]
+    notice = page.notices.notices[-1]
+    assert (notice.message, notice.action is not None) == ("“Glöckchen” is in the trash.", True)
+    page.models.undo_stack.undo()
+    qtbot.waitUntil(lambda: "Glöckchen" in names(page))
+    choose(page, "Glöckchen")
+    page.models_page.list.actions_by_name["delete"].trigger()  # once it is back, it can go again
+    qtbot.waitUntil(lambda: "Glöckchen" not in names(page))
+
+
+def test_a_held_delete_key_moves_one_model_to_the_trash(page: MainWindow, qtbot: QtBot) -> None:
+    page.models_page.list.view.setFocus()
+    choose(page, "Glöckchen")
+    handle, plain = page.windowHandle(), Qt.KeyboardModifier.NoModifier
+    for number in range(4):
+        key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Delete, plain, "", number > 0)
+        QApplication.sendEvent(handle, key)
+        qtbot.wait(150)
+    assert [name[:4] for name in names(page)] == ["Rain", "Rain"]

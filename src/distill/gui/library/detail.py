@@ -25,7 +25,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
-from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
 from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
 from distill.library.model_entry import ModelEntry
 
@@ -306,7 +306,7 @@ class ModelDetail(Panel):
         return page
 
     def _button(self, name: str, text: str, signal: object) -> QPushButton:
-        button = QPushButton(text)
+        button = ActionButton(text)
         button.setObjectName(name)
         button.setProperty("small", True)
         button.clicked.connect(lambda: self._notify(signal))

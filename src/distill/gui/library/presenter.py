@@ -47,6 +47,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
         self.listening = AuditionPresenter(page, playing.play, notices, self)
         self._dialog: QFileDialog | None = None
+        self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
@@ -161,7 +162,10 @@ class ModelsPresenter(QObject, WindowPart):
         self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:
-        """Move a model to the trash; undo brings it back."""
+        """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
+        if entry.path in self._leaving:
+            return
+        self._leaving.add(entry.path)
         moved: list[Deletion] = []
 
         def do(library: ModelLibrary) -> Deletion:
@@ -171,11 +175,16 @@ class ModelsPresenter(QObject, WindowPart):
         change = _LibraryChange(
             self.tr("Delete {0}").format(entry.name), self.worker, do, lambda library: library.restore(moved.pop()),
             lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
-            lambda: self._notices.forget(DELETED_TOPIC),  # its button would do nothing
+            lambda: self._on_not_deleted(entry),
         )  # fmt: skip
         self.undo_stack.push(change)
 
+    def _on_not_deleted(self, entry: ModelEntry) -> None:
+        self._leaving.discard(entry.path)
+        self._notices.forget(DELETED_TOPIC)  # its button would do nothing
+
     def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "_LibraryChange") -> None:
+        self._leaving.discard(entry.path)
         there = deletion.in_trash
         is_own = there is not None and there.parent.name == TRASH_NAME
         message = (
