@@ -539,3 +539,22 @@ def test_a_held_delete_key_moves_one_model_to_the_trash(page: MainWindow, qtbot:
         QApplication.sendEvent(handle, key)
         qtbot.wait(150)
     assert [name[:4] for name in names(page)] == ["Rain", "Rain"]
+
+
+def test_undo_shows_a_name_as_it_is(page: MainWindow, qtbot: QtBot) -> None:
+    """A single & would be eaten by the menu, and a long name would make it as wide as the screen."""
+    choose(page, "Glöckchen")
+    for name in ("R&B", "x" * 190):
+        field = find(page, QLineEdit, "modelName")
+        field.setText(name)
+        field.setModified(True)
+        page.models_page.detail.commit()
+        until_idle(page, qtbot)
+    page.models.undo_stack.undo()
+    assert page.models.undo_stack.undoText() == "Rename Glöckchen"
+    assert page.models.undo_stack.redoText() == "Rename R&&B"
+    page.models.undo_stack.redo()
+    entry = page.models_page.detail.entry
+    assert entry is not None
+    page.models.delete(replace(entry, name="x" * 190))
+    assert len(page.models.undo_stack.undoText()) < 80

@@ -16,6 +16,7 @@ from distill.gui.widgets.background import end_tasks, error_text, is_user_error
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
+from distill.gui.widgets.text import in_menu
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.file_format import SUFFIX
 from distill.paths import slug
@@ -125,27 +126,29 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _on_renamed(self, entry: ModelEntry, name: str) -> None:
         self._change(
-            self.tr("Rename {0}").format(entry.name),
+            self.tr("Rename {0}").format(in_menu(entry.name)),
             lambda library: library.rename(entry.path, name), lambda library: library.rename(entry.path, entry.name),
         )  # fmt: skip
 
     def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
         self._change(
-            self.tr("Star {0}").format(entry.name) if wanted else self.tr("Remove Star from {0}").format(entry.name),
+            self.tr("Star {0}").format(in_menu(entry.name))
+            if wanted
+            else self.tr("Remove Star from {0}").format(in_menu(entry.name)),
             lambda library: library.set_star(entry.path, wanted),
             lambda library: library.set_star(entry.path, entry.starred),
         )
 
     def _on_tagged(self, entry: ModelEntry, tags: tuple[str, ...]) -> None:
         self._change(
-            self.tr("Tags of {0}").format(entry.name),
+            self.tr("Tags of {0}").format(in_menu(entry.name)),
             lambda library: library.set_tags(entry.path, tags),
             lambda library: library.set_tags(entry.path, entry.tags),
         )
 
     def _on_noted(self, entry: ModelEntry, notes: str) -> None:
         self._change(
-            self.tr("Notes on {0}").format(entry.name),
+            self.tr("Notes on {0}").format(in_menu(entry.name)),
             lambda library: library.set_notes(entry.path, notes),
             lambda library: library.set_notes(entry.path, entry.notes),
             on_failed=lambda: self._keep_notes(entry.path, notes),
@@ -173,7 +176,8 @@ class ModelsPresenter(QObject, WindowPart):
             return moved[-1]
 
         change = _LibraryChange(
-            self.tr("Delete {0}").format(entry.name), self.worker, do, lambda library: library.restore(moved.pop()),
+            self.tr("Delete {0}").format(in_menu(entry.name)), self.worker,
+            do, lambda library: library.restore(moved.pop()),
             lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
             lambda: self._on_not_deleted(entry),
         )  # fmt: skip

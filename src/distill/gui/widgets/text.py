@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 #: Joiners within words and pictures; all other characters that format text are written out.
 _JOINERS = "\u200c\u200d"
+#: Most characters of a name in a menu.
+_LONGEST_IN_MENU = 60
 
 
 def tr(text: str) -> str:
@@ -88,6 +90,15 @@ def _readable(character: str) -> str:
     if category in ("Cc", "Cf", "Zl", "Zp") and character != "\n" and character not in _JOINERS:
         return character.encode("unicode_escape").decode()
     return character
+
+
+def in_menu(name: str) -> str:
+    """Return a name for the text of a menu: in one line, not too long, and with ``&`` as a character of it."""
+    name = " ".join(readable(name).split())
+    if len(name) > _LONGEST_IN_MENU:
+        half = _LONGEST_IN_MENU // 2
+        name = f"{name[:half]}…{name[-half:]}"
+    return name.replace("&", "&&")
 
 
 def make_plain(widget: QWidget) -> None:
