@@ -180,6 +180,7 @@ class ModelDetail(Panel):
         field.setAccessibleName(self.tr("Name of the model"))
         field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its name."))
         field.setMaxLength(200)
+        field.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         field.editingFinished.connect(self._on_named)
         return field
 
@@ -198,6 +199,7 @@ class ModelDetail(Panel):
         field.setObjectName("modelTags")
         field.setAccessibleName(self.tr("Tags"))
         field.setPlaceholderText(self.tr("metal, soft"))
+        field.setAcceptDrops(False)
         field.setToolTip(self.tr("Words to find the model by, separated by commas."))
         field.editingFinished.connect(self._on_tagged)
         return field
@@ -209,6 +211,7 @@ class ModelDetail(Panel):
         field.setPlaceholderText(self.tr("What you want to remember"))
         field.setToolTip(self.tr("Saved as you type. An exported copy includes them."))
         field.setTabChangesFocus(True)
+        field.setAcceptDrops(False)
         field.setFixedHeight(3 * field.fontMetrics().lineSpacing() + 16)
         field.written.connect(self._on_noted)
         return field

@@ -408,6 +408,7 @@ class TrainingControls(Panel):
         name.setAccessibleName(self.tr("Name of the next run and its model"))
         name.setToolTip(self.tr("Name of the next run and its model. Left empty, it is the name of the folder."))
         name.setMaxLength(80)
+        name.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         return name
 
     def _fill_preset(self) -> None:

@@ -23,6 +23,7 @@ from distill import diagnostics
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.widgets.dragging import accept_copy
 from distill.gui.widgets.text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
@@ -242,7 +243,7 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and folders."""
         if paths := _dropped_paths(event):
-            event.acceptProposedAction()
+            accept_copy(event)
             self.frame.show_drop_hint(self._drop_hint(paths))
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
@@ -262,7 +263,7 @@ class MainWindow(QMainWindow):
         """Import models, and add other files to the sounds; on the models page, take them as sources to transform."""
         self.frame.show_drop_hint("")
         if dropped := _dropped_paths(event):
-            event.acceptProposedAction()
+            accept_copy(event)
             self.complete()
             others = self.models.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
