@@ -84,6 +84,7 @@ class ModelDetail(Panel):
         self.problem = QLabel()
         self.problem.setObjectName("modelProblem")
         self.problem.setWordWrap(True)
+        self.problem.setMinimumWidth(1)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.audition_list = AuditionList(thumbnails)
         self.audition_list.tab_after = self.name
@@ -242,6 +243,7 @@ class ModelDetail(Panel):
             value.setTextFormat(Qt.TextFormat.PlainText)
             value.setWordWrap(True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            value.setMinimumWidth(1)  # a name without spaces must not make the column wider than it is seen
             self._values[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
@@ -347,6 +349,7 @@ class ModelDetail(Panel):
         }
         for key, text in texts.items():
             self._values[key].setText(readable(text))
+            self._values[key].setToolTip(plain_tip(text))  # where a long word has no room
             self.facts.setRowVisible(self._values[key], bool(text))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
