@@ -100,3 +100,11 @@ def test_closing_does_not_wait_for_the_search_of_a_big_folder(
     assert window.close()
     assert time.monotonic() - began < 4
     assert len(searched) < 200
+
+
+def test_a_folder_that_is_dropped_again_is_searched_anew(loaded: MainWindow, sounds: Path, qtbot: QtBot) -> None:
+    """There may be other files in it by now; otherwise the drop would do nothing."""
+    soundfile.write(sounds / "new.wav", tone(0.9), 48_000)
+    loaded.sounds.add([sounds])
+    qtbot.waitUntil(lambda: sounds / "new.wav" in loaded.browser.usable_paths(), timeout=10_000)
+    assert not loaded.sounds.exclusions.undo_stack.canUndo()
