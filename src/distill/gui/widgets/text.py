@@ -49,7 +49,7 @@ def format_length(seconds: float) -> str:
 
 def format_time_left(seconds: float) -> str:
     """Return how long something still takes: ``40 s``, ``12 min``, ``1 h 05 min``."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return tr("{0} s").format(round(seconds))
     minutes = round(seconds / 60)
     if minutes < 60:
