@@ -1,15 +1,15 @@
 """The real window with a fake engine, a fake sound device, and a fake file manager."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shiboken6
 import soundfile
-from PySide6.QtCore import QObject, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QMouseEvent
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.gui.widgets import background
@@ -76,6 +76,18 @@ def loaded(window: MainWindow, sounds: Path, qtbot: QtBot) -> MainWindow:
         lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=60_000
     )
     return window
+
+
+def double_click(widget: QWidget, between: Callable[[], object] = lambda: None) -> None:
+    """Double-click the middle of a widget, as the system reports it; ``between`` is called between the two clicks."""
+    at, left = QPointF(widget.rect().center()), Qt.MouseButton.LeftButton
+    released = QEvent.Type.MouseButtonRelease
+    for kind in (QEvent.Type.MouseButtonPress, released, QEvent.Type.MouseButtonDblClick, released):
+        if kind is QEvent.Type.MouseButtonDblClick:
+            between()
+        held = Qt.MouseButton.NoButton if kind is released else left
+        event = QMouseEvent(kind, at, widget.mapToGlobal(at), left, held, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(widget, event)
 
 
 class FileManager(QObject):

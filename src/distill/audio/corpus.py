@@ -59,7 +59,7 @@ def scan_sounds(
     """
     skipped: list[SkippedSound] = []
     passed_over: Counter[str] = Counter()
-    files = find_sound_files(paths, skipped, passed_over)
+    files = find_sound_files(paths, skipped, passed_over, cancel_event)
     results: dict[Path, SoundEntry | SkippedSound] = {}
     with closing(_in_threads(_read_entry, files, _HEADER_WORKERS, cancel_event)) as headers:
         for done, (path, found) in enumerate(headers, 1):

@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from distill import paths as positions
 from distill.audio.decoding.access import link_reason, os_reason
 from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
 from distill.audio.scan_result import SkippedSound
+from distill.errors import Cancelled
 from distill.files import read_json
 from distill.paths import RUN_MARKER
 
@@ -27,6 +29,7 @@ def find_sound_files(
     paths: Iterable[Path | str],
     skipped: list[SkippedSound] | None = None,
     passed_over: "Counter[str] | None" = None,
+    cancel_event: threading.Event | None = None,
 ) -> list[Path]:
     """Return the sound files among and below ``paths``, sorted, each file once.
 
@@ -41,8 +44,17 @@ def find_sound_files(
         Receives what cannot be searched or found, with the reason.
     passed_over
         Counts the files that are no sounds by their suffix, which is ``""`` for names without one.
+    cancel_event
+        Ends the search early.
+
+    Raises
+    ------
+    Cancelled
+        ``cancel_event`` was set.
     """
-    search = _Search([] if skipped is None else skipped, Counter() if passed_over is None else passed_over)
+    search = _Search(
+        [] if skipped is None else skipped, Counter() if passed_over is None else passed_over, cancel_event
+    )
     for path in paths:
         search.add(Path(os.path.abspath(Path(path).expanduser())))  # noqa: PTH100 - links keep their names
     return search.result()
@@ -72,8 +84,10 @@ def is_run(folder: Path) -> bool:
 class _Search:
     """One search: what was found, and which folders were seen (a link may lead back up)."""
 
-    def __init__(self, skipped: list[SkippedSound], passed_over: "Counter[str]") -> None:
-        self._skipped = skipped
+    def __init__(
+        self, skipped: list[SkippedSound], passed_over: "Counter[str]", cancel_event: threading.Event | None
+    ) -> None:
+        self._skipped, self._cancel_event = skipped, cancel_event
         self._passed_over = passed_over
         self._files: dict[Path, _FileId] = {}
         self._folders: set[_FileId] = set()
@@ -125,6 +139,8 @@ class _Search:
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
+                        if self._cancel_event is not None and self._cancel_event.is_set():
+                            raise Cancelled
                         self._take(entry, waiting)
             except OSError as exc:
                 self._skip(folder, os_reason(exc).replace("the file", "the folder"))

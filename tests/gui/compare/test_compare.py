@@ -145,3 +145,14 @@ def test_a_run_that_cannot_be_read_is_told(window: MainWindow, runs: list[Path],
     (runs[0] / "run.json").write_text("damaged")
     window.parts.comparing.compare(runs)
     qtbot.waitUntil(lambda: "cannot be read" in window.notices.text())
+
+
+def test_what_goes_wrong_is_said_where_it_is_seen(dialog: CompareDialog, runs: list[Path], qtbot: QtBot) -> None:
+    """The notices of the main window lie behind the comparison."""
+    dialog.generate.click()  # the runs have left no models
+    qtbot.waitUntil(lambda: dialog.problem.isVisible(), timeout=20_000)
+    for folder in runs:
+        for file in (folder / "previews").iterdir():
+            file.unlink()
+    dialog.hear("A")
+    qtbot.waitUntil(lambda: ".wav" in dialog.problem.text(), timeout=10_000)

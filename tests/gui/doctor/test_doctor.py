@@ -21,7 +21,7 @@ from distill.gui.sounds import loader
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings
-from tests.gui.conftest import close, make_window
+from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
 
 LEFT = Qt.MouseButton.LeftButton
@@ -178,3 +178,11 @@ def test_files_of_which_none_can_be_used_are_checked_at_once(window: MainWindow,
     (tmp_path / "text.wav").write_text("no sound")
     window.open_folder(tmp_path)
     qtbot.waitUntil(lambda: window.browser.doctor.text() == "Check: nothing is wrong", timeout=60_000)
+
+
+def test_a_double_click_fixes_and_does_not_undo_it(faulty: MainWindow) -> None:
+    faulty.browser.doctor.click()
+    card = cards(faulty)["silence"]
+    double_click(card.button)
+    assert card.button.text() == "Undo"
+    assert [path.name for path in presenter(faulty).fixes()] == ["late.wav"]

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from distill.generation.history import GeneratedEntry, GeneratedHistory, generat
 from distill.generation.recipe import NEW, TRANSFORMED, Recipe
 from distill.generation.service import ListedSound
 from distill.gui.generate import presenter
+from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets import desktop
 from distill.gui.widgets.desktop import move_to_trash
@@ -297,3 +299,18 @@ def test_a_sound_is_renamed_in_the_list(
     qtbot.waitUntil(lambda: "cannot be renamed (No space left on device)" in window.notices.text())
     qtbot.waitUntil(lambda: names(panel)[0] == "My best snare (2).wav")
     assert renamed.with_name("My best snare (2).wav").is_file()
+
+
+def test_one_star_is_one_star(window: MainWindow, tmp_path: Path) -> None:
+    table = window.making.panel.history.table
+    followed = replace(recipe(0), candidates=16, stars=1)
+    table.set_items([ListedSound(GeneratedEntry(tmp_path / "a.wav", followed), 1.0)])
+    assert "follows 1 star, seed 7" in table.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "Chosen from 16, by 1 starred sound<" in table.index(0).data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_the_export_of_a_sound_with_a_long_name_fits_the_screen(window: MainWindow, tmp_path: Path) -> None:
+    sound = GeneratedEntry(tmp_path / f"{'x' * 200}.wav", recipe(0))
+    dialog = ExportDialog([sound], ExportChoices(), window)
+    assert dialog.minimumSizeHint().width() < 600
+    dialog.deleteLater()

@@ -22,6 +22,7 @@ from distill.gui.window.window import MainWindow
 from distill.library.model_entry import ModelEntry
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState
+from tests.gui.conftest import double_click
 from tests.gui.fakes import tone
 from tests.library.test_model_library import bells, write_model
 
@@ -140,3 +141,17 @@ def test_tab_visits_the_sounds_where_they_are(window: MainWindow, tmp_path: Path
     detail.audition_list.show_samples([learnt])
     assert detail.audition_list.rows[0].text() == "a snare"
     assert "was trained on" in detail.audition_list.rows[0].toolTip()
+
+
+def test_a_double_click_plays_and_does_not_stop_again(window: MainWindow, tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", tone(0.1))
+    sounds, asked = AuditionList(window.thumbnails, window), list[str]()
+    sounds.show_samples([AuditionSample(AuditionKind.NEW, 0, tmp_path / "a.wav")])
+    sounds.play_requested.connect(lambda _path: asked.append("play"))
+    sounds.play_requested.connect(sounds.show_playing)
+    sounds.stop_requested.connect(lambda: asked.append("stop"))
+    sounds.show()
+    double_click(sounds.rows[0])
+    assert asked == ["play"]
+    sounds.rows[0].click()
+    assert asked == ["play", "stop"]

@@ -35,7 +35,7 @@ from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunFolder, RunRecord
-from tests.gui.conftest import close, make_window
+from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, make_previews
 from tests.gui.window.test_help import menu_action
 from tests.library.test_model_library import bells, write_model
@@ -528,3 +528,74 @@ def test_which_epoch_a_model_is_from_is_said(page: MainWindow) -> None:
     label = page.models_page.detail.facts.labelForField(value)
     assert isinstance(label, QLabel)
     assert label.text() == "Best epoch"
+
+
+@pytest.mark.parametrize("wait", [0, 300])
+def test_a_double_click_moves_one_model_to_the_trash(page: MainWindow, qtbot: QtBot, wait: int) -> None:
+    """Whether or not the list has followed the first click when the second one comes."""
+    choose(page, "Glöckchen")
+    double_click(find(page, QPushButton, "deleteModelButton"), lambda: qtbot.wait(wait))
+    qtbot.waitUntil(lambda: "Glöckchen" not in names(page))
+    until_idle(page, qtbot)
+    assert [name[:4] for name in names(page)] == ["Rain", "Rain"]
+    assert [notice.message for notice in page.notices.notices] == ["“Glöckchen” is in the trash."]
+
+
+def test_delete_pressed_again_before_the_list_follows_changes_nothing(page: MainWindow, qtbot: QtBot) -> None:
+    choose(page, "Glöckchen")
+    for _ in range(3):
+        page.models_page.list.actions_by_name["delete"].trigger()
+    until_idle(page, qtbot)
+    assert [name[:4] for name in names(page)] == ["Rain", "Rain"]
+    notice = page.notices.notices[-1]
+    assert (notice.message, notice.action is not None) == ("“Glöckchen” is in the trash.", True)
+    page.models.undo_stack.undo()
+    qtbot.waitUntil(lambda: "Glöckchen" in names(page))
+    choose(page, "Glöckchen")
+    page.models_page.list.actions_by_name["delete"].trigger()  # once it is back, it can go again
+    qtbot.waitUntil(lambda: "Glöckchen" not in names(page))
+
+
+def test_a_held_delete_key_moves_one_model_to_the_trash(page: MainWindow, qtbot: QtBot) -> None:
+    page.models_page.list.view.setFocus()
+    choose(page, "Glöckchen")
+    handle, plain = page.windowHandle(), Qt.KeyboardModifier.NoModifier
+    for number in range(4):
+        key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Delete, plain, "", number > 0)
+        QApplication.sendEvent(handle, key)
+        qtbot.wait(150)
+    assert [name[:4] for name in names(page)] == ["Rain", "Rain"]
+
+
+def test_undo_shows_a_name_as_it_is(page: MainWindow, qtbot: QtBot) -> None:
+    """A single & would be eaten by the menu, and a long name would make it as wide as the screen."""
+    choose(page, "Glöckchen")
+    for name in ("R&B", "x" * 190):
+        field = find(page, QLineEdit, "modelName")
+        field.setText(name)
+        field.setModified(True)
+        page.models_page.detail.commit()
+        until_idle(page, qtbot)
+    page.models.undo_stack.undo()
+    assert page.models.undo_stack.undoText() == "Rename Glöckchen"
+    assert page.models.undo_stack.redoText() == "Rename R&&B"
+    page.models.undo_stack.redo()
+    entry = page.models_page.detail.entry
+    assert entry is not None
+    page.models.delete(replace(entry, name="x" * 190))
+    assert len(page.models.undo_stack.undoText()) < 80
+
+
+def test_a_long_name_without_spaces_leaves_the_column_as_wide_as_it_is(window: MainWindow, qtbot: QtBot) -> None:
+    name = "drums_and_bells_2026-01-01_long_run_final_version_2_of_the_best"
+    write_model(paths.models_dir() / f"{name}.distill", bells(name="Bells", dataset_name=name))
+    window.pages.open_page(MODELS)
+    window.models.refresh()
+    until_idle(window, qtbot)
+    detail = window.models_page.detail
+    detail.info.setChecked(True)
+    qtbot.waitUntil(lambda: find(window, QWidget, "modelInfo").isVisible())
+    QApplication.processEvents()
+    inside = detail.area.widget()
+    assert inside is not None
+    assert inside.width() <= detail.area.viewport().width()

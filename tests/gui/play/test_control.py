@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -180,11 +180,25 @@ def test_a_sound_is_dropped_on_a_pad(control: ControlPresenter, strikes: Strikes
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
     pad = control.page.pads.pads[9]
-    copy = Qt.DropAction.CopyAction
-    pad.dropEvent(QDropEvent(QPointF(5, 5), copy, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier))
+    actions = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    event = QDropEvent(QPointF(5, 5), actions, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
+    assert event.proposedAction() == Qt.DropAction.MoveAction
+    pad.dropEvent(event)
     assert pad.sound == path
+    assert event.dropAction() == Qt.DropAction.CopyAction, "a file manager would delete the user's file"
     control.page.pads.strike(9)
     assert strikes[0].path == path
+
+
+def test_a_folder_is_not_taken_by_a_pad(control: ControlPresenter, tmp_path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path))])
+    enter = QDragEnterEvent(
+        QPoint(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    enter.ignore()
+    control.page.pads.pads[9].dragEnterEvent(enter)
+    assert not enter.isAccepted()
 
 
 def test_the_player_is_armed_while_the_page_is_seen(control: ControlPresenter, window: MainWindow) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QToolButton
+from PySide6.QtWidgets import QApplication, QMessageBox, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
@@ -19,7 +20,7 @@ from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.window.window import MainWindow
 from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, RunQueue
-from tests.gui.conftest import close, make_window
+from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.training.test_training import await_state, button, click, start
 from tests.support.models import write_tone_model
@@ -291,3 +292,29 @@ def test_stop_and_quit_that_is_refused_once_begins_no_further_run(
     assert engine.calls == ["train"]
     click(loaded, "queueRunButton")
     qtbot.waitUntil(lambda: statuses(loaded) == [FAILED if noted == FAILED else FINISHED, FINISHED])
+
+
+def test_a_double_click_runs_the_queue_and_does_not_hold_it(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    """The button becomes another one while it is clicked: only one of the runs would be trained overnight."""
+    engine.go_on.clear()
+    add(loaded, qtbot)
+    add(loaded, qtbot)
+    loaded.tabs.setCurrentWidget(loaded.run_list)
+    main = button(loaded, "queueRunButton")
+    double_click(main, lambda: qtbot.waitUntil(lambda: main.isEnabled() and main.text() == "Hold after this run"))
+    qtbot.waitUntil(lambda: not loaded.parts.queue._tasks.is_busy)
+    assert main.text() == "Hold after this run"
+    engine.go_on.set()
+    qtbot.waitUntil(lambda: statuses(loaded) == [FINISHED, FINISHED])
+
+
+def test_a_held_key_adds_one_entry(loaded: MainWindow, qtbot: QtBot) -> None:
+    loaded.activateWindow()
+    qtbot.waitUntil(loaded.isActiveWindow)
+    handle, keys = loaded.windowHandle(), Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    for number in range(5):
+        QApplication.sendEvent(handle, QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_A, keys, "", number > 0))
+    qtbot.waitUntil(lambda: bool(panel(loaded).table.items) and not loaded.parts.queue._tasks.is_busy)
+    assert len(panel(loaded).table.items) == 1

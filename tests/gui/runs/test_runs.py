@@ -389,3 +389,23 @@ def test_names_in_tooltips_are_no_markup(window: MainWindow) -> None:
     for text in (name, "<u>damaged</u>", "<i>odd"):
         assert text in document.toPlainText()
     assert "unreadable" in window.run_list.table.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_a_run_that_has_begun_again_is_not_deleted(
+    window: MainWindow, loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    """The queue resumes it while the question about it is open."""
+    folder = pause_after(loaded, qtbot, engine, 1)
+    show_list(loaded, qtbot, 1)
+    click_row(loaded, 0)
+    delete = loaded.run_list.actions_by_name["delete"]
+    qtbot.waitUntil(delete.isEnabled)  # the list has seen that the run is paused
+    delete.trigger()
+    loaded.runs.resume()
+    await_state(qtbot, loaded, RunState.TRAINING)
+    button(loaded, "deleteRunButton").click()
+    assert loaded.notices.text() == "“my sounds” is training now. Pause it before you move it to the trash."
+    assert loaded.runs.runs.folder == folder
+    click(loaded, "cancelButton")
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert folder.exists()

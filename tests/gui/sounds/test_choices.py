@@ -392,3 +392,14 @@ def test_everything_says_what_it_is(loaded: MainWindow) -> None:
         assert widget.accessibleName() or getattr(widget, "text", str)(), name
         assert widget.toolTip(), name
         assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, name
+
+
+def test_undo_shows_the_name_of_a_file_as_it_is(loaded: MainWindow) -> None:
+    """In a menu a single & marks an access key, and what comes behind a line end is all that is shown."""
+    exclusions, folder = loaded.sounds.exclusions, loaded.browser.usable_paths()[0].parent
+    exclusions.choose([folder / "R&B.wav"], True)
+    assert exclusions.undo_stack.undoText() == "Exclude R&&B.wav"
+    exclusions.remove([folder / "one\ntwo.wav"])
+    assert exclusions.undo_stack.undoText() == "Remove one two.wav"
+    exclusions.add([folder / ("x" * 200)])
+    assert len(exclusions.undo_stack.undoText()) < 80

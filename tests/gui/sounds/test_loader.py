@@ -1,15 +1,18 @@
 """A scan and a training at the same time: the scan goes on, and what it has found is decoded after the training."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from distill.audio import corpus
+from distill.audio import corpus, discovery
 from distill.gui.engine.run_state import RunState
 from distill.gui.sounds import loader
 from distill.gui.sounds.row import SoundStatus
@@ -73,3 +76,35 @@ def test_a_scan_is_finished_during_a_training_and_decoding_after_it(
     click(loaded, "cancelButton")
     await_state(qtbot, loaded, RunState.IDLE)
     qtbot.waitUntil(lambda: set(listed(loaded).values()) == {SoundStatus.READY})
+
+
+def test_closing_does_not_wait_for_the_search_of_a_big_folder(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a whole disk that was chosen by mistake, or that lies behind a slow network."""
+    top = tmp_path / "big"
+    for number in range(200):
+        (top / str(number) / "inner").mkdir(parents=True)
+    searched: list[object] = []
+
+    def scandir(folder: Any) -> Any:
+        searched.append(folder)
+        time.sleep(0.03)
+        return os.scandir(folder)
+
+    monkeypatch.setattr(discovery, "os", SimpleNamespace(**{**vars(os), "scandir": scandir}))
+    window.open_folder(top)
+    window.making.take_drop([top])
+    qtbot.waitUntil(lambda: len(searched) > 3)
+    began = time.monotonic()
+    assert window.close()
+    assert time.monotonic() - began < 4
+    assert len(searched) < 200
+
+
+def test_a_folder_that_is_dropped_again_is_searched_anew(loaded: MainWindow, sounds: Path, qtbot: QtBot) -> None:
+    """There may be other files in it by now; otherwise the drop would do nothing."""
+    soundfile.write(sounds / "new.wav", tone(0.9), 48_000)
+    loaded.sounds.add([sounds])
+    qtbot.waitUntil(lambda: sounds / "new.wav" in loaded.browser.usable_paths(), timeout=10_000)
+    assert not loaded.sounds.exclusions.undo_stack.canUndo()

@@ -1,6 +1,8 @@
 """A run whose sounds have moved: the window says so, and the user shows it the folder."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -8,10 +10,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
+from distill.config.training import TrainingConfig
 from distill.errors import SoundError
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.sound_locator import MISSING_TOPIC
 from distill.gui.window.window import MainWindow
+from distill.runs.folder import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.training.test_training import await_state, click, start
@@ -81,3 +85,26 @@ def test_a_resume_that_fails_for_missing_sounds_offers_it_again(
     await_state(qtbot, window, RunState.TRAINING)
     assert engine.located == moved
     close(qtbot, window)
+
+
+def test_a_share_that_is_gone_is_not_asked_in_the_window_s_thread(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes half a minute to answer; a run whose sounds lay on it is shown again at each start."""
+    asked: list[bool] = []
+    original = Path.is_dir
+
+    def is_dir(path: Path, **named: Any) -> bool:
+        if "share" in path.parts:
+            asked.append(threading.current_thread() is threading.main_thread())
+        return original(path, **named)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    lost = tmp_path / "share" / "sounds" / "a.wav"
+    record = RunRecord(TrainingConfig(), [lost, tmp_path / "b.wav"], model_name="bells")
+    window.runs._locator.report(record, [lost])
+    assert window.notices.text() == (
+        "1 of the 2 sounds of “bells” is not where it was: a.wav. Show the folder where it is now, or put it back."
+    )
+    qtbot.waitUntil(lambda: window.runs._locator._start == tmp_path)
+    assert asked == [False, False]

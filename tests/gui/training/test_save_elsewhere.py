@@ -120,3 +120,18 @@ def test_the_window_asks_once_before_it_loses_a_model(loaded: MainWindow, engine
     engine.model.full = 0
     assert window.runs.unsaved.is_open
     window.runs.unsaved.forget(window.runs.runs.folder)
+
+
+def test_a_model_of_that_name_is_not_replaced(
+    loaded: MainWindow, engine: FullDisk, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """The dialog has asked about the name that was typed, which is not the name of the file."""
+    (tmp_path / "mine.distill").write_bytes(b"another model")
+    engine.model.full = 0
+    start(loaded, 1)
+    qtbot.waitUntil(lambda: loaded.runs.unsaved.is_open, timeout=30_000)
+    loaded.runs.unsaved.save(tmp_path / "mine")
+    qtbot.waitUntil(lambda: not loaded.runs.unsaved.is_open, timeout=10_000)
+    assert (tmp_path / "mine.distill").read_bytes() == b"another model"
+    assert (tmp_path / "mine (2).distill").read_bytes() == b"a model"
+    assert "mine (2).distill" in loaded.notices.text()

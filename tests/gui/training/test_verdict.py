@@ -116,4 +116,5 @@ def test_a_collapsed_run_is_paused_and_the_next_one_gets_what_helps(
     assert "Paused" in eta(loaded)
     assert loaded.runs.settings.changes == {"kl_weight_max": 1.5e-5}
     assert "KL weight 1.5e-05 instead of 0.00015" in loaded.notices.text()
+    assert "Start new" not in loaded.notices.text(), "after a finished run the button is called Start"
     assert "1 changed" in loaded.controls.advanced.text()

@@ -1,6 +1,7 @@
 """The notice bar."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from PySide6.QtWidgets import QApplication, QToolButton
@@ -8,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.gui.widgets import notices
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from tests.gui.conftest import double_click
 
 
 @pytest.fixture
@@ -59,3 +61,30 @@ def test_what_offers_something_stays(bar: NoticeBar, monkeypatch: pytest.MonkeyP
     bar._action.click()
     assert done == ["opened"]
     assert bar.isHidden()
+
+
+def test_a_double_click_answers_one_notice(bar: NoticeBar) -> None:
+    """The next one, whose action takes the place of the first, has not even been read."""
+    done: list[str] = []
+    for topic in ("model", "disk"):
+        bar.notify(topic, topic, "info", NoticeAction("Open", partial(done.append, topic)))
+    bar.show()
+    double_click(bar._action)
+    assert done == ["disk"]
+    assert [notice.topic for notice in bar.notices] == ["model"]
+
+
+def test_what_is_being_read_in_the_list_stays(bar: NoticeBar, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+    """Otherwise the list closes in the middle of a sentence, or its rows move under the mouse."""
+    monkeypatch.setattr(notices, "INFO_SECONDS", 0.1)
+    bar._clock.setInterval(20)
+    bar.show()
+    bar.notify("speed", "fast", "info")
+    bar.show_all()
+    shown = bar._list
+    assert shown is not None
+    qtbot.wait(300)
+    assert shown.isVisible()
+    assert bar.has("speed")
+    shown.close()
+    qtbot.waitUntil(lambda: not bar.has("speed"))

@@ -41,7 +41,7 @@ def test_durations_and_sizes() -> None:
     edges = (9.994, 9.996, 59.94, 59.96, 59.99, 3599.4, 3599.6)
     assert [format_seconds(s) for s in edges] == ["9.99 s", "10.0 s", "59.9 s", "1:00", "1:00", "59:59", "1:00:00"]
     assert [format_length(s) for s in (0.0, 0.003, 0.351, 187)] == ["0.00 s", "3 ms", "0.35 s", "3:07"]
-    assert [format_time_left(s) for s in (41.4, 90, 3900)] == ["41 s", "2 min", "1 h 05 min"]
+    assert [format_time_left(s) for s in (41.4, 59.6, 90, 3900)] == ["41 s", "1 min", "2 min", "1 h 05 min"]
     assert [format_level(v) for v in (-0.01, -12.34)] == ["0.0", "−12.3"]
     sizes = (840, 12_000, 3_400_000, 14_900_000, 210_000_000, 1_400_000_000)
     assert [format_bytes(n) for n in sizes] == ["840 bytes", "12 kB", "3.4 MB", "14.9 MB", "210 MB", "1.4 GB"]

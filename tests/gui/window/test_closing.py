@@ -3,13 +3,17 @@
 from collections.abc import Callable
 
 import pytest
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
 from distill.errors import LibraryError
+from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.window import MainWindow
 from distill.settings import WindowSettings
+from tests.gui.fakes import FakeEngine
+from tests.gui.training.test_training import await_state, start
 
 
 @pytest.fixture
@@ -87,3 +91,22 @@ def test_all_parts_come_back(window: MainWindow) -> None:
         part.save(again)
     again.sound_list = settings.sound_list  # Qt normalises the state of a header
     assert again == settings
+
+
+def test_the_question_says_what_is_true_when_the_training_ends_meanwhile(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot
+) -> None:
+    engine.go_on.clear()
+    start(loaded, 1)
+    await_state(qtbot, loaded, RunState.PREPARING)
+    assert not loaded.close()
+    question = loaded.findChild(QMessageBox, "quitDialog")
+    assert question is not None
+    assert question.text().startswith("Training is running.")
+    assert question.defaultButton().text() == "&Stop and quit"
+    engine.go_on.set()
+    await_state(qtbot, loaded, RunState.IDLE)
+    assert question.text() == "The training has ended."
+    assert question.defaultButton().text() == "&Quit"
+    question.defaultButton().click()
+    qtbot.waitUntil(lambda: not loaded.isVisible())

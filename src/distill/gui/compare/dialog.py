@@ -72,6 +72,7 @@ class CompareDialog(QDialog):
         self.axis = self._make_axis()
         self.settings = self._make_settings()
         self.epoch, self.seed, self.generate = QComboBox(), QSpinBox(), QPushButton()
+        self.problem = self._make_problem()
         self._set_up_tools()
         self._lay_out()
         self._keys = PlayerKeys(self, {
@@ -88,6 +89,11 @@ class CompareDialog(QDialog):
         """Mark the sound that is heard; None for none."""
         self._heard = file
         self.table.show_heard(file)
+
+    def show_problem(self, text: str) -> None:
+        """Say why there is nothing to hear; nothing if empty.  The notices of the main window lie behind this one."""
+        self.problem.setText(readable(text))
+        self.problem.setVisible(bool(text))
 
     def show_generating(self, is_generating: bool) -> None:
         """Show whether the models are generating."""
@@ -227,6 +233,16 @@ class CompareDialog(QDialog):
 
     # How it is built.
 
+    @staticmethod
+    def _make_problem() -> QLabel:
+        label = QLabel()
+        label.setObjectName("modelProblem")
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setMinimumWidth(1)
+        label.hide()
+        return label
+
     def _set_up_tools(self) -> None:
         self.epoch.setObjectName("compareEpoch")
         self.epoch.setAccessibleName(self.tr("Epoch of the sounds"))
@@ -273,6 +289,7 @@ class CompareDialog(QDialog):
             tools.addWidget(widget)
         sounds.header.insertLayout(0, tools)
         sounds.body.addWidget(self.sounds, 1)
+        sounds.body.addWidget(self.problem)
         upper, whole = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Vertical)
         for splitter, panels, sizes in ((upper, (curves, settings), _WIDTHS), (whole, (upper, sounds), _HEIGHTS)):
             splitter.setHandleWidth(theme.GAP)

@@ -13,7 +13,7 @@ from distill.gui.player.presenter import PlayerController
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.playback.player import PlayerState, PlayerStatus
@@ -88,6 +88,8 @@ class ComparePresenter(QObject, WindowPart):
     def _on_status(self, status: PlayerStatus) -> None:
         if self.dialog is not None:
             self.dialog.show_heard(status.path if status.state is PlayerState.PLAYING and status.group else None)
+            if status.error is not None or status.state is PlayerState.PLAYING:
+                self.dialog.show_problem(status.error or "")
 
     def _on_seed_requested(self, seed: int) -> None:
         dialog = self.dialog
@@ -100,9 +102,10 @@ class ComparePresenter(QObject, WindowPart):
             return same_seed(runs, seed, SEEDED, cancel_event=cancel)  # type: ignore[arg-type]
 
         dialog.show_generating(True)
+        dialog.show_problem("")
         self._task = task = BackgroundTask(work, self)
         task.succeeded.connect(lambda sounds: self._on_generated(dialog, seed, sounds))
-        task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
+        task.failed.connect(lambda error: dialog.show_problem(error_text(error)))
         task.ended.connect(lambda: self._on_generating_ended(dialog))
         task.start()
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout
 
 from distill.gui.widgets import theme
+from distill.gui.widgets.panel import ActionButton
 from distill.gui.widgets.play_on_click import Audition
 from distill.gui.widgets.text import plain_tip, readable
 from distill.training.data.doctor.findings import Finding
@@ -72,7 +73,7 @@ class FindingCard(QFrame):
         self.sounds = FoundSounds(finding.sounds)
         self.sounds.audition.asked.connect(self._on_asked)
         self.state = self._muted("")
-        self.button = QPushButton()
+        self.button = ActionButton()
         self.button.setObjectName("fixButton")
         self.button.clicked.connect(self._on_clicked)
         self.button.setVisible(bool(finding.fixes))

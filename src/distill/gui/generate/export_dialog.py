@@ -156,6 +156,7 @@ class ExportDialog(QDialog):
         self.position.setObjectName("exportFolder")
         self.name.setObjectName("muted")
         self.name.setWordWrap(True)
+        self.name.setMinimumWidth(1)  # a long name must not make the dialog wider than the screen
         self.export.setObjectName("exportAcceptButton")
         self.export.setDefault(True)
         self.format.currentIndexChanged.connect(self._on_format)

@@ -29,7 +29,7 @@ from distill.generation.recipe import (
 from distill.generation.service import ListedSound
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.list_model import MARKED_ROLE, ListModel
-from distill.gui.widgets.text import format_date, format_length, plain_tip
+from distill.gui.widgets.text import count_of, format_date, format_length, plain_tip
 from distill.library.model_entry import fold
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -146,7 +146,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             ALONG: self.tr("along a path on the map"),
         }.get(recipe.kind, self.tr("copy"))
         if recipe.candidates:
-            how = self.tr("follows {0} stars, seed {1}").format(recipe.stars, recipe.seed)
+            stars = count_of(recipe.stars, self.tr("follows 1 star"), self.tr("follows {0} stars"))
+            how = self.tr("{0}, seed {1}").format(stars, recipe.seed)
         length = self.tr("file is gone") if sound.seconds is None else format_length(sound.seconds)
         return [length, how, self._model_name(recipe) or recipe.model_id[:8], format_date(recipe.made)]
 
@@ -173,7 +174,8 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
             if recipe.freedom != TRAINED:
                 lines.append(self.tr("Freedom: {0:.2f} (0 is closest to the training sounds)").format(recipe.freedom))
             if recipe.candidates:
-                lines.append(self.tr("Chosen from {0}, by {1} starred sounds").format(recipe.candidates, recipe.stars))
+                stars = count_of(recipe.stars, self.tr("1 starred sound"), self.tr("{0} starred sounds"))
+                lines.append(self.tr("Chosen from {0}, by {1}").format(recipe.candidates, stars))
             return lines
         if recipe.kind == MAPPED:
             position = self.tr("Position on the map: {0:.3f}, {1:.3f}").format(*recipe.positions[0])

@@ -32,6 +32,7 @@ from distill.gui.generate.forms import NewSoundsForm, TransformForm
 from distill.gui.generate.generate_button import GenerateButton
 from distill.gui.generate.history_panel import HistoryPanel
 from distill.gui.widgets import theme
+from distill.gui.widgets.dragging import accept_copy
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.panel import Panel
 from distill.gui.widgets.text import count_of
@@ -59,6 +60,7 @@ class GeneratePanel(QWidget):
         self.setObjectName("makePanel")
         self.entry: ModelEntry | None = None
         self._is_busy = self._has_models = False
+        self._was_new = True  # before sounds were dragged over the form
         self.form = _DropPanel(self.tr("Generate"))
         self.form.setAccessibleName(self.tr("Generate"))
         self.new, self.transform, self.history = NewSoundsForm(), TransformForm(), HistoryPanel()
@@ -241,7 +243,10 @@ class GeneratePanel(QWidget):
 
     def _on_dragging(self, is_over: bool) -> None:
         if is_over:
+            self._was_new = self.modes[_NEW].isChecked()
             self.modes[_TRANSFORM].setChecked(True)
+        elif self._was_new and self.can_make_new:  # dragged on, to another place; a drop chooses the form again
+            self.modes[_NEW].setChecked(True)
         self.transform.show_dragging(is_over)
 
     def _on_make(self) -> None:
@@ -295,7 +300,7 @@ class _DropPanel(Panel):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept sounds, including generated ones; the window handles anything else."""
         if sounds_in(event):
-            event.acceptProposedAction()
+            accept_copy(event)
             self.dragging.emit(True)
         else:
             event.ignore()
@@ -309,7 +314,7 @@ class _DropPanel(Panel):
         """Accept the sounds."""
         self.dragging.emit(False)
         if files := sounds_in(event):
-            event.acceptProposedAction()
+            accept_copy(event)
             self.dropped.emit(files)
 
 

@@ -209,7 +209,7 @@ class GeneratePresenter(QObject, WindowPart):
 
     def take_drop(self, paths: Sequence[Path]) -> None:
         """Select the sounds among these files, and in these folders, for transforming."""
-        task = BackgroundTask(lambda _notify, _cancel: find_sound_files(paths), self)
+        task = BackgroundTask(lambda _notify, cancel: find_sound_files(paths, cancel_event=cancel), self)
         task.setObjectName("dropped sounds")
         task.succeeded.connect(self._on_drop_searched)
         task.start()

@@ -72,6 +72,10 @@ class AuditionRow(QAbstractButton):
         super().mousePressEvent(event)
         self._pressed_at = event.position() if event.button() is Qt.MouseButton.LeftButton else None
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Let a double click play as a click does; its second click would stop."""
+        event.accept()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Begin a drag when the mouse has gone far enough with its button down."""
         super().mouseMoveEvent(event)

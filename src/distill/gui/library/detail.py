@@ -25,7 +25,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FlowBox
-from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
 from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
 from distill.library.model_entry import ModelEntry
 
@@ -84,6 +84,7 @@ class ModelDetail(Panel):
         self.problem = QLabel()
         self.problem.setObjectName("modelProblem")
         self.problem.setWordWrap(True)
+        self.problem.setMinimumWidth(1)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.audition_list = AuditionList(thumbnails)
         self.audition_list.tab_after = self.name
@@ -180,6 +181,7 @@ class ModelDetail(Panel):
         field.setAccessibleName(self.tr("Name of the model"))
         field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its name."))
         field.setMaxLength(200)
+        field.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         field.editingFinished.connect(self._on_named)
         return field
 
@@ -198,6 +200,7 @@ class ModelDetail(Panel):
         field.setObjectName("modelTags")
         field.setAccessibleName(self.tr("Tags"))
         field.setPlaceholderText(self.tr("metal, soft"))
+        field.setAcceptDrops(False)
         field.setToolTip(self.tr("Words to find the model by, separated by commas."))
         field.editingFinished.connect(self._on_tagged)
         return field
@@ -209,6 +212,7 @@ class ModelDetail(Panel):
         field.setPlaceholderText(self.tr("What you want to remember"))
         field.setToolTip(self.tr("Saved as you type. An exported copy includes them."))
         field.setTabChangesFocus(True)
+        field.setAcceptDrops(False)
         field.setFixedHeight(3 * field.fontMetrics().lineSpacing() + 16)
         field.written.connect(self._on_noted)
         return field
@@ -239,6 +243,7 @@ class ModelDetail(Panel):
             value.setTextFormat(Qt.TextFormat.PlainText)
             value.setWordWrap(True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            value.setMinimumWidth(1)  # a name without spaces must not make the column wider than it is seen
             self._values[key] = value
             labels.append(_field_label(text))
             self.facts.addRow(labels[-1], value)
@@ -306,7 +311,7 @@ class ModelDetail(Panel):
         return page
 
     def _button(self, name: str, text: str, signal: object) -> QPushButton:
-        button = QPushButton(text)
+        button = ActionButton(text)
         button.setObjectName(name)
         button.setProperty("small", True)
         button.clicked.connect(lambda: self._notify(signal))
@@ -344,6 +349,7 @@ class ModelDetail(Panel):
         }
         for key, text in texts.items():
             self._values[key].setText(readable(text))
+            self._values[key].setToolTip(plain_tip(text))  # where a long word has no room
             self.facts.setRowVisible(self._values[key], bool(text))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
 

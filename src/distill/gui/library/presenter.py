@@ -16,6 +16,7 @@ from distill.gui.widgets.background import end_tasks, error_text, is_user_error
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
+from distill.gui.widgets.text import in_menu
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.file_format import SUFFIX
 from distill.paths import slug
@@ -47,6 +48,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._came: dict[Path, ModelEntry] = {}  # since the end of the last run
         self.listening = AuditionPresenter(page, playing.play, notices, self)
         self._dialog: QFileDialog | None = None
+        self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
@@ -124,27 +126,29 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _on_renamed(self, entry: ModelEntry, name: str) -> None:
         self._change(
-            self.tr("Rename {0}").format(entry.name),
+            self.tr("Rename {0}").format(in_menu(entry.name)),
             lambda library: library.rename(entry.path, name), lambda library: library.rename(entry.path, entry.name),
         )  # fmt: skip
 
     def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
         self._change(
-            self.tr("Star {0}").format(entry.name) if wanted else self.tr("Remove Star from {0}").format(entry.name),
+            self.tr("Star {0}").format(in_menu(entry.name))
+            if wanted
+            else self.tr("Remove Star from {0}").format(in_menu(entry.name)),
             lambda library: library.set_star(entry.path, wanted),
             lambda library: library.set_star(entry.path, entry.starred),
         )
 
     def _on_tagged(self, entry: ModelEntry, tags: tuple[str, ...]) -> None:
         self._change(
-            self.tr("Tags of {0}").format(entry.name),
+            self.tr("Tags of {0}").format(in_menu(entry.name)),
             lambda library: library.set_tags(entry.path, tags),
             lambda library: library.set_tags(entry.path, entry.tags),
         )
 
     def _on_noted(self, entry: ModelEntry, notes: str) -> None:
         self._change(
-            self.tr("Notes on {0}").format(entry.name),
+            self.tr("Notes on {0}").format(in_menu(entry.name)),
             lambda library: library.set_notes(entry.path, notes),
             lambda library: library.set_notes(entry.path, entry.notes),
             on_failed=lambda: self._keep_notes(entry.path, notes),
@@ -161,7 +165,10 @@ class ModelsPresenter(QObject, WindowPart):
         self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:
-        """Move a model to the trash; undo brings it back."""
+        """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
+        if entry.path in self._leaving:
+            return
+        self._leaving.add(entry.path)
         moved: list[Deletion] = []
 
         def do(library: ModelLibrary) -> Deletion:
@@ -169,13 +176,19 @@ class ModelsPresenter(QObject, WindowPart):
             return moved[-1]
 
         change = _LibraryChange(
-            self.tr("Delete {0}").format(entry.name), self.worker, do, lambda library: library.restore(moved.pop()),
+            self.tr("Delete {0}").format(in_menu(entry.name)), self.worker,
+            do, lambda library: library.restore(moved.pop()),
             lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
-            lambda: self._notices.forget(DELETED_TOPIC),  # its button would do nothing
+            lambda: self._on_not_deleted(entry),
         )  # fmt: skip
         self.undo_stack.push(change)
 
+    def _on_not_deleted(self, entry: ModelEntry) -> None:
+        self._leaving.discard(entry.path)
+        self._notices.forget(DELETED_TOPIC)  # its button would do nothing
+
     def _report_deleted(self, deletion: Deletion, entry: ModelEntry, change: "_LibraryChange") -> None:
+        self._leaving.discard(entry.path)
         there = deletion.in_trash
         is_own = there is not None and there.parent.name == TRASH_NAME
         message = (

@@ -32,6 +32,7 @@ from distill.control.board import GROUPS
 from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
+from distill.gui.widgets.dragging import accept_copy
 from distill.gui.widgets.painted_rows import write_line
 from distill.gui.widgets.text import plain_tip, readable, short_names
 from distill.gui.widgets.waveform import draw_waveform
@@ -227,16 +228,16 @@ class Pad(QToolButton):
         menu.popup(event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a sound file."""
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
+        """Accept a file; a folder is left to the window, which adds its sounds."""
+        if _dragged_file(event) is not None:
+            accept_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Hold the first file that is dropped."""
-        files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if files and files[0].is_file():
-            event.acceptProposedAction()
-            self.sound_given.emit(files[0])
+        """Hold the file that is dropped."""
+        file = _dragged_file(event)
+        if file is not None:
+            accept_copy(event)
+            self.sound_given.emit(file)
 
     def _press(self) -> None:
         self._is_down = True
@@ -246,6 +247,12 @@ class Pad(QToolButton):
         if self._is_down:
             self._is_down = False
             self.released.emit()
+
+
+def _dragged_file(event: QDropEvent) -> Path | None:
+    """Return the first file that is dragged."""
+    paths = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+    return next(filter(Path.is_file, paths), None)
 
 
 def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -20,6 +19,7 @@ from distill.gui.widgets.icons import icon
 from distill.gui.widgets.key_help import KeyGroup, help_of_actions
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.painted_rows import RowAction, RowView
+from distill.gui.widgets.panel import ActionButton, ActionToolButton
 from distill.gui.widgets.text import count_of
 from distill.runs.queue import RUNNING, QueueEntry, QueueState
 
@@ -58,7 +58,7 @@ class QueuePanel(QFrame):
         self.table = QueueModel(self)
         self.view = self._make_view()
         self.actions_by_name = self._make_actions()
-        self.main = QPushButton()
+        self.main = ActionButton()
         self.main.setObjectName("queueRunButton")
         self.main.clicked.connect(self._on_main)
         self._tools = {
@@ -130,7 +130,7 @@ class QueuePanel(QFrame):
         return self.view.offer(offered)
 
     def _tool(self, name: str, image: str) -> QToolButton:
-        button = QToolButton()
+        button = ActionToolButton() if name == "remove" else QToolButton()  # the next entry would go, too
         action = self.actions_by_name[name]
         button.setObjectName(f"queue{name.capitalize()}Button")
         button.setAccessibleName(action.text())

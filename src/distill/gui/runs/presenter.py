@@ -155,6 +155,10 @@ class RunsPresenter(QObject):
         question.deleteLater()
         if role is QMessageBox.ButtonRole.AcceptRole:
             if self._runs.runs.folder == run.folder:
+                if self._runs.bridge.is_running:  # the queue has begun it meanwhile
+                    text = self.tr("“{0}” is training now. Pause it before you move it to the trash.")
+                    self._notices.notify(TOPIC, text.format(run.name), "warning")
+                    return
                 self._runs.close_run()
             self._change(lambda _progress, _cancel: delete_run(run.folder))
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from distill.audio.decoding.fixes import SoundFix
+from distill.gui.widgets.text import in_menu
 
 
 @dataclass(frozen=True)
@@ -113,14 +114,14 @@ class Exclusions(QObject):
         removed = frozenset(p for p in self.choice.removed if not any(p == r or r in p.parents for r in roots))
         if new == self.choice.roots and removed == self.choice.removed:
             return
-        text = self.tr("Add {0}").format(roots[0].name)
+        text = self.tr("Add {0}").format(in_menu(roots[0].name))
         self._push(text, replace(self.choice, roots=new, removed=removed))
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files from the list: one undo step.  The files themselves are not touched."""
         gone = frozenset(paths)
         if gone:
-            one = self.tr("Remove {0}").format(next(iter(gone)).name)
+            one = self.tr("Remove {0}").format(in_menu(next(iter(gone)).name))
             text = one if len(gone) == 1 else self.tr("Remove {0} Sounds from the List").format(len(gone))
             self._push(text, replace(self.choice, removed=self.choice.removed | gone))
 
@@ -156,6 +157,6 @@ def _text(exclusions: Exclusions, paths: frozenset[Path], excluded: bool) -> str
     """Return the text that follows "Undo" in the menu."""
     if len(paths) == 1:
         text = exclusions.tr("Exclude {0}") if excluded else exclusions.tr("Include {0}")
-        return text.format(next(iter(paths)).name)
+        return text.format(in_menu(next(iter(paths)).name))
     text = exclusions.tr("Exclude {0} Sounds") if excluded else exclusions.tr("Include {0} Sounds")
     return text.format(len(paths))

@@ -151,12 +151,14 @@ class SoundsPresenter(QObject, WindowPart):
         self._load(new)
 
     def add(self, roots: Sequence[Path]) -> None:
-        """List these files and folders too; undo takes them off again."""
-        new = [path.absolute() for path in roots]
-        if self.roots:
-            self.exclusions.add(new)
-        else:
+        """List these files and folders too; undo takes them off again.  What is listed already is searched anew."""
+        new, before = [path.absolute() for path in roots], self.exclusions.choice
+        if not self.roots:
             self.show(new)
+            return
+        self.exclusions.add(new)
+        if self.exclusions.choice is before:
+            self._load(self.roots)
 
     def _load(self, roots: Sequence[Path], is_restored: bool = False) -> None:
         for topic in (TOPIC, MATERIAL_TOPIC):

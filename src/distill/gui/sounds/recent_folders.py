@@ -1,5 +1,6 @@
 """File, Recent folders: the folders of sounds that were shown lately, newest first."""
 
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -70,7 +71,7 @@ class RecentFolders(QObject, WindowPart):
         self._looks_again = self._looking is not None  # what is under way may have missed what has just changed
         if self._looking is None and self._folders:
             folders = tuple(self._folders)
-            self._looking = BackgroundTask(lambda _progress, _cancel: _missing(folders), self)
+            self._looking = BackgroundTask(lambda _progress, cancel: _missing(folders, cancel), self)
             self._looking.succeeded.connect(self._on_looked)
             self._looking.finished.connect(self._on_look_ended)
             self._looking.start()
@@ -119,9 +120,11 @@ class RecentMenu(QMenu):
         self._show(folder)
 
 
-def _missing(folders: Iterable[Path]) -> frozenset[Path]:
+def _missing(folders: Iterable[Path], cancel: threading.Event) -> frozenset[Path]:
     found = set()
     for folder in folders:
+        if cancel.is_set():  # each may take long to answer
+            break
         is_there = False
         with suppress(OSError, ValueError):
             is_there = folder.is_dir()

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QMouseEvent, QPainter
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -30,7 +30,7 @@ from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
-from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.panel import ActionButton, Panel
 from distill.gui.widgets.text import format_time_left, readable
 
 #: Steps of the progress bar.
@@ -56,14 +56,6 @@ def _setting(config_type: type[Any], name: str) -> dict[str, Any]:
     """Return what a field of a configuration says about itself: label, help, low, high and default."""
     item = next(f for f in fields(config_type) if f.name == name)
     return {**item.metadata, "default": item.default}
-
-
-class ActionButton(QPushButton):
-    """A button that ignores the second click of a double click: by then it may have replaced another button."""
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Ignore."""
-        event.accept()
 
 
 class FamilyDelegate(QStyledItemDelegate):
@@ -416,6 +408,7 @@ class TrainingControls(Panel):
         name.setAccessibleName(self.tr("Name of the next run and its model"))
         name.setToolTip(self.tr("Name of the next run and its model. Left empty, it is the name of the folder."))
         name.setMaxLength(80)
+        name.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         return name
 
     def _fill_preset(self) -> None:

@@ -85,6 +85,7 @@ class TypedEditor(SettingEditor):
         self._before: Any = field.default  # what counts again when the final text is refused
         self._is_typing = False
         self._line = _Line(self._on_left, self._on_step)
+        self._line.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         self._line.setAlignment(Qt.AlignmentFlag.AlignRight if field.low is not None else Qt.AlignmentFlag.AlignLeft)
         self.take(self._line, lambda: self._value, self._show_value)
         self._line.textEdited.connect(self._on_edited)

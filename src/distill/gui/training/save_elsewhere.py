@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from distill import paths
 from distill.errors import DistillError
+from distill.files import free_path
 from distill.gui.widgets.background import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
@@ -78,8 +79,13 @@ class UnsavedModelOffer(QObject):
         if self._model is None or self._task is not None:
             return
         model = self._model
-        path = target if target.suffix == _SUFFIX else target.with_name(target.name + _SUFFIX)
-        self._task = BackgroundTask(lambda _progress, _cancel: model.save(path), self)
+
+        def work(_progress: object, _cancel: object) -> Path:
+            if target.suffix == _SUFFIX:  # the dialog has asked before a file is replaced
+                return model.save(target)
+            return model.save(free_path(target.with_name(target.name + _SUFFIX)))
+
+        self._task = BackgroundTask(work, self)
         self._task.succeeded.connect(self._on_saved)
         self._task.failed.connect(self._on_failed)
         self._task.start()

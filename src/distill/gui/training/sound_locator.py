@@ -1,6 +1,7 @@
 """Says which sounds of a run are missing, and lets the user show the folder where they are now."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -31,6 +32,7 @@ class SoundLocator(QObject):
         super().__init__(parent)
         self._window, self._notices = window, notices
         self._start = Path.home()
+        self._finding: BackgroundTask | None = None
 
     def check(self, run: Path, searched: Path | None = None) -> None:
         """Look, in the background, whether a run could not be resumed because its sounds are missing.
@@ -56,9 +58,15 @@ class SoundLocator(QObject):
         names = ", ".join(path.name for path in missing[:NAMED])
         if len(missing) > NAMED:
             names = self.tr("{0} and {1} more").format(names, len(missing) - NAMED)
-        self._start = next((p for p in missing[0].parents if p.is_dir()), Path.home())
-        where = self.tr("are not where they were") if searched is None else self.tr("are not in {0}").format(searched)
-        text = self.tr("{0} of the {1} sounds of “{2}” {3}: {4}. Show the folder where they are now, or put them back.")
+        self._find_start(missing[0])
+        if len(missing) == 1:
+            where = self.tr("is not where it was") if searched is None else self.tr("is not in {0}").format(searched)
+            advice = self.tr("Show the folder where it is now, or put it back.")
+        else:
+            where = self.tr("are not where they were")
+            where = where if searched is None else self.tr("are not in {0}").format(searched)
+            advice = self.tr("Show the folder where they are now, or put them back.")
+        text = self.tr("{0} of the {1} sounds of “{2}” {3}: {4}.") + " " + advice
         text = text.format(len(missing), len(record.file_paths), record.model_name or record.dataset_name, where, names)
         self._notices.forget(_FAILED_TOPIC)
         self._notices.notify(
@@ -69,6 +77,20 @@ class SoundLocator(QObject):
         """Remove the notice."""
         self._notices.forget(MISSING_TOPIC)
 
+    def _find_start(self, sound: Path) -> None:
+        """Find the folder in which the search begins, in the background: a share that is gone takes long to answer."""
+        if self._finding is not None:
+            self._finding.cancel()
+        self._start = Path.home()
+        task = BackgroundTask(lambda _progress, _cancel: _nearest_folder(sound), self)
+        task.setObjectName("nearestFolder")
+        task.succeeded.connect(self._on_start_found)
+        self._finding = task
+        task.start()
+
+    def _on_start_found(self, folder: Path) -> None:
+        self._start = folder
+
     def _choose_folder(self) -> None:
         dialog = QFileDialog(self._window.window(), self.tr("Folder where the sounds are now"), str(self._start))
         dialog.setObjectName("locateSoundsDialog")
@@ -77,3 +99,12 @@ class SoundLocator(QObject):
         dialog.fileSelected.connect(lambda folder: self.folder_chosen.emit(Path(folder)))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+
+def _nearest_folder(sound: Path) -> Path:
+    """Return the folder nearest to where a sound was that is still there."""
+    for folder in sound.parents:
+        with suppress(OSError):
+            if folder.is_dir():
+                return folder
+    return Path.home()

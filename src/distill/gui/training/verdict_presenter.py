@@ -92,6 +92,6 @@ class VerdictPresenter(QObject):
         if self._runs.bridge.is_running:
             self._runs.pause()
         self._runs.settings.change(config.family, name, value)
-        text = self.tr("The next run has {0} {1} instead of {2}: press Start new. Advanced shows it.")
+        text = self.tr("The next new run has {0} {1} instead of {2}. Start it when you like; Advanced shows it.")
         before = field.text(setting_value(config, name))
         self._notices.notify("verdict", text.format(field.label, field.text(value), before), "info")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
-from PySide6.QtGui import QDrag
+from PySide6.QtGui import QDrag, QDropEvent
 from PySide6.QtWidgets import QAbstractItemView
 
 
@@ -39,6 +39,12 @@ class FileDragModel:
         """Return the files of items, from top left to bottom right."""
         ordered = sorted(indexes, key=lambda index: (index.row(), index.column()))
         return files_as_mime(path for index in ordered if (path := self.file_at(index)) is not None)
+
+
+def accept_copy(event: QDropEvent) -> None:
+    """Accept dragged files as a copy, also where the Shift key proposes to move them: nobody is to delete them."""
+    event.setDropAction(Qt.DropAction.CopyAction)
+    event.accept()
 
 
 def file_drag(view: QAbstractItemView) -> QDrag | None:

@@ -7,13 +7,13 @@ from typing import Literal
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QCloseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import error_text
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import FewLinesLabel
-from distill.gui.widgets.panel import ScrolledColumn
+from distill.gui.widgets.panel import ActionButton, ScrolledColumn
 from distill.gui.widgets.text import plain_tip, readable
 
 #: How long a notice without a warning or an action stays.
@@ -64,7 +64,7 @@ class NoticeBar(QFrame):
         self._text = FewLinesLabel(LINES)
         self._text.setObjectName("noticeText")
         self._text.elided.connect(self._show_rest)
-        self._action = QPushButton()
+        self._action = ActionButton()  # the next notice may have an action, too
         self._action.setObjectName("noticeAction")
         self._action.setProperty("small", True)
         self._action.clicked.connect(self._on_action)
@@ -169,6 +169,8 @@ class NoticeBar(QFrame):
         self._list = None
 
     def _on_tick(self) -> None:
+        if self._list is not None:  # it is being read
+            return
         now = time.monotonic()
         for topic in [t for t, end in self._until.items() if end <= now]:
             del self._until[topic]
@@ -259,12 +261,12 @@ class _NoticeList(QFrame):
         text.setTextFormat(Qt.TextFormat.PlainText)
         text.setWordWrap(True)
         text.setMinimumWidth(1)
-        dismiss = QPushButton(self.tr("Dismiss"))
+        dismiss = ActionButton(self.tr("Dismiss"))
         dismiss.setObjectName("dismissListed")
         dismiss.clicked.connect(self._on_dismissed)
         buttons = [dismiss]
         if notice.action is not None:
-            action = QPushButton(notice.action.text)
+            action = ActionButton(notice.action.text)
             action.setObjectName("answerListed")
             action.clicked.connect(self._on_chosen)
             buttons.insert(0, action)

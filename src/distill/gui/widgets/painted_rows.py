@@ -250,6 +250,7 @@ class RowView(PaintedRows):
         if key is not None:
             action.setShortcut(QKeySequence(key))
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.setAutoRepeat(False)  # a key that is held down would delete row after row
         action.triggered.connect(lambda: self._with_current(do))
         self.addAction(action)
         return action

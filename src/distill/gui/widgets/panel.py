@@ -1,8 +1,18 @@
-"""What panels are made of: the titled frame, its empty state, the search field, and the part of a window."""
+"""What panels are made of: the titled frame, its buttons, its empty state, the search field, and the window's part."""
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import pixmap
@@ -36,6 +46,22 @@ class WindowPart:
 
     def close(self) -> None:
         """End background work, and wait for it.  The window calls it on every part, also when another part fails."""
+
+
+class ActionButton(QPushButton):
+    """A button that ignores the second click of a double click: by then it means something else."""
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ignore."""
+        event.accept()
+
+
+class ActionToolButton(QToolButton):
+    """A tool button that ignores the second click of a double click."""
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Ignore."""
+        event.accept()
 
 
 class Panel(QFrame):

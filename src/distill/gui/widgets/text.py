@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QLabel, QWidget
 _JOINERS = "\u200c\u200d"
 #: A common beginning of all names is hidden only if it is at least this long.
 _SHORTEST_PREFIX = 4
+#: Most characters of a name in a menu.
+_LONGEST_IN_MENU = 60
 
 
 def tr(text: str) -> str:
@@ -53,7 +55,7 @@ def format_length(seconds: float) -> str:
 
 def format_time_left(seconds: float) -> str:
     """Return how long something still takes: ``40 s``, ``12 min``, ``1 h 05 min``."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return tr("{0} s").format(round(seconds))
     minutes = round(seconds / 60)
     if minutes < 60:
@@ -94,6 +96,15 @@ def _readable(character: str) -> str:
     if category in ("Cc", "Cf", "Zl", "Zp") and character != "\n" and character not in _JOINERS:
         return character.encode("unicode_escape").decode()
     return character
+
+
+def in_menu(name: str) -> str:
+    """Return a name for the text of a menu: in one line, not too long, and with ``&`` as a character of it."""
+    name = " ".join(readable(name).split())
+    if len(name) > _LONGEST_IN_MENU:
+        half = _LONGEST_IN_MENU // 2
+        name = f"{name[:half]}…{name[-half:]}"
+    return name.replace("&", "&&")
 
 
 def make_plain(widget: QWidget) -> None:

@@ -136,6 +136,7 @@ def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QA
     entry = QAction(text, menu)
     if keys is not None:
         entry.setShortcut(QKeySequence(keys))
+        entry.setAutoRepeat(False)  # a key that is held down acts once
     entry.triggered.connect(lambda _checked=False: action())
     menu.addAction(entry)
     return entry

@@ -23,6 +23,7 @@ from distill import diagnostics
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.widgets.background import end_tasks, error_text, is_user_error
+from distill.gui.widgets.dragging import accept_copy
 from distill.gui.widgets.text import make_plain
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, TRAINING
@@ -242,7 +243,7 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files and folders."""
         if paths := _dropped_paths(event):
-            event.acceptProposedAction()
+            accept_copy(event)
             self.frame.show_drop_hint(self._drop_hint(paths))
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
@@ -262,7 +263,7 @@ class MainWindow(QMainWindow):
         """Import models, and add other files to the sounds; on the models page, take them as sources to transform."""
         self.frame.show_drop_hint("")
         if dropped := _dropped_paths(event):
-            event.acceptProposedAction()
+            accept_copy(event)
             self.complete()
             others = self.models.take_drop(dropped)
             if others and self.pages.currentIndex() == MODELS:
@@ -325,19 +326,29 @@ class MainWindow(QMainWindow):
     def _ask_before_closing(self) -> None:
         if self._question is not None:
             return
-        self._question = QMessageBox(
-            QMessageBox.Icon.NoIcon,
-            self.tr("Quit Distill?"),
-            self.tr("Training is running. It will be stopped with a checkpoint, and you can resume it later."),
-            parent=self,
-        )
+        self._question = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Quit Distill?"), "", parent=self)
         self._question.setObjectName("quitDialog")
-        stop = self._question.addButton(self.tr("&Stop and quit"), QMessageBox.ButtonRole.AcceptRole)
-        keep = self._question.addButton(self.tr("&Keep training"), QMessageBox.ButtonRole.RejectRole)
-        self._question.setDefaultButton(stop)
-        self._question.setEscapeButton(keep)
+        self._question.setDefaultButton(self._question.addButton("", QMessageBox.ButtonRole.AcceptRole))
+        self._question.setEscapeButton(self._question.addButton("", QMessageBox.ButtonRole.RejectRole))
+        self._word_question()
         self._question.finished.connect(self._on_answered)
         self._question.open()  # not exec: the training's events are still shown
+
+    def _word_question(self) -> None:
+        """Ask what is true now: a training may end, or another one of the queue begin, while the question is open."""
+        if self._question is None:
+            return
+        stop, keep = self._question.defaultButton(), self._question.escapeButton()
+        if self.runs.bridge.state is RunState.IDLE:
+            self._question.setText(self.tr("The training has ended."))
+            stop.setText(self.tr("&Quit"))
+            keep.setText(self.tr("&Go on"))
+        else:
+            self._question.setText(
+                self.tr("Training is running. It will be stopped with a checkpoint, and you can resume it later.")
+            )
+            stop.setText(self.tr("&Stop and quit"))
+            keep.setText(self.tr("&Keep training"))
 
     def _on_answered(self, _result: int) -> None:
         question, self._question = self._question, None
@@ -355,6 +366,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _on_run_state_changed(self, state: RunState) -> None:
+        self._word_question()
         if state is not RunState.IDLE or not self._is_closing:
             return
         if self.runs.bridge.unsaved_model is not None and self._asks_before_closing:

@@ -141,11 +141,13 @@ class ExportPresenter(QObject):
 
     def _on_kit_written(self, written: WrittenKit) -> None:
         kit = written.kit
-        text = self.tr("The kit of {0} sounds is in {1}. Open {2} in your sampler, or the SFZ file.")
+        text = self.tr("The kit is in {0}. Open {1} in your sampler, or the SFZ file.")
         preset = next((path for path in kit.presets if path.suffix == ".dspreset"), kit.presets[0])
-        text = text.format(written.sounds, kit.folder.name, preset.name)
+        text = text.format(kit.folder.name, preset.name)
         if 0 < written.varied < written.sounds:
-            text += " " + self.tr("Only {0} of them were made by this model and have versions.").format(written.varied)
+            text += " " + self.tr("This model made {0} of its {1} sounds; only these have versions.").format(
+                written.varied, written.sounds
+            )
         self._notify_written(text, kit.folder, preset)
 
     def _notify_written(self, text: str, written: Path, shown: Path | None = None) -> None:
