@@ -195,7 +195,7 @@ def test_a_kit_and_a_sound_are_written(
     qtbot.waitUntil(lambda: (tmp_path / "my kit").exists(), timeout=WAIT)
     idle(play, qtbot)
     assert (tmp_path / "my kit" / "my-kit.sfz").is_file()
-    assert "kit of 16 sounds" in window.notices.text()
+    assert "The kit is in" in window.notices.text()
     source = play.page.pads.sounds()[0]
     play.exports.save_as(source, tmp_path / "saved.wav")
     qtbot.waitUntil(lambda: "saved.wav is saved" in window.notices.text(), timeout=WAIT)
