@@ -1,5 +1,7 @@
 """The menu bar: what its actions bring to the front."""
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -78,3 +80,12 @@ def test_what_lists_other_sounds_shows_the_list(window: MainWindow, qtbot: QtBot
     menu_action(window, "File", "Use demo sounds").trigger()
     assert window.browser.isVisible()
     qtbot.waitUntil(lambda: len(window.browser.usable_paths()) > 2 and not window.sounds.loader.is_busy, timeout=60_000)
+
+
+def test_two_sounds_are_switched_only_while_they_are_compared(loaded: MainWindow, qtbot: QtBot, sounds: Path) -> None:
+    action = menu_action(loaded, "Playback", "Switch between original and model\tB")
+    assert not action.isEnabled()
+    loaded.playing.playback.compare(sounds / "tone 0.wav", sounds / "tone 1.wav")
+    qtbot.waitUntil(action.isEnabled)
+    loaded.playing.playback.play(sounds / "tone 0.wav")
+    qtbot.waitUntil(lambda: not action.isEnabled())

@@ -68,7 +68,10 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     frame.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
     playback.addSeparator()
     playback.addAction(frame.transport.loop_action)
-    _add(playback, window.tr("Switch between original and model") + "\tB", None, parts.playing.playback.toggle_compare)
+    switch = _add(
+        playback, window.tr("Switch between original and model") + "\tB", None, parts.playing.playback.toggle_compare
+    )
+    _Follower(frame.transport.compare, switch, QWidget.isVisible)  # they are there while two sounds are compared
     playback.addSeparator()
     playback.addMenu(frame.transport.device_menu)
 
