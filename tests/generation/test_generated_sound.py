@@ -21,7 +21,8 @@ from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound
 from distill.models.synthesis.features_to_sound import crossfade
-from tests.support.models import write_tone_model
+from distill.models.synthesis.synthesizer import Synthesizer
+from tests.support.models import tone_model, write_model_with_prior, write_tone_model
 from tests.training.conftest import tone
 
 
@@ -216,3 +217,20 @@ class TestHistory:
         assert Recipe.from_dict(data | {"more": 1}).to_dict() == data
         with pytest.raises(ValueError, match="recipe"):
             Recipe.from_dict(data | change)
+
+
+def test_one_of_many_new_sounds_is_made_again_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of a thousand took as long as all of them."""
+    file = write_model_with_prior(tone_model("vae"), tmp_path / "tones.distill")
+    last = list(make_new(open_model(file), file, 12, seed=4))[-1]
+    made: list[int] = []
+    make = Synthesizer.to_sound
+
+    def counted(synthesizer: Synthesizer, features: torch.Tensor, samples: int) -> torch.Tensor:
+        made.append(samples)
+        return make(synthesizer, features, samples)
+
+    monkeypatch.setattr(Synthesizer, "to_sound", counted)
+    again = remake(last.recipe, ModelLibrary(tmp_path / "none"))
+    assert np.array_equal(again.audio, last.audio)
+    assert made == [len(last.audio)]
