@@ -144,7 +144,8 @@ class QueueEntry:
         Cancelled
             ``cancel_event`` was set.
         """
-        found = scan_sounds([path for path in self.sounds if path.exists()], cancel_event=cancel_event)
+        there = [path for path in self.sounds if os.path.exists(path)]  # noqa: PTH110 - `Path.exists` may fail
+        found = scan_sounds(there, cancel_event=cancel_event)
         files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
         if not files:
             raise QueueError(f"The sounds of “{self.name}” are not where they were: {self.sounds[0]}. Put them back.")
