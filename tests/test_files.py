@@ -13,7 +13,7 @@ import pytest
 
 from distill import files
 from distill.files import clear_partial_files, parse_json, read_json, write_folder, write_json, write_new, write_whole
-from distill.paths import plain_name, slug
+from distill.paths import file_name, plain_name, slug
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -241,3 +241,14 @@ def test_a_folder_appears_as_a_whole_and_what_a_killed_writer_left_of_it_goes(tm
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names[0].startswith(".a.x7y8z9")
     assert [name[:10] for name in names[1:]] == [".b.distill", "a"]
+
+
+@pytest.mark.parametrize("part", ["a", "ü", "音", "𝔻"])
+def test_a_name_made_of_names_fits_on_a_disk(part: str, tmp_path: Path) -> None:
+    """A long name in Japanese through a model of a long name in Japanese was refused as too long by the disk."""
+    name = file_name(f"{plain_name(part * 80)} through {plain_name(part * 80)} 100", ".wav")
+    assert len(os.fsencode(name)) <= 240
+    assert name.startswith(part * 40)
+    assert name.endswith(" 100.wav")
+    (tmp_path / name).with_name(f"{Path(name).stem} (99).wav").touch()
+    assert file_name("short", ".wav") == "short.wav"

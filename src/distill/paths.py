@@ -16,6 +16,8 @@ import platformdirs
 _APP = "distill"
 #: The record of a run in its folder.  A folder that holds one is not searched for sounds.
 RUN_MARKER = "run.json"
+#: Bytes of a name's stem and suffix, with room for a number that makes it unique; and what stays of a stem's end.
+_MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
 #: Names that Windows keeps for devices, with any suffix.
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")}
 
@@ -79,6 +81,15 @@ def plain_name(text: str, fallback: str = "Sound", most: int = 60) -> str:
     """Return ``text`` as a readable file name that every system takes: as `slug`, with the spaces between words."""
     words = (slug(word, "") for word in text.split())
     return " ".join(word for word in words if word)[:most].strip(" .") or fallback
+
+
+def file_name(stem: str, suffix: str) -> str:
+    """Return a file name, without the middle of a stem that is too long for a disk: names end at 255 bytes."""
+    encoded, room = os.fsencode(stem), _MOST_NAME_BYTES - len(os.fsencode(suffix))
+    if len(encoded) <= room:
+        return stem + suffix
+    head, tail = encoded[: room - _KEPT_OF_END], encoded[len(encoded) - _KEPT_OF_END :]
+    return f"{head.decode(errors='ignore')}{tail.decode(errors='ignore')}{suffix}"
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -306,3 +306,19 @@ def test_no_torch_and_no_qt() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "scipy", "PySide6", "pyqtgraph"} & set(loaded)
     assert corpus.__name__ in loaded
+
+
+def test_names_that_begin_with_a_tilde_are_names(
+    write_tone: WriteTone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder called ~backup was looked for in the home of a user of that name; with no such user it was a crash."""
+    for name in ("~root/a.wav", "~nobody-of-that-name/b.wav", "~/c.wav", "home/d.wav"):
+        write_tone(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert found_below(tmp_path, "~root") == ["~root/a.wav"]
+    assert found_below(tmp_path, "~nobody-of-that-name") == ["~nobody-of-that-name/b.wav"]
+    assert found_below(tmp_path, "~") == ["~/c.wav"]
+    (tmp_path / "~").rename(tmp_path / "tilde")
+    assert found_below(tmp_path, "~") == ["home/d.wav"]
+    assert found_below(tmp_path, "~/d.wav") == ["home/d.wav"]

@@ -1,5 +1,7 @@
 """Pitches of sounds whose pitch is known, and of sounds that have none."""
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -101,3 +103,17 @@ def test_names_of_notes() -> None:
     pitch = Pitch(440.0 * 2 ** (0.1 / 12), 1.0)
     assert (pitch.key, pitch.name) == (69, "A4")
     assert pitch.cents == pytest.approx(10.0)
+
+
+def test_memory_does_not_grow_with_a_long_sound() -> None:
+    """A recording of ten minutes on a pad took six gigabytes when a kit was written."""
+    sound = np.tile(harmonic(220.0, [1.0, 0.5], seconds=1.0), 40)
+    tracemalloc.start()
+    try:
+        found = estimate_pitch(sound)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found is not None
+    assert abs(1200 * np.log2(found.hertz / 220.0)) < 5.0
+    assert peak < 60e6

@@ -392,3 +392,25 @@ def test_memory_does_not_grow_with_the_sound(write_tone: WriteTone, tmp_path: Pa
 def test_the_size_of_the_cache_can_be_set(monkeypatch: pytest.MonkeyPatch, text: str, expected: int) -> None:
     monkeypatch.setenv(SIZE_VARIABLE, text)
     assert max_cache_bytes() == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_a_pipe_among_the_sounds_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """A folder with a pipe called like a sound made a training wait for ever, which no Ctrl-C ended."""
+    pipe, reasons = tmp_path / "pipe.wav", list[str]()
+    os.mkfifo(pipe)
+
+    def get() -> None:
+        try:
+            SoundCache().get(pipe)
+        except SoundError as exc:
+            reasons.append(str(exc))
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    thread.join(3.0)
+    is_waiting = thread.is_alive()
+    os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # lets go of one that waits
+    thread.join()
+    assert not is_waiting
+    assert reasons == ["is not a regular file"]

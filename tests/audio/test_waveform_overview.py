@@ -1,5 +1,6 @@
 """A sound at a glance: peaks, levels, and the database that keeps them."""
 
+import io
 import math
 import os
 import sqlite3
@@ -16,6 +17,7 @@ from distill import paths
 from distill.audio.cache import waveform_overview
 from distill.audio.cache.waveform_overview import BINS, OverviewStore, measure_sound
 from distill.audio.corpus import waveform_peaks
+from distill.audio.decoding.sound_file import decode_sound
 from distill.errors import Cancelled, SoundError
 
 
@@ -177,3 +179,18 @@ def test_what_was_used_longest_ago_is_forgotten(tmp_path: Path, monkeypatch: pyt
         kept = {Path(key.split("\n")[0]).name for (key,) in connection.execute("SELECT key FROM overviews")}
     connection.close()
     assert kept == {"0.wav", "2.wav"}
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(0.002, 22_050), (0.01, 48_000), (0.5, 8_000)])
+def test_a_short_recording_joined_behind_another_is_measured(tmp_path: Path, seconds: float, rate: int) -> None:
+    """Of a few samples at another rate the resampler gives nothing at first, which was reported as a bug."""
+    joined = b""
+    for length, at in ((1.0, 44_100), (seconds, rate)):
+        part = io.BytesIO()
+        wave = 0.5 * np.sin(2 * np.pi * 300 * np.arange(round(length * at)) / at)
+        soundfile.write(part, wave, at, format="OGG", subtype="VORBIS")
+        joined += part.getvalue()
+    path = tmp_path / "joined.ogg"
+    path.write_bytes(joined)
+    assert measure_sound(path).peak_dbfs == pytest.approx(-6.0, abs=1.0)
+    assert len(decode_sound(path)) == pytest.approx((1.0 + seconds) * 48_000, abs=48)

@@ -15,13 +15,15 @@ from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
 from distill.generation.generated_sound import GenerationCancelled, make_from_sound, make_new, remake, transform_file
 from distill.generation.history import GeneratedEntry, GeneratedHistory
-from distill.generation.recipe import VARIED, Recipe, read_recipe
+from distill.generation.recipe import MORPHED, VARIED, Recipe, read_recipe
+from distill.generation.service import keep
 from distill.generation.transform import transform
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound
 from distill.models.synthesis.features_to_sound import crossfade
-from tests.support.models import write_tone_model
+from distill.models.synthesis.synthesizer import Synthesizer
+from tests.support.models import tone_model, write_model_with_prior, write_tone_model
 from tests.training.conftest import tone
 
 
@@ -216,3 +218,29 @@ class TestHistory:
         assert Recipe.from_dict(data | {"more": 1}).to_dict() == data
         with pytest.raises(ValueError, match="recipe"):
             Recipe.from_dict(data | change)
+
+
+def test_one_of_many_new_sounds_is_made_again_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of a thousand took as long as all of them."""
+    file = write_model_with_prior(tone_model("vae"), tmp_path / "tones.distill")
+    last = list(make_new(open_model(file), file, 12, seed=4))[-1]
+    made: list[int] = []
+    make = Synthesizer.to_sound
+
+    def counted(synthesizer: Synthesizer, features: torch.Tensor, samples: int) -> torch.Tensor:
+        made.append(samples)
+        return make(synthesizer, features, samples)
+
+    monkeypatch.setattr(Synthesizer, "to_sound", counted)
+    again = remake(last.recipe, ModelLibrary(tmp_path / "none"))
+    assert np.array_equal(again.audio, last.audio)
+    assert made == [len(last.audio)]
+
+
+def test_a_sound_of_two_long_names_is_kept() -> None:
+    """Each name has room on a disk, both together had not: the sound was made and then lost."""
+    name = f"{'音' * 60} to {'色' * 60} 3"
+    kept = keep(name, tone(1, 0.2), Recipe(MORPHED, "0" * 32, count=8, number=2))
+    assert kept.path.is_file()
+    assert kept.path.name.startswith("音" * 40)
+    assert kept.path.name.endswith(" 3.wav")

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -132,3 +134,20 @@ def test_an_hour_takes_no_more_memory_than_a_minute(tmp_path: Path, command: lis
     print(command[0], "imports", imported / 1e6, "a minute", peaks[0] / 1e6, "an hour", peaks[1] / 1e6, "MB")
     assert peaks[1] - imported < 400e6
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_sound_in_one_block_is_not_copied_again_and_again() -> None:
+    """`transform` gives its sound as one block: the time grew with the square of its length."""
+    sound = np.random.default_rng(0).uniform(-1, 1, 200 * 48_000).astype(np.float32)
+    model: Any = SimpleNamespace(chunk_samples=48_000, through_latent=lambda chunks: chunks)
+    position = 0
+    tracemalloc.start()
+    try:
+        for piece in reconstruct_stream(model, [sound], len(sound), 1.0, None):
+            assert np.array_equal(piece, sound[position : position + len(piece)])
+            position += len(piece)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert position == len(sound)
+    assert most < sound.nbytes / 2

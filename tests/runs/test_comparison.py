@@ -85,3 +85,13 @@ def test_sounds_of_an_epoch(comparison: Comparison, chosen: dict[str, Any], epoc
 def test_one_run_or_five_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="2 to 4"):
         Comparison.read([tmp_path])
+
+
+def test_sounds_of_the_same_name_are_all_heard(tmp_path: Path) -> None:
+    """Of two sounds called 01.wav, and of the two parts of the one sound of a run, only the second one was there."""
+    first = write_run(tmp_path / "first", "vae", [0.5], ["kicks/01.wav", "snares/01.wav"])
+    second = write_run(tmp_path / "second", "vae", [0.4], ["kicks/01.wav", "snares/01.wav"])
+    rows = [row for row in Comparison.read([first, second]).same_sounds() if row.name]
+    assert [row.name for row in rows] == ["01.wav", "01.wav"]
+    files = [[file and file.name for file in row.files] for row in rows]
+    assert files == [[f"recon_epoch0000_recon_{n:02}.wav"] * 2 for n in range(2)]

@@ -229,3 +229,25 @@ def test_a_stop_while_the_sounds_are_looked_for_leaves_the_entry_to_be_resumed(q
 def test_sounds_that_are_gone_are_told(queue: RunQueue) -> None:
     with pytest.raises(QueueError, match="Put them back"):
         queue.read().entries[0].find_sounds()
+
+
+def test_sounds_that_cannot_be_looked_at_are_said_to_be_gone(tmp_path: Path) -> None:
+    """A folder that is closed, or a name that its disk does not take, was reported as a bug of Distill."""
+    lost = replace(entry("a"), sounds=(tmp_path / ("x" * 300),))
+    with pytest.raises(QueueError, match="are not where they were"):
+        lost.find_sounds()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sounds": tuple(Path(f"/sounds/{n}.wav") for n in range(20_001))}, "20001 sounds.* Add their folder"),
+        ({"name": "n" * 5000}, "name of an entry"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_added(queue: RunQueue, changes: dict[str, Any], reason: str) -> None:
+    """It was written, counted as damaged at the next look, and was gone."""
+    with pytest.raises(QueueError, match=reason):
+        queue.add([replace(entry("d"), **changes)])
+    assert names(queue) == ["a", "b", "c"]
+    assert queue.read().damaged == 0

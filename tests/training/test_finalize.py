@@ -66,6 +66,13 @@ class TestEveryEnd:
         assert isinstance(error, NotEnoughSoundsError)
         assert f"or one of at least {needed}" in str(error)
 
+    def test_one_sound_that_is_long_enough_only_with_its_silence(self, tmp_path: Path) -> None:
+        """One of 12 s was refused because it is not one of at least 8 s."""
+        write_wav(tmp_path / "sounds" / "one.wav", np.concatenate([steady(3.0), np.zeros(9 * 48_000, np.float32)]))
+        error = failing([], QUICK, [tmp_path / "sounds" / "one.wav"], tmp_path / "run", "cpu")
+        assert isinstance(error, NotEnoughSoundsError)
+        assert "only one.wav can be used, which has 3.0 s of sound in its 12.0 s (" in str(error)
+
     def test_one_sound_of_three_seconds_has_enough_short_chunks(self, tmp_path: Path) -> None:
         write_wav(tmp_path / "sounds" / "one.wav", steady(3.0))
         config = replace(QUICK, max_epochs=1, chunk_duration_s=0.25)

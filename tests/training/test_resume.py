@@ -237,3 +237,24 @@ def test_a_damaged_newest_checkpoint_is_told_and_an_older_one_used(
     assert any(isinstance(e, TrainingNotice) and newest.name in e.message for e in events)
     assert isinstance(events[-1], TrainingCompleteEvent)
     assert_same_run(left_alone(make_config()), resumed)
+
+
+def test_a_run_that_goes_on_from_another_ones_checkpoint_has_it_in_its_folder(
+    sounds: list[Path], make_config: MakeConfig, tmp_path: Path
+) -> None:
+    """It was refused, as its folder is none of a run yet; and killed before its own first checkpoint, it would have
+    begun at the first epoch again without a word."""
+    config, stop = make_config(), StopAt(5)
+    train(config, sounds, tmp_path / "first", "cpu", stop, stop.cancel)
+    checkpoint = Path(list_checkpoints(tmp_path / "first" / "checkpoints")[-1]["path"])
+
+    def die(event: Event) -> None:
+        if isinstance(event, (StepMetrics, VQStepMetrics)):
+            raise RuntimeError("the power is gone")
+
+    with pytest.raises(RuntimeError, match="power"):
+        train(config, sounds, tmp_path / "second", "cpu", die, resume_checkpoint=checkpoint)
+    resumed = StopAt(1)
+    resume_run(tmp_path / "second", resumed, resumed.cancel)
+    notes = [event.message for event in resumed.events if isinstance(event, TrainingNotice)]
+    assert any(note.startswith("Resumed from checkpoint_epoch") for note in notes), notes

@@ -56,8 +56,15 @@ def find_sound_files(
         [] if skipped is None else skipped, Counter() if passed_over is None else passed_over, cancel_event
     )
     for path in paths:
-        search.add(Path(os.path.abspath(Path(path).expanduser())))  # noqa: PTH100 - links keep their names
+        search.add(Path(os.path.abspath(_at_home(Path(path)))))  # noqa: PTH100 - links keep their names
     return search.result()
+
+
+def _at_home(path: Path) -> Path:
+    """Return a path with the user's home in place of ``~``; other names that begin with one are names as any."""
+    if path.parts[:1] != ("~",) or os.path.lexists(path):
+        return path
+    return path.expanduser()
 
 
 def is_run(folder: Path) -> bool:

@@ -5,6 +5,7 @@ of short frames.  Its first high peak is the period.  The period is then refined
 error of a sample weighs less.  A sound has a pitch when most of its energy lies in frames that are periodic and agree.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ LOWEST_HZ, HIGHEST_HZ = 27.0, 4200.0
 _NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 _FRAME_S, _HOP_S = 4096 / 48_000, 1024 / 48_000
+#: Frames that are transformed at once: 4 MB, and some transforms of them.
+_FRAMES_AT_ONCE = 128
 #: Share of the highest peak that the first period's peak must reach, as in the paper.
 _FIRST_PEAK = 0.9
 #: Height of the peak (1: exactly periodic) from which a frame counts as periodic.
@@ -88,12 +91,14 @@ def estimate_pitch(audio: Samples, sample_rate: int = 48_000) -> Pitch | None:
     frames = _frames(np.asarray(audio, np.float64), sample_rate)
     if frames is None:
         return None
-    loud = np.sqrt(np.square(frames).mean(axis=1))
-    kept = loud > max(_SOFT * loud.max(), 1e-6)
-    frames, weight = frames[kept], loud[kept]
-    if not len(frames):
+    loud = np.concatenate([np.sqrt(np.square(part).mean(axis=1)) for part in _centred(frames)])
+    kept = np.flatnonzero(loud > max(_SOFT * loud.max(), 1e-6))
+    weight = loud[kept]
+    if not len(kept):
         return None
-    estimates = [_period(row, sample_rate) for row in _square_difference(frames)]
+    estimates = [
+        _period(row, sample_rate) for part in _centred(frames, kept) for row in _square_difference(part)
+    ]  # fmt: skip
     periods = np.array([period for period, _ in estimates])
     clarity = np.array([height for _, height in estimates])
     clear = (clarity >= _CLEAR) & (periods > 0)
@@ -105,20 +110,28 @@ def estimate_pitch(audio: Samples, sample_rate: int = 48_000) -> Pitch | None:
     if weight[clear][agree].sum() < _AGREEING_SHARE * weight[clear].sum():
         return None
     hertz = float(2 ** (_weighted_median(notes[agree], weight[clear][agree]) / 1200))
-    if not _has_low_harmonic(frames[clear][agree], hertz, sample_rate):
+    if not _has_low_harmonic(_centred(frames, kept[clear][agree]), hertz, sample_rate):
         return None
     return Pitch(hertz, float(np.average(clarity[clear][agree], weights=weight[clear][agree])))
 
 
 def _frames(audio: npt.NDArray[np.float64], sample_rate: int) -> npt.NDArray[np.float64] | None:
-    """Return overlapping frames ``[n, size]`` without their mean, or None for a sound that is too short."""
+    """Return overlapping frames ``[n, size]`` as a view, or None for a sound that is too short."""
     size, hop = round(_FRAME_S * sample_rate), round(_HOP_S * sample_rate)
     size = min(size, len(audio))
     if size < round(4 * sample_rate / HIGHEST_HZ) + 8:
         return None
-    frames = np.lib.stride_tricks.sliding_window_view(audio, size)[::hop]
-    centred: npt.NDArray[np.float64] = frames - frames.mean(axis=1, keepdims=True)
-    return centred
+    return np.lib.stride_tricks.sliding_window_view(audio, size)[::hop]
+
+
+def _centred(
+    frames: npt.NDArray[np.float64], rows: npt.NDArray[np.intp] | None = None
+) -> Iterator[npt.NDArray[np.float64]]:
+    """Yield frames ``[n, size]``, or some rows of them, without their mean and some at a time."""
+    for first in range(0, len(frames) if rows is None else len(rows), _FRAMES_AT_ONCE):
+        span = slice(first, first + _FRAMES_AT_ONCE)
+        part = frames[span] if rows is None else frames[rows[span]]
+        yield part - part.mean(axis=1, keepdims=True)
 
 
 def _square_difference(frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -178,10 +191,13 @@ def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.fl
     return float(values[order][np.searchsorted(share, 0.5 * share[-1])])
 
 
-def _has_low_harmonic(frames: npt.NDArray[np.float64], hertz: float, sample_rate: int) -> bool:
-    """Return whether one of the first three harmonics is not far below the strongest one."""
-    size = frames.shape[1]
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(size), 4 * size))).mean(axis=0)
+def _has_low_harmonic(parts: Iterable[npt.NDArray[np.float64]], hertz: float, sample_rate: int) -> bool:
+    """Return whether one of the first three harmonics is not far below the strongest one, in frames ``[n, size]``."""
+    size, sums = 0, list[npt.NDArray[np.float64]]()
+    for frames in parts:
+        size = frames.shape[1]
+        sums.append(np.square(np.abs(np.fft.rfft(frames * np.hanning(size), 4 * size))).sum(axis=0))
+    power = np.sum(sums, axis=0)
     step = sample_rate / (4 * size)
     half = max(1, round(0.03 * hertz / step))
     centres = np.round(np.arange(1, int(sample_rate / 2 / hertz)) * hertz / step).astype(int)

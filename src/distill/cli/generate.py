@@ -105,8 +105,8 @@ def sample(
             opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=stereo is False
         ):
             recipe = generated.recipe
-            name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}{options.kind.suffix}"
-            _write(out / name, generated, options, model)
+            name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}"
+            _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
 
 def vary(
@@ -132,7 +132,7 @@ def vary(
             model, VARIED, source, stop, mono=stereo is False, strength=strength, count=count, seed=chosen
         ):
             name = f"{paths.slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
-            _write(out / f"{name}{options.kind.suffix}", generated, options, model)
+            _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
 
 def morph(
@@ -152,7 +152,7 @@ def morph(
 
         for generated in _from_sound(model, MORPHED, first, stop, second, mono=stereo is False, count=steps):
             name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{generated.recipe.number:02d}"
-            _write(out / f"{name}{options.kind.suffix}", generated, options, model)
+            _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
 
 def extend(

@@ -150,8 +150,7 @@ def make_new(
 def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None) -> Iterator[Tensor]:
     """Yield the new sounds ``[channels, N]`` of a recipe, each when it is done; ``chooser`` picks among candidates."""
     check_channels(model, recipe.channels)
-    plain = not recipe.seconds and recipe.freedom == TRAINED and not recipe.candidates
-    if model.prior is None and plain:
+    if _is_of_no_prior(model, recipe):
         # As the versions without priors drew them: a recipe that they wrote gives the same sound again.
         for features in model.draw(recipe.count, recipe.seed, recipe.temperature):
             for part in torch.split(features, 1):
@@ -167,6 +166,12 @@ def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None)
         choose=chooser,
         channels=recipe.channels,
     )
+
+
+def _is_of_no_prior(model: OpenModel, recipe: Recipe) -> bool:
+    """Whether new sounds are drawn as the versions without priors drew them."""
+    plain = not recipe.seconds and recipe.freedom == TRAINED and not recipe.candidates
+    return model.prior is None and plain
 
 
 def numbered(recipe: Recipe, number: int) -> Recipe:
@@ -410,8 +415,10 @@ def _made_again(
 ) -> GeneratedSound | GeneratedStream:
     """Generate the sound of a recipe with a model that was opened from ``path``."""
     _check_wanted(cancel_event)
-    if recipe.kind == NEW and recipe.candidates:
-        (sound,) = _new_sounds(model, recipe, lambda _points: [recipe.candidate])
+    if recipe.kind == NEW and not _is_of_no_prior(model, recipe):
+        # All are drawn, and the one is made: a batch has up to a thousand.
+        chosen = recipe.candidate if recipe.candidates else recipe.number
+        (sound,) = _new_sounds(model, recipe, lambda _points: [chosen])
         return GeneratedSound(as_audio(sound), recipe)
     if recipe.kind == NEW:
         for number, sound in enumerate(_new_sounds(model, recipe)):

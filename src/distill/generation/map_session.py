@@ -97,7 +97,7 @@ class ShownMap:
     sounds
         Numbers of the sounds.
     starts, seconds
-        Where a chunk begins in its sound, and its length.
+        Where a chunk begins in the file of its sound, and its length.
     brightness, loudness
         What dots can be coloured by.
     names

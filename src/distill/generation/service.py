@@ -240,7 +240,7 @@ def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) ->
     folder = generated_dir()
     try:
         options = replace(KEPT_AS, trim=recipe.kind == NEW and not recipe.seconds)
-        written = export_sound(folder / f"{name}.wav", audio, options, recipe.title(), recipe.to_text())
+        written = export_sound(folder / paths.file_name(name, ".wav"), audio, options, recipe.title(), recipe.to_text())
         sound = GeneratedEntry(written.path.absolute(), recipe)
         GeneratedHistory().add([sound])
     except OSError as exc:

@@ -20,6 +20,8 @@ from distill.models.synthesis.features_to_sound import stream_of_features
 from distill.models.synthesis.windows import blend_stream, window_starts
 
 _WINDOWS_AT_ONCE = 8
+#: Samples of a sound that are looked at together.
+_PIECE_SAMPLES = 1 << 17
 
 Progress = Callable[[float], None]
 
@@ -171,7 +173,7 @@ class _Kept:
     """
 
     def __init__(self, blocks: Iterable[FloatArray], keeps: bool = True) -> None:
-        self._blocks, self._keeps = iter(blocks), keeps
+        self._blocks, self._keeps = _in_pieces(blocks), keeps
         self._read: list[FloatArray] = []
 
     def take(self, samples: int) -> FloatArray:
@@ -197,6 +199,13 @@ class _Kept:
             held, first = np.concatenate(parts)[start - first :], start
             window = held[:length]
             yield torch.from_numpy(np.pad(window, (0, length - len(window))))
+
+
+def _in_pieces(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+    """Yield blocks in views of some seconds: what is left of a block is copied once for each window in it."""
+    for block in blocks:
+        for start in range(0, len(block), _PIECE_SAMPLES):
+            yield block[start : start + _PIECE_SAMPLES]
 
 
 def _made(model: OpenModel, source: _Kept, samples: int, peak: float, work: _Work) -> Iterator[Tensor]:

@@ -166,14 +166,14 @@ class Comparison:
             Whether each run is heard at its best epoch instead.
         """
         limits = [(run.best.epoch if run.best else None) if at_best else epoch for run in self.runs]
-        pairs: dict[str, list[PreviewSound | None]] = {}
+        pairs: dict[tuple[str, int], list[PreviewSound | None]] = {}
         samples: dict[int, list[PreviewSound | None]] = {}
         for index, (run, limit) in enumerate(zip(self.runs, limits, strict=True)):
             for sound in _newest(run.previews, limit):
                 table: dict[Any, list[PreviewSound | None]] = pairs if sound.slot.is_pair else samples
                 key = _source_of(run, sound.number) if sound.slot.is_pair else sound.number
                 table.setdefault(key, [None] * len(self.runs))[index] = sound
-        copies = [_same(name, 0, sounds) for name, sounds in pairs.items()]
+        copies = [_same(name, 0, sounds) for (name, _), sounds in pairs.items()]
         return copies + [_same("", number, samples[number]) for number in sorted(samples)]
 
 
@@ -204,10 +204,13 @@ def _sounds_text(run: ComparedRun, first: ComparedRun) -> str:
     return f"{count} ({others} new)" if others else str(count)
 
 
-def _source_of(run: ComparedRun, number: int) -> str:
-    """Return the name of the sound that a reconstruction is a copy of; a number for records that do not know."""
-    known = run.record.preview_sounds
-    return known[number].name if number < len(known) else f"sound {number + 1}"
+def _source_of(run: ComparedRun, number: int) -> tuple[str, int]:
+    """Return the name of the sound that a reconstruction is a copy of; a number for records that do not know.
+
+    How many sounds before it have that name comes second: files of other folders, or the parts of one that is divided.
+    """
+    names = [path.name for path in run.record.preview_sounds]
+    return (names[number], names[:number].count(names[number])) if number < len(names) else (f"sound {number + 1}", 0)
 
 
 def _newest(previews: Sequence[PreviewSound], limit: int | None) -> list[PreviewSound]:

@@ -40,6 +40,8 @@ _STATUSES = (WAITING, RUNNING, STOPPED, FINISHED, FAILED)
 #: Most entries, sounds of one, and settings of one; longest texts.
 MOST_ENTRIES, _MOST_SOUNDS, _MOST_SETTINGS, _MOST_TEXT, _MOST_NAME = 1000, 20_000, 200, 4096, 200
 _MOST_EPOCHS = 1_000_000
+#: Characters of a name in a message.
+_MOST_SHOWN = 60
 #: How long a change waits for one of another process, which takes a moment.
 _LOCK_PATIENCE_SECONDS = 10.0
 
@@ -144,7 +146,8 @@ class QueueEntry:
         Cancelled
             ``cancel_event`` was set.
         """
-        found = scan_sounds([path for path in self.sounds if path.exists()], cancel_event=cancel_event)
+        there = [path for path in self.sounds if os.path.exists(path)]  # noqa: PTH110 - `Path.exists` may fail
+        found = scan_sounds(there, cancel_event=cancel_event)
         files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
         if not files:
             raise QueueError(f"The sounds of “{self.name}” are not where they were: {self.sounds[0]}. Put them back.")
@@ -270,8 +273,10 @@ class RunQueue:
         Raises
         ------
         QueueError
-            There are too many, or the queue cannot be written.
+            There are too many, one could not be read again, or the queue cannot be written.
         """
+        for entry in entries:
+            _check_readable(entry)
         with self.changing() as change:
             kept = [*change.state.entries, *entries]
             if len(kept) > MOST_ENTRIES:
@@ -432,6 +437,26 @@ class QueueRunner:
                 replace(entry, status=status, problem=problem[:_MOST_TEXT]) if entry.id == entry_id else entry
                 for entry in change.state.entries
             )
+
+
+def _check_readable(entry: QueueEntry) -> None:
+    """Refuse an entry that would count as damaged when it is read.
+
+    Raises
+    ------
+    QueueError
+        It is one.
+    """
+    name = entry.name[:_MOST_SHOWN]
+    if len(entry.sounds) > _MOST_SOUNDS:
+        raise QueueError(
+            f"“{name}” has {len(entry.sounds)} sounds, and a run in the queue has at most {_MOST_SOUNDS} that are "
+            "named one by one. Add their folder."
+        )
+    try:
+        QueueEntry.from_dict(entry.to_dict())
+    except (TypeError, ValueError) as exc:
+        raise QueueError(f"“{name}” cannot be added to the queue: {exc}. Change its name or its settings.") from exc
 
 
 def _is_in_use(entry: QueueEntry) -> bool:

@@ -37,7 +37,7 @@ from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
-from distill.training.data.regions import audible_parts
+from distill.training.data.regions import audible_parts, kept_seconds
 from distill.training.data.split import MIN_DIVIDED_CHUNKS, can_be_divided, split_sounds
 
 #: Chunks of a long sound that a variant is computed for at once: bounds memory and the wait for a cancel.
@@ -129,7 +129,11 @@ def _decoded(
 
 def _too_few(sounds: Sequence[CachedSound], skipped: Sequence[SkippedSound], chunk_samples: int) -> str:
     needed = MIN_DIVIDED_CHUNKS * chunk_samples / SAMPLE_RATE
-    usable = f"only {sounds[0].source.name} can be used" if sounds else "none can be used"
+    usable = "none can be used"
+    if sounds:
+        kept, whole = kept_seconds(sounds[0], chunk_samples), sounds[0].duration_s
+        silence = f", which has {kept:.1f} s of sound in its {whole:.1f} s" if whole - kept >= 1 else ""
+        usable = f"only {sounds[0].source.name} can be used{silence}"
     reasons = "; ".join(f"{s.path.name}: {s.reason}" for s in skipped) or "no other file was given"
     return (
         f"Training needs at least {_MIN_SOUNDS} sounds, or one of at least {needed:g} s, but {usable} "

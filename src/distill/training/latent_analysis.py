@@ -62,7 +62,7 @@ def _chunks(data: TrainingData) -> tuple[Tensor, list[int], list[float], list[fl
             sound, chunk, _ = layout.locate(item)
             start = chunk * layout.chunk_samples
             sounds.append(len(prints) + layout.sounds.index(sound))
-            starts.append(start / SAMPLE_RATE)
+            starts.append((sound.start + start) / SAMPLE_RATE)  # in its file: it may be a part of that
             seconds.append(max(1, min(layout.chunk_samples, sound.samples - start)) / SAMPLE_RATE)
         prints += [sound.content_hash[:FINGERPRINT_DIGITS] for sound in layout.sounds]
     return torch.cat(features), sounds, starts, seconds, prints

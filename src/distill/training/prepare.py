@@ -30,6 +30,7 @@ from distill.errors import (
 from distill.events import PreparationProgress, TrainingNotice
 from distill.history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
+from distill.paths import RUN_MARKER
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.runs.estimate import closing_seconds
 from distill.runs.figures import Figures
@@ -497,7 +498,8 @@ def _read_state(
             "Put them back, show the folder where they are now (--sounds FOLDER), or start a new run."
         )
     epoch, step = (checkpoint["epoch"] + 1, 0) if completed else (checkpoint["epoch"], position)
-    state = _State(kl_epochs, epoch, step, None if completed else epoch, (epoch, step), elapsed)
+    saved_at = (epoch, step) if opened.request.resumes_own else None  # one of another run is written here as well
+    state = _State(kl_epochs, epoch, step, None if completed else epoch, saved_at, elapsed)
     return schedule, history, state
 
 
@@ -511,7 +513,8 @@ def _report_resumed(opened: OpenedRun, data: TrainingData, state: _State, known_
         done = f"{state.epoch} of {epochs} epochs are done"
         if state.step:
             done += f", and {state.step} of {data.steps_per_epoch} steps of epoch {state.epoch + 1}"
-    lost = len(read_history(opened.folder.path).epochs) - known_epochs
+    has_begun = (opened.folder.path / RUN_MARKER).exists()  # a run that goes on from another one has no history yet
+    lost = len(read_history(opened.folder.path).epochs) - known_epochs if has_begun else 0
     if lost > 0:
         done += f"; {lost} later {'epoch is' if lost == 1 else 'epochs are'} lost and trained again"
     opened.emit(TrainingNotice("resumed", f"Resumed from {path.name}: {done}.", "info"))

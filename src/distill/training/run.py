@@ -103,6 +103,11 @@ class RunRequest:
         """Whether the run shall end now as finished."""
         return wants_finish(self.cancel_event)
 
+    @property
+    def resumes_own(self) -> bool:
+        """Whether the checkpoint that is resumed is one of the run's own folder."""
+        return self.resume_checkpoint is not None and _is_own(self.resume_checkpoint, self.output_dir)
+
     def check_paused(self) -> None:
         """End the preparation if the user has stopped the run.
 
@@ -314,7 +319,7 @@ def _claim(request: RunRequest, emit: EventSink) -> OpenedRun:
     if request.resume_checkpoint is not None:
         checkpoint = read_checkpoint(request.resume_checkpoint)
         _check_resumable(request, request.resume_checkpoint, checkpoint)
-        resuming = _is_own(request.resume_checkpoint, request.output_dir)
+        resuming = request.resumes_own
     else:
         resuming = _began_without_checkpoint(request.output_dir, request.config)
     start = _start_point(request, resuming)

@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -234,3 +235,28 @@ def test_a_pitched_sound_is_in_tune_over_the_keyboard(kit: Kit, player: Any) -> 
     level = [np.sqrt(np.square(held[round(s * RATE) : round((s + 0.2) * RATE)]).mean()) for s in (0.5, 3.5, 5.0)]
     assert level[1] == pytest.approx(level[0], rel=0.1), "the loop holds the sound as long as the key"
     assert level[2] < 0.01 * level[0]
+
+
+@pytest.mark.parametrize("title", ["Kick---Snare", "tab\tand\x01\x1b[31m", "----", "ends with -", "\udce9 not UTF-8"])
+def test_any_title_gives_presets_that_can_be_read(title: str, tmp_path: Path) -> None:
+    """Three hyphens in a row made the preset of DecentSampler one that no reader of XML takes."""
+    kit = write_kit(tmp_path / "kit", title, [single(noise())])
+    preset = next(path for path in kit.presets if path.suffix == ".dspreset")
+    root = ElementTree.fromstring(preset.read_bytes())
+    assert root.tag == "DecentSampler"
+    assert len(root.findall("groups/group/sample")) == 1
+
+
+def test_the_loop_of_a_long_sound_takes_little_memory() -> None:
+    """Of ten minutes, which a pad may hold, the search took gigabytes."""
+    sound = np.tile(tone(220.0), 90).astype(np.float64)
+    tracemalloc.start()
+    try:
+        loop = find_loop(sound, 220.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert loop is not None
+    assert loop.end - loop.start <= 30 * RATE
+    assert abs((loop.end - loop.start) * 220 / RATE % 1 - 0.5) > 0.49
+    assert peak < 220e6

@@ -1,6 +1,7 @@
 """Planted faults are found, untouched sounds are not flagged, and the text says what to do."""
 
 import threading
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import soundfile
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.errors import Cancelled
+from distill.training.data.doctor import copies
 from distill.training.data.doctor.facts import measure
-from distill.training.data.doctor.findings import Finding, examine, findings_of, merged_fixes
+from distill.training.data.doctor.findings import Finding, examine, findings_of, merged_fixes, strangeness
 from tests.support.faults import LOSSLESS, full_scale, plant, write
 
 RATE = 44_100
@@ -169,3 +171,38 @@ def test_lossless_formats_are_those_that_keep_clipping(tmp_path: Path, cache: So
     for kind in LOSSLESS:
         file = write(tmp_path / kind[1], np.clip(3 * pluck(0), -1, 1), RATE, rng, kind)
         assert "clipping" in {item.kind for item in examined(cache, file)}
+
+
+def saved(path: Path, audio: Any) -> Path:
+    soundfile.write(path, audio, 48_000, subtype="PCM_16")
+    return path
+
+
+def peak_bytes(work: Any) -> int:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_for_thousands_of_short_sounds(cache: SoundCache, tmp_path: Path) -> None:
+    """The window examines what is in its list by itself: 20 000 hits took 8 GB for their beginnings alone."""
+    files = [saved(tmp_path / f"{n}.wav", pluck(n, 0.1)) for n in range(20)]
+    measured = [measure(cache.get(path)) for path in files]
+    assert peak_bytes(lambda: copies.find_copies(measured)) < 20 * 200_000 + 2_000_000
+    timbres = np.random.default_rng(0).standard_normal((3000, 70))
+    assert peak_bytes(lambda: strangeness(timbres)) < 130e6
+
+
+def test_of_very_many_sounds_equal_ones_are_found(
+    cache: SoundCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each was compared with each: five thousand hits took hours."""
+    sound = pluck(1)
+    different = {"a": sound, "b": sound, "c": 0.3 * sound, "d": pluck(2)}
+    measured = [measure(cache.get(saved(tmp_path / f"{name}.wav", audio))) for name, audio in different.items()]
+    assert [sorted(group) for group in copies.find_copies(measured)] == [[0, 1, 2]]
+    monkeypatch.setattr(copies, "MOST_COMPARED", 3)
+    assert [sorted(group) for group in copies.find_copies(measured)] == [[0, 1]]

@@ -7,6 +7,7 @@ it does not go through `write_whole`: rewriting the whole list for each of 500 f
 
 import json
 import os
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -122,4 +123,7 @@ def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:
         if cancel_event is not None and cancel_event.is_set():
             raise Cancelled
 
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a pipe would wait for ever
+        raise UnreachableSoundError("is not a regular file")
     return content_hash(path, check)

@@ -307,9 +307,13 @@ class SoundReader:
         resampler = soxr.ResampleStream(*rates, self.channels, dtype="float32") if rates[0] != rates[1] else None
         for block in blocks:
             spread = _with_channels(block, self.channels)
-            yield spread if resampler is None else resampler.resample_chunk(spread)
+            adapted = spread if resampler is None else resampler.resample_chunk(spread)
+            if len(adapted):  # of few samples nothing comes out yet
+                yield adapted
         if resampler is not None:
-            yield resampler.resample_chunk(np.empty((0, self.channels), np.float32), last=True)
+            rest = resampler.resample_chunk(np.empty((0, self.channels), np.float32), last=True)
+            if len(rest):
+                yield rest
 
     def _part_blocks(self, part: PartSegments) -> Iterator[FloatArray]:
         sound = self._open

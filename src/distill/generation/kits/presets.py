@@ -1,5 +1,6 @@
 """The texts of sampler presets: SFZ and DecentSampler.  No torch here."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
@@ -92,7 +93,7 @@ def sfz(regions: Sequence[Region], title: str) -> str:
 
 def decent_sampler(regions: Sequence[Region], title: str) -> str:
     """Return a DecentSampler preset (``.dspreset``)."""
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {_one_line(title).replace('--', '- -')} -->"]
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!-- {_in_comment(title)} -->"]
     lines += ['<DecentSampler minVersion="1.0.0">', "  <groups>"]
     for turns in sorted({region.turns for region in regions}):
         sequence = f' seqMode="round_robin" seqLength="{turns}"' if turns > 1 else ""
@@ -127,4 +128,10 @@ def _sample(region: Region) -> dict[str, str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text on one line, without characters that are for control."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _in_comment(text: str) -> str:
+    """Return a text for a comment of XML, in which no two hyphens may follow each other."""
+    return re.sub("-(?=-)", "- ", _one_line(text))

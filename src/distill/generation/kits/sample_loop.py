@@ -10,6 +10,8 @@ import numpy.typing as npt
 _LEAST_SOUND_S = 0.4
 #: Shortest loop, in seconds: a shorter one sounds like a buzz of its own.
 _LEAST_LOOP_S = 0.15
+#: Longest loop, in seconds, as long as the longest generated sound: memory grows with it.
+_MOST_LOOP_S = 30.0
 #: Part of the sound in which loop points are sought: after the attack, before the end.
 _EARLIEST, _LATEST = 0.25, 0.95
 #: Samples around both loop points that are compared, in seconds.
@@ -61,7 +63,8 @@ def find_loop(audio: npt.NDArray[np.floating[Any]], hertz: float, sample_rate: i
     for end in np.linspace(first + least, last - half, 9).astype(int):
         if end - half < first + least:
             continue
-        loop = _best_start(samples, int(end), first, least, half)
+        earliest = max(first, int(end) - round(_MOST_LOOP_S * sample_rate))
+        loop = _best_start(samples, int(end), earliest, least, half)
         if loop is not None and _is_whole_periods(loop, hertz, sample_rate):
             found.append(loop)
     if not found:

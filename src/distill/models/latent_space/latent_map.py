@@ -44,7 +44,7 @@ class LatentMap:
     sounds
         ``[N]``, number of the sound that a chunk is from.
     starts, seconds
-        ``[N]``, where a chunk begins in its sound, and how much of it is sound, in seconds.
+        ``[N]``, where a chunk begins in the file of its sound, and how much of it is sound, in seconds.
     brightness, loudness
         ``[N]``, of the decoded chunk; see `distill.models.latent_space.descriptors.describe`.
     fingerprints

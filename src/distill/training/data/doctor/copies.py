@@ -11,6 +11,7 @@ import soxr
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.training.data.doctor.facts import MeasuredSound, check, is_lossy
+from distill.training.data.same_audio import MOST_COMPARED
 
 #: Correlation from which two sounds are copies, where one of them is of a lossy coding and where neither is.
 LOSSY_CORRELATION, CORRELATION = 0.965, 0.986
@@ -34,6 +35,9 @@ _BEGIN = 0.02
 def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event | None = None) -> list[list[int]]:
     """Return groups of the numbers of sounds that are copies of each other, the best one of each group first.
 
+    Of more than `MOST_COMPARED` sounds only equal files and equal samples are found: time grows with the square of
+    their number, and memory with it.
+
     Raises
     ------
     Cancelled
@@ -51,7 +55,7 @@ def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event |
         for key in filter(None, (item.sound.content_hash, item.sound.audio_hash)):
             parent[root(number)] = root(known.setdefault(key, number))
     beginnings = []
-    for item in sounds:
+    for item in sounds if len(sounds) <= MOST_COMPARED else ():
         check(cancel_event)
         beginnings.append(_Beginning.of(item.sound))
     for first, second in _alike(beginnings):
@@ -106,7 +110,6 @@ class _Beginning:
         low = soxr.resample(audio, SAMPLE_RATE, _RATE)[: round(_COMPARED_S * _RATE)].astype(np.float64)
         energy = np.concatenate([[0.0], np.cumsum(low * low)])
         samples = len(low)
-        energy = np.pad(energy, (0, _SIZE + 1 - len(energy)), mode="edge")
         spectrum = np.fft.rfft(low, _SIZE).astype(np.complex64)
         level = 10 * np.log10(np.add.reduceat(np.abs(spectrum) ** 2, _EDGES)[:-1] / np.diff(_EDGES) + 1e-9)
         return cls(samples, energy, spectrum, np.maximum(level - level.max(), _FLOOR_DB))
@@ -123,9 +126,8 @@ def _correlation(first: _Beginning, second: _Beginning) -> float:
 
 def _between(beginning: _Beginning, start: npt.NDArray[np.int_], stop: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
     """Return the energy between samples, which may lie outside."""
-    energy: npt.NDArray[np.float64] = (
-        beginning.energy[np.clip(stop, 0, _SIZE)] - beginning.energy[np.clip(start, 0, _SIZE)]
-    )
+    end = beginning.samples
+    energy: npt.NDArray[np.float64] = beginning.energy[np.clip(stop, 0, end)] - beginning.energy[np.clip(start, 0, end)]
     return energy
 
 

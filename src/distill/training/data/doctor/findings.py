@@ -30,6 +30,8 @@ LEAD_S, TAIL_S = 0.2, 1.3
 INVERTED = -0.85
 #: How much further a sound lies from its neighbours than most do from theirs, and the fewest sounds to say so of.
 STRANGER, STRANGER_SOUNDS = 1.9, 8
+#: Sounds whose distances from all others are computed at once.
+_ROWS_AT_ONCE = 1024
 #: How much longer than the median the longest sound is, where it has this share of all.
 LONGER, LONG_SHARE = 20.0, 0.3
 #: Fewest sounds that a model learns more than copies from.
@@ -269,9 +271,11 @@ def strangeness(timbres: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray
     levels, changes, course = np.split(timbres, [bands, 2 * bands], axis=1)
     course = course * np.array([1.0, 0.7, 1.5, 1.0, 1.5, 2.0])
     points = np.hstack([np.maximum(levels, -50) / 10 / np.sqrt(bands), changes / 10 / np.sqrt(bands), course])
-    squares = (points**2).sum(axis=1)
-    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0))
-    near = np.sort(distances, axis=1)[:, 1:3].mean(axis=1)
+    squares, near = (points**2).sum(axis=1), np.empty(len(points))
+    for first in range(0, len(points), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        distances = np.sqrt(np.maximum(squares[rows, None] + squares - 2 * points[rows] @ points.T, 0))
+        near[rows] = np.partition(distances, (0, 1, 2), axis=1)[:, 1:3].mean(axis=1)
     usual = np.array([np.quantile(np.delete(near, number), 0.8) for number in range(len(near))])
     return np.asarray(near / np.maximum(usual, 1e-6))
 
