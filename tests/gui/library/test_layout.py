@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QApplication,
     QStyleOptionViewItem,
+    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
@@ -23,6 +24,7 @@ from distill.gui.window.pages import MODELS
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_entry import ModelEntry
 from tests.gui.cut_off import cut_off
+from tests.gui.library.test_page import find, until_idle
 from tests.library.test_model_library import bells, write_model
 
 SMALL = SMALLEST_SIZE
@@ -150,3 +152,18 @@ def test_what_does_not_fit_goes_whole_and_last_first(qapp: QApplication) -> None
         "It was made by a", "newer version of Distill",
     )  # fmt: skip
     assert two_lines("word", metrics, 1) == ("word", "")
+
+
+def test_a_long_name_without_spaces_leaves_the_column_as_wide_as_it_is(window: MainWindow, qtbot: QtBot) -> None:
+    name = "drums_and_bells_2026-01-01_long_run_final_version_2_of_the_best"
+    write_model(paths.models_dir() / f"{name}.distill", bells(name="Bells", dataset_name=name))
+    window.pages.open_page(MODELS)
+    window.models.refresh()
+    until_idle(window, qtbot)
+    detail = window.models_page.detail
+    detail.info.setChecked(True)
+    qtbot.waitUntil(lambda: find(window, QWidget, "modelInfo").isVisible())
+    QApplication.processEvents()
+    inside = detail.area.widget()
+    assert inside is not None
+    assert inside.width() <= detail.area.viewport().width()

@@ -584,18 +584,3 @@ def test_undo_shows_a_name_as_it_is(page: MainWindow, qtbot: QtBot) -> None:
     assert entry is not None
     page.models.delete(replace(entry, name="x" * 190))
     assert len(page.models.undo_stack.undoText()) < 80
-
-
-def test_a_long_name_without_spaces_leaves_the_column_as_wide_as_it_is(window: MainWindow, qtbot: QtBot) -> None:
-    name = "drums_and_bells_2026-01-01_long_run_final_version_2_of_the_best"
-    write_model(paths.models_dir() / f"{name}.distill", bells(name="Bells", dataset_name=name))
-    window.pages.open_page(MODELS)
-    window.models.refresh()
-    until_idle(window, qtbot)
-    detail = window.models_page.detail
-    detail.info.setChecked(True)
-    qtbot.waitUntil(lambda: find(window, QWidget, "modelInfo").isVisible())
-    QApplication.processEvents()
-    inside = detail.area.widget()
-    assert inside is not None
-    assert inside.width() <= detail.area.viewport().width()
