@@ -35,8 +35,8 @@ def test_the_costs_add_up() -> None:
     assert found.seconds is not None
     assert found.good_seconds is not None
     previews = 2 * (1 + len([1, 2, 5, 10, 21]))  # before training, and after these of the first 40 epochs
-    assert found.seconds == pytest.approx(0.01 * 30 * 8 + 40 * epoch + previews + 8.0)
-    assert found.good_seconds == pytest.approx(0.01 * 30 * 8 + 30 * epoch + previews + 8.0)
+    assert found.seconds == pytest.approx(3.0 + 0.01 * 30 * 8 + 40 * epoch + previews + 8.0)
+    assert found.good_seconds == pytest.approx(3.0 + 0.01 * 30 * 8 + 30 * epoch + previews + 8.0)
     assert found.memory_bytes == 1.2e9
     assert found.disk_bytes == 4 * 57e6 + previews / 2 * 500_000 + 2 * 15e6
 

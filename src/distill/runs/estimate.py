@@ -24,6 +24,8 @@ _CLOSING_STEPS_PER_SOUND, _MOST_CLOSING_STEPS = 25, 4000
 #: How the seconds of the end of a run are made up: always, for each of those steps, and for each training chunk (map
 #: and sliders).  What they really are on a computer is a multiple of this that its runs show.
 _CLOSING_S, _CLOSING_STEP_S, _CLOSING_CHUNK_S = 2.0, 0.01, 0.015
+#: Seconds that a run takes to begin, whatever it is made of: torch is imported, files are written.
+_BEGIN_S = 3.0
 #: Seconds in which a variant of a second of sound is prepared, where only a trial has been made: it needs no variants.
 #: They are multiplied like those of the end.
 _PREPARE_S = 0.013
@@ -109,7 +111,7 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
     if used:
         cost = _Cost.of(used)
         closing = closing_seconds(config, material.train_sounds, material.train_chunks, epochs * steps, figures)
-        prepare = cost.prepare_s * material.seconds * variants
+        prepare = _BEGIN_S + cost.prepare_s * material.seconds * variants
         epoch_s = steps * cost.step_s + 2 * material.held_out_chunks * cost.measure_s
         seconds = [
             prepare + count * epoch_s + (1 + _previews(config, count)) * cost.preview_s + closing
