@@ -101,7 +101,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 #: For each contract: a module, and an import in it that breaks the contract.
 BREAKING = [
     ("layers", "models/losses.py", "from distill.training.loop import train"),
-    ("layers", "audio/corpus.py", "from distill.gui.window import window"),
+    ("layers", "audio/corpus.py", "from distill.gui import main_window"),
     ("cycles", "audio/discovery.py", "from distill.audio import corpus"),
     ("cycles", "models/families/family.py", "from distill.models.persistence import open_model"),
     ("qt", "training/loop.py", "from PySide6.QtCore import QObject"),
@@ -177,7 +177,7 @@ _WINDOW = """
 import sys, time
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication
-from distill.gui.window.window import MainWindow
+from distill.gui.main_window import MainWindow
 
 class FirstFrame(QObject):
     torch_was_there = None

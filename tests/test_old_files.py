@@ -18,8 +18,8 @@ from pytestqt.qtbot import QtBot
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import decode_sound
 from distill.generation.generated_sound import remake
-from distill.generation.history import GeneratedHistory
 from distill.generation.recipe import NEW, TRANSFORMED, read_recipe
+from distill.generation.sound_history import GeneratedHistory
 from distill.gui.previews.stars import read_stars
 from distill.library.index import INDEX_NAME, Index, index_folder, stamp_of
 from distill.library.model_library import ModelLibrary

@@ -99,3 +99,10 @@ def pass_on_memory_error(error: Exception) -> None:
     """Raise an error again if it says that memory was not enough: it is no verdict on the file that was read."""
     if is_memory_error(error):
         raise error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the system's words for an error, or its own; torch's say little where memory was not enough."""
+    if is_memory_error(error) and not isinstance(error, DistillError):
+        return "there is not enough memory"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig
 from distill.events import EpochMetrics, StepMetrics
 from distill.gui.plots.panel import PlotsPanel
-from distill.history import MetricsHistory
+from distill.metrics_history import MetricsHistory
 from tests.benchmarks.conftest import Report
 from tests.support.screen import Screen
 

@@ -10,7 +10,7 @@ import torch
 
 from distill.audio import AudioSpectrogram, ComplexSpectrogram
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.transforms import (
+from distill.audio.spectral_transforms import (
     from_decades,
     griffin_lim,
     random_phase,

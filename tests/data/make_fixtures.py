@@ -32,7 +32,7 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
 from distill.generation.generated_sound import GeneratedSound, make_new, transform_file
-from distill.generation.history import GeneratedEntry, GeneratedHistory
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.gui.previews.stars import StarChange, update_stars
 from distill.library.index import index_folder
 from distill.library.model_library import ModelLibrary
@@ -162,7 +162,7 @@ def write_settings(runs: Path, sounds: Path, made: Path) -> None:
     """Open the window with preferences that are none of the defaults, and let it save them."""
     from PySide6.QtWidgets import QApplication
 
-    from distill.gui.window.window import MainWindow
+    from distill.gui.main_window import MainWindow
 
     making = {
         "count": 7, "temperature": 0.7, "mix": 40, "format": "flac24", "rate": 44_100, "stereo": True,

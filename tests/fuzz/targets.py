@@ -21,8 +21,8 @@ from distill.config.training import TrainingConfig
 from distill.errors import DistillError
 from distill.events import EpochMetrics, StepMetrics
 from distill.files import write_json
-from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import NEW, Recipe, read_recipe
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.library.index import Deletion, Index, Row
 from distill.library.model_entry import ModelFacts
 from distill.library.model_library import ModelLibrary

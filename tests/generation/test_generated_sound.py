@@ -14,10 +14,10 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
 from distill.generation.generated_sound import GenerationCancelled, make_from_sound, make_new, remake, transform_file
-from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import MORPHED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
-from distill.generation.transform import transform
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.streamed_transform import transform
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.synthesis import features_to_sound

@@ -9,8 +9,8 @@ import pytest
 from distill.audio.decoding.sound_file import write_wav
 from distill.errors import DistillError
 from distill.generation.generated_sound import GeneratedSound, make_new, remake
-from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.recipe import Recipe
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.taste import read_taste
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model

@@ -15,8 +15,8 @@ from distill import paths
 from distill.errors import ModelReplacedError
 from distill.generation import service
 from distill.generation.generated_sound import make_new, remake
-from distill.generation.history import GeneratedHistory
 from distill.generation.service import GenerateRequest, GenerationService
+from distill.generation.sound_history import GeneratedHistory
 from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.models import open_model

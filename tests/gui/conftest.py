@@ -12,8 +12,8 @@ from PySide6.QtGui import QDesktopServices, QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.widgets import background
-from distill.gui.window.window import MainWindow
+from distill.gui.main_window import MainWindow
+from distill.gui.widgets import background_task
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
 
@@ -21,7 +21,7 @@ from tests.gui.fakes import FakeDevice, FakeEngine, tone
 @pytest.fixture(autouse=True)
 def _nothing_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let background work run as anything else: beside the other tests, what steps back hardly runs at all."""
-    monkeypatch.setattr(background, "BACKGROUND_NICENESS", 0)
+    monkeypatch.setattr(background_task, "BACKGROUND_NICENESS", 0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from distill.events import EpochMetrics, StepMetrics
 from distill.gui.plots.definitions import make_loss_plot
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
-from distill.history import MetricsHistory
+from distill.metrics_history import MetricsHistory
 
 EPOCHS, STEPS = 12, 5
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from distill.audio.transforms import CENTRE
+from distill.audio.spectral_transforms import CENTRE
 from distill.models.synthesis.colour import coloured, draw_colours
 
 

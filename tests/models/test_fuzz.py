@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from distill.audio import SpectrogramConfig
 from distill.cli.app import main
 from distill.errors import CheckpointError, DistillError, ModelFileError
-from distill.history import VQMetricsHistory
+from distill.metrics_history import VQMetricsHistory
 from distill.models import ModelMetadata, open_model, save_model_from_checkpoint
 from distill.models.families import make_family
 from distill.runs.folder import RunRecord

@@ -19,7 +19,7 @@ from distill.runs.folder import RunFolder, RunRecord, read_history
 from distill.training import EpochMetrics, MetricsHistory, StepMetrics, TrainingConfig
 from distill.training.steps.schedule import CosineFactor
 from tests.test_files import gone_process, partial_of
-from tests.test_history import filled
+from tests.test_metrics_history import filled
 
 HOLDER = """
 import sys, time

@@ -26,8 +26,8 @@ from distill.errors import CheckpointError, LibraryError
 from distill.events import EpochMetrics
 from distill.files import PARTIAL_SUFFIX
 from distill.generation import service
-from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, Recipe
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.weights import keep_weights
 from distill.housekeeping import tidy_own_folders
 from distill.library.model_library import ModelLibrary

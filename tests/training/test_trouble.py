@@ -18,7 +18,7 @@ from distill.errors import CheckpointError, MemoryShortError, PeerError
 from distill.events import UNSAVED, Event
 from distill.files import write_whole
 from distill.models import generation_parts, open_model
-from distill.models.detail import bytes_per_chunk
+from distill.models.detail_by_example import bytes_per_chunk
 from distill.models.families.vae import MelVAEFamily
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.summary import summarise

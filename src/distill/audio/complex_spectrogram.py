@@ -18,7 +18,7 @@ from torch import Tensor
 
 from distill.audio.griffin_lim import KnownSamples
 from distill.audio.phase import PhaseBuilder
-from distill.audio.transforms import (
+from distill.audio.spectral_transforms import (
     Transform,
     check_waveform,
     from_decades,

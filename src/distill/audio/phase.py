@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from distill.audio.transforms import (
+from distill.audio.spectral_transforms import (
     Transform,
     random_phase,
 )

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram as ComplexSpectrogram
 from distill.audio.griffin_lim import KnownSamples
-from distill.audio.transforms import (
+from distill.audio.spectral_transforms import (
     FITTING_ITERATIONS,
     Transform,
     check_waveform,

@@ -402,7 +402,7 @@ def _write(
     The ``model`` that it was just generated with is kept for the recipe; None where that is done.
     """
     from distill.audio.export import export_sound
-    from distill.generation.history import GeneratedEntry, GeneratedHistory
+    from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
     from distill.generation.weights import keep_weights
 
     with _writing(target):

@@ -8,7 +8,7 @@ import typer
 
 from distill.cli.terminal import printable
 from distill.config.catalog import family_info
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 
 if TYPE_CHECKING:
     from distill.runs.folder import RunRecord

@@ -26,7 +26,7 @@ from distill.generation.derived_sounds import VARIATIONS, varied_again, varied_s
 from distill.generation.map.recipes import MAP_KINDS, audio_of_map, map_id
 from distill.generation.recipe import MORPHED, NEW, RECONSTRUCTED, TRAINED, TRANSFORMED, Recipe
 from distill.generation.stereo_copies import as_audio, channels_of, check_channels, image_of_source, in_stereo, with_dry
-from distill.generation.transform import GenerationCancelled, Progress, reconstruct_stream, transform_stream
+from distill.generation.streamed_transform import GenerationCancelled, Progress, reconstruct_stream, transform_stream
 from distill.generation.weights import keep_weights, kept_weights, weights_id
 from distill.library.model_entry import read_facts
 from distill.library.model_library import ModelLibrary

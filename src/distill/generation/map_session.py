@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import DistillError, SoundError
-from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
 from distill.generation.kits.plan import KitPlan
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.weights import keep_weights
 from distill.paths import plain_name
 

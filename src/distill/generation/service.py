@@ -20,8 +20,8 @@ from distill.audio.export_options import ExportOptions
 from distill.audio.stereo.channels import stream_channels
 from distill.errors import Cancelled, DistillError, SoundError
 from distill.files import free_path
-from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import MOST_COUNT, NEW, Recipe
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.weights import keep_weights, tidy_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.trash import move_to_trash, restore_from_trash

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distill.audio.decoding.sound_file import stream_sound
 from distill.errors import DistillError, SoundError
-from distill.generation.history import GeneratedHistory
+from distill.generation.sound_history import GeneratedHistory
 from distill.models.inference import OpenModel
 from distill.models.priors.steering import Taste
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.files import write_whole
-from distill.generation.history import generated_dir
+from distill.generation.sound_history import generated_dir
 from distill.models.file_format import SUFFIX
 
 if TYPE_CHECKING:

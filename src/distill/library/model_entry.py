@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from distill.errors import ModelFileError
-from distill.history import thinned
 from distill.library.user_metadata import UserMetadata
+from distill.metrics_history import thinned
 from distill.models.file_format import KIND, check_format, read_settings
 from distill.models.metadata import ModelMetadata
 from distill.serialization.reading import read_stored

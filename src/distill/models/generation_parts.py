@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.errors import DistillError, pass_on_memory_error
-from distill.models.detail import DetailStore
+from distill.models.detail_by_example import DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from distill.audio.spectral_transforms import check_waveform
 from distill.audio.spectrogram import AudioSpectrogram
-from distill.audio.transforms import check_waveform
 from distill.config.training import VQVAEConfig
 from distill.errors import ModelFileError
 from distill.models.codes import SoundCodes
-from distill.models.detail import EVENNESS
+from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
 from distill.models.generation_parts import SoundParts, draw_points
 from distill.models.latent_space.latent_map import LatentMap

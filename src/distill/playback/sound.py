@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distill.audio.decoding.decoder import ENDLESS, open_sound
 from distill.audio.decoding.levels import without_absurd
-from distill.audio.peaks import waveform_peaks
+from distill.audio.waveform_peaks import waveform_peaks
 from distill.errors import PlaybackError, SoundError
 from distill.playback.loudness import loudness, matching_gains
 from distill.playback.output import OutputFormat

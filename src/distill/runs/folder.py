@@ -29,7 +29,7 @@ from distill.config.training import AnyConfig
 from distill.errors import RunFolderError
 from distill.events import UNSAVED, Event, event_to_dict
 from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json, write_whole
-from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.paths import RUN_MARKER
 from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.files import read_json
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 from distill.runs.folder import Interruption, RunRecord, read_history
 from distill.runs.growth import history_size
 from distill.runs.holder import training_host

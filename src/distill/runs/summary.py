@@ -15,7 +15,7 @@ from distill.config.catalog import family_info
 from distill.errors import DistillError
 from distill.events import UNSAVED
 from distill.files import read_json, write_json
-from distill.history import thinned
+from distill.metrics_history import thinned
 from distill.paths import RUN_MARKER
 from distill.runs.folder import HISTORY, RunRecord, read_losses
 from distill.runs.holder import host_name, training_host

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from distill.audio.cache.sound_cache import CachedSound
 from distill.computing.interruptible import Interruptible
-from distill.errors import Cancelled, CheckpointError, DistillError, PeerError, TrainingError
+from distill.errors import Cancelled, CheckpointError, DistillError, PeerError, TrainingError, reason_of
 from distill.events import UNSAVED, EpochMetrics, TrainingCompleteEvent, TrainingNotice, VQEpochMetrics
 from distill.library.model_library import ModelLibrary
-from distill.models.detail import MOST_BYTES, bytes_per_chunk
+from distill.models.detail_by_example import MOST_BYTES, bytes_per_chunk
 from distill.models.generation_parts import PRIOR, SoundParts, build_detail, prior_entry
 from distill.models.metadata import ModelMetadata
 from distill.models.nearest import SoundIndex
@@ -35,7 +35,6 @@ from distill.training.run import EventSink, OpenedRun, Run, RunRequest, with_epo
 from distill.training.saving import (
     append_history,
     make_previews,
-    reason_of,
     save_progress,
     take_write_errors,
     write_best,

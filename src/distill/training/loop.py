@@ -42,7 +42,7 @@ from distill.training import finalize
 from distill.training.checkpoint import list_checkpoints
 from distill.training.compute_plan import computing, pick_device
 from distill.training.data.locate import locate_sounds
-from distill.training.functional import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
+from distill.training.epoch_functions import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
 from distill.training.saving import (

@@ -1,4 +1,4 @@
-"""Public names of events and histories; the classes are in `distill.events` and `distill.history`."""
+"""Public names of events and histories; the classes are in `distill.events` and `distill.metrics_history`."""
 
 from distill.events import (
     COLLAPSE_KL,
@@ -18,7 +18,7 @@ from distill.events import (
     event_to_dict,
     utilization_warnings,
 )
-from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 
 __all__ = [
     "COLLAPSE_KL",

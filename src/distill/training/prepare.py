@@ -28,7 +28,7 @@ from distill.errors import (
     pass_on_memory_error,
 )
 from distill.events import PreparationProgress, TrainingNotice
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.paths import RUN_MARKER
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints

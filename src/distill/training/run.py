@@ -36,7 +36,7 @@ from distill.events import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
 from distill.paths import RUN_MARKER

@@ -9,7 +9,7 @@ from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
 from distill.config.catalog import family_info
 from distill.config.training import has_previews
-from distill.errors import Cancelled, DistillError, is_memory_error
+from distill.errors import Cancelled, is_memory_error, reason_of
 from distill.events import (
     EpochMetrics,
     PreparationProgress,
@@ -163,13 +163,6 @@ def take_write_errors(run: Run) -> str:
     for _, error in run.writer.take_errors():
         reason, run.saved_at = reason_of(error), None
     return reason
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the system's words for an error, or its own; torch's say little where memory was not enough."""
-    if is_memory_error(error) and not isinstance(error, DistillError):
-        return "there is not enough memory"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _report_unwritten(run: Run, what: str, error: Exception, topic: str = "preview") -> None:

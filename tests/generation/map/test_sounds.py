@@ -16,7 +16,6 @@ from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
 from distill.errors import DistillError, LibraryError, ModelFileError, SoundError
 from distill.generation.generated_sound import remake
-from distill.generation.history import GeneratedHistory
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map.copy_check import OwnSounds
 from distill.generation.map.export import map_svg, map_table
@@ -33,6 +32,7 @@ from distill.generation.map.sounds import (
 from distill.generation.map_session import COPY, MapSession
 from distill.generation.recipe import ALONG, EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, read_recipe
 from distill.generation.service import Progress, SoundReady, make_again
+from distill.generation.sound_history import GeneratedHistory
 from distill.library.model_library import ModelLibrary
 from distill.models.inference import LoadedModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe

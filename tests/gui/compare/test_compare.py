@@ -14,8 +14,8 @@ from distill import paths
 from distill.generation import seeded
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
-from distill.gui.plots.view import AXIS_WIDTH
-from distill.gui.window.window import MainWindow
+from distill.gui.main_window import MainWindow
+from distill.gui.plots.plot_view import AXIS_WIDTH
 from distill.playback.player import PlayerState
 from tests.gui.fakes import FakeDevice, tone
 from tests.runs.test_comparison import write_run

@@ -18,15 +18,15 @@ from distill import paths
 from distill.audio.decoding.sound_file import write_wav
 from distill.generation import generated_sound
 from distill.generation.generated_sound import GeneratedSound
-from distill.generation.history import GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, TRAINED, Recipe, read_recipe
+from distill.generation.sound_history import GeneratedHistory, generated_dir
 from distill.generation.weights import kept_weights
 from distill.gui.generate import forms
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
+from distill.gui.main_window import MainWindow
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.pages import MODELS
-from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2
 from distill.models.families.vqvae import VQVAEFamily

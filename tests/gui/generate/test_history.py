@@ -13,17 +13,17 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
-from distill.generation.history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.generation.recipe import NEW, TRANSFORMED, Recipe
 from distill.generation.service import ListedSound
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.gui.generate import presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
+from distill.gui.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.widgets import desktop
 from distill.gui.widgets.desktop import move_to_trash
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.window.pages import MODELS, TRAINING
-from distill.gui.window.window import SMALLEST_SIZE, MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import Player
 from distill.settings import WindowSettings

@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.gui.generate.panel import GeneratePanel
+from distill.gui.main_window import MainWindow
 from distill.gui.window.pages import MODELS
-from distill.gui.window.window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.models.stereo.image_store import ImageStore
 from tests.gui.fakes import FakeDevice

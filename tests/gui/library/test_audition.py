@@ -17,8 +17,8 @@ from distill.audio.decoding.sound_file import write_wav
 from distill.generation import model_sounds
 from distill.generation.model_sounds import AuditionKind, AuditionSample, find_samples, tidy_samples
 from distill.gui.library.audition_list import AuditionList
+from distill.gui.main_window import MainWindow
 from distill.gui.window.pages import MODELS
-from distill.gui.window.window import MainWindow
 from distill.library.model_entry import ModelEntry
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState

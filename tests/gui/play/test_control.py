@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from distill.control.osc import OscInput, OscOutput
 from distill.control.ports import PortWatcher
+from distill.gui.main_window import MainWindow
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.pages import PLAY, TRAINING
-from distill.gui.window.window import MainWindow
 from distill.playback.instrument import Strike
 from distill.settings import WindowSettings
 from tests.control.fakes import FakePorts

@@ -15,11 +15,11 @@ from distill.generation import service
 from distill.generation.map_session import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
+from distill.gui.main_window import MainWindow
 from distill.gui.play.pads import COUNT
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.previews.tools import PreviewMenu
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
-from distill.gui.window.window import MainWindow
 from tests.gui.fakes import make_previews, tone
 from tests.gui.generate.test_history import keep, recipe
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

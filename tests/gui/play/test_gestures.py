@@ -11,14 +11,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
-from distill.generation.history import GeneratedEntry, GeneratedHistory
 from distill.generation.map_session import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.generation.service import keep, set_stars
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
+from distill.gui.main_window import MainWindow
 from distill.gui.play import gestures, presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.pages import MODELS, PLAY
-from distill.gui.window.window import MainWindow
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from distill.gui.plots.curve_data import Average, HistoryTables, Table, nearest, pick, thin
-from distill.history import MetricsHistory, VQMetricsHistory
+from distill.metrics_history import MetricsHistory, VQMetricsHistory
 from tests.gui.fakes import STEPS, epoch_end, step
 
 

@@ -14,7 +14,7 @@ from distill.events import VQStepMetrics
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.widgets import theme
-from distill.history import MetricsHistory, VQMetricsHistory
+from distill.metrics_history import MetricsHistory, VQMetricsHistory
 from tests.gui.drawn_run import EPOCHS, STEPS, generate_panel, make_history
 
 

@@ -20,9 +20,9 @@ from distill.gui.plots.overlay import interruption_label, interruption_text
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.presenter import PlotsPresenter, checkpoint_epochs, first_previews, free_name
 from distill.gui.widgets import theme
-from distill.gui.widgets.background import end_tasks
+from distill.gui.widgets.background_task import end_tasks
 from distill.gui.widgets.notices import NoticeBar
-from distill.history import MetricsHistory
+from distill.metrics_history import MetricsHistory
 from distill.runs.folder import Interruption, RunRecord
 from distill.runs.loaded_run import LoadedRun
 from tests.gui.fakes import FakeEngine, epoch_end, step

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.events import UNSAVED
 from distill.gui.engine.run_state import RunState
-from distill.gui.window.window import MainWindow
+from distill.gui.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine

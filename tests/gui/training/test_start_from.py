@@ -8,8 +8,8 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.config.training import TrainingConfig
 from distill.files import write_json
+from distill.gui.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
-from distill.gui.window.window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine

@@ -15,9 +15,9 @@ from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.gui.engine.bridge import TrainingBridge, history_before
 from distill.gui.engine.run_state import RunState
+from distill.gui.main_window import MainWindow
 from distill.gui.widgets import theme
-from distill.gui.window.window import MainWindow
-from distill.history import MetricsHistory
+from distill.metrics_history import MetricsHistory
 from distill.runs.folder import RunRecord
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window

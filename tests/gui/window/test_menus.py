@@ -8,9 +8,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from distill.gui.main_window import MainWindow
 from distill.gui.window.frame import RUNS_TAB
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
-from distill.gui.window.window import MainWindow
 from tests.gui.window.test_help import menu_action
 
 

@@ -23,7 +23,7 @@ from distill.audio.cache.content_hash import file_key
 from distill.audio.decoding.decoder import ENDLESS, open_sound
 from distill.audio.decoding.levels import without_absurd
 from distill.audio.decoding.sound_file import read_blocks
-from distill.audio.peaks import waveform_peaks
+from distill.audio.waveform_peaks import waveform_peaks
 
 log = logging.getLogger(__name__)
 

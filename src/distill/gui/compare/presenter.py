@@ -13,7 +13,7 @@ from distill.gui.player.presenter import PlayerController
 from distill.gui.runs.panel import RunsPanel
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.background import BackgroundTask, error_text
+from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.playback.player import PlayerState, PlayerStatus

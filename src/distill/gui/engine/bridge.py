@@ -29,8 +29,8 @@ from distill.events import (
 )
 from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
 from distill.gui.engine.run_state import RunState
-from distill.gui.widgets.background import lower_own_priority
-from distill.history import AnyHistory, MetricsHistory
+from distill.gui.widgets.background_task import lower_own_priority
+from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.runs.preview_sound import BEFORE_TRAINING
 from distill.runs.stop_request import StopRequest
 

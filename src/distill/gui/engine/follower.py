@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from distill.gui.widgets.background import BackgroundTask
-from distill.history import AnyHistory
+from distill.gui.widgets.background_task import BackgroundTask
+from distill.metrics_history import AnyHistory
 from distill.runs.growth import Growth, read_growth
 from distill.runs.loaded_run import LoadedRun
 

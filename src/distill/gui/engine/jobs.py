@@ -10,7 +10,7 @@ from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
 from distill.events import Event, MetricsCallback
-from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.runs.folder import RunRecord, read_history
 
 

@@ -15,7 +15,7 @@ from typing import cast
 
 from distill import runtime
 from distill.gui.engine.jobs import Engine
-from distill.gui.widgets.background import lower_own_priority
+from distill.gui.widgets.background_task import lower_own_priority
 from distill.playback import output
 
 ENGINE_MODULE = "distill.training.loop"

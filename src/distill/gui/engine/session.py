@@ -17,7 +17,7 @@ from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.follower import RunFollower
 from distill.gui.engine.jobs import EngineSource, ResumeJob, TrainJob
-from distill.gui.widgets.background import BackgroundTask, error_text
+from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.runs.actions import mark_finished, parts_missing_text
 from distill.runs.folder import RunRecord
 from distill.runs.loaded_run import LoadedRun

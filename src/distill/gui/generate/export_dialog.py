@@ -22,11 +22,10 @@ from PySide6.QtWidgets import (
 
 from distill.audio.export_options import FORMATS, RATES, ExportOptions, export_format
 from distill.errors import ConfigurationError
-from distill.generation.history import GeneratedEntry
 from distill.generation.service import ExportRequest
-from distill.gui.generate.forms import field_label
+from distill.generation.sound_history import GeneratedEntry
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.text import plain_tip
 
 #: Fades at a first start, and the longest that the dialog offers, in milliseconds.

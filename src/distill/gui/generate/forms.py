@@ -24,7 +24,7 @@ from distill.generation.recipe import MOST_COUNT, TRAINED, Recipe
 from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.text import plain_tip
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
@@ -362,11 +362,3 @@ class TransformForm(QWidget):
     def _on_use(self) -> None:
         if offered := self._chosen or self._selected:
             self.set_sources(offered)
-
-
-def field_label(text: str, field: QWidget) -> QLabel:
-    """Return the label over a field, whose access key leads to it."""
-    label = QLabel(text)
-    label.setObjectName("fieldLabel")
-    label.setBuddy(field)
-    return label

@@ -28,7 +28,7 @@ from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
-from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks
+from distill.gui.widgets.background_task import BackgroundTask, TaskQueue, Work, end_tasks
 from distill.gui.widgets.desktop import move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart

@@ -16,7 +16,7 @@ from distill.generation.model_sounds import (
     tidy_samples,
 )
 from distill.gui.library.page import ModelsPage
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.library.model_entry import ModelEntry
 

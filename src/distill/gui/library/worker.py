@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics, paths
-from distill.gui.widgets.background import TaskQueue, is_user_error
+from distill.gui.widgets.background_task import TaskQueue, is_user_error
 from distill.gui.widgets.desktop import move_to_trash
 from distill.library.model_library import ModelEntry, ModelLibrary
 

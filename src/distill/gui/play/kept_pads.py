@@ -17,7 +17,7 @@ from distill.control.board import GROUPS
 from distill.files import read_json, write_json
 from distill.gui.play.pad_changes import PadChanges, PadState
 from distill.gui.play.pads import COUNT, PadGrid
-from distill.gui.widgets.background import TaskQueue
+from distill.gui.widgets.background_task import TaskQueue
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import verdict_text, word_of
 from distill.gui.play.wave_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
-from distill.gui.widgets.background import TaskQueue, Work, end_tasks, error_text
+from distill.gui.widgets.background_task import TaskQueue, Work, end_tasks, error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QLabel
 from distill.gui.plots.legend import LegendEntry
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 
 #: Pixels of a PNG for each device-independent pixel, and its minimum width in pixels.
 PNG_SCALE, PNG_WIDTH = 2.0, 1600

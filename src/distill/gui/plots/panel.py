@@ -28,7 +28,7 @@ from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets.panel import Panel
-from distill.history import AnyHistory, MetricsHistory, VQMetricsHistory
+from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.runs.folder import Interruption
 
 #: Shortest time between two redraws.

@@ -14,9 +14,9 @@ from distill.gui.plots.curve import Curve
 from distill.gui.plots.header import PlotHeader
 from distill.gui.plots.legend import CurveStyle, LegendEntry
 from distill.gui.plots.overlay import STRIP, Cursor, Overlay, preview_text
+from distill.gui.plots.plot_view import PlotView, make_right_axis
 from distill.gui.plots.pointer import PlotPointer
 from distill.gui.plots.references import References
-from distill.gui.plots.view import PlotView, make_right_axis
 from distill.gui.widgets import theme
 from distill.runs.folder import Interruption
 

@@ -16,7 +16,7 @@ from distill.gui.engine.session import Session
 from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_bytes, step_table, svg_bytes
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
-from distill.gui.widgets.background import BackgroundTask, error_text
+from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.folder import Interruption

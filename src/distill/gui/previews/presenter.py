@@ -13,7 +13,7 @@ from distill.files import write_whole
 from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
-from distill.gui.widgets.background import BackgroundTask, error_text
+from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.desktop import RevealNotices, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from distill.errors import RunFolderError
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.runs.folder import RunRecord
 from distill.runs.preview_sound import PreviewSound, Slot
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from distill.files import read_json, write_json
-from distill.gui.widgets.background import TaskQueue, error_text
+from distill.gui.widgets.background_task import TaskQueue, error_text
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from distill.gui.runs.presenter import RunsPresenter
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.presenter import TrainingPresenter
-from distill.gui.widgets.background import TaskQueue
+from distill.gui.widgets.background_task import TaskQueue
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import readable

@@ -15,7 +15,7 @@ from distill.audio.scan_result import ScanResult, SoundEntry
 from distill.audio.stereo.channels import is_stereo_sound
 from distill.errors import Cancelled, SoundError
 from distill.gui.sounds.row import CheckedSound
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background_task import BackgroundTask
 
 #: Results of checking are passed on in batches of this many milliseconds.
 BATCH_MILLISECONDS = 100

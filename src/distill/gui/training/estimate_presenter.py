@@ -11,7 +11,7 @@ from distill.gui.engine.run_state import RunState
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
 from distill.gui.training.settings_presenter import SettingsPresenter
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.text import format_bytes, format_time_left
 from distill.runs.estimate import Estimate, Material, estimate
 from distill.runs.figures import Figures, RunFigures, figures_key, remember

@@ -36,7 +36,7 @@ from distill.gui.training.start_choice import StartChooser
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of, readable
-from distill.history import AnyHistory, MetricsHistory
+from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.runs.holder import host_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.preview_sound import PreviewSound

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from distill import paths
 from distill.errors import DistillError
 from distill.files import free_path
-from distill.gui.widgets.background import BackgroundTask, error_text
+from distill.gui.widgets.background_task import BackgroundTask, error_text
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 _TOPIC = "unsaved"

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 from distill.runs.folder import RunRecord
 from distill.runs.loaded_run import missing_sounds

@@ -13,7 +13,7 @@ from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import ModelFileError, RunFolderError
 from distill.gui.training.controls import TrainingControls
-from distill.gui.widgets.background import BackgroundTask
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.notices import NoticeBar
 from distill.models.file_format import KIND, SUFFIX, check_format, read_settings
 from distill.runs.folder import RunRecord

@@ -12,7 +12,7 @@ from distill.gui.engine.run_state import RunState
 from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.training.presenter import TrainingPresenter
 from distill.gui.widgets.notices import NoticeBar
-from distill.history import AnyHistory, MetricsHistory
+from distill.metrics_history import AnyHistory, MetricsHistory
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.verdict import Advice, judge, warm_up_epochs
 

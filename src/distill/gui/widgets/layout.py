@@ -261,3 +261,11 @@ def _size(widget: QWidget) -> QSize:
     return widget.sizeHint().expandedTo(widget.minimumSizeHint()).expandedTo(widget.minimumSize()).boundedTo(
         widget.maximumSize()
     )  # fmt: skip
+
+
+def field_label(text: str, field: QWidget) -> QLabel:
+    """Return the label over a field, whose access key leads to it."""
+    label = QLabel(text)
+    label.setObjectName("fieldLabel")
+    label.setBuddy(field)
+    return label

@@ -76,7 +76,7 @@ _images = _Images()
 
 
 def _drawn(peaks: "NDArray[np.float32]", width: int, height: int, color: QColor, muted: bool, fills: bool) -> QImage:
-    from distill.audio.peaks import picture_of_peaks  # numpy is not needed for the first frame of the window
+    from distill.audio.waveform_peaks import picture_of_peaks  # numpy is not needed for the first frame of the window
 
     opacity = color.alphaF() * (_MUTED_OPACITY if muted else 1.0)
     pixels = picture_of_peaks(peaks, width, height, (color.red(), color.green(), color.blue()), opacity, fills)

@@ -21,7 +21,7 @@ from distill.events import (
     VQEpochMetrics,
     VQStepMetrics,
 )
-from distill.history import AnyHistory
+from distill.metrics_history import AnyHistory
 
 E = TypeVar("E", StepMetrics, VQStepMetrics, EpochMetrics, VQEpochMetrics)
 

@@ -16,7 +16,7 @@ from distill.events import (
     TrainingNotice,
     VQEpochMetrics,
 )
-from distill.history import MetricsHistory
+from distill.metrics_history import MetricsHistory
 from distill.models.families.family import EpochResult, Objective, StepResult
 from distill.models.families.mel import MelFeatures
 from distill.models.losses import get_kl_weight, kl_per_latent, vae_loss

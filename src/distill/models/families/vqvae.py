@@ -17,7 +17,7 @@ from distill.events import (
     VQStepMetrics,
     utilization_warnings,
 )
-from distill.history import VQMetricsHistory
+from distill.metrics_history import VQMetricsHistory
 from distill.models.families.family import EpochResult, Objective, StepResult
 from distill.models.families.mel import MelFeatures
 from distill.models.vqvae import ConvVQVAE, vqvae_loss

@@ -8,10 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from distill.audio.transforms import CENTRE
+from distill.audio.spectral_transforms import CENTRE
 from distill.computing.workers import in_order
 from distill.errors import ModelFileError
-from distill.models.detail import EVENNESS, DetailStore
+from distill.models.detail_by_example import EVENNESS, DetailStore
 from distill.models.families.family import ModelFamily
 from distill.models.nearest import SoundIndex
 from distill.models.priors.window_prior import WindowPrior, at_reach, window_count

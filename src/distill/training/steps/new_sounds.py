@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.events import EpochMetrics, VQEpochMetrics
-from distill.models.detail import EVENNESS
+from distill.models.detail_by_example import EVENNESS
 from distill.models.families.family import ModelFamily
 from distill.models.generation_parts import build_detail, draw_points
 from distill.models.nearest import FEWEST_SOUNDS, describe_texture, kernel_distance

@@ -18,9 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from distill.generation.kits.plan import MOST_LAYERS, MOST_TURNS, KitPlan
-from distill.gui.generate.forms import field_label
 from distill.gui.widgets import theme
-from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.text import plain_tip
 from distill.paths import free_name, plain_name
 

@@ -19,7 +19,7 @@ from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import MapSession, WrittenKit
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
-from distill.gui.widgets.background import BackgroundTask, Work
+from distill.gui.widgets.background_task import BackgroundTask, Work
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 

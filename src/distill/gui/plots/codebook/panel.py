@@ -14,7 +14,7 @@ from distill.gui.plots.curve_data import Table
 from distill.gui.plots.legend import CurveStyle
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets import theme
-from distill.history import VQMetricsHistory
+from distill.metrics_history import VQMetricsHistory
 
 #: Utilization from which a level is called healthy.
 HEALTHY_UTILIZATION = 0.5

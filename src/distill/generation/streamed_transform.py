@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray
-from distill.audio.transforms import check_waveform
+from distill.audio.spectral_transforms import check_waveform
 from distill.errors import Cancelled
 from distill.models.inference import CHUNKS_AT_ONCE, OpenModel
 from distill.models.synthesis.features_to_sound import stream_of_features

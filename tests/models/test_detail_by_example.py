@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from distill.models.detail import DetailStore, bytes_per_chunk
+from distill.models.detail_by_example import DetailStore, bytes_per_chunk
 
 BANDS, FRAMES = 32, 40
 

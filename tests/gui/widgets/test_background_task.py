@@ -17,8 +17,8 @@ from pytestqt.qtbot import QtBot
 from distill import diagnostics
 from distill.errors import SoundError
 from distill.gui.previews import stars
-from distill.gui.widgets import background
-from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks, error_text
+from distill.gui.widgets import background_task
+from distill.gui.widgets.background_task import BackgroundTask, TaskQueue, Work, end_tasks, error_text
 
 
 def test_no_task_begins_under_what_has_been_ended(qapp: QApplication, qtbot: QtBot) -> None:
@@ -50,7 +50,7 @@ def test_no_call_is_lost_when_the_thread_is_slow_to_end(qapp: QApplication, qtbo
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the whole process would step back")
 def test_a_task_steps_back_for_the_window(qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "BACKGROUND_NICENESS", 7)
+    monkeypatch.setattr(background_task, "BACKGROUND_NICENESS", 7)
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     owner, found = QObject(), list[int]()
 
