@@ -34,6 +34,9 @@ _PREPARE_S = 0.013
 _SUSTAINED = 1.3
 #: The same of the end of a run: the few sounds of a trial have hardly a map or sliders, too.
 _SUSTAINED_END = 1.5
+#: Highest multiple of the plain end that a trial alone speaks for: what ends late there is mostly a large network that
+#: is written, and takes no longer where there is more to train on.
+_MOST_TRIAL_SCALE = 1.2
 #: Share of the epochs after which the steps are fine: models with codebooks are flat rather than learn by heart, and
 #: are not ended before.
 _FINE_FROM = 0.72
@@ -109,7 +112,7 @@ def estimate(config: AnyConfig, material: Material, figures: Figures) -> Estimat
     seconds: list[float | None] = [None, None]
     memory = disk = None
     if used:
-        cost = _Cost.of(used)
+        cost = _Cost.of(used, figures)
         closing = closing_seconds(config, material.train_sounds, material.train_chunks, epochs * steps, figures)
         prepare = _BEGIN_S + cost.prepare_s * material.seconds * variants
         epoch_s = steps * cost.step_s + 2 * material.held_out_chunks * cost.measure_s
@@ -142,7 +145,14 @@ def closing_seconds(config: AnyConfig, sounds: int, chunks: int, steps: int, fig
         What earlier runs took.
     """
     planned = max(0, config.prior_steps - 1) * steps
-    return _closing_scale(_newest(figures.of(config))) * _plain_closing(closing_steps(planned, sounds), chunks)
+    plain, used = _plain_closing(closing_steps(planned, sounds), chunks), _newest(figures.of(config))
+    scale = _closing_scale(used, figures)
+    if not _are_trials(used):
+        return scale * plain
+    trial = used[-1]  # its end is there in any case; what a run has more of comes on top
+    return max(
+        trial.closing_s + scale * (plain - _plain_closing(trial.closing_steps, trial.chunks)), scale * _CLOSING_S
+    )
 
 
 def closing_steps(planned: int, sounds: int) -> int:
@@ -176,7 +186,7 @@ class _Cost:
     model_bytes: float
 
     @classmethod
-    def of(cls, runs: list[RunFigures]) -> "_Cost":
+    def of(cls, runs: list[RunFigures], figures: Figures) -> "_Cost":
         def typical(name: str) -> float:
             values = [float(getattr(run, name)) for run in runs]
             return median([value for value in values if value > 0] or [0.0])
@@ -188,7 +198,7 @@ class _Cost:
             preview_s=slower * typical("preview_s"),
             preview_bytes=typical("preview_bytes"),
             # The largest: later runs had their sounds from the cache.
-            prepare_s=slower * max(run.prepare_s for run in runs) or _PREPARE_S * _closing_scale(runs),
+            prepare_s=slower * max(run.prepare_s for run in runs) or _PREPARE_S * _closing_scale(runs, figures),
             peak_bytes=max(run.peak_bytes for run in runs),
             checkpoint_bytes=typical("checkpoint_bytes"),
             model_bytes=typical("model_bytes"),
@@ -200,16 +210,30 @@ def _newest(known: list[RunFigures]) -> list[RunFigures]:
     return ([run for run in known if not run.is_trial] or known)[-_NEWEST_RUNS:]
 
 
+def _are_trials(runs: list[RunFigures]) -> bool:
+    """Whether there are figures, but of trials alone."""
+    return bool(runs) and all(run.is_trial for run in runs)
+
+
 def _slowdown(runs: list[RunFigures]) -> float:
     """Return how many times longer a run takes than its figures say: those of a trial are of seconds."""
-    return _SUSTAINED if all(run.is_trial for run in runs) else 1.0
+    return _SUSTAINED if _are_trials(runs) else 1.0
 
 
-def _closing_scale(runs: list[RunFigures]) -> float:
-    """Return how many times longer the end of a run takes here than its plain cost."""
+def _closing_scale(runs: list[RunFigures], figures: Figures) -> float:
+    """Return how many times longer the end of a run takes here than its plain cost.
+
+    Runs of other families tell it better than a trial does: it is the computer's, hardly the network's.
+    """
+    if not _are_trials(runs):
+        return _median_scale(runs)
+    others = figures.runs()[-_NEWEST_RUNS:]
+    return _median_scale(others) if others else min(_MOST_TRIAL_SCALE, _SUSTAINED_END * _median_scale(runs))
+
+
+def _median_scale(runs: list[RunFigures]) -> float:
     scales = [run.closing_s / _plain_closing(run.closing_steps, run.chunks) for run in runs if run.closing_s > 0]
-    scale = median(scales or [1.0])
-    return _SUSTAINED_END * scale if all(run.is_trial for run in runs) else scale
+    return median(scales or [1.0])
 
 
 def _plain_closing(steps: float, chunks: float) -> float:

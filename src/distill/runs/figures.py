@@ -124,6 +124,10 @@ class Figures:
         """Return the figures of all runs of a family."""
         return [run for key, found in self._entries.items() if key.split()[0] == family for run in found]
 
+    def runs(self) -> list[RunFigures]:
+        """Return the figures of all runs, no trials; those of the kind that was trained last come last."""
+        return [run for found in self._entries.values() for run in found if not run.is_trial]
+
     def add(self, config: AnyConfig, run: RunFigures) -> None:
         """Take the figures of a run; a trial is dropped when the first run is there."""
         key = figures_key(config)
