@@ -102,7 +102,7 @@ import sys, time
 from PySide6.QtCore import QTimer
 from distill.gui import app
 from distill.gui import main_window
-class Window(window.MainWindow):
+class Window(main_window.MainWindow):
     def __init__(self, **options):
         super().__init__(**options)
         self.painted.connect(lambda: print(time.time(), "torch" in sys.modules, flush=True))

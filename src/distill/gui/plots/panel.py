@@ -1,11 +1,12 @@
 """The curves of the shown run: one curve of the loss, and all others under *Details*.
 
-`show_history` and `mark_changed` only note that there is something new.  The plots read the history at most 30 times a
-second, and only while they are visible.
+Most of those are built when they are shown for the first time: seven plots take longer to build than the window's
+frame.  `show_history` and `mark_changed` only note that there is something new.  The plots read the history at most 30
+times a second, and only while they are visible.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ REDRAW_MILLISECONDS = 34
 #: What the loss plot shows without details.
 MAIN_CURVE = ("validation", "best", "previews")
 
+#: Plots that are built when they are shown for the first time, by name.
+LATE_PLOTS: dict[str, Callable[[], Plot]] = {
+    "new_sounds": make_new_sounds_plot, "active": make_active_plot, "rate": make_rate_plot, "gap": make_gap_plot,
+}  # fmt: skip
+
 #: Plots beside the loss that are chosen at first.
 FIRST_CHOICE = ["new_sounds", "monitor"]
 
@@ -55,8 +61,8 @@ class PlotsPanel(Panel):
         self.detail.hide()
         self.setAccessibleName(self.tr("Curves"))
         self.loss, self.kl, self.codebook = make_loss_plot(), make_kl_plot(), CodebookView()
-        self.active, self.rate, self.gap = make_active_plot(), make_rate_plot(), make_gap_plot()
-        self.new_sounds = make_new_sounds_plot()
+        self._late: dict[str, Plot] = {}
+        self._placeholders = {name: QWidget() for name in LATE_PLOTS}
         self.toolbar = PlotToolbar()
         self.verdict = VerdictLine()
         self.summary = self.verdict.summary
@@ -66,6 +72,9 @@ class PlotsPanel(Panel):
         self._history: AnyHistory = MetricsHistory()
         self._tables = HistoryTables(self._history)
         self._checkpoints: list[int] = []
+        self._interruptions: Sequence[Interruption] = ()
+        self._latents = 0
+        self._hidden: dict[str, list[str]] = {}
         self._is_stale = False
         self._build()
         self._timer = QTimer(self, interval=REDRAW_MILLISECONDS, singleShot=True)
@@ -75,16 +84,35 @@ class PlotsPanel(Panel):
 
     @property
     def plots(self) -> dict[str, Plot]:
-        """All plots by name."""
-        return {
-            "loss": self.loss, "new_sounds": self.new_sounds, "kl": self.kl, "codebook": self.codebook.plot,
-            "active": self.active, "rate": self.rate, "gap": self.gap,
-        }  # fmt: skip
+        """All plots by name, from the top."""
+        for name in LATE_PLOTS:
+            self._built(name)
+        return dict(self._all_built())
+
+    @property
+    def new_sounds(self) -> Plot:
+        """How near new sounds are to the user's own."""
+        return self._built("new_sounds")
+
+    @property
+    def active(self) -> Plot:
+        """The number of active latents."""
+        return self._built("active")
+
+    @property
+    def rate(self) -> Plot:
+        """The learning rate."""
+        return self._built("rate")
+
+    @property
+    def gap(self) -> Plot:
+        """The overfitting gap."""
+        return self._built("gap")
 
     @property
     def shown_plots(self) -> list[Plot]:
         """The plots that are shown, from the top."""
-        return [plot for plot in self.plots.values() if plot.isVisibleTo(self)]
+        return [plot for _, plot in self._all_built() if plot.isVisibleTo(self)]
 
     @property
     def history(self) -> AnyHistory:
@@ -101,11 +129,11 @@ class PlotsPanel(Panel):
     def show_history(self, history: AnyHistory, config: AnyConfig | None) -> None:
         """Draw this history, of a run with these settings, from now on."""
         self._history, self._tables = history, HistoryTables(history)
-        for plot in self.plots.values():
+        for _, plot in self._all_built():
             plot.clear()
         self.codebook.show_history(config.codebook_size if isinstance(config, VQVAEConfig) else 0)
-        latents = config.latent_dim if isinstance(config, TrainingConfig) else 0
-        self.active.set_note(self.tr("of {0}").format(latents) if latents else "", self.tr("All latents of the model."))
+        self._latents = config.latent_dim if isinstance(config, TrainingConfig) else 0
+        self._show_latents()
         self.mark_changed()
 
     def mark_changed(self) -> None:
@@ -125,7 +153,8 @@ class PlotsPanel(Panel):
 
     def mark_interruptions(self, interruptions: Sequence[Interruption]) -> None:
         """Mark in all plots where the run was killed."""
-        for plot in self.plots.values():
+        self._interruptions = interruptions
+        for _, plot in self._all_built():
             plot.mark_interruptions(interruptions, has_label=plot is self.loss)
 
     def clear_marks(self) -> None:
@@ -138,7 +167,8 @@ class PlotsPanel(Panel):
 
     def state(self) -> dict[str, Any]:
         """Return the user's choices as JSON values."""
-        hidden = {name: [k for k, e in p.header.entries.items() if not e.isChecked()] for name, p in self.plots.items()}
+        hidden = {n: [k for k, e in p.header.entries.items() if not e.isChecked()] for n, p in self._all_built()}
+        hidden = self._hidden | hidden
         return {
             "details": self.toolbar.details.isChecked(),
             "shown": sorted(self._chosen),
@@ -155,11 +185,10 @@ class PlotsPanel(Panel):
             for name, button in self.toolbar.buttons.items():
                 button.setChecked(name in shown)
         if isinstance(hidden, dict):
-            for name, plot in self.plots.items():
-                keys = hidden.get(name)
-                for key in plot.header.entries:
-                    if isinstance(keys, list) and key in keys:
-                        plot.show_curve(key, False)
+            known = {name: keys for name, keys in hidden.items() if isinstance(keys, list)}
+            self._hidden = {name: [key for key in known.get(name, ()) if isinstance(key, str)] for name in LATE_PLOTS}
+            for name, plot in self._all_built():
+                _hide_curves(plot, known.get(name, ()))
         self.toolbar.details.setChecked(state.get("details") is True)
         self.toolbar.log.setChecked(state.get("log") is True)
         level = state.get("smoothing")
@@ -195,8 +224,9 @@ class PlotsPanel(Panel):
         self.toolbar.smoothing_chosen.connect(self._on_smoothing_chosen)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
+        late = self._placeholders
         stack: tuple[QWidget, ...] = (
-            self.loss, self.new_sounds, self.kl, self.codebook, self.active, self.rate, self.gap,
+            self.loss, late["new_sounds"], self.kl, self.codebook, late["active"], late["rate"], late["gap"],
         )  # fmt: skip
         for widget in stack:
             self.splitter.addWidget(widget)
@@ -213,10 +243,58 @@ class PlotsPanel(Panel):
         self.body.addWidget(self.toolbar)
         self.body.addWidget(self.verdict)
         self.body.addWidget(area, 1)
-        for plot in self.plots.values():
-            plot.pointed.connect(self._on_pointed)
-            plot.preview_requested.connect(self.preview_requested)
-            plot.header.export_requested.connect(lambda kind, plot=plot: self.export_requested.emit(kind, [plot]))
+        for _, plot in self._all_built():
+            self._connect(plot)
+
+    def _connect(self, plot: Plot) -> None:
+        plot.pointed.connect(self._on_pointed)
+        plot.preview_requested.connect(self.preview_requested)
+        plot.header.export_requested.connect(lambda kind: self.export_requested.emit(kind, [plot]))
+
+    def _all_built(self) -> Iterator[tuple[str, Plot]]:
+        """Yield the plots that are built with their names, from the top."""
+        plots = {"loss": self.loss, "kl": self.kl, "codebook": self.codebook.plot, **self._late}
+        for name in ("loss", "new_sounds", "kl", "codebook", "active", "rate", "gap"):
+            if name in plots:
+                yield name, plots[name]
+
+    def _built(self, name: str) -> Plot:
+        """Return a plot; if it is not there yet, build it and let it show what the others show."""
+        if name in self._late:
+            return self._late[name]
+        plot = self._late[name] = LATE_PLOTS[name]()
+        placeholder = self._placeholders.pop(name)
+        plot.hide()
+        self.splitter.replaceWidget(self.splitter.indexOf(placeholder), plot)
+        placeholder.deleteLater()
+        self._connect(plot)
+        plot.mark_interruptions(self._interruptions)
+        plot.set_log(self.toolbar.log.isChecked())
+        plot.set_smoothing(self.toolbar.smoothing.currentIndex())
+        _hide_curves(plot, self._hidden.pop(name, ()))
+        self._show_latents()
+        self._order_focus(name)
+        plot.widget.align_right(not self.kl.isHidden())
+        self.mark_changed()
+        return plot
+
+    def _order_focus(self, name: str) -> None:
+        """Let Tab visit a plot after those above it; Qt's own order is that of building."""
+        above = self.loss
+        for other, plot in self._all_built():
+            if other == name:
+                break
+            above = plot
+        before = _tab_stops(above)[-1]
+        for widget in _tab_stops(self._late[name]):
+            QWidget.setTabOrder(before, widget)
+            before = widget
+
+    def _show_latents(self) -> None:
+        """Say beside the active latents how many there are."""
+        if "active" in self._late:
+            text = self.tr("of {0}").format(self._latents) if self._latents else ""
+            self._late["active"].set_note(text, self.tr("All latents of the model."))
 
     def _show_chosen(self) -> None:
         for name, button in self.toolbar.buttons.items():
@@ -226,14 +304,18 @@ class PlotsPanel(Panel):
         self.toolbar.show_choices(has_details)
         self.toolbar.buttons["active"].setVisible(is_kl)
         self.loss.show_only(None if has_details else MAIN_CURVE)
-        for plot in self.plots.values():  # with the plot that has an axis on the right
+        shown = {name for name in LATE_PLOTS if name in chosen and (is_kl or name != "active")}
+        for name in LATE_PLOTS:
+            if name in shown:
+                self._built(name)
+        for _, plot in self._all_built():  # with the plot that has an axis on the right
             plot.widget.align_right(is_kl and "monitor" in chosen)
         self.kl.setVisible(is_kl and "monitor" in chosen)
         self.codebook.setVisible(not is_kl and "monitor" in chosen)
-        self.active.setVisible(is_kl and "active" in chosen)
-        self.new_sounds.setVisible("new_sounds" in chosen)
-        self.rate.setVisible("rate" in chosen)
-        self.gap.setVisible("gap" in chosen)
+        for name, plot in self._late.items():
+            plot.setVisible(name in shown)
+        for placeholder in self._placeholders.values():
+            placeholder.hide()
 
     # Drawing.
 
@@ -253,11 +335,11 @@ class PlotsPanel(Panel):
         self.loss.set_curve("reconstruction", epochs["x"], epochs["val_recon_loss"])
         self.loss.mark_best(tables.best())
         self.loss.mark_checkpoints(self._checkpoint_marks())
-        if not self.rate.isHidden():
+        if self._is_shown("rate"):
             self.rate.set_curve("rate", steps["x"], steps["learning_rate"])
-        if not self.gap.isHidden():
+        if self._is_shown("gap"):
             self.gap.set_curve("gap", epochs["x"], 100 * epochs["overfitting_gap"])
-        if not self.new_sounds.isHidden():
+        if self._is_shown("new_sounds"):
             measured = np.isfinite(epochs["new_sound_distance"])
             self.new_sounds.set_curve("distance", epochs["x"][measured], epochs["new_sound_distance"][measured])
         self._redraw_monitor()
@@ -273,8 +355,11 @@ class PlotsPanel(Panel):
         if not self.kl.isHidden():
             self.kl.set_curve("weight", steps["x"], steps["kl_weight"])
             self.kl.set_curve("kl", epochs["x"], epochs["kl_divergence"])
-        if not self.active.isHidden():
+        if self._is_shown("active"):
             self.active.set_curve("active", epochs["x"], epochs["active_latents"])
+
+    def _is_shown(self, name: str) -> bool:
+        return name in self._late and not self._late[name].isHidden()
 
     def _checkpoint_marks(self) -> dict[float, str]:
         """Return where checkpoints are: at the end of their epoch, or where an unfinished one stood."""
@@ -323,16 +408,16 @@ class PlotsPanel(Panel):
         self._show_chosen()
         self.mark_changed()
         if is_shown:
-            widgets = {"active": self.active, "rate": self.rate, "gap": self.gap, "new_sounds": self.new_sounds}
-            shown = widgets.get(name, self.kl if self._monitor == "kl" else self.codebook)
+            monitor = self.kl if self._monitor == "kl" else self.codebook
+            shown: QWidget = self._built(name) if name in LATE_PLOTS else monitor
             QTimer.singleShot(0, shown, lambda: self._area.ensureWidgetVisible(shown))
 
     def _on_log_toggled(self, is_log: bool) -> None:
-        for plot in self.plots.values():
+        for _, plot in self._all_built():
             plot.set_log(is_log)
 
     def _on_smoothing_chosen(self, level: int) -> None:
-        for plot in self.plots.values():
+        for _, plot in self._all_built():
             plot.set_smoothing(level)
 
     def _on_pointed(self, position: float | None) -> None:
@@ -340,3 +425,21 @@ class PlotsPanel(Panel):
         for plot in self.shown_plots:
             if plot.position != position and (position is None or math.isfinite(position)):
                 plot.show_position(position)
+
+
+def _hide_curves(plot: Plot, keys: Sequence[str]) -> None:
+    """Hide the curves and marks of a plot that the user has hidden in the last session."""
+    for key in plot.header.entries:
+        if key in keys:
+            plot.show_curve(key, False)
+
+
+def _tab_stops(plot: Plot) -> list[QWidget]:
+    """Return the widgets of a plot that Tab visits, in their order."""
+    stops: list[QWidget] = []
+    widget = plot.nextInFocusChain()
+    while widget is not None and widget is not plot:
+        if plot.isAncestorOf(widget) and widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None:
+            stops.append(widget)
+        widget = widget.nextInFocusChain()
+    return stops
