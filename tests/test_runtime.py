@@ -62,3 +62,22 @@ def test_the_spin_limit_of_a_program_is_not_inherited(monkeypatch: pytest.Monkey
     runtime.limit_spinning()
     runtime.forget_spin_limit()
     assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
+def test_what_was_imported_is_left_out_of_collections() -> None:
+    """In a process of its own: freezing is for good.  Only many new modules count; a few stay where they are."""
+    code = """
+import gc, sys, types
+from distill.runtime import freeze_imports
+assert freeze_imports()  # what the start has imported
+assert gc.get_freeze_count() > 1000
+kept, imported = gc.get_freeze_count(), [types.ModuleType(f"new {number}") for number in range(100)]
+sys.modules.update((module.__name__, module) for module in imported[:5])
+assert not freeze_imports()
+assert gc.get_freeze_count() == kept
+sys.modules.update((module.__name__, module) for module in imported)
+assert freeze_imports()
+assert gc.get_freeze_count() >= kept + 100
+assert not freeze_imports()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -16,6 +16,7 @@ Nothing is imported at the top of this module but the standard library and what 
 pays for its own imports only.
 """
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -97,6 +98,7 @@ def _open_window(words: list[str]) -> int:
     from distill import diagnostics
     from distill.housekeeping import tidy_own_folders
 
+    gc.disable()  # nothing that is imported is garbage; later the window collects, see `distill.gui.window.gc_timer`
     diagnostics.start()
     tidy_own_folders()
     runtime.load_torch_before_qt()

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from distill.gui.window.gc_timer import PERIOD, collect_due
 from distill.playback.instrument import Strike
 from distill.playback.output import LIVE_BLOCK_FRAMES, LIVE_BUFFER_SECONDS
 from distill.playback.player import Player
@@ -90,10 +91,13 @@ def player(null_sink: NullSink) -> Iterator[Player]:
 
 
 def play_notes(player: Player, clicks: list[Path], until: float, most: int) -> list[float]:
-    """Play notes at random distances; return when each was asked for."""
-    rng, asked = np.random.default_rng(0), list[float]()
+    """Play notes at random distances; return when each was asked for.  Garbage is collected as the window does."""
+    rng, asked, collected = np.random.default_rng(0), list[float](), time.monotonic()
     while len(asked) < most and time.monotonic() < until:
         time.sleep(rng.uniform(0.08, 0.12))
+        if time.monotonic() - collected > PERIOD / 1000:
+            collect_due()
+            collected = time.monotonic()
         asked.append(time.monotonic())
         player.strike(Strike(clicks[len(asked) % len(clicks)], len(asked) % len(clicks)))
     return asked

@@ -14,7 +14,7 @@ from distill.cli.options import ModelFile
 from distill.cli.terminal import printable
 from distill.errors import DistillError, MidiError, PlaybackError
 from distill.files import temporary_folder
-from distill.runtime import EXIT_STOPPED, set_switch_interval, stop_on_signal
+from distill.runtime import EXIT_STOPPED, freeze_imports, set_switch_interval, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.cli.sounds_to_play import Sounds
@@ -87,6 +87,7 @@ def play(
             if pitches:
                 board.prepare_keys()
             _await(player)
+            freeze_imports()
             with _ports(controls, midi, osc) as ended:
                 print("Ready. Ctrl-C ends.", flush=True)
                 while not stop.is_set() and not ended.is_set():

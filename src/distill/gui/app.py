@@ -20,7 +20,7 @@ import logging
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -51,6 +51,11 @@ def run(path: Path | None = None, new_window: bool = False) -> int:
     set_switch_interval()
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
+    with closing(GCTimer(app)):
+        return _run(app, path, new_window)
+
+
+def _run(app: QApplication, path: Path | None, new_window: bool) -> int:
     app.setApplicationName("distill")
     app.setApplicationDisplayName("Distill")
     app.setApplicationVersion(__version__)
@@ -70,7 +75,7 @@ def run(path: Path | None = None, new_window: bool = False) -> int:
     if path is not None:
         opener.open(path)
     watcher = ReportWatcher(window)
-    wakeup, garbage = _Signals(window), GCTimer(app)
+    wakeup = _Signals(window)
     window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:
@@ -81,7 +86,6 @@ def run(path: Path | None = None, new_window: bool = False) -> int:
         server.close()
         instance.close()
         window.wait_for_engine()
-        garbage.close()
 
 
 class _Signals:

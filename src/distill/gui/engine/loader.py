@@ -90,9 +90,7 @@ class EngineLoader:
             self._error = exc
         finally:
             runtime.forget_spin_limit()
-            # They stay for good.  Without this, each full garbage collection, beginning with the next, would walk
-            # through them while it holds the interpreter lock, which is seen as a stutter.
-            gc.freeze()
+            runtime.freeze_imports()  # otherwise the next full collection would be seen as a stutter
             if was_enabled:
                 gc.enable()
         output.preload()

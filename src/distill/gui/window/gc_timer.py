@@ -3,19 +3,23 @@
 Python collects in whichever thread allocates, during training mostly the training thread.  If a widget is part of the
 garbage (a closed dialog, the parts of a plot), its destructor runs there while the window paints: a rare crash in Qt.
 So the automatic collection is switched off while there is a window, and a timer of the window collects by the same
-thresholds.  Objects outside of cycles are freed at once in every thread, as always.
+thresholds.  Objects outside of cycles are freed at once in every thread, as always.  What was imported meanwhile is not
+collected at all: see `distill.runtime.freeze_imports`.
 """
 
 import gc
 
 from PySide6.QtCore import QObject, QTimer
 
+from distill.runtime import freeze_imports
+
 #: Milliseconds between two checks whether a collection is due.
 PERIOD = 500
 
 
 def collect_due() -> None:
-    """Collect the oldest generation that is due by Python's own thresholds."""
+    """Collect the oldest generation that is due by Python's own thresholds, without what was just imported."""
+    freeze_imports()
     for generation in (2, 1, 0):
         if gc.get_count()[generation] > gc.get_threshold()[generation] > 0:
             gc.collect(generation)
@@ -33,7 +37,9 @@ class GCTimer(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._was_enabled = gc.isenabled()
         gc.disable()
+        freeze_imports()
         self._timer = QTimer(self, interval=PERIOD)
         self._timer.timeout.connect(collect_due)
         self._timer.start()
@@ -41,4 +47,5 @@ class GCTimer(QObject):
     def close(self) -> None:
         """Leave the collection to Python again."""
         self._timer.stop()
-        gc.enable()
+        if self._was_enabled:
+            gc.enable()
