@@ -1,6 +1,8 @@
 """The queue of runs on disk: order, damage, locks, and working it off."""
 
+import errno
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.errors import CheckpointError, ConfigurationError, QueueError, TrainingError
+from distill.errors import CheckpointError, ConfigurationError, ModelNotSavedError, QueueError, TrainingError
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
 
@@ -194,6 +196,35 @@ def test_a_failed_entry_says_why_and_the_others_are_run(queue: RunQueue) -> None
     listed = queue.read().entries
     assert listed[0].problem == "The disk is full."
     assert "a bug" in listed[1].problem
+    assert not queue.is_worked_off()
+
+
+def test_after_a_model_that_could_not_be_saved_no_further_one_begins(queue: RunQueue) -> None:
+    """The disk is as full for the next one, which would train for nothing."""
+
+    def run(one: QueueEntry) -> str:
+        raise ModelNotSavedError(f"The model of {one.name} could not be saved. Make room.")
+
+    ended = work_off(queue, run)
+    reason = "The model of a could not be saved. Make room."
+    assert [(one.name, one.status, one.problem) for one in ended] == [("a", STOPPED, reason)]
+    state = queue.read()
+    assert state.is_paused
+    assert [one.status for one in state.entries] == [STOPPED, WAITING, WAITING]
+    assert state.entries[0].problem == reason
+    assert [one.name for one in work_off(queue, lambda _one: FINISHED)] == ["a", "b", "c"]
+    assert not queue.read().is_paused
+
+
+def test_the_queue_may_lie_on_the_full_disk_too(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_one: QueueEntry) -> str:
+        def fail(*_given: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr("distill.runs.queue.write_json", fail)
+        raise ModelNotSavedError("There is no room.")
+
+    assert [(one.status, one.problem) for one in work_off(queue, run)] == [(STOPPED, "There is no room.")]
     assert not queue.is_worked_off()
 
 
