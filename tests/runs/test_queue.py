@@ -269,6 +269,23 @@ def test_sounds_that_cannot_be_looked_at_are_said_to_be_gone(tmp_path: Path) -> 
         lost.find_sounds()
 
 
+def test_a_queue_of_very_many_sounds_is_read_again_or_not_written(
+    queue: RunQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over 16 MB it counted as damaged, and the next change put all of it aside."""
+    sounds = tuple(Path("/sounds") / f"{'long name of a hit ' * 4}{number:05d}.wav" for number in range(20_000))
+    queue.add([replace(entry(f"many {number}"), sounds=sounds) for number in range(9)])
+    assert queue.file.stat().st_size > 16 << 20
+    assert queue.read().damaged == 0
+    assert len(names(queue)) == 12
+    monkeypatch.setattr("distill.runs.queue._MOST_BYTES", 16 << 20)
+    other = RunQueue(queue.folder / "other")
+    other.add([entry("a")])
+    with pytest.raises(QueueError, match="Add their folder, or remove"):
+        other.add([replace(entry(f"many {number}"), sounds=sounds) for number in range(9)])
+    assert names(other) == ["a"]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

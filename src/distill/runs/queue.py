@@ -5,6 +5,7 @@ queue off, a window or a terminal, holds ``queue-runner.lock`` meanwhile; the sy
 dies.  So no entry is ever run twice at a time.
 """
 
+import json
 import logging
 import os
 import re
@@ -47,6 +48,8 @@ _STATUSES = (WAITING, RUNNING, STOPPED, FINISHED, FAILED)
 #: Most entries, sounds of one, and settings of one; longest texts.
 MOST_ENTRIES, _MOST_SOUNDS, _MOST_SETTINGS, _MOST_TEXT, _MOST_NAME = 1000, 20_000, 200, 4096, 200
 _MOST_EPOCHS = 1_000_000
+#: Most bytes of the file, which names the sounds of each entry; no entry is added that would make it half as large.
+_MOST_BYTES = 64 << 20
 #: Characters of a name in a message.
 _MOST_SHOWN = 60
 #: How long a change waits for one of another process, which takes a moment.
@@ -252,7 +255,7 @@ class RunQueue:
             The file cannot be read now, or is from a newer version.
         """
         try:
-            data = read_json(self.file)
+            data = read_json(self.file, _MOST_BYTES)
         except FileNotFoundError:
             return QueueState()
         except OSError as exc:
@@ -288,6 +291,11 @@ class RunQueue:
             kept = [*change.state.entries, *entries]
             if len(kept) > MOST_ENTRIES:
                 raise QueueError(f"The queue holds at most {MOST_ENTRIES} runs. Remove some first.")
+            if len(json.dumps([entry.to_dict() for entry in kept])) > _MOST_BYTES // 2:
+                raise QueueError(
+                    "The queue cannot hold so many sounds that are named one by one. Add their folder, or remove runs "
+                    "first."
+                )
             change.write(kept)
 
     def remove(self, ids: Iterable[str]) -> None:
