@@ -70,7 +70,7 @@ class QueuePresenter(QObject, WindowPart):
         self._state = QueueState()
         self._runner: QueueRunner | None = None
         self._entry: QueueEntry | None = None  # the one that is being trained here
-        self._tasks = TaskQueue("queue", self)
+        self._tasks = TaskQueue("queue", self, keeps=True)
         self._tasks.idle.connect(lambda: self._show_beginning(False))  # also where taking the next entry has failed
         self._is_beginning = self._is_closed = False
         controls.queue_requested.connect(self.add)

@@ -109,7 +109,7 @@ class UnsavedModelOffer(QObject):
                 return kept.model.save(target)
             return kept.model.save(free_path(target.with_name(target.name + _SUFFIX)))
 
-        self._task = BackgroundTask(work, self)
+        self._task = BackgroundTask(work, self, keeps=True)
         self._task.succeeded.connect(lambda path: self._on_saved(path, run, kept))
         self._task.failed.connect(lambda error: self._on_failed(error, run, kept))
         self._task.start()
