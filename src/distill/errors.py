@@ -69,6 +69,10 @@ class TrainingError(DistillError, RuntimeError):
     """The training cannot go on."""
 
 
+class ModelNotSavedError(DistillError, OSError):
+    """A run has ended whose model could not be written; resuming the run writes it."""
+
+
 class PeerError(DistillError, RuntimeError):
     """Another process of a training on several is gone or has failed; what this one was computing is thrown away."""
 

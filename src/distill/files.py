@@ -307,8 +307,15 @@ def write_json(path: Path, data: Any) -> None:
         file.write(content)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, most_bytes: int = _MAX_JSON_BYTES) -> Any:
     """Read a JSON file, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most_bytes
+        Size over which it is refused.
 
     Raises
     ------
@@ -321,9 +328,9 @@ def read_json(path: Path) -> Any:
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     with path.open("rb") as file:
-        content = file.read(_MAX_JSON_BYTES + 1)
-    if len(content) > _MAX_JSON_BYTES:
-        raise ValueError(f"{path.name} is larger than {_MAX_JSON_BYTES >> 20} MB")
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise ValueError(f"{path.name} is larger than {most_bytes >> 20} MB")
     return parse_json(content)
 
 

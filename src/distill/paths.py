@@ -16,6 +16,8 @@ import platformdirs
 _APP = "distill"
 #: The record of a run in its folder.  A folder that holds one is not searched for sounds.
 RUN_MARKER = "run.json"
+#: Most bytes of that record, which names each sound twice: 150 000 sounds with paths of usual length.
+MOST_RECORD_BYTES = 64 << 20
 #: Bytes of a name's stem and suffix, with room for a number that makes it unique; and what stays of a stem's end.
 _MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
 #: Names that Windows keeps for devices, with any suffix.

@@ -1,13 +1,19 @@
 """``distill kit`` and ``distill map``, as a musician types them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
+import torch
 
+from distill.audio.cache.sound_cache import SoundCache
 from distill.cli.app import main
 from distill.generation.recipe import read_recipe
+from distill.models.latent_space.latent_map import LatentMap
 from tests.models.test_fuzz import write_whole_files
+from tests.training.conftest import tone
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,31 @@ def test_a_kit_without_variations(model: Path, tmp_path: Path, capsys: pytest.Ca
 def test_a_model_without_a_map_says_so(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["map", str(model), "--json"]) == 1
     assert "has no map" in capsys.readouterr().err
+
+
+def test_only_sounds_are_compared_with_those_of_the_map(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "sounds" / "bells"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "bell.wav", tone(3), 48_000)
+    for name in ("film.mp4", "film.mov", "notes.txt", "session.als"):
+        (folder / name).write_bytes(b"\0" * 10_000)
+    fingerprint = SoundCache().content_hash(folder / "bell.wav")[:16]
+    rows, flat = torch.zeros(2), torch.zeros(2, 2)
+    shown = LatentMap(flat, flat, flat[0], torch.zeros(0, 2), rows.long(), rows, rows, rows, rows, (fingerprint,), 1.0)
+    monkeypatch.setattr("distill.generation.map.sounds.map_of", lambda _model: shown)
+    hashed: list[Path] = []
+    known = SoundCache.content_hash
+
+    def content_hash(self: SoundCache, path: Path, *more: Any) -> str:
+        hashed.append(path)
+        return known(self, path, *more)
+
+    monkeypatch.setattr(SoundCache, "content_hash", content_hash)
+    assert main(["map", str(model), "--json", "--sounds", str(tmp_path / "sounds")]) == 0
+    assert json.loads(capsys.readouterr().out)["sounds"] == [{"fingerprint": fingerprint, "name": "bell.wav"}]
+    assert hashed == [folder / "bell.wav"]
 
 
 @pytest.mark.parametrize(

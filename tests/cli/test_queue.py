@@ -1,6 +1,8 @@
 """``distill queue`` and ``distill compare``, with an engine that replays events."""
 
+import errno
 import json
+import os
 import signal
 import sys
 import types
@@ -15,6 +17,7 @@ from distill import paths
 from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import main
 from distill.errors import TrainingError
+from distill.events import UNSAVED
 from distill.runs.queue import RunQueue
 from tests.cli.test_train import FakeEngine
 from tests.runs.test_comparison import write_run
@@ -143,6 +146,49 @@ class TestQueue:
         assert "one: failed: The disk is full." in text
         assert "2 of 2 runs have failed" in text
         assert "The disk is full." in run(capsys, "queue", "list")
+
+    @pytest.mark.parametrize("is_watched", [True, False])
+    def test_a_model_that_could_not_be_saved_is_offered_and_pauses_it(
+        self,
+        engine: FakeEngine,
+        sounds: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        is_watched: bool,
+    ) -> None:
+        tried: list[Path] = []
+
+        class Model:
+            name = "Bells"
+
+            def save(self, target: Path) -> Path:
+                tried.append(target)
+                if len(tried) < 3:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return target
+
+        def train(config: Any, files: Any, output_dir: Path, device: str, **rest: Any) -> Any:
+            result = engine.train(config, files, output_dir, device, **rest)
+            return result | {"outcome": UNSAVED, "error": "No room.", "unsaved_model": Model()}
+
+        monkeypatch.setattr(sys.modules["distill.training.loop"], "train", train)
+        answers = ["", str(tmp_path / "full"), str(tmp_path)]
+        monkeypatch.setattr("builtins.input", lambda _text: answers.pop(0))
+        monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: is_watched))
+        for name in ("one", "two"):
+            run(capsys, "queue", "add", sounds, "--name", name)
+        text = run(capsys, "queue", "run", code=1)
+        assert "one: could not be saved: No room." in text
+        assert "The queue is paused, and 2 of its runs are left to do" in text
+        assert statuses() == [("one", "stopped"), ("two", "waiting")]
+        assert "The queue is paused." in run(capsys, "queue", "list")
+        if is_watched:
+            own = paths.runs_dir() / RunQueue().read().entries[0].run / "model.distill"
+            assert tried == [own, tmp_path / "full.distill", tmp_path / "Bells.distill"]
+            assert f"Model: {tmp_path / 'Bells.distill'}" in text
+        else:
+            assert tried == []
 
     def test_ctrl_c_stops_and_the_next_run_goes_on(
         self,

@@ -22,6 +22,8 @@ from tests.gui.fakes import FakeDevice, FakeEngine, tone
 def _nothing_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let background work run as anything else: beside the other tests, what steps back hardly runs at all."""
     monkeypatch.setattr(background_task, "BACKGROUND_NICENESS", 0)
+    monkeypatch.setattr(background_task, "PATIENCE_S", 120.0)  # nothing is left behind because the machine is busy
+    monkeypatch.setattr(background_task, "KEEPING_PATIENCE_S", 120.0)
 
 
 @pytest.fixture

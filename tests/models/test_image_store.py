@@ -138,6 +138,21 @@ class TestModels:
         mono = channels.mean(0, keepdim=True)
         assert model.vary(mono, 1, 0.3, seed=1)[0].shape[0] == 1
 
+    @pytest.mark.parametrize("level", [1.0, 0.4])
+    def test_versions_of_a_stereo_sound_have_its_peak(self, model: Any, level: float) -> None:
+        """Channels that have little in common used to add up to more than full scale, which a file cuts off."""
+        channels, other = (torch.from_numpy(sound) for sound in (wide(0.9), panned(tone(6), 0.6)))
+        channels = channels * (level / channels.abs().max())
+        for strength in (0.0, 0.5, 1.0):
+            for made in model.vary(channels, 3, strength, seed=1):
+                assert float(made.abs().max()) == pytest.approx(level, rel=1e-5)
+        ends = [float(step.abs().max()) for step in model.morph(channels, other, 4)]
+        assert ends[0] == pytest.approx(level, rel=1e-5)
+        assert ends[-1] == pytest.approx(float(other.abs().max()), rel=1e-5)
+        assert ends == sorted(ends, reverse=ends[0] > ends[-1])
+        for made in (model.extend(channels, 0.5, seed=1), model.repaint(channels, 0.2, 0.6, seed=1)):
+            assert float(made.abs().max()) <= level * (1 + 1e-5)
+
     def test_a_morph_goes_from_one_image_to_the_other(self, model: Any) -> None:
         left, right = (torch.from_numpy(panned(tone(n), place)) for n, place in ((5, -0.6), (6, 0.6)))
         places = [balance(step) for step in model.morph(left, right, 5)]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from distill.audio.corpus import SkippedSound
+from distill.audio.discovery import is_run
 from distill.cli.runs import verdict_on
 from distill.errors import RunFolderError
 from distill.runs.background_writer import BackgroundWriter
@@ -42,6 +43,20 @@ def test_the_verdict_on_an_extended_run_goes_by_the_warm_up_that_it_has(
     assert ("kl_epochs" in json.loads((tmp_path / "run.json").read_text())) == (kl_epochs is not None)
     verdict_on(MetricsHistory(), RunRecord.load(tmp_path))
     assert found == [warm_up]
+
+
+def test_the_record_of_very_many_sounds_is_read_again(tmp_path: Path) -> None:
+    names = [tmp_path / f"{'drum machine with a long name ' * 3}{number:06d}.wav" for number in range(50_000)]
+    hashes = [f"{number:040x}" for number in range(len(names))]
+    record = RunRecord(
+        TrainingConfig(), names,
+        fingerprints={str(name): {"content": one, "audio": one[::-1]} for name, one in zip(names, hashes, strict=True)},
+        split={"trained": [one[-16:] for one in hashes] * 2, "held_out": [], "divided": {}},
+    )  # fmt: skip
+    record.save(tmp_path)
+    assert (tmp_path / "run.json").stat().st_size > 16 << 20
+    assert RunRecord.load(tmp_path) == record
+    assert is_run(tmp_path)
 
 
 def test_a_second_process_is_kept_out_and_let_in_when_the_first_dies(tmp_path: Path) -> None:

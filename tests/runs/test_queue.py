@@ -1,6 +1,8 @@
 """The queue of runs on disk: order, damage, locks, and working it off."""
 
+import errno
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.errors import CheckpointError, ConfigurationError, QueueError, TrainingError
+from distill.errors import CheckpointError, ConfigurationError, ModelNotSavedError, QueueError, TrainingError
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
 
@@ -197,6 +199,35 @@ def test_a_failed_entry_says_why_and_the_others_are_run(queue: RunQueue) -> None
     assert not queue.is_worked_off()
 
 
+def test_after_a_model_that_could_not_be_saved_no_further_one_begins(queue: RunQueue) -> None:
+    """The disk is as full for the next one, which would train for nothing."""
+
+    def run(one: QueueEntry) -> str:
+        raise ModelNotSavedError(f"The model of {one.name} could not be saved. Make room.")
+
+    ended = work_off(queue, run)
+    reason = "The model of a could not be saved. Make room."
+    assert [(one.name, one.status, one.problem) for one in ended] == [("a", STOPPED, reason)]
+    state = queue.read()
+    assert state.is_paused
+    assert [one.status for one in state.entries] == [STOPPED, WAITING, WAITING]
+    assert state.entries[0].problem == reason
+    assert [one.name for one in work_off(queue, lambda _one: FINISHED)] == ["a", "b", "c"]
+    assert not queue.read().is_paused
+
+
+def test_the_queue_may_lie_on_the_full_disk_too(queue: RunQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_one: QueueEntry) -> str:
+        def fail(*_given: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr("distill.runs.queue.write_json", fail)
+        raise ModelNotSavedError("There is no room.")
+
+    assert [(one.status, one.problem) for one in work_off(queue, run)] == [(STOPPED, "There is no room.")]
+    assert not queue.is_worked_off()
+
+
 def test_after_a_stop_no_further_one_begins(queue: RunQueue) -> None:
     ended = work_off(queue, lambda _one: STOPPED)
     assert [one.name for one in ended] == ["a"]
@@ -236,6 +267,23 @@ def test_sounds_that_cannot_be_looked_at_are_said_to_be_gone(tmp_path: Path) -> 
     lost = replace(entry("a"), sounds=(tmp_path / ("x" * 300),))
     with pytest.raises(QueueError, match="are not where they were"):
         lost.find_sounds()
+
+
+def test_a_queue_of_very_many_sounds_is_read_again_or_not_written(
+    queue: RunQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over 16 MB it counted as damaged, and the next change put all of it aside."""
+    sounds = tuple(Path("/sounds") / f"{'long name of a hit ' * 4}{number:05d}.wav" for number in range(20_000))
+    queue.add([replace(entry(f"many {number}"), sounds=sounds) for number in range(9)])
+    assert queue.file.stat().st_size > 16 << 20
+    assert queue.read().damaged == 0
+    assert len(names(queue)) == 12
+    monkeypatch.setattr("distill.runs.queue._MOST_BYTES", 16 << 20)
+    other = RunQueue(queue.folder / "other")
+    other.add([entry("a")])
+    with pytest.raises(QueueError, match="Add their folder, or remove"):
+        other.add([replace(entry(f"many {number}"), sounds=sounds) for number in range(9)])
+    assert names(other) == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
 from distill.audio.scan_result import SkippedSound
 from distill.errors import Cancelled
 from distill.files import read_json
-from distill.paths import RUN_MARKER
+from distill.paths import MOST_RECORD_BYTES, RUN_MARKER
 
 #: Keys of the record of every run since the first version, by which another program's ``run.json`` is told apart.
 _RECORD_KEYS = frozenset(("version", "config", "sounds", "status"))
-_LARGEST_RECORD = 64 << 20
 PRIVATE_REASON = "belongs to Distill (a run, its models or its cache) and is not searched for sounds"
 
 _FileId = tuple[int, int]
@@ -80,10 +79,9 @@ def is_run(folder: Path) -> bool:
     except OSError:
         return False
     with suppress(OSError, ValueError):
-        if marker.stat().st_size <= _LARGEST_RECORD:
-            record = read_json(marker)
-            if isinstance(record, dict) and record.keys() >= _RECORD_KEYS:
-                return True
+        record = read_json(marker, MOST_RECORD_BYTES)
+        if isinstance(record, dict) and record.keys() >= _RECORD_KEYS:
+            return True
     beside = ("history.jsonl", "checkpoints/checkpoint_epoch*.pt", "previews/*_epoch*.wav")
     return any(next(folder.glob(pattern), None) is not None for pattern in beside)
 

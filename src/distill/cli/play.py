@@ -108,11 +108,12 @@ def show_map(
         except OSError as error:
             raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
         return
+    from distill.audio.corpus import scan_sounds
     from distill.generation.map.export import map_summary, map_svg, map_table
     from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 
     shown = map_of(opened)
-    candidates = sounds_of_runs(model) if sounds is None else sorted(path for path in sounds.rglob("*"))
+    candidates = sounds_of_runs(model) if sounds is None else [entry.path for entry in scan_sounds([sounds]).entries]
     files = find_sounds(shown.fingerprints, candidates)
     names = {fingerprint: path.name for fingerprint, path in files.items()}
     if as_json:

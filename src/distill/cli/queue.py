@@ -173,7 +173,8 @@ def pause() -> None:
 def run(as_json: Json = False) -> None:
     """Train what waits, one run after the other.  One that fails says why, and the next one begins.
 
-    Ctrl-C stops the present run with a checkpoint; the next distill queue run goes on from there.
+    Ctrl-C stops the present run with a checkpoint; the next distill queue run goes on from there.  Where a model cannot
+    be written, no further run begins.
     """
     from distill.runs.queue import FAILED, FINISHED, STOPPED, work_off
 
@@ -190,8 +191,14 @@ def run(as_json: Json = False) -> None:
 
         ended = work_off(line, train, report)
     for entry in ended:
-        word = f"failed: {printable(entry.problem)}" if entry.status == FAILED else entry.status
-        say(f"{printable(entry.name)}: {word}", as_json)
+        word = "failed" if entry.status == FAILED else "could not be saved" if entry.problem else entry.status
+        why = f": {printable(entry.problem)}" if entry.problem else ""
+        say(f"{printable(entry.name)}: {word}{why}", as_json)
+    if ended and ended[-1].status == STOPPED and ended[-1].problem:
+        raise DistillError(
+            f"The queue is paused, and {line.read().waiting} of its runs are left to do: the next model could not be "
+            "written either. Make room, then go on with: distill queue run"
+        )
     if ended and ended[-1].status == STOPPED:
         say("Go on with: distill queue run", as_json)
         raise typer.Exit(EXIT_STOPPED)

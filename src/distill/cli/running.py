@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from distill import diagnostics
+from distill import diagnostics, paths
 from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
 from distill.distributed.launch import OneProcess, read_launch
-from distill.errors import DistillError
+from distill.errors import DistillError, ModelNotSavedError
 from distill.events import UNSAVED, Event
+from distill.files import free_path
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
     from distill.distributed.ranks import Ranks
+    from distill.training.unsaved_model import UnsavedModel
 
 STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
@@ -85,23 +87,61 @@ def run_shared(
 def engine_outcome(run: Engine, display: Display, stop: threading.Event, as_json: bool) -> tuple[Path, bool]:
     """Run the engine under a display and say where its model is; return the run's folder and whether it was stopped.
 
+    A model that could not be saved stays in memory until the user has said where else to save it, if there is a user.
+
     Raises
     ------
+    ModelNotSavedError
+        The run's model could not be saved.
     DistillError
-        The run has failed, or its model could not be saved.
+        The run has failed.
     """
     diagnostics.start()
     with display:
         result = run(_stop_at_closed_pipe(display, stop))
-    if result["outcome"] == UNSAVED:
-        raise DistillError(str(result["error"]))
     run_dir = Path(result["output_dir"])
     model_file = run_dir / "model.distill"
+    if result["outcome"] == UNSAVED:
+        unsaved = result.get("unsaved_model")
+        if unsaved is not None and not as_json and sys.stdin is not None and sys.stdin.isatty():
+            say(printable(f"{result['error']} The model “{unsaved.name}” is kept in memory."), as_json)
+            _save_elsewhere(unsaved, model_file)
+        raise ModelNotSavedError(str(result["error"]))
     if model_file.exists():
         say(f"Model: {printable(model_file)}", as_json)
     if result.get("metrics_history") is not None:
         say(verdict_line(run_dir, result["metrics_history"]), as_json)
     return run_dir, result["outcome"] == "stopped"
+
+
+def _save_elsewhere(model: "UnsavedModel", own: Path) -> None:
+    """Ask where a model is to be saved until it is; at the end of the input it is given up.
+
+    Parameters
+    ----------
+    model
+        The model.
+    own
+        Its file in its run's folder, for which there may be room by now.
+    """
+    print("Save it as a file, or into a folder. Enter alone tries the run's folder again; Ctrl-D gives the model up.")
+    while True:
+        try:
+            text = input("Save the model as: ").strip()
+        except EOFError:
+            print()
+            return
+        target = Path(text).expanduser() if text else own
+        if target.is_dir():
+            target /= paths.slug(model.name)
+        if target.suffix != own.suffix:
+            target = target.with_name(target.name + own.suffix)
+        try:
+            print(f"Model: {printable(model.save(free_path(target)))}", flush=True)
+        except (OSError, DistillError) as error:
+            print(f"{printable(target)} cannot be written: {getattr(error, 'strerror', None) or error}.", flush=True)
+        else:
+            return
 
 
 def _stop_at_closed_pipe(display: Display, stop: threading.Event) -> Callable[[Event], None]:

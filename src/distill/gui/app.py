@@ -13,7 +13,7 @@
 5. The event loop runs.  Ctrl-C and the system's request to end come in through a socket, because Python runs signal
    handlers only between two of its own instructions, and Qt's loop has none.  The window closes in the event loop and
    never in the handler, which can interrupt a step of building.
-6. After the window has closed, the import is waited for if it is still under way.
+6. After the window has closed, the import is waited for if it is still under way.  Work that hangs is not.
 """
 
 import logging
@@ -30,6 +30,7 @@ from PySide6.QtWidgets import QApplication
 
 from distill import __version__
 from distill.gui.main_window import MainWindow
+from distill.gui.widgets.background_task import end_if_stuck
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
 from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
@@ -79,13 +80,15 @@ def _run(app: QApplication, path: Path | None, new_window: bool) -> int:
     window.painted.connect(lambda: log.info("Distill %s: main loop reached", __version__))  # packaging waits for it
     window.show()
     try:
-        return app.exec()
+        code = app.exec()
     finally:
         wakeup.close()
         watcher.close()
         server.close()
         instance.close()
         window.wait_for_engine()
+    end_if_stuck(code)
+    return code
 
 
 class _Signals:

@@ -30,7 +30,7 @@ from distill.errors import RunFolderError
 from distill.events import UNSAVED, Event, event_to_dict
 from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json, write_whole
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
-from distill.paths import RUN_MARKER
+from distill.paths import MOST_RECORD_BYTES, RUN_MARKER
 from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class RunRecord:
         if not path.is_file():
             raise RunFolderError(f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder.")
         try:
-            data = read_json(path)
+            data = read_json(path, MOST_RECORD_BYTES)
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
             _check_types(data)

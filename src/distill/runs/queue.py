@@ -5,13 +5,14 @@ queue off, a window or a terminal, holds ``queue-runner.lock`` meanwhile; the sy
 dies.  So no entry is ever run twice at a time.
 """
 
+import json
 import logging
 import os
 import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +26,14 @@ from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
 from distill.config.start import config_from_model
 from distill.config.training import AnyConfig, OverfittingPreset
-from distill.errors import Cancelled, DistillError, QueueError, RunFolderError, is_memory_error
+from distill.errors import (
+    Cancelled,
+    DistillError,
+    ModelNotSavedError,
+    QueueError,
+    RunFolderError,
+    is_memory_error,
+)
 from distill.files import free_path, read_json, write_json
 from distill.models.file_format import read_config
 from distill.paths import RUN_MARKER
@@ -40,6 +48,8 @@ _STATUSES = (WAITING, RUNNING, STOPPED, FINISHED, FAILED)
 #: Most entries, sounds of one, and settings of one; longest texts.
 MOST_ENTRIES, _MOST_SOUNDS, _MOST_SETTINGS, _MOST_TEXT, _MOST_NAME = 1000, 20_000, 200, 4096, 200
 _MOST_EPOCHS = 1_000_000
+#: Most bytes of the file, which names the sounds of each entry; no entry is added that would make it half as large.
+_MOST_BYTES = 64 << 20
 #: Characters of a name in a message.
 _MOST_SHOWN = 60
 #: How long a change waits for one of another process, which takes a moment.
@@ -71,7 +81,7 @@ class QueueEntry:
     run
         Name of its run's folder among the runs; empty before it has begun.
     problem
-        Why it failed.
+        Why it failed, or why its model could not be saved.
     id
         Tells entries apart.
     """
@@ -245,7 +255,7 @@ class RunQueue:
             The file cannot be read now, or is from a newer version.
         """
         try:
-            data = read_json(self.file)
+            data = read_json(self.file, _MOST_BYTES)
         except FileNotFoundError:
             return QueueState()
         except OSError as exc:
@@ -281,6 +291,11 @@ class RunQueue:
             kept = [*change.state.entries, *entries]
             if len(kept) > MOST_ENTRIES:
                 raise QueueError(f"The queue holds at most {MOST_ENTRIES} runs. Remove some first.")
+            if len(json.dumps([entry.to_dict() for entry in kept])) > _MOST_BYTES // 2:
+                raise QueueError(
+                    "The queue cannot hold so many sounds that are named one by one. Add their folder, or remove runs "
+                    "first."
+                )
             change.write(kept)
 
     def remove(self, ids: Iterable[str]) -> None:
@@ -424,8 +439,8 @@ class QueueRunner:
                 change.write(entries)
             return chosen
 
-    def end(self, entry_id: str, status: str, problem: str = "") -> None:
-        """Note how an entry has ended.
+    def end(self, entry_id: str, status: str, problem: str = "", pauses: bool = False) -> None:
+        """Note how an entry has ended, and let no further one begin where ``pauses`` is set.
 
         Raises
         ------
@@ -433,10 +448,11 @@ class QueueRunner:
             The queue cannot be read or written.
         """
         with self._queue.changing() as change:
-            change.write(
+            entries = [
                 replace(entry, status=status, problem=problem[:_MOST_TEXT]) if entry.id == entry_id else entry
                 for entry in change.state.entries
-            )
+            ]
+            change.write(entries, True if pauses else None)
 
 
 def _check_readable(entry: QueueEntry) -> None:
@@ -497,7 +513,9 @@ def work_off(
         The queue.
     run
         Trains an entry and returns how that ended, `FINISHED` or `STOPPED`; after the latter no further one begins.
-        `Cancelled` stops it as well.  An error fails the entry, and the queue goes on.
+        `Cancelled` stops it as well, and so does `ModelNotSavedError`: the next model could not be written either.
+        The queue is then paused, and the entry is resumed by the next call.  Another error fails the entry, and the
+        queue goes on.
     emit
         Called with each entry before it begins.
 
@@ -511,18 +529,29 @@ def work_off(
         queue.set_paused(False)
         while (entry := runner.next()) is not None:
             emit(entry)
-            status, problem = STOPPED, ""
-            try:
-                status = run(entry)
-            except Cancelled:
-                log.info("The run %s was stopped before its sounds were read.", entry.name)
-            except Exception as exc:  # boundary: whatever ends one entry, the others are run
-                status, problem = FAILED, problem_of(exc)
-            finally:
-                runner.end(entry.id, status, problem)
-            ended.append(replace(entry, status=status, problem=problem))
-            if status == STOPPED:
+            ended.append(_run_entry(runner, entry, run))
+            if ended[-1].status == STOPPED:
                 break
     finally:
         runner.close()
     return ended
+
+
+def _run_entry(runner: QueueRunner, entry: QueueEntry, run: Callable[[QueueEntry], str]) -> QueueEntry:
+    """Run an entry and return it as it ended, which is noted; see `work_off`."""
+    status, problem = STOPPED, ""
+    try:
+        status = run(entry)
+    except Cancelled:
+        log.info("The run %s was stopped before its sounds were read.", entry.name)
+    except ModelNotSavedError as exc:
+        with suppress(QueueError):  # on the same full disk; it is then found as interrupted
+            runner.end(entry.id, STOPPED, str(exc), pauses=True)
+        return replace(entry, status=STOPPED, problem=str(exc))
+    except Exception as exc:  # boundary: whatever ends one entry, the others are run
+        status, problem = FAILED, problem_of(exc)
+    except BaseException:
+        runner.end(entry.id, STOPPED)
+        raise
+    runner.end(entry.id, status, problem)
+    return replace(entry, status=status, problem=problem)

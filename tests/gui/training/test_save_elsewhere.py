@@ -14,9 +14,11 @@ from distill.events import UNSAVED
 from distill.gui.engine.run_state import RunState
 from distill.gui.main_window import MainWindow
 from distill.runs.folder import RunRecord
+from distill.runs.queue import STOPPED, WAITING, RunQueue
 from distill.runs.summary import summarise
 from tests.gui.fakes import FakeEngine
-from tests.gui.training.test_training import await_state, eta, start
+from tests.gui.queue.test_queue import add, panel
+from tests.gui.training.test_training import await_state, click, eta, start
 
 REASON = "The model could not be saved (No space left on device). Make room."
 
@@ -135,3 +137,59 @@ def test_a_model_of_that_name_is_not_replaced(
     assert (tmp_path / "mine.distill").read_bytes() == b"another model"
     assert (tmp_path / "mine (2).distill").read_bytes() == b"a model"
     assert "mine (2).distill" in loaded.notices.text()
+
+
+def test_after_a_model_that_could_not_be_saved_the_queue_is_paused(
+    loaded: MainWindow, engine: FullDisk, qtbot: QtBot
+) -> None:
+    """The next model could not be saved either, and took the place of the first in memory."""
+    for _ in range(2):
+        add(loaded, qtbot, epochs=1)
+    loaded.tabs.setCurrentWidget(loaded.run_list)
+    click(loaded, "queueRunButton")
+    qtbot.waitUntil(lambda: RunQueue().read().is_paused and not RunQueue().is_worked_off())
+    assert [entry.status for entry in RunQueue().read().entries] == [STOPPED, WAITING]
+    assert engine.calls == ["train"]
+    assert loaded.runs.unsaved.is_open
+    assert any("The queue is paused" in notice.message for notice in loaded.notices.notices)
+    first, engine.model = engine.model, Model()
+    engine.calls.clear()
+    qtbot.waitUntil(lambda: panel(loaded).main.isEnabled())
+    click(loaded, "queueRunButton")  # nothing was done about it
+    qtbot.waitUntil(lambda: bool(engine.calls))
+    qtbot.waitUntil(lambda: RunQueue().read().is_paused and not RunQueue().is_worked_off())
+    assert [call.split()[0] for call in engine.calls] == ["resume"]
+    assert loaded.runs.unsaved.is_open
+    assert any("is kept until" in notice.message for notice in loaded.notices.notices)
+    assert first is not engine.model
+    loaded.runs.unsaved.forget(loaded.runs.runs.folder)
+    assert not loaded.runs.unsaved.is_open
+
+
+def test_a_run_by_hand_whose_model_cannot_be_saved_holds_the_queue(
+    loaded: MainWindow, engine: FullDisk, qtbot: QtBot
+) -> None:
+    add(loaded, qtbot, epochs=1)
+    start(loaded, 1)
+    qtbot.waitUntil(lambda: RunQueue().read().is_paused)
+    assert [entry.status for entry in RunQueue().read().entries] == [WAITING]
+    assert engine.calls == ["train"]
+    loaded.runs.unsaved.forget(loaded.runs.runs.folder)
+
+
+def test_each_model_is_kept_until_it_is_saved(loaded: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    offer, models = loaded.runs.unsaved, [Model(), Model()]
+    for model in models:
+        model.full = 0
+    models[1].name = "Gongs"
+    offer.offer(models[0], "There is no room.", tmp_path / "one")
+    offer.offer(models[1], "There is no room.", tmp_path / "two")
+    assert "“Gongs” is kept until the window is closed, as is another one" in loaded.notices.text()
+    assert not loaded.close()
+    assert any("“Bells”, “Gongs” are only in memory" in notice.message for notice in loaded.notices.notices)
+    offer.save(tmp_path / "gongs.distill")
+    qtbot.waitUntil(lambda: (tmp_path / "gongs.distill").is_file() and "“Bells” is kept" in loaded.notices.text())
+    assert offer.is_open
+    offer.save(tmp_path / "bells.distill")
+    qtbot.waitUntil(lambda: not offer.is_open)
+    assert (tmp_path / "bells.distill").is_file()

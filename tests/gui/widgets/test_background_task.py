@@ -1,7 +1,9 @@
 """Work on other threads, and its end."""
 
 import os
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -80,6 +82,89 @@ def test_a_task_goes_before_what_it_works_for(qapp: QApplication) -> None:
     assert gone == ["task"]
     assert not shiboken6.isValid(task)
     owner.deleteLater()
+
+
+def test_what_hangs_is_left_behind_and_ends_with_the_program(
+    qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read from a network drive that does not answer used to keep the window from closing."""
+    codes: list[int] = []
+    monkeypatch.setattr(background_task, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(diagnostics, "stop", lambda: None)
+    owner, go_on, heard = QObject(), threading.Event(), list[object]()
+    task = BackgroundTask(lambda _notify, _cancelled: go_on.wait(120), owner)
+    task.succeeded.connect(heard.append)
+    task.start()
+    end_tasks(owner)
+    owner.deleteLater()
+    QApplication.sendPostedEvents(owner, QEvent.Type.DeferredDelete)
+    assert shiboken6.isValid(task)
+    assert task.isRunning()
+    background_task.end_if_stuck(3)
+    with qtbot.waitSignal(task.destroyed):
+        go_on.set()
+    background_task.end_if_stuck(4)
+    assert (codes, heard) == ([3], [])
+
+
+def test_what_keeps_the_work_of_the_user_is_waited_for_longer(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_task, "PATIENCE_S", 0.01)
+    owner, written = QObject(), list[str]()
+
+    def write(_notify: object, cancelled: threading.Event) -> None:
+        assert cancelled.wait(60)
+        time.sleep(0.2)
+        written.append("a model")
+
+    BackgroundTask(write, owner, keeps=True).start()
+    end_tasks(owner)
+    assert written == ["a model"]
+    owner.deleteLater()
+
+
+def test_pending_requests_are_carried_out_beside_one_that_hangs(
+    qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, go_on, done = QObject(), threading.Event(), list[str]()
+    queue = TaskQueue("things", owner)
+    queue.submit(lambda _notify, _cancel: go_on.wait(120))
+    queue.submit(lambda _notify, _cancel: done.append("notes"))
+    task = queue.findChild(BackgroundTask)
+    assert isinstance(task, BackgroundTask)
+    monkeypatch.setattr(background_task, "PATIENCE_S", 0.05)
+    queue.finish()
+    assert done == []
+    monkeypatch.setattr(background_task, "_milliseconds", lambda _deadline: 50)
+    monkeypatch.setattr(background_task, "PATIENCE_S", 120.0)
+    queue.close()
+    assert done == ["notes"]
+    with qtbot.waitSignal(task.destroyed):
+        go_on.set()
+    owner.deleteLater()
+
+
+def test_the_program_ends_although_a_thread_hangs(tmp_path: Path) -> None:
+    """The thread, and one that it has started, wait for ever, as a read from a drive that does not answer."""
+    code = """
+    import sys, threading
+    from PySide6.QtCore import QCoreApplication, QObject
+    from distill.gui.widgets import background_task
+    background_task.PATIENCE_S = 0.05
+    app, owner, begun = QCoreApplication([]), QObject(), threading.Event()
+    def hang(_notify, _cancel):
+        threading.Thread(target=threading.Event().wait).start()
+        begun.set()
+        threading.Event().wait()
+    background_task.BackgroundTask(hang, owner).start()
+    begun.wait()
+    background_task.end_tasks(owner)
+    del owner
+    background_task.end_if_stuck(7)
+    """
+    assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], timeout=120).returncode == 7
 
 
 def test_closed_stars_read_nothing_more(

@@ -1,6 +1,10 @@
 """Closing: every step is taken, errors are reported, and what was typed is not lost."""
 
+import errno
+import os
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QMessageBox
@@ -10,6 +14,7 @@ from distill import diagnostics
 from distill.errors import LibraryError
 from distill.gui.engine.run_state import RunState
 from distill.gui.main_window import MainWindow
+from distill.gui.widgets import background_task
 from distill.gui.widgets.panel import WindowPart
 from distill.settings import WindowSettings
 from tests.gui.fakes import FakeEngine
@@ -110,3 +115,24 @@ def test_the_question_says_what_is_true_when_the_training_ends_meanwhile(
     assert question.defaultButton().text() == "&Quit"
     question.defaultButton().click()
     qtbot.waitUntil(lambda: not loaded.isVisible())
+
+
+def test_the_window_closes_although_a_drive_does_not_answer(
+    window: MainWindow, qtbot: QtBot, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(*_given: object, **_named: object) -> None:
+        begun.set()
+        go_on.wait(120)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("distill.gui.sounds.loader.scan_sounds", hang)
+    monkeypatch.setattr(background_task, "PATIENCE_S", 0.1)
+    window.open_folder(sounds)
+    qtbot.waitUntil(begun.is_set)
+    assert window.close()
+    (left,) = background_task._left_behind
+    with qtbot.waitSignal(left.destroyed):  # type: ignore[union-attr]  # a task
+        go_on.set()
+    assert background_task._left_behind == []

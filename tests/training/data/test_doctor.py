@@ -1,5 +1,6 @@
 """Planted faults are found, untouched sounds are not flagged, and the text says what to do."""
 
+import itertools
 import threading
 import tracemalloc
 import zlib
@@ -206,3 +207,45 @@ def test_of_very_many_sounds_equal_ones_are_found(
     assert [sorted(group) for group in copies.find_copies(measured)] == [[0, 1, 2]]
     monkeypatch.setattr(copies, "MOST_COMPARED", 3)
     assert [sorted(group) for group in copies.find_copies(measured)] == [[0, 1]]
+
+
+def correlated(first: Any, second: Any) -> float:
+    """The largest correlation of two beginnings over all shifts, also between samples, in the simplest way."""
+    product = first.spectrum * np.conj(second.spectrum)
+    best = 0.0
+    for finer in (1, 4):
+        shifts = np.arange(-3000 * finer, 3000 * finer + 1)
+        values = np.abs(np.fft.irfft(product, finer << 15)[shifts] * finer)
+        whole = np.rint(shifts / finer).astype(int)
+        shared = [
+            one.energy[np.clip(stop, 0, one.samples)] - one.energy[np.clip(start, 0, one.samples)]
+            for one, start, stop in ((first, whole, second.samples + whole), (second, -whole, first.samples - whole))
+        ]
+        allowed = (shared[0] >= 0.4 * first.energy[-1]) & (shared[1] >= 0.4 * second.energy[-1])
+        best = float(np.where(allowed, values / np.sqrt(np.maximum(shared[0] * shared[1], 1e-12)), 0.0).max())
+        if best < 0.5:
+            break
+    return best
+
+
+def test_short_transforms_find_the_same_copies(cache: SoundCache, tmp_path: Path) -> None:
+    """Each pair of hits was compared as if it were two seconds long: 500 of one machine took minutes."""
+    beginnings = []
+    for number, seconds in enumerate([0.06, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.9, 1.3, 2.5]):
+        rng = np.random.default_rng(number)
+        t = np.arange(int(seconds * RATE)) / RATE
+        hit = np.sin(2 * np.pi * rng.uniform(170, 190) * t) * np.exp(-12 * t)
+        noisy = hit + rng.uniform(0.02, 0.3) * np.exp(-20 * t) * rng.standard_normal(len(t))
+        for part, audio in enumerate((hit, noisy)):
+            moved = np.pad(0.5 * audio, (part * 301, 0))
+            beginnings.append(copies._Beginning.of(cache.get(saved(tmp_path / f"{number} {part}.wav", moved))))
+    expected = []
+    for first, second in itertools.combinations(beginnings, 2):
+        value = correlated(first, second)
+        assert copies._correlation(first, second, 1 << 15) == pytest.approx(value, abs=1e-5)
+        size = max(1 << 13, 1 << (first.samples + second.samples - 1).bit_length())
+        assert copies._correlation(first, second, min(size, 1 << 15)) == pytest.approx(value, abs=1e-3)
+        for wanted in (copies.LOSSY_CORRELATION, copies.CORRELATION, value - 1e-4, value + 1e-4):
+            assert copies._are_copies(first, second, wanted) is (value >= wanted)
+        expected.append(value >= copies.LOSSY_CORRELATION)
+    assert 0 < sum(expected) < len(expected)

@@ -154,6 +154,59 @@ def test_different_sounds_are_not_taken_for_the_same(tmp_path: Path) -> None:
     assert len(same_audio_groups(prepared(tmp_path, paths))) == len(paths)
 
 
+def similar_hits(folder: Path, count: int) -> list[Path]:
+    """Hits of one drum of a machine, some of them twice, and one that begins later."""
+    folder.mkdir()
+    paths = []
+    for number in range(count):
+        rng = np.random.default_rng(number // 5 if number % 5 == 4 else 1000 + number)
+        t = np.arange(int(rng.uniform(0.06, 0.9 if number % 3 else 0.3) * RATE)) / RATE
+        hit = np.sin(2 * np.pi * rng.uniform(170, 190) * t + rng.uniform(0, 0.5)) * np.exp(-rng.uniform(10, 18) * t)
+        hit += rng.uniform(0.02, 0.2) * rng.standard_normal(len(t)) * np.exp(-40 * t)
+        late = np.zeros(int(0.03 * RATE) if number % 7 == 6 else 0)
+        paths.append(folder / f"{number}.wav")
+        audio = 0.7 / (1 + number % 2) * np.concatenate([late, hit])
+        soundfile.write(paths[-1], audio, RATE, subtype="PCM_16")
+    return paths
+
+
+def correlated(first: CachedSound, second: CachedSound) -> float:
+    """The largest correlation of two sounds around the loudest moment of the first, in the simplest way."""
+    count, shift = RATE // 2, round(0.08 * RATE)
+    begin = max(0, min(int(first.envelope().argmax()) * 480 - count // 4, first.samples - count))
+    a = first.read(begin, count).astype(np.float64)
+    b = second.read(max(0, begin - shift), count + 2 * shift).astype(np.float64)
+    size = 1 << (len(a) + len(b)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(b, size) * np.conj(np.fft.rfft(a, size)), size)[: len(b) - len(a) + 1]
+    sums = np.concatenate([[0.0], np.cumsum(b * b)])
+    energies = sums[len(a) :] - sums[: len(b) - len(a) + 1]
+    return float(np.abs(product / np.sqrt(np.maximum(energies * np.dot(a, a), 1e-12))).max())
+
+
+def test_what_is_kept_of_each_sound_changes_no_correlation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spectra were computed anew for each pair: 500 hits of one machine took half a minute."""
+    monkeypatch.setattr(same_audio, "_AT_ONCE", 4)  # what is kept is given up meanwhile
+    paths = [*similar_hits(tmp_path / "hits", 24), *write(tmp_path / "more", [0.3, 0.4, 1.4, 2.2, 3.0])]
+    sounds = prepared(tmp_path, paths)
+    correlation = same_audio._Correlation(sounds)
+    for one, other in itertools.combinations(range(len(sounds)), 2):
+        expected = correlated(sounds[one], sounds[other])
+        assert correlation.of(one, other) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    found = list(same_audio._candidates(sounds))
+    assert sorted(found) == sorted(set(found))
+    joined = {(one, other) for one, other in found if correlated(sounds[one], sounds[other]) >= 0.9}
+    groups = same_audio_groups(sounds)
+    number = {sound.source: at for at, group in enumerate(groups) for sound in group}
+    assert all(number[sounds[one].source] == number[sounds[other].source] for one, other in joined)
+    assert 1 < len(groups) < len(sounds)
+    for group in groups:  # each is held together by pairs
+        inside = {sounds.index(sound) for sound in group}
+        reached = {min(inside)}
+        for _ in inside:
+            reached |= {n for pair in joined if reached & set(pair) for n in pair}
+        assert reached == inside
+
+
 @pytest.mark.parametrize(("seconds", "usable"), [(0.5, False), (3.0, False), (8.0, True), (20.0, True), (90.0, True)])
 def test_one_single_sound(tmp_path: Path, seconds: float, usable: bool) -> None:
     paths = write(tmp_path / "sounds", [0.5]) if seconds < 2 else write(tmp_path / "sounds", [seconds])

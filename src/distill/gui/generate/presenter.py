@@ -62,7 +62,7 @@ class GeneratePresenter(QObject, WindowPart):
         self._engine, self.panel, self._playing, self._notices = engine, panel, playing, notices
         self._service = GenerationService()
         self._making: BackgroundTask | None = None
-        self._list_tasks = TaskQueue("generated sounds", self)  # reads and changes the list
+        self._list_tasks = TaskQueue("generated sounds", self, keeps=True)  # reads and changes the list
         self._removed: list[tuple[Removed, ...]] = []
         self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
         self._wants_first = False  # the first sound of the batch is played

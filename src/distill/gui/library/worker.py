@@ -49,7 +49,7 @@ class LibraryWorker(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.library = ModelLibrary(paths.models_dir(), trash=_to_trash)
-        self._tasks = TaskQueue("library", self)
+        self._tasks = TaskQueue("library", self, keeps=True)
 
     @property
     def is_busy(self) -> bool:

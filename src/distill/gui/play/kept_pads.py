@@ -101,7 +101,7 @@ class PadKeeper(QObject):
         #: Whether the pads were changed since the model was opened.
         self.has_changed = False
         self._held_requests: list[Callable[[], None]] = []
-        self._tasks = TaskQueue("pads", self)
+        self._tasks = TaskQueue("pads", self, keeps=True)
         self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
         self._settling.timeout.connect(self._write)
         pads.held.connect(self._on_changed)

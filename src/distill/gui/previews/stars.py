@@ -97,7 +97,7 @@ class Stars(QObject):
         self._is_read = False
         self._waiting: dict[Path, list[StarChange]] = {}
         self._refused: dict[Path, list[StarChange]] = {}  # could not be written; the next star tries again
-        self._tasks = TaskQueue("stars", self)  # one at a time: what comes next is chosen when nothing runs
+        self._tasks = TaskQueue("stars", self, keeps=True)  # one at a time: what comes next is chosen when nothing runs
         self._tasks.idle.connect(self._go_on)
 
     @property

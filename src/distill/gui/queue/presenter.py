@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import DistillError
-from distill.events import TrainingCompleteEvent
+from distill.events import UNSAVED, TrainingCompleteEvent
 from distill.gui.engine.run_state import RunState
 from distill.gui.queue.panel import QueuePanel
 from distill.gui.runs.presenter import RunsPresenter
@@ -70,7 +70,7 @@ class QueuePresenter(QObject, WindowPart):
         self._state = QueueState()
         self._runner: QueueRunner | None = None
         self._entry: QueueEntry | None = None  # the one that is being trained here
-        self._tasks = TaskQueue("queue", self)
+        self._tasks = TaskQueue("queue", self, keeps=True)
         self._tasks.idle.connect(lambda: self._show_beginning(False))  # also where taking the next entry has failed
         self._is_beginning = self._is_closed = False
         controls.queue_requested.connect(self.add)
@@ -236,9 +236,13 @@ class QueuePresenter(QObject, WindowPart):
         if self._is_closed:
             return
         entry, self._entry = self._entry, None
+        is_unsaved = ending.outcome == UNSAVED  # the next model could not be written either
         # Who stops a run wants no other one, also where it was at its end or could not write its checkpoint.
-        goes_on = not (ending.outcome == "stopped" or self._runs.bridge.was_stopped or self._state.is_paused)
-        if entry is not None:
+        was_stopped = ending.outcome == "stopped" or self._runs.bridge.was_stopped
+        goes_on = not (was_stopped or is_unsaved or self._state.is_paused)
+        if is_unsaved and (entry or self._state.waiting):
+            self._hold_back(entry, ending.error or "")
+        elif entry is not None:
             status = {"finished": FINISHED, "stopped": STOPPED}.get(ending.outcome, FAILED)
             self._end(entry, status, (ending.error or "") if status == FAILED else "")
             if status == FAILED:
@@ -248,10 +252,19 @@ class QueuePresenter(QObject, WindowPart):
         else:
             self._let_go_later()
 
-    def _end(self, entry: QueueEntry, status: str, problem: str = "") -> None:
+    def _hold_back(self, entry: QueueEntry | None, problem: str) -> None:
+        """Pause the queue after a run whose model could not be written; an entry is resumed when it goes on."""
+        if entry is not None:
+            self._end(entry, STOPPED, problem, pauses=True)
+        else:
+            self._change(lambda: self._queue.set_paused(True))
+        text = self.tr("The queue is paused: a model could not be saved. Make room on the disk, then run the queue.")
+        self._notices.notify(FAILED_TOPIC, text, "warning")
+
+    def _end(self, entry: QueueEntry, status: str, problem: str = "", pauses: bool = False) -> None:
         runner = self._runner
         if runner is not None:
-            self._change(lambda: runner.end(entry.id, status, problem))
+            self._change(lambda: runner.end(entry.id, status, problem, pauses))
 
     def _report_failed(self, entry: QueueEntry, goes_on: bool = True) -> None:
         text = (

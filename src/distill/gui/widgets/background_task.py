@@ -3,11 +3,15 @@
 Errors follow one rule.  An error that a user can act on (`DistillError`, `OSError`) is shown by whoever connects to
 `BackgroundTask.failed`; if nobody does, it is shown in the notice bar by the crash reporter.  Any other error is a bug
 and goes to the crash reporter, always.  Nothing is only logged.
+
+A thread that reads from a network drive which does not answer cannot be ended.  Closing waits for it for a while, then
+leaves it behind; `end_if_stuck` ends the program without it.
 """
 
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +28,14 @@ log = logging.getLogger(__name__)
 
 #: How far background threads step back for the window and for other programs (Unix "nice" scale).
 BACKGROUND_NICENESS = 10
+
+#: Seconds for which closing waits for tasks that were cancelled, and for those that keep what the user has done.
+PATIENCE_S, KEEPING_PATIENCE_S = 5.0, 30.0
+#: Seconds for the former where another task hangs already: several may read from the same drive.
+_SHORT_PATIENCE_S = 1.0
+
+#: Threads that did not end in this time.  They are kept: to destroy a thread object whose thread runs ends the process.
+_left_behind: "list[QThread | threading.Thread]" = []
 
 #: Property of an object whose tasks `end_tasks` has ended: no task starts under it any more.
 _ENDED = "distillTasksEnded"
@@ -65,6 +77,15 @@ class BackgroundTask(QThread):
 
     The signals come in the order of what happened; after `cancel` none come any more.  The task deletes itself when it
     has ended; until then its parent owns it, and waits for it by `end_tasks` before it is destroyed itself.
+
+    Parameters
+    ----------
+    work
+        The function.
+    parent
+        Qt parent.
+    keeps
+        Whether the function keeps what the user has done, so that closing waits longer for it.
     """
 
     progressed = Signal(object)
@@ -77,9 +98,9 @@ class BackgroundTask(QThread):
     #: Carries progress and results from the background thread into this object's thread.
     _crossed = Signal(str, object)
 
-    def __init__(self, work: Work, parent: QObject) -> None:
+    def __init__(self, work: Work, parent: QObject, keeps: bool = False) -> None:
         super().__init__(parent)
-        self._work = work
+        self._work, self.keeps = work, keeps
         self.cancel_event = threading.Event()
         self._crossed.connect(self._on_crossed)
         self.finished.connect(self._on_finished)
@@ -126,6 +147,8 @@ class BackgroundTask(QThread):
     def _on_finished(self) -> None:
         # The thread is still emitting `finished`.  Deleted now, the task would lose the calls of the later slots.
         self.wait()
+        if self in _left_behind:
+            _left_behind.remove(self)
         self.deleteLater()
 
     def _on_error(self, error: Exception) -> None:
@@ -141,17 +164,54 @@ def end_tasks(parent: QObject) -> None:
     """Cancel the background tasks of ``parent`` and of its descendants, wait for them, and let no new ones start.
 
     The end of a task is a queued event, which may come later and would start the next one.  A thread that still runs
-    when its object is destroyed ends the whole process.
+    when its object is destroyed ends the whole process, so one that does not end is left behind without a parent.
     """
     parent.setProperty(_ENDED, True)
     tasks = parent.findChildren(BackgroundTask)
     for task in tasks:
         task.cancel()
+    began = time.monotonic()
     for task in tasks:
-        task.wait()
-        # Now, while its parent exists: what a task still holds may be the last reference to its parent, and a parent
-        # that goes while its child is being destroyed destroys it a second time.
-        shiboken6.delete(task)
+        if task.wait(_milliseconds(began + _patience(task.keeps))):
+            # Now, while its parent exists: what a task still holds may be the last reference to its parent, and a
+            # parent that goes while its child is being destroyed destroys it a second time.
+            shiboken6.delete(task)
+        else:
+            task.setParent(None)
+            _leave_behind(task, task.objectName())
+
+
+def _milliseconds(deadline: float) -> int:
+    """Return how long it is to a time of the monotonic clock."""
+    return max(0, round(1000 * (deadline - time.monotonic())))
+
+
+def _patience(keeps: bool) -> float:
+    """Return for how many seconds work is waited for."""
+    if keeps:
+        return KEEPING_PATIENCE_S
+    return min(PATIENCE_S, _SHORT_PATIENCE_S) if _is_stuck() else PATIENCE_S
+
+
+def _is_stuck() -> bool:
+    """Whether a thread that was left behind still runs."""
+    return any(one.is_alive() if isinstance(one, threading.Thread) else one.isRunning() for one in _left_behind)
+
+
+def _leave_behind(thread: QThread | threading.Thread, name: str) -> None:
+    log.warning("Background work does not end and is left behind: %s", name or "unnamed")
+    _left_behind.append(thread)
+
+
+def end_if_stuck(code: int) -> None:
+    """End the process with an exit code if a thread that was left behind still runs.
+
+    Otherwise Python would wait for that thread, or for those that it has started, at the end of the program.
+    """
+    if _is_stuck():
+        log.warning("The program ends although background work does not")
+        diagnostics.stop()
+        os._exit(code)
 
 
 @dataclass(frozen=True)
@@ -175,14 +235,16 @@ class TaskQueue(QObject):
         Object name of the tasks.
     parent
         Qt parent.
+    keeps
+        Whether the requests keep what the user has done, so that closing waits longer for them.
     """
 
     #: Nothing runs and nothing is pending any more.  Not emitted after `close`.
     idle = Signal()
 
-    def __init__(self, name: str, parent: QObject) -> None:
+    def __init__(self, name: str, parent: QObject, keeps: bool = False) -> None:
         super().__init__(parent)
-        self._name = name
+        self._name, self._keeps = name, keeps
         self._pending: deque[_Request] = deque()
         self._task: BackgroundTask | None = None
         self._is_closed = False
@@ -235,9 +297,11 @@ class TaskQueue(QObject):
             self._task.cancel()
 
     def finish(self) -> None:
-        """Wait until all requests have been carried out and their results delivered."""
+        """Wait until all requests have been carried out and their results delivered, unless one of them hangs."""
         while self._task is not None:
-            self._task.wait()
+            if not self._task.wait(_milliseconds(time.monotonic() + _patience(self._keeps))):
+                log.warning("A request of the queue %r does not end", self._name)
+                return
             QCoreApplication.sendPostedEvents(self._task)  # progress and result
             QCoreApplication.sendPostedEvents(self)  # its end, which starts the next one
 
@@ -250,19 +314,20 @@ class TaskQueue(QObject):
         self._is_closed = True
         end_tasks(self)  # finds the task by Qt: if an ancestor's tasks were ended before, it is deleted already
         self._task = None
-        cancelled = threading.Event()
-        cancelled.set()
-        while self._pending:
-            try:
-                self._pending.popleft().work(lambda _value: None, cancelled)
-            except Exception:  # border: the other requests are still carried out, and the window still closes
-                log.exception("A pending request of the queue %r has failed while closing", self._name)
+        pending = list(self._pending)
+        self._pending.clear()
+        if pending:
+            thread = threading.Thread(target=_carry_out, args=(pending, self._name), name=self._name, daemon=True)
+            thread.start()
+            thread.join(_patience(self._keeps))
+            if thread.is_alive():
+                _leave_behind(thread, self._name)
 
     def _start_next(self) -> None:
         if self._task is not None or not self._pending or self._is_closed:
             return
         request = self._pending.popleft()
-        self._task = task = BackgroundTask(request.work, self)
+        self._task = task = BackgroundTask(request.work, self, self._keeps)
         task.setObjectName(self._name)
         for signal, slot in (
             (task.progressed, request.on_progress),
@@ -283,3 +348,14 @@ class TaskQueue(QObject):
         self._start_next()
         if self._task is None:
             self.idle.emit()
+
+
+def _carry_out(requests: list[_Request], name: str) -> None:
+    """Carry out the pending requests of a queue that closes."""
+    cancelled = threading.Event()
+    cancelled.set()
+    for request in requests:
+        try:
+            request.work(lambda _value: None, cancelled)
+        except Exception:  # border: the other requests are still carried out, and the window still closes
+            log.exception("A pending request of the queue %r has failed while closing", name)

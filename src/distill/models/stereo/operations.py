@@ -14,18 +14,21 @@ from distill.models.synthesis.synthesizer import Synthesizer
 
 
 def vary(synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed: int) -> list[Tensor]:
-    """Return variations of a sound ``[1, N]`` or ``[2, N]``, with as many channels; see `variations.vary`."""
+    """Return variations of a sound ``[1, N]`` or ``[2, N]``, with as many channels; see `variations.vary`.
+
+    They have the peak of the sound: that of the louder channel.
+    """
     source = source_of(waveform)
     if source is None:
         return variations.vary(synth, waveform, count, strength, seed)
-    generated = variations.vary(synth, _base(source), count, strength, seed)
-    return [_tensor(source.copy(_array(sound))) for sound in generated]
+    generated, peak = variations.vary(synth, _base(source), count, strength, seed), _peak(waveform)
+    return [_at_peak(_tensor(source.copy(_array(sound))), peak) for sound in generated]
 
 
 def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
     """Return the steps from one sound to another; of two channels each where one of them has two.
 
-    The image goes the same way as the sound; see `variations.morph`.
+    The image goes the same way as the sound, and the peak of the channels too; see `variations.morph`.
     """
     given = [source_of(waveform) for waveform in (first, second)]
     if given == [None, None]:
@@ -34,11 +37,12 @@ def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> list
         _mono_source(waveform) if source is None else source
         for source, waveform in zip(given, (first, second), strict=True)
     ]
-    sounds = []
+    peaks, sounds = (_peak(first), _peak(second)), []
     for share, sound in variations.morph_steps(synth, _base(ends[0]), _base(ends[1]), steps):
         image = ends[0].image.towards(ends[1].image, share)
         mono = _array(sound)
-        sounds.append(_tensor(np.stack(join(mono, second_signal(mono, image), image.base))))
+        channels = _tensor(np.stack(join(mono, second_signal(mono, image), image.base)))
+        sounds.append(_at_peak(channels, peaks[0] ** (1 - share) * peaks[1] ** share))
     return sounds
 
 
@@ -48,7 +52,7 @@ def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int) -> T
     if source is None:
         return continuation.extend(synth, waveform, seconds, seed)
     generated = _tensor(source.extended(_array(continuation.extend(synth, _base(source), seconds, seed))))
-    return limited(generated, (waveform.shape[-1], generated.shape[-1]), float(waveform.abs().max()), synth.rate)
+    return limited(generated, (waveform.shape[-1], generated.shape[-1]), _peak(waveform), synth.rate)
 
 
 def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seconds: float, seed: int) -> Tensor:
@@ -58,7 +62,7 @@ def repaint(synth: Synthesizer, waveform: Tensor, start_seconds: float, end_seco
         return continuation.repaint(synth, waveform, start_seconds, end_seconds, seed)
     generated = continuation.repaint(synth, _base(source), start_seconds, end_seconds, seed)
     part = continuation.part_of(generated.shape[-1], start_seconds, end_seconds, synth.rate)
-    return limited(_tensor(source.repainted(_array(generated), *part)), part, float(waveform.abs().max()), synth.rate)
+    return limited(_tensor(source.repainted(_array(generated), *part)), part, _peak(waveform), synth.rate)
 
 
 def source_of(waveform: Tensor) -> StereoSource | None:
@@ -81,6 +85,15 @@ def _mono_source(waveform: Tensor) -> StereoSource:
     """Return a mono sound ``[1, N]`` as a source; errors are those of `variations.checked_sound`."""
     variations.checked_sound(waveform)
     return mono_source(_array(waveform.detach().cpu()))
+
+
+def _peak(waveform: Tensor) -> float:
+    return float(waveform.abs().max())
+
+
+def _at_peak(channels: Tensor, peak: float) -> Tensor:
+    """Return channels with a given peak, at one gain for both: what is not in common may add up to more."""
+    return channels * (peak / channels.abs().max().clamp_min(1e-9))
 
 
 def _base(source: StereoSource) -> Tensor:

@@ -3,7 +3,8 @@
 They have to be on the same side of the split: a model that was trained on a WAV file is not tested by its MP3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 
 FloatArray = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.complex128]
 
 #: Points of a shape, and the level in dB at which a shape begins and ends: encoders blur what is softer.
 _POINTS, _EDGE_DB = 100, -30.0
@@ -20,6 +22,11 @@ _SHAPE_DB, _LENGTH_S = 3.0, 0.15
 #: Correlation from which two sounds are the same audio, where they are shifted by no more than some seconds.
 _CORRELATION, _SHIFT_S = 0.9, 0.08
 _COMPARED_S = 0.5
+#: Samples that are compared, those by which sounds are shifted, and those of a Fourier transform of both together.
+_COUNT, _SHIFT = round(_COMPARED_S * SAMPLE_RATE), round(_SHIFT_S * SAMPLE_RATE)
+_SIZE = 1 << (_COUNT + 2 * _SHIFT - 1).bit_length()
+#: Sounds each of which is compared with each before the next ones are read, for which spectra are kept (17 MB).
+_AT_ONCE = 32
 #: Most sounds of which each is compared with each other: the time grows with the square of their number.
 MOST_COMPARED = 2000
 
@@ -50,8 +57,9 @@ def same_audio_groups(sounds: Sequence[CachedSound]) -> list[list[CachedSound]]:
                 join(known.setdefault(key, number), number)
     alone = [number for number in range(len(sounds)) if root(number) == number and sounds[number].preparation > 1]
     compared = alone if len(alone) <= MOST_COMPARED else []
-    for first, second in _candidates([sounds[number] for number in compared]):
-        if root(alone[first]) != root(alone[second]) and _is_same(sounds[alone[first]], sounds[alone[second]]):
+    correlation = _Correlation([sounds[number] for number in compared])
+    for first, second in _candidates(correlation.sounds):
+        if root(alone[first]) != root(alone[second]) and correlation.of(first, second) >= _CORRELATION:
             join(alone[first], alone[second])
     groups: dict[int, list[CachedSound]] = {}
     for number, sound in enumerate(sounds):
@@ -69,18 +77,20 @@ def copies_note(sounds: Sequence[CachedSound]) -> str:
     )
 
 
-def _candidates(sounds: Sequence[CachedSound]) -> list[tuple[int, int]]:
-    """Return the pairs whose envelopes have about the same shape and length."""
+def _candidates(sounds: Sequence[CachedSound]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs whose envelopes have about the same shape and length, those of the same neighbours together."""
     if len(sounds) < 2:
-        return []
+        return
     shapes, seconds = zip(*(_shape(sound) for sound in sounds), strict=True)
     table, lengths = np.stack(shapes), np.asarray(seconds)
-    pairs = []
+    found = []
     for number in range(len(sounds) - 1):
         near = np.abs(lengths[number + 1 :] - lengths[number]) <= _LENGTH_S
         alike = np.abs(table[number + 1 :] - table[number]).mean(axis=1) <= _SHAPE_DB
-        pairs += [(number, number + 1 + int(other)) for other in np.flatnonzero(near & alike)]
-    return pairs
+        found.append(number + 1 + np.flatnonzero(near & alike))
+    firsts, others = np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
+    for at in np.lexsort((others, firsts, others // _AT_ONCE, firsts // _AT_ONCE)):
+        yield int(firsts[at]), int(others[at])
 
 
 def _shape(sound: CachedSound) -> tuple[FloatArray, float]:
@@ -92,17 +102,33 @@ def _shape(sound: CachedSound) -> tuple[FloatArray, float]:
     return points.astype(np.float32), len(part) / 100
 
 
-def _is_same(first: CachedSound, second: CachedSound) -> bool:
-    """Whether two sounds correlate around the loudest moment of the first."""
-    count, shift = round(_COMPARED_S * SAMPLE_RATE), round(_SHIFT_S * SAMPLE_RATE)
-    loudest = int(first.envelope().argmax()) * (SAMPLE_RATE // 100)
-    begin = max(0, min(loudest - count // 4, first.samples - count))
-    a = first.read(begin, count).astype(np.float64)
-    low = max(0, begin - shift)
-    b = second.read(low, count + 2 * shift).astype(np.float64)
-    size = 1 << (len(a) + len(b)).bit_length()
-    product = np.fft.irfft(np.fft.rfft(b, size) * np.conj(np.fft.rfft(a, size)), size)[: len(b) - len(a) + 1]
-    sums = np.concatenate([[0.0], np.cumsum(b * b)])
-    energies = sums[len(a) :] - sums[: len(b) - len(a) + 1]
-    norm = np.sqrt(np.maximum(energies * np.dot(a, a), 1e-12))
-    return bool(np.abs(product / norm).max() >= _CORRELATION)
+class _Correlation:
+    """Correlates sounds around the loudest moment of the first; what is computed of one sound is kept for a while."""
+
+    def __init__(self, sounds: Sequence[CachedSound]) -> None:
+        self.sounds = sounds
+        self._part = lru_cache(maxsize=_AT_ONCE)(partial(_loud_part, sounds))
+        self._surroundings = lru_cache(maxsize=_AT_ONCE)(partial(_surroundings, sounds))
+
+    def of(self, first: int, second: int) -> float:
+        """Return the largest correlation of two sounds over all shifts, in magnitude."""
+        begin, spectrum, energy = self._part(first)
+        around, energies = self._surroundings(second, max(0, begin - _SHIFT))
+        product = np.fft.irfft(around * spectrum, _SIZE)[: len(energies)]
+        return float(np.abs(product / np.sqrt(np.maximum(energies * energy, 1e-12))).max())
+
+
+def _loud_part(sounds: Sequence[CachedSound], number: int) -> tuple[int, Spectrum, float]:
+    """Return where the loud part of a sound begins, its conjugate spectrum, and its energy."""
+    sound = sounds[number]
+    loudest = int(sound.envelope().argmax()) * (SAMPLE_RATE // 100)
+    begin = max(0, min(loudest - _COUNT // 4, sound.samples - _COUNT))
+    part = sound.read(begin, _COUNT).astype(np.float64)
+    return begin, np.conj(np.fft.rfft(part, _SIZE)), float(np.dot(part, part))
+
+
+def _surroundings(sounds: Sequence[CachedSound], number: int, low: int) -> tuple[Spectrum, npt.NDArray[np.float64]]:
+    """Return the spectrum of a sound from a sample on, and its energy under the part of another one at each shift."""
+    around = sounds[number].read(low, _COUNT + 2 * _SHIFT).astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(around * around)])
+    return np.fft.rfft(around, _SIZE), sums[_COUNT:] - sums[: 2 * _SHIFT + 1]

@@ -24,6 +24,13 @@ _LENGTH_RATIO = 0.5
 #: Seconds of a sound that are compared, by which its copy may begin earlier or later, and the sample rate.
 _COMPARED_S, _SHIFT_S, _RATE = 2.0, 0.25, 12_000
 _SIZE, _FINER = 1 << 15, 4
+_SHIFT = round(_SHIFT_S * _RATE)
+#: By these a spectrum is moved by parts of a sample, ``[_FINER - 1, _SIZE / 2 + 1]``.
+_ROTATIONS = np.exp(2j * np.pi * np.outer(np.arange(1, _FINER) / _FINER, np.arange(_SIZE // 2 + 1) / _SIZE)).astype(
+    np.complex64
+)
+#: Samples of the shortest Fourier transform; near what is wanted by less than this, the longest one decides.
+_LEAST_SIZE, _CLOSE = 1 << 13, 2e-3
 #: Bins of the spectrum at which its bands begin: from 60 Hz to 5 kHz.
 _EDGES = np.unique(np.geomspace(60, 5000, 25) / _RATE * _SIZE).astype(np.intp)
 #: Share of the energy of each sound that lies in both.
@@ -64,7 +71,7 @@ def find_copies(sounds: Sequence[MeasuredSound], cancel_event: threading.Event |
             continue
         has_lossy = any(is_lossy(sounds[number].sound) for number in (first, second))
         wanted = LOSSY_CORRELATION if has_lossy else CORRELATION
-        if _correlation(beginnings[first], beginnings[second]) >= wanted:
+        if _are_copies(beginnings[first], beginnings[second], wanted):
             parent[root(second)] = root(first)
     groups: dict[int, list[int]] = {}
     for number in range(len(sounds)):
@@ -115,32 +122,54 @@ class _Beginning:
         return cls(samples, energy, spectrum, np.maximum(level - level.max(), _FLOOR_DB))
 
 
-def _correlation(first: _Beginning, second: _Beginning) -> float:
-    """Return the largest correlation of two sounds over all shifts, in magnitude."""
-    product = first.spectrum * np.conj(second.spectrum)
-    coarse = _best(np.fft.irfft(product, _SIZE), first, second, 1)
+def _are_copies(first: _Beginning, second: _Beginning, wanted: float) -> bool:
+    """Whether two sounds correlate as is wanted.
+
+    Short sounds fit into a short transform.  Between samples its values differ a little from those of the longest one.
+    """
+    size = max(_LEAST_SIZE, 1 << (first.samples + second.samples - 1).bit_length())
+    found = _correlation(first, second, min(size, _SIZE))
+    if size < _SIZE and abs(found - wanted) < _CLOSE:
+        found = _correlation(first, second, _SIZE)
+    return found >= wanted
+
+
+def _correlation(first: _Beginning, second: _Beginning, size: int) -> float:
+    """Return the largest correlation of two sounds over all shifts, in magnitude, by transforms of so many samples.
+
+    It is computed between samples too where it is not small.
+    """
+    step = _SIZE // size  # the spectrum of a sound that is followed by less silence has every so many of the bins
+    product = first.spectrum[::step] * np.conj(second.spectrum[::step])
+    weights = _weights(first, second)
+    coarse = float((_near(np.fft.irfft(product, size)) * weights).max())
     if coarse < _COARSE:
         return coarse
-    return _best(np.fft.irfft(product, _FINER * _SIZE) * _FINER, first, second, _FINER)
+    best, earlier = coarse, np.arange(len(weights) - 1)
+    for part, rotation in enumerate(_ROTATIONS, 1):
+        values = _near(np.fft.irfft(product * rotation[::step], size))[:-1]
+        at = np.rint(earlier + part / _FINER).astype(np.intp)
+        best = max(best, float((values * weights[at]).max()))
+    return best
+
+
+def _near(products: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return the magnitudes at the shifts that are compared, from the earliest to the latest."""
+    magnitudes: npt.NDArray[np.floating] = np.abs(np.concatenate([products[-_SHIFT:], products[: _SHIFT + 1]]))
+    return magnitudes
+
+
+def _weights(first: _Beginning, second: _Beginning) -> npt.NDArray[np.float64]:
+    """Return by what a product of two sounds is multiplied at each shift; 0 where they share too little."""
+    shifts = np.arange(-_SHIFT, _SHIFT + 1)
+    # At a shift s, sample n of the second sound lies on sample n + s of the first.
+    shared_first = _between(first, shifts, second.samples + shifts)
+    shared_second = _between(second, -shifts, first.samples - shifts)
+    allowed = (shared_first >= _SHARED * first.energy[-1]) & (shared_second >= _SHARED * second.energy[-1])
+    return np.where(allowed, 1 / np.sqrt(np.maximum(shared_first * shared_second, 1e-12)), 0.0)
 
 
 def _between(beginning: _Beginning, start: npt.NDArray[np.int_], stop: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
     """Return the energy between samples, which may lie outside."""
-    end = beginning.samples
-    energy: npt.NDArray[np.float64] = beginning.energy[np.clip(stop, 0, end)] - beginning.energy[np.clip(start, 0, end)]
-    return energy
-
-
-def _best(products: npt.NDArray[np.float64], first: _Beginning, second: _Beginning, finer: int) -> float:
-    most = round(_SHIFT_S * _RATE)
-    shifts = np.arange(-most * finer, most * finer + 1)
-    values = np.abs(products[shifts])
-    whole = np.rint(shifts / finer).astype(int)
-    # At a shift s, sample n of the second sound lies on sample n + s of the first.
-    shared_first = _between(first, whole, second.samples + whole)
-    shared_second = _between(second, -whole, first.samples - whole)
-    allowed = (shared_first >= _SHARED * first.energy[-1]) & (shared_second >= _SHARED * second.energy[-1])
-    if not allowed.any():
-        return 0.0
-    norm = np.sqrt(np.maximum(shared_first * shared_second, 1e-12))
-    return float(np.where(allowed, values / norm, 0.0).max())
+    energy = beginning.energy
+    return energy.take(stop, mode="clip") - energy.take(start, mode="clip")
