@@ -1,6 +1,7 @@
 """The list of generated sounds beside the form: after a restart, in its order, as a source, and on the disk."""
 
 import errno
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +201,37 @@ def test_a_removal_that_fails_half_way_can_be_undone(
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: names(panel) == [path.name for path in files], timeout=10_000)
     assert all(path.exists() for path in files)
+
+
+def test_undo_brings_back_the_deletion_that_was_the_newest_when_it_was_pressed(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if that deletion is still under way, and if it fails then."""
+    panel, files = made
+    answers, view = threading.Event(), panel.history.view
+
+    def wait_and_fail_at_second(path: Path, own_folder: Path | None = None) -> Path | None:
+        answers.wait(30)
+        if path == files[1]:
+            raise OSError(errno.EACCES, "Permission denied")
+        return move_to_trash(path, own_folder)
+
+    def delete_first_row() -> None:
+        view.setCurrentIndex(panel.history.filtered.index(0, 0))
+        QTest.keyClick(view, Qt.Key.Key_Delete)
+
+    monkeypatch.setattr(presenter, "move_to_trash", wait_and_fail_at_second)
+    delete_first_row()
+    QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    delete_first_row()
+    QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    delete_first_row()
+    answers.set()
+    qtbot.waitUntil(lambda: names(panel) == [path.name for path in files[:2]], timeout=10_000)
+    qtbot.waitUntil(lambda: not files[2].exists() and not window.making._list_tasks.is_busy, timeout=10_000)
+    assert names(panel) == [path.name for path in files[:2]]
+    assert files[0].exists()
+    assert f"{files[2].name} is in the trash now." in window.notices.text()
 
 
 def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(

@@ -64,7 +64,7 @@ class GeneratePresenter(QObject, WindowPart):
         self._making: BackgroundTask | None = None
         self._list_tasks = TaskQueue("generated sounds", self)  # reads and changes the list
         self._removed: list[tuple[Removed, ...]] = []
-        self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
+        self._removing: list[bool] = []  # for each deletion under way, the oldest first: whether it is undone at once
         self._wants_first = False  # the first sound of the batch is played
         self._ready = self._count = 0  # sounds of the batch
         self._is_closed = False
@@ -234,13 +234,16 @@ class GeneratePresenter(QObject, WindowPart):
 
     def undo(self) -> None:
         """Bring back what was deleted last, also if the deletion is still under way."""
-        if self._removing > self._undoing:
-            self._undoing += 1
+        newest = next((n for n in reversed(range(len(self._removing))) if not self._removing[n]), None)
+        if newest is not None:
+            self._removing[newest] = True
         elif self._removed:
-            removed = self._removed.pop()
             self._notices.forget(LIST_TOPIC)
-            self._keep(lambda _notify, _cancel: service.bring_back(removed))
-            self.refresh()
+            self._bring_back(self._removed.pop())
+
+    def _bring_back(self, removed: tuple[Removed, ...]) -> None:
+        self._keep(lambda _notify, _cancel: service.bring_back(removed))
+        self.refresh()
 
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
         starred = not all(s.entry.starred for s in sounds)
@@ -271,17 +274,19 @@ class GeneratePresenter(QObject, WindowPart):
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
-        self._removing += 1
+        self._removing.append(False)
         self.panel.history.table.remove([s.recipe.id for s in sounds])
         self._keep(lambda _notify, _cancel: service.remove([s.entry for s in sounds], _to_trash), self._on_removed)
 
     def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
         removed, error = outcome
-        self._removing -= 1
+        is_undone = self._removing.pop(0)
         if error is not None:
             self._on_keeping_failed(error)
         if not removed:
-            self._undoing = min(self._undoing, self._removing)
+            return
+        if is_undone:
+            self._bring_back(removed)
             return
         self._removed.append(removed)
         name = removed[0].sound.path.name
@@ -294,9 +299,6 @@ class GeneratePresenter(QObject, WindowPart):
         if error is not None:
             text, level = f"{error} {text}", "error"
         self._notices.notify(LIST_TOPIC, text, level, NoticeAction(self.tr("Undo"), self.undo))
-        if self._undoing > self._removing:
-            self._undoing -= 1
-            self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
         if not self._list_tasks.has_pending:  # otherwise a newer list follows
