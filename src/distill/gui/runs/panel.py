@@ -71,7 +71,7 @@ class RunsPanel(Panel):
     resume_requested = Signal(object)
     reveal_requested = Signal(object)
     fork_requested = Signal(object)
-    delete_requested = Signal(object)  # RunSummary
+    delete_requested = Signal(object)  # list of RunSummary
     open_other_requested = Signal()
     renamed = Signal(object, str)  # folder, name
     compare_requested = Signal(object)  # list of folders
@@ -174,7 +174,7 @@ class RunsPanel(Panel):
             ("compare", self.tr("Compare"), "Ctrl+D", lambda _run: self._compare()),
             ("reveal", self.tr("Show in folder"), None, lambda run: self.reveal_requested.emit(run.folder)),
             ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
-            ("delete", self.tr("Move to trash…"), "Del", self.delete_requested.emit),
+            ("delete", self.tr("Move to trash…"), "Del", lambda _run: self._delete()),
         )
         offered_actions = self.view.offer(offered)
         self.view.delete_key_pressed.connect(offered_actions["delete"].trigger)  # does nothing where that is disabled
@@ -182,6 +182,9 @@ class RunsPanel(Panel):
 
     def _compare(self) -> None:
         self.compare_requested.emit([run.folder for run in self.view.chosen_runs()])
+
+    def _delete(self) -> None:
+        self.delete_requested.emit(self.view.chosen_runs())
 
     def _on_filter_changed(self, text: str) -> None:
         self._filtered.setFilterFixedString(text)
@@ -197,8 +200,10 @@ class RunsPanel(Panel):
             if can_resume or run is None or run.status != "finished"
             else self.tr("It is finished. Show it, set more epochs, and resume it there.")
         )
-        readable = sum(chosen.status != "unreadable" for chosen in self.view.chosen_runs())
-        can_compare = FEWEST_RUNS <= readable == len(self.view.chosen_runs()) <= MOST_RUNS
+        chosen_runs = self.view.chosen_runs()
+        readable = sum(chosen.status != "unreadable" for chosen in chosen_runs)
+        can_compare = FEWEST_RUNS <= readable == len(chosen_runs) <= MOST_RUNS
+        can_delete = bool(chosen_runs) and all(chosen.status != "running" for chosen in chosen_runs)
         self.compare.setEnabled(can_compare)
         tip = self.tr("Show {0} to {1} chosen runs side by side: curves, settings and sounds. Ctrl+click chooses more.")
         self.compare.setToolTip(tip.format(FEWEST_RUNS, MOST_RUNS))
@@ -206,7 +211,7 @@ class RunsPanel(Panel):
         for name, is_on in (
             ("show", run is not None), ("resume", can_resume), ("reveal", run is not None), ("compare", can_compare),
             ("fork", run is not None and run.status != "unreadable"),
-            ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_change),
+            ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_delete),
         ):  # fmt: skip
             if name in actions:
                 actions[name].setEnabled(is_on)
