@@ -140,8 +140,14 @@ class RunsPanel(Panel):
         self.table.show_shown(folder)
 
     def show_training(self, is_training: bool) -> None:
-        """Note whether training is running in this window: no other run can be resumed then."""
+        """Note whether training is running in this window: no other run can be shown or resumed then."""
         self._is_training = is_training
+        self.other.setEnabled(not is_training)
+        self.other.setToolTip(
+            self.tr("Pause the training to show another run.")
+            if is_training
+            else self.tr("Show a run in another folder.")
+        )
         self._update()
 
     def current(self) -> RunSummary | None:

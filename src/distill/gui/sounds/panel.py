@@ -324,6 +324,7 @@ class SoundsPanel(Panel):
         if not rows:
             self.doctor.setChecked(False)
         self.demo_button.setVisible(not rows)
+        self.entrance: QWidget = self.view if rows else self.folder_button
         self.view.refresh_actions()
         self._show_totals()
 
