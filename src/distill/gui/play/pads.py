@@ -256,12 +256,12 @@ def _dragged_file(event: QDropEvent) -> Path | None:
 
 
 def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
-    """Break a name behind the last word that fits into a line, or, if that left much of it empty, where it is full."""
-    fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
+    """Break a name behind the last word that fits into a line; one whose first word does not fit is left whole."""
+    fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 0)
     if fitting == len(name):
         return "", name
     behind = max(name.rfind(mark, 0, fitting) + 1 for mark in _WORD_ENDS)
-    at = behind if behind > fitting * 2 // 3 else fitting
+    at = max(behind, name.rfind(" ", 0, fitting + 1) + 1)  # the space itself need not fit
     return name[:at].rstrip(), name[at:].lstrip()
 
 
