@@ -13,7 +13,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.painted_rows import RowAction, RowView
-from distill.gui.widgets.panel import EmptyState, Panel, SearchField
+from distill.gui.widgets.panel import ActionButton, EmptyState, Panel, SearchField
 from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS
 from distill.runs.summary import RunSummary
 
@@ -106,14 +106,14 @@ class RunsPanel(Panel):
             self.view,
         ):
             self._stack.addWidget(page)
-        self.resume = QPushButton(self.tr("Resume"))
+        self.resume = ActionButton(self.tr("Resume"))
         self.resume.setObjectName("runResumeButton")
         self.resume.clicked.connect(self.actions_by_name["resume"].trigger)
         self.other = QPushButton(self.tr("Open other…"))
         self.other.setObjectName("openRunButton")
         self.other.setToolTip(self.tr("Show a run in another folder."))
         self.other.clicked.connect(self.open_other_requested)
-        self.compare = QPushButton(self.tr("Compare"))
+        self.compare = ActionButton(self.tr("Compare"))
         self.compare.setObjectName("compareRunsButton")
         self.compare.clicked.connect(self.actions_by_name["compare"].trigger)
         self.body.addWidget(self.filter)
