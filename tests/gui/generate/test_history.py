@@ -21,7 +21,7 @@ from distill.gui.generate import presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.widgets import desktop
-from distill.gui.widgets.desktop import move_to_trash
+from distill.gui.widgets.desktop import StartFolders, move_to_trash
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.gui.window.window import SMALLEST_SIZE, MainWindow
@@ -272,7 +272,9 @@ def test_closing_goes_on_when_the_list_cannot_be_changed(
     assert done == ["second"]
 
 
-def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]], file_manager: FileManager) -> None:
+def test_one_sees_where_a_made_sound_lies(
+    made: tuple[GeneratePanel, list[Path]], file_manager: FileManager, qtbot: QtBot
+) -> None:
     panel, files = made
     index = panel.history.filtered.index(1, 0)
     assert str(files[1]) in index.data(Qt.ItemDataRole.ToolTipRole)
@@ -281,7 +283,7 @@ def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]]
     assert show is not None
     assert (show.text(), show.isEnabled()) == ("Show in folder", True)
     show.trigger()
-    assert file_manager.shown == [str(generated_dir())]
+    qtbot.waitUntil(lambda: file_manager.shown == [str(generated_dir())])
 
 
 def test_a_sound_is_renamed_in_the_list(
@@ -343,6 +345,6 @@ def test_one_star_is_one_star(window: MainWindow, tmp_path: Path) -> None:
 
 def test_the_export_of_a_sound_with_a_long_name_fits_the_screen(window: MainWindow, tmp_path: Path) -> None:
     sound = GeneratedEntry(tmp_path / f"{'x' * 200}.wav", recipe(0))
-    dialog = ExportDialog([sound], ExportChoices(), window)
+    dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
     assert dialog.minimumSizeHint().width() < 600
     dialog.deleteLater()

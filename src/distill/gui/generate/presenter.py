@@ -29,7 +29,7 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background import BackgroundTask, TaskQueue, Work, end_tasks
-from distill.gui.widgets.desktop import move_to_trash, reveal
+from distill.gui.widgets.desktop import StartFolders, move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
@@ -68,20 +68,22 @@ class GeneratePresenter(QObject, WindowPart):
         self._wants_first = False  # the first sound of the batch is played
         self._ready = self._count = 0  # sounds of the batch
         self._is_closed = False
-        self.choices = ExportChoices()
+        self.choices, self._starts = ExportChoices(), StartFolders(self)
         history = panel.history
         panel.making_requested.connect(self.make)
         panel.cancelling_requested.connect(self.cancel)
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.refresh)
+        panel.appeared.connect(lambda: self._starts.look(self.choices.folder))
+        panel.transform.changed.connect(self._look_at_sources)
         history.view.playing_requested.connect(playing.play)
         history.view.starring_requested.connect(self._on_starring_requested)
         history.view.rejecting_requested.connect(self._on_rejecting_requested)
         history.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
         history.table.renamed.connect(self._on_renamed)
         history.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
-        history.reveal_requested.connect(reveal)
+        history.reveal_requested.connect(lambda path: reveal(path, self))
         history.exporting_requested.connect(self._on_exporting_requested)
         history.deleting_requested.connect(self._on_deleting_requested)
         history.view.undo_requested.connect(self.undo)
@@ -197,7 +199,7 @@ class GeneratePresenter(QObject, WindowPart):
     def _on_choosing_requested(self) -> None:
         panel = self.panel
         sources = panel.transform.sources
-        start = sources[0].parent if sources and sources[0].parent.is_dir() else Path.home()
+        start = self._starts.start(sources[0].parent) if sources else Path.home()
         dialog = QFileDialog(panel.window(), self.tr("Choose sounds to transform"), str(start))
         dialog.setObjectName("chooseSourceDialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
@@ -206,6 +208,10 @@ class GeneratePresenter(QObject, WindowPart):
         dialog.filesSelected.connect(lambda files: panel.take_sources([Path(file) for file in files]))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _look_at_sources(self) -> None:
+        if sources := self.panel.transform.sources:
+            self._starts.look(sources[0].parent)
 
     def take_drop(self, paths: Sequence[Path]) -> None:
         """Select the sounds among these files, and in these folders, for transforming."""
@@ -320,7 +326,7 @@ class GeneratePresenter(QObject, WindowPart):
     # Export.
 
     def _on_exporting_requested(self, sounds: list[ListedSound]) -> None:
-        dialog = ExportDialog([s.entry for s in sounds], self.choices, self.panel.window())
+        dialog = ExportDialog([s.entry for s in sounds], self.choices, self._starts, self.panel.window())
         dialog.export_requested.connect(self.export)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -341,7 +347,7 @@ class GeneratePresenter(QObject, WindowPart):
                 if len(files) == 1
                 else self.tr("Exported {0} sounds to {1}.").format(len(files), files[0].parent)
             )
-            action = NoticeAction(self.tr("Show in folder"), lambda: reveal(files[0]))
+            action = NoticeAction(self.tr("Show in folder"), lambda: reveal(files[0], self))
             self._notices.notify(EXPORT_TOPIC, text, "info", action)
 
     def _on_failed(self, error: Exception) -> None:

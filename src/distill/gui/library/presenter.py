@@ -66,7 +66,7 @@ class ModelsPresenter(QObject, WindowPart):
         for source in (page.list, page.detail):
             source.renamed.connect(self._on_renamed)
             source.starred.connect(self._on_starred)
-            source.reveal_requested.connect(lambda entry: reveal(entry.path))
+            source.reveal_requested.connect(lambda entry: reveal(entry.path, self))
             source.export_requested.connect(self.choose_export)
             source.delete_requested.connect(self.delete)
 
@@ -219,7 +219,7 @@ class ModelsPresenter(QObject, WindowPart):
 
     def take_drop(self, paths: Sequence[Path]) -> list[Path]:
         """Import the model files among dropped files, and return the others."""
-        models = [path for path in paths if path.suffix.lower() == SUFFIX and not path.is_dir()]
+        models = [path for path in paths if path.suffix.lower() == SUFFIX]  # by its name: the disk may not answer
         self.import_files(models)
         return [path for path in paths if path not in models]
 
@@ -274,7 +274,7 @@ class ModelsPresenter(QObject, WindowPart):
         def on_done(path: Path) -> None:
             self._notices.notify(
                 TOPIC, self.tr("A copy of “{0}” is in {1}.").format(entry.name, path), "info",
-                NoticeAction(self.tr("Show in folder"), lambda: reveal(path)),
+                NoticeAction(self.tr("Show in folder"), lambda: reveal(path, self)),
             )  # fmt: skip
 
         self.worker.do(lambda library: library.export(entry.path, target), on_done)

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
+from distill import paths
 from distill.errors import RunFolderError
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
@@ -44,7 +45,7 @@ class RunsPresenter(QObject):
         self._to_delete: list[RunSummary] = []
         view.show_requested.connect(self.show)
         view.resume_requested.connect(self.resume)
-        view.reveal_requested.connect(reveal)
+        view.reveal_requested.connect(lambda folder: reveal(folder, self))
         view.renamed.connect(self._on_renamed)
         view.delete_requested.connect(self._on_delete_requested)
         view.open_other_requested.connect(runs.choose_run)
@@ -86,6 +87,7 @@ class RunsPresenter(QObject):
             self._runs.runs.open(folder)
 
     def _on_read(self, runs: list[RunSummary]) -> None:
+        self._runs.starts.look(paths.runs_dir())  # a run may just have made it
         self._view.show_runs(runs)
         self._view.show_shown(self._runs.runs.folder)
 

@@ -268,7 +268,7 @@ def _add_help(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> N
 
     keys = QKeySequence.StandardKey.HelpContents
     _add(menu, window.tr("Keyboard shortcuts…"), keys, show_shortcuts)
-    _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file()))
+    _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file(), window))
     _add(menu, window.tr("Report a problem…"), None, lambda: open_report((), window, frame.notices))
     menu.addSeparator()
     menu.addAction(parts.updates.action)
