@@ -91,6 +91,25 @@ def test_controllers_move_the_point_and_the_sliders_and_are_learned() -> None:
     assert again.to_dict() == {"74": "x"}
 
 
+@pytest.mark.parametrize("number", range(120, 128))
+def test_channel_mode_messages_are_not_learned(number: int) -> None:
+    """They come from a panic button or a sequencer that stops, not from a knob, and no restart would keep them."""
+    played = Played()
+    controls, learned = Controls(played), list[tuple[int, str]]()
+    controls.on_learned = lambda *values: learned.append(values)
+    controls.learn("x")
+    feed(controls, f"b0 {number:02x} 00")
+    assert learned == []
+    assert played == ([("stop_all",)] if number in (120, 123) else [])
+    played.clear()
+    feed(controls, "b0 77 7f")  # the highest number that a knob may have
+    assert learned == [(119, "x")]
+    assert played == [("move_point", 1.0, None)]
+    again = Controls(Played())
+    again.restore(controls.to_dict())
+    assert again.controller_of("x") == 119
+
+
 def feed(controls: Controls, text: str) -> None:
     for message in MidiParser().feed(bytes.fromhex(text)):
         controls.take_midi(message)

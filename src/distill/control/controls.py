@@ -13,7 +13,7 @@ the keys play one sound, note 60 (C4) is its own pitch.  OSC has the same under 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from distill.control.messages import ALL_OFF, CONTROL, NOTE_OFF, NOTE_ON, MidiMessage
+from distill.control.messages import ALL_OFF, CONTROL, FIRST_MODE, NOTE_OFF, NOTE_ON, MidiMessage
 
 PADS = 16
 #: The note of the first pad, and the note at which a sound has its own pitch.
@@ -88,10 +88,13 @@ class Controls:
 
     def controller_of(self, target: str) -> int | None:
         """Return the controller that moves a target."""
-        return next((number for number in range(128) if self.target_of(number) == target), None)
+        return next((number for number in range(FIRST_MODE) if self.target_of(number) == target), None)
 
     def learn(self, target: str | None) -> None:
-        """Let the next controller that is moved move this target; None: no longer."""
+        """Let the next controller that is moved move this target; None: no longer.
+
+        Channel mode messages have numbers of controllers, too, but no knob sends them: they are not waited for.
+        """
         self._learning = target
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,7 +104,7 @@ class Controls:
     def restore(self, data: Mapping[str, Any]) -> None:
         """Take over what was learned; what does not fit is passed over."""
         for text, target in data.items():
-            if text.isdecimal() and int(text) < 120 and isinstance(target, str) and 0 < len(target) < 40:
+            if text.isdecimal() and int(text) < FIRST_MODE and isinstance(target, str) and 0 < len(target) < 40:
                 self._learned[int(text)] = target
 
     # Messages.
@@ -112,7 +115,7 @@ class Controls:
             self._note(message.number, message.value if message.status == NOTE_ON else 0)
         elif message.status == CONTROL and message.number in ALL_OFF:
             self._target.stop_all()
-        elif message.status == CONTROL:
+        elif message.status == CONTROL and message.number < FIRST_MODE:
             self._control(message.number, message.value)
 
     def take_osc(self, address: str, values: Sequence[Any]) -> None:

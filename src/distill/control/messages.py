@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 
-#: Controllers that end all notes: all sound off, all notes off.
+#: The first controller number that is a channel mode message, and not a knob.
+FIRST_MODE = 120
+
+#: Channel mode messages that end all notes: all sound off, all notes off.
 ALL_OFF = (120, 123)
 
 #: Data bytes of a channel message by its status, and of system common messages.

@@ -17,6 +17,7 @@ from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
 from distill.gui.main_window import MainWindow
 from distill.gui.plots.plot_view import AXIS_WIDTH
 from distill.playback.player import PlayerState
+from tests.gui.conftest import double_click
 from tests.gui.fakes import FakeDevice, tone
 from tests.runs.test_comparison import write_run
 
@@ -55,6 +56,19 @@ def dialog(window: MainWindow, runs: list[Path], qtbot: QtBot) -> CompareDialog:
     assert found is not None
     qtbot.waitActive(found).__enter__()
     return found
+
+
+def test_a_double_click_reads_the_runs_once(window: MainWindow, runs: list[Path], qtbot: QtBot) -> None:
+    requests = list[object]()
+    window.run_list.compare_requested.disconnect()
+    window.run_list.compare_requested.connect(requests.append)
+    window.tabs.setCurrentWidget(window.run_list)
+    window.past_runs.refresh()
+    qtbot.waitUntil(lambda: window.run_list.view.model().rowCount() == 2)
+    window.run_list.view.setCurrentIndex(window.run_list.view.model().index(0, 0))
+    window.run_list.view.selectAll()
+    double_click(window.run_list.compare)
+    assert requests == [runs[::-1]]
 
 
 def heard(dialog: CompareDialog) -> list[tuple[int, int]]:

@@ -219,7 +219,7 @@ def test_a_dropped_sound_is_transformed_and_exported_without_a_click(
     assert show is not None
     assert (show.text(), show.isVisible()) == ("Show in folder", True)
     show.click()
-    assert file_manager.shown == [str(target)]
+    qtbot.waitUntil(lambda: file_manager.shown == [str(target)])
     audio, rate = soundfile.read(target / name)
     assert (rate, len(audio)) == (48_000, len(sound))
     assert np.abs(np.diff(audio)).max() <= np.abs(np.diff(sound)).max()

@@ -1,6 +1,7 @@
 """The list of generated sounds beside the form: after a restart, in its order, as a source, and on the disk."""
 
 import errno
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
 from distill.gui.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.widgets import desktop
-from distill.gui.widgets.desktop import move_to_trash
+from distill.gui.widgets.desktop import StartFolders, move_to_trash
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
@@ -202,6 +203,37 @@ def test_a_removal_that_fails_half_way_can_be_undone(
     assert all(path.exists() for path in files)
 
 
+def test_undo_brings_back_the_deletion_that_was_the_newest_when_it_was_pressed(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if that deletion is still under way, and if it fails then."""
+    panel, files = made
+    answers, view = threading.Event(), panel.history.view
+
+    def wait_and_fail_at_second(path: Path, own_folder: Path | None = None) -> Path | None:
+        answers.wait(30)
+        if path == files[1]:
+            raise OSError(errno.EACCES, "Permission denied")
+        return move_to_trash(path, own_folder)
+
+    def delete_first_row() -> None:
+        view.setCurrentIndex(panel.history.filtered.index(0, 0))
+        QTest.keyClick(view, Qt.Key.Key_Delete)
+
+    monkeypatch.setattr(presenter, "move_to_trash", wait_and_fail_at_second)
+    delete_first_row()
+    QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    delete_first_row()
+    QTest.keyClick(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    delete_first_row()
+    answers.set()
+    qtbot.waitUntil(lambda: names(panel) == [path.name for path in files[:2]], timeout=10_000)
+    qtbot.waitUntil(lambda: not files[2].exists() and not window.making._list_tasks.is_busy, timeout=10_000)
+    assert names(panel) == [path.name for path in files[:2]]
+    assert files[0].exists()
+    assert f"{files[2].name} is in the trash now." in window.notices.text()
+
+
 def test_without_a_trash_a_deleted_sound_comes_back_all_the_same(
     window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +272,9 @@ def test_closing_goes_on_when_the_list_cannot_be_changed(
     assert done == ["second"]
 
 
-def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]], file_manager: FileManager) -> None:
+def test_one_sees_where_a_made_sound_lies(
+    made: tuple[GeneratePanel, list[Path]], file_manager: FileManager, qtbot: QtBot
+) -> None:
     panel, files = made
     index = panel.history.filtered.index(1, 0)
     assert str(files[1]) in index.data(Qt.ItemDataRole.ToolTipRole)
@@ -249,7 +283,7 @@ def test_one_sees_where_a_made_sound_lies(made: tuple[GeneratePanel, list[Path]]
     assert show is not None
     assert (show.text(), show.isEnabled()) == ("Show in folder", True)
     show.trigger()
-    assert file_manager.shown == [str(generated_dir())]
+    qtbot.waitUntil(lambda: file_manager.shown == [str(generated_dir())])
 
 
 def test_a_sound_is_renamed_in_the_list(
@@ -311,6 +345,6 @@ def test_one_star_is_one_star(window: MainWindow, tmp_path: Path) -> None:
 
 def test_the_export_of_a_sound_with_a_long_name_fits_the_screen(window: MainWindow, tmp_path: Path) -> None:
     sound = GeneratedEntry(tmp_path / f"{'x' * 200}.wav", recipe(0))
-    dialog = ExportDialog([sound], ExportChoices(), window)
+    dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
     assert dialog.minimumSizeHint().width() < 600
     dialog.deleteLater()

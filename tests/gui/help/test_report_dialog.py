@@ -66,7 +66,7 @@ def test_what_is_saved_is_what_was_shown(
     button = window.notices.findChild(QPushButton, "noticeAction")
     assert button is not None
     button.click()
-    assert file_manager.shown == [str(tmp_path)]
+    qtbot.waitUntil(lambda: file_manager.shown == [str(tmp_path)])
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_in_the_dialog(

@@ -146,6 +146,30 @@ def test_pads_are_told_apart_by_their_names(play: PlayPresenter, tmp_path: Path,
     assert pads.pads[1].label == "old_recordings_of_drums_snare", "there is nothing in common any more"
 
 
+@pytest.mark.parametrize(
+    ("name", "room_for", "parts"),
+    [
+        ("loop-drums", "loop-drum", ("loop-", "drums")),
+        ("loop_drums", "loop_drum", ("loop_", "drums")),
+        ("loop drums", "loop drum", ("loop", "drums")),
+        ("drum loop", "drum", ("drum", "loop")),
+        ("a drumroll", "a drumrol", ("a", "drumroll")),
+        ("kick-drumrollings", "kick-drum", ("kick-", "drumrollings")),
+        ("drumrollings", "drumroll", ("drumrollings",)),
+        ("snare", "snare", ("snare",)),
+    ],
+)
+def test_names_on_pads_are_broken_between_words(
+    play: PlayPresenter, name: str, room_for: str, parts: tuple[str, ...]
+) -> None:
+    pad, right = play.page.pads.pads[0], Qt.TextElideMode.ElideRight
+    metrics = QFontMetrics(pad._small_font(), pad)
+    room = metrics.horizontalAdvance(room_for)
+    pad.resize(room + pad.width() - pad._inner().width(), 6 * metrics.height())
+    assert pad._inner().width() == room
+    assert pad.name_lines(name, right) == (*parts[:-1], metrics.elidedText(parts[-1], right, room))
+
+
 @pytest.mark.parametrize("size", [(1280, 800), SMALLEST_SIZE])
 def test_names_that_are_too_long_for_pads_are_told_apart_where_they_are_cut(
     play: PlayPresenter, window: MainWindow, tmp_path: Path, qtbot: QtBot, size: tuple[int, int]

@@ -29,6 +29,7 @@ from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
+from tests.gui.conftest import double_click
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -518,3 +519,30 @@ def test_the_name_of_a_sound_and_what_is_done_are_readable(play: PlayPresenter, 
     needed = sound.status.fontMetrics().horizontalAdvance(sound.status.text())
     qtbot.waitUntil(lambda: sound.status.width() >= needed)
     assert sound.morph.isChecked()
+
+
+def test_a_double_click_starts_work_once(play: PlayPresenter) -> None:
+    page, sound = play.page, play.page.sound
+    started: list[str] = []
+    for signal, name in (
+        (page.filling_requested, "fill"), (page.kit_requested, "kit"), (sound.saving_requested, "save"),
+        (sound.variations_requested, "vary"), (sound.extension_requested, "extend"),
+        (sound.repaint_requested, "repaint"), (page.midi.learning_requested, "learn"),
+        (sound.morph_toggled, "morph"), (sound.comparison_requested, "compare"),
+    ):  # fmt: skip
+        signal.disconnect()
+        signal.connect(lambda *_values, name=name: started.append(name))
+    sound.show_has_sound(True)
+    sound.wave.mark = (0.2, 0.5)
+    sound.repaint_mark.setEnabled(True)
+    page.kit.setEnabled(True)
+    buttons = {
+        "fill": page.fill, "kit": page.kit, "save": sound.save, "vary": sound.vary, "extend": sound.extend,
+        "repaint": sound.repaint_mark, "learn": page.midi.learn, "morph": sound.morph,
+    }  # fmt: skip
+    for button in buttons.values():
+        double_click(button)
+    assert started == list(buttons)
+    assert sound.morph.isChecked()
+    double_click(sound.compare)
+    assert started[len(buttons) :] == ["compare", "compare"], "it switches to the other sound and back"

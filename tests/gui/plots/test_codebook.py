@@ -23,6 +23,7 @@ from distill.generation.code_usage import Code, read_use, write_code
 from distill.gui.engine.run_state import RunState
 from distill.gui.main_window import MainWindow
 from distill.gui.plots.codebook.strip import CODE_ROLE, SHARE_ROLE, CodeTable
+from distill.gui.window.pages import MODELS
 from distill.metrics_history import VQMetricsHistory
 from distill.models import ModelMetadata, open_model, save_model_v2
 from distill.models.families import make_family
@@ -32,6 +33,7 @@ from distill.runs.folder import RunFolder, RunRecord
 from distill.training.data.known_split import KnownSplit
 from distill.training.data.split import split_sounds
 from tests.gui.fakes import tone
+from tests.gui.window.test_help import menu_action
 
 ENTRIES, LEVELS, POSITIONS = 20, 2, 48
 CONFIG = VQVAEConfig(codebook_size=ENTRIES, num_quantizers=LEVELS, codebook_dim=16, max_epochs=2)
@@ -118,6 +120,25 @@ def test_an_opened_run_shows_how_its_codebooks_are_used(opened: MainWindow, qtbo
     assert "40 % in use" in first
     assert ">too few<" in second
     assert "12 of 20" in opened.plots.codebook.words[0].toolTip()
+
+
+@pytest.mark.parametrize("covers", ["details", "plot", "page"])
+def test_the_menu_goes_to_the_codes(opened: MainWindow, qtbot: QtBot, covers: str) -> None:
+    action, strip = menu_action(opened, "View", "Go to codes"), opened.plots.codebook.strip
+    opened.activateWindow()
+    qtbot.waitUntil(opened.isActiveWindow)
+    if covers == "details":
+        opened.plots.toolbar.details.setChecked(False)
+    elif covers == "plot":
+        opened.plots.toolbar.buttons["monitor"].setChecked(False)
+    else:
+        opened.pages.open_page(MODELS)
+    assert not strip.isVisible()
+    assert action.isEnabled()
+    action.trigger()
+    qtbot.waitUntil(strip.hasFocus)
+    opened.runs.close_run()
+    assert not action.isEnabled()
 
 
 @pytest.mark.parametrize(("use", "word"), [(0.29, "too few"), (0.3, "few"), (0.49, "few"), (0.5, "healthy")])

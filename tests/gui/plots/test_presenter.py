@@ -96,9 +96,16 @@ def test_checkpoints_are_those_that_lie_in_the_folder(desk: Desk, qtbot: QtBot) 
     qtbot.waitUntil(lambda: list(desk.plots.loss.overlay.checkpoints) == [3.0])
 
 
+def start_in(desk: Desk, folder: Path, qtbot: QtBot) -> None:
+    """Let dialogs start in a folder, as after something was saved there."""
+    desk.presenter._folder = folder
+    desk.presenter._starts.look(folder)
+    qtbot.waitUntil(lambda: not desk.presenter._starts._looking)
+
+
 def test_the_menu_of_a_plot_saves_a_picture_under_a_free_name(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "run Loss.png").write_text("mine")
-    desk.presenter._folder = tmp_path
+    start_in(desk, tmp_path, qtbot)
     action, *_ = desk.plots.loss.header.menu_button.menu().actions()
     action.trigger()
     dialog = desk.plots.findChild(QFileDialog, "saveCurvesDialog")
@@ -122,7 +129,7 @@ def test_the_ending_of_the_name_decides_between_image_and_drawing(desk: Desk, tm
 
 
 def test_tables_are_saved_from_the_file_menu(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
-    desk.presenter._folder = tmp_path
+    start_in(desk, tmp_path, qtbot)
     desk.presenter.save_table("epochs")
     dialog = desk.plots.findChild(QFileDialog, "saveCurvesDialog")
     assert dialog is not None
@@ -140,11 +147,9 @@ def test_a_file_that_cannot_be_written_is_told(desk: Desk, tmp_path: Path, qtbot
     assert "curves.csv" in desk.notices.text()
 
 
-def test_names_that_are_taken_are_not_proposed(tmp_path: Path) -> None:
-    assert free_name(tmp_path, "a", ".csv") == "a.csv"
-    (tmp_path / "a.csv").touch()
-    (tmp_path / "a 2.csv").touch()
-    assert free_name(tmp_path, "a", ".csv") == "a 3.csv"
+def test_names_that_are_taken_are_not_proposed() -> None:
+    assert free_name((), "a", ".csv") == "a.csv"
+    assert free_name(("a.csv", "a 2.csv"), "a", ".csv") == "a 3.csv"
 
 
 class TestInterruptions:

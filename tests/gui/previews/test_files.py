@@ -1,9 +1,11 @@
 """Previews as files: stars, dragging out, the clipboard, copies, and showing them where they lie."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -177,9 +179,29 @@ def test_what_is_dragged_out_is_what_a_daw_reads(shown: MainWindow, folder: Path
     assert [Path(url.toLocalFile()).is_file() for url in data.urls()] == [True, True]
     assert not drag.pixmap().isNull()
     assert view.model().supportedDragActions() == Qt.DropAction.CopyAction
-    for path in folder.iterdir():
-        path.unlink()
-    assert file_drag(shown.previews.view) is None
+
+
+def test_dragging_and_copying_do_not_ask_the_disk(
+    shown: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a share that is gone, and the window would wait for it."""
+    stat = os.stat
+
+    def asked(path: Any, *args: Any, **how: Any) -> os.stat_result:
+        assert threading.current_thread() is not threading.main_thread() or not str(path).startswith(str(folder))
+        return stat(path, *args, **how)
+
+    monkeypatch.setattr(os, "stat", asked)
+    monkeypatch.setattr(os.path, "isfile", lambda path: bool(asked(path)))
+    with pytest.raises(AssertionError):
+        (folder / "preview_epoch0000_00.wav").is_file()
+    table(shown).setCurrentIndex(cell(shown, 0, 0))
+    drag = file_drag(shown.previews.view)
+    assert drag is not None
+    assert [url.toLocalFile() for url in drag.mimeData().urls()] == [str(folder / "preview_epoch0000_00.wav")]
+    shown.previews.table.copy_chosen()
+    assert len(QGuiApplication.clipboard().mimeData().urls()) == 1
+    QGuiApplication.clipboard().clear()
 
 
 _TARGET = """
@@ -303,13 +325,35 @@ def test_a_copy_for_which_memory_is_missing(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the platform's own program is called")
-def test_show_in_folder(shown: MainWindow, folder: Path, file_manager: FileManager, tmp_path: Path) -> None:
+def test_show_in_folder(
+    shown: MainWindow, folder: Path, file_manager: FileManager, tmp_path: Path, qtbot: QtBot
+) -> None:
     menu = menu_at(shown, 1, 0)
     menu.reveal.trigger()
     menu.close()
-    assert file_manager.shown == [str(folder)]
-    reveal(tmp_path / "gone" / "deeper" / "sound.wav")
-    assert file_manager.shown[1:] == [str(tmp_path)]
+    qtbot.waitUntil(lambda: file_manager.shown == [str(folder)])
+    reveal(tmp_path / "gone" / "deeper" / "sound.wav", shown)
+    qtbot.waitUntil(lambda: file_manager.shown[1:] == [str(tmp_path)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the platform's own program is called")
+def test_a_disk_that_does_not_answer_is_waited_for_in_the_background(
+    shown: MainWindow, folder: Path, file_manager: FileManager, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, exists = threading.Event(), Path.exists
+
+    def slowly(path: Path, **how: bool) -> bool:
+        if path.parent == folder:
+            assert threading.current_thread() is not threading.main_thread(), "the window itself asks the disk"
+            answers.wait(30)
+        return exists(path, **how)
+
+    monkeypatch.setattr(Path, "exists", slowly)
+    shown.previews.reveal_requested.emit(folder / "preview_epoch0001_00.wav")
+    qtbot.wait(20)
+    assert file_manager.shown == []
+    answers.set()
+    qtbot.waitUntil(lambda: file_manager.shown == [str(folder)])
 
 
 class NoProgram:
@@ -322,7 +366,7 @@ class NoProgram:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the platform's own program is called")
 def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
-    shown: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+    shown: MainWindow, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     monkeypatch.setattr("distill.gui.widgets.desktop.QDesktopServices", NoProgram)
@@ -330,7 +374,7 @@ def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
     menu = menu_at(shown, 1, 0)
     menu.reveal.trigger()
     menu.close()
-    assert path in shown.notices.text()
+    qtbot.waitUntil(lambda: path in shown.notices.text())
     button = shown.notices.findChild(QPushButton, "noticeAction")
     assert button is not None
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
@@ -342,7 +386,7 @@ def test_where_nothing_shows_folders_the_place_is_told_and_can_be_copied(
         shown.making.panel.history.reveal_requested,
     ):
         asked.emit(folder)
-        assert str(folder) in shown.notices.text()
+        qtbot.waitUntil(lambda: str(folder) in shown.notices.text())
         shown.notices.forget_all()
 
 
@@ -373,7 +417,7 @@ if sys.argv[2] == "with":
         "/org/freedesktop/FileManager1", manager, QDBusConnection.RegisterOption.ExportAllSlots
     )
 QTimer.singleShot(20000, app.quit)
-reveal(Path(sys.argv[1]))
+reveal(Path(sys.argv[1]), app)
 app.exec()
 """
 

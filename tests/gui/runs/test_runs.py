@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QAction, QTextDocument
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QListView, QMessageBox
+from PySide6.QtWidgets import QLineEdit, QListView, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
@@ -92,6 +92,35 @@ def show_list(window: MainWindow, qtbot: QtBot, count: int) -> None:
 def click_row(window: MainWindow, number: int) -> None:
     index = view(window).model().index(number, 0)
     QTest.mouseClick(view(window).viewport(), LEFT, pos=view(window).visualRect(index).center())
+
+
+def use_trash(trashed: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Replace the system's trash, which a test must not fill; returns what is in it."""
+    moved: list[Path] = []
+    trashed.mkdir()
+
+    class Trash:
+        def __init__(self, path: str) -> None:
+            self.path = path
+
+        def moveToTrash(self) -> bool:
+            self.path = str(shutil.move(self.path, trashed))
+            moved.append(Path(self.path))
+            return True
+
+        def fileName(self) -> str:
+            return self.path
+
+    monkeypatch.setattr(desktop, "QFile", Trash)
+    return moved
+
+
+def choose_rows(window: MainWindow, *numbers: int) -> None:
+    """Choose rows with the mouse: one with a click, the others with Ctrl."""
+    for position, number in enumerate(numbers):
+        at = view(window).visualRect(view(window).model().index(number, 0)).center()
+        keys = Qt.KeyboardModifier.ControlModifier if position else Qt.KeyboardModifier.NoModifier
+        QTest.mouseClick(view(window).viewport(), LEFT, keys, at)
 
 
 class TestList:
@@ -213,23 +242,7 @@ class TestList:
     def test_to_the_trash_after_asking(
         self, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
     ) -> None:
-        moved: list[Path] = []
-
-        class Trash:
-            """Stands for the system's, which a test must not fill."""
-
-            def __init__(self, path: str) -> None:
-                self.path = path
-
-            def moveToTrash(self) -> bool:
-                self.path = str(shutil.move(self.path, tmp_path / "trash"))
-                moved.append(Path(self.path))
-                return True
-
-            def fileName(self) -> str:
-                return self.path
-
-        monkeypatch.setattr(desktop, "QFile", Trash)
+        moved = use_trash(tmp_path / "trash", monkeypatch)
         folder = earlier_run("bells")
         show_list(window, qtbot, 1)
         click_row(window, 0)
@@ -321,6 +334,75 @@ class TestList:
         height = view(window).visualRect(index).height()
         rows = [image.copy(0, n * height, image.width(), height) for n in range(5)]
         assert all(a != b for n, a in enumerate(rows) for b in rows[:n])
+
+
+class TestDeletingSeveral:
+    @pytest.fixture
+    def listed(self, window: MainWindow, qtbot: QtBot) -> MainWindow:
+        for day, name in enumerate(("d", "c", "b", "a"), 1):
+            earlier_run(name, day=day)
+        show_list(window, qtbot, 4)
+        assert names(window) == ["a", "b", "c", "d"]
+        return window
+
+    def question(self, window: MainWindow) -> QMessageBox:
+        found = window.findChild(QMessageBox, "deleteRunDialog")
+        assert found is not None
+        return found
+
+    def test_what_is_named_goes_to_the_trash(
+        self, listed: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        moved = use_trash(tmp_path / "trash", monkeypatch)
+        choose_rows(listed, 0, 2, 3)
+        QTest.keyClick(view(listed), Qt.Key.Key_Delete)
+        text = self.question(listed).text()
+        assert text == "3 runs go to the trash, with their curves, previews and checkpoints: “a”, “c”, “d”."
+        button(listed, "deleteRunButton").click()
+        qtbot.waitUntil(lambda: names(listed) == ["b"])
+        assert sorted(path.name for path in moved) == ["a", "c", "d"]
+
+    def test_one_that_stays_does_not_keep_the_others(
+        self, listed: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        moved = use_trash(tmp_path / "trash", monkeypatch)
+        choose_rows(listed, 0, 1, 2)
+        QTest.keyClick(view(listed), Qt.Key.Key_Delete)
+        other = RunFolder(paths.runs_dir() / "a", resuming=True)  # another program begins to train in it
+        try:
+            button(listed, "deleteRunButton").click()
+            qtbot.waitUntil(lambda: names(listed) == ["a", "d"])
+            assert "Another Distill is training in" in listed.notices.text()
+            assert sorted(path.name for path in moved) == ["b", "c"]
+        finally:
+            other.close()
+
+    def test_a_run_that_trains_among_them_cannot_be_deleted(self, listed: MainWindow, qtbot: QtBot) -> None:
+        other = RunFolder(earlier_run("e", status="running", day=9), resuming=True)
+        try:
+            show_list(listed, qtbot, 5)
+            assert "training" in said(listed, 0)
+            delete = listed.run_list.actions_by_name["delete"]
+            choose_rows(listed, 1, 2)
+            assert delete.isEnabled()
+            choose_rows(listed, 1, 0)
+            assert not delete.isEnabled()
+        finally:
+            other.close()
+
+    def test_the_menu_of_a_row_keeps_the_others_chosen(self, listed: MainWindow) -> None:
+        choose_rows(listed, 0, 2)
+        for number, chosen in ((0, ["a", "c"]), (3, ["d"])):
+            at = view(listed).visualRect(view(listed).model().index(number, 0)).center()
+            QTest.mouseClick(view(listed).viewport(), Qt.MouseButton.RightButton, pos=at)
+            view(listed).customContextMenuRequested.emit(at)
+            menu = listed.findChild(QMenu, "runMenu")
+            assert menu is not None
+            menu.close()
+            assert [run.name for run in listed.run_list.view.chosen_runs()] == chosen
+            current = listed.run_list.current()
+            assert current is not None
+            assert current.name == chosen[0]
 
 
 _KILLED = """

@@ -17,6 +17,7 @@ from distill.gui.widgets.panel import EmptyState
 from distill.gui.widgets.text import format_seconds
 from distill.gui.window.pages import PLAY, TRAINING
 from distill.playback.player import PlayerState
+from tests.gui.conftest import double_click
 from tests.gui.fakes import FakeDevice
 
 LEFT = Qt.MouseButton.LeftButton
@@ -126,6 +127,14 @@ def test_what_is_no_file_is_not_taken(window: MainWindow) -> None:
     event.ignore()
     QApplication.sendEvent(window, event)
     assert not event.isAccepted()
+
+
+def test_a_double_click_asks_for_the_demo_sounds_once(window: MainWindow) -> None:
+    requests = list[bool]()
+    window.browser.demo_requested.disconnect()
+    window.browser.demo_requested.connect(lambda: requests.append(True))
+    double_click(window.browser.demo_button)
+    assert requests == [True]
 
 
 def test_demo_sounds_are_one_click_away(window: MainWindow, qtbot: QtBot) -> None:

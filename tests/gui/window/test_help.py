@@ -34,6 +34,7 @@ from distill.gui.help.shortcuts_dialog import ShortcutsDialog
 from distill.gui.main_window import MainWindow
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
+from distill.gui.widgets.desktop import StartFolders
 from distill.gui.window import composition
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.playback.player import Player
@@ -238,7 +239,7 @@ def test_an_error_in_a_thread_is_told_once_with_all_that_a_report_needs(
     for part in (f"Distill {__version__}", "Qt 6.", "worker: Traceback", "in work", "KeyError: 'second'", "end of the"):
         assert part in copied
     press(dialog, "logFolderButton")
-    assert file_manager.shown == [str(paths.log_dir())]
+    qtbot.waitUntil(lambda: file_manager.shown == [str(paths.log_dir())])
     press(dialog, "goOnButton")
     qtbot.waitUntil(lambda: watcher.dialog is None)
     fail("second")
@@ -335,7 +336,8 @@ def test_the_buttons_of_dialogs_have_no_icons_of_the_desktop(window: MainWindow)
     sound = GeneratedEntry(Path("a.wav"), Recipe(NEW, "a" * 32))
     dialogs = (
         AboutDialog(window), ShortcutsDialog((), window), ReportDialog([], window),
-        ExportDialog([sound], ExportChoices(), window), KitDialog(16, KitPlan(), Path(), "Kit", window),
+        ExportDialog([sound], ExportChoices(), StartFolders(window), window),
+        KitDialog(16, KitPlan(), Path(), "Kit", window),
     )  # fmt: skip
     for dialog in dialogs:
         buttons = [button for box in dialog.findChildren(QDialogButtonBox) for button in box.buttons()]

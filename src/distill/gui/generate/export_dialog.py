@@ -25,6 +25,7 @@ from distill.errors import ConfigurationError
 from distill.generation.service import ExportRequest
 from distill.generation.sound_history import GeneratedEntry
 from distill.gui.widgets import theme
+from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.text import plain_tip
 
@@ -74,12 +75,27 @@ class ExportChoices:
 
 
 class ExportDialog(QDialog):
-    """Asks for format, rate, channels and folder; it is not modal and writes nothing."""
+    """Asks for format, rate, channels and folder; it is not modal and writes nothing.
+
+    Parameters
+    ----------
+    sounds
+        What is exported.
+    choices
+        What is proposed; `accept` keeps what was chosen in it.
+    starts
+        Where the choice of a folder starts.
+    parent
+        Window that it belongs to.
+    """
 
     export_requested = Signal(object)  # ExportRequest
 
-    def __init__(self, sounds: Sequence[GeneratedEntry], choices: ExportChoices, parent: QWidget) -> None:
+    def __init__(
+        self, sounds: Sequence[GeneratedEntry], choices: ExportChoices, starts: StartFolders, parent: QWidget
+    ) -> None:
         super().__init__(parent)
+        self._starts = starts
         self.setObjectName("exportDialog")
         self._sounds, self._choices, self.folder = tuple(sounds), choices, choices.folder
         count = len(self._sounds)
@@ -117,6 +133,7 @@ class ExportDialog(QDialog):
     def set_folder(self, folder: Path) -> None:
         """Write into this folder."""
         self.folder = folder
+        self._starts.look(folder)
         self._show_position()
 
     def _set_up(self) -> None:
@@ -206,7 +223,7 @@ class ExportDialog(QDialog):
         self.rate.setCurrentIndex(found if found >= 0 else self.rate.findData(48_000))
 
     def _on_browse(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose the folder to write to"), str(self.folder))
+        dialog = QFileDialog(self, self.tr("Choose the folder to write to"), str(self._starts.start(self.folder)))
         dialog.setObjectName("exportFolderDialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)

@@ -95,8 +95,9 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
         self.rows_changed(row for row, sound in enumerate(self.items) if sound.path == path)
 
     def file_at(self, index: QModelIndex) -> Path | None:
-        """Return the file of a row."""
-        return self.item(index.row()).path if index.isValid() else None
+        """Return the file of a row; None where it was gone when the history was read."""
+        sound = self.item(index.row()) if index.isValid() else None
+        return sound.path if sound is not None and sound.seconds is not None else None
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
         """Return the flags of a row: only a sound whose file exists can be dragged."""

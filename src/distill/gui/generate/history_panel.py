@@ -104,7 +104,7 @@ class HistoryPanel(Panel):
 
     def copy_chosen(self) -> None:
         """Put the chosen files on the clipboard."""
-        data = files_as_mime([sound.path for sound in self.view.chosen_sounds()])
+        data = files_as_mime([sound.path for sound in self.view.chosen_sounds() if sound.seconds is not None])
         if data.hasUrls():
             data.setText("\n".join(url.toLocalFile() for url in data.urls()))
             QApplication.clipboard().setMimeData(data)

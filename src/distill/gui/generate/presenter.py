@@ -29,7 +29,7 @@ from distill.gui.generate.panel import GeneratePanel
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.widgets.background_task import BackgroundTask, TaskQueue, Work, end_tasks
-from distill.gui.widgets.desktop import move_to_trash, reveal
+from distill.gui.widgets.desktop import StartFolders, move_to_trash, reveal
 from distill.gui.widgets.notices import Level, NoticeAction, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
@@ -64,24 +64,26 @@ class GeneratePresenter(QObject, WindowPart):
         self._making: BackgroundTask | None = None
         self._list_tasks = TaskQueue("generated sounds", self, keeps=True)  # reads and changes the list
         self._removed: list[tuple[Removed, ...]] = []
-        self._removing = self._undoing = 0  # deletions under way, and those of them to be undone at once
+        self._removing: list[bool] = []  # for each deletion under way, the oldest first: whether it is undone at once
         self._wants_first = False  # the first sound of the batch is played
         self._ready = self._count = 0  # sounds of the batch
         self._is_closed = False
-        self.choices = ExportChoices()
+        self.choices, self._starts = ExportChoices(), StartFolders(self)
         history = panel.history
         panel.making_requested.connect(self.make)
         panel.cancelling_requested.connect(self.cancel)
         panel.choosing_requested.connect(self._on_choosing_requested)
         panel.model_changed.connect(self._on_model_changed)
         panel.appeared.connect(self.refresh)
+        panel.appeared.connect(lambda: self._starts.look(self.choices.folder))
+        panel.transform.changed.connect(self._look_at_sources)
         history.view.playing_requested.connect(playing.play)
         history.view.starring_requested.connect(self._on_starring_requested)
         history.view.rejecting_requested.connect(self._on_rejecting_requested)
         history.remaking_requested.connect(lambda sound: self._on_remaking_requested(sound))
         history.table.renamed.connect(self._on_renamed)
         history.settings_requested.connect(lambda sound: panel.show_recipe(sound.recipe))
-        history.reveal_requested.connect(reveal)
+        history.reveal_requested.connect(lambda path: reveal(path, self))
         history.exporting_requested.connect(self._on_exporting_requested)
         history.deleting_requested.connect(self._on_deleting_requested)
         history.view.undo_requested.connect(self.undo)
@@ -197,7 +199,7 @@ class GeneratePresenter(QObject, WindowPart):
     def _on_choosing_requested(self) -> None:
         panel = self.panel
         sources = panel.transform.sources
-        start = sources[0].parent if sources and sources[0].parent.is_dir() else Path.home()
+        start = self._starts.start(sources[0].parent) if sources else Path.home()
         dialog = QFileDialog(panel.window(), self.tr("Choose sounds to transform"), str(start))
         dialog.setObjectName("chooseSourceDialog")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
@@ -206,6 +208,10 @@ class GeneratePresenter(QObject, WindowPart):
         dialog.filesSelected.connect(lambda files: panel.take_sources([Path(file) for file in files]))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _look_at_sources(self) -> None:
+        if sources := self.panel.transform.sources:
+            self._starts.look(sources[0].parent)
 
     def take_drop(self, paths: Sequence[Path]) -> None:
         """Select the sounds among these files, and in these folders, for transforming."""
@@ -234,13 +240,16 @@ class GeneratePresenter(QObject, WindowPart):
 
     def undo(self) -> None:
         """Bring back what was deleted last, also if the deletion is still under way."""
-        if self._removing > self._undoing:
-            self._undoing += 1
+        newest = next((n for n in reversed(range(len(self._removing))) if not self._removing[n]), None)
+        if newest is not None:
+            self._removing[newest] = True
         elif self._removed:
-            removed = self._removed.pop()
             self._notices.forget(LIST_TOPIC)
-            self._keep(lambda _notify, _cancel: service.bring_back(removed))
-            self.refresh()
+            self._bring_back(self._removed.pop())
+
+    def _bring_back(self, removed: tuple[Removed, ...]) -> None:
+        self._keep(lambda _notify, _cancel: service.bring_back(removed))
+        self.refresh()
 
     def _on_starring_requested(self, sounds: list[ListedSound]) -> None:
         starred = not all(s.entry.starred for s in sounds)
@@ -271,17 +280,19 @@ class GeneratePresenter(QObject, WindowPart):
     def _on_deleting_requested(self, sounds: list[ListedSound]) -> None:
         if self._playing.playback.status.path in [s.path for s in sounds]:
             self._playing.playback.stop()
-        self._removing += 1
+        self._removing.append(False)
         self.panel.history.table.remove([s.recipe.id for s in sounds])
         self._keep(lambda _notify, _cancel: service.remove([s.entry for s in sounds], _to_trash), self._on_removed)
 
     def _on_removed(self, outcome: tuple[tuple[Removed, ...], DistillError | None]) -> None:
         removed, error = outcome
-        self._removing -= 1
+        is_undone = self._removing.pop(0)
         if error is not None:
             self._on_keeping_failed(error)
         if not removed:
-            self._undoing = min(self._undoing, self._removing)
+            return
+        if is_undone:
+            self._bring_back(removed)
             return
         self._removed.append(removed)
         name = removed[0].sound.path.name
@@ -294,9 +305,6 @@ class GeneratePresenter(QObject, WindowPart):
         if error is not None:
             text, level = f"{error} {text}", "error"
         self._notices.notify(LIST_TOPIC, text, level, NoticeAction(self.tr("Undo"), self.undo))
-        if self._undoing > self._removing:
-            self._undoing -= 1
-            self.undo()
 
     def _on_listed(self, sounds: tuple[ListedSound, ...]) -> None:
         if not self._list_tasks.has_pending:  # otherwise a newer list follows
@@ -318,7 +326,7 @@ class GeneratePresenter(QObject, WindowPart):
     # Export.
 
     def _on_exporting_requested(self, sounds: list[ListedSound]) -> None:
-        dialog = ExportDialog([s.entry for s in sounds], self.choices, self.panel.window())
+        dialog = ExportDialog([s.entry for s in sounds], self.choices, self._starts, self.panel.window())
         dialog.export_requested.connect(self.export)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -339,7 +347,7 @@ class GeneratePresenter(QObject, WindowPart):
                 if len(files) == 1
                 else self.tr("Exported {0} sounds to {1}.").format(len(files), files[0].parent)
             )
-            action = NoticeAction(self.tr("Show in folder"), lambda: reveal(files[0]))
+            action = NoticeAction(self.tr("Show in folder"), lambda: reveal(files[0], self))
             self._notices.notify(EXPORT_TOPIC, text, "info", action)
 
     def _on_failed(self, error: Exception) -> None:

@@ -81,8 +81,10 @@ class ReportDialog(QDialog):
         layout.addLayout(row, 1)
         layout.addWidget(buttons)
         self.resize(*FIRST_SIZE)
+        self._target = Path.home()
         found, about = tuple(errors), versions()
-        task = BackgroundTask(lambda _progress, _cancel: collect(found, about), self)
+        desktop = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DesktopLocation))
+        task = BackgroundTask(lambda _progress, _cancel: (collect(found, about), _proposed(desktop)), self)
         task.succeeded.connect(self._on_collected)
         task.start()
 
@@ -124,7 +126,8 @@ class ReportDialog(QDialog):
         text.setToolTip(self.tr("What the chosen file says, exactly as it is saved."))
         return text
 
-    def _on_collected(self, parts: dict[str, str]) -> None:
+    def _on_collected(self, collected: tuple[dict[str, str], Path]) -> None:
+        parts, self._target = collected
         self._parts = parts
         self.state.setText(
             self.tr(
@@ -141,13 +144,11 @@ class ReportDialog(QDialog):
         self.text.setPlainText(self._parts.get(name, ""))
 
     def _on_save_clicked(self) -> None:
-        folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DesktopLocation))
-        folder = folder if folder.is_dir() else Path.home()
-        dialog = QFileDialog(self, self.tr("Save the report"), str(folder), self.tr("ZIP archive (*.zip)"))
+        dialog = QFileDialog(self, self.tr("Save the report"), str(self._target.parent), self.tr("ZIP archive (*.zip)"))
         dialog.setObjectName("saveReportDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("zip")
-        dialog.selectFile(free_path(folder / f"distill-report {datetime.now():%Y-%m-%d}.zip").name)
+        dialog.selectFile(self._target.name)
         dialog.fileSelected.connect(self._on_path_chosen)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -165,6 +166,12 @@ class ReportDialog(QDialog):
         self.save.setEnabled(True)
 
 
+def _proposed(desktop: Path) -> Path:
+    """Return a path for the report, on the desktop where there is one; asks the disk."""
+    folder = desktop if desktop.is_dir() else Path.home()
+    return free_path(folder / f"distill-report {datetime.now():%Y-%m-%d}.zip")
+
+
 def open_report(errors: Sequence[diagnostics.Report], parent: QWidget, notices: NoticeBar) -> ReportDialog:
     """Open the dialog over ``parent``; the notice bar says where the report was saved."""
     dialog = ReportDialog(errors, parent)
@@ -173,7 +180,9 @@ def open_report(errors: Sequence[diagnostics.Report], parent: QWidget, notices: 
         text = QCoreApplication.translate(
             "ReportDialog", "The report is saved as {0}. Please send it to the developers."
         )
-        action = NoticeAction(QCoreApplication.translate("ReportDialog", "Show in folder"), lambda: reveal(path))
+        action = NoticeAction(
+            QCoreApplication.translate("ReportDialog", "Show in folder"), lambda: reveal(path, notices)
+        )
         notices.notify(TOPIC, text.format(path.name), "info", action)
 
     dialog.saved.connect(on_saved)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QFileDialog
@@ -64,7 +66,7 @@ class ModelsPresenter(QObject, WindowPart):
         for source in (page.list, page.detail):
             source.renamed.connect(self._on_renamed)
             source.starred.connect(self._on_starred)
-            source.reveal_requested.connect(lambda entry: reveal(entry.path))
+            source.reveal_requested.connect(lambda entry: reveal(entry.path, self))
             source.export_requested.connect(self.choose_export)
             source.delete_requested.connect(self.delete)
 
@@ -217,7 +219,7 @@ class ModelsPresenter(QObject, WindowPart):
 
     def take_drop(self, paths: Sequence[Path]) -> list[Path]:
         """Import the model files among dropped files, and return the others."""
-        models = [path for path in paths if path.suffix.lower() == SUFFIX and not path.is_dir()]
+        models = [path for path in paths if path.suffix.lower() == SUFFIX]  # by its name: the disk may not answer
         self.import_files(models)
         return [path for path in paths if path not in models]
 
@@ -272,7 +274,7 @@ class ModelsPresenter(QObject, WindowPart):
         def on_done(path: Path) -> None:
             self._notices.notify(
                 TOPIC, self.tr("A copy of “{0}” is in {1}.").format(entry.name, path), "info",
-                NoticeAction(self.tr("Show in folder"), lambda: reveal(path)),
+                NoticeAction(self.tr("Show in folder"), lambda: reveal(path, self)),
             )  # fmt: skip
 
         self.worker.do(lambda library: library.export(entry.path, target), on_done)
@@ -335,6 +337,10 @@ class ModelsPresenter(QObject, WindowPart):
         self._notices.notify_error(TOPIC, error)
 
 
+#: Result of a request that was not carried out.
+_SKIPPED = object()
+
+
 class _LibraryChange(QUndoCommand):
     """An undoable change of the library, carried out in the background."""
 
@@ -351,19 +357,39 @@ class _LibraryChange(QUndoCommand):
         super().__init__(text)
         self._worker, self._do, self._undo = worker, do, undo
         self._on_done, self._on_undone, self._on_refused = on_done, on_undone, on_failed
+        self._has_failed = False  # set by the worker's thread, which carries out one request at a time
 
     def redo(self) -> None:
         """Carry out the change."""
         if not self.isObsolete():
-            self._worker.do(self._do, self._on_done, self._on_failed)
+            self._request(self._do, self._on_done)
 
     def undo(self) -> None:
         """Undo the change."""
         if not self.isObsolete():
-            self._worker.do(self._undo, self._on_undone, self._on_failed)
+            self._request(self._undo, self._on_undone)
+
+    def _request(self, change: Change, on_done: Callable[..., object] | None) -> None:
+        """Have the worker carry out one direction; skipped if an earlier one has failed before its turn comes."""
+
+        def work(library: ModelLibrary) -> Any:
+            if self._has_failed:
+                return _SKIPPED
+            try:
+                return change(library)
+            except Exception:
+                self._has_failed = True
+                raise
+
+        def report(result: Any) -> None:
+            if result is not _SKIPPED and on_done is not None:
+                on_done(result)
+
+        self._worker.do(work, report, self._on_failed)
 
     def _on_failed(self, error: Exception) -> None:
-        self.setObsolete(True)  # nothing to undo or redo; the stack drops the command when it reaches it
+        if shiboken6.isValid(self):  # the stack deletes what was undone when another change follows
+            self.setObsolete(True)  # nothing to undo or redo; the stack drops the command when it reaches it
         if self._on_refused is not None:
             self._on_refused()
         self._worker.report(error)

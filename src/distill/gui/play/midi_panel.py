@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
 
 from distill.control.osc import PORT_IN, PORT_OUT
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import HEADER_HEIGHT
+from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton
 
 #: Data of the choices of the list of ports that are no port.
 ALL, NONE = "", None
@@ -28,7 +28,7 @@ class MidiPanel(QWidget):
         self.ports, self.keys, self.targets = QComboBox(), QComboBox(), QComboBox()
         self.gate, self.osc = QCheckBox(self.tr("Pads end at release")), QCheckBox(self.tr("OSC in"))
         self.osc_in, self.osc_out = QSpinBox(), QSpinBox()
-        self.learn = QPushButton(self.tr("Learn"))
+        self.learn = ActionButton(self.tr("Learn"))
         self.state, self.controller = QLabel(), QLabel()
         self._names: tuple[str, ...] = ()
         self._wanted: str | None = ALL

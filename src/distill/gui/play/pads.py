@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from distill.audio.decoding.formats import SOUND_SUFFIXES
 from distill.control.board import GROUPS
 from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
@@ -228,7 +229,7 @@ class Pad(QToolButton):
         menu.popup(event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a file; a folder is left to the window, which adds its sounds."""
+        """Accept a sound; a folder is left to the window, which adds its sounds."""
         if _dragged_file(event) is not None:
             accept_copy(event)
 
@@ -250,18 +251,18 @@ class Pad(QToolButton):
 
 
 def _dragged_file(event: QDropEvent) -> Path | None:
-    """Return the first file that is dragged."""
+    """Return the first sound that is dragged, by its name: the disk may not answer."""
     paths = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
-    return next(filter(Path.is_file, paths), None)
+    return next((path for path in paths if path.suffix.lower() in SOUND_SUFFIXES), None)
 
 
 def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
-    """Break a name behind the last word that fits into a line, or, if that left much of it empty, where it is full."""
-    fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
+    """Break a name behind the last word that fits into a line; one whose first word does not fit is left whole."""
+    fitting = next((n for n in range(len(name), 0, -1) if metrics.horizontalAdvance(name[:n]) <= width), 0)
     if fitting == len(name):
         return "", name
     behind = max(name.rfind(mark, 0, fitting) + 1 for mark in _WORD_ENDS)
-    at = behind if behind > fitting * 2 // 3 else fitting
+    at = max(behind, name.rfind(" ", 0, fitting + 1) + 1)  # the space itself need not fit
     return name[:at].rstrip(), name[at:].lstrip()
 
 

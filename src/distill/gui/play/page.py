@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QListWidgetItem,
-    QPushButton,
     QScrollArea,
     QSplitter,
     QStackedWidget,
@@ -30,7 +29,7 @@ from distill.gui.play.sound_panel import SoundPanel
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
-from distill.gui.widgets.panel import EmptyState, Panel
+from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
 from distill.gui.widgets.text import readable
 from distill.library.model_entry import ModelEntry
 
@@ -258,11 +257,11 @@ class PlayPage(QWidget):
 
     def _pad_panel(self) -> QWidget:
         panel = _card(self.pads, self.tr("Pads"))
-        self.fill = QPushButton(self.tr("Fill from the map"))
+        self.fill = ActionButton(self.tr("Fill from the map"))
         self.fill.setObjectName("fillPadsButton")
         self.fill.setToolTip(self.tr("Put 16 generated sounds from all over the map on the pads."))
         self.fill.clicked.connect(self.filling_requested)
-        self.kit = QPushButton(self.tr("Export kit…"))
+        self.kit = ActionButton(self.tr("Export kit…"))
         self.kit.setObjectName("exportKitButton")
         self.kit.setToolTip(self.tr("Write the pads as a kit for samplers: WAV files, SFZ, DecentSampler."))
         self.kit.clicked.connect(self.kit_requested)

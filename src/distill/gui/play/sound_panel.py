@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from distill.gui.play.sliders import MOST_COLUMNS, SoundSliders
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
-from distill.gui.widgets.panel import HEADER_HEIGHT, Panel
+from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, Panel
 from distill.gui.widgets.text import plain_tip
 from distill.gui.widgets.waveform import draw_waveform
 
@@ -256,8 +256,9 @@ class SoundPanel(Panel):
         self.save = self._button("saveSoundButton", self.tr("Save…"), self.tr("Save the current sound as a WAV file."))
         self.save.clicked.connect(self.saving_requested)
         self.compare = self._button(
-            "compareNearestButton", self.tr("A/B"), self.tr("Switch between this sound and your nearest own one (B).")
-        )
+            "compareNearestButton", self.tr("A/B"), self.tr("Switch between this sound and your nearest own one (B)."),
+            QPushButton(),
+        )  # fmt: skip
         self.compare.clicked.connect(self.comparison_requested)
         policy = self.compare.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
@@ -310,8 +311,10 @@ class SoundPanel(Panel):
         self._area.setFixedHeight(max(min(wanted, room - others), min(wanted, _FEWEST_PIXELS)))
         self._area.setVisible(wanted > 0)
 
-    def _button(self, object_name: str, text: str, tip: str) -> QPushButton:
-        button = QPushButton(text)
+    def _button(self, object_name: str, text: str, tip: str, plain: QPushButton | None = None) -> QPushButton:
+        """Make a button that starts work once at a double click, or set up a plain one, whose every click counts."""
+        button = plain or ActionButton()
+        button.setText(text)
         button.setObjectName(object_name)
         button.setProperty("small", True)
         button.setToolTip(tip)

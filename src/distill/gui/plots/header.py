@@ -1,8 +1,10 @@
 """The header of a plot: title, legend, note, "Show all", and a menu."""
 
+from collections.abc import Collection
 from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from distill.gui.plots.legend import CurveStyle, LegendEntry
@@ -40,6 +42,7 @@ class PlotHeader(QWidget):
         self.all_button.setToolTip(self.tr("You have moved or zoomed the plot. Show all again, and follow new data."))
         self.all_button.clicked.connect(self.all_requested)
         self.all_button.hide()
+        self._exports: dict[str, QAction] = {}
         self.menu_button = self._make_menu(plot, title)
         flow = FlowBox(theme.GAP, 0)
         flow.addWidget(heading)
@@ -60,6 +63,11 @@ class PlotHeader(QWidget):
         self.note.setToolTip(explanation)
         self.note.setVisible(bool(text))
 
+    def show_exportable(self, kinds: Collection[str]) -> None:
+        """Offer to export these of "picture", "steps" and "epochs"."""
+        for kind, action in self._exports.items():
+            action.setEnabled(kind in kinds)
+
     def changeEvent(self, event: QEvent) -> None:
         """Apply the colours of the new theme."""
         super().changeEvent(event)
@@ -79,7 +87,8 @@ class PlotHeader(QWidget):
             ("steps", self.tr("Export steps as CSV…")),
             ("epochs", self.tr("Export epochs as CSV…")),
         ):
-            menu.addAction(text).triggered.connect(partial(self._on_chosen, kind))
+            self._exports[kind] = action = menu.addAction(text)
+            action.triggered.connect(partial(self._on_chosen, kind))
         button.setMenu(menu)
         return button
 

@@ -54,6 +54,8 @@ class PlotsPanel(Panel):
     preview_requested = Signal(int)
     #: Export a picture of plots, or a table of all steps or epochs.
     export_requested = Signal(str, object)  # "picture", "steps" or "epochs", and a list of Plot
+    #: `exportable` is different.
+    exportable_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -76,11 +78,14 @@ class PlotsPanel(Panel):
         self._latents = 0
         self._hidden: dict[str, list[str]] = {}
         self._is_stale = False
+        #: What there is to export: "picture", "steps", "epochs".
+        self.exportable: frozenset[str] = frozenset()
         self._build()
         self._timer = QTimer(self, interval=REDRAW_MILLISECONDS, singleShot=True)
         self._timer.timeout.connect(self._redraw)
         self.show_monitor("kl")
         self._show_hint()
+        self._show_exportable()
 
     @property
     def plots(self) -> dict[str, Plot]:
@@ -139,8 +144,14 @@ class PlotsPanel(Panel):
     def mark_changed(self) -> None:
         """Note that the history has grown."""
         self._is_stale = True
+        self._update_exportable()
         if self._can_be_seen() and not self._timer.isActive():
             self._timer.start()
+
+    def show_codes(self) -> None:
+        """Show the plot with the codes, whatever the user has chosen."""
+        self.toolbar.details.setChecked(True)
+        self.toolbar.buttons["monitor"].setChecked(True)
 
     def mark_previews(self, previews: Mapping[int, str]) -> None:
         """Mark epochs that have previews: number, which counts from 0, and name of the file that a click plays."""
@@ -268,6 +279,7 @@ class PlotsPanel(Panel):
         self.splitter.replaceWidget(self.splitter.indexOf(placeholder), plot)
         placeholder.deleteLater()
         self._connect(plot)
+        plot.header.show_exportable(self.exportable)
         plot.mark_interruptions(self._interruptions)
         plot.set_log(self.toolbar.log.isChecked())
         plot.set_smoothing(self.toolbar.smoothing.currentIndex())
@@ -316,6 +328,19 @@ class PlotsPanel(Panel):
             plot.setVisible(name in shown)
         for placeholder in self._placeholders.values():
             placeholder.hide()
+
+    def _update_exportable(self) -> None:
+        history = self._history
+        kinds = [kind for kind, count in (("steps", history.step_count), ("epochs", len(history.epochs))) if count]
+        exportable = frozenset([*kinds, "picture"] if kinds else [])
+        if exportable != self.exportable:
+            self.exportable = exportable
+            self._show_exportable()
+            self.exportable_changed.emit()
+
+    def _show_exportable(self) -> None:
+        for _, plot in self._all_built():
+            plot.header.show_exportable(self.exportable)
 
     # Drawing.
 

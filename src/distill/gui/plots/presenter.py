@@ -1,7 +1,7 @@
 """Marks checkpoints and previews on the curves, and exports the curves."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, png_byt
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot import Plot
 from distill.gui.widgets.background_task import BackgroundTask, error_text
+from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.folder import Interruption
@@ -50,7 +51,7 @@ class PlotsPresenter(QObject, WindowPart):
         self._looking: BackgroundTask | None = None
         self._looks_at: Path | None = None
         self._dialog: QFileDialog | None = None
-        self._folder = Path.home()
+        self._folder, self._starts = Path.home(), StartFolders(self)
         self._look_timer = QTimer(self, interval=LOOK_MILLISECONDS, singleShot=True)
         self._look_timer.timeout.connect(self._look)
         plots.preview_requested.connect(self._on_preview_requested)
@@ -146,7 +147,7 @@ class PlotsPresenter(QObject, WindowPart):
     def ask_where(self, kind: str, plots: Sequence[Plot]) -> None:
         """Let the user choose a file for a picture of plots, or for the figures of all ``"steps"`` or ``"epochs"``.
 
-        A name that is taken is never proposed, and the dialog asks before one is replaced.
+        A name that is known to be taken is not proposed, and the dialog asks before a file is replaced.
         """
         if self._dialog is not None:
             self._dialog.raise_()
@@ -161,8 +162,10 @@ class PlotsPresenter(QObject, WindowPart):
         suffix = ".png" if is_picture else ".csv"
         dialog.setDefaultSuffix(suffix)
         dialog.filterSelected.connect(lambda name: dialog.setDefaultSuffix("svg" if "svg" in name else suffix[1:]))
-        dialog.setDirectory(str(self._folder))
-        dialog.selectFile(free_name(self._folder, f"{self._run_name()} {what if is_picture else kind}", suffix))
+        start = self._starts.start(self._folder)
+        stem = f"{self._run_name()} {what if is_picture else kind}"
+        dialog.setDirectory(str(start))
+        dialog.selectFile(free_name(self._starts.names(start), stem, suffix))
         dialog.fileSelected.connect(lambda name: self.save_as(Path(name), kind, plots))
         dialog.finished.connect(self._on_dialog_finished)
         self._dialog = dialog
@@ -170,7 +173,6 @@ class PlotsPresenter(QObject, WindowPart):
 
     def save_as(self, path: Path, kind: str, plots: Sequence[Plot]) -> None:
         """Save a picture or a table; the ending of the name says whether a picture is an image or a drawing."""
-        self._folder = path.parent
         history = self._plots.history
         make: Callable[[], bytes]
         if kind != "picture":
@@ -191,6 +193,8 @@ class PlotsPresenter(QObject, WindowPart):
         task.start()
 
     def _on_saved(self, path: Path) -> None:
+        self._folder = path.parent
+        self._starts.look(self._folder)
         self._notices.notify(TOPIC, self.tr("Saved: {0}").format(path), "info")
 
     def _on_save_failed(self, path: Path, error: Exception) -> None:
@@ -221,9 +225,10 @@ def first_previews(sounds: Iterable[tuple[int, Path]]) -> dict[int, Path]:
     return first
 
 
-def free_name(folder: Path, stem: str, suffix: str) -> str:
-    """Return a name that no file in a folder has."""
+def free_name(taken: Collection[str], stem: str, suffix: str) -> str:
+    """Return a name that is not among these; letter case makes no difference."""
+    known = {other.casefold() for other in taken}
     name, number = f"{stem}{suffix}", 2
-    while (folder / name).exists():
+    while name.casefold() in known:
         name, number = f"{stem} {number}{suffix}", number + 1
     return name

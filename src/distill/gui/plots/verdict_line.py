@@ -1,10 +1,11 @@
 """What is said of the shown run above its curves: a verdict, how good the loss is, and a button with an advice."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import FewLinesLabel, ShortenedLabel
+from distill.gui.widgets.panel import ActionButton
 from distill.runs.verdict import Advice, Verdict
 
 #: Lines of text that a verdict has room for.
@@ -26,7 +27,7 @@ class VerdictLine(QWidget):
         self._advice = Advice.NONE
         self.text = FewLinesLabel(LINES)
         self.text.setObjectName("verdict")
-        self.button = QPushButton()
+        self.button = ActionButton()  # by the second click it may propose something else
         self.button.setObjectName("verdictAction")
         self.button.setProperty("small", True)
         self.button.clicked.connect(self._on_clicked)

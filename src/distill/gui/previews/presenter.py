@@ -14,7 +14,7 @@ from distill.gui.previews.model import epoch_text
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.previews.stars import Stars
 from distill.gui.widgets.background_task import BackgroundTask, error_text
-from distill.gui.widgets.desktop import RevealNotices, reveal
+from distill.gui.widgets.desktop import RevealNotices, StartFolders, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.runs.preview_sound import PreviewSound
@@ -30,15 +30,17 @@ class PreviewsPresenter(QObject, WindowPart):
         super().__init__(parent)
         self._previews, self._notices = previews, notices
         self._save_folder = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MusicLocation))
+        self._starts = StartFolders(self)
         self._reveal_notices = RevealNotices(notices, self)  # also for the other lists
         self.stars = Stars(self)
         self.stars.changed.connect(self._on_stars_changed)
         self.stars.failed.connect(self._on_stars_failed)
         previews.folder_changed.connect(self.stars.open)
         previews.folder_changed.connect(previews.grid.sources.open)
+        previews.folder_changed.connect(lambda _folder: self._starts.look(self._save_folder))
         for cells in previews.table.cells:
             cells.starring_requested.connect(self._on_starring_requested)
-        previews.reveal_requested.connect(reveal)
+        previews.reveal_requested.connect(lambda path: reveal(path, self))
         previews.saving_requested.connect(self._on_saving_requested)
 
     def close(self) -> None:
@@ -63,7 +65,7 @@ class PreviewsPresenter(QObject, WindowPart):
         source = self._previews.grid.sources.name_of(sound)
         what = kind.format(sound.number + 1) if source is None else Path(source).stem
         name = f"{run} {what} {epoch_text(sound.epoch)}"
-        start = self._save_folder if self._save_folder.is_dir() else Path.home()
+        start = self._starts.start(self._save_folder)
         dialog = QFileDialog(self._previews.window(), self.tr("Save a copy of the sound"), str(start / f"{name}.wav"))
         dialog.setObjectName("saveCopyDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -76,6 +78,7 @@ class PreviewsPresenter(QObject, WindowPart):
 
     def _save(self, source: Path, target: Path) -> None:
         self._save_folder = target.parent
+        self._starts.look(self._save_folder)
 
         def work(_notify: Callable[[Any], None], _cancelled: threading.Event) -> None:
             with source.open("rb") as original, write_whole(target) as copy:

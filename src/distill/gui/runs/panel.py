@@ -13,7 +13,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import KeyGroup, KeyHelp, help_of_actions, native
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.painted_rows import RowAction, RowView
-from distill.gui.widgets.panel import EmptyState, Panel, SearchField
+from distill.gui.widgets.panel import ActionButton, EmptyState, Panel, SearchField
 from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS
 from distill.runs.summary import RunSummary
 
@@ -71,7 +71,7 @@ class RunsPanel(Panel):
     resume_requested = Signal(object)
     reveal_requested = Signal(object)
     fork_requested = Signal(object)
-    delete_requested = Signal(object)  # RunSummary
+    delete_requested = Signal(object)  # list of RunSummary
     open_other_requested = Signal()
     renamed = Signal(object, str)  # folder, name
     compare_requested = Signal(object)  # list of folders
@@ -106,14 +106,14 @@ class RunsPanel(Panel):
             self.view,
         ):
             self._stack.addWidget(page)
-        self.resume = QPushButton(self.tr("Resume"))
+        self.resume = ActionButton(self.tr("Resume"))
         self.resume.setObjectName("runResumeButton")
         self.resume.clicked.connect(self.actions_by_name["resume"].trigger)
         self.other = QPushButton(self.tr("Open other…"))
         self.other.setObjectName("openRunButton")
         self.other.setToolTip(self.tr("Show a run in another folder."))
         self.other.clicked.connect(self.open_other_requested)
-        self.compare = QPushButton(self.tr("Compare"))
+        self.compare = ActionButton(self.tr("Compare"))
         self.compare.setObjectName("compareRunsButton")
         self.compare.clicked.connect(self.actions_by_name["compare"].trigger)
         self.body.addWidget(self.filter)
@@ -140,8 +140,14 @@ class RunsPanel(Panel):
         self.table.show_shown(folder)
 
     def show_training(self, is_training: bool) -> None:
-        """Note whether training is running in this window: no other run can be resumed then."""
+        """Note whether training is running in this window: no other run can be shown or resumed then."""
         self._is_training = is_training
+        self.other.setEnabled(not is_training)
+        self.other.setToolTip(
+            self.tr("Pause the training to show another run.")
+            if is_training
+            else self.tr("Show a run in another folder.")
+        )
         self._update()
 
     def current(self) -> RunSummary | None:
@@ -174,7 +180,7 @@ class RunsPanel(Panel):
             ("compare", self.tr("Compare"), "Ctrl+D", lambda _run: self._compare()),
             ("reveal", self.tr("Show in folder"), None, lambda run: self.reveal_requested.emit(run.folder)),
             ("rename", self.tr("Rename…"), "F2", lambda _run: self.view.edit_current()),
-            ("delete", self.tr("Move to trash…"), "Del", self.delete_requested.emit),
+            ("delete", self.tr("Move to trash…"), "Del", lambda _run: self._delete()),
         )
         offered_actions = self.view.offer(offered)
         self.view.delete_key_pressed.connect(offered_actions["delete"].trigger)  # does nothing where that is disabled
@@ -182,6 +188,9 @@ class RunsPanel(Panel):
 
     def _compare(self) -> None:
         self.compare_requested.emit([run.folder for run in self.view.chosen_runs()])
+
+    def _delete(self) -> None:
+        self.delete_requested.emit(self.view.chosen_runs())
 
     def _on_filter_changed(self, text: str) -> None:
         self._filtered.setFilterFixedString(text)
@@ -197,8 +206,10 @@ class RunsPanel(Panel):
             if can_resume or run is None or run.status != "finished"
             else self.tr("It is finished. Show it, set more epochs, and resume it there.")
         )
-        readable = sum(chosen.status != "unreadable" for chosen in self.view.chosen_runs())
-        can_compare = FEWEST_RUNS <= readable == len(self.view.chosen_runs()) <= MOST_RUNS
+        chosen_runs = self.view.chosen_runs()
+        readable = sum(chosen.status != "unreadable" for chosen in chosen_runs)
+        can_compare = FEWEST_RUNS <= readable == len(chosen_runs) <= MOST_RUNS
+        can_delete = bool(chosen_runs) and all(chosen.status != "running" for chosen in chosen_runs)
         self.compare.setEnabled(can_compare)
         tip = self.tr("Show {0} to {1} chosen runs side by side: curves, settings and sounds. Ctrl+click chooses more.")
         self.compare.setToolTip(tip.format(FEWEST_RUNS, MOST_RUNS))
@@ -206,7 +217,7 @@ class RunsPanel(Panel):
         for name, is_on in (
             ("show", run is not None), ("resume", can_resume), ("reveal", run is not None), ("compare", can_compare),
             ("fork", run is not None and run.status != "unreadable"),
-            ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_change),
+            ("rename", can_change and run is not None and run.status != "unreadable"), ("delete", can_delete),
         ):  # fmt: skip
             if name in actions:
                 actions[name].setEnabled(is_on)

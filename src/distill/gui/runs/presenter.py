@@ -1,11 +1,13 @@
 """Lists the runs on disk: reading, following, renaming, deleting."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
+from distill import paths
 from distill.errors import RunFolderError
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs.panel import RunsPanel
@@ -22,6 +24,9 @@ from distill.runs.summary import RunSummary, list_runs, with_progress
 #: Topic of the notices about the list of runs.
 TOPIC = "runs"
 
+#: Runs that are named in a question about them.
+NAMED = 5
+
 #: How often the row of a running run is updated.
 FOLLOW_SECONDS = 1.0
 
@@ -37,10 +42,10 @@ class RunsPresenter(QObject):
         self._followed_at = 0.0
         self._resume_next: Path | None = None
         self._question: QMessageBox | None = None
-        self._to_delete: RunSummary | None = None
+        self._to_delete: list[RunSummary] = []
         view.show_requested.connect(self.show)
         view.resume_requested.connect(self.resume)
-        view.reveal_requested.connect(reveal)
+        view.reveal_requested.connect(lambda folder: reveal(folder, self))
         view.renamed.connect(self._on_renamed)
         view.delete_requested.connect(self._on_delete_requested)
         view.open_other_requested.connect(runs.choose_run)
@@ -82,6 +87,7 @@ class RunsPresenter(QObject):
             self._runs.runs.open(folder)
 
     def _on_read(self, runs: list[RunSummary]) -> None:
+        self._runs.starts.look(paths.runs_dir())  # a run may just have made it
         self._view.show_runs(runs)
         self._view.show_shown(self._runs.runs.folder)
 
@@ -123,16 +129,16 @@ class RunsPresenter(QObject):
     def _on_renamed(self, folder: Path, name: str) -> None:
         self._change(lambda _progress, _cancel: rename_run(folder, name))
 
-    def _on_delete_requested(self, run: RunSummary) -> None:
-        if self._question is not None:
+    def _on_delete_requested(self, runs: list[RunSummary]) -> None:
+        if self._question is not None or not runs:
             return
-        self._to_delete = run
+        self._to_delete = runs
         self._question = QMessageBox(
             QMessageBox.Icon.NoIcon,
-            self.tr("Move the run to the trash?"),
-            self.tr("The run “{0}” goes to the trash, with its curves, previews and checkpoints.").format(
-                readable(run.name)
-            ),
+            self.tr("Move the run to the trash?")
+            if len(runs) == 1
+            else self.tr("Move {0} runs to the trash?").format(len(runs)),
+            self._question_text([readable(run.name) for run in runs]),
             parent=self._view.window(),
         )
         self._question.setTextFormat(Qt.TextFormat.PlainText)
@@ -146,21 +152,35 @@ class RunsPresenter(QObject):
         self._question.finished.connect(self._on_delete_answered)
         self._question.open()
 
+    def _question_text(self, names: Sequence[str]) -> str:
+        if len(names) == 1:
+            text = self.tr("The run “{0}” goes to the trash, with its curves, previews and checkpoints.")
+            return text.format(names[0])
+        named = "”, “".join(names[:NAMED])
+        text = self.tr("{0} runs go to the trash, with their curves, previews and checkpoints: “{1}”.")
+        if len(names) > NAMED:
+            text = self.tr("{0} runs go to the trash, with their curves, previews and checkpoints: “{1}” and {2} more.")
+        return text.format(len(names), named, len(names) - NAMED)
+
     def _on_delete_answered(self, _result: int) -> None:
         question, self._question = self._question, None
-        run, self._to_delete = self._to_delete, None
-        if question is None or run is None:
+        runs, self._to_delete = self._to_delete, []
+        if question is None:
             return
         role = question.buttonRole(question.clickedButton())
         question.deleteLater()
-        if role is QMessageBox.ButtonRole.AcceptRole:
-            if self._runs.runs.folder == run.folder:
-                if self._runs.bridge.is_running:  # the queue has begun it meanwhile
-                    text = self.tr("“{0}” is training now. Pause it before you move it to the trash.")
-                    self._notices.notify(TOPIC, text.format(run.name), "warning")
-                    return
+        if role is not QMessageBox.ButtonRole.AcceptRole:
+            return
+        shown = next((run for run in runs if run.folder == self._runs.runs.folder), None)
+        training = shown if self._runs.bridge.is_running else None  # the queue has begun it meanwhile
+        folders = [run.folder for run in runs if run is not training]
+        if folders:
+            if shown is not None and training is None:
                 self._runs.close_run()
-            self._change(lambda _progress, _cancel: delete_run(run.folder))
+            self._change(lambda _progress, _cancel: delete_runs(folders))
+        if training is not None:
+            text = self.tr("“{0}” is training now. Pause it before you move it to the trash.")
+            self._notices.notify(TOPIC, text.format(training.name), "warning")
 
     def _change(self, work: Work) -> None:
         task = BackgroundTask(work, self)
@@ -168,6 +188,26 @@ class RunsPresenter(QObject):
         task.failed.connect(lambda error: self._notices.notify_error(TOPIC, error))
         task.ended.connect(self.refresh)
         task.start()
+
+
+def delete_runs(folders: Sequence[Path]) -> None:
+    """Move runs to the trash; one that cannot be moved does not keep the others.
+
+    Raises
+    ------
+    RunFolderError
+        Some of them stay as they were; the message gives the reason of the first.
+    """
+    errors: list[RunFolderError] = []
+    for folder in folders:
+        try:
+            delete_run(folder)
+        except RunFolderError as exc:
+            errors.append(exc)
+    if len(errors) > 1:
+        raise RunFolderError(f"{len(errors)} of {len(folders)} runs are still there. {errors[0]}") from errors[0]
+    if errors:
+        raise errors[0]
 
 
 def delete_run(folder: Path) -> None:

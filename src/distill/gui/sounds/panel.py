@@ -14,7 +14,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
-from distill.gui.widgets.panel import EmptyState, Panel, SearchField
+from distill.gui.widgets.panel import ActionButton, EmptyState, Panel, SearchField
 from distill.gui.widgets.text import format_length
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class SoundsPanel(Panel):
         self.folder_button.setObjectName("folderButton")
         self.folder_button.setToolTip(self.tr("Show the sounds of a folder and of the folders in it."))
         self.folder_button.clicked.connect(self.folder_requested)
-        self.demo_button = QPushButton(self.tr("Use &demo sounds"))
+        self.demo_button = ActionButton(self.tr("Use &demo sounds"))
         self.demo_button.setObjectName("demoButton")
         self.demo_button.setToolTip(self.tr("A dozen plucks, bells, pads and noises, generated on this computer."))
         self.demo_button.clicked.connect(self.demo_requested)
@@ -324,6 +324,7 @@ class SoundsPanel(Panel):
         if not rows:
             self.doctor.setChecked(False)
         self.demo_button.setVisible(not rows)
+        self.entrance: QWidget = self.view if rows else self.folder_button
         self.view.refresh_actions()
         self._show_totals()
 

@@ -20,7 +20,7 @@ from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
 from distill.gui.sounds.row import CheckedSound, SoundRow, SoundStatus
 from distill.gui.widgets.background_task import BackgroundTask
-from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.desktop import StartFolders, reveal
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import format_length
@@ -57,6 +57,7 @@ class SoundsPresenter(QObject, WindowPart):
         self._scan: Scan | None = None
         self._before: tuple[Path, ...] | None = None  # the roots that come back if the new ones hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
+        self._starts = StartFolders(self)
         self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
         defaults = TrainingConfig()
         self._known: KnownSplit | None = None  # of the model that the next training starts from
@@ -69,7 +70,7 @@ class SoundsPresenter(QObject, WindowPart):
         self.exclusions.changed.connect(self._on_exclusions_changed)
         self.exclusions.listing_changed.connect(self._on_listing_changed)
         browser.exclusion_requested.connect(self.exclusions.choose)
-        browser.reveal_requested.connect(reveal)
+        browser.reveal_requested.connect(lambda path: reveal(path, self))
         browser.copy_requested.connect(self._on_copy_requested)
         browser.folder_requested.connect(self.choose_folder)
         browser.adding_requested.connect(self.choose_added_folder)
@@ -180,17 +181,20 @@ class SoundsPresenter(QObject, WindowPart):
 
     def choose_added_folder(self) -> None:
         """Let the user choose a folder to add."""
-        start = str(self.roots[-1] if self.roots else Path.home())
+        start = str(self._starts.start(self._folder_of(self.roots[-1])) if self.roots else Path.home())
         folder = QFileDialog.getExistingDirectory(self._browser, self.tr("Add a folder of sounds"), start)
         if folder:
             self.add([Path(folder)])
 
     def choose_folder(self) -> None:
         """Let the user choose a folder."""
-        start = str(self.roots[0] if self.roots else Path.home())
+        start = str(self._starts.start(self._folder_of(self.roots[0])) if self.roots else Path.home())
         folder = QFileDialog.getExistingDirectory(self._browser, self.tr("Choose a folder of sounds"), start)
         if folder:
             self.show([Path(folder)])
+
+    def _folder_of(self, root: Path) -> Path:
+        return root if root in self._folders else root.parent
 
     def use_demo_sounds(self) -> None:
         """Generate the demo sounds, unless they exist, and list them."""
@@ -258,6 +262,8 @@ class SoundsPresenter(QObject, WindowPart):
         self._scan, self._folders = found, frozenset(found.folders)
         if found.drops_missing:
             self.exclusions.set_roots(found.roots)
+        for root in {*self.roots[:1], *self.roots[-1:]}:  # where the choice of another folder starts
+            self._starts.look(self._folder_of(root))
         removed = self.exclusions.choice.removed
         result = ScanResult(
             tuple(entry for entry in found.result.entries if entry.path not in removed),

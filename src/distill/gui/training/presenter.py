@@ -33,6 +33,7 @@ from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
 from distill.gui.training.start_choice import StartChooser
+from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of, readable
@@ -82,6 +83,8 @@ class TrainingPresenter(QObject, WindowPart):
         self.origin = StartChooser(controls, notices, self)
         advanced.origin_requested.connect(self.origin.choose_file)
         self.origin.changed.connect(self._on_origin_changed)
+        #: Where the choice of a run starts.
+        self.starts = StartFolders(self)
         self._locator = SoundLocator(controls, notices, self)
         self._locator.folder_chosen.connect(self.resume_with_sounds)
         self._has_set_epochs = False  # since the run is shown; until then the field is for the next run
@@ -244,10 +247,8 @@ class TrainingPresenter(QObject, WindowPart):
 
     def choose_run(self) -> None:
         """Let the user choose a run's folder to show."""
-        start = paths.runs_dir()
-        folder = QFileDialog.getExistingDirectory(
-            self._controls, self.tr("Open the folder of a run"), str(start if start.exists() else Path.home())
-        )
+        start = self.starts.start(paths.runs_dir())
+        folder = QFileDialog.getExistingDirectory(self._controls, self.tr("Open the folder of a run"), str(start))
         if folder:
             self.runs.open(Path(folder))
 

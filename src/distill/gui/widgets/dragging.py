@@ -9,9 +9,13 @@ from PySide6.QtWidgets import QAbstractItemView
 
 
 def files_as_mime(files: Iterable[Path]) -> QMimeData:
-    """Return files as a file manager hands them out; files that no longer exist are dropped."""
+    """Return files as a file manager hands them out.
+
+    The disk is not asked whether they still exist: a share that is gone would freeze the window.  Models leave out
+    those that they know to be gone.
+    """
     data = QMimeData()
-    urls = [QUrl.fromLocalFile(str(path.absolute())) for path in dict.fromkeys(files) if path.is_file()]
+    urls = [QUrl.fromLocalFile(str(path.absolute())) for path in dict.fromkeys(files)]
     if urls:
         data.setUrls(urls)
     return data
@@ -48,7 +52,7 @@ def accept_copy(event: QDropEvent) -> None:
 
 
 def file_drag(view: QAbstractItemView) -> QDrag | None:
-    """Return a drag of the files of the selected items; None when none of them exists any more."""
+    """Return a drag of the files of the selected items; None when none of them has one."""
     data = view.model().mimeData(view.selectedIndexes())
     if not data.urls():
         return None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
+    QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
@@ -262,7 +263,9 @@ class RowView(PaintedRows):
 
     def _on_menu_requested(self, position: QPoint) -> None:
         index = self.indexAt(position)
-        if index.isValid():
+        if index.isValid() and self.selectionModel().isSelected(index):  # one of several: they all stay chosen
+            self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+        elif index.isValid():
             self.setCurrentIndex(index)
         if self.current_item() is None:
             return

@@ -64,7 +64,7 @@ class ReportWatcher(QObject):
         self._in_dialog = 1
         self.dialog = CrashDialog(report, self._window.is_training, self._window)
         self.dialog.quit_requested.connect(self._window.quit_now)
-        self.dialog.log_folder_requested.connect(lambda: reveal(diagnostics.log_file()))
+        self.dialog.log_folder_requested.connect(lambda: reveal(diagnostics.log_file(), self._window))
         self.dialog.report_requested.connect(self._on_report_requested)
         self.dialog.finished.connect(self._on_closed)
         self.dialog.open()

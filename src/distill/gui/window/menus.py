@@ -21,6 +21,11 @@ from distill.gui.window.composition import Parts
 from distill.gui.window.frame import Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING, Pages
 
+#: Events of a widget after which something else may be possible.
+_STATE_EVENTS = (
+    QEvent.Type.EnabledChange, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.ShowToParent, QEvent.Type.HideToParent,
+)  # fmt: skip
+
 Keys = QKeySequence.StandardKey | str | None
 
 
@@ -36,13 +41,13 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     _add(file, window.tr("Add folder of sounds…"), None, partial(list_sounds, sounds.choose_added_folder))
     _add(file, window.tr("Use demo sounds"), None, partial(list_sounds, sounds.use_demo_sounds))
     file.addSeparator()
-    _add(file, window.tr("Open run…"), "Ctrl+Shift+O", partial(_open_run, frame, parts))
+    _follow(
+        parts.run_list.other,
+        _add(file, window.tr("Open run…"), "Ctrl+Shift+O", partial(_open_run, frame, parts)),
+    )
     _add(file, window.tr("Import models…"), "Ctrl+I", parts.models.choose_imports)
     file.addSeparator()
-    curves = file.addMenu(window.tr("Export curves"))
-    _add(curves, window.tr("Export picture…"), "Ctrl+Shift+S", parts.curves.save_picture)
-    _add(curves, window.tr("Export steps as CSV…"), None, lambda: parts.curves.save_table("steps"))
-    _add(curves, window.tr("Export epochs as CSV…"), None, lambda: parts.curves.save_table("epochs"))
+    _add_exports(window, parts, file.addMenu(window.tr("Export curves")))
     file.addSeparator()
     quit_action = _add(file, window.tr("Quit"), QKeySequence.StandardKey.Quit, window.close)
     quit_action.setMenuRole(QAction.MenuRole.QuitRole)
@@ -62,38 +67,26 @@ def make_menus(window: QMainWindow, frame: Frame, parts: Parts, open_folder: Cal
     training.addSeparator()
     _add(training, window.tr("Advanced settings"), "Ctrl+,", partial(_toggle_advanced, frame, parts))
 
-    playback = bar.addMenu(window.tr("Play&back"))
-    # The text after the tab is only displayed: `PlayerKeys` handles the two keys.
-    _add(playback, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", parts.playing.play_or_stop)
-    frame.transport.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
-    playback.addSeparator()
-    playback.addAction(frame.transport.loop_action)
-    switch = _add(
-        playback, window.tr("Switch between original and model") + "\tB", None, parts.playing.playback.toggle_compare
-    )
-    _Follower(frame.transport.compare, switch, QWidget.isVisible)  # they are there while two sounds are compared
-    playback.addSeparator()
-    playback.addMenu(frame.transport.device_menu)
-
-    view = bar.addMenu(window.tr("&View"))
-    _add(view, window.tr("Training page"), "Ctrl+Shift+T", lambda: frame.pages.open_page(TRAINING))
-    _add(view, window.tr("Models page"), "Ctrl+Shift+M", lambda: frame.pages.open_page(MODELS))
-    _add(view, window.tr("Play page"), "Ctrl+Shift+P", lambda: frame.pages.open_page(PLAY))
-    view.addSeparator()
-    for text, keys, action in (
-        (window.tr("Go to sounds"), "Ctrl+1", _focuser(frame.browser.view)),
-        (window.tr("Go to training"), "Ctrl+2", _focuser(controls.family)),
-        (window.tr("Go to previews"), "Ctrl+3", lambda: _go_to_previews(frame, parts)),
-        (window.tr("Go to codes"), "Ctrl+4", _focuser(parts.plots.codebook.strip)),
-        (window.tr("Go to runs"), "Ctrl+5", _focuser(parts.run_list)),
-    ):
-        _add(view, text, keys, action)
-    _follow(frame.notices, _add(view, window.tr("Show all notices"), "Ctrl+6", frame.notices.show_all))
-
-    view.addSeparator()
-    _add_appearances(window, view.addMenu(window.tr("Appearance")))
-
+    _add_playback(window, frame, parts, bar.addMenu(window.tr("Play&back")))
+    _add_view(window, frame, parts, bar.addMenu(window.tr("&View")))
     _add_help(window, frame, parts, bar.addMenu(window.tr("&Help")))
+
+
+def _add_exports(window: QWidget, parts: Parts, menu: QMenu) -> None:
+    curves = parts.curves
+    actions = {
+        "picture": _add(menu, window.tr("Export picture…"), "Ctrl+Shift+S", curves.save_picture),
+        "steps": _add(menu, window.tr("Export steps as CSV…"), None, lambda: curves.save_table("steps")),
+        "epochs": _add(menu, window.tr("Export epochs as CSV…"), None, lambda: curves.save_table("epochs")),
+    }
+
+    def update() -> None:
+        for kind, action in actions.items():
+            action.setEnabled(kind in parts.plots.exportable)
+        menu.menuAction().setEnabled(bool(parts.plots.exportable))
+
+    parts.plots.exportable_changed.connect(update)
+    update()
 
 
 def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> None:
@@ -109,10 +102,47 @@ def _add_edit(window: QWidget, frame: Frame, stack: QUndoGroup, menu: QMenu) -> 
         "copy",
     ):  # of the list, which has the keys
         menu.addAction(frame.browser.view.actions_of_rows[name])
-    select_all = _add(menu, window.tr("Select all sounds"), None, frame.browser.view.selectAll)
-    _Follower(frame.browser.view, select_all, QWidget.isVisible)
+    view, table = frame.browser.view, frame.browser.table
+    select_all = _add(menu, window.tr("Select all sounds"), None, view.selectAll)
+    seen = _Follower(select_all, lambda: view.isVisible() and view.model().rowCount() > 0, view)
+    for signal in (view.model().rowsInserted, view.model().rowsRemoved, view.model().modelReset):
+        signal.connect(seen.update)
     menu.addSeparator()
-    _add(menu, window.tr("Find sound"), QKeySequence.StandardKey.Find, _focuser(frame.browser.filter))
+    find = _add(menu, window.tr("Find sound"), QKeySequence.StandardKey.Find, _focuser(frame.browser.filter))
+    table.modelReset.connect(_Follower(find, lambda: bool(table.rows)).update)
+
+
+def _add_playback(window: QWidget, frame: Frame, parts: Parts, menu: QMenu) -> None:
+    toolbar = frame.transport
+    # The text after the tab is only displayed: `PlayerKeys` handles the two keys.
+    play = _add(menu, window.tr("Play or stop") + "\tSpace", "Ctrl+Return", parts.playing.play_or_stop)
+    _Follower(play, lambda: toolbar.play.isEnabled() or toolbar.stop.isEnabled(), toolbar.play, toolbar.stop)
+    toolbar.stop.setShortcut(QKeySequence("Ctrl+Backspace"))
+    menu.addSeparator()
+    menu.addAction(toolbar.loop_action)
+    text = window.tr("Switch between original and model") + "\tB"
+    switch = _add(menu, text, None, parts.playing.playback.toggle_compare)
+    _Follower(switch, toolbar.compare.isVisible, toolbar.compare)  # visible while two sounds are compared
+    menu.addSeparator()
+    menu.addMenu(toolbar.device_menu)
+
+
+def _add_view(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> None:
+    pages = frame.pages
+    _add(menu, window.tr("Training page"), "Ctrl+Shift+T", lambda: pages.open_page(TRAINING))
+    _add(menu, window.tr("Models page"), "Ctrl+Shift+M", lambda: pages.open_page(MODELS))
+    _add(menu, window.tr("Play page"), "Ctrl+Shift+P", lambda: pages.open_page(PLAY))
+    menu.addSeparator()
+    _add(menu, window.tr("Go to sounds"), "Ctrl+1", _focuser(frame.browser))
+    _add(menu, window.tr("Go to training"), "Ctrl+2", _focuser(frame.controls.family))
+    _add(menu, window.tr("Go to previews"), "Ctrl+3", lambda: _go_to_previews(frame, parts))
+    strip = parts.plots.codebook.strip
+    codes = _add(menu, window.tr("Go to codes"), "Ctrl+4", lambda: _go_to_codes(parts))
+    _Follower(codes, lambda: not strip.isHidden(), strip)  # also while what it is in is hidden: the action shows that
+    _add(menu, window.tr("Go to runs"), "Ctrl+5", _focuser(parts.run_list))
+    _follow(frame.notices, _add(menu, window.tr("Show all notices"), "Ctrl+6", frame.notices.show_all))
+    menu.addSeparator()
+    _add_appearances(window, menu.addMenu(window.tr("Appearance")))
 
 
 def _add_appearances(window: QWidget, menu: QMenu) -> None:
@@ -146,23 +176,38 @@ def _add(menu: QMenu, text: str, keys: Keys, action: Callable[[], object]) -> QA
 
 
 class _Follower(QObject):
-    """Enables an action while a widget is enabled, or visible, so that a menu offers only what is possible."""
+    """Enables an action while something is possible, so that a menu offers nothing else.
 
-    def __init__(self, widget: QWidget, action: QAction, state: Callable[[QWidget], bool]) -> None:
+    Parameters
+    ----------
+    action
+        The action.
+    is_possible
+        Called whenever one of the widgets is enabled, disabled, shown or hidden, and by `update`.
+    widgets
+        What it depends on.
+    """
+
+    def __init__(self, action: QAction, is_possible: Callable[[], bool], *widgets: QWidget) -> None:
         super().__init__(action)
-        self._widget, self._action, self._state = widget, action, state
-        widget.installEventFilter(self)
-        action.setEnabled(state(widget))
+        self._action, self._is_possible = action, is_possible
+        for widget in widgets:
+            widget.installEventFilter(self)
+        self.update()
+
+    def update(self) -> None:
+        """Take over the state."""
+        self._action.setEnabled(self._is_possible())
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         """Take over the state."""
-        if event.type() in (QEvent.Type.EnabledChange, QEvent.Type.Show, QEvent.Type.Hide):
-            self._action.setEnabled(self._state(self._widget))
+        if event.type() in _STATE_EVENTS:
+            self.update()
         return False
 
 
 def _follow(button: QWidget, action: QAction) -> None:
-    _Follower(button, action, QWidget.isEnabled)
+    _Follower(action, button.isEnabled, button)
 
 
 def _focuser(widget: QWidget) -> Callable[[], object]:
@@ -186,6 +231,12 @@ def _go_to_previews(frame: Frame, parts: Parts) -> None:
     frame.controls.advanced.setChecked(False)
     frame.browser.doctor.setChecked(False)
     _focuser(parts.previews.view)()
+
+
+def _go_to_codes(parts: Parts) -> None:
+    """Give the codes the focus, also where their plot is not among the chosen ones."""
+    parts.plots.show_codes()
+    _focuser(parts.plots.codebook.strip)()
 
 
 def _list_sounds(frame: Frame, action: Callable[[], object]) -> None:
@@ -217,7 +268,7 @@ def _add_help(window: QMainWindow, frame: Frame, parts: Parts, menu: QMenu) -> N
 
     keys = QKeySequence.StandardKey.HelpContents
     _add(menu, window.tr("Keyboard shortcuts…"), keys, show_shortcuts)
-    _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file()))
+    _add(menu, window.tr("Open log folder"), None, lambda: reveal(diagnostics.log_file(), window))
     _add(menu, window.tr("Report a problem…"), None, lambda: open_report((), window, frame.notices))
     menu.addSeparator()
     menu.addAction(parts.updates.action)

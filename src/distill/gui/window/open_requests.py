@@ -37,7 +37,7 @@ class OpenRequests(QObject):
 
     def open(self, path: Path) -> None:
         """Show a folder of sounds, or import a model."""
-        if path.suffix.lower() != MODEL_SUFFIX or path.is_dir():
+        if path.suffix.lower() != MODEL_SUFFIX:  # by its name: the disk may not answer
             self._window.open_folder(path)
         elif self._waiting is None:
             self._window.models.import_files([path])

@@ -50,6 +50,7 @@ class KitDialog(QDialog):
         self.setWindowTitle(self.tr("Export kit"))
         self._sounds, self._proposed, self.folder = sounds, name, folder
         self._taken: Collection[str] = ()
+        self._is_answering = False  # the folder; a share that is gone would freeze the window
         self.turns, self.layers, self.text = QSpinBox(), QSpinBox(), QLabel()
         self.name, self.position, self.browse = QLineEdit(name), ElidedLabel(), QPushButton(self.tr("C&hoose…"))
         for spin, most, value in ((self.turns, MOST_TURNS, plan.turns), (self.layers, MOST_LAYERS, plan.layers)):
@@ -97,14 +98,14 @@ class KitDialog(QDialog):
 
     def set_folder(self, folder: Path) -> None:
         """Write the new folder into this one."""
-        self.folder, self._taken = folder, ()
+        self.folder, self._taken, self._is_answering = folder, (), False
         self.position.setText(str(folder))
         self.position.setToolTip(plain_tip(str(folder)))
         self._show()
 
     def show_taken(self, names: Collection[str]) -> None:
         """Propose a name that is not among these; one that the user has typed stays, and the number is said below."""
-        self._taken = names
+        self._taken, self._is_answering = names, True
         if not self.name.isModified():
             self.name.setText(free_name(self._proposed, names))
             self.name.selectAll()
@@ -135,7 +136,8 @@ class KitDialog(QDialog):
         return grid
 
     def _on_browse(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose where the new folder is made"), str(self.folder))
+        start = self.folder if self._is_answering else Path.home()
+        dialog = QFileDialog(self, self.tr("Choose where the new folder is made"), str(start))
         dialog.setObjectName("kitFolderDialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)

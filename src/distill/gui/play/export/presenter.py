@@ -20,7 +20,7 @@ from distill.generation.map_session import MapSession, WrittenKit
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
 from distill.gui.widgets.background_task import BackgroundTask, Work
-from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.desktop import StartFolders, reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 #: Starts work of the page in the background: the work, what gets its result, and what is said meanwhile.
@@ -60,6 +60,8 @@ class ExportPresenter(QObject):
         self.model_name = ""
         #: Where a sound or a kit was written last.
         self.folder = first_folder()
+        self._starts = StartFolders(self)
+        page.appeared.connect(lambda: self._starts.look(self.folder))
 
     def restore(self, folder: str) -> None:
         """Use the folder of the last session.  It is not looked at: a share may not answer."""
@@ -68,7 +70,8 @@ class ExportPresenter(QObject):
 
     def ask_for_sound_file(self, source: Path) -> None:
         """Let the user choose a file to save a sound as."""
-        dialog = QFileDialog(self._page.window(), self.tr("Save the sound"), str(self.folder / source.name))
+        start = self._starts.start(self.folder)
+        dialog = QFileDialog(self._page.window(), self.tr("Save the sound"), str(start / source.name))
         dialog.setObjectName("saveSoundDialog")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(source.suffix.lstrip("."))
@@ -152,5 +155,6 @@ class ExportPresenter(QObject):
 
     def _notify_written(self, text: str, written: Path, shown: Path | None = None) -> None:
         self.folder = written.parent
-        action = NoticeAction(self.tr("Show in folder"), lambda: reveal(shown or written))
+        self._starts.look(self.folder)
+        action = NoticeAction(self.tr("Show in folder"), lambda: reveal(shown or written, self))
         self._notices.notify(self._topic, text, "info", action)
