@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
 
 #: Raised when a fact would be measured differently.
-_VERSION = 1
+_VERSION = 2
 #: Seconds of a sound that are measured.
 MEASURED_S = 120.0
 #: Numbers of the description of a sound's timbre, and those of them that are its spectrum.
@@ -31,6 +31,8 @@ TIMBRE = 2 * BANDS + 6
 _SILENT = 1e-3
 #: How much the samples of a crest that is cut off may differ, relative to the highest level: a few steps of 16 bits.
 _FLAT = 0.0012
+#: Parts of a sound of which this share must have means that differ from their median by less than that.
+_PARTS, _SHARE_ALIKE = 16, 0.75
 #: Names of the files of lossy codings.
 _LOSSY = frozenset((".mp3", ".mp2", ".ogg", ".oga", ".opus", ".m4a", ".aac"))
 #: Seconds of a sound that its timbre is measured in, and samples of a frame.
@@ -48,7 +50,7 @@ class SoundFacts:
     clipped
         Number of wave crests that are cut off at the same level, in the channel that has most of them.
     offset
-        Mean of a channel relative to its peak; the largest of all channels.
+        Mean of a channel relative to its peak, where it is steady; the largest of all channels.
     correlation
         Of the first two channels; 1 for mono.
     louder_channel
@@ -105,8 +107,6 @@ def measure(sound: CachedSound, cancel_event: threading.Event | None = None) -> 
 def _facts(sound: CachedSound, cancel_event: threading.Event | None) -> SoundFacts:
     raw = _read_raw(sound, cancel_event)
     clipped = max(_clipping(channel, is_lossy(sound)) for channel in raw)
-    levels = [float(np.abs(channel).max()) for channel in raw]
-    offset = max((abs(float(c.mean())) / level for c, level in zip(raw, levels, strict=True) if level > 0), default=0.0)
     energies = [float(np.var(channel)) for channel in raw]
     lead, tail = _silence(sound)
     audio = sound.read(0, min(sound.samples, round(MEASURED_S * SAMPLE_RATE)))
@@ -114,7 +114,7 @@ def _facts(sound: CachedSound, cancel_event: threading.Event | None) -> SoundFac
     return SoundFacts(
         seconds=sound.duration_s,
         clipped=clipped,
-        offset=offset,
+        offset=max(_offset(channel) for channel in raw),
         correlation=_correlation(raw),
         louder_channel=float(np.argmax(energies)),
         lead_s=lead,
@@ -154,6 +154,18 @@ def _read_raw(sound: CachedSound, cancel_event: threading.Event | None) -> Float
             if left <= 0:
                 break
     return np.ascontiguousarray(np.concatenate(blocks).T)
+
+
+def _offset(channel: FloatArray) -> float:
+    """Return the mean of a channel relative to its peak; 0 where it is not steady.
+
+    A period of a wave, or one and a half, also has a mean, which changes from part to part.
+    """
+    peak = float(np.abs(channel).max(initial=0.0))
+    parts = np.array([part.mean() for part in np.array_split(channel.astype(np.float64), _PARTS) if len(part)])
+    middle = float(np.median(parts)) if len(parts) else 0.0
+    is_steady = len(parts) == _PARTS and abs(middle) > float(np.quantile(np.abs(parts - middle), _SHARE_ALIKE))
+    return abs(float(channel.mean())) / peak if peak > 0 and is_steady else 0.0
 
 
 def _clipping(channel: FloatArray, is_lossy: bool) -> float:
