@@ -28,7 +28,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from distill.gui.main_window import MainWindow
+    from distill.gui.window.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "resources" / "screenshots"
@@ -94,7 +94,7 @@ class _Scene:
     def __init__(self, folder: Path, epochs: int, preset: str) -> None:
         from PySide6.QtWidgets import QApplication
 
-        from distill.gui.main_window import MainWindow
+        from distill.gui.window.main_window import MainWindow
         from distill.playback.player import Player
         from distill.runtime import set_switch_interval
 

@@ -19,13 +19,13 @@ SOURCE = ROOT / "src" / "distill"
 #: Modules that the window or a quick answer in the terminal needs; they import no torch.
 TORCH_FREE = [
     "__init__", "errors", "files", "paths", "runtime", "settings", "diagnostics", "__main__", "trash",
-    "events", "history",
+    "events", "metrics_history",
     "cli.app", "cli.library", "cli.generate", "cli.options", "cli.play", "cli.terminal",
     "audio.corpus", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.sounds",
     "audio.cache.waveform_overview", "audio.export",
     "config.catalog", "config.validation", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.reading",
-    "generation.recipe", "generation.history", "generation.kits.export", "generation.map_session", "audio.pitch",
+    "generation.recipe", "generation.sound_history", "generation.kits.export", "generation.map_session", "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
     "updates", "reporting.problem_report",
 ]  # fmt: skip
@@ -101,7 +101,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 #: For each contract: a module, and an import in it that breaks the contract.
 BREAKING = [
     ("layers", "models/losses.py", "from distill.training.loop import train"),
-    ("layers", "audio/corpus.py", "from distill.gui import main_window"),
+    ("layers", "audio/corpus.py", "from distill.gui.window import main_window"),
     ("cycles", "audio/discovery.py", "from distill.audio import corpus"),
     ("cycles", "models/families/family.py", "from distill.models.persistence import open_model"),
     ("qt", "training/loop.py", "from PySide6.QtCore import QObject"),
@@ -177,7 +177,7 @@ _WINDOW = """
 import sys, time
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 
 class FirstFrame(QObject):
     torch_was_there = None

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.corpus import find_sound_files
 from distill.audio.demo.sounds import write_demo_sounds
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.runtime import set_switch_interval
 from tests.gui.conftest import make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

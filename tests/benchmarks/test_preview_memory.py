@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_sound import PreviewSound, find_previews
 from tests.benchmarks.conftest import Report
 

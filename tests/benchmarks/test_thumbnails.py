@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill.audio.cache.waveform_overview import BINS
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds.model import ROW_ROLE
+from distill.gui.window.main_window import MainWindow
 from tests.benchmarks.conftest import Report
 
 pytestmark = pytest.mark.benchmark

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.runtime import set_switch_interval
 from tests.support.screen import Screen
 from tests.support.sound_card import NullSink
@@ -101,7 +101,7 @@ _START = """
 import sys, time
 from PySide6.QtCore import QTimer
 from distill.gui import app
-from distill.gui import main_window
+from distill.gui.window import main_window
 class Window(main_window.MainWindow):
     def __init__(self, **options):
         super().__init__(**options)

@@ -162,7 +162,7 @@ def write_settings(runs: Path, sounds: Path, made: Path) -> None:
     """Open the window with preferences that are none of the defaults, and let it save them."""
     from PySide6.QtWidgets import QApplication
 
-    from distill.gui.main_window import MainWindow
+    from distill.gui.window.main_window import MainWindow
 
     making = {
         "count": 7, "temperature": 0.7, "mix": 40, "format": "flac24", "rate": 44_100, "stereo": True,

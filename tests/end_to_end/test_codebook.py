@@ -15,7 +15,7 @@ from distill.config.factory import make_config
 from distill.generation.code_usage import Code
 from distill.gui.engine import session
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.models import LoadedVQModel, open_model
 from distill.playback.player import PlayerState
 from tests.end_to_end.test_window import PATIENCE, find, read, sounds, window

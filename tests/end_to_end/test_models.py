@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice
 

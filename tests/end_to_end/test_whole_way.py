@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunRecord, read_history
 from tests.playback.listening import correlations

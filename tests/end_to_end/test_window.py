@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from distill.runs.folder import RunRecord, read_history
 from tests.playback.listening import correlations
@@ -113,7 +113,7 @@ _STARTS = """
 import sys, time
 from PySide6.QtCore import QTimer
 from distill.gui import app
-from distill.gui import main_window
+from distill.gui.window import main_window
 made = []
 class Window(window.MainWindow):
     def __init__(self, **options):

@@ -12,8 +12,8 @@ from PySide6.QtGui import QDesktopServices, QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets import background_task
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
 

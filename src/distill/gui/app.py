@@ -29,11 +29,11 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from distill import __version__
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets.background_task import end_if_stuck
 from distill.gui.window.crash_reporter import ReportWatcher
 from distill.gui.window.gc_timer import GCTimer
 from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
 from distill.paths import resources_dir
 from distill.runtime import set_switch_interval

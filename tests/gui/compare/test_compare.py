@@ -14,8 +14,8 @@ from distill import paths
 from distill.generation import seeded
 from distill.gui.compare.dialog import CompareDialog
 from distill.gui.compare.model import FILE_ROLE, HEARD_ROLE
-from distill.gui.main_window import MainWindow
 from distill.gui.plots.plot_view import AXIS_WIDTH
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from tests.gui.conftest import double_click
 from tests.gui.fakes import FakeDevice, tone

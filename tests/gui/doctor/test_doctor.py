@@ -17,9 +17,9 @@ from distill import paths
 from distill.audio import corpus
 from distill.audio.decoding.fixes import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds import loader
 from distill.gui.sounds.presenter import SoundsPresenter
+from distill.gui.window.main_window import MainWindow
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone

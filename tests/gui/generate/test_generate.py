@@ -24,8 +24,8 @@ from distill.generation.weights import kept_weights
 from distill.gui.generate import forms
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.generate.panel import GeneratePanel
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets.dragging import file_drag
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, save_model_v2

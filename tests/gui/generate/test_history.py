@@ -20,10 +20,10 @@ from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, g
 from distill.gui.generate import presenter
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.generate.panel import GeneratePanel
-from distill.gui.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.widgets import desktop
 from distill.gui.widgets.desktop import StartFolders, move_to_trash
 from distill.gui.widgets.list_model import ITEM_ROLE
+from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import Player

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill import __version__, updates
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

@@ -17,7 +17,7 @@ from distill.audio.decoding.sound_file import write_wav
 from distill.generation import model_sounds
 from distill.generation.model_sounds import AuditionKind, AuditionSample, find_samples, tidy_samples
 from distill.gui.library.audition_list import AuditionList
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.library.model_entry import ModelEntry
 from distill.library.model_library import ModelLibrary

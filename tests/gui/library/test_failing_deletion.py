@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import diagnostics, paths
 from distill.gui.library import worker
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from tests.gui.library.test_page import choose, names, until_idle
 from tests.gui.window.test_help import menu_action

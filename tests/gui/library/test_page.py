@@ -29,8 +29,8 @@ from distill import paths
 from distill.config.training import TrainingConfig
 from distill.errors import LibraryError
 from distill.gui.library import worker
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets import desktop
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import PlayerState

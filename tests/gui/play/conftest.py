@@ -11,9 +11,9 @@ from pytestqt.qtbot import QtBot
 
 from distill.errors import DistillError
 from distill.generation.map_session import COPY, NEW, JudgedSound, MapSession, Position, ShownMap, Slider, Verdict
-from distill.gui.main_window import MainWindow
 from distill.gui.play import presenter
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY
 from distill.library.model_entry import ModelEntry, ModelFacts
 from tests.gui.fakes import tone

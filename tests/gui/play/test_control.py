@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from distill.control.osc import OscInput, OscOutput
 from distill.control.ports import PortWatcher
-from distill.gui.main_window import MainWindow
 from distill.gui.play.control import ControlPresenter
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY, TRAINING
 from distill.playback.instrument import Strike
 from distill.settings import WindowSettings

@@ -15,10 +15,10 @@ from distill.generation import service
 from distill.generation.map_session import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
-from distill.gui.main_window import MainWindow
 from distill.gui.play.pads import COUNT
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.previews.tools import PreviewMenu
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from tests.gui.fakes import make_previews, tone
 from tests.gui.generate.test_history import keep, recipe

@@ -15,9 +15,9 @@ from distill.generation.map_session import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.generation.service import keep, set_stars
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
-from distill.gui.main_window import MainWindow
 from distill.gui.play import gestures, presenter
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle

@@ -10,11 +10,11 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.gui.main_window import MainWindow
 from distill.gui.play import kept_pads
 from distill.gui.play.kept_pads import EMPTY, read_pads, write_pads
 from distill.gui.play.pad_changes import PadState
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY
 from distill.library.model_entry import ModelEntry
 from tests.gui.conftest import close, make_window

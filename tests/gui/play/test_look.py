@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QPushButton, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map_session import Slider
-from distill.gui.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.key_help import key_groups
+from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from tests.gui.cut_off import cut_off
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle

@@ -19,13 +19,13 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from distill.generation.map_session import Position, ShownMap
-from distill.gui.main_window import MainWindow
 from distill.gui.play import wave_reader
 from distill.gui.play.map_view import MapView
 from distill.gui.play.pads import Pad
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_facts import read_wave
 from distill.gui.widgets.background_task import BackgroundTask
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
 from distill.playback.player import PlayerState
 from tests.gui.fakes import tone

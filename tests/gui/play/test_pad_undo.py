@@ -10,9 +10,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.play.kept_pads import read_pads
 from distill.gui.play.presenter import PlayPresenter
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle

@@ -21,12 +21,12 @@ from pytestqt.qtbot import QtBot
 from distill.files import write_whole
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import COPY, NEW, JudgedSound, ShownMap, Verdict
-from distill.gui.main_window import MainWindow
 from distill.gui.play.export import presenter as export_presenter
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.pads import KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from tests.gui.conftest import double_click

@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from tests.gui.fakes import FakeDevice
 

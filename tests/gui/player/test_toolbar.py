@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill.errors import PlaybackError
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets.layout import ElidedLabel
+from distill.gui.window.main_window import MainWindow
 from distill.playback.output import OutputDevice
 from distill.playback.player import Player, PlayerState
 from distill.settings import WindowSettings

@@ -21,8 +21,8 @@ from distill.config.training import VQVAEConfig
 from distill.events import Health, VQEpochMetrics, VQStepMetrics
 from distill.generation.code_usage import Code, read_use, write_code
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.plots.codebook.strip import CODE_ROLE, SHARE_ROLE, CodeTable
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.metrics_history import VQMetricsHistory
 from distill.models import ModelMetadata, open_model, save_model_v2

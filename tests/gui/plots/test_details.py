@@ -10,10 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.events import VQEpochMetrics, VQStepMetrics
-from distill.gui.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.plots.plot_view import LOWEST, PlotView
 from distill.gui.widgets import theme
+from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.metrics_history import VQMetricsHistory
 from tests.gui.drawn_run import make_history, settle, shown_loss_plot
 

@@ -29,8 +29,9 @@ def names(panel: PlotsPanel) -> list[str]:
 
 def tab_stops(panel: PlotsPanel) -> list[Plot]:
     """Return the plots in the order in which Tab reaches them."""
-    found, widget = list[Plot](), panel.nextInFocusChain()
-    while widget is not panel:
+    found = list[Plot]()
+    widget: QWidget | None = panel.nextInFocusChain()
+    while widget is not None and widget is not panel:
         plot: QWidget | None = widget
         while plot is not None and not isinstance(plot, Plot):
             plot = plot.parentWidget()

@@ -10,9 +10,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTableView, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.previews.model import PLAYING_ROLE
 from distill.gui.widgets import theme
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.runs.preview_sound import find_previews
 from tests.gui.fakes import FakeDevice, tone

@@ -16,12 +16,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.previews.model import STARRED_ROLE
 from distill.gui.previews.stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
 from distill.gui.previews.tools import PreviewMenu
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import file_drag
+from distill.gui.window.main_window import MainWindow
 from distill.runs.preview_sound import find_previews
 from tests.gui.conftest import FileManager
 from tests.gui.fakes import make_previews

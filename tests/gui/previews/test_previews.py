@@ -11,9 +11,9 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QSlider, QTableView, QToolButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.previews.model import PLAYING_ROLE, SOUND_ROLE, PreviewModel
 from distill.gui.previews.originals import OriginalsModel
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import PlayerState
 from distill.runs.preview_sound import PreviewKind, PreviewSound, Slot, find_previews
 from tests.gui.fakes import FakeDevice, make_previews

@@ -17,8 +17,8 @@ from distill.audio.decoding.fixes import SoundFix
 from distill.config.training import ADAPTIVE_LATENTS, AnyConfig
 from distill.errors import LibraryError, TrainingError
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.queue.panel import QueuePanel
+from distill.gui.window.main_window import MainWindow
 from distill.runs.queue import FAILED, FINISHED, STOPPED, WAITING, QueueEntry, RunQueue
 from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

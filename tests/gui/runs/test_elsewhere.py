@@ -6,8 +6,8 @@ import pytest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.training import verdict_presenter
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import FollowedFolder, RunFolder
 from distill.runs.holder import HOLDER
 from distill.runs.verdict import Kind, Verdict

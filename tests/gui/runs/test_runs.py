@@ -16,9 +16,9 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.summary import RunSummary
 from tests.gui.conftest import close, make_window
@@ -409,7 +409,7 @@ _KILLED = """
 import sys
 from pathlib import Path
 from PySide6.QtWidgets import QApplication
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.fakes import FakeDevice, FakeEngine
 

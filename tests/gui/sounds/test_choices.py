@@ -14,11 +14,11 @@ from pytestqt.qtbot import QtBot
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.training import TrainingConfig
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds.delegates import NameDelegate
 from distill.gui.sounds.model import ROW_ROLE, Column
 from distill.gui.sounds.view import SoundView
 from distill.gui.widgets import theme
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.training.data.split import split_sounds
 from distill.training.dataset import prepare_sounds

@@ -12,9 +12,9 @@ from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds.model import CELL_ROLE
 from distill.gui.widgets.text import short_names
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window

@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio import corpus, discovery
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds import loader
 from distill.gui.sounds.row import SoundStatus
+from distill.gui.window.main_window import MainWindow
 from tests.gui.fakes import FakeEngine, tone
 from tests.gui.sounds.test_listing import settle
 from tests.gui.training.test_training import await_state, click, start

@@ -11,10 +11,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTableView
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds.model import Column
 from distill.gui.widgets.panel import EmptyState
 from distill.gui.widgets.text import format_seconds
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY, TRAINING
 from distill.playback.player import PlayerState
 from tests.gui.conftest import double_click

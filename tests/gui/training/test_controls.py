@@ -14,8 +14,8 @@ from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.training.controls import DETAIL_ROLE
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.runs.folder import RunRecord
 from tests.gui.fakes import FakeEngine, tone

@@ -6,8 +6,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.training import presenter
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

@@ -7,8 +7,8 @@ from pytestqt.qtbot import QtBot
 
 from distill.config.training import AnyConfig
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.training.estimate_presenter import EstimatePresenter
+from distill.gui.window.main_window import MainWindow
 from distill.runs.figures import Figures, RunFigures, remember
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, start

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.training.sound_locator import MISSING_TOPIC
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

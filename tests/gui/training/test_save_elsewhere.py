@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.events import UNSAVED
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.queue import STOPPED, WAITING, RunQueue
 from distill.runs.summary import summarise

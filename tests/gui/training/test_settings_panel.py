@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 from distill.config.catalog import FAMILIES
 from distill.config.introspect import setting_fields
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.training.setting_row import SettingRow
 from distill.gui.training.settings_panel import MAIN_SETTINGS
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from distill import paths
 from distill.config.training import TrainingConfig
 from distill.files import write_json
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
 from distill.runs.folder import RunRecord
 from distill.runs.summary import summarise

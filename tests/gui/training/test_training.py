@@ -15,8 +15,8 @@ from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.gui.engine.bridge import TrainingBridge, history_before
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets import theme
+from distill.gui.window.main_window import MainWindow
 from distill.metrics_history import MetricsHistory
 from distill.runs.folder import RunRecord
 from distill.settings import WindowSettings

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.training import verdict_presenter
+from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from distill.runs.verdict import Kind, Verdict
 from tests.gui.fakes import FakeEngine

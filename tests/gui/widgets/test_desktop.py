@@ -13,10 +13,10 @@ from pytestqt.qtbot import QtBot
 from distill.generation.recipe import NEW, Recipe
 from distill.generation.sound_history import GeneratedEntry
 from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
-from distill.gui.main_window import MainWindow
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.widgets.background_task import end_tasks
 from distill.gui.widgets.desktop import StartFolders
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY
 from distill.runs.preview_sound import PreviewSound
 from tests.gui.conftest import close

@@ -35,10 +35,10 @@ from distill.gui.help.about import AboutDialog
 from distill.gui.help.crash_dialog import CrashDialog
 from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
-from distill.gui.main_window import MainWindow
 from distill.gui.plots.plot_view import PlotView
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import key_groups
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
 from distill.playback.player import Player, PlayerState
 from distill.runs.preview_sound import find_previews

@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from distill import diagnostics
 from distill.errors import LibraryError
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets import background_task
 from distill.gui.widgets.panel import WindowPart
+from distill.gui.window.main_window import MainWindow
 from distill.settings import WindowSettings
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, start

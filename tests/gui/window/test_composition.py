@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
-from distill.gui.main_window import MainWindow
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.widgets.panel import WindowPart
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window

@@ -31,12 +31,12 @@ from distill.gui.generate.export_dialog import ExportChoices, ExportDialog
 from distill.gui.help.about import AboutDialog
 from distill.gui.help.report_dialog import ReportDialog
 from distill.gui.help.shortcuts_dialog import ShortcutsDialog
-from distill.gui.main_window import MainWindow
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.sounds.recent_folders import MOST, RecentMenu
 from distill.gui.widgets.desktop import StartFolders
 from distill.gui.window import composition
 from distill.gui.window.crash_reporter import ReportWatcher
+from distill.gui.window.main_window import MainWindow
 from distill.playback.player import Player
 from tests.gui.conftest import FileManager, close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone

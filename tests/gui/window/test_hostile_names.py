@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets.text import readable
+from distill.gui.window.main_window import MainWindow
 from distill.library.model_library import ModelLibrary
 from distill.runs.folder import RunRecord
 from tests.library.test_model_library import bells, write_model

@@ -12,9 +12,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.gui.main_window import MainWindow
 from distill.gui.window import instance
 from distill.gui.window.instance import InstanceLock, InstanceServer, pass_on
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
 from distill.paths import cache_dir
 

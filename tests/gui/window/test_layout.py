@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QApplication, QFrame, QLabel, QMenu, QPushButton, 
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
+from distill.gui.window.main_window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
 from distill.gui.window.pages import PLAY, TRAINING
 from tests.gui.conftest import close, make_window
 from tests.gui.cut_off import cut_off

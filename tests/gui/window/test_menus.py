@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from distill.gui.engine.run_state import RunState
-from distill.gui.main_window import MainWindow
 from distill.gui.window.frame import RUNS_TAB
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.metrics_history import MetricsHistory
 from distill.playback.player import PlayerState

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 from distill.gui.window.open_requests import OpenRequests
 from distill.models.metadata import ModelMetadata
 from distill.playback.player import Player

@@ -210,11 +210,7 @@ def test_what_is_filled_in_is_filled_in_after_translating(path: Path) -> None:
 PROSE = re.compile(r"^[^\W\d_a-z][^\W\d_]+,? [^\W\d_]{2,}|([^\W\d_]{2,},? ){2,}[^\W\d_]{2,}[.!?…]?$")
 
 #: What reads like prose and is none, by why.
-NO_PROSE = {
-    "Deleted models": "the name of a folder, which must be found again in any language",
-    "restoring the window": "for the log",
-    "closing the window": "for the log",
-}
+NO_PROSE = {"Deleted models": "the name of a folder, which must be found again in any language"}
 
 
 def unreadable(node: ast.AST) -> bool:

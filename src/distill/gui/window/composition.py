@@ -1,7 +1,7 @@
 """Builds the panels and presenters beyond the frame, and connects them.
 
 A new panel is added here: build it, place it in the frame, and list its presenter in `Parts.all`; the window then
-restores, saves and closes it.  Not imported before the first frame is painted: see `distill.gui.main_window`.
+restores, saves and closes it.  Not imported before the first frame is painted: see `distill.gui.window.main_window`.
 """
 
 from collections.abc import Generator
@@ -95,7 +95,7 @@ def compose(
     frame
         Where the panels go.
     engine, player
-        As in `distill.gui.main_window.MainWindow`.
+        As in `distill.gui.window.main_window.MainWindow`.
     window
         Qt parent of the presenters.
     """

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from distill import diagnostics
-from distill.gui.main_window import MainWindow
 from distill.gui.widgets.desktop import reveal
+from distill.gui.window.main_window import MainWindow
 
 if TYPE_CHECKING:
     from distill.gui.help.crash_dialog import CrashDialog

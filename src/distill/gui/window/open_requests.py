@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
-from distill.gui.main_window import MainWindow
+from distill.gui.window.main_window import MainWindow
 
 MODEL_SUFFIX = ".distill"
 

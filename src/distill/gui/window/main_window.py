@@ -1,0 +1,405 @@
+"""The main window: its frame first, then the other parts; how it closes.
+
+Panels show data and emit what the user requests; they know neither the engine nor each other.  Presenters carry the
+requests out and give the results back.
+
+The window comes in two parts.  The frame (`distill.gui.window.frame`: list of sounds, controls, player) is quick to
+build, and is what the first frame on the screen shows.  The rest (`distill.gui.window.composition`) needs pyqtgraph and
+most of our own modules, which takes longer than everything before.  ``MainWindow()`` builds both at once;
+`distill.gui.app` shows the frame and lets the rest come in a few steps between the first events.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QSessionManager
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
+
+from distill import diagnostics
+from distill.gui.engine.run_state import RunState
+from distill.gui.widgets import theme
+from distill.gui.widgets.background_task import end_tasks, error_text, is_user_error
+from distill.gui.widgets.dragging import accept_copy
+from distill.gui.widgets.text import make_plain
+from distill.gui.window.frame import Frame
+from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.settings_damage import damage_text
+from distill.models.file_format import SUFFIX
+from distill.settings import WindowSettings
+
+if TYPE_CHECKING:
+    from distill.gui.engine.jobs import EngineSource
+    from distill.gui.window.composition import Parts
+    from distill.playback.player import Player
+
+log = logging.getLogger(__name__)
+
+#: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
+SMALLEST_SIZE, FIRST_SIZE = (1006, 604), (1280, 800)
+#: What the frame and the title bar around a window take.
+_FRAME = QSize(8, 36)
+
+#: Shift of the window of another running Distill, so that it does not cover the first one exactly.
+INSTANCE_SHIFT = 36
+
+#: Topic of the notice about work that cannot be saved at closing.
+CLOSE_TOPIC = "closing"
+
+
+def first_size(available: QSize) -> QSize:
+    """Return the size of a window whose last one is unknown, or was that of another screen: it fits on this one."""
+    return QSize(*FIRST_SIZE).boundedTo(available - _FRAME).expandedTo(QSize(*SMALLEST_SIZE))
+
+
+class MainWindow(QMainWindow):
+    """The main window; it needs a `QApplication` and nothing else.
+
+    Parameters
+    ----------
+    engine
+        Returns the engine, in the training thread; by default `distill.training.loop`, whose import begins in the
+        background once the window has been painted.
+    player
+        Plays sounds; by default through the default device.
+    in_steps
+        Build only the frame at first, and the rest once that has been painted, or when it is needed.
+    """
+
+    #: The first frame is on the screen.
+    painted = Signal()
+    #: The window has been painted and is complete.
+    ready = Signal()
+
+    def __init__(
+        self, engine: "EngineSource | None" = None, player: "Player | None" = None, in_steps: bool = False
+    ) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication), "MainWindow needs a QApplication"
+        settings = WindowSettings.load()
+        theme.install(app, theme.Appearance.named(settings.appearance))  # before it: it takes the application's font
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setWindowTitle("Distill")
+        self.setAcceptDrops(True)
+        self.settings = settings
+        self.engine, self.player = engine, player
+        self._is_painted = self._is_complete = self._is_closing = False
+        self._asks_before_closing = True
+        self._is_session_ending = False
+        self._has_warned = False  # that something cannot be saved; closing again closes all the same
+        self._question: QMessageBox | None = None
+        self.menuBar().addMenu(" ")  # keeps its height until the menus come
+        self.frame = Frame(self)
+        self.thumbnails, self.browser, self.controls = self.frame.thumbnails, self.frame.browser, self.frame.controls
+        self.transport, self.notices, self.tabs = self.frame.transport, self.frame.notices, self.frame.tabs
+        self.center, self.splitter, self.pages = self.frame.center, self.frame.splitter, self.frame.pages
+        self.setCentralWidget(self.frame)
+        self.setMinimumSize(*SMALLEST_SIZE)
+        self.resize(first_size(self.screen().availableSize()))
+        theme.apply_style_sheet(self)
+        if self.settings.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(self.settings.geometry.encode()))
+        self.frame.restore(self.settings)
+        self._steps = self._assemble()
+        self.painted.connect(self._on_painted, Qt.ConnectionType.QueuedConnection)
+        if in_steps:
+            app.installEventFilter(self)
+        else:
+            self.complete()
+        app.commitDataRequest.connect(self._on_session_end)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the window has been painted and is complete."""
+        return self._is_painted and self._is_complete
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a training is under way; it needs a complete window."""
+        return self._is_complete and self.runs.bridge.is_running
+
+    def show_instance(self, number: int) -> None:
+        """Mark this as the window of the n-th running Distill: in the title, and by a shifted position."""
+        if number > 1:
+            self.setWindowTitle(f"Distill ({number})")
+            self.move(self.pos() + QPoint(INSTANCE_SHIFT, INSTANCE_SHIFT) * (number - 1))
+
+    def complete(self) -> None:
+        """Build at once what is still missing; a second call does nothing."""
+        for _ in self._steps:
+            pass
+
+    def open_folder(self, path: Path | str) -> None:
+        """Show the sounds of a folder, in place of those that are shown."""
+        self.complete()
+        self.pages.show_page(TRAINING)
+        self.sounds.show([Path(path)])
+
+    def quit_now(self) -> None:
+        """Close without asking; a training is stopped with a checkpoint first."""
+        self._asks_before_closing = False
+        self.close()
+
+    def save_settings(self) -> None:
+        """Save what is restored at the next start."""
+        if self._is_complete:
+            settings = WindowSettings()
+            settings.appearance = theme.appearance().value
+            settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+            self.frame.save(settings)
+            for part in self.parts.all:
+                part.save(settings)
+            self.settings = settings
+            settings.save()
+
+    # Building.
+
+    def _assemble(self) -> Iterator[None]:
+        """Build the rest, in steps that are too short to be noticed."""
+        import pyqtgraph  # noqa: F401  # half of what the next line would take
+
+        yield
+        from distill.gui.window import composition
+
+        yield
+        self._adopt((yield from composition.compose(self.frame, self.engine, self.player, self)))
+        _run_all([partial(part.restore, self.settings) for part in self.parts.all], "restoring the window")
+        make_plain(self)
+        self._is_complete = True
+        QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
+
+    def _adopt(self, parts: "Parts") -> None:
+        """Make the parts attributes of the window, and connect them with it."""
+        from distill.gui.window.menus import make_menus
+
+        self.parts = parts
+        self.advanced, self.plots, self.previews = parts.advanced, parts.plots, parts.previews
+        self.run_list, self.models_page, self.recent = parts.run_list, parts.models_page, parts.recent
+        self.sounds, self.runs, self.past_runs = parts.sounds, parts.runs, parts.past_runs
+        self.playing, self.previewing, self.curves = parts.playing, parts.previewing, parts.curves
+        self.codes, self.models, self.making = parts.codes, parts.models, parts.making
+        updates = parts.updates.changed
+        for signal in (self.runs.run_changed, self.runs.settings.changed, self.sounds.exclusions_settled, updates):
+            signal.connect(self.save_settings)
+        self.runs.bridge.state_changed.connect(self._on_run_state_changed)
+        self.ready.connect(self._on_ready)
+        make_menus(self, self.frame, parts, self.open_folder)
+
+    def _on_ready(self) -> None:
+        if self.engine is None:
+            self.parts.engine_loader.start()
+        self._report_damaged_settings()
+        self.codes.allow_import()
+        self.past_runs.refresh()
+        self.parts.queue.refresh()
+        self.models.refresh()
+        self.parts.updates.start()
+        focused = QApplication.focusWidget()
+        # While a page is not built yet, Qt gives the focus to the player, which is there.
+        if focused is None or not focused.isVisibleTo(self) or self.transport.isAncestorOf(focused):
+            self.pages.open_page(self.pages.currentIndex())
+
+    def _report_damaged_settings(self) -> None:
+        """Say once which settings could not be read; they are saved whole again."""
+        if text := damage_text(self.settings):
+            self.notices.notify("settings", text, "warning")
+            self.save_settings()
+
+    # The first frame.
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Note the first frame."""
+        super().paintEvent(event)
+        if not self._is_painted:
+            self._is_painted = True
+            self.painted.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Build the rest before the first click or key is handled: it is needed now.
+
+        After the announced end of a session, a click or a key shows that it was cancelled: Qt has no signal for that.
+        """
+        if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
+            self.complete()
+            if self._is_session_ending:
+                self._is_session_ending, self._asks_before_closing = False, True
+                QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
+        return super().eventFilter(watched, event)
+
+    def _on_painted(self) -> None:
+        """Take the next step of building, after the events that have come meanwhile; emit `ready` after the last."""
+        next(self._steps, None)
+        if self._is_complete and self.isVisible():
+            self.ready.emit()
+        elif not self._is_complete:
+            QTimer.singleShot(0, self, self._on_painted)
+
+    # Files and folders that are dropped on the window.
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept files and folders."""
+        if paths := _dropped_paths(event):
+            accept_copy(event)
+            self.frame.show_drop_hint(self._drop_hint(paths))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Remove the highlight."""
+        super().dragLeaveEvent(event)
+        self.frame.show_drop_hint("")
+
+    def _drop_hint(self, paths: list[Path]) -> str:
+        """Return what dropping these files here does."""
+        if all(path.suffix.lower() == SUFFIX for path in paths):
+            return self.tr("Drop to add to your models")
+        if self.pages.currentIndex() == MODELS:
+            return self.tr("Drop to transform with the chosen model")
+        return self.tr("Drop to add to the sounds")
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Import models, and add other files to the sounds; on the models page, take them as sources to transform."""
+        self.frame.show_drop_hint("")
+        if dropped := _dropped_paths(event):
+            accept_copy(event)
+            self.complete()
+            others = self.models.take_drop(dropped)
+            if others and self.pages.currentIndex() == MODELS:
+                self.making.take_drop(others)
+            elif others:
+                self.pages.show_page(TRAINING)  # also from the Play page: it shows what is added
+                self.tabs.setCurrentWidget(self.browser)
+                self.sounds.add(others)
+
+    # Closing.
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Close; a running training is first stopped with a checkpoint, after asking the user."""
+        self.complete()  # it knows how to save and to end
+        if not self._is_complete:  # building it has failed, which has been reported
+            event.accept()
+            return
+        if self.runs.bridge.is_running:
+            event.ignore()
+            if self._is_closing:  # closed again while the last step is still being computed
+                return
+            if self._asks_before_closing:
+                self._ask_before_closing()
+            else:
+                self._stop_and_close()
+            return
+        if not self._flush():
+            self._is_closing = False
+            event.ignore()
+            return
+        self._shut_down()
+        event.accept()
+
+    def _flush(self) -> bool:
+        """Save what the user has typed; return whether the window may close.
+
+        What cannot be saved keeps the window open once, with the reason, unless nobody can be asked.
+        """
+        errors = _run_all([part.flush for part in self.parts.all])
+        expected = [error for error in errors if is_user_error(error)]
+        if not expected or self._has_warned or not self._asks_before_closing:
+            return True
+        self._has_warned = True
+        text = self.tr("Some changes could not be saved: {0}. Close the window again to quit without them.")
+        self.notices.notify(CLOSE_TOPIC, text.format(error_text(expected[0]).rstrip(".")), "error")
+        return False
+
+    def _shut_down(self) -> None:
+        """End all that runs; each step is taken, whatever happens in another."""
+        steps: list[Callable[[], object]] = [self.save_settings, self.notices.forget_all]
+        steps += [part.close for part in self.parts.all]
+        steps += [self.frame.thumbnails.close, lambda: end_tasks(self)]
+        _run_all(steps)
+
+    def wait_for_engine(self) -> None:
+        """Wait for the import of the engine, if it has begun: ending the program during it can crash."""
+        if self._is_complete:
+            self.parts.engine_loader.wait()
+
+    def _ask_before_closing(self) -> None:
+        if self._question is not None:
+            return
+        self._question = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Quit Distill?"), "", parent=self)
+        self._question.setObjectName("quitDialog")
+        self._question.setDefaultButton(self._question.addButton("", QMessageBox.ButtonRole.AcceptRole))
+        self._question.setEscapeButton(self._question.addButton("", QMessageBox.ButtonRole.RejectRole))
+        self._word_question()
+        self._question.finished.connect(self._on_answered)
+        self._question.open()  # not exec: the training's events are still shown
+
+    def _word_question(self) -> None:
+        """Ask what is true now: a training may end, or another one of the queue begin, while the question is open."""
+        if self._question is None:
+            return
+        stop, keep = self._question.defaultButton(), self._question.escapeButton()
+        if self.runs.bridge.state is RunState.IDLE:
+            self._question.setText(self.tr("The training has ended."))
+            stop.setText(self.tr("&Quit"))
+            keep.setText(self.tr("&Go on"))
+        else:
+            self._question.setText(
+                self.tr("Training is running. It will be stopped with a checkpoint, and you can resume it later.")
+            )
+            stop.setText(self.tr("&Stop and quit"))
+            keep.setText(self.tr("&Keep training"))
+
+    def _on_answered(self, _result: int) -> None:
+        question, self._question = self._question, None
+        if question is not None:
+            role = question.buttonRole(question.clickedButton())
+            question.deleteLater()
+            if role is QMessageBox.ButtonRole.AcceptRole:
+                self._stop_and_close()
+
+    def _stop_and_close(self) -> None:
+        self._is_closing = True
+        if self.runs.bridge.is_running:
+            self.runs.bridge.stop()
+        else:
+            self.close()
+
+    def _on_run_state_changed(self, state: RunState) -> None:
+        self._word_question()
+        if state is not RunState.IDLE or not self._is_closing:
+            return
+        if self.runs.bridge.unsaved_model is not None and self._asks_before_closing:
+            self._is_closing = False  # it is offered next
+        else:
+            self.close()
+
+    def _on_session_end(self, _manager: QSessionManager) -> None:
+        self.end_session()
+
+    def end_session(self) -> None:
+        """Save everything before the system ends the session; there is no time for questions."""
+        self._asks_before_closing = False
+        self.complete()
+        self._is_session_ending = True
+        QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]
+        _run_all([self.runs.bridge.stop_and_wait, *(part.flush for part in self.parts.all), self.save_settings])
+
+
+def _run_all(steps: Sequence[Callable[[], object]], doing: str = "closing the window") -> list[Exception]:
+    """Call every function, also after one has failed; report the errors and return them."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except Exception as exc:  # boundary: the other steps must be taken
+            diagnostics.report(exc, doing, is_expected=is_user_error(exc))
+            errors.append(exc)
+    return errors
+
+
+def _dropped_paths(event: QDropEvent | QDragEnterEvent) -> list[Path]:
+    if event.source() is not None:  # a generated sound that is dragged out: no training material
+        return []
+    data = event.mimeData()
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data.hasUrls() else []
