@@ -115,7 +115,7 @@ from PySide6.QtCore import QTimer
 from distill.gui import app
 from distill.gui.window import main_window
 made = []
-class Window(window.MainWindow):
+class Window(main_window.MainWindow):
     def __init__(self, **options):
         super().__init__(**options)
         made.append(self)
