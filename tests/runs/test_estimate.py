@@ -84,6 +84,15 @@ def test_the_first_run_also_prepares_its_sounds() -> None:
     assert 0 < found - known < 8.0
 
 
+def test_preparing_takes_as_long_as_in_most_runs_that_had_to() -> None:
+    """A run whose sounds were in the cache tells nothing of it, and one on very short files should not decide alone."""
+    seconds = [0.02, 0.01, 0.011, 0.0001]
+    runs = [replace(RUN, prepare_s=each) for each in seconds]
+    found = estimate(CONFIG, MATERIAL, figures(*runs)).seconds
+    usual = estimate(CONFIG, MATERIAL, figures(replace(RUN, prepare_s=0.011))).seconds
+    assert found == pytest.approx(usual)
+
+
 def test_a_run_takes_longer_than_a_trial_says() -> None:
     """A computer is not as fast for minutes as for a few seconds, and a trial has hardly a map or sliders."""
     trial = replace(RUN, is_trial=True)

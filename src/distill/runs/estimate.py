@@ -29,6 +29,8 @@ _BEGIN_S = 3.0
 #: Seconds in which a variant of a second of sound is prepared, where only a trial has been made: it needs no variants.
 #: They are multiplied like those of the end.
 _PREPARE_S = 0.013
+#: Preparing short files takes up to so many times as long for each second of sound as preparing long ones.
+_MOST_PREPARE_RATIO = 4.0
 #: How much longer a run takes than a trial of seconds shows: computers are fast for a moment, then they grow warm or
 #: others want their share.
 _SUSTAINED = 1.3
@@ -197,12 +199,20 @@ class _Cost:
             measure_s=slower * typical("measure_s"),
             preview_s=slower * typical("preview_s"),
             preview_bytes=typical("preview_bytes"),
-            # The largest: later runs had their sounds from the cache.
-            prepare_s=slower * max(run.prepare_s for run in runs) or _PREPARE_S * _closing_scale(runs, figures),
+            prepare_s=slower * _preparing(runs) or _PREPARE_S * _closing_scale(runs, figures),
             peak_bytes=max(run.peak_bytes for run in runs),
             checkpoint_bytes=typical("checkpoint_bytes"),
             model_bytes=typical("model_bytes"),
         )
+
+
+def _preparing(runs: list[RunFigures]) -> float:
+    """Return the seconds in which a variant of a second of sound was prepared, or 0 where no run tells.
+
+    Runs that had their sounds from the cache do not count: they took next to nothing.
+    """
+    most = max(run.prepare_s for run in runs)
+    return median([run.prepare_s for run in runs if run.prepare_s >= most / _MOST_PREPARE_RATIO])
 
 
 def _newest(known: list[RunFigures]) -> list[RunFigures]:
