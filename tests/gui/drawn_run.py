@@ -31,7 +31,7 @@ def make_history() -> MetricsHistory:
     return made
 
 
-def generate_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
+def shown_panel(qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
     made = PlotsPanel()
     qtbot.addWidget(made)
     made.resize(560, 700)

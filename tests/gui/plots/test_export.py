@@ -15,7 +15,7 @@ from distill.gui.plots.export import csv_bytes, draw_image, epoch_table, step_ta
 from distill.gui.plots.panel import PlotsPanel
 from distill.gui.widgets import theme
 from distill.metrics_history import MetricsHistory, VQMetricsHistory
-from tests.gui.drawn_run import EPOCHS, STEPS, generate_panel, make_history
+from tests.gui.drawn_run import EPOCHS, STEPS, make_history, shown_panel
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def history() -> MetricsHistory:
 @pytest.fixture
 def panel(qapp: QApplication, qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
     theme.install(qapp)
-    return generate_panel(qtbot, history)
+    return shown_panel(qtbot, history)
 
 
 def test_a_picture_shows_the_curves_in_their_colours(panel: PlotsPanel) -> None:

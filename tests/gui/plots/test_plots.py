@@ -19,7 +19,7 @@ from distill.gui.plots.plot_view import AXIS_WIDTH
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
 from distill.metrics_history import MetricsHistory, VQMetricsHistory
-from tests.gui.drawn_run import EPOCHS, STEPS, add_epoch, generate_panel, make_history, settle, shown_loss_plot
+from tests.gui.drawn_run import EPOCHS, STEPS, add_epoch, make_history, settle, shown_loss_plot, shown_panel
 from tests.gui.fakes import FakeDevice
 
 
@@ -31,7 +31,7 @@ def history() -> MetricsHistory:
 @pytest.fixture
 def panel(qapp: QApplication, qtbot: QtBot, history: MetricsHistory) -> PlotsPanel:
     theme.install(qapp)
-    return generate_panel(qtbot, history)
+    return shown_panel(qtbot, history)
 
 
 def data(plot: Plot, name: str) -> list[float]:
