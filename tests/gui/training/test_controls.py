@@ -247,10 +247,12 @@ def test_the_time_left_is_not_used_up_by_a_slow_epoch(window: MainWindow, monkey
     now[0] += 60.0  # the ninth takes longer than both were expected to
     controls.show_position(8, 10, 0.5, 2.0)
     assert controls.eta.text() == "Epoch 9 of 10 · 33 s left"
+    controls.show_position(9, 10, 1.0, 2.0)  # all its steps are done, and the epoch is being measured
+    assert controls.eta.text() == "Epoch 10 of 10 · 30 s left"
     controls.show_epoch(replace(eighth, epoch=9, eta_seconds=0.0))
     now[0] += 40.0
     controls._clock.timeout.emit()
-    assert controls.eta.text() == "Epoch 9 of 10 · a moment left"
+    assert controls.eta.text() == "Epoch 10 of 10 · a moment left"
     controls.show_state(RunState.IDLE)
 
 

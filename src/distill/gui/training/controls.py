@@ -305,6 +305,8 @@ class TrainingControls(Panel):
         self._epochs_left = float(max(0, epoch.total_epochs - epoch.epoch - 1))
         if self._epochs_left:
             self._epoch_takes = epoch.eta_seconds / self._epochs_left
+        else:  # what is left has begun, and its time runs
+            self._closing_takes = 0.0
         self._report_time()
 
     def show_estimate(self, costs: Sequence[str] = (), enough: str = "", source: str = "") -> None:
@@ -349,7 +351,7 @@ class TrainingControls(Panel):
             return
         about = self.tr("about ") if self._eta_at is None else ""
         # An epoch that takes longer than expected does not use up the time of the work that comes after it.
-        to_do = self._epochs_left * self._epoch_takes + (self._closing_takes if self._epochs_left else 0.0)
+        to_do = self._epochs_left * self._epoch_takes + self._closing_takes
         left = about + self._time_left(max(to_do, end - time.monotonic()))
         self.show_message(self.tr("{0} · {1} left").format(self._position, left))
 
