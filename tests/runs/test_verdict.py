@@ -139,6 +139,34 @@ def test_a_run_that_improves_behind_its_best_epoch_says_so() -> None:
     assert judge(better).sentence() == "Still improving."
 
 
+#: Held-out losses of a short run whose best epoch is the fifth, and of one whose best is the fourth.
+BEST_AT_5 = (0.3, 0.22, 0.19, 0.175, 0.165, 0.1662, 0.1658, 0.166, 0.1661, 0.166)
+BEST_AT_4 = (0.15, 0.11, 0.095, 0.0905, 0.0908, 0.0908)
+
+
+def test_a_run_that_gains_nothing_after_its_best_epoch_does_not_claim_to_improve() -> None:
+    """It said "Still improving." to the end, four epochs after the best one."""
+    said = [judge(series(*BEST_AT_5[:count])).sentence() for count in range(6, 11)]
+    best, stands = "Best so far: epoch 5.", "No better since epoch 5."
+    assert said == ["Still improving.", best, best, best, stands]
+    long = judge(series(*BEST_AT_5))
+    assert long.sentence(is_over=True) == "No better since epoch 5: more epochs may change little."
+    assert (long.advice(), long.advice(is_over=True)) == (Advice.NONE, Advice.NONE)
+    short = judge(series(*BEST_AT_4))
+    assert short.sentence() == "Best so far: epoch 4."
+    assert short.sentence(is_over=True) == "Best so far: epoch 4. More epochs may help."
+    assert (short.advice(), short.advice(is_over=True)) == (Advice.NONE, Advice.TRAIN_ON)
+    assert (short.since, short.best, short.after_best) == (3, 3, 2)
+
+
+def test_a_best_epoch_by_chance_does_not_hide_that_a_run_improves() -> None:
+    """The noise is larger than what a few epochs gain, so that the best of them is often not the newest."""
+    noise = (0, 1, -1, 2, -2, 1, 0, -1, 1, 2, -1, 0, 1, -2, 0, 0)
+    noisy = [0.9 - 0.01 * n + 0.02 * x for n, x in enumerate(noise)]
+    assert noisy.index(min(noisy)) == len(noisy) - 3
+    assert judge(series(*noisy)).sentence() == "Still improving."
+
+
 def test_noise_alone_is_no_improvement() -> None:
     """A new best epoch by chance does not count, nor does a single bad one."""
     noisy = [0.5 + 0.01 * x for x in (0, 1, -1, 2, -2, 1, 0, -1, 1, 2, -1, 0, 1, -2, 2, 0, -1, 1, -3, 1)]

@@ -33,6 +33,8 @@ FEWEST_EPOCHS, FEWEST_WITHOUT = FEWEST_NEWEST + 1, 2 * FEWEST_NEWEST
 WORTH = 0.01
 #: Standard errors that a change must exceed.
 CERTAIN = 2.0
+#: Fewest epochs after the best one for saying that nothing has been gained since: a single one may be worse by chance.
+FEWEST_AFTER_BEST = 2
 #: Epochs that are smoothed over to find the best one.
 SMOOTHED = 5
 #: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart.
@@ -58,6 +60,7 @@ class Kind(StrEnum):
 
     TOO_EARLY = "too early"
     IMPROVING = "improving"
+    NO_BETTER = "no better"
     FLAT = "flat"
     BY_HEART = "by heart"
     COLLAPSED = "collapsed"
@@ -96,6 +99,8 @@ class Verdict:
         For a run that improves: whether its best epoch lies before the newest ones.
     epochs
         Number of epochs that it rests on.
+    after_best
+        For a run that is no better than its best epoch: number of epochs after that one.
     """
 
     kind: Kind
@@ -106,13 +111,15 @@ class Verdict:
     cause: Advice = Advice.NONE
     is_behind: bool = False
     epochs: int = 0
+    after_best: int = 0
 
     def advice(self, is_over: bool = False) -> Advice:
         """Return what to do about it; ``is_over`` where the run is not training."""
         if self.kind is Kind.COLLAPSED:
             return self.cause
         if is_over:
-            return Advice.TRAIN_ON if self.kind is Kind.IMPROVING else Advice.NONE
+            may_gain = self.kind is Kind.NO_BETTER and self.after_best < FEWEST_NEWEST
+            return Advice.TRAIN_ON if may_gain or self.kind is Kind.IMPROVING else Advice.NONE
         return Advice.FINISH if self.kind in (Kind.FLAT, Kind.BY_HEART) else Advice.NONE
 
     def sentence(self, is_over: bool = False, total_epochs: int = 0) -> str:
@@ -128,6 +135,10 @@ class Verdict:
             return f"Improving at its end, {limit}: more epochs may help." if is_over else f"Improving, {limit}."
         if self.kind is Kind.IMPROVING:
             return "Still improving when it ended: more epochs would help." if is_over else "Still improving."
+        if self.kind is Kind.NO_BETTER and self.after_best < FEWEST_NEWEST:
+            return f"Best so far: epoch {since}.{' More epochs may help.' if is_over else ''}"
+        if self.kind is Kind.NO_BETTER:
+            return f"No better since epoch {since}{': more epochs may change little' if is_over else ''}."
         if self.kind is Kind.FLAT:
             finish = "finish now, or wait for the last epochs in finer steps" if self.may_fall else "finish now"
             return f"Flat since epoch {since}: {'more epochs would change little' if is_over else finish}."
@@ -178,16 +189,22 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
         np.array([getattr(e, name) for e in finite]) for name in ("val_loss", "train_loss", "val_recon_loss")
     )
     kind, position = _trend(held_out, trained)
-    if len(finite) < warm_up and kind in (Kind.FLAT, Kind.BY_HEART):
+    is_by_loss = len(finite) >= warm_up or kind not in (Kind.FLAT, Kind.BY_HEART)
+    if not is_by_loss:
         kind, position = _warming_up(copies, trained)
     if kind is not Kind.IMPROVING and (kind is Kind.TOO_EARLY or len(finite) < FEWEST_WITHOUT):
         return too_early
+    after_best = 0
+    if is_by_loss and kind is Kind.IMPROVING and _gains_nothing_after(int(np.argmin(held_out)), held_out):
+        kind, position = Kind.NO_BETTER, int(np.argmin(held_out))
+        after_best = len(held_out) - 1 - position
     since = None if position is None else finite[position].epoch
     cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
     may_fall = kind is Kind.FLAT and not _has_fine_steps(epochs)
     is_behind = kind is Kind.IMPROVING and int(np.argmin(held_out)) < len(held_out) - _newest(len(held_out))
     return Verdict(
-        kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind, epochs=len(epochs)
+        kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind, epochs=len(epochs),
+        after_best=after_best,
     )  # fmt: skip
 
 
@@ -292,18 +309,45 @@ def _falls(values: _Numbers, newest: int) -> bool:
     recent, earlier = values[-newest:], values[:-newest]
     noise = _noise(values[-3 * newest :])
     level = abs(float(np.median(recent)))
-    x = np.arange(newest) - (newest - 1) / 2
-    slope = float(x @ (recent - recent.mean()) / (x @ x))
-    fall, error = -slope * (newest - 1), noise * (newest - 1) / math.sqrt(float(x @ x))
-    worth = WORTH * min(1.0, newest / FEWEST_WITHOUT)
-    if fall > max(worth * level, CERTAIN * error):
+    if _slopes_down(recent, noise):
         return True
     if not len(earlier):
         return False
     size = min(newest, len(earlier))
     windows = np.lib.stride_tricks.sliding_window_view(earlier, size)[:: max(1, size // _WINDOWS_APART)]
     lead = float(np.median(windows, axis=1).min()) - float(np.median(recent))
-    return lead > max(worth * level, CERTAIN * noise * math.hypot(_of_median(newest), _of_median(size)))
+    return lead > max(_worth(newest) * level, CERTAIN * noise * math.hypot(_of_median(newest), _of_median(size)))
+
+
+def _gains_nothing_after(best: int, values: _Numbers) -> bool:
+    """Return whether a curve that fell to its best value has not fallen since, though by now it should have.
+
+    The best value may be low by chance.  It counts once the curve, had it gone on as before, would be lower for sure.
+    """
+    after, newest = values[best + 1 :], _newest(len(values))
+    before = values[max(0, best + 1 - newest) : best + 1]
+    if len(after) < FEWEST_AFTER_BEST or len(before) < 2:
+        return False
+    noise = _noise(values[-3 * newest :])
+    return -_slope(before) * len(after) > CERTAIN * noise and not _slopes_down(after, noise)
+
+
+def _slopes_down(values: _Numbers, noise: float) -> bool:
+    """Return whether a line through the values falls by more than its noise, and by enough to matter."""
+    steps = len(values) - 1
+    error = noise * steps / math.sqrt((steps + 1) * ((steps + 1) ** 2 - 1) / 12)
+    return -_slope(values) * steps > max(_worth(len(values)) * abs(float(np.median(values))), CERTAIN * error)
+
+
+def _slope(values: _Numbers) -> float:
+    """Return the slope of the line through at least two values, for one step."""
+    x = np.arange(len(values)) - (len(values) - 1) / 2
+    return float(x @ (values - values.mean()) / (x @ x))
+
+
+def _worth(count: int) -> float:
+    """Return the share of the loss that a change over so many epochs has to have."""
+    return WORTH * min(1.0, count / FEWEST_WITHOUT)
 
 
 def _smoothed(values: _Numbers) -> _Numbers:

@@ -1,6 +1,8 @@
 """The next step comes first, runs get names, another folder is a fresh start, and notices go with their reason."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import soundfile
@@ -213,7 +215,7 @@ def test_the_work_after_the_last_epoch_is_not_called_no_time_left(window: MainWi
     controls.show_state(RunState.TRAINING)
     controls.show_position(3, 4, 1.0, 2.0)
     controls.show_epoch(EpochMetrics(3, 4, 0.2, 0.2, 0.1, 0.1, 4.0, 0.0, 1e-3, 0.0, 9.0))
-    assert controls.eta.text() == "Epoch 4 of 4 · 0 s left"
+    assert controls.eta.text() == "Epoch 4 of 4 · a moment left"
     controls.show_preparation(PreparationProgress("Learning to make new sounds", 58, 231))
     for _ in range(2):
         assert controls.eta.text() == "Finishing: learning to make new sounds 58/231…"
@@ -230,6 +232,40 @@ def test_the_time_left_is_that_to_the_finished_model(window: MainWindow) -> None
     last = EpochMetrics(1, 2, 0.2, 0.2, 0.1, 0.1, 4.0, 0.0, 1e-3, 0.0, 9.0, closing_seconds=30.0)
     controls.show_epoch(last)
     assert controls.eta.text() in ("Epoch 2 of 2 · 30 s left", "Epoch 2 of 2 · 29 s left")
+    controls.show_state(RunState.IDLE)
+
+
+def test_the_time_left_is_not_used_up_by_a_slow_epoch(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said "Epoch 9 of 10 · 0 s left", then "Epoch 10 of 10 · 14 s left", then 0 s again."""
+    controls, now = window.controls, [1000.0]
+    monkeypatch.setattr("distill.gui.training.controls.time", SimpleNamespace(monotonic=lambda: now[0]))
+    controls.show_state(RunState.TRAINING)
+    controls.show_position(7, 10, 1.0, 2.0)
+    eighth = EpochMetrics(7, 10, 0.2, 0.2, 0.1, 0.1, 4.0, 0.0, 1e-3, 4.0, 9.0, closing_seconds=30.0)
+    controls.show_epoch(eighth)
+    assert controls.eta.text() == "Epoch 8 of 10 · 34 s left"
+    now[0] += 60.0  # the ninth takes longer than both were expected to
+    controls.show_position(8, 10, 0.5, 2.0)
+    assert controls.eta.text() == "Epoch 9 of 10 · 33 s left"
+    controls.show_position(9, 10, 1.0, 2.0)  # all its steps are done, and the epoch is being measured
+    assert controls.eta.text() == "Epoch 10 of 10 · 30 s left"
+    controls.show_epoch(replace(eighth, epoch=9, eta_seconds=0.0))
+    now[0] += 40.0
+    controls._clock.timeout.emit()
+    assert controls.eta.text() == "Epoch 10 of 10 · a moment left"
+    controls.show_state(RunState.IDLE)
+
+
+def test_the_work_after_the_last_epoch_says_how_long_it_takes(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controls, now = window.controls, [1000.0]
+    monkeypatch.setattr("distill.gui.training.controls.time", SimpleNamespace(monotonic=lambda: now[0]))
+    controls.show_state(RunState.TRAINING)
+    for done, said in ((1, "1/900…"), (301, "301/900 · 20 s left"), (900, "900/900 · a moment left"), (1, "1/900…")):
+        controls.show_preparation(PreparationProgress("Learning to make new sounds", done, 900))
+        assert controls.eta.text() == f"Finishing: learning to make new sounds {said}"
+        now[0] += 10.0
     controls.show_state(RunState.IDLE)
 
 

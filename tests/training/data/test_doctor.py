@@ -188,6 +188,30 @@ def test_lossless_formats_are_those_that_keep_clipping(tmp_path: Path, cache: So
         assert "clipping" in {item.kind for item in examined(cache, file)}
 
 
+@pytest.mark.parametrize(
+    ("peak", "coding"),
+    [(0.0004, "PCM_16"), (0.001, "PCM_16"), (0.00115, "PCM_16"), (0.0019, "PCM_16"), (0.1, "PCM_U8"), (0.35, "PCM_U8")],
+)
+def test_the_steps_of_a_quiet_file_are_not_clipping(
+    cache: SoundCache, tmp_path: Path, peak: float, coding: str
+) -> None:
+    """A sine of -60 dB was called clipped: with 16 bits its crests are a few steps high, and flat within each."""
+    file, at = tmp_path / "quiet.wav", np.arange(RATE) / RATE
+    soundfile.write(file, peak * np.sin(2 * np.pi * 220 * at), RATE, subtype=coding)
+    assert measure(cache.get(file)).facts.clipped == 0
+
+
+@pytest.mark.parametrize(
+    ("peak", "coding"), [(0.003, "PCM_16"), (0.003, "PCM_24"), (0.001, "FLOAT"), (0.7, "PCM_U8"), (0.7, "PCM_16")]
+)
+def test_clipping_is_found_where_the_steps_are_finer(
+    cache: SoundCache, tmp_path: Path, peak: float, coding: str
+) -> None:
+    file, at = tmp_path / "clipped.wav", np.arange(RATE) / RATE
+    soundfile.write(file, peak * np.clip(1.5 * np.sin(2 * np.pi * 220 * at), -1, 1), RATE, subtype=coding)
+    assert measure(cache.get(file)).facts.clipped > 100
+
+
 def saved(path: Path, audio: Any) -> Path:
     soundfile.write(path, audio, 48_000, subtype="PCM_16")
     return path

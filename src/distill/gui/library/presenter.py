@@ -10,6 +10,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from PySide6.QtWidgets import QFileDialog
 
 from distill.errors import LibraryError
+from distill.events import TrainingCompleteEvent
 from distill.gui.library.audition_presenter import AuditionPresenter
 from distill.gui.library.page import ModelsPage
 from distill.gui.library.worker import TRASH_NAME, Change, LibraryWorker
@@ -74,10 +75,17 @@ class ModelsPresenter(QObject, WindowPart):
         """List the library anew, in the background."""
         self.worker.refresh()
 
-    def await_model(self, _ending: object = None) -> None:
-        """List the library after the end of a run, and report its model once it is listed."""
+    def await_model(self, ending: TrainingCompleteEvent | None = None) -> None:
+        """List the library after the end of a run, and report its model once it is listed.
+
+        ``ending`` is how it ended; None for a run that is marked as finished.
+        """
         self._came.clear()
-        self.worker.do(lambda _library: None, lambda _nothing: self._report_come())
+        is_paused = ending is not None and ending.outcome == "stopped"
+        known = frozenset(self._stamps or ())
+        self.worker.do(
+            lambda _library: None, lambda _nothing: self._report_paused(known) if is_paused else self._report_come()
+        )
 
     def show_model(self, path: Path) -> None:
         """Bring a model to the front."""
@@ -325,11 +333,19 @@ class ModelsPresenter(QObject, WindowPart):
 
     def _report_come(self) -> None:
         """Report the model of the run that has ended."""
-        if not self._came:
+        self._report_newest(tuple(self._came.values()), self.tr("The model “{0}” is ready."))
+
+    def _report_paused(self, known: frozenset[Path]) -> None:
+        """Report the model of the run that was paused, unless it was there before: it is not ready."""
+        come = tuple(entry for path, entry in self._came.items() if path not in known)
+        self._report_newest(come, self.tr("Paused. The model “{0}”, as it is now, is on the Models page."))
+
+    def _report_newest(self, come: Sequence[ModelEntry], text: str) -> None:
+        if not come:
             return
-        newest = max(self._came.values(), key=lambda entry: entry.mtime_ns)
+        newest = max(come, key=lambda entry: entry.mtime_ns)
         self._notices.notify(
-            NEW_TOPIC, self.tr("The model “{0}” is ready.").format(newest.shown_name), "info",
+            NEW_TOPIC, text.format(newest.shown_name), "info",
             NoticeAction(self.tr("Generate new sounds"), lambda: self.show_model(newest.path)),
         )  # fmt: skip
 

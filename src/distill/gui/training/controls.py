@@ -39,6 +39,9 @@ PROGRESS_STEPS = 1000
 #: For an epoch that takes longer than this, the time left is estimated from its steps, before it has ended.
 LONG_EPOCH_SECONDS = 60.0
 
+#: The work after the last epoch is timed for so long before it says how long it still takes.
+TIMED_SECONDS = 2.0
+
 #: Width of the open family menu, in device-independent pixels.
 FAMILY_MENU_WIDTH = 280
 
@@ -143,6 +146,8 @@ class TrainingControls(Panel):
         self._focus_went_to: QWidget | None = None
         self._eta_at: float | None = None  # monotonic time at which the run is expected to end
         self._guess_at: float | None = None  # the same, estimated from the steps of a long epoch
+        self._epochs_left = self._epoch_takes = self._closing_takes = 0.0  # epochs; seconds for one, and after the last
+        self._stage_began: tuple[str, float, int] = ("", 0.0, 0)  # work after the last epoch: name, time, parts done
         self._position = self._message = self._enough = ""
         self._costs: tuple[str, ...] = ()
         self.propose_name("")
@@ -196,6 +201,8 @@ class TrainingControls(Panel):
         self._has_new_origin = self._has_new_origin and state is RunState.IDLE
         if state is RunState.PREPARING:
             self._eta_at, self._guess_at, self._position = None, None, ""
+            self._epochs_left = self._epoch_takes = self._closing_takes = 0.0
+            self._stage_began = ("", 0.0, 0)
             self.progress.setRange(0, 0)
             self.show_message(self.tr("Preparing…"))
         elif state is RunState.TRAINING:
@@ -255,8 +262,22 @@ class TrainingControls(Panel):
         self.progress.setRange(0, progress.total if is_counted else 0)  # 0: busy, without a share
         self.progress.setValue(progress.done)
         is_finishing, stage = self._is_finishing or self._state is not RunState.PREPARING, progress.stage
-        text = self.tr("Finishing: {0}…") if is_finishing else "{0}…"
-        self.show_message(text.format(f"{stage[:1].lower() + stage[1:] if is_finishing else stage}{counts}"))
+        if not is_finishing:
+            self.show_message(f"{stage}{counts}…")
+            return
+        work, left = f"{stage[:1].lower() + stage[1:]}{counts}", self._stage_left(progress)
+        text = self.tr("Finishing: {0}…") if left is None else self.tr("Finishing: {0} · {1} left")
+        self.show_message(text.format(work, self._time_left(left or 0.0)))
+
+    def _stage_left(self, progress: PreparationProgress) -> float | None:
+        """Return the seconds that the work after the last epoch still takes, by its own progress; None: not known."""
+        now, (stage, began, first) = time.monotonic(), self._stage_began
+        if stage != progress.stage or progress.done <= first:
+            self._stage_began = (progress.stage, now, progress.done)
+            return None
+        if now - began < TIMED_SECONDS:
+            return None
+        return (now - began) / (progress.done - first) * (progress.total - progress.done)
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
         """Show the position in the run; ``epoch`` counts from 0.
@@ -264,6 +285,7 @@ class TrainingControls(Panel):
         ``epoch_seconds`` is how long an epoch's steps take: an estimate of the time left until the first epoch ends.
         """
         self._is_first = epoch == 0
+        self._epochs_left = max(0.0, total_epochs - epoch - share_of_epoch)
         if self._eta_at is None:
             is_long = epoch_seconds * (1 - share_of_epoch) > LONG_EPOCH_SECONDS
             left = epoch_seconds * (total_epochs - epoch - share_of_epoch)
@@ -278,7 +300,13 @@ class TrainingControls(Panel):
 
     def show_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         """Take the time left from a finished epoch."""
-        self._eta_at = time.monotonic() + epoch.eta_seconds + (epoch.closing_seconds or 0.0)
+        self._closing_takes = epoch.closing_seconds or 0.0
+        self._eta_at = time.monotonic() + epoch.eta_seconds + self._closing_takes
+        self._epochs_left = float(max(0, epoch.total_epochs - epoch.epoch - 1))
+        if self._epochs_left:
+            self._epoch_takes = epoch.eta_seconds / self._epochs_left
+        else:  # what is left has begun, and its time runs
+            self._closing_takes = 0.0
         self._report_time()
 
     def show_estimate(self, costs: Sequence[str] = (), enough: str = "", source: str = "") -> None:
@@ -322,8 +350,14 @@ class TrainingControls(Panel):
             self.show_message(hearing if self._is_first else self._position)
             return
         about = self.tr("about ") if self._eta_at is None else ""
-        left = about + format_time_left(max(0.0, end - time.monotonic()))
+        # An epoch that takes longer than expected does not use up the time of the work that comes after it.
+        to_do = self._epochs_left * self._epoch_takes + self._closing_takes
+        left = about + self._time_left(max(to_do, end - time.monotonic()))
         self.show_message(self.tr("{0} · {1} left").format(self._position, left))
+
+    def _time_left(self, seconds: float) -> str:
+        """Return a time left for people: while there is work, it is never 0."""
+        return format_time_left(seconds) if round(seconds) >= 1 else self.tr("a moment")
 
     def _on_family_changed(self) -> None:
         info = family_info(self.family_key)

@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
 
 #: Raised when a fact would be measured differently.
-_VERSION = 2
+_VERSION = 3
 #: Seconds of a sound that are measured.
 MEASURED_S = 120.0
 #: Numbers of the description of a sound's timbre, and those of them that are its spectrum.
@@ -31,6 +31,11 @@ TIMBRE = 2 * BANDS + 6
 _SILENT = 1e-3
 #: How much the samples of a crest that is cut off may differ, relative to the highest level: a few steps of 16 bits.
 _FLAT = 0.0012
+#: Steps of the file's numbers under which a peak is too low to tell a crest that is cut off: up to 53 steps, a third of
+#: the crest of a whole sine can lie within one step.  With 16 bits, 64 steps are -54 dB.
+_FEWEST_STEPS = 64
+#: Bits of the numbers of a file that have steps as large as that.
+_COARSE_BITS = (8, 16)
 #: Parts of a sound of which this share must have means that differ from their median by less than that.
 _PARTS, _SHARE_ALIKE = 16, 0.75
 #: Names of the files of lossy codings.
@@ -169,11 +174,22 @@ def _offset(channel: FloatArray) -> float:
 
 
 def _clipping(channel: FloatArray, is_lossy: bool) -> float:
-    """Return how many crests of a channel are cut off at the same level."""
+    """Return how many crests of a channel are cut off at the same level; 0 where that cannot be judged."""
     centred = channel - np.median(channel)
     highest = float(np.abs(centred).max())
+    if not is_lossy and highest < _FEWEST_STEPS * _step(channel):
+        return 0.0
     waves = [wave for wave in (centred, -centred) if wave.max() > 0.3 * highest]
     return float(max((_blurred_crests(wave) if is_lossy else _flat_crests(wave) for wave in waves), default=0))
+
+
+def _step(channel: FloatArray) -> float:
+    """Return the step between the numbers of a file, relative to full scale; 0 if it is finer than that of 16 bits."""
+    for bits in _COARSE_BITS:
+        numbers = channel * np.float32(2 ** (bits - 1))
+        if np.array_equal(numbers, np.rint(numbers)):
+            return float(2 ** (1 - bits))
+    return 0.0
 
 
 def _flat_crests(wave: FloatArray) -> int:
