@@ -343,6 +343,7 @@ class PlayPresenter(QObject, WindowPart):
     def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
         self.page_requested.emit()  # which may open another map
+        self._playing.take(path)
         self._set_current(path)
         self._choose()
 
@@ -531,6 +532,8 @@ class PlayPresenter(QObject, WindowPart):
     def _on_pad_pressed(self, number: int) -> None:
         """Make the sound of a pad the current one."""
         sound = self.page.pads.pads[number].sound
+        if sound is not None:
+            self._playing.take(sound)
         if sound is not None and sound != self.current:
             self._set_current(sound)
             self._choose()
