@@ -65,6 +65,7 @@ class PlayPresenter(QObject, WindowPart):
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
+        self._played_model = ""  # file of the model whose map was opened last, also in an earlier session
         self._has_failed = False  # it could not be opened
         self._is_opening = False
         #: The newest request that came while a map was to be opened: it needs that model.
@@ -131,10 +132,12 @@ class PlayPresenter(QObject, WindowPart):
 
     def restore(self, settings: WindowSettings) -> None:
         """Save where the last session did."""
+        self._played_model = settings.played_model
         self.exports.restore(settings.play_folder)
 
     def save(self, settings: WindowSettings) -> None:
-        """Keep where sounds and kits were saved."""
+        """Keep what was played, and where sounds and kits were saved."""
+        settings.played_model = self._played_model
         settings.play_folder = str(self.exports.folder)
 
     def show_model(self, entry: ModelEntry | None) -> None:
@@ -543,6 +546,8 @@ class PlayPresenter(QObject, WindowPart):
     # Tasks.
 
     def _on_map(self, shown: ShownMap) -> None:
+        if self._entry is not None:
+            self._played_model = str(self._entry.path)
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
         held, self._is_opening, self._held_request = self._held_request, False, None
