@@ -66,6 +66,8 @@ class WindowSettings:
         Ports, controllers and modes by which sounds are played; empty for the default.
     play_folder
         Where a sound or a kit of the Play page was written last, or empty.
+    played_model
+        File of the model whose map was played last, or empty.
     model_info
         Whether loss, training and file of the chosen model are shown.
     looks_for_updates
@@ -105,6 +107,7 @@ class WindowSettings:
     making: dict[str, Any] = field(default_factory=dict)
     instrument: dict[str, Any] = field(default_factory=dict)
     play_folder: str = ""
+    played_model: str = ""
     model_info: bool = False
     looks_for_updates: bool = False
     appearance: str = "system"

@@ -46,6 +46,8 @@ class ModelFacts:
         Held-out loss by epoch (training loss where there is none), thinned to `CURVE_POINTS`.
     is_stereo
         Whether it makes stereo sounds.
+    has_map
+        Whether it can be played on its map, which is made when a run finishes.
     """
 
     model_id: str
@@ -64,6 +66,7 @@ class ModelFacts:
     codebook: dict[str, float] | None = None
     curve: tuple[float, ...] = ()
     is_stereo: bool = False
+    has_map: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for the index."""
@@ -85,10 +88,13 @@ class ModelFacts:
         losses = (value for value in (data["train_loss"], data["val_loss"]) if value is not None)
         if not all(_finite(value) for value in (*numbers, *losses)):
             raise TypeError("a number of the index is no number")
-        values = {item.name: data[item.name] for item in fields(cls) if item.name != "is_stereo"}
+        values = {item.name: data[item.name] for item in fields(cls) if item.name not in ("is_stereo", "has_map")}
         texts_and_curve = {"tags": tuple(map(str, data["tags"])), "curve": tuple(data["curve"])}
-        # An index of an older version does not say it: its models are mono.
-        return cls(**{**values, **texts_and_curve, "is_stereo": data.get("is_stereo") is True})
+        # An index of an older version may not say `is_stereo`: its models are mono.  Without `has_map` it is read anew.
+        return cls(
+            **{**values, **texts_and_curve, "is_stereo": data.get("is_stereo") is True},
+            has_map=data["has_map"] is True,
+        )
 
 
 def read_facts(path: Path) -> ModelFacts:
@@ -115,6 +121,7 @@ def read_facts(path: Path) -> ModelFacts:
         codebook=_codebook(data.get("codebook_health_snapshot")),
         curve=_curve(data.get("loss_curve_history")),
         is_stereo=isinstance(data.get("stereo"), dict),
+        has_map=isinstance(data.get("map"), dict),
     )
 
 

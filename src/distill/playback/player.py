@@ -28,7 +28,7 @@ from distill.errors import PlaybackError
 from distill.playback.commands import Commands
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
-from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks
+from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks, sound_peaks
 from distill.playback.status import PlayerState, PlayerStatus
 from distill.playback.voice import Voice
 
@@ -137,6 +137,10 @@ class Player:
     def toggle(self) -> None:
         """Switch to the other one of two compared sounds, or the next of a group; play it if none is playing."""
         self._put(self._toggle, must_start=False)
+
+    def load(self, path: Path, is_wanted: Callable[[], bool]) -> None:
+        """Report a file as the loaded sound, unless a sound plays or `is_wanted` returns False by then."""
+        self._put_work(_once(lambda: self._load(path) if is_wanted() else None))
 
     def stop(self) -> None:
         """Stop the sound."""
@@ -368,6 +372,12 @@ class Player:
             self._close_output()  # the same after a bug, which `_work` reports
             raise
         self._notify(replace(status, peaks=track.peaks, note=self._note(output)))
+
+    def _load(self, path: Path) -> None:
+        with suppress(PlaybackError):  # reported when it is to be played
+            if self._status.state is not PlayerState.PLAYING:
+                sound = load_sound(path)
+                self._notify(PlayerStatus(self._status.state, path, sound.seconds, peaks=sound_peaks(sound)))
 
     def _note(self, output: Output) -> str | None:
         if not output.is_stand_in or self._device is None:

@@ -197,7 +197,7 @@ def make_tracks(sounds: list[Sound], output_format: OutputFormat, latency_second
     if len(ready) > 1:
         ready = _matched(ready)
     tail = latency_seconds + TAIL_SECONDS
-    return tuple(Track.from_sound(sound, tail, _peaks(sound)) for sound in ready)
+    return tuple(Track.from_sound(sound, tail, sound_peaks(sound)) for sound in ready)
 
 
 def _matched(sounds: list[Sound]) -> list[Sound]:
@@ -211,7 +211,7 @@ def _matched(sounds: list[Sound]) -> list[Sound]:
     ]
 
 
-def _peaks(sound: Sound) -> NDArray[np.float32]:
+def sound_peaks(sound: Sound) -> NDArray[np.float32]:
     """Return the lowest and highest sample of each stretch, over all channels."""
     sides = [waveform_peaks(np.ascontiguousarray(channel), PEAKS) for channel in sound.frames.T]
     low, high = np.min([s[:, 0] for s in sides], axis=0), np.max([s[:, 1] for s in sides], axis=0)

@@ -7,11 +7,11 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu, QPushButton
+from PySide6.QtWidgets import QMenu, QPushButton, QSlider
 from pytestqt.qtbot import QtBot
 
 from distill.gui.play.kept_pads import read_pads
-from distill.gui.play.presenter import PlayPresenter
+from distill.gui.play.presenter import TOPIC, PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
 from tests.gui.fakes import tone
@@ -45,7 +45,7 @@ def test_an_emptied_pad_comes_back_with_ctrl_z(
     pads.pads[1].setFocus()
     QTest.keyClick(pads.pads[1], Qt.Key.Key_Delete)
     assert pads.sounds() == held[:1]
-    assert edit(window, "Undo").text() == "Undo Empty a Pad"
+    assert edit(window, "Undo").text() == "Undo Empty Pad 2"
     QTest.keyClick(pads.pads[1], Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert pads.sounds() == held[:2]
     assert board.strike_pad(1, 100), "it is played again, too"
@@ -142,3 +142,66 @@ def test_nothing_of_another_model_and_no_old_name_comes_back(
     idle(play, qtbot)
     assert pads.sounds() == [held[3], held[1]]
     assert not undo.isEnabled(), "coming back is no change"
+
+
+def test_the_notice_goes_with_its_change_and_its_button_takes_back_nothing_else(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot
+) -> None:
+    pads, vary = play.page.pads, play.page.sound.vary
+    pads.strike(0)
+    vary.click()
+    qtbot.waitUntil(lambda: "of 2 pads were replaced" in window.notices.text(), timeout=WAIT)
+    assert edit(window, "Undo").text() == "Undo Put Variations on the Pads"
+    edit(window, "Undo").trigger()
+    assert pads.sounds() == held[:2]
+    assert window.notices.text() == "Undone: Put Variations on the Pads"
+    assert all(notice.action is None for notice in window.notices.notices), "nothing is left to take back"
+    vary.click()
+    qtbot.waitUntil(lambda: "of 2 pads were replaced" in window.notices.text(), timeout=WAIT)
+    offered = window.notices.notices[-1].action
+    assert offered is not None
+    pads.pads[9].sound_given.emit(held[3])
+    assert window.notices.text() == "", "the last change is another one now"
+    offered.do()  # as a click would that was on its way
+    assert pads.pads[9].sound == held[3]
+    edit(window, "Undo").trigger()
+    assert pads.pads[9].sound is None
+    assert len(pads.sounds()) == 8
+
+
+def test_a_notice_of_something_else_stays_when_a_pad_is_changed(
+    play: PlayPresenter, window: MainWindow, held: list[Path], qtbot: QtBot
+) -> None:
+    play.page.pads.strike(0)
+    play.page.sound.vary.click()
+    qtbot.waitUntil(lambda: "of 2 pads were replaced" in window.notices.text(), timeout=WAIT)
+    window.notices.notify(TOPIC, "The kit was written.", "info")
+    play.page.pads.pads[9].sound_given.emit(held[3])
+    assert window.notices.text() == "The kit was written."
+
+
+def test_the_menu_and_a_notice_say_what_is_undone(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, held: list[Path], qtbot: QtBot
+) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    pads, undo = play.page.pads, edit(window, "Undo")
+    slider = play.page.findChild(QSlider, "brightnessSlider")
+    assert slider is not None
+    assert undo.text() == "Undo Fill Pad 2"
+
+    def made_as_shown() -> bool:
+        return session.requests[-1:] == [(play.page.map.cursor_position, dict(play.page.sliders.moves()))]
+
+    for value in (10, 20):
+        slider.setValue(value)
+        qtbot.waitUntil(made_as_shown, timeout=WAIT)
+        idle(play, qtbot)
+    assert undo.text() == "Undo Fill Pad 2", "which a movement of a slider does not change"
+    QTest.keyClick(play.page.map, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert window.notices.text() == "Undone: Fill Pad 2"
+    assert pads.sounds() == held[:1]
+    pads.pads[0].sound_given.emit(held[2])
+    assert undo.text() == "Undo Replace the Sound of Pad 1"
+    QTest.keyClick(pads.pads[0], Qt.Key.Key_G)
+    assert undo.text() == "Undo Change the Choke Group of Pad 1"

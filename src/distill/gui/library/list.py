@@ -95,6 +95,8 @@ class ModelList(Panel):
         self.body.addWidget(self.import_button)
         self.table.renamed.connect(self.renamed)
         self.table.starred.connect(self.starred)
+        #: File of the model that is chosen first; where it is not there, the first one with a map is.
+        self.first_choice: Path | None = None
         self._entry: ModelEntry | None = None
         self._is_read = False
         self._update()
@@ -105,7 +107,7 @@ class ModelList(Panel):
         self.table.set_items(entries)
         self._is_read = True
         if not self.view.currentIndex().isValid() and self.rows.rowCount():  # at first, and when it was deleted
-            self._choose(min(max(row, 0), self.rows.rowCount() - 1))
+            self._choose(min(row, self.rows.rowCount() - 1) if row >= 0 else self._first_row())
         self._update()
         if had_no_row and self.import_button.hasFocus():  # the page was opened before there was a list
             give_focus(self)
@@ -217,6 +219,13 @@ class ModelList(Panel):
         index = self.rows.index(row, 0)
         self.view.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         self.view.scrollTo(index)
+
+    def _first_row(self) -> int:
+        """Return the row to choose at first."""
+        entries = [self.rows.index(row, 0).data(ITEM_ROLE) for row in range(self.rows.rowCount())]
+        usable = [row for row, entry in enumerate(entries) if entry.problem is None]
+        played = [row for row in usable if entries[row].path == self.first_choice]
+        return next(iter(played + [row for row in usable if entries[row].facts.has_map]), 0)
 
     def _on_filter_changed(self) -> None:
         chosen = str(self.only.currentData())

@@ -102,7 +102,8 @@ class ModelsPresenter(QObject, WindowPart):
         end_tasks(self)
 
     def restore(self, settings: WindowSettings) -> None:
-        """Show or hide the details of the model as in the last session."""
+        """Show or hide the details of the model as in the last session, and begin with the model played last."""
+        self._page.list.first_choice = Path(settings.played_model) if settings.played_model else None
         self._page.detail.info.setChecked(settings.model_info)
 
     def save(self, settings: WindowSettings) -> None:

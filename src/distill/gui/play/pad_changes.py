@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from distill.gui.play.pads import PadGrid
+from distill.gui.widgets.notices import NoticeAction, NoticeBar
 
 #: Most steps that can be undone.
 _STEPS = 200
@@ -37,6 +38,9 @@ class PadStep:
 
 class PadChanges(QObject):
     """Holds the undo stack of the pads: each change is a step, or part of the step that is under way."""
+
+    #: A step was undone: its text.
+    undone = Signal(str)
 
     def __init__(self, pads: PadGrid, parent: QObject) -> None:
         super().__init__(parent)
@@ -80,22 +84,18 @@ class PadChanges(QObject):
         if self._is_applying or before == after:
             return
         self._known[number] = after
-        step = self._step or PadStep(self._text(before, after))
-        if step.command is not None and self._is_last(step):
+        step = self._step or PadStep(self._text(number, before, after))
+        if step.command is not None and self.is_last(step):
             step.command.add(number, before, after)
         else:  # also where another change came between
-            step.command = _Change(step.text, self.show)
+            step.command = _Change(step.text, self.show, self.undone.emit)
             step.command.add(number, before, after)
             self.undo_stack.push(step.command)
 
-    def take_back(self, step: PadStep, replaced: Mapping[int, Path]) -> None:
-        """Undo a step; where it is not the last one, put the sounds that it replaced back on their pads."""
-        if self._is_last(step):
-            self.undo_stack.undo()
-            return
-        with self.within(PadStep(self.tr("Put Sounds Back"))):
-            for number, sound in replaced.items():
-                self._pads.hold(number, sound)
+    def is_last(self, step: PadStep) -> bool:
+        """Return whether a step is what undo takes back next, with nothing after it."""
+        index = self.undo_stack.index()
+        return 0 < index == self.undo_stack.count() and self.undo_stack.command(index - 1) is step.command
 
     def follow_file(self, before: Path, path: Path) -> None:
         """Hold a file under the name that it has now, also in what can be undone."""
@@ -108,22 +108,56 @@ class PadChanges(QObject):
             if pad.sound == before:
                 self._pads.hold(number, path)
 
-    def _is_last(self, step: PadStep) -> bool:
-        index = self.undo_stack.index()
-        return 0 < index == self.undo_stack.count() and self.undo_stack.command(index - 1) is step.command
-
-    def _text(self, before: PadState, after: PadState) -> str:
+    def _text(self, number: int, before: PadState, after: PadState) -> str:
         if before.sound == after.sound:
-            return self.tr("Choose a Choke Group")
-        return self.tr("Empty a Pad") if after.sound is None else self.tr("Put a Sound on a Pad")
+            text = self.tr("Change the Choke Group of Pad {0}")
+        elif after.sound is None:
+            text = self.tr("Empty Pad {0}")
+        else:
+            text = self.tr("Fill Pad {0}") if before.sound is None else self.tr("Replace the Sound of Pad {0}")
+        return text.format(self._pads.pads[number].key)
+
+
+class UndoNotices(QObject):
+    """Says what was undone, and offers to undo a step for as long as it is the last one."""
+
+    def __init__(self, changes: PadChanges, notices: NoticeBar, topic: str, parent: QObject) -> None:
+        super().__init__(parent)
+        self._changes, self._notices, self._topic = changes, notices, topic
+        self._offered: tuple[PadStep, NoticeAction] | None = None
+        changes.undone.connect(self._on_undone)
+        changes.undo_stack.indexChanged.connect(self._on_index_changed)
+
+    def offer(self, step: PadStep, text: str) -> None:
+        """Show a notice with a button that undoes a step; without the button where other changes have followed."""
+        action = NoticeAction(self.tr("Undo"), lambda: self._take_back(step)) if self._changes.is_last(step) else None
+        self._notices.notify(self._topic, text, "info", action)
+        self._offered = (step, action) if action is not None else None
+
+    def _take_back(self, step: PadStep) -> None:
+        if self._changes.is_last(step):
+            self._changes.undo_stack.undo()
+            self._notices.forget(self._topic)  # who has pressed the button knows what was undone
+
+    def _on_index_changed(self) -> None:
+        """Remove the notice, unless another one has its place, once its step is not the last one any more."""
+        if self._offered is not None and not self._changes.is_last(self._offered[0]):
+            action, self._offered = self._offered[1], None
+            if any(notice.action is action for notice in self._notices.notices):
+                self._notices.forget(self._topic)
+
+    def _on_undone(self, text: str) -> None:
+        self._notices.notify(self._topic, self.tr("Undone: {0}").format(text), "info")
 
 
 class _Change(QUndoCommand):
     """Puts other states of pads in place of those before."""
 
-    def __init__(self, text: str, show: Callable[[Mapping[int, PadState]], None]) -> None:
+    def __init__(
+        self, text: str, show: Callable[[Mapping[int, PadState]], None], on_undone: Callable[[str], object]
+    ) -> None:
         super().__init__(text)
-        self._show = show
+        self._show, self._on_undone = show, on_undone
         self._before: dict[int, PadState] = {}
         self._after: dict[int, PadState] = {}
 
@@ -144,6 +178,7 @@ class _Change(QUndoCommand):
     def undo(self) -> None:
         """Take the change back."""
         self._show(self._before)
+        self._on_undone(self.text())
 
 
 def _renamed(state: PadState, before: Path, path: Path) -> PadState:

@@ -16,14 +16,14 @@ from distill.gui.play.control import ControlPresenter
 from distill.gui.play.export.presenter import ExportPresenter
 from distill.gui.play.gestures import Gesture, Gestures
 from distill.gui.play.kept_pads import PadKeeper
-from distill.gui.play.pad_changes import PadStep
+from distill.gui.play.pad_changes import PadStep, UndoNotices
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.play.sound_facts import verdict_text, word_of
 from distill.gui.play.wave_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background_task import TaskQueue, Work, end_tasks, error_text
-from distill.gui.widgets.notices import NoticeAction, NoticeBar
+from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
 from distill.playback.player import PlayerState, PlayerStatus
@@ -61,9 +61,11 @@ class PlayPresenter(QObject, WindowPart):
         self._control = control
         self._session = MapSession()
         self.keeper = PadKeeper(page.pads, self)
+        self._undoing = UndoNotices(self.keeper.changes, notices, TOPIC, self)
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
         self._opened: tuple[Path, int] | None = None
+        self._played_model = ""  # file of the model whose map was opened last, also in an earlier session
         self._has_failed = False  # it could not be opened
         self._is_opening = False
         #: The newest request that came while a map was to be opened: it needs that model.
@@ -130,10 +132,12 @@ class PlayPresenter(QObject, WindowPart):
 
     def restore(self, settings: WindowSettings) -> None:
         """Save where the last session did."""
+        self._played_model = settings.played_model
         self.exports.restore(settings.play_folder)
 
     def save(self, settings: WindowSettings) -> None:
-        """Keep where sounds and kits were saved."""
+        """Keep what was played, and where sounds and kits were saved."""
+        settings.played_model = self._played_model
         settings.play_folder = str(self.exports.folder)
 
     def show_model(self, entry: ModelEntry | None) -> None:
@@ -343,6 +347,7 @@ class PlayPresenter(QObject, WindowPart):
     def take_sound(self, path: Path) -> None:
         """Take over a sound from another page, to make others of it."""
         self.page_requested.emit()  # which may open another map
+        self._playing.take(path)
         self._set_current(path)
         self._choose()
 
@@ -355,7 +360,7 @@ class PlayPresenter(QObject, WindowPart):
     def _put_on_empty(self, paths: Sequence[Path]) -> None:
         pads = self.page.pads
         empty = [number for number, pad in enumerate(pads.pads) if pad.sound is None]
-        with self.keeper.changes.within(PadStep(self.tr("Put Sounds on Pads"))):
+        with self.keeper.changes.within(PadStep(self.tr("Put Sounds on the Pads"))):
             for number, path in zip(empty, paths, strict=False):
                 pads.hold(number, path)
         if len(paths) > len(empty):
@@ -444,7 +449,7 @@ class PlayPresenter(QObject, WindowPart):
         selected = self.page.map.selected[:COUNT]
         positions = [shown.positions[row] for row in selected] or [shown.between(row) for row in shown.spread(COUNT)]
         moves, session = dict(self.page.sliders.moves()), self._session
-        step = PadStep(self.tr("Fill the Pads"))
+        step = PadStep(self.tr("Fill the Pads from the Map"))
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
             for number, position in enumerate(positions):
@@ -458,12 +463,12 @@ class PlayPresenter(QObject, WindowPart):
         """Put variations of the current sound on the pads, from the first one on."""
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
-            step = PadStep(self.tr("Vary"))
+            step = PadStep(self.tr("Put Variations on the Pads"))
             self._start_batch(lambda: session.variations(source, VARIATIONS, strength, seed), step, self.tr("Varying…"))
 
     def morph(self, first: Path, second: Path) -> None:
         """Put the steps from one sound to another on the pads."""
-        session, step = self._session, PadStep(self.tr("Morph"))
+        session, step = self._session, PadStep(self.tr("Put a Morph on the Pads"))
         self._start_batch(lambda: session.morph(first, second, VARIATIONS), step, self.tr("Morphing…"))
 
     def _on_morph_toggled(self, is_on: bool) -> None:
@@ -504,18 +509,15 @@ class PlayPresenter(QObject, WindowPart):
 
     def _replacing(self, step: PadStep, on_done: Callable[[Any], None]) -> Callable[[Any], None]:
         """Return what to do once sounds are on the pads: ``on_done``, and an offer to put back what they replaced."""
-        pads, changes = self.page.pads, self.keeper.changes
+        pads = self.page.pads
         before = [pad.sound for pad in pads.pads]
 
         def done(result: Any) -> None:
             on_done(result)
-            replaced = {n: sound for n, sound in enumerate(before) if sound is not None and sound != pads.pads[n].sound}
-            if replaced:
-                undo = NoticeAction(self.tr("Undo"), lambda: changes.take_back(step, replaced))
-                text = self.tr("The sounds of {0} pads were replaced.").format(len(replaced))
-                if len(replaced) == 1:
-                    text = self.tr("The sound of one pad was replaced.")
-                self._notices.notify(TOPIC, text, "info", undo)
+            count = sum(old is not None and old != pad.sound for old, pad in zip(before, pads.pads, strict=True))
+            if count:
+                text = self.tr("The sounds of {0} pads were replaced.").format(count)
+                self._undoing.offer(step, self.tr("The sound of one pad was replaced.") if count == 1 else text)
 
         return done
 
@@ -531,6 +533,8 @@ class PlayPresenter(QObject, WindowPart):
     def _on_pad_pressed(self, number: int) -> None:
         """Make the sound of a pad the current one."""
         sound = self.page.pads.pads[number].sound
+        if sound is not None:
+            self._playing.take(sound)
         if sound is not None and sound != self.current:
             self._set_current(sound)
             self._choose()
@@ -542,6 +546,8 @@ class PlayPresenter(QObject, WindowPart):
     # Tasks.
 
     def _on_map(self, shown: ShownMap) -> None:
+        if self._entry is not None:
+            self._played_model = str(self._entry.path)
         self.page.show_map(shown, self._entry.name if self._entry is not None else "")
         self._control.show_sliders([slider.name for slider in shown.sliders])
         held, self._is_opening, self._held_request = self._held_request, False, None

@@ -45,6 +45,7 @@ class PlayerController(QObject):
         self.player.devices_listener = self._devices_received.emit
         self.status = PlayerStatus()
         self._chosen: Path | None = None
+        self._taken: Path | None = None  # chosen, but not played as a track
         self._timer = QTimer(self, interval=POSITION_MILLISECONDS)
         self._timer.timeout.connect(self._on_tick)
 
@@ -55,7 +56,7 @@ class PlayerController(QObject):
 
     def play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a file."""
-        self._chosen = path
+        self._choose(path)
         self.player.play(path, start_seconds)
 
     def compare(self, path: Path, other: Path) -> None:
@@ -63,13 +64,32 @@ class PlayerController(QObject):
 
         Both are played at the same loudness.  By convention ``path`` is the model's copy of ``other``.
         """
-        self._chosen = path
+        self._choose(path)
         self.player.compare(path, other)
 
     def compare_group(self, paths: Sequence[Path], heard: int) -> None:
         """Play one of several files, all at the same loudness; the position is kept if one of them is playing."""
-        self._chosen = paths[heard]
+        self._choose(paths[heard])
         self.player.compare_group(paths, heard)
+
+    def take(self, path: Path) -> None:
+        """Have a file ready to play that is heard in another way, as notes are; a track that plays goes on to its end.
+
+        Only then is the file shown as the one that is played next.
+        """
+        self._chosen = self._taken = path
+        self._show_taken()
+
+    def _choose(self, path: Path) -> None:
+        self._chosen, self._taken = path, None
+
+    def _show_taken(self) -> None:
+        """Show the file that was taken at once, and its waveform as soon as the player has read it."""
+        path, state = self._taken, self.status.state
+        if path is None or path == self.status.path or state is PlayerState.PLAYING:
+            return
+        self._on_status_received(PlayerStatus(state, path))
+        self.player.load(path, lambda: self._taken == path)
 
     def switch_to(self, number: int) -> None:
         """Switch to another one of these files, at the same position."""
@@ -93,6 +113,8 @@ class PlayerController(QObject):
         """Know a file by the name that it has now."""
         if self._chosen == before:
             self._chosen = path
+        if self._taken == before:
+            self._taken = path
         if self.status.path == before:
             self._on_status_received(replace(self.status, path=path))
 
@@ -140,6 +162,7 @@ class PlayerController(QObject):
         else:
             self._timer.stop()
             self.position_changed.emit(0.0)
+            self._show_taken()
 
     def _on_tick(self) -> None:
         self.position_changed.emit(self.player.position_seconds)
@@ -197,6 +220,11 @@ class PlayerPresenter(QObject, WindowPart):
         """Play a sound that can be switched to another one and back; see `PlayerController.compare`."""
         self._on_current_changed(path)
         self.playback.compare(path, other)
+
+    def take(self, path: Path) -> None:
+        """Make a sound the current one without playing it, such as one that is heard as a note."""
+        self._on_current_changed(path)
+        self.playback.take(path)
 
     def play_current(self) -> None:
         """Play the sound that was chosen last, in any list."""

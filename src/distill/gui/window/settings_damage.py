@@ -36,6 +36,7 @@ def _plain_name(field: str) -> str:
         "making": _tr("settings for new sounds"),
         "instrument": _tr("ports and modes of the instrument"),
         "play_folder": _tr("folder of saved sounds and kits"),
+        "played_model": _tr("model that was played last"),
         "model_info": _tr("shown details of models"),
         "looks_for_updates": _tr("search for updates"),
         "appearance": _tr("appearance"),
