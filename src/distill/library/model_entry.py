@@ -47,7 +47,7 @@ class ModelFacts:
     is_stereo
         Whether it makes stereo sounds.
     has_map
-        Whether it can be played on its map, which is made when a run finishes.
+        Whether it can be played on its map, as far as is known; the map is made when a run finishes.
     """
 
     model_id: str
@@ -90,11 +90,9 @@ class ModelFacts:
             raise TypeError("a number of the index is no number")
         values = {item.name: data[item.name] for item in fields(cls) if item.name not in ("is_stereo", "has_map")}
         texts_and_curve = {"tags": tuple(map(str, data["tags"])), "curve": tuple(data["curve"])}
-        # An index of an older version may not say `is_stereo`: its models are mono.  Without `has_map` it is read anew.
-        return cls(
-            **{**values, **texts_and_curve, "is_stereo": data.get("is_stereo") is True},
-            has_map=data["has_map"] is True,
-        )
+        # An index of an older version does not say them: its models are mono, and whether they have a map is not known.
+        known = {name: data.get(name) is True for name in ("is_stereo", "has_map")}
+        return cls(**{**values, **texts_and_curve, **known})
 
 
 def read_facts(path: Path) -> ModelFacts:
