@@ -182,7 +182,7 @@ def test_a_sound_is_dropped_on_a_pad(control: ControlPresenter, strikes: Strikes
     pad = control.page.pads.pads[9]
     actions = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
     event = QDropEvent(QPointF(5, 5), actions, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
-    assert event.proposedAction() == Qt.DropAction.MoveAction
+    event.setDropAction(Qt.DropAction.MoveAction)  # as Shift asks for; what Qt proposes depends on the platform
     pad.dropEvent(event)
     assert pad.sound == path
     assert event.dropAction() == Qt.DropAction.CopyAction, "a file manager would delete the user's file"
