@@ -69,15 +69,11 @@ def test_what_was_imported_is_left_out_of_collections() -> None:
     code = """
 import gc, sys, types
 from distill.runtime import freeze_imports
-assert freeze_imports()  # what the start has imported
-assert gc.get_freeze_count() > 1000
-kept, imported = gc.get_freeze_count(), [types.ModuleType(f"new {number}") for number in range(100)]
-sys.modules.update((module.__name__, module) for module in imported[:5])
-assert not freeze_imports()
-assert gc.get_freeze_count() == kept
-sys.modules.update((module.__name__, module) for module in imported)
-assert freeze_imports()
-assert gc.get_freeze_count() >= kept + 100
-assert not freeze_imports()
+imported = [types.ModuleType(f"new {number}") for number in range(100)]
+for count in (0, 5, 100, 100):  # the first call takes what the start has imported
+    sys.modules.update((module.__name__, module) for module in imported[:count])
+    before = gc.get_freeze_count()
+    print(freeze_imports(), gc.get_freeze_count() > before)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["True", "True", "False", "False", "True", "True", "False", "False"]
