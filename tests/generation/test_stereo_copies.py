@@ -29,7 +29,6 @@ from distill.generation.weights import weights_id
 from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.stereo.image_store import ImageStore
-from distill.models.synthesis.synthesizer import DRAWING
 from tests.audio.test_stereo import noise, panned, sums_of, wide
 from tests.models.test_image_store import balance, images
 from tests.support.models import tone_model, write_model_with_prior
@@ -153,7 +152,7 @@ class TestRecipes:
         model = open_model(mono_file)
         known = Recipe(
             NEW, model.metadata.model_id, model_file=str(mono_file), weights=weights_id(model), channels=2,
-            drawing=DRAWING,
+            drawing=model.synthesizer.drawing,
         )  # fmt: skip
         with pytest.raises(ModelFileError, match="makes mono sounds now"):
             stream_again(known, ModelLibrary(tmp_path))

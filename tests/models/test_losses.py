@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from distill.models import compute_kl_divergence, get_kl_weight, vae_loss
-from distill.models.losses import kl_per_latent, reconstruction_loss, sample_posterior
+from distill.models.losses import kl_per_latent, reconstruction_loss, sample_posterior, spectral_distance
 
 
 @pytest.fixture
@@ -70,3 +70,9 @@ def test_samples_of_the_posterior_have_its_mean_and_spread() -> None:
     z = sample_posterior(mu, logvar)
     assert float(z.mean()) == pytest.approx(3.0, abs=0.02)
     assert float(z.std()) == pytest.approx(float(torch.tensor(-0.5).exp()), rel=0.03)
+
+
+def test_scales_larger_than_the_spectrogram_are_left_out() -> None:
+    target = torch.rand(2, 16, 6)
+    assert float(spectral_distance(target, target)) == pytest.approx(0.0, abs=1e-6)
+    assert float(spectral_distance(target + 0.5, target)) == float(spectral_distance(target + 0.5, target, (1, 2, 4)))

@@ -68,6 +68,13 @@ class TestNewSounds:
     def test_have_the_length_that_is_requested(self, model: Any, seconds: float) -> None:
         assert [one.shape[-1] for one in model.generate(2, seed=1, seconds=seconds)] == [round(seconds * RATE)] * 2
 
+    def test_are_no_longer_than_a_sound_can_be(self, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Also of recordings that are longer; such sounds are drawn in another way than by older versions."""
+        usual = model.synthesizer.drawing
+        monkeypatch.setattr(synthesizer, "LONGEST_S", 0.4)
+        assert max(one.shape[-1] for one in model.generate(8, seed=1)) == round(0.4 * RATE)
+        assert model.synthesizer.drawing != usual
+
     def test_sample_gives_chunks(self, model: Any) -> None:
         made = model.sample(5, seed=2)
         assert made.shape == (5, 1, RATE)

@@ -34,7 +34,7 @@ from distill.models.file_format import SUFFIX
 from distill.models.inference import OpenModel
 from distill.models.persistence import open_model
 from distill.models.priors.steering import Taste, candidate_count, choose
-from distill.models.synthesis.synthesizer import DRAWING, Choose
+from distill.models.synthesis.synthesizer import Choose
 
 __all__ = [
     "GeneratedSound",
@@ -130,7 +130,7 @@ def make_new(
     recipe = Recipe(
         NEW, model.metadata.model_id, model.metadata.name, str(model_file.absolute()), seed=chosen, count=count,
         temperature=temperature, seconds=seconds or 0.0, freedom=TRAINED if freedom is None else freedom,
-        weights=weights_id(model), channels=channels_of(model, mono=mono), drawing=DRAWING,
+        weights=weights_id(model), channels=channels_of(model, mono=mono), drawing=model.synthesizer.drawing,
     )  # fmt: skip
     numbers: list[int] = []
 
@@ -398,13 +398,13 @@ def stream_again(
     """
     path, model, weights = _open_exact(recipe, library, takes_nearest)
     keep_weights(path, recipe.map or weights)
-    if recipe.kind == NEW and recipe.drawing != DRAWING and model.prior is not None:
+    if recipe.kind == NEW and recipe.drawing != model.synthesizer.drawing and model.prior is not None:
         if not takes_nearest:
             raise ModelReplacedError(
                 "Another version of Distill generated this sound, and drew sounds in another way. "
                 "From the same seed this version would generate another sound."
             )
-        recipe = replace(recipe, drawing=DRAWING)
+        recipe = replace(recipe, drawing=model.synthesizer.drawing)
     stream = _made_again(path, model, replace(recipe, weights=weights), progress, cancel_event)
     _check_wanted(cancel_event)
     return stream

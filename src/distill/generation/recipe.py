@@ -85,8 +85,8 @@ class Recipe:
     freedom
         Of a new sound: how far from the corpus, 0 to 1; `TRAINED` for the default.
     drawing
-        Of a new sound: the way in which it was drawn (`distill.models.synthesis.synthesizer.DRAWING`); 0 in recipes of
-        versions that did not note it.
+        Of a new sound: the way in which it was drawn (`Synthesizer.drawing`); 0 in recipes of versions that did not
+        note it.
     dry_wet
         Of a transformed sound: the model's share, 0 to 1.
     strength

@@ -67,11 +67,11 @@ def spectral_distance(recon: Tensor, target: Tensor, scales: Sequence[int] = (1,
     recon, target
         Decadic logarithms of magnitudes, ``[B, F, T]``.
     scales
-        Sides of the patches, in bands and frames.
+        Sides of the patches, in bands and frames; those that are larger than the spectrogram are left out.
     """
     distances = []
     output, wanted = torch.pow(10.0, 2 * recon.clamp_max(1.0)), torch.pow(10.0, 2 * target)
-    for side in scales:
+    for side in (side for side in scales if side <= min(recon.shape[-2:])):
         a, b = (functional.avg_pool2d(energy, side) + _LEAST_ENERGY for energy in (output, wanted))
         magnitude, reference = a.sqrt(), b.sqrt()
         gap = (magnitude - reference).square().sum((1, 2)).sqrt() / reference.square().sum((1, 2)).sqrt()

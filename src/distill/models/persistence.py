@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.spectrogram import SpectrogramConfig
+from distill.computing.own_randomness import OwnRandomness
 from distill.config.catalog import config_from_dict, family_info
 from distill.config.keywords import accept_keywords
 from distill.config.training import TrainingConfig, VQVAEConfig
@@ -358,10 +359,11 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     family, metadata = _check_contents(data, path)
     state = data["model_state_dict"]
     check_weights(state, path, KIND, ModelFileError)
-    model = family.build()
-    apply_state(model, state, "network", path, ModelFileError)
     target = torch.device(device)
-    parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+    with OwnRandomness():  # a training in another thread goes on undisturbed
+        model = family.build()
+        parts = SoundParts.of_file(data, path, ModelFileError).to(target)
+    apply_state(model, state, "network", path, ModelFileError)
     if parts.prior is not None and parts.prior.point_dim != family.point_dim(model):
         raise ModelFileError(f"{path.name} is damaged: its prior belongs to another network. Use another model file.")
     sound_map = _read_map(data.get("map"), family, model, path)

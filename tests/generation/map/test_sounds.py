@@ -135,6 +135,8 @@ def test_a_path_is_positions_at_even_distances_or_one_long_sound(trained: tuple[
     assert [tuple(round(value, 9) for value in position) for position in along(path, 5)] == even
     assert along([(0.3, 0.4)], 2) == [(0.3, 0.4)] * 2
     long = long_sound_along(model, path, 2.5)
+    with pytest.raises(ValueError, match="1 to 128 steps, not 129"):
+        along(path, 129)
     assert long.shape == (1, 120_000)
     assert float(long.abs().max()) == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(ValueError, match="at least one position"):

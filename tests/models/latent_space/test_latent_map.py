@@ -195,3 +195,14 @@ def test_codes_have_sliders_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for damaged in (torch.zeros(0, size), torch.zeros(size, 3), torch.zeros(3, size - 1)):
         with pytest.raises(ValueError, match="another network"):
             LatentAnalysis.of_file({**found.to_file(), "covariance": damaged}, size)
+
+
+@pytest.mark.parametrize("key", ["vae", "vqvae"])
+def test_sounds_that_are_all_the_same_have_a_map_and_no_sliders(key: str) -> None:
+    family, network, features = model(key)
+    decoded = decode_chunks(family, network, features[:1].expand(4, -1, -1, -1))
+    shown = fit_map(decoded, [0, 1, 2, 3], [0.0] * 4, [1.0] * 4, ["0" * 16] * 4)
+    point_size = family.point_dim(network)
+    read = LatentMap.of_file(shown.to_file(), point_size)
+    assert read.point_at(0.5, 0.5)[0].shape == (point_size,)
+    assert fit_analysis(family, network, decoded) is None

@@ -77,6 +77,17 @@ def test_the_end_of_a_divided_sound_stays_held_out(tmp_path: Path) -> None:
     assert after.start >= val[0].start - 480
 
 
+def test_a_copy_of_a_divided_sound_is_on_neither_side(tmp_path: Path) -> None:
+    long, copy = tmp_path / "long.wav", tmp_path / "copy.wav"
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 20 * SAMPLE_RATE)
+    write_wav(long, samples)
+    soundfile.write(copy, 0.7 * samples, SAMPLE_RATE, subtype="PCM_24")
+    cache = SoundCache(tmp_path / "cache")
+    known = KnownSplit.of(*split_sounds([cache.get(long)], 0.2, CHUNK))
+    learnt, tested = split_with(known, [cache.get(long), cache.get(copy)], 0.2, CHUNK)
+    assert sources(learnt) == sources(tested) == {long}
+
+
 def test_what_an_earlier_run_of_a_chain_was_trained_on_stays_known(many: list[CachedSound]) -> None:
     first = KnownSplit.of(*split_sounds(many[:8], 0.25, CHUNK))
     second = KnownSplit.of(*split_with(first, many[8:], 0.25, CHUNK)).after(first)

@@ -90,6 +90,14 @@ def test_a_divided_sound_has_a_chunk_between_its_parts(tmp_path: Path, lengths: 
         np.testing.assert_array_equal(held.envelope(), whole.envelope()[held.start // 480 :])
 
 
+def test_a_last_chunk_of_less_than_a_step_can_be_held_out(tmp_path: Path) -> None:
+    chunk = 48_144
+    [sound] = prepared(tmp_path, write(tmp_path / "sounds", [(9 * chunk + 100) / RATE]))
+    [train], [val] = split_sounds([sound], 0.01, chunk)
+    assert train.start + train.samples <= val.start
+    assert val.start + val.samples == sound.samples
+
+
 def test_names_and_order_do_not_matter(tmp_path: Path) -> None:
     paths = write(tmp_path / "sounds", [0.5, 0.6, 0.7, 0.8, 40.0, 3.0])
 

@@ -91,7 +91,7 @@ def long_sound_along(model: OpenModel, path: Sequence[Position], seconds: float)
     frames = synthesizer.frames_of(samples)
     step = max(1, synthesizer.frames // 2)
     count = max(1, -(-(frames - synthesizer.frames) // step) + 1)
-    positions = along(path, count)
+    positions = _spaced(path, count)
     decoded = synthesizer.decoded(torch.stack([_point(model, position, {})[0] for position in positions]))
     features = synthesizer.detailed(blend(levelled(map_of(model), decoded, positions), frames))
     sound = synthesizer.to_sound(features, samples)
@@ -114,8 +114,15 @@ def along(path: Sequence[Position], steps: int) -> list[Position]:
     ValueError
         The path has no positions, or the number of steps is out of range.
     """
-    if not path or not 1 <= steps <= MOST_STEPS * 2:
-        raise ValueError(f"A path needs at least one position, and 1 to {MOST_STEPS * 2} steps, not {steps!r}.")
+    if not 1 <= steps <= MOST_STEPS * 2:
+        raise ValueError(f"A path has 1 to {MOST_STEPS * 2} steps, not {steps!r}.")
+    return _spaced(path, steps)
+
+
+def _spaced(path: Sequence[Position], steps: int) -> list[Position]:
+    """Return any number of positions along a path; see `along`."""
+    if not path:
+        raise ValueError("A path needs at least one position.")
     corners = torch.tensor([tuple(map(float, position)) for position in path], dtype=torch.float64)
     lengths = torch.cat([torch.zeros(1, dtype=torch.float64), (corners[1:] - corners[:-1]).norm(dim=1).cumsum(0)])
     wanted = torch.linspace(0, float(lengths[-1]), steps, dtype=torch.float64)

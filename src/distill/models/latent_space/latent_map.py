@@ -21,6 +21,8 @@ from distill.models.latent_space.projection import lay_out, principal_scores, tr
 _COMPARED_AXES = 32
 #: Points with more numbers than this are stored by their scores on so many principal axes.
 _MOST_NUMBERS, _STORED_AXES = 512, 96
+#: Least squared length of an axis that is divided by: sounds that are all the same have none.
+_LEAST_LENGTH = 1e-12
 #: Chunks between which a position is interpolated.
 _NEIGHBOURS = 6
 #: The map is stretched to fill its square, but no axis by more than its inverse beside the other one.
@@ -194,6 +196,7 @@ def _compact(point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     scores = principal_scores(point, min(_STORED_AXES, len(point))).float()
     length = scores.square().sum(0)
     kept = length > 1e-6 * length.max()
+    kept[0] = True  # of sounds that are all the same, too: axes tell the file's reader that these are scores
     scores = scores[:, kept]
-    axes = (scores / length[kept]).T @ centred
+    axes = (scores / length[kept].clamp_min(_LEAST_LENGTH)).T @ centred
     return scores, origin, axes

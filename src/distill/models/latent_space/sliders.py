@@ -28,6 +28,8 @@ _MEASURED = 4
 LEAST_STRENGTH, MOST_CROSS_TALK = 0.9, 0.3
 #: Points of more numbers have a factor of their covariance instead of the covariance, of at most so many rows.
 _MANY_NUMBERS, _MOST_ROWS = 512, 96
+#: Least difference of points that are not all of the same sound.
+_LEAST_DIFFERENCE = 1e-6
 #: Share of the mean own response that is added to the diagonal: bounds the steps where two descriptors go together.
 _DAMPING = 0.02
 
@@ -172,10 +174,10 @@ def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks)
     """
     device = next(network.parameters()).device
     points = chunks.points.to(device)
-    if len(points) < 3:
+    centred = points - points.mean(0)
+    if len(points) < 3 or float(centred.abs().max()) < _LEAST_DIFFERENCE:
         return None
     spread = chunks.described.std(0).clamp_min(1e-6).to(device)
-    centred = points - points.mean(0)
     covariance = _covariance(centred)
     new = points.mean(0) + _gaussian(centred)
     # The derivatives at the start are the same for all sliders.

@@ -38,8 +38,9 @@ _FADE_SHARE = 0.1
 _AUDIBLE_DECADES = 4.0
 
 
-#: The way in which new sounds are drawn.  Raised when the same seed gives other sounds than before.
-DRAWING = 1
+#: The ways in which new sounds are drawn: raised when the same seed gives other sounds than before.  That of models
+#: with sounds over `LONGEST_S` is a later one: their new sounds had no bound.
+_DRAWING, _DRAWING_OF_LONG = 1, 2
 #: What the seed of a draw is changed by for that of its colours: points and colours are drawn independently.
 _COLOUR_SEED = 0x636F6C
 #: Share of the new sounds that get no detail of the training sound they resemble most, at the reaches of `at_reach`.
@@ -112,6 +113,17 @@ class Synthesizer:
         """Frames of a window."""
         return self.family.spectrogram_config.frames(self.chunk)
 
+    @property
+    def drawing(self) -> int:
+        """The way in which new sounds are drawn: the same seed gives the same sounds with the same number."""
+        is_long = self.prior is not None and float(self.prior.lengths.max()) > self._most_windows
+        return _DRAWING_OF_LONG if is_long else _DRAWING
+
+    @property
+    def _most_windows(self) -> float:
+        """Length of the longest sound that is made, in windows."""
+        return LONGEST_S * self.rate / self.chunk
+
     def need_prior(self, purpose: str) -> WindowPrior:
         """Return the prior.
 
@@ -151,21 +163,23 @@ class Synthesizer:
         """
         if self.detail is None:
             return features
-        exclude = torch.tensor([source], device=features.device)
-        return self.detail.add(features[None], self.family.copy_detail if amount is None else amount, exclude)[0]
+        exclude = torch.tensor([source], device=self.device)
+        share = self.family.copy_detail if amount is None else amount
+        return self.detail.add(features[None].to(self.device), share, exclude)[0].cpu()
 
     def _new_detail(self, features: Tensor, amount: float | None, spares_main: bool) -> Tensor:
         """Return features ``[C, F, T]`` of a new sound with detail; see `DetailStore.add`."""
         if self.detail is None:
             return features
         share = 1.0 if amount is None else amount
-        return self.detail.add(features[None], share, evenness=EVENNESS, spare_main=spares_main)[0]
+        given = features[None].to(self.device)
+        return self.detail.add(given, share, evenness=EVENNESS, spare_main=spares_main)[0].cpu()
 
     def training_sound_of(self, windows: Tensor) -> int:
         """Return the number of the training sound that decoded windows ``[K, C, F, frames]`` are of, or -1."""
         if self.detail is None:
             return -1
-        owners = self.detail.owners_of(windows)
+        owners = self.detail.owners_of(windows.to(self.device))
         found = owners[owners >= 0]
         return int(found.mode().values) if len(found) else -1
 
@@ -263,7 +277,9 @@ class Synthesizer:
         prior = self.need_prior("make new sounds")
         generator = torch.Generator().manual_seed(seed)
         totals, anchors = prior.draw_sounds(count, generator, freedom)
-        if seconds is not None:
+        if seconds is None:
+            totals = totals.clamp_max(self._most_windows)
+        else:
             totals = torch.full_like(totals, seconds * self.rate / self.chunk)
         low, size = 0, _FIRST_SOUNDS
         while low < count:

@@ -21,6 +21,10 @@ _NEW_SOUNDS = 5
 _MOST_KEYS = 20_000
 
 
+#: The parts of a sound that are trained on, and those that are held out.
+_Sides = tuple[list[CachedSound], list[CachedSound]]
+
+
 @dataclass(frozen=True)
 class KnownSplit:
     """The split of an earlier run, and of those that it came from.
@@ -153,8 +157,9 @@ def split_with(
             fresh.append(group)
             continue
         for sound, side in zip(group, sides, strict=True):
-            # A copy in another format goes with the sound that is known, as a whole.
-            learnt, tested = side or (([sound], []) if placed[0][0] else ([], [sound]))
+            # A copy in another format goes with the sound that is known, as a whole; one of a divided sound has both
+            # what is trained on and what is held out, and is left out.
+            learnt, tested = side or _beside(sound, placed)
             train += learnt
             val += tested
     new = [sound for group in fresh for sound in group]
@@ -171,9 +176,7 @@ def split_with(
     return train, val
 
 
-def _place(
-    known: KnownSplit, sound: CachedSound, chunk_samples: int
-) -> tuple[list[CachedSound], list[CachedSound]] | None:
+def _place(known: KnownSplit, sound: CachedSound, chunk_samples: int) -> _Sides | None:
     """Return the part of a sound that is trained on and that which is held out; None for one that is not known."""
     for key in _keys(sound):
         if key in known.divided:
@@ -187,6 +190,13 @@ def _place(
         if key in known.trained:
             return [sound], []
     return None
+
+
+def _beside(sound: CachedSound, placed: Sequence[_Sides]) -> _Sides:
+    """Return the sides of a copy of sounds that are known, of which the sides are ``placed``."""
+    if any(learnt and tested for learnt, tested in placed):
+        return [], []
+    return ([sound], []) if placed[0][0] else ([], [sound])
 
 
 def is_tested_by_known(known: KnownSplit, val: Sequence[CachedSound]) -> bool:

@@ -262,5 +262,7 @@ def _ends(sound: CachedSound, seconds: float, chunk_samples: int) -> tuple[Cache
     most = len(starts) // 2
     held = min(most, max(1, round(seconds * SAMPLE_RATE / chunk_samples)))
     cut = -(-starts[-held] // ENVELOPE_HOP) * ENVELOPE_HOP
+    if cut >= sound.samples:  # the last chunk is shorter than a step
+        cut = starts[-held] // ENVELOPE_HOP * ENVELOPE_HOP
     gap = starts[-held - 1] // ENVELOPE_HOP * ENVELOPE_HOP
     return sound.part(0, max(gap, chunk_samples)), sound.part(cut, sound.samples)
