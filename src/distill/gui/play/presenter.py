@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
 from distill.generation.map_session import MapSession, Position, ShownMap
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.dot_menu import DotMenu
 from distill.gui.play.export.presenter import ExportPresenter
 from distill.gui.play.facts.sound_facts import verdict_text, word_of
 from distill.gui.play.facts.verdicts import Verdicts
@@ -23,6 +24,8 @@ from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background_task import TaskQueue, Work, end_tasks, error_text
+from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.dragging import copy_files
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
@@ -95,6 +98,7 @@ class PlayPresenter(QObject, WindowPart):
         view.dot_chosen.connect(self.play_dot)
         view.dot_hovered.connect(self._on_hovered)
         view.path_drawn.connect(self.play_path)
+        view.menu_requested.connect(self._on_menu_requested)
         self._verdicts.found.connect(self._on_verdict_found)
         page.sliders.settled.connect(self.play_cursor)
         self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
@@ -256,6 +260,26 @@ class PlayPresenter(QObject, WindowPart):
     def _on_hovered(self, row: int) -> None:
         if row >= 0 and self.page.hover.isChecked():
             self.play_dot(row)
+
+    def _on_menu_requested(self, row: int, position: QPoint) -> None:
+        """Open the menu of a dot."""
+        shown = self.page.map.shown
+        if shown is None:
+            return
+
+        def play() -> None:
+            if self.page.map.shown is shown:  # no other map has come while the menu was open
+                self.page.map.choose_dot(row)
+
+        path = shown.files.get(shown.sounds[row])
+        menu = DotMenu(path is not None, len(self.page.pads.sounds()) < COUNT, self.page)
+        menu.play.triggered.connect(play)
+        if path is not None:
+            menu.pad.triggered.connect(lambda: self.put_on_pads([path]))
+            menu.save.triggered.connect(lambda: self.exports.ask_for_sound_file(path))
+            menu.copy.triggered.connect(lambda: copy_files([path]))
+            menu.reveal.triggered.connect(lambda: reveal(path, self))
+        menu.popup(position)
 
     def _on_point_moved(self, x: float | None, y: float | None) -> None:
         """Move the cursor, and play there once it rests."""
