@@ -10,11 +10,11 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
-from distill.generation.recipe import NEW, TRANSFORMED, Recipe
+from distill.generation.recipe import MAPPED, NEW, TRANSFORMED, Recipe
 from distill.generation.service import ListedSound
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory, generated_dir
 from distill.gui.generate import presenter
@@ -28,7 +28,7 @@ from distill.gui.window.pages import MODELS, TRAINING
 from distill.library.model_library import ModelLibrary
 from distill.playback.player import Player
 from distill.settings import WindowSettings
-from tests.gui.conftest import FileManager, close
+from tests.gui.conftest import FileManager, close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.support.models import write_tone_model
 from tests.training.conftest import tone
@@ -348,3 +348,61 @@ def test_the_export_of_a_sound_with_a_long_name_fits_the_screen(window: MainWind
     dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
     assert dialog.minimumSizeHint().width() < 600
     dialog.deleteLater()
+
+
+def shown_kinds(panel: GeneratePanel) -> list[str]:
+    return [
+        panel.history.filtered.index(row, 0).data(ITEM_ROLE).recipe.kind
+        for row in range(panel.history.filtered.rowCount())
+    ]
+
+
+def mapped() -> Recipe:
+    """Return the recipe of a sound of the Play page."""
+    return Recipe(MAPPED, "ab" * 16, "Tones", map="c" * 32, positions=((0.5, 0.5),))
+
+
+def test_what_the_play_page_made_does_not_bury_the_rest(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot
+) -> None:
+    panel, files = made
+    origin = panel.history.findChild(QComboBox, "madeOriginCombo")
+    assert origin is not None
+    assert not origin.isVisible(), "there is nothing to tell apart"
+    keep([mapped(), mapped()])
+    window.making.refresh()
+    qtbot.waitUntil(lambda: len(shown_kinds(panel)) == 5, timeout=10_000)
+    assert origin.isVisible()
+    origin.setFocus()
+    QTest.keyClick(origin, Qt.Key.Key_Down)
+    assert (origin.currentText(), shown_kinds(panel)) == ("Made here", [NEW] * 3)
+    assert panel.history.detail.text() == "3 of 5 sounds"
+    QTest.keyClick(origin, Qt.Key.Key_Down)
+    assert (origin.currentText(), shown_kinds(panel)) == ("Played", [MAPPED] * 2)
+    panel.history.add(ListedSound(GeneratedEntry(files[0].with_name("x.wav"), recipe(0)), 0.1))
+    assert origin.currentText() == "All", "a sound that is generated now is seen"
+    origin.setCurrentIndex(2)
+    panel.history.view.selectAll()
+    QTest.keyClick(panel.history.view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: set(shown_kinds(panel)) == {NEW}, timeout=10_000)
+    assert not origin.isVisible(), "it is not in the way where one kind is left"
+    qtbot.waitUntil(lambda: not window.making._list_tasks.is_busy, timeout=10_000)
+
+
+def test_the_filter_by_origin_is_remembered(
+    window: MainWindow, made: tuple[GeneratePanel, list[Path]], qtbot: QtBot, engine: FakeEngine, device: FakeDevice
+) -> None:
+    keep([mapped()])
+    window.making.refresh()
+    qtbot.waitUntil(lambda: len(shown_kinds(made[0])) == 4, timeout=10_000)
+    made[0].history.origin.setCurrentIndex(1)
+    close(qtbot, window)
+    again = make_window(qtbot, engine, device)
+    again.pages.open_page(MODELS)
+    panel = again.making.panel
+    qtbot.waitUntil(lambda: panel.history.table.rowCount() == 4, timeout=10_000)
+    assert (panel.history.origin.currentText(), shown_kinds(panel)) == ("Made here", [NEW] * 3)
+    for wrong in (None, 3, "elsewhere", ["all"]):
+        again.making.restore(WindowSettings(making={"origin": wrong}))
+    assert panel.history.origin.currentText() == "Made here"
+    close(qtbot, again)

@@ -1,6 +1,7 @@
 """What a movement of sliders and point leaves in the history, and what cursor and sliders show of a chosen sound."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from distill.gui.play import gestures, presenter
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
+from tests.gui.conftest import double_click
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle
 
@@ -225,6 +227,44 @@ def test_a_sound_that_comes_after_the_page_was_left_takes_none_away_that_was_sta
     heard(play, session, qtbot, 2)
     assert first in on_disk()
     assert len(on_disk()) == 2
+
+
+@pytest.mark.parametrize("way", ["handle", "groove", "key"])
+def test_a_slider_is_set_back_as_it_is_moved(
+    play: PlayPresenter, session: KeepingSession, qtbot: QtBot, way: str
+) -> None:
+    slider, sent = slider_of(play), list[tuple[str, float]]()
+    slider.setValue(20)
+    heard(play, session, qtbot, 1)
+    bright = play.current
+    play._gestures.end()
+    play.page.sliders.moved.connect(lambda *move: sent.append(move))
+    if way == "key":
+        QTest.keyClick(slider, Qt.Key.Key_Delete)
+    else:
+        at = handle_of(slider) if way == "handle" else QPoint(slider.width() // 2, slider.height() // 2)
+        QTest.mouseClick(slider, Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseDClick(slider, Qt.MouseButton.LeftButton, pos=at)
+        QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=at)
+    assert slider.value() == 0
+    assert sent[-1] == ("brightness", 0.0), "whoever follows the sliders by OSC hears of it"
+    qtbot.waitUntil(lambda: session.requests[-1][1] == {}, timeout=WAIT)
+    heard(play, session, qtbot, len(session.requests))
+    assert play.page.history.sounds() == [play.current, bright], "it is one movement, which leaves one sound"
+    assert set(on_disk()) == {play.current, bright}
+    for tip in (slider.toolTip(), play.page.sound.strength.toolTip()):
+        assert "double click or Delete" in tip
+
+
+def test_the_distance_of_variations_is_set_back(play: PlayPresenter, session: KeepingSession) -> None:
+    strength = play.page.sound.strength
+    first = strength.value()
+    play.page.sound.show_has_sound(True)
+    for set_back in (partial(double_click, strength), partial(QTest.keyClick, strength, Qt.Key.Key_Backspace)):
+        strength.setValue(80)
+        set_back()
+        assert strength.value() == first
+    assert session.requests == []
 
 
 def test_cursor_and_sliders_show_the_sound_that_is_chosen(

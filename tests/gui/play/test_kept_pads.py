@@ -1,6 +1,8 @@
 """What pads hold is kept for each model, across restarts and other models."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from distill import paths
+from distill.generation.map_session import CLOSE, Verdict
 from distill.gui.play import kept_pads
+from distill.gui.play.facts.verdicts import KeptVerdict
 from distill.gui.play.kept_pads import EMPTY, read_pads, write_pads
 from distill.gui.play.pad_changes import PadState
 from distill.gui.play.presenter import PlayPresenter
@@ -19,7 +23,7 @@ from distill.gui.window.pages import PLAY
 from distill.library.model_entry import ModelEntry
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
-from tests.gui.play.conftest import WAIT, entry_of, idle
+from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
 
 @pytest.fixture
@@ -89,15 +93,15 @@ def test_pads_are_written_soon_and_once(
     written: list[str] = []
     original = kept_pads.write_pads
 
-    def write(model_id: str, states: list[PadState]) -> None:
-        original(model_id, states)
+    def write(model_id: str, states: list[PadState], verdicts: Mapping[Path, KeptVerdict]) -> None:
+        original(model_id, states, verdicts)
         written.append(model_id)
 
     monkeypatch.setattr(kept_pads, "write_pads", write)
     arrange(play, held)
     qtbot.waitUntil(lambda: bool(written), timeout=WAIT)
     assert written == ["bells"]
-    assert [state.sound for state in read_pads("bells")] == held
+    assert [state.sound for state in read_pads("bells").states] == held
 
 
 def test_a_model_that_is_written_again_is_opened_again_with_its_pads(
@@ -125,12 +129,12 @@ def test_damaged_pads_cost_only_themselves(held: list[Path]) -> None:
     data["models"]["odd"] = {"pad": 1}
     file.write_text(json.dumps(data))
     expected = {0: PadState(held[0], 2), 1: PadState(held[1], 0), 4: PadState(None, 1), 5: PadState(held[5], 0)}
-    assert read_pads("bells") == [expected.get(number, EMPTY) for number in range(16)]
-    assert read_pads("odd") == [EMPTY] * 16
+    assert read_pads("bells").states == [expected.get(number, EMPTY) for number in range(16)]
+    assert read_pads("odd").states == [EMPTY] * 16
     write_pads("other", [PadState(held[3], 0), *[EMPTY] * 15])
-    assert read_pads("bells")[5].sound == held[5], "the other models keep theirs"
+    assert read_pads("bells").states[5].sound == held[5], "the other models keep theirs"
     file.write_text("{")
-    assert read_pads("bells") == [EMPTY] * 16
+    assert read_pads("bells").states == [EMPTY] * 16
 
 
 def test_the_pads_of_the_latest_models_are_kept(held: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +142,107 @@ def test_the_pads_of_the_latest_models_are_kept(held: list[Path], monkeypatch: p
     states = [PadState(held[0], 0), *[EMPTY] * 15]
     for model_id in ("a", "b", "a", "c"):
         write_pads(model_id, states)
-    assert read_pads("b") == [EMPTY] * 16
-    assert read_pads("a") == read_pads("c") == states
+    assert read_pads("b").states == [EMPTY] * 16
+    assert read_pads("a").states == read_pads("c").states == states
     write_pads("a", [EMPTY] * 16)
     assert list(json.loads((paths.data_dir() / "pads.json").read_text())["models"]) == ["c"]
+
+
+def reopened(
+    qtbot: QtBot, engine: FakeEngine, device: FakeDevice, entry: ModelEntry
+) -> tuple[MainWindow, PlayPresenter]:
+    """Return a window as after a restart, with the map of a model."""
+    again = make_window(qtbot, engine, device)
+    qtbot.waitUntil(lambda: again.findChild(PlayPresenter) is not None, timeout=WAIT)
+    found = again.findChild(PlayPresenter)
+    assert isinstance(found, PlayPresenter)
+    again.pages.open_page(PLAY)
+    open_model(found, entry, qtbot)
+    qtbot.waitUntil(lambda: found.page.map.shown is not None, timeout=WAIT)
+    return again, found
+
+
+def put_generated_on_pads(play: PlayPresenter, qtbot: QtBot) -> Path:
+    """Put a generated sound on the first pad, wait for the verdict on it, and return it."""
+    play.play_position((0.3, 0.3))
+    idle(play, qtbot)
+    play.page.pads.strike(0)
+    qtbot.waitUntil(lambda: play.page.sound.verdict.text().startswith("New"), timeout=WAIT)
+    assert play.current is not None
+    return play.current
+
+
+def test_a_sound_on_a_pad_keeps_its_verdict_and_its_comparison(
+    play: PlayPresenter,
+    window: MainWindow,
+    session: ToneSession,
+    held: list[Path],
+    qtbot: QtBot,
+    engine: FakeEngine,
+    device: FakeDevice,
+) -> None:
+    sound = put_generated_on_pads(play, qtbot)
+    arrange(play, [sound, held[0]])
+    open_model(play, entry_of(Path("drums.distill")), qtbot)  # just after that
+    open_model(play, entry_of(Path("bells.distill")), qtbot)
+    play.page.pads.strike(0)
+    assert play.page.sound.verdict.text() == "New. Sounds most like bell <0>", "also after another model"
+    close(qtbot, window)
+    again, found = reopened(qtbot, engine, device, entry_of(Path("bells.distill")))
+    shown, compare = found.page.sound.verdict, found.page.sound.compare
+    QTest.mouseClick(found.page.pads.pads[1], Qt.MouseButton.LeftButton)
+    assert (shown.text(), compare.isVisible()) == ("", False), "of a sound from elsewhere nothing is known"
+    QTest.mouseClick(found.page.pads.pads[0], Qt.MouseButton.LeftButton)
+    assert (shown.text(), compare.isVisible()) == ("New. Sounds most like bell <0>", True)
+    compare.click()
+    playback = found._playing.playback
+    qtbot.waitUntil(lambda: playback.status.pair == (sound, session.own), timeout=WAIT)
+    found.follow_file(sound, sound.rename(sound.with_name("Gong.wav")))
+    assert shown.text() == "New. Sounds most like bell <0>"
+    close(qtbot, again)
+    session.own.unlink()
+    last, found = reopened(qtbot, engine, device, entry_of(Path("bells.distill")))
+    QTest.mouseClick(found.page.pads.pads[0], Qt.MouseButton.LeftButton)
+    shown, compare = found.page.sound.verdict, found.page.sound.compare
+    assert (shown.text(), compare.isVisible()) == ("New. Sounds most like bell <0>", False), "it cannot be heard"
+    close(qtbot, last)
+
+
+@pytest.mark.parametrize("change", ["sound", "model"])
+def test_a_kept_verdict_goes_with_the_files_that_it_was_given_for(
+    play: PlayPresenter, window: MainWindow, qtbot: QtBot, engine: FakeEngine, device: FakeDevice, change: str
+) -> None:
+    sound, entry = put_generated_on_pads(play, qtbot), entry_of(Path("bells.distill"))
+    close(qtbot, window)
+    if change == "sound":
+        soundfile.write(sound, tone(0.4), 48_000)
+    else:
+        entry = replace(entry, mtime_ns=7)
+    again, found = reopened(qtbot, engine, device, entry)
+    QTest.mouseClick(found.page.pads.pads[0], Qt.MouseButton.LeftButton)
+    assert found.current == sound
+    assert found.page.sound.verdict.text() == ""
+    close(qtbot, again)
+
+
+def test_old_files_and_damaged_verdicts_cost_no_pad(held: list[Path]) -> None:
+    good = {"word": "close", "name": "bell", "file": None, "size": 1, "changed_ns": 2, "model_changed_ns": 3}
+    wrong = [
+        None, 7, {**good, "word": "better"}, {**good, "name": 3}, {**good, "size": "1"}, {**good, "changed_ns": None},
+        {**good, "model_changed_ns": 1.5}, {**good, "name": "x" * 5000}, {},
+    ]  # fmt: skip
+    file = paths.data_dir() / "pads.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    old = [{"pad": number, "path": str(held[number]), "group": 1} for number in range(16)]
+    file.write_text(json.dumps({"version": 1, "models": {"bells": old}}))
+    assert [state.sound for state in read_pads("bells").states] == held
+    assert read_pads("bells").verdicts == {}
+    for number, verdict in enumerate([*wrong, good, {**good, "file": "a\0b"}]):
+        old[number]["verdict"] = verdict
+    file.write_text(json.dumps({"version": 1, "models": {"bells": old}}))
+    expected = KeptVerdict(Verdict(CLOSE, "bell", None), 1, 2, 3)
+    kept = read_pads("bells")
+    assert [state.sound for state in kept.states] == held
+    assert kept.verdicts == {held[len(wrong)]: expected, held[len(wrong) + 1]: expected}
+    write_pads("other", [PadState(held[3], 0), *[EMPTY] * 15])
+    assert read_pads("bells") == kept, "the other models keep theirs"

@@ -70,7 +70,8 @@ def test_the_map_explains_its_colours_and_its_keys(play: PlayPresenter, window: 
     play.page.colors.setCurrentIndex(play.page.colors.findData("seconds"))
     assert corner() != brightness, "its ends have other names"
     groups = {group.title: group for group in key_groups(window.menuBar(), window)}
-    assert len(groups["Map"].entries) == 7
+    assert len(groups["Map"].entries) == 8
+    assert {"Sliders of the Play page", "Pads"} <= groups.keys()
 
 
 def test_a_newcomer_is_told_how_to_get_a_sound(play: PlayPresenter, qtbot: QtBot) -> None:

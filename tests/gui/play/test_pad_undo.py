@@ -55,7 +55,7 @@ def test_an_emptied_pad_comes_back_with_ctrl_z(
     assert not edit(window, "Undo").isEnabled(), "each page has changes of its own"
     window.pages.open_page(PLAY)
     edit(window, "Undo").trigger()
-    qtbot.waitUntil(lambda: [state.sound for state in read_pads("bells")][:2] == held[:2], timeout=WAIT)
+    qtbot.waitUntil(lambda: [state.sound for state in read_pads("bells").states][:2] == held[:2], timeout=WAIT)
 
 
 def test_a_replaced_sound_and_a_choke_group_come_back(

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +237,19 @@ def drag_by_hand(qtbot: QtBot, start: QPoint, end: QPoint) -> None:
         qtbot.waitUntil(lambda: moving.poll() is not None, timeout=20_000)
 
 
+@contextmanager
+def dropped_elsewhere(folder: Path, qtbot: QtBot) -> Iterator[Callable[[], str]]:
+    """Run another program that takes one drop at 1290 to 1390, 100 to 400, and wait until it has ended.
+
+    Yields a function that returns the action and the files of the drop.
+    """
+    log = folder / "target.txt"
+    with log.open("w") as out, subprocess.Popen([sys.executable, "-c", _TARGET], stdout=out) as target:
+        qtbot.waitUntil(lambda: "ready" in log.read_text(), timeout=20_000)
+        yield lambda: log.read_text().split("\n")[1]
+        qtbot.waitUntil(lambda: target.poll() is not None, timeout=20_000)
+
+
 def test_another_program_gets_what_is_dropped(
     xvfb: Screen, shown: MainWindow, folder: Path, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -243,12 +258,9 @@ def test_another_program_gets_what_is_dropped(
     qtbot.wait(50)
     view = table(shown)
     start = view.viewport().mapToGlobal(view.visualRect(cell(shown, 2, 1)).center())
-    log = tmp_path / "target.txt"
-    with log.open("w") as out, subprocess.Popen([sys.executable, "-c", _TARGET], stdout=out) as target:
-        qtbot.waitUntil(lambda: "ready" in log.read_text(), timeout=20_000)
+    with dropped_elsewhere(tmp_path, qtbot) as taken:
         drag_by_hand(qtbot, start, QPoint(1335, 210))
-        qtbot.waitUntil(lambda: target.poll() is not None, timeout=20_000)
-    assert log.read_text().split("\n")[1] == f"CopyAction|{folder / 'recon_epoch0002_recon_00.wav'}"
+    assert taken() == f"CopyAction|{folder / 'recon_epoch0002_recon_00.wav'}"
     assert names == []
     assert (folder / "recon_epoch0002_recon_00.wav").is_file()
 

@@ -20,6 +20,7 @@ from distill.generation.recipe import (
     MAPPED,
     MORPHED,
     NEW,
+    RECONSTRUCTED,
     REPAINTED,
     TRAINED,
     TRANSFORMED,
@@ -34,8 +35,19 @@ from distill.library.model_entry import fold
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 
+#: Kinds of sounds that the forms beside the list make, and whose settings they can show.  The Play page makes others.
+FORM_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
+
+#: Where sounds come from: anywhere, the form beside the list, the Play page.
+ALL, FORM, PLAYED = "all", "form", "played"
+
 #: Role of the facts in a row's second line, the most important first.
 FACTS_ROLE = MARKED_ROLE + 1
+
+
+def origin_of(recipe: Recipe) -> str:
+    """Return where a sound comes from: `FORM` or `PLAYED`."""
+    return FORM if recipe.kind in FORM_KINDS else PLAYED
 
 
 class HistoryModel(FileDragModel, ListModel[ListedSound]):
@@ -190,7 +202,7 @@ class HistoryModel(FileDragModel, ListModel[ListedSound]):
 
 
 class FilteredHistory(QSortFilterProxyModel):
-    """Filters the history by star, by model and by words.
+    """Filters the history by star, by model, by where sounds come from, and by words.
 
     A sound that loses its star stays until the filter is set again, so that nothing moves under the cursor.
     """
@@ -199,6 +211,7 @@ class FilteredHistory(QSortFilterProxyModel):
         super().__init__(parent)
         self._table = table
         self._starred_only, self._model_id, self._words = False, "", ""
+        self._origin = ALL
         self._kept: set[str] = set()
         self.setSourceModel(table)
 
@@ -213,6 +226,12 @@ class FilteredHistory(QSortFilterProxyModel):
         self._model_id = model_id
         self.invalidate()
 
+    def set_origin(self, origin: str) -> None:
+        """Show only sounds of the form or of the Play page, or `ALL`."""
+        if origin != self._origin:
+            self._origin = origin
+            self.invalidate()
+
     def set_words(self, text: str) -> None:
         """Show only sounds that have each of these words in their name, facts or source."""
         self._words = fold(text)
@@ -224,6 +243,8 @@ class FilteredHistory(QSortFilterProxyModel):
         if self._starred_only and not (sound.entry.starred or sound.recipe.id in self._kept):
             return False
         if self._model_id and sound.recipe.model_id != self._model_id:
+            return False
+        if self._origin not in (ALL, origin_of(sound.recipe)):
             return False
         index = self._table.index(row)
         known = fold(" ".join((sound.path.name, *index.data(FACTS_ROLE), sound.recipe.source)))

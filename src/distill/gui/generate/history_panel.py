@@ -7,22 +7,18 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
-from distill.generation.recipe import NEW, RECONSTRUCTED, TRANSFORMED
 from distill.generation.service import ListedSound
-from distill.gui.generate.history_model import FilteredHistory, HistoryModel
+from distill.gui.generate.history_model import ALL, FORM, FORM_KINDS, PLAYED, FilteredHistory, HistoryModel, origin_of
 from distill.gui.generate.history_view import HistoryView
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.dragging import files_as_mime
+from distill.gui.widgets.dragging import copy_files
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.list_model import ITEM_ROLE
 from distill.gui.widgets.panel import EmptyState, Panel, SearchField
 from distill.gui.widgets.text import plain_tip
-
-#: Kinds of sounds whose settings the forms beside the list can show.
-FORM_KINDS = (NEW, TRANSFORMED, RECONSTRUCTED)
 
 
 class HistoryPanel(Panel):
@@ -61,10 +57,13 @@ class HistoryPanel(Panel):
         self.view.copying_requested.connect(self.copy_chosen)
         self.view.menu_requested.connect(self._on_menu_requested)
         self.view.selectionModel().selectionChanged.connect(self._update)
+        for signal in (self.table.modelReset, self.table.rowsInserted, self.table.rowsRemoved):
+            signal.connect(self._filter_by_origin)  # not at signals of the filter: it is not ready for another one then
         for model in (self.table, self.filtered):
             for signal in (model.modelReset, model.rowsInserted, model.rowsRemoved, model.dataChanged):
                 signal.connect(self._update)
         self._draw()
+        self._filter_by_origin()
         self._update()
 
     def show_sounds(self, sounds: Sequence[ListedSound]) -> None:
@@ -76,8 +75,10 @@ class HistoryPanel(Panel):
             self.go_to(current.recipe.id)
 
     def add(self, sound: ListedSound) -> None:
-        """Insert a sound as `HistoryModel.add` does; its name may be that of another file before."""
+        """Insert a sound as `HistoryModel.add` does, and show it; its name may be that of another file before."""
         self.table.add(sound)
+        if self.chosen_origin not in (ALL, origin_of(sound.recipe)):
+            self.choose_origin(ALL)
         if sound.seconds is not None:
             self.thumbnails.prefetch([sound.path])
 
@@ -87,6 +88,16 @@ class HistoryPanel(Panel):
         if index.isValid():
             self.view.setCurrentIndex(index)
             self.view.scrollTo(index)
+
+    @property
+    def chosen_origin(self) -> str:
+        """Where the sounds come from that are to be shown; all are while there is only one kind."""
+        return str(self.origin.currentData())
+
+    def choose_origin(self, origin: str) -> None:
+        """Show the sounds that come from there; an unknown origin changes nothing."""
+        if (row := self.origin.findData(origin)) >= 0:
+            self.origin.setCurrentIndex(row)
 
     def show_model(self, model_id: str) -> None:
         """Set the model that *This model* filters by; an empty id for none."""
@@ -104,10 +115,7 @@ class HistoryPanel(Panel):
 
     def copy_chosen(self) -> None:
         """Put the chosen files on the clipboard."""
-        data = files_as_mime([sound.path for sound in self.view.chosen_sounds() if sound.seconds is not None])
-        if data.hasUrls():
-            data.setText("\n".join(url.toLocalFile() for url in data.urls()))
-            QApplication.clipboard().setMimeData(data)
+        copy_files(sound.path for sound in self.view.chosen_sounds() if sound.seconds is not None)
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the icons in the colours of a new theme."""
@@ -124,6 +132,14 @@ class HistoryPanel(Panel):
         )
         self.filter.textChanged.connect(self._on_filter_changed)
         self.filter.left.connect(self.view.setFocus)
+        self.origin = QComboBox()
+        self.origin.setObjectName("madeOriginCombo")
+        self.origin.setAccessibleName(self.tr("Where the sounds come from"))
+        self.origin.setToolTip(self.tr("Show what was generated or transformed here, what the Play page made, or all."))
+        for text, origin in ((self.tr("All"), ALL), (self.tr("Made here"), FORM), (self.tr("Played"), PLAYED)):
+            self.origin.addItem(text, origin)
+        self.origin.hide()
+        self.origin.currentIndexChanged.connect(self._on_origin_chosen)
         self.this_model = QToolButton()
         self.this_model.setText(self.tr("This model"))
         self.this_model.setProperty("chip", True)
@@ -143,6 +159,7 @@ class HistoryPanel(Panel):
         self.export.clicked.connect(lambda: self._with_chosen(self.exporting_requested))
 
     def _lay_out(self) -> None:
+        self.header.insertWidget(1, self.origin)  # the line below has no room for it in a small window
         tools = QHBoxLayout()
         tools.setSpacing(theme.HALF)
         tools.addWidget(self.filter, 1)
@@ -170,6 +187,16 @@ class HistoryPanel(Panel):
     def _on_filter_changed(self, text: str) -> None:
         self.filtered.set_words(text)
         self._update()
+
+    def _on_origin_chosen(self, _row: int) -> None:
+        self._filter_by_origin()
+        self._update()
+
+    def _filter_by_origin(self) -> None:
+        """Offer to filter where there is something to tell apart; otherwise all are shown."""
+        are_mixed = len({origin_of(sound.recipe) for sound in self.table.items}) > 1
+        self.origin.setVisible(are_mixed)
+        self.filtered.set_origin(self.chosen_origin if are_mixed else ALL)
 
     def _on_this_model_toggled(self, is_on: bool) -> None:
         self.filtered.set_model(self._model_id if is_on else "")

@@ -149,6 +149,7 @@ class GeneratePanel(QWidget):
             "freedom": self.new.chosen_freedom(),
             "follow": self.new.follow.isChecked(),
             "mix": self.transform.mix.value(),
+            "origin": self.history.chosen_origin,
         }
 
     def restore(self, settings: dict[str, Any]) -> None:
@@ -166,6 +167,8 @@ class GeneratePanel(QWidget):
         self.new.follow.setChecked(settings.get("follow") is True)
         if type(mix := settings.get("mix")) is int:
             self.transform.mix.setValue(mix)
+        if isinstance(origin := settings.get("origin"), str):
+            self.history.choose_origin(origin)
 
     def key_group(self) -> KeyGroup:
         """Say which keys work here."""

@@ -1,20 +1,26 @@
 """What pads hold is kept for each model, in one file: by the model's id, not in the model.
 
+With a sound goes the verdict on it, which takes a comparison with all sounds of the model to find.
+
 Reading and writing happen off the window's thread, one after the other.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, QTimer
 
 from distill import paths
+from distill.audio.cache.content_hash import file_key
 from distill.control.board import GROUPS
 from distill.files import read_json, write_json
+from distill.generation.map_session import CLOSE, COPY, NEW, Verdict
+from distill.gui.play.facts.verdicts import KeptVerdict, Verdicts
 from distill.gui.play.pad_changes import PadChanges, PadState
 from distill.gui.play.pads import COUNT, PadGrid
 from distill.gui.widgets.background_task import TaskQueue
@@ -26,22 +32,31 @@ MODELS = 200
 #: Milliseconds without another change after which pads are written.
 _SETTLED = 500
 _VERSION = 1
+#: Longest name of a sound.
+_MOST_CHARACTERS = 4096
 
 
 EMPTY = PadState(None, 0)
 
 
-def read_pads(model_id: str) -> list[PadState]:
+class KeptPads(NamedTuple):
+    """What the pads hold, in order, and the verdicts on their sounds that are known."""
+
+    states: list[PadState]
+    verdicts: Mapping[Path, KeptVerdict]
+
+
+def read_pads(model_id: str) -> KeptPads:
     """Return what the pads held for a model; whatever is missing or damaged is empty."""
-    return _read_models().get(model_id, [EMPTY] * COUNT)
+    return _read_models().get(model_id, KeptPads([EMPTY] * COUNT, {}))
 
 
-def write_pads(model_id: str, states: Sequence[PadState]) -> None:
+def write_pads(model_id: str, states: Sequence[PadState], verdicts: Mapping[Path, KeptVerdict] | None = None) -> None:
     """Keep what the pads hold for a model.  Only the pads are lost if the file cannot be written."""
     models = _read_models()
     models.pop(model_id, None)  # the latest one comes last
     if any(state != EMPTY for state in states):
-        models[model_id] = list(states)
+        models[model_id] = KeptPads(list(states), verdicts or {})
     kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
     try:
         write_json(_file(), {"version": _VERSION, "models": kept})
@@ -53,7 +68,7 @@ def _file() -> Path:
     return paths.data_dir() / "pads.json"
 
 
-def _read_models() -> dict[str, list[PadState]]:
+def _read_models() -> dict[str, KeptPads]:
     try:
         data = read_json(_file())
         models = data["models"] if data["version"] == _VERSION else {}
@@ -62,24 +77,77 @@ def _read_models() -> dict[str, list[PadState]]:
         return {}
 
 
-def _to_plain(states: Sequence[PadState]) -> list[dict[str, Any]]:
-    return [
-        {"pad": number, "path": str(state.sound) if state.sound is not None else None, "group": state.group}
-        for number, state in enumerate(states)
-        if state != EMPTY
-    ]
+def _to_plain(kept: KeptPads) -> list[dict[str, Any]]:
+    plain = []
+    for number, (sound, group) in enumerate(kept.states):
+        if (sound, group) != EMPTY:
+            item: dict[str, Any] = {"pad": number, "path": str(sound) if sound is not None else None, "group": group}
+            if sound is not None and sound in kept.verdicts:
+                item["verdict"] = _verdict_to_plain(kept.verdicts[sound])
+            plain.append(item)
+    return plain
 
 
-def _from_plain(items: Any) -> list[PadState]:
-    states = [EMPTY] * COUNT
+def _from_plain(items: Any) -> KeptPads:
+    states, verdicts = [EMPTY] * COUNT, dict[Path, KeptVerdict]()
     for item in items if isinstance(items, list) else ():
         number = item.get("pad") if isinstance(item, dict) else None
         if type(number) is int and 0 <= number < COUNT:
-            path, group = item.get("path"), item.get("group")
-            is_path = isinstance(path, str) and path != "" and "\0" not in path
+            path, group = _path_of(item.get("path")), item.get("group")
             is_group = type(group) is int and 0 <= group <= GROUPS
-            states[number] = PadState(Path(path) if is_path else None, group if is_group else 0)
-    return states
+            states[number] = PadState(path, group if is_group else 0)
+            verdict = _verdict_from_plain(item.get("verdict"))
+            if path is not None and verdict is not None:
+                verdicts[path] = verdict
+    return KeptPads(states, verdicts)
+
+
+def _path_of(value: Any) -> Path | None:
+    return Path(value) if isinstance(value, str) and value != "" and "\0" not in value else None
+
+
+def _verdict_to_plain(kept: KeptVerdict) -> dict[str, Any]:
+    verdict = kept.verdict
+    return {
+        "word": verdict.word, "name": verdict.name, "file": str(verdict.file) if verdict.file is not None else None,
+        "size": kept.size, "changed_ns": kept.changed_ns, "model_changed_ns": kept.model_changed_ns,
+    }  # fmt: skip
+
+
+def _verdict_from_plain(item: Any) -> KeptVerdict | None:
+    """Return a verdict; None where there is none, as in files of older versions, or where it is damaged."""
+    if not isinstance(item, dict):
+        return None
+    word, name = item.get("word"), item.get("name")
+    numbers = [item.get(key) for key in ("size", "changed_ns", "model_changed_ns")]
+    if word not in (NEW, CLOSE, COPY) or not isinstance(name, str) or len(name) > _MOST_CHARACTERS:
+        return None
+    if any(type(number) is not int for number in numbers):
+        return None
+    return KeptVerdict(Verdict(word, name, _path_of(item.get("file"))), *numbers)  # type: ignore[arg-type]
+
+
+def _present(kept: KeptPads) -> KeptPads:
+    """Return what is left of kept pads without the files that are gone, and without verdicts on others of their names.
+
+    Without its nearest sound a verdict can be read, but not heard.
+    """
+    states = [s if s.sound is None or _exists(s.sound) else PadState(None, s.group) for s in kept.states]
+    verdicts = {}
+    for state in states:
+        one = kept.verdicts.get(state.sound) if state.sound is not None else None
+        if state.sound is not None and one is not None and _is_unchanged(state.sound, one):
+            nearest = one.verdict.file
+            gone = nearest is not None and not _exists(nearest)
+            verdicts[state.sound] = one._replace(verdict=replace(one.verdict, file=None)) if gone else one
+    return KeptPads(states, verdicts)
+
+
+def _is_unchanged(path: Path, kept: KeptVerdict) -> bool:
+    try:
+        return file_key(path)[1:] == (kept.size, kept.changed_ns)
+    except OSError:  # it has gone since it was looked for
+        return False
 
 
 def _exists(path: Path) -> bool:
@@ -90,10 +158,11 @@ def _exists(path: Path) -> bool:
 
 
 class PadKeeper(QObject):
-    """Shows the pads of the open model, and keeps them when they change."""
+    """Shows the pads of the open model, and keeps them when they or the verdicts on their sounds change."""
 
-    def __init__(self, pads: PadGrid, parent: QObject) -> None:
+    def __init__(self, pads: PadGrid, verdicts: Verdicts, parent: QObject) -> None:
         super().__init__(parent)
+        self._pads, self._verdicts = pads, verdicts
         self.changes = PadChanges(pads, self)
         self._model_id = ""
         self._opened = 0  # tells what was read for this model from what was read for one before
@@ -106,6 +175,7 @@ class PadKeeper(QObject):
         self._settling.timeout.connect(self._write)
         pads.held.connect(self._on_changed)
         pads.group_chosen.connect(self._on_changed)
+        verdicts.found.connect(self._on_verdict_found)
 
     @property
     def is_reading(self) -> bool:
@@ -123,9 +193,8 @@ class PadKeeper(QObject):
         self._is_reading = bool(model_id)
         if model_id:
 
-            def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> list[PadState]:
-                states = read_pads(model_id)
-                return [s if s.sound is None or _exists(s.sound) else PadState(None, s.group) for s in states]
+            def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> KeptPads:
+                return _present(read_pads(model_id))
 
             self._tasks.submit(work, partial(self._on_read, self._opened))
 
@@ -149,12 +218,15 @@ class PadKeeper(QObject):
         finally:
             self._is_quiet = False
 
-    def _on_read(self, opened: int, kept: list[PadState]) -> None:
+    def _on_read(self, opened: int, kept: KeptPads) -> None:
         if opened != self._opened:
             return
         self._is_reading = False
         shown = self.changes.states()  # a pad that was given a sound meanwhile keeps it
-        self._show([old if new == EMPTY else new for old, new in zip(kept, shown, strict=True)])
+        self._show([old if new == EMPTY else new for old, new in zip(kept.states, shown, strict=True)])
+        self._is_quiet = True
+        self._verdicts.restore(kept.verdicts)
+        self._is_quiet = False
         requests, self._held_requests = self._held_requests, []
         for request in requests:
             request()
@@ -165,6 +237,11 @@ class PadKeeper(QObject):
             self.has_changed = self._is_dirty = True
             self._settling.start()
 
+    def _on_verdict_found(self, sound: Path) -> None:
+        if not self._is_quiet and sound in self._pads.sounds():
+            self._is_dirty = True
+            self._settling.start()
+
     def _write(self) -> None:
         """Write the pads of the open model, if they have changed."""
         self._settling.stop()
@@ -172,5 +249,5 @@ class PadKeeper(QObject):
             self._settling.start()  # what was kept is not known yet
         elif self._is_dirty and self._model_id:
             self._is_dirty = False
-            model_id, states = self._model_id, self.changes.states()
-            self._tasks.submit(lambda _notify, _cancel: write_pads(model_id, states))
+            model_id, states, verdicts = self._model_id, self.changes.states(), self._verdicts.kept(self._pads.sounds())
+            self._tasks.submit(lambda _notify, _cancel: write_pads(model_id, states, verdicts))

@@ -6,8 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from distill.generation.map_session import Position, ShownMap
@@ -18,7 +29,7 @@ from distill.gui.widgets.text import plain_tip
 
 #: Diameter of a dot, and distance within which the pointer is on it, in device-independent pixels.
 _DOT, _REACH = 8, 9
-#: Distance after which a press becomes the drawing of a path.
+#: Distance after which a press becomes the drawing of a path, or a move of the map.
 _DRAG = 7
 _MOST_ZOOM = 20.0
 #: Share of the visible part that an arrow key moves the cursor by; a smaller one with Shift.
@@ -41,8 +52,9 @@ class MapView(QWidget):
     """Shows the chunks of a map as dots.
 
     The left button plays a position or draws a path, with Control it draws a lasso around dots; another button moves
-    the map, the wheel zooms.  The arrow keys move the cursor, Enter plays there, N goes from one near sound to the
-    next, L selects the near ones and Esc none, plus and minus zoom, 0 shows all.
+    the map, the wheel zooms.  A click of the right button on a dot requests its menu, and so does the menu key for the
+    dot at the cursor.  The arrow keys move the cursor, Enter plays there, N goes from one near sound to the next, L
+    selects the near ones and Esc none, plus and minus zoom, 0 shows all.
     """
 
     #: Play the generated sound at a position.
@@ -53,6 +65,8 @@ class MapView(QWidget):
     dot_hovered = Signal(int)
     path_drawn = Signal(object)  # list of positions
     cursor_moved = Signal(float, float)
+    #: Open the menu of a dot at a point of the screen.
+    menu_requested = Signal(int, QPoint)
     #: Another set of dots is selected.
     selected_changed = Signal()
 
@@ -76,6 +90,8 @@ class MapView(QWidget):
         self._center, self._zoom = QPointF(0.5, 0.5), 1.0
         self._pressed: QPointF | None = None
         self._panned: QPointF | None = None
+        self._pan_start: QPointF | None = None  # while it can still be a click of the right button
+        self._chosen = -1  # the dot that the cursor was put on
         self._is_drawing = False
         self._near: list[int] = []
         self._dots: QPixmap | None = None
@@ -86,7 +102,7 @@ class MapView(QWidget):
     def show_map(self, shown: ShownMap | None) -> None:
         """Show a map, or none."""
         self.shown, self.path, self.hovered = shown, [], -1
-        self._pressed = self._panned = self._lasso = None  # what was begun on the map before
+        self._pressed = self._panned = self._pan_start = self._lasso = None  # what was begun on the map before
         self._is_drawing = False
         self._places = np.array(shown.positions if shown is not None else (), np.float64).reshape(-1, 2)
         self.select([])
@@ -125,7 +141,7 @@ class MapView(QWidget):
     def move_cursor(self, position: Position) -> None:
         """Put the cursor at a position, within the map, and describe it for screen readers."""
         self.cursor_position = (min(max(position[0], 0.0), 1.0), min(max(position[1], 0.0), 1.0))
-        self._near = []
+        self._near, self._chosen = [], -1
         if self.shown is not None:
             nearest = self.shown.nearest(self.cursor_position, 3)
             names = ", ".join(self.shown.names[self.shown.sounds[row]] for row in nearest)
@@ -192,7 +208,8 @@ class MapView(QWidget):
                 return
             self._pressed, self._is_drawing = event.position(), False
         else:
-            self._panned = event.position()
+            is_right = event.button() is Qt.MouseButton.RightButton
+            self._panned, self._pan_start = event.position(), event.position() if is_right else None
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -202,6 +219,8 @@ class MapView(QWidget):
         here = event.position()
         if self._panned is not None:
             moved, self._panned = here - self._panned, here
+            if self._pan_start is not None and (here - self._pan_start).manhattanLength() >= _DRAG:
+                self._pan_start = None
             self._move_view(-moved.x() / self._scale().x(), moved.y() / self._scale().y())
         elif self._lasso is not None:
             self._lasso.append(here)
@@ -214,8 +233,10 @@ class MapView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Play what was clicked, or the path that was drawn."""
         if event.button() is not Qt.MouseButton.LeftButton:
-            self._panned = None
+            pan_start, self._panned, self._pan_start = self._pan_start, None, None
             self.unsetCursor()
+            if pan_start is not None and (dot := self.dot_at(event.position())) >= 0:
+                self.menu_requested.emit(dot, event.globalPosition().toPoint())
             return
         if self._lasso is not None:
             self._end_lasso(self._lasso)
@@ -247,7 +268,18 @@ class MapView(QWidget):
         """Move the cursor to a dot and play its sound."""
         assert self.shown is not None
         self.move_cursor(self.shown.positions[row])
+        self._chosen = row
         self.dot_chosen.emit(row)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Request the menu of the dot at the cursor, for a key."""
+        if event.reason() is QContextMenuEvent.Reason.Mouse or self.shown is None:
+            return  # the release of the mouse requests it: a drag moves the map
+        dot = self._chosen if self._chosen >= 0 else self.dot_at(self.pixel_of(self.cursor_position))
+        if dot >= 0:
+            here, area = self.pixel_of(self.shown.positions[dot]).toPoint(), self.rect()
+            seen = QPoint(min(max(here.x(), 0), area.right()), min(max(here.y(), 0), area.bottom()))
+            self.menu_requested.emit(dot, self.mapToGlobal(seen))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom around the pointer."""
@@ -325,6 +357,7 @@ class MapView(QWidget):
             (native("N"), self.tr("Hear your next sound near the cursor")),
             (native("L"), self.tr("Select the sounds near the cursor")),
             (native("Esc"), self.tr("Select nothing")),
+            (native("Menu"), self.tr("Show the menu of the sound at the cursor")),
             (native("+", "-"), self.tr("Zoom")),
             (native("0"), self.tr("Show the whole map")),
         )

@@ -50,6 +50,7 @@ class PadChanges(QObject):
         self._known = self.states()
         self._step: PadStep | None = None
         self._is_applying = False
+        pads.exchange_requested.connect(self.exchange)
 
     def states(self) -> list[PadState]:
         """Return what the pads hold."""
@@ -68,6 +69,15 @@ class PadChanges(QObject):
         finally:
             self._is_applying = before
         self._known = self.states()
+
+    def exchange(self, first: int, second: int) -> None:
+        """Let two pads change places, with their choke groups, as one step; a pad may be empty."""
+        states = self.states()
+        text = self.tr("Exchange Pads {0} and {1}") if states[second].sound else self.tr("Move Pad {0} to {1}")
+        with self.within(PadStep(text.format(*(self._pads.pads[number].key for number in (first, second))))):
+            for number, state in ((first, states[second]), (second, states[first])):
+                self._pads.join(number, state.group)
+                self._pads.hold(number, state.sound)
 
     @contextmanager
     def within(self, step: PadStep) -> Iterator[None]:

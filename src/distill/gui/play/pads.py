@@ -4,10 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
+    QDrag,
     QDragEnterEvent,
     QDropEvent,
     QFocusEvent,
@@ -18,6 +19,7 @@ from PySide6.QtGui import (
     QPaintEvent,
 )
 from PySide6.QtWidgets import (
+    QApplication,
     QGridLayout,
     QMenu,
     QSizePolicy,
@@ -33,7 +35,8 @@ from distill.control.board import GROUPS
 from distill.control.controls import PADS
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
-from distill.gui.widgets.dragging import accept_copy
+from distill.gui.widgets.dragging import accept_copy, files_as_mime
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 from distill.gui.widgets.painted_rows import write_line
 from distill.gui.widgets.text import plain_tip, readable, short_names
 from distill.gui.widgets.waveform import draw_waveform
@@ -49,6 +52,11 @@ _SMALLEST = QSize(44, 20)
 #: Room between the border of a pad and what it shows, across and up, in device-independent pixels.
 _INSET, _HIGH_INSET = 6, 4
 
+#: Columns and rows that Alt with an arrow key moves a pad by.
+_MOVES = {
+    Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, -1), Qt.Key.Key_Down: (0, 1),
+}  # fmt: skip
+
 #: Milliseconds that a pad lights up for when it is played from elsewhere.
 _LIT = 120
 
@@ -57,7 +65,10 @@ _WORD_ENDS = " _-."
 
 
 class Pad(QToolButton):
-    """A pad: plays its sound as soon as it is pressed; an empty one takes the current sound."""
+    """A pad: plays its sound as soon as it is pressed; an empty one takes the current sound.
+
+    One that holds a sound can be dragged: onto another pad, or as a file into another program.
+    """
 
     #: It plays at Space and Return: see `distill.gui.player.keys`.
     plays_itself = True
@@ -67,10 +78,14 @@ class Pad(QToolButton):
     #: Another sound, or none.
     sound_given = Signal(object)  # Path or None
     group_chosen = Signal(int)
+    #: Another pad is dropped on this one.
+    pad_dropped = Signal(int)  # its number
+    #: Exchange it with the pad that lies so many columns and rows further.
+    move_requested = Signal(int, int)
 
     def __init__(self, number: int, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.key, self._thumbnails = KEYS[number], thumbnails
+        self.number, self.key, self._thumbnails = number, KEYS[number], thumbnails
         self.setObjectName(f"pad{number + 1}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -82,6 +97,7 @@ class Pad(QToolButton):
         self.elision: Callable[[Pad], Qt.TextElideMode] = lambda _pad: Qt.TextElideMode.ElideRight
         self.choke_group = 0
         self._is_down = False
+        self._pressed_at: QPointF | None = None  # where a drag may have begun
         self._dark = QTimer(self, singleShot=True, interval=_LIT)
         self._dark.timeout.connect(self._darken)
         self.hold(None)
@@ -99,7 +115,10 @@ class Pad(QToolButton):
             text = self.tr("{0}, choke group {1}").format(text, self.choke_group)
         self.setAccessibleName(text)
         tip = (
-            self.tr("Plays {0}. Key {1}. Delete empties the pad, G changes its choke group.")
+            self.tr(
+                "Plays {0}. Key {1}. Drag it onto another pad, or press Alt with an arrow key, to exchange the two. "
+                "Delete empties the pad, G changes its choke group."
+            )
             if sound is not None
             else self.tr("Empty. Click to put the current sound here, or drop one. Key {1}.")
         )
@@ -178,12 +197,25 @@ class Pad(QToolButton):
         """Strike the pad at the press, not at the release: the sound must not be late."""
         super().mousePressEvent(event)
         if event.button() is Qt.MouseButton.LeftButton:
+            self._pressed_at = event.position() if self.sound is not None else None
             self._press()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Begin a drag when the mouse has gone far enough with its button down."""
+        super().mouseMoveEvent(event)
+        if self._pressed_at is None or self.sound is None:
+            return
+        if (event.position() - self._pressed_at).manhattanLength() >= QApplication.startDragDistance():
+            self._pressed_at = None
+            self.setDown(False)
+            self._let_go()  # the release goes to where it is dropped
+            self._drag(self.sound)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Release the pad."""
         super().mouseReleaseEvent(event)
         if event.button() is Qt.MouseButton.LeftButton:
+            self._pressed_at = None
             self._let_go()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -196,6 +228,8 @@ class Pad(QToolButton):
             self.sound_given.emit(None)
         elif key == Qt.Key.Key_G and self.sound is not None:
             self.group_chosen.emit((self.choke_group + 1) % (GROUPS + 1))
+        elif key in _MOVES and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            self.move_requested.emit(*_MOVES[Qt.Key(key)])
         else:
             super().keyPressEvent(event)
 
@@ -229,16 +263,30 @@ class Pad(QToolButton):
         menu.popup(event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept a sound; a folder is left to the window, which adds its sounds."""
-        if _dragged_file(event) is not None:
+        """Accept a sound or another pad; a folder is left to the window, which adds its sounds."""
+        if _dragged_file(event) is not None or self._dragged_pad(event) is not None:
             accept_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Hold the file that is dropped."""
-        file = _dragged_file(event)
-        if file is not None:
+        """Hold the file that is dropped, or change places with the pad that is."""
+        file, pad = _dragged_file(event), self._dragged_pad(event)
+        if pad is not None:
+            accept_copy(event)
+            self.pad_dropped.emit(pad.number)
+        elif file is not None:
             accept_copy(event)
             self.sound_given.emit(file)
+
+    def _dragged_pad(self, event: QDropEvent) -> "Pad | None":
+        source = event.source()
+        return source if isinstance(source, Pad) and source.parent() is self.parent() else None
+
+    def _drag(self, sound: Path) -> None:
+        drag = QDrag(self)
+        drag.setMimeData(files_as_mime([sound]))
+        drag.setPixmap(self.grab())
+        drag.setHotSpot(self.rect().center())
+        drag.exec(Qt.DropAction.CopyAction)
 
     def _press(self) -> None:
         self._is_down = True
@@ -277,6 +325,8 @@ class PadGrid(QWidget):
     #: A pad holds another sound, or none.
     held = Signal(int, object)  # Path or None
     group_chosen = Signal(int, int)
+    #: Two pads are to change places.
+    exchange_requested = Signal(int, int)
     changed = Signal()
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
@@ -294,6 +344,8 @@ class PadGrid(QWidget):
             pad.released.connect(lambda number=number: self.released.emit(number))
             pad.sound_given.connect(partial(self.hold, number))
             pad.group_chosen.connect(partial(self.join, number))
+            pad.pad_dropped.connect(lambda other, number=number: self._request_exchange(other, number))
+            pad.move_requested.connect(partial(self._on_move_requested, number))
         self._thumbnails = thumbnails
         thumbnails.ready.connect(self._on_thumbnail)
 
@@ -336,6 +388,26 @@ class PadGrid(QWidget):
         self.pads[number].join(group)
         self._name_pads()
         self.group_chosen.emit(number, group)
+
+    def _request_exchange(self, first: int, second: int) -> None:
+        if first != second and self.pads[first].sound is not None:
+            self.exchange_requested.emit(first, second)
+
+    def _on_move_requested(self, number: int, columns: int, rows: int) -> None:
+        column, row = number % _COLUMNS + columns, number // _COLUMNS + rows
+        if 0 <= column < _COLUMNS and 0 <= row < COUNT // _COLUMNS and self.pads[number].sound is not None:
+            self._request_exchange(number, row * _COLUMNS + column)
+            self.pads[row * _COLUMNS + column].setFocus()  # so that it can be moved on
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work on a pad."""
+        entries = (
+            (("Space", "Return"), self.tr("Play the pad, or put the current sound on it")),
+            (("Alt+Left", "Alt+Right", "Alt+Up", "Alt+Down"), self.tr("Exchange it with the pad beside it")),
+            (("G",), self.tr("Change its choke group")),
+            (("Del",), self.tr("Empty it")),
+        )
+        return KeyGroup(self.tr("Pads"), tuple(KeyHelp(native(*keys), text) for keys, text in entries))
 
     def sounds(self) -> list[Path]:
         """Return the sounds of the pads, in order."""

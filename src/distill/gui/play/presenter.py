@@ -7,22 +7,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QPoint, QTimer, Signal
 
-from distill.audio.cache.content_hash import Key, file_key
-from distill.generation.map_session import JudgedSound, MapSession, Position, ShownMap, Verdict
+from distill.generation.map_session import MapSession, Position, ShownMap
 from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.dot_menu import DotMenu
 from distill.gui.play.export.presenter import ExportPresenter
+from distill.gui.play.facts.sound_facts import verdict_text, word_of
+from distill.gui.play.facts.verdicts import Verdicts
+from distill.gui.play.facts.wave_reader import WaveReader
 from distill.gui.play.gestures import Gesture, Gestures
 from distill.gui.play.kept_pads import PadKeeper
 from distill.gui.play.pad_changes import PadStep, UndoNotices
 from distill.gui.play.pads import COUNT
 from distill.gui.play.page import PlayPage
-from distill.gui.play.sound_facts import verdict_text, word_of
-from distill.gui.play.wave_reader import WaveReader
 from distill.gui.player.presenter import PlayerPresenter
 from distill.gui.widgets.background_task import TaskQueue, Work, end_tasks, error_text
+from distill.gui.widgets.desktop import reveal
+from distill.gui.widgets.dragging import copy_files
 from distill.gui.widgets.notices import NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.library.model_library import ModelEntry
@@ -60,7 +63,8 @@ class PlayPresenter(QObject, WindowPart):
         self._engine, self.page, self._playing, self._notices = engine, page, playing, notices
         self._control = control
         self._session = MapSession()
-        self.keeper = PadKeeper(page.pads, self)
+        self._verdicts = Verdicts(self._session, self)
+        self.keeper = PadKeeper(page.pads, self._verdicts, self)
         self._undoing = UndoNotices(self.keeper.changes, notices, TOPIC, self)
         self._entry: ModelEntry | None = None
         #: File of the open model, and when it was changed: a run that goes on writes its model again.
@@ -73,12 +77,6 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks = TaskQueue("play", self)
         self._tasks.idle.connect(self._on_idle)
         self.current: Path | None = None
-        #: What is known of how new the generated sounds are, and of their files as they were then.
-        self._verdicts: dict[Path, Verdict] = {}
-        self._judged_keys: dict[Path, Key] = {}
-        self._to_judge: set[Path] = set()  # submitted to the queue below
-        self._judging = TaskQueue("how new", self)
-        self._judging.idle.connect(self._to_judge.clear)
         self._waves = WaveReader(page.sound.wave, self)
         self._morph_from: Path | None = None
         #: Sounds that the user has done something with: a movement of the sliders takes none of them away.
@@ -100,6 +98,8 @@ class PlayPresenter(QObject, WindowPart):
         view.dot_chosen.connect(self.play_dot)
         view.dot_hovered.connect(self._on_hovered)
         view.path_drawn.connect(self.play_path)
+        view.menu_requested.connect(self._on_menu_requested)
+        self._verdicts.found.connect(self._on_verdict_found)
         page.sliders.settled.connect(self.play_cursor)
         self._settling = QTimer(self, singleShot=True, interval=_SETTLED)
         self._settling.timeout.connect(self.play_cursor)
@@ -167,13 +167,9 @@ class PlayPresenter(QObject, WindowPart):
         self._tasks.cancel()  # what it makes is of the model before
         self._notices.forget(TOPIC)  # an offer to put its sounds back, too
         self._set_current(None)
-        self._verdicts.clear()
-        self._judged_keys.clear()
-        self._to_judge.clear()
-        self._judging.clear()
-        self._judging.cancel()
         self.page.history.clear()
-        self.keeper.open(self._entry.model_id if self._entry is not None else "")
+        self.keeper.open(self._entry.model_id if self._entry is not None else "")  # which keeps the verdicts of before
+        self._verdicts.open(self._entry.mtime_ns if self._entry is not None else 0)
         self.page.show_map(None, "")
         self._open_map()
 
@@ -189,7 +185,7 @@ class PlayPresenter(QObject, WindowPart):
     def close(self) -> None:
         """End what runs."""
         self._tasks.clear()
-        self._judging.clear()
+        self._verdicts.close()
         self.keeper.close()
         self._stand_still()
         self._choosing.stop()
@@ -231,9 +227,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def _supersede(self, path: Path) -> None:
         self.page.history.remove(path)
-        for known in (self._verdicts, self._judged_keys):
-            known.pop(path, None)  # another file may get its name
-        self._to_judge.discard(path)
+        self._verdicts.forget(path)
         self._session.supersede(path)
         session = self._session
         self._tidying.clear()
@@ -266,6 +260,26 @@ class PlayPresenter(QObject, WindowPart):
     def _on_hovered(self, row: int) -> None:
         if row >= 0 and self.page.hover.isChecked():
             self.play_dot(row)
+
+    def _on_menu_requested(self, row: int, position: QPoint) -> None:
+        """Open the menu of a dot."""
+        shown = self.page.map.shown
+        if shown is None:
+            return
+
+        def play() -> None:
+            if self.page.map.shown is shown:  # no other map has come while the menu was open
+                self.page.map.choose_dot(row)
+
+        path = shown.files.get(shown.sounds[row])
+        menu = DotMenu(path is not None, len(self.page.pads.sounds()) < COUNT, self.page)
+        menu.play.triggered.connect(play)
+        if path is not None:
+            menu.pad.triggered.connect(lambda: self.put_on_pads([path]))
+            menu.save.triggered.connect(lambda: self.exports.ask_for_sound_file(path))
+            menu.copy.triggered.connect(lambda: copy_files([path]))
+            menu.reveal.triggered.connect(lambda: reveal(path, self))
+        menu.popup(position)
 
     def _on_point_moved(self, x: float | None, y: float | None) -> None:
         """Move the cursor, and play there once it rests."""
@@ -372,8 +386,7 @@ class PlayPresenter(QObject, WindowPart):
         self.keeper.changes.follow_file(before, path)
         self._session.follow_file(before, path)
         self.page.history.follow_file(before, path)
-        if before in self._verdicts:
-            self._verdicts[path] = self._verdicts.pop(before)
+        self._verdicts.follow_file(before, path)
         if self._morph_from == before:
             self._morph_from = path
         if self.current == before:
@@ -381,33 +394,16 @@ class PlayPresenter(QObject, WindowPart):
 
     def _list(self, path: Path) -> None:
         """List a generated sound, and find out in the background how new it is."""
-        self.page.history.add(path, word_of(self._verdicts.get(path)))
-        if path in self._to_judge:
-            return
-        self._to_judge.add(path)
-        session, known = self._session, self._judged_keys.get(path)
+        self.page.history.add(path, word_of(self._verdicts.of(path)))
+        self._verdicts.judge(path)
 
-        def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> tuple[Key, JudgedSound]:
-            key = file_key(path)
-            return key, JudgedSound(path, None) if key == known else session.judged(path)
-
-        # An error is not shown: the sound is there all the same.
-        self._judging.submit(work, self._on_judged, lambda _error: None)
-
-    def _on_judged(self, judged: tuple[Key, JudgedSound]) -> None:
-        key, found = judged
-        if found.path not in self._to_judge:  # it was superseded meanwhile
-            return
-        self._to_judge.discard(found.path)
-        if found.verdict is None:  # nobody knows, or nothing has changed
-            return
-        self._verdicts[found.path], self._judged_keys[found.path] = found.verdict, key
-        self.page.history.show_word(found.path, word_of(found.verdict))
-        if found.path == self.current:
+    def _on_verdict_found(self, path: Path) -> None:
+        self.page.history.show_word(path, word_of(self._verdicts.of(path)))
+        if path == self.current:
             self._show_verdict()
 
     def _show_verdict(self) -> None:
-        verdict = self._verdicts.get(self.current) if self.current is not None else None
+        verdict = self._verdicts.of(self.current)
         text = verdict_text(verdict) if verdict is not None else ""
         self.page.sound.show_verdict(text, verdict is not None and verdict.file is not None)
 
@@ -428,7 +424,7 @@ class PlayPresenter(QObject, WindowPart):
     def compare(self) -> None:
         """Switch between the current sound and the nearest own one; if neither plays, begin with the current one."""
         path = self.current
-        verdict = self._verdicts.get(path) if path is not None else None
+        verdict = self._verdicts.of(path)
         if path is None or verdict is None or verdict.file is None:
             return
         if self._playing.playback.status.pair == (path, verdict.file):

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 from distill.generation.map_session import Slider
 from distill.gui.widgets import theme
+from distill.gui.widgets.key_help import KeyGroup, KeyHelp, native
 
 #: Steps of a slider on each side of the middle.
 _STEPS = 30
@@ -28,6 +30,35 @@ def label_of(name: str) -> str:
         "loudness": QCoreApplication.translate("sliders", "Loudness"),
     }
     return labels.get(name, name)
+
+
+class NeutralSlider(QSlider):
+    """A horizontal slider that a double click, Delete or Backspace sets back to its neutral value.
+
+    Parameters
+    ----------
+    neutral
+        Within the range that the slider is given.
+    """
+
+    def __init__(self, neutral: int = 0, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.neutral = neutral
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Go to the neutral value, in place of a second step to where the mouse points."""
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.setValue(self.neutral)
+            event.accept()
+        else:
+            super().mouseDoubleClickEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go to the neutral value at Delete, as a pad is emptied."""
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and not event.modifiers():
+            self.setValue(self.neutral)
+        else:
+            super().keyPressEvent(event)
 
 
 class SoundSliders(QWidget):
@@ -55,7 +86,7 @@ class SoundSliders(QWidget):
         self._grid.setVerticalSpacing(theme.HALF)
         self._labels: list[QLabel] = []
         self._columns = 1
-        self._sliders: dict[str, QSlider] = {}
+        self._sliders: dict[str, NeutralSlider] = {}
         #: What Tab leaves for the first slider; sliders are made anew for each model.
         self.tab_after: QWidget | None = None
         self._most = 1.0
@@ -75,12 +106,12 @@ class SoundSliders(QWidget):
             widget.deleteLater()
         self._labels, self._sliders, self._most = [], {}, most
         for item in sliders:
-            slider = QSlider(Qt.Orientation.Horizontal)
+            slider = NeutralSlider()
             slider.setObjectName(f"{item.name}Slider")
             slider.setRange(-_STEPS, _STEPS)
             slider.setPageStep(_STEPS // 3)
             slider.setAccessibleName(label_of(item.name))
-            middle = self.tr("The middle leaves the sound as it is.")
+            middle = self.tr("The middle leaves the sound as it is: a double click or Delete goes there.")
             strength = self.tr("How well it works on new sounds: {0:.2f} of 1.").format(item.strength)
             slider.setToolTip(f"{item.help} {middle}\n{strength}")
             slider.valueChanged.connect(self._on_changed)
@@ -152,6 +183,14 @@ class SoundSliders(QWidget):
             self._timer.stop()
             self.settled.emit()
         self.let_go.emit()
+
+    def key_group(self) -> KeyGroup:
+        """Say which keys work here."""
+        entries = (
+            (native("Left", "Right"), self.tr("Move the slider; Page Up and Page Down move it further")),
+            (native("Del"), self.tr("Set the slider back")),
+        )
+        return KeyGroup(self.tr("Sliders of the Play page"), tuple(KeyHelp(keys, text) for keys, text in entries))
 
     def stop(self) -> None:
         """Report no change any more."""

@@ -12,11 +12,10 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QSlider,
     QWidget,
 )
 
-from distill.gui.play.sliders import MOST_COLUMNS, SoundSliders
+from distill.gui.play.sliders import MOST_COLUMNS, NeutralSlider, SoundSliders
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
 from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, Panel
@@ -25,6 +24,9 @@ from distill.gui.widgets.waveform import draw_waveform
 
 #: Length of a sound along a path and of what is added to one, in seconds.
 _SHORTEST, _LONGEST, _DEFAULT = 1.0, 30.0, 4.0
+
+#: Distance of variations at first, in percent.
+_DISTANCE = 35
 
 #: Share of the sound that an arrow key moves the end of the mark by.
 _KEY_STEP = 0.02
@@ -230,12 +232,13 @@ class SoundPanel(Panel):
         self.length.setSuffix(self.tr(" s"))
         self.length.setValue(_DEFAULT)
         self.length.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
-        self.strength = QSlider(Qt.Orientation.Horizontal)
+        self.strength = NeutralSlider(_DISTANCE)
         self.strength.setObjectName("strengthSlider")
         self.strength.setRange(5, 100)
-        self.strength.setValue(35)
+        self.strength.setValue(_DISTANCE)
         self.strength.setAccessibleName(self.tr("Distance of the variations"))
-        self.strength.setToolTip(self.tr("How far variations lie from the sound: left close, right unrelated."))
+        meaning = self.tr("How far variations lie from the sound: left close, right unrelated.")
+        self.strength.setToolTip(f"{meaning} {self.tr('A double click or Delete sets it back.')}")
 
     def _make_buttons(self) -> None:
         self.vary = self._button("varyButton", self.tr("Vary"), self.tr("8 variations of the sound, on the pads."))

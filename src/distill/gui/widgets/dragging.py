@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, Qt, QUrl
 from PySide6.QtGui import QDrag, QDropEvent
-from PySide6.QtWidgets import QAbstractItemView
+from PySide6.QtWidgets import QAbstractItemView, QApplication
 
 
 def files_as_mime(files: Iterable[Path]) -> QMimeData:
@@ -19,6 +19,14 @@ def files_as_mime(files: Iterable[Path]) -> QMimeData:
     if urls:
         data.setUrls(urls)
     return data
+
+
+def copy_files(files: Iterable[Path]) -> None:
+    """Put files on the clipboard, for a file manager or a DAW, and their names as text; nothing without files."""
+    data = files_as_mime(files)
+    if data.hasUrls():
+        data.setText("\n".join(url.toLocalFile() for url in data.urls()))
+        QApplication.clipboard().setMimeData(data)
 
 
 class FileDragModel:

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from distill.audio.cache.content_hash import Key, file_key
-from distill.gui.play.sound_facts import read_wave
+from distill.gui.play.facts.sound_facts import read_wave
 from distill.gui.play.sound_panel import MarkedWave
 from distill.gui.widgets.background_task import BackgroundTask
 
