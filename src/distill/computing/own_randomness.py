@@ -28,6 +28,6 @@ class OwnRandomness(TorchDispatchMode):
         if torch.Tag.nondeterministic_seeded in func.tags:
             names = {argument.name for argument in func._schema.arguments}
             if "generator" not in names:  # a factory such as randn has it in an overload of its own
-                func = getattr(func.overloadpacket, "generator")
+                func = func.overloadpacket.generator
             given["generator"] = self._generator
         return func(*args, **given)
