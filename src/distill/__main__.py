@@ -60,7 +60,19 @@ def _run(arguments: list[str] | None) -> int:
         return 2
     from distill.cli import app
 
-    return app.main(words)
+    return _end(app.main(words))
+
+
+def _end(code: int) -> int:
+    """Return an exit code; where work hangs that Python would wait for, end the process with it."""
+    from distill.computing.waiting import is_left_behind
+
+    if is_left_behind():
+        from distill import diagnostics
+
+        diagnostics.stop()
+        os._exit(code)
+    return code
 
 
 def main_gui() -> int:

@@ -29,6 +29,10 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user requested it
     """The work was stopped because its ``cancel_event`` was set."""
 
 
+class NoAnswer(Cancelled):
+    """The work was stopped, but a drive that it reads from does not answer; the message says which, for people."""
+
+
 class ConfigurationError(DistillError, ValueError):
     """A setting is out of its range."""
 

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ import pytest
 import soundfile
 
 from distill import paths
+from distill.audio import corpus
 from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import main
+from distill.computing import waiting
 from distill.errors import TrainingError
 from distill.events import UNSAVED
 from distill.runs.queue import RunQueue
@@ -209,6 +213,26 @@ class TestQueue:
         engine.during = lambda _cancel: resumed.append(engine.asked.get("run"))
         run(capsys, "queue", "run")
         assert resumed == [folder, None]
+
+    def test_a_folder_that_does_not_answer_is_named(
+        self, sounds: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(capsys, "queue", "add", sounds, "--name", "one")
+        answers = threading.Event()
+
+        def wait(_path: Path) -> None:
+            signal.raise_signal(signal.SIGINT)
+            answers.wait(100)
+
+        monkeypatch.setattr(corpus, "read_header", wait)
+        monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
+        text = run(capsys, "queue", "run", code=130)
+        answers.set()
+        assert f"{sounds} does not answer. The run has not begun." in text
+        assert statuses() == [("one", "stopped")]
+        deadline = time.monotonic() + 60
+        while waiting.is_left_behind() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 class TestCompare:

@@ -417,8 +417,9 @@ def test_inspect_estimates_a_run(
     assert [(config.family, config.max_epochs) for config in tried] == [("vqvae", 40)]
     lines = capsys.readouterr().out.splitlines()[-7:]
     assert lines[0].startswith("A run of the Residual-VQ VAE on 4 sounds, ")
-    assert lines[1].startswith("good model  about ")
-    assert lines[2].endswith("of at most 40)")
+    assert lines[1].startswith("end         about ")
+    assert lines[1].endswith("of at most 40)")
+    assert lines[2].startswith("before it   nearly as good in about "), "how good that is goes by the number of epochs"
     assert lines[3] == "memory      1.2 GB"
     assert lines[5].startswith("sounds      Too few sounds (4)")
     assert "a short trial" in lines[6]

@@ -148,7 +148,7 @@ def test_a_run_that_gains_nothing_after_its_best_epoch_does_not_claim_to_improve
     """It said "Still improving." to the end, four epochs after the best one."""
     said = [judge(series(*BEST_AT_5[:count])).sentence() for count in range(6, 11)]
     best, stands = "Best so far: epoch 5.", "No better since epoch 5."
-    assert said == ["Still improving.", best, best, best, stands]
+    assert said == [best, best, best, best, stands]
     long = judge(series(*BEST_AT_5))
     assert long.sentence(is_over=True) == "No better since epoch 5: more epochs may change little."
     assert (long.advice(), long.advice(is_over=True)) == (Advice.NONE, Advice.NONE)
@@ -157,6 +157,40 @@ def test_a_run_that_gains_nothing_after_its_best_epoch_does_not_claim_to_improve
     assert short.sentence(is_over=True) == "Best so far: epoch 4. More epochs may help."
     assert (short.advice(), short.advice(is_over=True)) == (Advice.NONE, Advice.TRAIN_ON)
     assert (short.since, short.best, short.after_best) == (3, 3, 2)
+
+
+#: Of a run that falls to its fifth epoch and then stands still, with its best epoch the last but one or the last.
+LEVEL = (0.3, 0.25, 0.21, 0.19, 0.1802, 0.1803, 0.1801, 0.1802, 0.18, 0.1801, 0.17998)
+
+
+@pytest.mark.parametrize(("count", "best"), [(6, 5), (9, 9), (10, 9), (11, 11)])
+def test_a_run_whose_newest_epochs_are_level_does_not_claim_to_improve(count: int, best: int) -> None:
+    """It said "Still improving." while the best epoch was the last but one, and the curve flat."""
+    verdict = judge(series(*LEVEL[:count]))
+    assert verdict.sentence() == f"Best so far: epoch {best}."
+    assert verdict.sentence(is_over=True) == f"Best so far: epoch {best}. More epochs may help."
+    assert (verdict.advice(), verdict.advice(is_over=True)) == (Advice.NONE, Advice.TRAIN_ON)
+
+
+def test_a_single_bad_epoch_or_a_slow_curve_is_not_level() -> None:
+    falling = [0.9 - 0.03 * n for n in range(12)]
+    assert judge(series(*falling, 0.8)).sentence() == "Still improving."
+    assert judge(series(*[0.9 * 0.998**n for n in range(30)])).sentence() == "Still improving."
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "sentence"),
+    [
+        ("vqvae_corpus30", 39, "Best so far: epoch 38."),  # one epoch without a gain, after a steep fall
+        ("vqvae_corpus30", 48, "Best so far: epoch 47."),  # five level ones, the last but one the best
+        ("run_vqvae_8", 16, "Best so far: epoch 15."),
+        ("vae_demo24", 16, "Still improving."),  # the last but one is the best, but only by chance
+        ("vae_many_84", 84, "Still improving."),  # slow, but steady
+    ],
+)
+def test_what_is_said_of_recorded_runs_with_a_recent_best_epoch(name: str, count: int, sentence: str) -> None:
+    curve = curves()[name]
+    assert judge(epochs_of(curve)[:count], curve["warm_up"]).sentence() == sentence
 
 
 def test_a_best_epoch_by_chance_does_not_hide_that_a_run_improves() -> None:

@@ -49,6 +49,7 @@ from distill.cli.running import (
     stoppable,
 )
 from distill.cli.terminal import duration, make_display, printable, printable_lines
+from distill.computing.waiting import wait_for
 from distill.distributed.launch import leave_word_to_first
 from distill.errors import DistillError, is_memory_error
 from distill.events import Event
@@ -57,7 +58,7 @@ from distill.runtime import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.scan_result import SoundEntry
+    from distill.audio.scan_result import ScanResult, SoundEntry
 
 #: What a run that could not begin leaves in its folder, and what file managers put into any.
 _OF_A_RUN = {"run.lock", "training.json", "checkpoints", "previews", ".DS_Store", "desktop.ini", "Thumbs.db"}
@@ -344,10 +345,15 @@ def inspect(
     from distill.training.data.split import MIN_DIVIDED_CHUNKS
 
     with stoppable("Stopping.") as stop:
-        found = scan_sounds(sounds, cancel_event=stop)
         reasons: dict[Path, str | None] = {}
         cache = SoundCache()
-        check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
+
+        def read(_progress: object) -> "ScanResult":
+            found = scan_sounds(sounds, cancel_event=stop)
+            check_sounds(found.entries, cache, lambda entry, reason: reasons.update({entry.path: reason}), stop)
+            return found
+
+        found = wait_for(read, stop, sounds)
         if stop.is_set():
             raise typer.Exit(EXIT_STOPPED)
         usable = [entry for entry in found.entries if reasons[entry.path] is None]

@@ -25,7 +25,7 @@ from distill.cli.options import (
 from distill.cli.origin import Origin, StartEpoch, StartFrom
 from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, names_in_use, say, stoppable
 from distill.cli.terminal import make_display, printable
-from distill.errors import DistillError, QueueError
+from distill.errors import DistillError, NoAnswer, QueueError
 from distill.events import Event
 from distill.runtime import EXIT_STOPPED
 
@@ -184,7 +184,11 @@ def run(as_json: Json = False) -> None:
         def train(entry: "QueueEntry") -> str:
             if stop.is_set():
                 return STOPPED
-            return STOPPED if _train(entry, stop, as_json) else FINISHED
+            try:
+                return STOPPED if _train(entry, stop, as_json) else FINISHED
+            except NoAnswer as error:
+                say(printable(f"{error} The run has not begun."), as_json)
+                return STOPPED
 
         def report(entry: "QueueEntry") -> None:
             say(f"\n{printable(entry.name)} ({entry.family}): {printable(entry.run_dir)}", as_json)

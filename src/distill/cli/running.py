@@ -13,6 +13,7 @@ import typer
 from distill import diagnostics, paths
 from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
+from distill.computing.waiting import wait_for
 from distill.distributed.launch import OneProcess, read_launch
 from distill.errors import DistillError, ModelNotSavedError
 from distill.events import UNSAVED, Event
@@ -29,7 +30,7 @@ STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, withou
 @contextmanager
 def stoppable(message: str) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
-    from distill.errors import Cancelled
+    from distill.errors import Cancelled, NoAnswer
 
     launch = read_launch()
     if launch is not None:
@@ -37,6 +38,10 @@ def stoppable(message: str) -> Iterator[threading.Event]:
     with stop_on_signal(message, is_patient=launch is not None) as stop:
         try:
             yield stop
+        except NoAnswer as error:
+            text = f"{error} Stopped before a run began: nothing was changed."
+            print(f"distill: {printable(text)}", file=sys.stderr, flush=True)
+            raise typer.Exit(EXIT_STOPPED) from None
         except Cancelled:
             raise typer.Exit(EXIT_STOPPED) from None
 
@@ -171,7 +176,7 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
         from distill.audio.demo.sounds import write_demo_sounds
 
         given = [*given, *write_demo_sounds()]
-    found = scan_sounds(given, cancel_event=stop)
+    found = wait_for(lambda _progress: scan_sounds(given, cancel_event=stop), stop, given)
     if text := found.passed_over_text():
         say(printable(text), as_json)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]

@@ -7,7 +7,10 @@ families: those of the variational and those of the quantized autoencoders diffe
 import json
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from statistics import median
 from typing import TYPE_CHECKING, Protocol, Self
 
 from distill.events import (
@@ -23,12 +26,16 @@ from distill.events import (
     VQStepMetrics,
     event_to_dict,
 )
+from distill.training.steps.eta import GUESS_SECONDS, GUESS_STEPS, TimeLeft
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 #: Seconds after which a plain display tells where a long epoch stands.
 QUIET_SECONDS = 30.0
+
+#: The stage of the bar over all steps; the others are named by what is done.
+_TRAINING = "training"
 
 _LEVELS = {"info": "Note", "warning": "Warning", "error": "Error"}
 AnyStep = StepMetrics | VQStepMetrics
@@ -117,21 +124,24 @@ class ProgressBar:
     """A bar over all steps with loss, KL and time left; previews and notices are printed above it."""
 
     def __init__(self, total_epochs: int | None) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
         self._total_epochs = total_epochs
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[figures]}", markup=False),
-            TimeRemainingColumn(compact=True),
+            _live_column(self._time_left),
             expand=True,
             refresh_per_second=4,  # more would take time from the training
-            speed_estimate_period=60,
         )
         self._task: TaskID | None = None
         self._stage = ""
         self._held_out = ""
+        self._left = TimeLeft()
+        self._stage_left: float | None = None  # seconds of the work before the first step, or after the last epoch
+        self._first_step_at: float | None = None  # monotonic
+        self._step_seconds: deque[float] = deque(maxlen=GUESS_STEPS)
         self._last_words: str | None = None
 
     def __enter__(self) -> Self:
@@ -151,7 +161,9 @@ class ProgressBar:
             case EpochMetrics() | VQEpochMetrics():
                 self._total_epochs = event.total_epochs
                 self._held_out = f"  held out {event.val_loss:.4f}"
+                self._left.end_epoch(event)
             case PreparationProgress():
+                self._stage_left = self._left.of_stage(event)
                 self._move(event.stage, event.stage, event.done, event.total or None)
             case TrainingCompleteEvent():
                 self._last_words = message_of(event)
@@ -162,7 +174,27 @@ class ProgressBar:
         done = event.epoch * event.total_steps + event.step + 1
         total = None if self._total_epochs is None else self._total_epochs * event.total_steps
         text = epoch_of(event.epoch, self._total_epochs)
-        self._move("training", text, done, total, f"{step_figures(event)}{self._held_out}")
+        if self._total_epochs is not None:
+            share = (event.step + 1) / event.total_steps
+            self._left.move(event.epoch, self._total_epochs, share, self._epoch_seconds(event))
+        self._move(_TRAINING, text, done, total, f"{step_figures(event)}{self._held_out}")
+
+    def _epoch_seconds(self, event: AnyStep) -> float:
+        """Return how long an epoch's steps take, where the first one is still under way; 0 if that is not known."""
+        now = time.monotonic()
+        self._first_step_at = self._first_step_at or now
+        self._step_seconds.append(event.step_time_s)
+        if not self._left.is_guess or now - self._first_step_at < GUESS_SECONDS:
+            return 0.0
+        return event.total_steps * median(self._step_seconds)
+
+    def _time_left(self) -> str:
+        """Return the time left, to the finished model or of other work, as the window shows it."""
+        seconds = self._left.seconds() if self._stage == _TRAINING else self._stage_left
+        if seconds is None:
+            return ""
+        about = "about " if self._stage == _TRAINING and self._left.is_guess else ""
+        return f"{about}{duration(seconds)} left" if round(seconds) >= 1 else "a moment left"
 
     def _move(self, stage: str, text: str, done: int, total: int | None, figures: str = "") -> None:
         """Move the bar of a stage; a new stage gets a bar of its own, whose speed is then its own, too."""
@@ -172,6 +204,21 @@ class ProgressBar:
             self._stage = stage
             self._task = self._progress.add_task(text, total=total, completed=done, figures=figures)
         self._progress.update(self._task, description=text, completed=done, total=total, figures=figures)
+
+
+def _live_column(text: Callable[[], str]) -> "ProgressColumn":
+    """Return a column of a bar whose text is asked for each time that the bar is drawn."""
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class LiveColumn(ProgressColumn):
+        """Draws the text."""
+
+        def render(self, _task: object) -> Text:
+            """Return what the column shows now."""
+            return Text(text(), style="progress.remaining")
+
+    return LiveColumn()
 
 
 def epoch_of(epoch: int, total_epochs: int | None) -> str:

@@ -1,8 +1,9 @@
 """What a run will take, before it is started: time, memory, disk, and whether there are enough sounds.
 
-The costs come from the figures of earlier runs on this computer, or of a speed trial.  How many epochs it takes to a
-good model comes from earlier runs of the family on about as many sounds, otherwise from runs of which it is known.
-No torch, no Qt.
+The costs come from the figures of earlier runs on this computer, or of a speed trial.  After which share of its epochs
+a run hardly improves comes from earlier runs of the family on about as many sounds, otherwise from runs of which it is
+known.  It is a share because warm-up and learning rate stretch with the planned epochs: it says when this run is nearly
+as good as at its end, not when a model is good.  No torch, no Qt.
 """
 
 import math
@@ -16,7 +17,7 @@ from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
 
 #: Newest runs that a cost is the median of.
 _NEWEST_RUNS = 5
-#: Runs on so many times more or fewer chunks say how many epochs a good model takes.
+#: Runs on so many times more or fewer chunks say after how many epochs a run hardly improves.
 _ALIKE = 2.0
 #: Most steps of the prior after the last epoch: for each sound, so that a prior of few sounds does not learn them by
 #: heart, and in all.
@@ -76,9 +77,9 @@ class Estimate:
     Attributes
     ----------
     good_epochs, epochs
-        Epochs to a good model, and to the end.
+        Epochs after which the run hardly improves, and to its end.
     good_seconds, seconds
-        The same in seconds; None where no run and no trial has shown how long a step takes.
+        Seconds to a model that is finished then; None where no run and no trial has shown how long a step takes.
     memory_bytes, disk_bytes
         None where they are not known.
     steps_per_epoch
@@ -259,7 +260,7 @@ def _previews(config: AnyConfig, epochs: int) -> int:
 
 
 def _epochs(config: AnyConfig, material: Material, figures: Figures) -> tuple[int, int]:
-    """Return the epochs to a good model, and to the end of the run."""
+    """Return the epochs after which the run hardly improves, and to its end."""
     planned = config.max_epochs
     good = max(1, min(planned, round(_good_share(config, material, figures) * planned)))
     if not config.patience:

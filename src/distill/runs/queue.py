@@ -20,8 +20,9 @@ from typing import Any, Self
 import filelock
 
 from distill import diagnostics, paths
-from distill.audio.corpus import scan_sounds
+from distill.audio.corpus import ScanResult, scan_sounds
 from distill.audio.decoding.fixes import SoundFix
+from distill.computing.waiting import wait_for
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
 from distill.config.start import config_from_model
@@ -154,10 +155,14 @@ class QueueEntry:
         QueueError
             Nothing is there any more.
         Cancelled
-            ``cancel_event`` was set.
+            ``cancel_event`` was set; `NoAnswer` where a drive does not answer.
         """
-        there = [path for path in self.sounds if os.path.exists(path)]  # noqa: PTH110 - `Path.exists` may fail
-        found = scan_sounds(there, cancel_event=cancel_event)
+
+        def scan(_progress: object) -> ScanResult:
+            there = [path for path in self.sounds if os.path.exists(path)]  # noqa: PTH110 - `Path.exists` may fail
+            return scan_sounds(there, cancel_event=cancel_event)
+
+        found = wait_for(scan, cancel_event, self.sounds)
         files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
         if not files:
             raise QueueError(f"The sounds of “{self.name}” are not where they were: {self.sounds[0]}. Put them back.")

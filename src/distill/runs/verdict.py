@@ -35,6 +35,8 @@ WORTH = 0.01
 CERTAIN = 2.0
 #: Fewest epochs after the best one for saying that nothing has been gained since: a single one may be worse by chance.
 FEWEST_AFTER_BEST = 2
+#: Steps from epoch to epoch at the end of a curve that are looked at for whether it is level.
+LEVEL_STEPS = (1, FEWEST_NEWEST - 1)
 #: Epochs that are smoothed over to find the best one.
 SMOOTHED = 5
 #: Share by which the loss on trained sounds has to fall, while that on held-out ones does not, to be learning by heart.
@@ -97,6 +99,9 @@ class Verdict:
         For a collapsed run: the advice that goes with the cause.
     is_behind
         For a run that improves: whether its best epoch lies before the newest ones.
+    is_level
+        For a run that improves: whether its newest epochs no longer do, though there are too few of them to call it
+        flat.
     epochs
         Number of epochs that it rests on.
     after_best
@@ -110,6 +115,7 @@ class Verdict:
     may_fall: bool = False
     cause: Advice = Advice.NONE
     is_behind: bool = False
+    is_level: bool = False
     epochs: int = 0
     after_best: int = 0
 
@@ -133,10 +139,12 @@ class Verdict:
         if self.kind is Kind.IMPROVING and self.is_behind and self.best is not None:
             limit = f"but not as good as at epoch {self.best + 1}"
             return f"Improving at its end, {limit}: more epochs may help." if is_over else f"Improving, {limit}."
+        if self.kind is Kind.IMPROVING and self.is_level and self.best is not None:
+            return _best_so_far(self.best, is_over)
         if self.kind is Kind.IMPROVING:
             return "Still improving when it ended: more epochs would help." if is_over else "Still improving."
         if self.kind is Kind.NO_BETTER and self.after_best < FEWEST_NEWEST:
-            return f"Best so far: epoch {since}.{' More epochs may help.' if is_over else ''}"
+            return _best_so_far(since - 1, is_over)
         if self.kind is Kind.NO_BETTER:
             return f"No better since epoch {since}{': more epochs may change little' if is_over else ''}."
         if self.kind is Kind.FLAT:
@@ -157,6 +165,10 @@ class Verdict:
         if 0 < total_epochs < self.known_from:
             return f"Judge it by ear: a run of {total_epochs} epochs may be too short for a trend."
         return f"Judge it by ear for now: a trend is seen from epoch {self.known_from} on."
+
+
+def _best_so_far(best: int, is_over: bool) -> str:
+    return f"Best so far: epoch {best + 1}.{' More epochs may help.' if is_over else ''}"
 
 
 _CAUSES = {
@@ -202,9 +214,10 @@ def judge(epochs: Sequence[AnyEpoch], warm_up: int = 0) -> Verdict:
     cause = Advice.LOWER_RATE if kind is Kind.COLLAPSED else Advice.NONE
     may_fall = kind is Kind.FLAT and not _has_fine_steps(epochs)
     is_behind = kind is Kind.IMPROVING and int(np.argmin(held_out)) < len(held_out) - _newest(len(held_out))
+    is_level = is_by_loss and kind is Kind.IMPROVING and _is_level(held_out)
     return Verdict(
-        kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind, epochs=len(epochs),
-        after_best=after_best,
+        kind, since, best_epoch, may_fall=may_fall, cause=cause, is_behind=is_behind, is_level=is_level,
+        epochs=len(epochs), after_best=after_best,
     )  # fmt: skip
 
 
@@ -330,6 +343,25 @@ def _gains_nothing_after(best: int, values: _Numbers) -> bool:
         return False
     noise = _noise(values[-3 * newest :])
     return -_slope(before) * len(after) > CERTAIN * noise and not _slopes_down(after, noise)
+
+
+def _is_level(values: _Numbers) -> bool:
+    """Return whether a curve that fell is level at its end, though by now it should be lower.
+
+    It is level if its newest epochs, or the last one alone, fall by less than matters, and rise by no more.
+    """
+    newest = _newest(len(values))
+    noise = _noise(values[-3 * newest :])
+    for steps in LEVEL_STEPS:
+        tail, before = values[-1 - steps :], values[:-steps][-newest:]
+        if len(before) < 2:
+            continue
+        level, worth = abs(float(np.median(tail))), _worth(len(tail))
+        gain, expected = -_slope(tail) * steps, -_slope(before) * steps
+        is_missed = expected - max(gain, 0.0) > max(worth * level, CERTAIN * noise)
+        if is_missed and -WORTH * level <= gain <= worth * level:
+            return True
+    return False
 
 
 def _slopes_down(values: _Numbers, noise: float) -> bool:

@@ -204,7 +204,9 @@ def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | No
             else "Stopped while the run was prepared: there is no checkpoint yet. Resuming the run starts it again; "
             "what was computed from the sounds is kept."
         )
-        opened.emit(TrainingNotice("stopped", message, "info"))
+        no_answer = opened.no_answer or opened.request.no_answer
+        message = f"{no_answer} {message}".lstrip()
+        opened.emit(TrainingNotice("stopped", message, "warning" if no_answer else "info"))
     if opened.checkpoint is None:
         _save_record(opened, outcome, None if error is None else reason_of(error))
 

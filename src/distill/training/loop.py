@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +40,7 @@ from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
 from distill.training.checkpoint import list_checkpoints
 from distill.training.compute_plan import computing, pick_device
-from distill.training.data.locate import locate_sounds
+from distill.training.data.locate import locate_unless_stopped
 from distill.training.epoch_functions import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
 from distill.training.run import EventSink, OpenedRun, Run, RunRequest, open_run, with_epochs
@@ -538,17 +537,16 @@ def resume_run(
     record = RunRecord.load(folder)
     notices: list[TrainingNotice] = []
 
-    def look() -> tuple[str | None, list[str]]:
+    def look() -> tuple[str | None, list[str], str]:
         checkpoint, found = _newest_whole(folder / "checkpoints")
         notices.extend(found)
-        file_paths = record.file_paths
+        file_paths, no_answer = record.file_paths, ""
         stop = None if cancel_event is None else pause_event_of(cancel_event)
         if checkpoint is not None or sounds is not None:
-            with suppress(Cancelled):  # the preparation then ends at once, and the run with it as stopped
-                file_paths = locate_sounds(record, None if sounds is None else Path(sounds), cancel_event=stop)
-        return None if checkpoint is None else str(checkpoint), [str(path) for path in file_paths]
+            file_paths, no_answer = locate_unless_stopped(record, None if sounds is None else Path(sounds), stop)
+        return None if checkpoint is None else str(checkpoint), [str(path) for path in file_paths], no_answer
 
-    checkpoint, files = ranks.on_first(look)
+    checkpoint, files, no_answer = ranks.on_first(look)
     request = RunRequest(
         config=with_epochs(record.config, max_epochs),
         file_paths=[Path(path) for path in files],
@@ -558,6 +556,7 @@ def resume_run(
         resume_checkpoint=None if checkpoint is None else Path(checkpoint),
         models_dir=None if models_dir is None else Path(models_dir),
         ranks=ranks,
+        no_answer=no_answer,
     )
     return _train(request, callback, notices)
 

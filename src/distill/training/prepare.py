@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +19,11 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import PREPARATION, SAMPLE_RATE
 from distill.computing.interruptible import Interruptible
+from distill.computing.waiting import wait_for
 from distill.errors import (
     CheckpointError,
     ModelFileError,
+    NoAnswer,
     RunFolderError,
     SoundError,
     TrainingError,
@@ -45,7 +47,7 @@ from distill.training.data.previewed import preview_sounds
 from distill.training.data.regions import silence_note
 from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds
-from distill.training.dataset import FeatureDataset, make_loader, prepare_sounds
+from distill.training.dataset import FeatureDataset, PreparedSounds, make_loader, prepare_sounds
 from distill.training.run import BestEpoch, OpenedRun, Run, TrainingData
 from distill.training.steps.eta import STEPS, EtaEstimator
 from distill.training.steps.new_sounds import NewSoundMeter
@@ -251,11 +253,7 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     request, config, emit, ranks = opened.request, opened.config, opened.emit, opened.ranks
     chunk_samples = round(config.chunk_duration_s * SAMPLE_RATE)
     preparation = _preparation(opened)
-    fixes, cache = _fixes(opened, preparation)
-    prepared = prepare_sounds(
-        _paths_to_decode(opened, fixes, cache), cache,
-        lambda d, t: emit.progress("Reading sounds", d, t), request.pause_event, ranks, chunk_samples,
-    )  # fmt: skip
+    fixes, prepared = _read_sounds(opened, preparation, chunk_samples)
     sounds = keep_identities(prepared.sounds, opened.record.fingerprints)
     earlier = [] if opened.checkpoint is None else opened.record.skipped
     opened.record.skipped = [*earlier, *prepared.skipped]
@@ -303,6 +301,33 @@ def _training_data(opened: OpenedRun) -> TrainingData:
     return data
 
 
+def _read_sounds(opened: OpenedRun, preparation: int, chunk_samples: int) -> tuple[dict[str, SoundFix], PreparedSounds]:
+    """Return the fixes of a run, and its sounds, decoded; nothing after this needs the user's files.
+
+    Raises
+    ------
+    NoAnswer
+        The user stopped, and the sounds lie on a drive that does not answer.
+    """
+    request, emit = opened.request, opened.emit
+
+    def read(on_progress: Callable[[int, int], None]) -> tuple[dict[str, SoundFix], PreparedSounds]:
+        fixes, cache = _fixes(opened, preparation)
+        paths = _paths_to_decode(opened, fixes, cache)
+        return fixes, prepare_sounds(paths, cache, on_progress, request.pause_event, opened.ranks, chunk_samples)
+
+    def show(done: int, total: int) -> None:
+        emit.progress("Reading sounds", done, total)
+
+    if opened.ranks.size > 1:
+        return read(show)
+    try:
+        return wait_for(read, request.pause_event, {path.parent for path in request.file_paths}, show)
+    except NoAnswer as exc:
+        opened.no_answer = str(exc)
+        raise
+
+
 def _preparation(opened: OpenedRun) -> int:
     """Return how the sounds are prepared: as the run was begun, which of older runs is not on record."""
     if opened.checkpoint is None:
@@ -333,6 +358,7 @@ def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], So
             with suppress(SoundError):  # it is reported with the other files
                 fixes[cache.content_hash(path, opened.request.pause_event)] = fix
         record.fixes = fixes
+        opened.request.check_paused()
         if opened.ranks.is_first:  # a run that is killed while its sounds are read starts again with them
             _save_record(opened)
     else:

@@ -69,7 +69,7 @@ _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": loggin
 
 @dataclass(frozen=True)
 class RunRequest:
-    """The arguments of `distill.training.loop.train`."""
+    """The arguments of `distill.training.loop.train`; ``no_answer`` is as in `OpenedRun`."""
 
     config: AnyConfig
     file_paths: Sequence[Path]
@@ -83,6 +83,7 @@ class RunRequest:
     fixes: Mapping[Path, SoundFix] = field(default_factory=dict)
     start_from: Path | None = None
     ranks: Ranks = ALONE
+    no_answer: str = ""
 
     @cached_property  # asked before each operation of torch
     def pause_event(self) -> threading.Event:
@@ -188,7 +189,8 @@ class BestEpoch:
 class OpenedRun:
     """A run whose folder is claimed; nothing has been computed yet.
 
-    ``start`` is what a new run starts from, where that is not nothing.
+    ``start`` is what a new run starts from, where that is not nothing.  ``no_answer`` is a sentence on the folder that
+    did not answer when the user stopped, otherwise empty.
     """
 
     request: RunRequest
@@ -200,6 +202,7 @@ class OpenedRun:
     emit: EventSink
     checkpoint: dict[str, Any] | None
     start: StartPoint | None = None
+    no_answer: str = ""
 
     @property
     def ranks(self) -> Ranks:

@@ -238,7 +238,7 @@ def test_the_time_left_is_that_to_the_finished_model(window: MainWindow) -> None
 def test_the_time_left_is_not_used_up_by_a_slow_epoch(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     """It said "Epoch 9 of 10 · 0 s left", then "Epoch 10 of 10 · 14 s left", then 0 s again."""
     controls, now = window.controls, [1000.0]
-    monkeypatch.setattr("distill.gui.training.controls.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("distill.training.steps.eta.time", SimpleNamespace(monotonic=lambda: now[0]))
     controls.show_state(RunState.TRAINING)
     controls.show_position(7, 10, 1.0, 2.0)
     eighth = EpochMetrics(7, 10, 0.2, 0.2, 0.1, 0.1, 4.0, 0.0, 1e-3, 4.0, 9.0, closing_seconds=30.0)
@@ -260,7 +260,7 @@ def test_the_work_after_the_last_epoch_says_how_long_it_takes(
     window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     controls, now = window.controls, [1000.0]
-    monkeypatch.setattr("distill.gui.training.controls.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("distill.training.steps.eta.time", SimpleNamespace(monotonic=lambda: now[0]))
     controls.show_state(RunState.TRAINING)
     for done, said in ((1, "1/900…"), (301, "301/900 · 20 s left"), (900, "900/900 · a moment left"), (1, "1/900…")):
         controls.show_preparation(PreparationProgress("Learning to make new sounds", done, 900))

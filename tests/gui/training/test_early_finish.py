@@ -1,5 +1,6 @@
 """Finishing a run now, under way or at rest, through the real widgets, with an engine that replays events."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from distill.runs.folder import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
 from tests.gui.runs.test_runs import earlier_run, pause_after, said
-from tests.gui.training.test_training import await_state, button, click, eta, start
+from tests.gui.training.test_training import await_state, button, click, eta, record_readers, start
 
 
 class TestFinishing:
@@ -105,6 +106,21 @@ class TestFinishing:
         start(loaded, 9)
         await_state(qtbot, loaded, RunState.IDLE)
         assert "Finished at epoch 2 of 9: it no longer improved" in eta(loaded)
+
+    def test_the_window_does_not_wait_for_the_record(
+        self, loaded: MainWindow, engine: FakeEngine, sounds: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = pause_after(loaded, qtbot, engine, 2)
+        (folder / "model.distill").touch()
+        (sounds / "tone 1.wav").unlink()
+        made = len(loaded.runs.bridge.history.epochs)
+        readers = record_readers(monkeypatch)
+        click(loaded, "finishButton")
+        qtbot.waitUntil(lambda: "Finished" in eta(loaded))
+        assert readers
+        assert threading.main_thread() not in readers
+        loaded.controls.epochs.setValue(made)
+        assert not button(loaded, "resumeButton").isEnabled(), "it has as many epochs as its record now says"
 
     def test_a_paused_run_without_its_sounds_is_finished_without_the_engine(
         self, loaded: MainWindow, engine: FakeEngine, sounds: Path, qtbot: QtBot

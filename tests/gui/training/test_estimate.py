@@ -1,6 +1,7 @@
 """The line under the Start button."""
 
 import threading
+from dataclasses import replace
 
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
@@ -32,6 +33,7 @@ def test_it_follows_settings_and_goes_while_a_run_trains(loaded: MainWindow, eng
     loaded.controls.epochs.setValue(400)
     qtbot.waitUntil(lambda: line(loaded).startswith("About "))
     assert "1.2 GB memory" in line(loaded)
+    assert " for 267 of 400 epochs, nearly as good in " in line(loaded), "it is of this run, however good that gets"
     before = line(loaded)
     assert "of at most 400" in loaded.controls.estimate.toolTip()
     loaded.controls.epochs.setValue(4000)
@@ -53,11 +55,22 @@ def test_the_lines_stay_apart_in_the_smallest_window(loaded: MainWindow, qtbot: 
     qtbot.waitUntil(lambda: line(loaded).startswith("About "))
     qtbot.waitUntil(lambda: loaded.width() <= 1024)
     costs, enough = label.shown_text().splitlines()
-    assert costs.endswith(("memory", "disk", "to the end")) or costs.startswith("Good in about ")
+    assert costs.startswith("About ")
+    assert "nearly as good in" in costs
     assert enough.startswith("Too few sounds (4): it can only repeat them.")
     widths = [label.fontMetrics().horizontalAdvance(text) for text in (costs, enough)]
     assert max(widths) <= label.width()
     assert line(loaded).splitlines()[0] in label.toolTip()
+
+
+def test_a_run_that_improves_to_its_end_is_not_said_to_be_nearly_as_good_before(
+    loaded: MainWindow, qtbot: QtBot
+) -> None:
+    remember(loaded.runs.settings.next_config(4), replace(FIGURES, good_share=1.0))
+    loaded.controls.epochs.setValue(4000)
+    qtbot.waitUntil(lambda: " for 4000 epochs · " in line(loaded))
+    assert "nearly as good" not in line(loaded)
+    assert "The end is expected at epoch 4000 of at most 4000. From" in loaded.controls.estimate.toolTip()
 
 
 def test_the_speed_is_measured_once_and_not_beside_a_run(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:

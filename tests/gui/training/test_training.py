@@ -53,6 +53,19 @@ def eta(window: MainWindow) -> str:
     return label.text()
 
 
+def record_readers(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """Return the threads that read the record of a run from now on."""
+    readers: list[threading.Thread] = []
+    load = RunRecord.load
+
+    def note(run_dir: Path | str) -> RunRecord:
+        readers.append(threading.current_thread())
+        return load(run_dir)
+
+    monkeypatch.setattr(RunRecord, "load", note)
+    return readers
+
+
 def test_the_controls_offer_what_catalog_and_configuration_know(window: MainWindow) -> None:
     family, preset = window.findChild(QComboBox, "familyCombo"), window.findChild(QComboBox, "presetCombo")
     assert family is not None
@@ -139,6 +152,19 @@ def test_start_stays_off_until_the_thread_has_ended(loaded: MainWindow, engine: 
     assert button(loaded, "startButton").isEnabled()
     assert button(loaded, "resumeButton").isEnabled()
     assert "Paused" in eta(loaded)
+
+
+def test_the_window_does_not_wait_for_the_record_of_a_run(
+    loaded: MainWindow, engine: FakeEngine, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's folder may lie on a slow disk: what is read there at the end is not read by the window's thread."""
+    readers = record_readers(monkeypatch)
+    start(loaded, 2)
+    qtbot.waitUntil(lambda: "Finished" in eta(loaded))
+    assert readers
+    assert threading.main_thread() not in readers
+    loaded.controls.epochs.setValue(3)
+    assert button(loaded, "resumeButton").isEnabled(), "the run can be made longer"
 
 
 def test_what_comes_next_stands_out(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:

@@ -17,7 +17,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from distill import diagnostics
-from distill.errors import SoundError
+from distill.computing import waiting
+from distill.errors import NoAnswer, SoundError
 from distill.gui.previews import stars
 from distill.gui.widgets import background_task
 from distill.gui.widgets.background_task import BackgroundTask, TaskQueue, Work, end_tasks, error_text
@@ -106,6 +107,26 @@ def test_what_hangs_is_left_behind_and_ends_with_the_program(
         go_on.set()
     background_task.end_if_stuck(4)
     assert (codes, heard) == ([3], [])
+
+
+def test_the_program_ends_although_a_stopped_training_still_waits_for_its_sounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(diagnostics, "stop", lambda: None)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.05)
+    stop, answers = threading.Event(), threading.Event()
+    stop.set()
+    with pytest.raises(NoAnswer):
+        waiting.wait_for(lambda _progress: answers.wait(120), stop, [])
+    background_task.end_if_stuck(3)
+    answers.set()
+    deadline = time.monotonic() + 60
+    while waiting.is_left_behind() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    background_task.end_if_stuck(4)
+    assert codes == [3]
 
 
 def test_what_keeps_the_work_of_the_user_is_waited_for_longer(

@@ -63,10 +63,11 @@ def estimate_lines(config: AnyConfig, material: Material, found: Estimate) -> li
     per_epoch = f"{found.steps_per_epoch} steps an epoch"
     lines = [f"A run of the {label} on {material.sounds} sounds, {per_epoch}:"]
     if found.seconds is not None and found.good_seconds is not None:
-        lines += [
-            f"good model  about {duration(found.good_seconds)} (epoch {found.good_epochs})",
-            f"end         about {duration(found.seconds)} (epoch {found.epochs} of at most {found.max_epochs})",
-        ]
+        end = f"about {duration(found.seconds)} (epoch {found.epochs} of at most {found.max_epochs})"
+        lines.append(f"end         {end}")
+        if found.good_epochs < found.epochs:  # of this run: with more epochs both are later
+            nearly = f"about {duration(found.good_seconds)} (finished at epoch {found.good_epochs})"
+            lines.append(f"before it   nearly as good in {nearly}")
     if found.memory_bytes is not None:
         lines.append(f"memory      {found.memory_bytes / 1e9:.1f} GB")
     if found.disk_bytes is not None:

@@ -8,6 +8,7 @@ its folder, and no other can start.
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
@@ -31,6 +32,7 @@ from distill.gui.engine.jobs import EngineSource, HistoryRead, Job, ResumeJob
 from distill.gui.engine.run_state import RunState
 from distill.gui.widgets.background_task import lower_own_priority
 from distill.metrics_history import AnyHistory, MetricsHistory
+from distill.runs.folder import RunRecord
 from distill.runs.preview_sound import BEFORE_TRAINING
 from distill.runs.stop_request import StopRequest
 
@@ -51,6 +53,8 @@ class TrainingThread(QThread):
         self.cancel_event = StopRequest()
         #: The model, if it could not be written.
         self.unsaved_model: Any = None
+        #: The record that the run has left, or None: read here, because its disk may be slow.
+        self.record: RunRecord | None = None
 
     def run(self) -> None:
         """Train; Qt calls this in the new thread.  Threads that the engine starts inherit the low priority."""
@@ -70,6 +74,8 @@ class TrainingThread(QThread):
             error = error or self.tr("The training ended without a result. The log file may have the details.")
             seconds = time.monotonic() - began
             self._queue(TrainingCompleteEvent(0, seconds, None, None, None, None, "failed", error))
+        with suppress(DistillError):  # it failed before there was a record
+            self.record = RunRecord.load(self._job.run_dir)
 
     def _queue(self, event: Event | HistoryRead) -> None:
         self._completed = self._completed or isinstance(event, TrainingCompleteEvent)
@@ -106,6 +112,8 @@ class TrainingBridge(QObject):
         self.was_stopped = False
         #: The model of the run that ended last, if it could not be written; in memory only.
         self.unsaved_model: Any = None
+        #: The record of the run that ended last, None if it failed before it had one.
+        self.record: RunRecord | None = None
         self._timer = QTimer(self, interval=DRAIN_MILLISECONDS)
         self._timer.timeout.connect(self._on_tick)
 
@@ -131,7 +139,7 @@ class TrainingBridge(QObject):
         if self._thread is not None:
             raise RuntimeError("A run is under way.")
         self.job, self._ending, self.last_step, self.unsaved_model = job, None, None, None
-        self.was_stopped = False
+        self.was_stopped, self.record = False, None
         self._events.clear()
         self._thread = TrainingThread(self._engine, job, self._events, self)
         self._thread.finished.connect(self._on_thread_finished)
@@ -220,7 +228,7 @@ class TrainingBridge(QObject):
     def _end_run(self, thread: TrainingThread) -> None:
         self._thread = None
         thread.wait()
-        self.unsaved_model = thread.unsaved_model
+        self.unsaved_model, self.record = thread.unsaved_model, thread.record
         thread.deleteLater()
         self._timer.stop()
         self._drain(None)

@@ -12,7 +12,7 @@ from distill.audio.decoding.fixes import SoundFix
 from distill.config.factory import make_config
 from distill.config.start import config_from_model
 from distill.config.training import AnyConfig
-from distill.errors import ConfigurationError, DistillError
+from distill.errors import ConfigurationError
 from distill.events import UNSAVED, TrainingCompleteEvent, TrainingNotice
 from distill.gui.engine.bridge import TrainingBridge
 from distill.gui.engine.follower import RunFollower
@@ -143,9 +143,7 @@ class Session(QObject):
         elif self.folder is not None:
             folder = self.folder
             self._cancel_reading()
-            self._reading = BackgroundTask(
-                lambda _progress, _cancel: (mark_finished(folder), parts_missing_text(folder)), self
-            )
+            self._reading = BackgroundTask(lambda _progress, _cancel: _mark(folder), self)
             self._reading.succeeded.connect(self._on_marked)
             self._reading.failed.connect(self._on_read_failed)
             self._reading.ended.connect(self._on_reading_ended)
@@ -240,15 +238,15 @@ class Session(QObject):
         self._max_epochs, self.planned_epochs = record.config.max_epochs, record.planned_epochs or 0
         self._is_finished, self._has_failed = record.status == "finished", record.status in ("failed", UNSAVED)
 
-    def _on_marked(self, result: tuple[bool, str]) -> None:
-        is_done, missing = result
+    def _on_marked(self, result: tuple[RunRecord | None, str]) -> None:
+        record, missing = result
         if self.folder is None or self.bridge.is_running:
             return
-        if not is_done:  # its model is not there or not complete: the engine writes it
+        if record is None:  # its model is not there or not complete: the engine writes it
             self._begin(self._max_epochs)
             self.bridge.start(ResumeJob(self.folder, paths.models_dir()), is_to_finish=True)
             return
-        self._read_record()
+        self._take_record(record)
         self._is_finished = True
         self.marked_finished.emit()
         if missing:
@@ -267,13 +265,15 @@ class Session(QObject):
         self._has_epochs = bool(self.bridge.history.epochs)
         if ending.outcome in ("failed", UNSAVED) and self.bridge.unsaved_model is None:
             self.noticed.emit("run", ending.error or self.tr("The training failed."), "error")
-        self._read_record()
+        if self.bridge.record is None:  # it failed before there was a record: nothing to resume
+            self.folder = None
+        else:
+            self._take_record(self.bridge.record)
         self._is_finished, self._has_failed = ending.outcome == "finished", ending.outcome in ("failed", UNSAVED)
         self.can_resume_changed.emit()
 
-    def _read_record(self) -> None:
-        if self.folder is not None:
-            try:
-                self._take_record(RunRecord.load(self.folder))
-            except DistillError:  # it failed before there was a record: nothing to resume
-                self.folder = None
+
+def _mark(folder: Path) -> tuple[RunRecord | None, str]:
+    """Mark a run at rest as finished; return its record, or None where the engine must end it, and what it lacks."""
+    is_done, missing = mark_finished(folder), parts_missing_text(folder)
+    return RunRecord.load(folder) if is_done else None, missing

@@ -351,6 +351,7 @@ class ModelDetail(Panel):
             self._values[key].setText(readable(text))
             self._values[key].setToolTip(plain_tip(text))  # where a long word has no room
             self.facts.setRowVisible(self._values[key], bool(text))
+        self._values["loss"].setToolTip(self.tr("Losses can be compared within a family only."))
         self._values["file"].setToolTip(plain_tip(str(entry.path)))
 
     def _family_text(self, entry: ModelEntry) -> str:

@@ -179,12 +179,12 @@ class ModelList(Panel):
         combo = QComboBox()
         combo.setObjectName("modelOrder")
         combo.setAccessibleName(self.tr("Order of the models"))
-        combo.setToolTip(self.tr("What comes first. Losses compare well within a family only."))
+        combo.setToolTip(self.tr("What comes first. Losses can be compared within a family only."))
         combo.setMinimumContentsLength(6)
         for order, text in (
             (Order.NEWEST, self.tr("Newest")),
             (Order.NAME, self.tr("Name")),
-            (Order.LOSS, self.tr("Lowest loss")),
+            (Order.LOSS, self.tr("Lowest loss, by family")),
             (Order.SOUNDS, self.tr("Most sounds")),
             (Order.EPOCHS, self.tr("Latest epoch")),
         ):

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.config.catalog import family_info
+from distill.config.catalog import FAMILIES, family_info
 from distill.errors import ConfigurationError
 from distill.gui.widgets.list_model import ListModel
 from distill.gui.widgets.text import count_of, format_date, plain_tip
@@ -97,17 +97,20 @@ class ModelTable(ListModel[ModelEntry]):
         return True
 
     def facts(self, entry: ModelEntry) -> tuple[tuple[str, ...], ...]:
-        """Return three lines of facts, the most important first in each; for an unusable model the reason."""
+        """Return three lines of facts, the most important first in each; for an unusable model the reason.
+
+        The loss stands beside the family: those of different families measure different things.
+        """
         if entry.problem is not None:
             return (self.tr("Cannot be used"),), (entry.problem,), ()
-        facts, quality = entry.facts, []
+        facts = entry.facts
         sounds = count_of(facts.sounds, self.tr("1 sound"), self.tr("{0} sounds"))
         epoch = self.tr("epoch {0}").format(facts.epochs) if facts.epochs else ""
-        if facts.val_loss is not None:
-            quality.append(self.tr("loss {0:.4g}").format(facts.val_loss))
+        loss = "" if facts.val_loss is None else self.tr("loss {0:.4g}").format(facts.val_loss)
+        blocks = ""
         if facts.codebook is not None and "utilization" in facts.codebook:
-            quality.append(self.tr("{0:.0%} of blocks used").format(facts.codebook["utilization"]))
-        return (family_label(entry), format_date(facts.saved)), (sounds, epoch), tuple(quality)
+            blocks = self.tr("{0:.0%} of blocks used").format(facts.codebook["utilization"])
+        return (family_label(entry), loss), (sounds, epoch), (format_date(facts.saved), blocks)
 
     def _spoken(self, entry: ModelEntry) -> str:
         words = [entry.shown_name]
@@ -164,7 +167,8 @@ class ModelRows(QSortFilterProxyModel):
         if self._order is Order.NAME:
             return (is_bad, fold(entry.name), *newest_first)
         if self._order is Order.LOSS:
-            return (is_bad, math.inf if facts.val_loss is None else facts.val_loss, *newest_first)
+            loss = math.inf if facts.val_loss is None else facts.val_loss
+            return (is_bad, _position(entry.family), loss, *newest_first)
         if self._order is Order.SOUNDS:
             return (is_bad, -facts.sounds, *newest_first)
         if self._order is Order.EPOCHS:
@@ -178,6 +182,11 @@ def family_label(entry: ModelEntry) -> str:
         return family_info(entry.family).plain_name
     except ConfigurationError:
         return entry.family
+
+
+def _position(family: str) -> int:
+    """Return where a family is in the menus; an unknown one comes last."""
+    return next((n for n, info in enumerate(FAMILIES) if info.key == family), len(FAMILIES))
 
 
 def _moment(written: str, mtime_ns: int) -> float:

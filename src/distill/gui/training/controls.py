@@ -1,6 +1,5 @@
 """The training controls: name, family, preset, epochs, and the buttons that start, pause, finish and resume."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -32,15 +31,10 @@ from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import ActionButton, Panel
 from distill.gui.widgets.text import format_time_left, readable
+from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
 PROGRESS_STEPS = 1000
-
-#: For an epoch that takes longer than this, the time left is estimated from its steps, before it has ended.
-LONG_EPOCH_SECONDS = 60.0
-
-#: The work after the last epoch is timed for so long before it says how long it still takes.
-TIMED_SECONDS = 2.0
 
 #: Width of the open family menu, in device-independent pixels.
 FAMILY_MENU_WIDTH = 280
@@ -144,10 +138,7 @@ class TrainingControls(Panel):
         self._has_new_origin = False  # what the next run starts from was chosen since the last run
         self._is_finishing = self._is_first = False
         self._focus_went_to: QWidget | None = None
-        self._eta_at: float | None = None  # monotonic time at which the run is expected to end
-        self._guess_at: float | None = None  # the same, estimated from the steps of a long epoch
-        self._epochs_left = self._epoch_takes = self._closing_takes = 0.0  # epochs; seconds for one, and after the last
-        self._stage_began: tuple[str, float, int] = ("", 0.0, 0)  # work after the last epoch: name, time, parts done
+        self._left = TimeLeft()
         self._position = self._message = self._enough = ""
         self._costs: tuple[str, ...] = ()
         self.propose_name("")
@@ -200,9 +191,7 @@ class TrainingControls(Panel):
         self._state = state
         self._has_new_origin = self._has_new_origin and state is RunState.IDLE
         if state is RunState.PREPARING:
-            self._eta_at, self._guess_at, self._position = None, None, ""
-            self._epochs_left = self._epoch_takes = self._closing_takes = 0.0
-            self._stage_began = ("", 0.0, 0)
+            self._left, self._position = TimeLeft(), ""
             self.progress.setRange(0, 0)
             self.show_message(self.tr("Preparing…"))
         elif state is RunState.TRAINING:
@@ -265,19 +254,9 @@ class TrainingControls(Panel):
         if not is_finishing:
             self.show_message(f"{stage}{counts}…")
             return
-        work, left = f"{stage[:1].lower() + stage[1:]}{counts}", self._stage_left(progress)
+        work, left = f"{stage[:1].lower() + stage[1:]}{counts}", self._left.of_stage(progress)
         text = self.tr("Finishing: {0}…") if left is None else self.tr("Finishing: {0} · {1} left")
         self.show_message(text.format(work, self._time_left(left or 0.0)))
-
-    def _stage_left(self, progress: PreparationProgress) -> float | None:
-        """Return the seconds that the work after the last epoch still takes, by its own progress; None: not known."""
-        now, (stage, began, first) = time.monotonic(), self._stage_began
-        if stage != progress.stage or progress.done <= first:
-            self._stage_began = (progress.stage, now, progress.done)
-            return None
-        if now - began < TIMED_SECONDS:
-            return None
-        return (now - began) / (progress.done - first) * (progress.total - progress.done)
 
     def show_position(self, epoch: int, total_epochs: int, share_of_epoch: float, epoch_seconds: float) -> None:
         """Show the position in the run; ``epoch`` counts from 0.
@@ -285,11 +264,7 @@ class TrainingControls(Panel):
         ``epoch_seconds`` is how long an epoch's steps take: an estimate of the time left until the first epoch ends.
         """
         self._is_first = epoch == 0
-        self._epochs_left = max(0.0, total_epochs - epoch - share_of_epoch)
-        if self._eta_at is None:
-            is_long = epoch_seconds * (1 - share_of_epoch) > LONG_EPOCH_SECONDS
-            left = epoch_seconds * (total_epochs - epoch - share_of_epoch)
-            self._guess_at = time.monotonic() + left if is_long or self._guess_at else None
+        self._left.move(epoch, total_epochs, share_of_epoch, epoch_seconds)
         if self._state is RunState.TRAINING:
             self.progress.setRange(0, PROGRESS_STEPS)
             self.progress.setValue(round(PROGRESS_STEPS * (epoch + share_of_epoch) / max(total_epochs, 1)))
@@ -300,13 +275,7 @@ class TrainingControls(Panel):
 
     def show_epoch(self, epoch: EpochMetrics | VQEpochMetrics) -> None:
         """Take the time left from a finished epoch."""
-        self._closing_takes = epoch.closing_seconds or 0.0
-        self._eta_at = time.monotonic() + epoch.eta_seconds + self._closing_takes
-        self._epochs_left = float(max(0, epoch.total_epochs - epoch.epoch - 1))
-        if self._epochs_left:
-            self._epoch_takes = epoch.eta_seconds / self._epochs_left
-        else:  # what is left has begun, and its time runs
-            self._closing_takes = 0.0
+        self._left.end_epoch(epoch)
         self._report_time()
 
     def show_estimate(self, costs: Sequence[str] = (), enough: str = "", source: str = "") -> None:
@@ -344,16 +313,13 @@ class TrainingControls(Panel):
     def _report_time(self) -> None:
         if self._state is not RunState.TRAINING or not self._position:
             return
-        end = self._guess_at if self._eta_at is None else self._eta_at
-        if end is None:
+        seconds = self._left.seconds()
+        if seconds is None:
             hearing = self.tr("{0} · previews come at its end").format(self._position)
             self.show_message(hearing if self._is_first else self._position)
             return
-        about = self.tr("about ") if self._eta_at is None else ""
-        # An epoch that takes longer than expected does not use up the time of the work that comes after it.
-        to_do = self._epochs_left * self._epoch_takes + self._closing_takes
-        left = about + self._time_left(max(to_do, end - time.monotonic()))
-        self.show_message(self.tr("{0} · {1} left").format(self._position, left))
+        about = self.tr("about ") if self._left.is_guess else ""
+        self.show_message(self.tr("{0} · {1} left").format(self._position, about + self._time_left(seconds)))
 
     def _time_left(self, seconds: float) -> str:
         """Return a time left for people: while there is work, it is never 0."""

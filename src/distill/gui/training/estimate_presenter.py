@@ -119,13 +119,19 @@ class EstimatePresenter(QObject):
                 return [self.tr("Measuring how fast this computer is…")]
             return [self.tr("How long it takes is known after the first run."), self.tr("Its length is not known yet.")]
         good, end = format_time_left(found.good_seconds), format_time_left(found.seconds)
-        texts = [self.tr("About {0} to a good model, {1} to the end").format(good, end)]
+        is_whole = found.epochs == found.max_epochs
+        text = self.tr("About {0} for {1} epochs") if is_whole else self.tr("About {0} for {1} of {2} epochs")
+        whole, short = text.format(end, found.epochs, found.max_epochs), self.tr("About {0}").format(end)
+        texts, shorter = [whole], [short]
+        if found.good_epochs < found.epochs and good != end:  # of this run: more epochs in the field move both
+            nearly = self.tr("{0}, nearly as good in {1}")
+            texts, shorter = [nearly.format(whole, good)], [nearly.format(short, good), short]
         if found.memory_bytes is not None:
             memory = format_bytes(round(int(found.memory_bytes), -8))
             texts.insert(0, self.tr("{0} · {1} memory").format(texts[0], memory))
         if found.disk_bytes is not None:
             texts.insert(0, self.tr("{0} · {1} disk").format(texts[0], format_bytes(round(int(found.disk_bytes), -7))))
-        return [*texts, self.tr("Good in about {0}, done in {1}").format(good, end)]
+        return [*texts, *shorter]
 
     def _start_measuring(self, config: AnyConfig) -> None:
         measure = self._measure
@@ -148,9 +154,9 @@ class EstimatePresenter(QObject):
 
 def _tip(presenter: EstimatePresenter, found: Estimate) -> str:
     """Return where the figures come from."""
-    epochs = presenter.tr("A good model is expected at epoch {0}, the end at epoch {1} of at most {2}.").format(
-        found.good_epochs, found.epochs, found.max_epochs
-    )
+    end = presenter.tr("The end is expected at epoch {0} of at most {1}.").format(found.epochs, found.max_epochs)
+    nearly = presenter.tr("Finished at epoch {0}, the model would be nearly as good.").format(found.good_epochs)
+    epochs = f"{end} {nearly}" if found.good_epochs < found.epochs else end
     source = (
         presenter.tr("From {0} earlier runs on this computer.").format(found.basis)
         if found.basis > 1

@@ -43,15 +43,10 @@ from distill.runs.loaded_run import LoadedRun
 from distill.runs.preview_sound import PreviewSound
 from distill.runs.queue import QueueEntry
 from distill.settings import WindowSettings
-
-#: Seconds of steps after which the time left is estimated: the first steps are slow.
-GUESS_SECONDS = 10.0
+from distill.training.steps.eta import GUESS_SECONDS, GUESS_STEPS
 
 #: Topic of the warning about overfitting, which is shown once for each run.
 OVERFITTING = "overfitting"
-
-#: Number of newest steps that the estimate uses.
-GUESS_STEPS = 100
 
 
 class TrainingPresenter(QObject, WindowPart):

@@ -22,6 +22,7 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QMetaMethod, QObject, QThread, Signal
 
 from distill import diagnostics
+from distill.computing.waiting import is_left_behind
 from distill.errors import DistillError, is_memory_error
 
 log = logging.getLogger(__name__)
@@ -194,8 +195,10 @@ def _patience(keeps: bool) -> float:
 
 
 def _is_stuck() -> bool:
-    """Whether a thread that was left behind still runs."""
-    return any(one.is_alive() if isinstance(one, threading.Thread) else one.isRunning() for one in _left_behind)
+    """Whether a thread that was left behind still runs, of the window or of a training that was stopped."""
+    return is_left_behind() or any(
+        one.is_alive() if isinstance(one, threading.Thread) else one.isRunning() for one in _left_behind
+    )
 
 
 def _leave_behind(thread: QThread | threading.Thread, name: str) -> None:

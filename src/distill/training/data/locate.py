@@ -13,7 +13,8 @@ from pathlib import Path
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.decoder import UnreachableSoundError
 from distill.audio.discovery import find_sound_files
-from distill.errors import SoundError
+from distill.computing.waiting import wait_for
+from distill.errors import Cancelled, NoAnswer, SoundError
 from distill.runs.folder import RunRecord
 
 _NAMED = 3  # missing files that are named in a message
@@ -85,9 +86,43 @@ def locate_sounds(
     SoundError
         Some cannot be found; the message names them and says what to do.
     Cancelled
-        ``cancel_event`` was set.
+        ``cancel_event`` was set; `NoAnswer` where a drive does not answer.
     """
     cache = cache or SoundCache()
+    places = {path.parent for path in record.file_paths} | ({folder} if folder is not None else set())
+
+    def locate(progress: Progress) -> list[Path]:
+        return _located(record, folder, cache, progress, cancel_event)
+
+    return wait_for(locate, cancel_event, places, on_progress or (lambda _done, _all: None))
+
+
+def locate_unless_stopped(
+    record: RunRecord, folder: Path | None, cancel_event: threading.Event | None
+) -> tuple[list[Path], str]:
+    """Return where the sounds of a run are now, or were if the user stops, and what is said if a drive does not answer.
+
+    Raises
+    ------
+    SoundError
+        As of `locate_sounds`.
+    """
+    try:
+        return locate_sounds(record, folder, cancel_event=cancel_event), ""
+    except NoAnswer as exc:
+        return record.file_paths, str(exc)
+    except Cancelled:  # the preparation then ends at once, and the run with it as stopped
+        return record.file_paths, ""
+
+
+def _located(
+    record: RunRecord,
+    folder: Path | None,
+    cache: SoundCache,
+    on_progress: Progress,
+    cancel_event: threading.Event | None,
+) -> list[Path]:
+    """Return where the sounds are; see `locate_sounds`."""
     skipped = {item.path for item in record.skipped}
     wanted = [_wanted(path, record.fingerprints, cache) for path in record.file_paths if path not in skipped]
     located: dict[Path, Path] = {}
