@@ -20,12 +20,13 @@ SOURCE = ROOT / "src" / "distill"
 TORCH_FREE = [
     "__init__", "errors", "files", "paths", "runtime", "settings", "diagnostics", "__main__", "trash",
     "events", "metrics_history",
-    "cli.app", "cli.library", "cli.generate", "cli.options", "cli.play", "cli.terminal",
-    "audio.corpus", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.sounds",
+    "cli.app", "cli.library", "cli.generate", "cli.options", "cli.map_and_kit", "cli.terminal",
+    "audio.sound_scan", "audio.decoding.sound_file", "audio.cache.sound_cache", "audio.demo.sounds",
     "audio.cache.waveform_overview", "audio.export",
     "config.catalog", "config.validation", "config.training", "config.factory",
-    "models.metadata", "library.model_library", "serialization.reading",
-    "generation.recipe", "generation.sound_history", "generation.kits.export", "generation.map_session", "audio.pitch",
+    "models.metadata", "library.model_library", "serialization.tensor_descriptions",
+    "generation.recipe", "generation.sound_history", "generation.kits.export", "generation.map.map_session",
+    "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
     "updates", "reporting.problem_report",
 ]  # fmt: skip
@@ -101,8 +102,8 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 #: For each contract: a module, and an import in it that breaks the contract.
 BREAKING = [
     ("layers", "models/losses.py", "from distill.training.loop import train"),
-    ("layers", "audio/corpus.py", "from distill.gui.window import main_window"),
-    ("cycles", "audio/discovery.py", "from distill.audio import corpus"),
+    ("layers", "audio/sound_scan.py", "from distill.gui.window import main_window"),
+    ("cycles", "audio/file_search.py", "from distill.audio import sound_scan"),
     ("cycles", "models/families/family.py", "from distill.models.persistence import open_model"),
     ("qt", "training/loop.py", "from PySide6.QtCore import QObject"),
     ("qt", "generation/service.py", "import pyqtgraph"),

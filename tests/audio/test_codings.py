@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.audio.decoding import decoder
+from distill.audio.decoding import open_sound
 from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.errors import SoundError
 
@@ -107,7 +107,7 @@ FILES: dict[str, tuple[bytes, str]] = {
 @pytest.fixture(autouse=True)
 def _without_av(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a computer without PyAV, whatever this one has."""
-    monkeypatch.setattr(decoder, "open_with_av", lambda path: None)
+    monkeypatch.setattr(open_sound, "open_with_av", lambda path: None)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -15,7 +15,7 @@ import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.cache.waveform_overview import measure_sound
-from distill.audio.decoding.decoder import UnreachableSoundError, open_sound
+from distill.audio.decoding.open_sound import UnreachableSoundError, open_sound
 from distill.audio.decoding.sound_file import decode_sound, read_header
 from distill.audio.decoding.streams.byte_view import ByteView
 from distill.errors import SoundError

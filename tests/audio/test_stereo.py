@@ -18,7 +18,6 @@ from distill.audio.stereo.channels import (
     is_stereo_file,
     stereo_text,
 )
-from distill.audio.stereo.following import followed, heard_levels
 from distill.audio.stereo.image import (
     BANDS,
     COLUMN,
@@ -31,6 +30,7 @@ from distill.audio.stereo.image import (
     image_of,
     levels_of,
 )
+from distill.audio.stereo.moment_alignment import followed, heard_levels
 from distill.audio.stereo.rendering import divide, render, render_stream
 from distill.audio.stereo.source import StereoSource, base_of
 from distill.errors import SoundError

@@ -13,8 +13,8 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from distill.audio.corpus import find_sound_files
 from distill.audio.demo.sounds import write_demo_sounds
+from distill.audio.sound_scan import find_sound_files
 from distill.gui.window.main_window import MainWindow
 from distill.runtime import set_switch_interval
 from tests.gui.conftest import make_window

@@ -1,19 +1,20 @@
-"""``distill kit`` and ``distill map``, as a musician types them."""
+"""``distill play``, by real MIDI bytes from a file and a pipe, heard from a real (virtual) sound card."""
 
-import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
-import soundfile
-import torch
 
-from distill.audio.cache.sound_cache import SoundCache
 from distill.cli.app import main
-from distill.generation.recipe import read_recipe
-from distill.models.latent_space.latent_map import LatentMap
+from distill.runtime import EXIT_STOPPED
 from tests.models.test_fuzz import write_whole_files
-from tests.training.conftest import tone
+from tests.support.processes import start_helper, stop_helper
+from tests.support.sound_card import NullSink
 
 
 @pytest.fixture(scope="module")
@@ -22,87 +23,48 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "vae.distill"
 
 
-def test_a_kit_from_the_terminal(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["kit", str(model), "--count", "2", "--seed", "5", "--out", str(tmp_path / "kit")]
-    assert main(command) == 0
-    printed = capsys.readouterr().out
-    assert "2 sounds in 8 files" in printed
-    assert str(tmp_path / "kit" / "Bells.sfz") in printed
-    files = sorted((tmp_path / "kit" / "Samples").iterdir())
-    assert len(files) == 8
-    for pad in (1, 2):  # called by the number of the pad, and after the draw; the pitch may follow
-        assert len([path for path in files if path.name.startswith(f"{pad:02d} Bells seed5 ")]) == 4
-    assert len({soundfile.read(path)[0].tobytes() for path in files}) == 8
-    recipe = read_recipe(files[7])
-    assert recipe is not None
-    assert (recipe.seed, recipe.count, recipe.number) == (5, 2, 1)
-    assert main(command) == 1
-    assert "is not empty. Choose a new folder" in capsys.readouterr().err
-    again = [*command[:-1], str(tmp_path / "again")]
-    assert main(again) == 0
-    for first, second in zip(files, sorted((tmp_path / "again" / "Samples").iterdir()), strict=True):
-        assert (first.name, soundfile.read(first)[0].tolist()) == (second.name, soundfile.read(second)[0].tolist())
-
-
-def test_a_kit_without_variations(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plain = ["--round-robins", "1", "--layers", "1"]
-    assert main(["kit", str(model), "--count", "2", "--seed", "5", "--out", str(tmp_path / "kit"), *plain]) == 0
-    assert "2 sounds in 2 files" in capsys.readouterr().out
-
-
-def test_a_model_without_a_map_says_so(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["map", str(model), "--json"]) == 1
-    assert "has no map" in capsys.readouterr().err
-
-
-def test_only_sounds_are_compared_with_those_of_the_map(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_file_of_midi_bytes_is_played_and_heard(
+    model: Path, null_sink: NullSink, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "sounds" / "bells"
-    folder.mkdir(parents=True)
-    soundfile.write(folder / "bell.wav", tone(3), 48_000)
-    for name in ("film.mp4", "film.mov", "notes.txt", "session.als"):
-        (folder / name).write_bytes(b"\0" * 10_000)
-    fingerprint = SoundCache().content_hash(folder / "bell.wav")[:16]
-    rows, flat = torch.zeros(2), torch.zeros(2, 2)
-    shown = LatentMap(flat, flat, flat[0], torch.zeros(0, 2), rows.long(), rows, rows, rows, rows, (fingerprint,), 1.0)
-    monkeypatch.setattr("distill.generation.map.sounds.map_of", lambda _model: shown)
-    hashed: list[Path] = []
-    known = SoundCache.content_hash
-
-    def content_hash(self: SoundCache, path: Path, *more: Any) -> str:
-        hashed.append(path)
-        return known(self, path, *more)
-
-    monkeypatch.setattr(SoundCache, "content_hash", content_hash)
-    assert main(["map", str(model), "--json", "--sounds", str(tmp_path / "sounds")]) == 0
-    assert json.loads(capsys.readouterr().out)["sounds"] == [{"fingerprint": fingerprint, "name": "bell.wav"}]
-    assert hashed == [folder / "bell.wav"]
+    notes = tmp_path / "notes.bin"
+    notes.write_bytes(bytes([0x90, 36, 127, 0x80, 36, 0, 0x90, 20, 127, 0x90, 51, 100]))
+    with null_sink.recording() as take:
+        assert main(["play", str(model), "--midi", str(notes), "--seed", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "Ready." in printed
+    assert "pad 1 127\npad 16 100\n" in printed
+    assert np.abs(take.audio).max() > 0.1
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["--at", "0.5"], ["--at", "0.5,0.5"], ["--at", "2,0", "--out", "x.wav"], ["--at", "1,1", "--out", "x.aac"]],
-)
-def test_wrong_positions_are_refused(words: list[str], model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["map", str(model), *words]) == 2
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in its file system")
+def test_a_pipe_is_played_until_it_is_stopped(model: Path, null_sink: NullSink, tmp_path: Path) -> None:
+    pipe, out = tmp_path / "midi", tmp_path / "out.txt"
+    os.mkfifo(pipe)
+    with out.open("wb") as file:
+        process = start_helper(
+            [sys.executable, "-m", "distill", "play", str(model), "--midi", str(pipe), "--pitches", "--seed", "1"],
+            stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **null_sink.environment},
+        )  # fmt: skip
+    try:
+        wait_for(out, "Ready.")
+        with pipe.open("wb", buffering=0) as writer:
+            writer.write(bytes([0x90, 60, 100, 67, 90, 0xB0, 16, 0]))
+            wait_for(out, "key +7 90")
+            wait_for(out, "has no map")  # this model was saved by an older version
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == EXIT_STOPPED
+    finally:
+        stop_helper(process)
+
+
+def wait_for(out: Path, text: str) -> None:
+    deadline = time.monotonic() + 120
+    while text not in out.read_text():
+        assert time.monotonic() < deadline, out.read_text()
+        time.sleep(0.05)
+
+
+def test_what_cannot_be_played_is_said(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["play", str(model), "--midi", "list"]) == 0
+    assert main(["play", str(model), "--osc", "0"]) == 2
     assert capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--json", "--svg"], "either --json or --svg"),
-        (["--at", "0.5,0.5", "--out", "x.wav", "--sounds", "."], "leave them out with --at"),
-        (["--at", "0.5,0.5", "--out", "x.wav", "--json"], "leave them out with --at"),
-        (["--at", "0.5,0.5", "--out", "x.wav", "--svg"], "leave them out with --at"),
-    ],
-)
-def test_options_that_would_be_ignored_are_refused(
-    words: list[str], said: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.chdir(tmp_path)
-    assert main(["map", str(model), *words]) == 2
-    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
-    assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from distill import paths
-from distill.audio import corpus
+from distill.audio import sound_scan
 from distill.audio.decoding.fixes import SoundFix
 from distill.cli.app import main
 from distill.computing import waiting
@@ -224,7 +224,7 @@ class TestQueue:
             signal.raise_signal(signal.SIGINT)
             answers.wait(100)
 
-        monkeypatch.setattr(corpus, "read_header", wait)
+        monkeypatch.setattr(sound_scan, "read_header", wait)
         monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
         text = run(capsys, "queue", "run", code=130)
         answers.set()

@@ -11,7 +11,7 @@ import pytest
 _PROGRAM = """
 import os, signal, sys, threading
 from distill import __main__
-from distill.audio import corpus
+from distill.audio import sound_scan
 from distill.computing import waiting
 
 def wait(path):

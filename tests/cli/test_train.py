@@ -27,8 +27,8 @@ from distill.events import (
     TrainingCompleteEvent,
     TrainingNotice,
 )
-from distill.runs.figures import RunFigures
 from distill.runs.folder import RunRecord
+from distill.runs.measured_costs import RunFigures
 from distill.runtime import EXIT_STOPPED
 
 STEP = StepMetrics(

@@ -19,7 +19,7 @@ from distill.config.catalog import FAMILIES
 from distill.distributed import ranks
 from distill.errors import TrainingError
 from distill.runs.folder import RunRecord, is_locked
-from distill.runs.holder import HOLDER
+from distill.runs.run_owner import HOLDER
 from tests.support.joined_worker import SUSPENDED_SECONDS
 from tests.training.conftest import write_sounds
 

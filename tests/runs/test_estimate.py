@@ -10,7 +10,7 @@ from distill import paths
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.runs.estimate import Material, closing_seconds, enough_sounds, estimate
-from distill.runs.figures import Figures, RunFigures, figures_key, remember
+from distill.runs.measured_costs import Figures, RunFigures, figures_key, remember
 
 CONFIG = make_config("vae", 24, max_epochs=100)
 MATERIAL = Material(sounds=24, train_sounds=20, seconds=30.0, train_chunks=40, held_out_chunks=4)
@@ -169,7 +169,7 @@ def test_a_full_disk_costs_only_the_figures(tmp_path: Path, monkeypatch: pytest.
     def full(*given: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("distill.runs.figures.write_json", full)
+    monkeypatch.setattr("distill.runs.measured_costs.write_json", full)
     found = figures(RUN, RUN)
     found.save(file)
     assert file.read_bytes() == before

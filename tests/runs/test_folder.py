@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from distill.audio.corpus import SkippedSound
-from distill.audio.discovery import is_run
+from distill.audio.file_search import is_run
+from distill.audio.sound_scan import SkippedSound
 from distill.cli.runs import verdict_on
 from distill.errors import RunFolderError
 from distill.runs.background_writer import BackgroundWriter

@@ -9,8 +9,8 @@ import pytest
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.sound_file import write_wav
-from distill.runs.figures import Figures
 from distill.runs.folder import RunFolder
+from distill.runs.measured_costs import Figures
 from distill.runs.preview_sound import BEFORE_FOLDER
 from distill.training.data.split import split_sounds
 from distill.training.dataset import AudioTrainingDataset, EpochBatches, prepare_sounds

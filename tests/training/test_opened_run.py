@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from distill import paths
-from distill.audio.corpus import find_sound_files
 from distill.audio.decoding.sound_file import write_wav
+from distill.audio.sound_scan import find_sound_files
 from distill.errors import RunFolderError
 from distill.training.run import EventSink, RunRequest, open_run
 from tests.training.conftest import QUICK, tone

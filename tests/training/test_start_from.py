@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.config.start import config_from_model
+from distill.config.starting_model import config_from_model
 from distill.config.training import TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError, RunFolderError
 from distill.events import Event
 from distill.runs.folder import RunRecord
 from distill.training import list_checkpoints, resume_run, train
 from distill.training.data.known_split import KnownSplit, split_of_chain
-from distill.training.origin.start_point import checkpoint_of, read_start
+from distill.training.starting_model.start_point import checkpoint_of, read_start
 from tests.training.conftest import QUICK, RUN, Finished, failing, topics, write_sounds
 
 

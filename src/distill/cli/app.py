@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import __version__, diagnostics, paths
-from distill.cli import compare, generate, instrument, library, play, queue, runs
+from distill.cli import compare, generate, library, map_and_kit, play, queue, runs
 from distill.cli.inspection.doctor import Fix, InspectJson, chosen_fixes, find_faults, print_findings, print_json
 from distill.cli.options import (
     Batch,
@@ -34,7 +34,6 @@ from distill.cli.options import (
     Threads,
     given_options,
 )
-from distill.cli.origin import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.output import lenient_streams, only_prints, open_missing_streams
 from distill.cli.running import (
     STOPPING,
@@ -48,6 +47,7 @@ from distill.cli.running import (
     say_number,
     stoppable,
 )
+from distill.cli.starting_model import Origin, StartEpoch, StartFrom, set_options
 from distill.cli.terminal import duration, make_display, printable, printable_lines
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import leave_word_to_first
@@ -79,8 +79,8 @@ app = typer.Typer(
 generate.register(app)
 library.register(app)
 runs.register(app)
+map_and_kit.register(app)
 play.register(app)
-instrument.register(app)
 queue.register(app)
 compare.register(app)
 
@@ -338,7 +338,7 @@ def inspect(
     if not with_estimate and given_options(context, "family", "epochs", "preset"):
         raise typer.BadParameter("--family, --epochs and --preset are for --estimate: add it, or leave them out.")
     from distill.audio.cache.sound_cache import SoundCache
-    from distill.audio.corpus import check_sounds, scan_sounds
+    from distill.audio.sound_scan import check_sounds, scan_sounds
     from distill.audio.stereo.channels import count_stereo
     from distill.cli.inspection.estimate import estimate_as_json, print_estimate
     from distill.config.factory import make_config

@@ -1,136 +1,220 @@
-"""The commands that make an instrument of a model: kit, map."""
+"""``distill play``: a model as an instrument in the terminal, played by MIDI or OSC."""
 
-import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.audio.export_options import format_of_suffix
 from distill.cli.options import ModelFile
 from distill.cli.terminal import printable
-from distill.errors import ConfigurationError, DistillError
-from distill.runtime import EXIT_STOPPED, stop_on_signal
+from distill.errors import DistillError, MidiError, PlaybackError
+from distill.files import temporary_folder
+from distill.runtime import EXIT_STOPPED, freeze_imports, set_switch_interval, stop_on_signal
 
-#: Most sounds of a kit; `distill.generation.kits.export` has as many keys.
-MOST_SOUNDS = 92
+if TYPE_CHECKING:
+    from distill.cli.sounds_to_play import Sounds
+    from distill.control.board import Board
+    from distill.control.controls import Controls
+    from distill.playback.player import Player, PlayerStatus
+
+#: Seconds without a move of the point or a slider after which the sound there is generated.
+_SETTLED_SECONDS = 0.15
+
+#: Seconds that the device has for opening.
+_OPENING_SECONDS = 10.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command(epilog="Example: distill kit bells.distill --count 16 --seed 1 --out ~/kits/bells")(kit)
-    app.command("map", epilog="Example: distill map bells.distill --svg > bells.svg")(show_map)
+    """Add the command to the command line."""
+    app.command(epilog="Example: distill play bells.distill --midi all")(play)
 
 
-def kit(
+def play(
     model: ModelFile,
-    out: Annotated[Path, typer.Option(file_okay=False, help="New folder for the kit.")],
-    count: Annotated[int, typer.Option(min=1, max=MOST_SOUNDS, help="Number of sounds, one for each key.")] = 16,
+    midi: Annotated[
+        str,
+        typer.Option(
+            metavar="PORT",
+            help="Name of a MIDI port, 'all', 'none', or 'list' to see them; or a pipe, device or file of MIDI bytes.",
+        ),
+    ] = "all",
+    osc: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, show_default=False, help="Listen to OSC on this UDP port, usually 9000."),
+    ] = None,
+    pitches: Annotated[
+        bool, typer.Option("--pitches", help="All keys play one sound at their pitches, instead of 16 pads.")
+    ] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="The sound of a pad ends when its key is released.")] = False,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same kit; else by chance."),
+        typer.Option(min=0, max=2**31, show_default=False, help="The same seed gives the same sounds; else by chance."),
     ] = None,
-    round_robins: Annotated[
-        int, typer.Option(min=1, max=8, help="Variations of each sound that are played in turn.")
-    ] = 2,
-    layers: Annotated[
-        int, typer.Option(min=1, max=4, help="Ranges of velocity with variations of their own, darker for soft notes.")
-    ] = 2,
-    name: Annotated[str, typer.Option(help="Name of the kit; without it that of the model.")] = "",
 ) -> None:
-    """Generate sounds and write them as a kit: trimmed WAV files, and presets for SFZ players and DecentSampler."""
-    from distill.generation.kits.export import check_folder
+    """Play 16 new sounds of a model: notes 36 (C2) to 51 are the pads, controllers 16 and 17 move on the map."""
+    from distill.control.ports import SystemPorts
 
-    check_folder(out)
-    with stop_on_signal("Stopping.") as stop:
-        from distill.errors import Cancelled
-        from distill.generation.kits.export import write_kit
-        from distill.generation.kits.plan import KitPlan
-        from distill.generation.kits.sounds import kit_sounds
-        from distill.models.persistence import open_model
-
-        opened = open_model(model)
-        title = name.strip() or opened.metadata.name
-        plan = KitPlan(count, round_robins, layers)
-        try:
-            written = write_kit(out, title, kit_sounds(opened, model, plan, seed, stop), cancel_event=stop)
-        except Cancelled:
-            raise typer.Exit(EXIT_STOPPED) from None
-        except OSError as error:
-            raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
-    for preset in written.presets:
-        print(printable(preset))
-    print(f"{count} sounds in {len(written.samples)} files. The first key is C2.")
-
-
-def show_map(
-    model: ModelFile,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the map as one JSON object.")] = False,
-    as_svg: Annotated[bool, typer.Option("--svg", help="Print the map as a picture (SVG).")] = False,
-    sounds: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, help="Folder of the sounds, to name them; without it those of the runs on this computer."
-        ),
-    ] = None,
-    at: Annotated[
-        str, typer.Option(metavar="X,Y", help="Generate the sound at a position of the map, for instance 0.3,0.7.")
-    ] = "",
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="The sound file to write with --at.")] = None,
-) -> None:
-    """Show where the sounds lie on a model's map, or generate the sound at a position."""
-    if bool(at) != (out is not None):
-        raise typer.BadParameter("--at and --out belong together: a position, and the file for its sound.")
-    if as_json and as_svg:
-        raise typer.BadParameter("Give either --json or --svg.")
-    if at and (as_json or as_svg or sounds is not None):
-        raise typer.BadParameter("--json, --svg and --sounds are for the whole map: leave them out with --at.")
-    position = _position(at) if at else None
-    if out is not None:
-        try:
-            format_of_suffix(out.suffix)
-        except ConfigurationError as error:
-            raise typer.BadParameter(str(error)) from error
-    from distill.generation.map.sounds import map_of
-    from distill.models.persistence import open_model
-
-    opened = open_model(model)
-    if position is not None and out is not None:
-        from distill.audio.export import export_sound
-        from distill.audio.export_options import ExportOptions
-        from distill.generation.map.sounds import sound_at
-        from distill.generation.stereo_copies import as_audio, own_channels
-
-        options = ExportOptions(format_of_suffix(out.suffix).key)
-        audio = as_audio(own_channels(opened, sound_at(opened, position)))
-        try:
-            print(printable(export_sound(out, audio, options).path))
-        except OSError as error:
-            raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
+    if midi == "list":
+        for name in SystemPorts().names():
+            print(printable(name))
         return
-    from distill.audio.corpus import scan_sounds
-    from distill.generation.map.export import map_summary, map_svg, map_table
-    from distill.generation.map.sound_files import find_sounds, sounds_of_runs
+    set_switch_interval()
+    with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
+        from distill.cli.sounds_to_play import Sounds
+        from distill.control.board import Board
+        from distill.control.controls import Controls
+        from distill.playback.player import Player
 
-    shown = map_of(opened)
-    candidates = sounds_of_runs(model) if sounds is None else [entry.path for entry in scan_sounds([sounds]).entries]
-    files = find_sounds(shown.fingerprints, candidates)
-    names = {fingerprint: path.name for fingerprint, path in files.items()}
-    if as_json:
-        print(json.dumps(map_table(shown, names), allow_nan=False))
-    elif as_svg:
-        shown_names = {fingerprint: printable(name) for fingerprint, name in names.items()}
-        print(map_svg(shown, shown_names, printable(opened.metadata.name)))
+        print("Generating 16 sounds.", flush=True)
+        sounds = Sounds(model, Path(folder), seed if seed is not None else secrets.randbelow(2**31))
+        player = Player()
+        with closing(player):
+            board = Board(player)
+            board.ends_at_release = gate
+            for number, path in enumerate(sounds.paths):
+                board.hold(number, path)
+            board.key_sound = sounds.paths[0]
+            target = _Terminal(board, sounds)
+            controls = Controls(target)
+            controls.plays_pitches, controls.sliders = pitches, sounds.sliders
+            _open_device(player)
+            board.prepare()
+            if pitches:
+                board.prepare_keys()
+            _await(player)
+            freeze_imports()
+            with _ports(controls, midi, osc) as ended:
+                print("Ready. Ctrl-C ends.", flush=True)
+                while not stop.is_set() and not ended.is_set():
+                    target.settle()
+                    stop.wait(0.05)
+                if stop.is_set():
+                    raise typer.Exit(EXIT_STOPPED)
+                _wait_for_silence(player, stop)
+
+
+@contextmanager
+def _ports(controls: "Controls", midi: str, osc: int | None) -> Iterator[threading.Event]:
+    """Receive while the block runs; the event is set when a file was read to its end."""
+    from distill.control.osc import OscInput
+    from distill.control.ports import ByteStream, PortWatcher
+
+    ended = threading.Event()
+    with ExitStack() as stack:
+        if midi not in ("all", "none") and Path(midi).exists():
+            stream = ByteStream(Path(midi), controls.take_midi)
+            stack.callback(stream.close)
+            ended = stream.ended
+        elif midi != "none":
+            watcher = PortWatcher(controls.take_midi, _tell_ports)
+            stack.callback(watcher.close)
+            watcher.want("" if midi == "all" else midi)
+        if osc is not None:
+            stack.callback(OscInput(controls.take_osc, osc).close)
+        elif midi == "none":
+            raise MidiError("There is nothing to play by. Leave out --midi none, or name a port with --osc.")
+        yield ended
+
+
+def _tell_ports(names: tuple[str, ...], opened: tuple[str, ...]) -> None:
+    if not names:
+        print("No MIDI port is connected. One that is connected later is opened.", flush=True)
+    elif not opened:
+        print(printable(f"None of the ports is opened. There are: {', '.join(names)}."), flush=True)
     else:
-        print(printable(map_summary(shown, names)))
+        print(printable(f"MIDI: {', '.join(opened)}."), flush=True)
 
 
-def _position(text: str) -> tuple[float, float]:
-    """Return the two numbers of a position."""
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"--at takes two numbers from 0 to 1, for instance 0.3,0.7, not {text!r}.") from None
-    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-        raise typer.BadParameter(f"--at takes two numbers from 0 to 1, for instance 0.3,0.7, not {text!r}.")
-    return x, y
+def _open_device(player: "Player") -> None:
+    problems = list[str]()
+
+    def listen(status: "PlayerStatus") -> None:
+        if status.error is not None:
+            problems.append(status.error)
+
+    player.listener = listen
+    player.arm(True)
+    if not _await(player):
+        raise PlaybackError("The sound device does not answer. Choose another one in the system, and try again.")
+    if problems:
+        raise PlaybackError(problems[0])
+    player.listener = _tell_problem
+
+
+def _tell_problem(status: "PlayerStatus") -> None:
+    if status.error is not None:
+        print(printable(status.error), flush=True)
+
+
+def _await(player: "Player") -> bool:
+    """Wait until the player has done what it was asked for; return whether it has."""
+    done = threading.Event()
+    player.call(done.set)
+    return done.wait(_OPENING_SECONDS)
+
+
+def _wait_for_silence(player: "Player", stop: threading.Event) -> None:
+    _await(player)
+    while player.sounding and not stop.wait(0.05):
+        pass
+    stop.wait(player.note_seconds + 0.1)  # what is queued in the device
+
+
+class _Terminal:
+    """Plays what the controls say, and prints it; moves are carried out on the main thread, once they rest."""
+
+    def __init__(self, board: "Board", sounds: "Sounds") -> None:
+        self._board, self._sounds = board, sounds
+        self._moved_at: float | None = None
+        self._point, self._moves = [0.5, 0.5], dict[str, float]()
+
+    def strike_pad(self, pad: int, velocity: int) -> None:
+        """Play a pad."""
+        self._board.strike_pad(pad, velocity)
+        print(f"pad {pad + 1} {velocity}", flush=True)
+
+    def release_pad(self, pad: int) -> None:
+        """End a pad's sound."""
+        self._board.release_pad(pad)
+
+    def strike_key(self, semitones: int, velocity: int) -> None:
+        """Play a key."""
+        self._board.strike_key(semitones, velocity)
+        print(f"key {semitones:+d} {velocity}", flush=True)
+
+    def release_key(self, semitones: int) -> None:
+        """End a key's note."""
+        self._board.release_key(semitones)
+
+    def stop_all(self) -> None:
+        """End all notes."""
+        self._board.stop_all()
+
+    def move_point(self, x: float | None, y: float | None) -> None:
+        """Move the point on the map."""
+        self._point = [self._point[0] if x is None else x, self._point[1] if y is None else y]
+        self._moved_at = time.monotonic()
+
+    def move_slider(self, name: str, amount: float) -> None:
+        """Move a slider."""
+        self._moves[name] = amount
+        self._moved_at = time.monotonic()
+
+    def settle(self) -> None:
+        """Generate and play the sound at the point, once nothing has moved for a moment."""
+        if self._moved_at is None or time.monotonic() - self._moved_at < _SETTLED_SECONDS:
+            return
+        self._moved_at = None
+        try:
+            path = self._sounds.at((self._point[0], self._point[1]), dict(self._moves))
+        except DistillError as error:
+            print(printable(error), flush=True)
+            return
+        print(f"point {self._point[0]:.3f} {self._point[1]:.3f}", flush=True)
+        self._board.key_sound = path
+        self._board.strike_key(0, 100)

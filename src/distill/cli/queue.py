@@ -22,8 +22,8 @@ from distill.cli.options import (
     Seeds,
     Threads,
 )
-from distill.cli.origin import Origin, StartEpoch, StartFrom
 from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, names_in_use, say, stoppable
+from distill.cli.starting_model import Origin, StartEpoch, StartFrom
 from distill.cli.terminal import make_display, printable
 from distill.errors import DistillError, NoAnswer, QueueError
 from distill.events import Event

@@ -170,7 +170,7 @@ def say(message: str, as_json: bool) -> None:
 
 def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
     """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
-    from distill.audio.corpus import scan_sounds
+    from distill.audio.sound_scan import scan_sounds
 
     if demo:
         from distill.audio.demo.sounds import write_demo_sounds

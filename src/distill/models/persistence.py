@@ -42,7 +42,7 @@ from distill.serialization.archive import (
     write_archive,
 )
 from distill.serialization.plain_values import plain_values
-from distill.serialization.reading import read_stored
+from distill.serialization.tensor_descriptions import read_stored
 
 __all__ = [
     "MODEL_FORMAT_MARKER", "SAVED_MODEL_VERSION", "SAVED_MODEL_VERSION_V2", "delete_model", "library_path",

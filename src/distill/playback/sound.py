@@ -10,8 +10,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from distill.audio.decoding.decoder import ENDLESS, open_sound
 from distill.audio.decoding.levels import without_absurd
+from distill.audio.decoding.open_sound import ENDLESS, open_sound
 from distill.audio.waveform_peaks import waveform_peaks
 from distill.errors import PlaybackError, SoundError
 from distill.playback.loudness import loudness, matching_gains

@@ -15,7 +15,7 @@ from distill.config.keywords import accept_keywords
 from distill.errors import CheckpointError
 from distill.files import read_json, write_json
 from distill.serialization.archive import read_checkpoint
-from distill.serialization.reading import read_stored
+from distill.serialization.tensor_descriptions import read_stored
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:

@@ -12,7 +12,7 @@ from statistics import median
 
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig, has_previews
-from distill.runs.figures import Figures, RunFigures
+from distill.runs.measured_costs import Figures, RunFigures
 from distill.runs.verdict import EARLIEST_END, NEWEST_SHARE, warm_up_epochs
 
 #: Newest runs that a cost is the median of.

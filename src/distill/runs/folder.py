@@ -6,7 +6,7 @@
     history.jsonl       every step and epoch, one event a line, as ``distill train --json`` prints them
     checkpoints/ previews/ model.distill
     run.lock            held by the process that trains here; the system lets go of it when that process dies
-    training.json       the computer that trains here right now; see `distill.runs.holder`
+    training.json       the computer that trains here right now; see `distill.runs.run_owner`
 """
 
 import json
@@ -31,7 +31,7 @@ from distill.events import UNSAVED, Event, event_to_dict
 from distill.files import clear_partial_files, parse_json, read_json, read_json_lines, write_json, write_whole
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.paths import MOST_RECORD_BYTES, RUN_MARKER
-from distill.runs.holder import LOCK, SignsOfLife, other_host, training_host
+from distill.runs.run_owner import LOCK, SignsOfLife, other_host, training_host
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from distill.files import parse_json
 from distill.runs.folder import HISTORY
-from distill.runs.holder import training_host
 from distill.runs.preview_sound import PreviewSound, find_previews
+from distill.runs.run_owner import training_host
 
 #: Most bytes of a history that are read at a time.
 _MOST_BYTES = 4 << 20

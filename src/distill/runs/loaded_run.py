@@ -7,8 +7,8 @@ from distill.files import read_json
 from distill.metrics_history import AnyHistory
 from distill.runs.folder import Interruption, RunRecord, read_history
 from distill.runs.growth import history_size
-from distill.runs.holder import training_host
 from distill.runs.preview_sound import PreviewSound, find_previews
+from distill.runs.run_owner import training_host
 
 
 @dataclass(frozen=True)

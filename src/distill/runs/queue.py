@@ -20,12 +20,12 @@ from typing import Any, Self
 import filelock
 
 from distill import diagnostics, paths
-from distill.audio.corpus import ScanResult, scan_sounds
 from distill.audio.decoding.fixes import SoundFix
+from distill.audio.sound_scan import ScanResult, scan_sounds
 from distill.computing.waiting import wait_for
 from distill.config.catalog import FAMILIES
 from distill.config.factory import make_config
-from distill.config.start import config_from_model
+from distill.config.starting_model import config_from_model
 from distill.config.training import AnyConfig, OverfittingPreset
 from distill.errors import (
     Cancelled,

@@ -18,7 +18,7 @@ from distill.files import read_json, write_json
 from distill.metrics_history import thinned
 from distill.paths import RUN_MARKER
 from distill.runs.folder import HISTORY, RunRecord, read_losses
-from distill.runs.holder import host_name, training_host
+from distill.runs.run_owner import host_name, training_host
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ import torch
 from distill.errors import CheckpointError, DistillError, MemoryShortError, is_memory_error
 from distill.files import write_whole
 from distill.serialization.plain_values import plain_values
-from distill.serialization.reading import read_stored
+from distill.serialization.tensor_descriptions import read_stored
 from distill.serialization.training_state import state_problem
 
 CHECKPOINT_VERSION = 1

@@ -24,7 +24,7 @@ from distill.models.nearest import SoundIndex
 from distill.models.persistence import contents_of_checkpoint
 from distill.models.stereo.image_store import ImageStore
 from distill.runs.estimate import closing_steps
-from distill.runs.figures import remember
+from distill.runs.measured_costs import remember
 from distill.runs.verdict import judge
 from distill.training.checkpoint import checkpoint_path, get_best_checkpoint, list_checkpoints, read_checkpoint
 from distill.training.compute_plan import computing

@@ -35,15 +35,15 @@ from distill.models.priors.window_prior import WindowPrior, anchor_count
 from distill.paths import RUN_MARKER
 from distill.runs.checkpoints import drop_later_checkpoints, list_checkpoints
 from distill.runs.estimate import closing_seconds
-from distill.runs.figures import Figures
 from distill.runs.folder import Interruption, last_position, read_history
+from distill.runs.measured_costs import Figures
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
 from distill.training.checkpoint import apply_checkpoint
 from distill.training.compute_plan import ComputePlan, choose_plan
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, origin_split, split_with
 from distill.training.data.locate import fingerprints_of, keep_identities
-from distill.training.data.previewed import preview_sounds
+from distill.training.data.preview_choice import preview_sounds
 from distill.training.data.regions import silence_note
 from distill.training.data.same_audio import copies_note
 from distill.training.data.split import split_sounds

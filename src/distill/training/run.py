@@ -22,7 +22,7 @@ from distill import paths
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.fixes import SoundFix
 from distill.config.catalog import config_from_dict
-from distill.config.start import SHAPE, config_from_model
+from distill.config.starting_model import SHAPE, config_from_model
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
 from distill.errors import Cancelled, CheckpointError, ConfigurationError, RunFolderError
@@ -47,7 +47,7 @@ from distill.runs.verdict import warm_up_epochs
 from distill.serialization.archive import check_network, read_checkpoint
 from distill.training.compute_plan import ComputePlan, pick_device
 from distill.training.dataset import FeatureDataset
-from distill.training.origin.start_point import StartPoint, read_start
+from distill.training.starting_model.start_point import StartPoint, read_start
 from distill.training.steps.agreed_stop import AgreedStop
 from distill.training.steps.eta import EtaEstimator
 from distill.training.steps.new_sounds import NewSoundMeter

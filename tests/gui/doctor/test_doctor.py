@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from distill import paths
-from distill.audio import corpus
+from distill.audio import sound_scan
 from distill.audio.decoding.fixes import SoundFix
 from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.sounds import loader
@@ -125,7 +125,7 @@ def slow_decoding(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def check_sounds(*given: Any, **named: Any) -> Any:
         assert may_decode.wait(60)
-        return corpus.check_sounds(*given, **named)
+        return sound_scan.check_sounds(*given, **named)
 
     monkeypatch.setattr(loader, "check_sounds", check_sounds)
     yield may_decode

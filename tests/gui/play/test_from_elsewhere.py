@@ -12,12 +12,12 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation import service
-from distill.generation.map_session import Position
+from distill.generation.map.map_session import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.play.pads import COUNT
 from distill.gui.play.presenter import PlayPresenter
-from distill.gui.previews.tools import PreviewMenu
+from distill.gui.previews.toolbar_and_menu import PreviewMenu
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from tests.gui.fakes import make_previews, tone

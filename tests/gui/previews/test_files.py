@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.gui.previews.model import STARRED_ROLE
 from distill.gui.previews.stars import DAMAGED_FILE, STARS_FILE, Stars, read_stars
-from distill.gui.previews.tools import PreviewMenu
+from distill.gui.previews.toolbar_and_menu import PreviewMenu
 from distill.gui.widgets.desktop import reveal
 from distill.gui.widgets.dragging import file_drag
 from distill.gui.window.main_window import MainWindow

@@ -9,12 +9,12 @@ from pytestqt.qtbot import QtBot
 from distill.gui.training import verdict_presenter
 from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import FollowedFolder, RunFolder
-from distill.runs.holder import HOLDER
+from distill.runs.run_owner import HOLDER
 from distill.runs.verdict import Kind, Verdict
 from tests.gui.fakes import FakeEngine, epoch_end, make_previews, step
 from tests.gui.runs.test_runs import earlier_run, said
 from tests.gui.training.test_verdict import action, text
-from tests.runs.test_holder import leave_sign
+from tests.runs.test_run_owner import leave_sign
 
 
 def grow(run: Path, epoch: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from distill.audio import corpus, discovery
+from distill.audio import file_search, sound_scan
 from distill.gui.engine.run_state import RunState
 from distill.gui.sounds import loader
 from distill.gui.sounds.row import SoundStatus
@@ -29,7 +29,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def scan_sounds(*given: Any, **named: Any) -> Any:
         assert answers.wait(60)
-        return corpus.scan_sounds(*given, **named)
+        return sound_scan.scan_sounds(*given, **named)
 
     monkeypatch.setattr(loader, "scan_sounds", scan_sounds)
     yield answers
@@ -92,7 +92,7 @@ def test_closing_does_not_wait_for_the_search_of_a_big_folder(
         time.sleep(0.03)
         return os.scandir(folder)
 
-    monkeypatch.setattr(discovery, "os", SimpleNamespace(**{**vars(os), "scandir": scandir}))
+    monkeypatch.setattr(file_search, "os", SimpleNamespace(**{**vars(os), "scandir": scandir}))
     window.open_folder(top)
     window.making.take_drop([top])
     qtbot.waitUntil(lambda: len(searched) > 3)

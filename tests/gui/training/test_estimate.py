@@ -10,7 +10,7 @@ from distill.config.training import AnyConfig
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.estimate_presenter import EstimatePresenter
 from distill.gui.window.main_window import MainWindow
-from distill.runs.figures import Figures, RunFigures, remember
+from distill.runs.measured_costs import Figures, RunFigures, remember
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, start
 

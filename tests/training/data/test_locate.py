@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.corpus import SkippedSound
+from distill.audio.sound_scan import SkippedSound
 from distill.errors import SoundError
 from distill.runs.folder import RunRecord
 from distill.training import TrainingConfig

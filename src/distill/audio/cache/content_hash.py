@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from distill.audio.decoding.access import link_reason
-from distill.audio.decoding.decoder import UnreachableSoundError
+from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.errors import Cancelled
 from distill.files import content_hash, parse_json, write_whole
 

@@ -29,9 +29,9 @@ from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.access import link_reason
-from distill.audio.decoding.decoder import UnreachableSoundError
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.hum import HumFilter
+from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.audio.decoding.pyav import av_is_available
 from distill.audio.decoding.sound_file import (
     PREPARATION,

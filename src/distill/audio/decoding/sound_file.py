@@ -19,17 +19,17 @@ import soxr
 
 from distill.audio.decoding.access import os_reason
 from distill.audio.decoding.damage import damage_text
-from distill.audio.decoding.decoder import (
+from distill.audio.decoding.formats import SOUND_SUFFIXES
+from distill.audio.decoding.infrasound import InfrasoundFilter
+from distill.audio.decoding.levels import SILENCE_PEAK as SILENCE_PEAK
+from distill.audio.decoding.levels import LevelMeter, MixLostError, refuse_absurd
+from distill.audio.decoding.open_sound import (
     ENDLESS,
     UnreachableSoundError,
     cut_off,
     is_short,
     open_sound,
 )
-from distill.audio.decoding.formats import SOUND_SUFFIXES
-from distill.audio.decoding.infrasound import InfrasoundFilter
-from distill.audio.decoding.levels import SILENCE_PEAK as SILENCE_PEAK
-from distill.audio.decoding.levels import LevelMeter, MixLostError, refuse_absurd
 from distill.audio.decoding.reader import SoundReader
 from distill.errors import Cancelled, SoundError
 from distill.files import write_whole

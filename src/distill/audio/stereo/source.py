@@ -5,7 +5,6 @@ from typing import Self
 
 import numpy as np
 
-from distill.audio.stereo.following import followed, heard_levels
 from distill.audio.stereo.image import (
     COLUMN,
     LEFT,
@@ -17,6 +16,7 @@ from distill.audio.stereo.image import (
     image_of,
     levels_of,
 )
+from distill.audio.stereo.moment_alignment import followed, heard_levels
 from distill.audio.stereo.rendering import divide, join, second_signal
 
 #: Share of the energy that a mix of unrelated channels would have, under which the mix has lost the sound (-10 dB).

@@ -13,7 +13,7 @@ from distill.cli.terminal import duration
 from distill.config.catalog import family_info
 from distill.config.training import AnyConfig
 from distill.runs.estimate import Estimate, Material, estimate
-from distill.runs.figures import Figures, remember
+from distill.runs.measured_costs import Figures, remember
 from distill.runtime import EXIT_STOPPED
 
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from distill.audio.decoding.formats import SOUND_SUFFIXES
-from distill.audio.discovery import find_sound_files
+from distill.audio.file_search import find_sound_files
 from distill.errors import DistillError, ModelReplacedError
 from distill.generation import service
 from distill.generation.service import (

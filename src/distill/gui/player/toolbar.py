@@ -20,7 +20,7 @@ from distill.gui.player.compare_buttons import CompareButtons
 from distill.gui.player.device_menu import DeviceMenu
 from distill.gui.player.position_slider import PositionSlider
 from distill.gui.previews.model import epoch_text
-from distill.gui.previews.sources import PreviewSources
+from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon, pixmap
 from distill.gui.widgets.layout import ElidedLabel

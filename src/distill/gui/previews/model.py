@@ -19,7 +19,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from distill.gui.previews.sources import PreviewSources
+from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets.dragging import FileDragModel
 from distill.gui.widgets.text import plain_tip, readable
 from distill.runs.preview_sound import BEFORE_TRAINING, PreviewKind, PreviewSound, Slot

@@ -10,8 +10,8 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.corpus import check_sounds, scan_sounds
 from distill.audio.scan_result import ScanResult, SoundEntry
+from distill.audio.sound_scan import check_sounds, scan_sounds
 from distill.audio.stereo.channels import is_stereo_sound
 from distill.errors import Cancelled, SoundError
 from distill.gui.sounds.row import CheckedSound

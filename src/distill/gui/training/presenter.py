@@ -28,20 +28,20 @@ from distill.gui.plots.panel import PlotsPanel
 from distill.gui.previews.panel import PreviewPanel
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.training.controls import TrainingControls
-from distill.gui.training.save_elsewhere import UnsavedModelOffer
 from distill.gui.training.settings_panel import SettingsPanel
 from distill.gui.training.settings_presenter import SettingsPresenter
 from distill.gui.training.sound_locator import SoundLocator
-from distill.gui.training.start_choice import StartChooser
+from distill.gui.training.starting_model_choice import StartChooser
+from distill.gui.training.unsaved_model_offer import UnsavedModelOffer
 from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.notices import Level, NoticeBar
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import count_of, readable
 from distill.metrics_history import AnyHistory, MetricsHistory
-from distill.runs.holder import host_name
 from distill.runs.loaded_run import LoadedRun
 from distill.runs.preview_sound import PreviewSound
 from distill.runs.queue import QueueEntry
+from distill.runs.run_owner import host_name
 from distill.settings import WindowSettings
 from distill.training.steps.eta import GUESS_SECONDS, GUESS_STEPS
 

@@ -2,8 +2,8 @@
 
 The networks work on mono sounds.  Beside them a model file holds the images of the training sounds, column by column,
 with their levels.  For a new sound the training sound is looked up whose beginning has the most similar levels, and
-then the moments of that one sound that fit (`distill.audio.stereo.following`): it does not jump from one image to
-another.
+then the moments of that one sound that fit (`distill.audio.stereo.moment_alignment`): it does not jump from one image
+to another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill.audio.stereo.following import FLOOR_DB, followed, heard_levels
 from distill.audio.stereo.image import BANDS, COLUMN, MOST_BALANCE, FloatArray, StereoImage, levels_of
+from distill.audio.stereo.moment_alignment import FLOOR_DB, followed, heard_levels
 from distill.audio.stereo.rendering import render
 
 #: Largest store (bytes), and what one of its columns takes.

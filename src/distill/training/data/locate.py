@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distill.audio.cache.sound_cache import CachedSound, SoundCache
-from distill.audio.decoding.decoder import UnreachableSoundError
-from distill.audio.discovery import find_sound_files
+from distill.audio.decoding.open_sound import UnreachableSoundError
+from distill.audio.file_search import find_sound_files
 from distill.computing.waiting import wait_for
 from distill.errors import Cancelled, NoAnswer, SoundError
 from distill.runs.folder import RunRecord

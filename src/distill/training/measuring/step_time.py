@@ -20,7 +20,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.events import Event, StepMetrics, VQStepMetrics
 from distill.files import temporary_folder
-from distill.runs.figures import Figures, RunFigures
+from distill.runs.measured_costs import Figures, RunFigures
 from distill.runs.stop_request import StopRequest
 from distill.training.steps.stopwatch import FEWEST_STEPS
 

@@ -4,8 +4,8 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 
-from distill.runs.figures import RunFigures
 from distill.runs.folder import RunFolder
+from distill.runs.measured_costs import RunFigures
 from distill.runs.preview_sound import find_previews
 from distill.runs.verdict import Kind, Verdict
 

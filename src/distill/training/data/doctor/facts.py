@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.audio.cache.sound_cache import ENVELOPE_HOP, CachedSound, read_derived
-from distill.audio.decoding.decoder import open_sound
 from distill.audio.decoding.hum import find_hum
 from distill.audio.decoding.levels import without_absurd
+from distill.audio.decoding.open_sound import open_sound
 from distill.audio.decoding.sound_file import SAMPLE_RATE, read_blocks
 from distill.errors import Cancelled
 

@@ -14,7 +14,7 @@ from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.errors import SoundError
-from distill.training.data.doctor.copies import find_copies
+from distill.training.data.doctor.duplicates import find_copies
 from distill.training.data.doctor.facts import MeasuredSound, check, measure
 from distill.training.data.regions import sound_regions
 

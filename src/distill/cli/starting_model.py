@@ -11,7 +11,7 @@ from distill.cli.options import given_options
 
 if TYPE_CHECKING:
     from distill.config.training import AnyConfig
-    from distill.training.origin.start_point import StartPoint
+    from distill.training.starting_model.start_point import StartPoint
 
 StartFrom = Annotated[
     Path | None,
@@ -58,7 +58,7 @@ class Origin:
             if epoch is not None:
                 raise typer.BadParameter("--from-epoch needs --from with the folder of a run.")
             return cls()
-        from distill.training.origin.start_point import checkpoint_of, read_start
+        from distill.training.starting_model.start_point import checkpoint_of, read_start
 
         file = checkpoint_of(path, epoch)
         return cls(read_start(file), file, chosen)
@@ -80,6 +80,6 @@ class Origin:
         ConfigurationError
             What was asked for is not the model's.
         """
-        from distill.config.start import config_from_model
+        from distill.config.starting_model import config_from_model
 
         return config if self.start is None else config_from_model(config, self.start.config, self.chosen)

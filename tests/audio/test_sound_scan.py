@@ -12,9 +12,10 @@ import pytest
 import soundfile
 
 from distill import paths
-from distill.audio import corpus
+from distill.audio import sound_scan
 from distill.audio.cache.sound_cache import SoundCache
-from distill.audio.corpus import (
+from distill.audio.decoding.sound_file import decode_sound
+from distill.audio.sound_scan import (
     RUN_MARKER,
     SkippedSound,
     SoundEntry,
@@ -23,7 +24,6 @@ from distill.audio.corpus import (
     scan_sounds,
     waveform_peaks,
 )
-from distill.audio.decoding.sound_file import decode_sound
 from distill.errors import Cancelled, DistillError, SoundError
 from tests.audio.conftest import WriteTone, tone
 
@@ -301,11 +301,11 @@ def test_peaks() -> None:
 
 
 def test_no_torch_and_no_qt() -> None:
-    modules = "distill.audio.demo.sounds, distill.audio.cache.sound_cache, distill.audio.corpus"
+    modules = "distill.audio.demo.sounds, distill.audio.cache.sound_cache, distill.audio.sound_scan"
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "scipy", "PySide6", "pyqtgraph"} & set(loaded)
-    assert corpus.__name__ in loaded
+    assert sound_scan.__name__ in loaded
 
 
 def test_names_that_begin_with_a_tilde_are_names(

@@ -10,11 +10,11 @@ import pytest
 
 from distill.config.training import TrainingConfig
 from distill.errors import RunFolderError
-from distill.runs import holder
+from distill.runs import run_owner
 from distill.runs.folder import RunFolder, RunRecord, is_locked
 from distill.runs.growth import read_growth
-from distill.runs.holder import HOLDER, host_name, read_holder, training_host
 from distill.runs.loaded_run import LoadedRun
+from distill.runs.run_owner import HOLDER, host_name, read_holder, training_host
 from distill.runs.summary import summarise
 from tests.gui.fakes import epoch_end, step
 
@@ -73,8 +73,8 @@ def test_clocks_that_disagree_do_not_matter_once_the_count_is_seen_to_grow(
     assert training_host(run) is None
     leave_sign(run, count=8, ago_seconds=4980)
     assert training_host(run) == "studio"
-    later = time.monotonic() + holder.FRESH_SECONDS + 1
-    monkeypatch.setattr("distill.runs.holder.time.monotonic", lambda: later)
+    later = time.monotonic() + run_owner.FRESH_SECONDS + 1
+    monkeypatch.setattr("distill.runs.run_owner.time.monotonic", lambda: later)
     assert training_host(run) is None
 
 

@@ -9,7 +9,7 @@ from distill.audio.cache.sound_cache import CachedSound, SoundCache
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.training import TrainingConfig
 from distill.runs.folder import RunRecord
-from distill.training.data.previewed import preview_sounds
+from distill.training.data.preview_choice import preview_sounds
 from tests.training.conftest import tone
 
 
