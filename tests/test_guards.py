@@ -25,7 +25,7 @@ TORCH_FREE = [
     "audio.cache.waveform_overview", "audio.export",
     "config.catalog", "config.validation", "config.training", "config.factory",
     "models.metadata", "library.model_library", "serialization.tensor_descriptions",
-    "generation.recipe", "generation.sound_history", "generation.kits.export", "generation.map.map_session",
+    "generation.recipe", "generation.sound_history", "generation.kits.export", "generation.map_session",
     "audio.pitch",
     "models.library", "training.config", "training.metrics", "runs.folder", "training.data.split",
     "updates", "reporting.problem_report",

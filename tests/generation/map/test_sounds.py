@@ -19,7 +19,6 @@ from distill.generation.generated_sound import remake
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map.copy_check import OwnSounds
 from distill.generation.map.export import map_svg, map_table
-from distill.generation.map.map_session import COPY, MapSession
 from distill.generation.map.recipes import map_id, recipe_at
 from distill.generation.map.sound_files import find_sounds, sounds_of_runs
 from distill.generation.map.sounds import (
@@ -30,6 +29,7 @@ from distill.generation.map.sounds import (
     sliders_of,
     sound_at,
 )
+from distill.generation.map_session import COPY, MapSession
 from distill.generation.recipe import ALONG, EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, read_recipe
 from distill.generation.service import Progress, SoundReady, make_again
 from distill.generation.sound_history import GeneratedHistory

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.generation import service
-from distill.generation.map.map_session import Position
+from distill.generation.map_session import Position
 from distill.generation.recipe import MAPPED, Recipe
 from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.play.pads import COUNT

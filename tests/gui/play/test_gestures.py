@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
-from distill.generation.map.map_session import Position, ShownMap
+from distill.generation.map_session import Position, ShownMap
 from distill.generation.recipe import MAPPED, VARIED, Recipe
 from distill.generation.service import keep, set_stars
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory

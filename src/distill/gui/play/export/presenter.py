@@ -16,7 +16,7 @@ from distill.errors import DistillError
 from distill.files import write_whole
 from distill.generation.kits.export import free_folder
 from distill.generation.kits.plan import KitPlan
-from distill.generation.map.map_session import MapSession, WrittenKit
+from distill.generation.map_session import MapSession, WrittenKit
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
 from distill.gui.widgets.background_task import BackgroundTask, Work
