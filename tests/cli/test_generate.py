@@ -42,7 +42,12 @@ def test_a_library_from_the_terminal(
     files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "0 models" in said(capsys, "models", "list")
-    said(capsys, "models", "import", str(files["vae.distill"]), str(files["vqvae.distill"]))
+    nothing = tmp_path / "nothing.distill"
+    nothing.touch()
+    refused = said(capsys, "models", "import", str(nothing), str(files["vae.distill"]), code=1)
+    assert "nothing.distill" in refused
+    assert "Imported: 1 of 2 files." in refused
+    said(capsys, "models", "import", str(files["vqvae.distill"]))
     (paths.models_dir() / "odd.distill").write_bytes(b"no model")
     listed = said(capsys, "models", "list")
     assert "3 models" in listed

@@ -64,7 +64,11 @@ def wait_for(out: Path, text: str) -> None:
         time.sleep(0.05)
 
 
-def test_what_cannot_be_played_is_said(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_played_is_said(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.control.ports.SystemPorts.names", lambda _self: ())
     assert main(["play", str(model), "--midi", "list"]) == 0
+    assert capsys.readouterr().err == "There are no MIDI ports.\n"
     assert main(["play", str(model), "--osc", "0"]) == 2
     assert capsys.readouterr().err

@@ -48,6 +48,15 @@ def statuses() -> list[tuple[str, str]]:
 
 
 class TestQueue:
+    def test_one_that_cannot_be_read_is_no_empty_one(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        line = RunQueue()
+        line.file.parent.mkdir(parents=True, exist_ok=True)
+        line.file.write_text("{bad")
+        assert "is damaged and cannot be read" in run(capsys, "queue", "list", code=1)
+        assert "1 run is waiting" in run(capsys, "queue", "add", sounds)
+        assert (line.folder / "queue.damaged.json").read_text() == "{bad"
+        assert "1 of 1 run is left to do" in run(capsys, "queue", "list")
+
     def test_a_run_for_each_family_and_seed(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
         families, seeds = ("--family", "vae", "--family", "vqvae"), ("--seed", 1, "--seed", 2)
         text = run(capsys, "queue", "add", sounds, *families, *seeds, "--epochs", 5)

@@ -18,7 +18,7 @@ def wait(path):
     threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     threading.Event().wait()
 
-corpus.read_header, waiting.PATIENCE_S = wait, 0.3
+sound_scan.read_header, waiting.PATIENCE_S = wait, 0.3
 sys.exit(__main__.main(sys.argv[1:]))
 """
 

@@ -214,6 +214,8 @@ def test_nothing_is_finished_that_has_no_epoch_or_was_killed() -> None:
     empty = make_run("empty", losses=())
     with pytest.raises(RunFolderError, match="has not completed an epoch"):
         mark_finished(empty)
+    with pytest.raises(RunFolderError, match="not the folder of a run"):
+        mark_finished(empty / "previews")
     killed = make_run("killed", status="running")
     (killed / "model.distill").touch()  # of an earlier session
     assert not mark_finished(killed)

@@ -221,6 +221,11 @@ def test_what_cannot_be_resumed_is_refused(sounds: list[Path], make_config: Make
         path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match="can be read"):
         resume_run(tmp_path / "run", events.append, max_epochs=2)
+    for path in (tmp_path / "run" / "checkpoints").glob("*"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="checkpoints of this run are gone"):
+        resume_run(tmp_path / "run", events.append, max_epochs=2)
+    assert RunRecord.load(tmp_path / "run").status == "finished"
     with pytest.raises(RunFolderError, match="not the folder of a run"):
         resume_run(tmp_path / "nothing", events.append)
 

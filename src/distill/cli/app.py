@@ -48,7 +48,7 @@ from distill.cli.running import (
     stoppable,
 )
 from distill.cli.starting_model import Origin, StartEpoch, StartFrom, set_options
-from distill.cli.terminal import duration, make_display, printable, printable_lines
+from distill.cli.terminal import count_of, duration, make_display, printable, printable_lines
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import leave_word_to_first
 from distill.errors import DistillError, is_memory_error
@@ -242,7 +242,7 @@ def train(
 
         def look() -> tuple[list[str], int, str, str, list[tuple[str, dict[str, Any]]]]:
             files, usable = find_sounds(given, demo, stop, as_json)
-            say(f"{usable} sounds. The run goes to {printable(run_dir)}", as_json)
+            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(run_dir)}", as_json)
             title = paths.free_name(name or dataset, names_in_use(run_dir))
             say_number(title, name or dataset, as_json)
             fixes = chosen_fixes(files, fix or [], stop)

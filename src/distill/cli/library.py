@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distill import paths
-from distill.cli.terminal import duration, printable
+from distill.cli.terminal import count_of, duration, printable
 from distill.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def list_models(
         return
     for entry in entries:
         print(_line(entry))
-    print(f"{len(entries)} models in {printable(paths.models_dir())}.")
+    print(f"{count_of(len(entries), 'model', 'models')} in {printable(paths.models_dir())}.")
 
 
 @models.command(epilog="Example: distill models info bells")
@@ -121,14 +121,17 @@ def import_models(
 ) -> None:
     """Copy model files into the library, after checking them.  Nothing in them is executed."""
     library = _library()
+    refused: list[str] = []
     for path in files:
         try:
-            entry = library.import_file(path)
-        except LibraryError:
-            raise
+            print(printable(library.import_file(path).path))
+        except LibraryError as error:
+            refused.append(str(error))
         except OSError as error:
-            raise LibraryError(f"{path} cannot be imported ({error.strerror or error}).") from error
-        print(printable(entry.path))
+            refused.append(f"{path} cannot be imported ({error.strerror or error}).")
+    if refused:
+        share = f" Imported: {len(files) - len(refused)} of {len(files)} files." if len(files) > 1 else ""
+        raise LibraryError(" ".join(refused) + share)
 
 
 def _library() -> "ModelLibrary":

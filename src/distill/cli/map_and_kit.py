@@ -70,7 +70,9 @@ def show_map(
     sounds: Annotated[
         Path | None,
         typer.Option(
-            exists=True, help="Folder of the sounds, to name them; without it those of the runs on this computer."
+            exists=True,
+            file_okay=False,
+            help="Folder of the sounds, to name them; without it those of the runs on this computer.",
         ),
     ] = None,
     at: Annotated[

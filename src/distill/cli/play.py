@@ -1,6 +1,7 @@
 """``distill play``: a model as an instrument in the terminal, played by MIDI or OSC."""
 
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -60,8 +61,11 @@ def play(
     from distill.control.ports import SystemPorts
 
     if midi == "list":
-        for name in SystemPorts().names():
+        names = SystemPorts().names()
+        for name in names:
             print(printable(name))
+        if not names:
+            print("There are no MIDI ports.", file=sys.stderr)
         return
     set_switch_interval()
     with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
@@ -70,10 +74,11 @@ def play(
         from distill.control.controls import Controls
         from distill.playback.player import Player
 
-        print("Generating 16 sounds.", flush=True)
-        sounds = Sounds(model, Path(folder), seed if seed is not None else secrets.randbelow(2**31))
         player = Player()
         with closing(player):
+            _open_device(player)
+            print("Generating 16 sounds.", flush=True)
+            sounds = Sounds(model, Path(folder), seed if seed is not None else secrets.randbelow(2**31))
             board = Board(player)
             board.ends_at_release = gate
             for number, path in enumerate(sounds.paths):
@@ -82,7 +87,6 @@ def play(
             target = _Terminal(board, sounds)
             controls = Controls(target)
             controls.plays_pitches, controls.sliders = pitches, sounds.sliders
-            _open_device(player)
             board.prepare()
             if pitches:
                 board.prepare_keys()

@@ -24,7 +24,7 @@ from distill.cli.options import (
 )
 from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, names_in_use, say, stoppable
 from distill.cli.starting_model import Origin, StartEpoch, StartFrom
-from distill.cli.terminal import make_display, printable
+from distill.cli.terminal import count_of, make_display, printable
 from distill.errors import DistillError, NoAnswer, QueueError
 from distill.events import Event
 from distill.runtime import EXIT_STOPPED
@@ -110,7 +110,7 @@ def add(
     line.add(entries)
     for entry in entries:
         print(f"Added {printable(entry.name)} ({entry.family}).")
-    print(f"{line.read().waiting} runs are waiting. Start them with: distill queue run")
+    print(f"{count_of(line.read().waiting, 'run is', 'runs are')} waiting. Start them with: distill queue run")
 
 
 @queue.command("list", epilog="Example: distill queue list --json")
@@ -118,6 +118,11 @@ def list_entries(as_json: AsJson = False) -> None:
     """List the runs of the queue in order."""
     line = _queue()
     state, is_worked_off = line.read(), line.is_worked_off()
+    if state.is_unreadable:
+        raise QueueError(
+            f"The queue in {line.file} is damaged and cannot be read. It is kept beside it, as queue.damaged.json, "
+            "when a run is added."
+        )
     for number, entry in enumerate(state.entries, 1):
         if as_json:
             facts = {**entry.to_dict(), "number": number, "run": str(entry.run_dir) if entry.run else ""}
@@ -127,9 +132,9 @@ def list_entries(as_json: AsJson = False) -> None:
     if as_json:
         return
     if state.damaged:
-        print(f"{state.damaged} entries are damaged and left out.")
+        print(f"{count_of(state.damaged, 'entry is', 'entries are')} damaged and left out.")
     state_text = " The queue is paused." if state.is_paused else ""
-    print(f"{state.waiting} of {len(state.entries)} runs are left to do.{state_text}")
+    print(f"{state.waiting} of {count_of(len(state.entries), 'run is', 'runs are')} left to do.{state_text}")
 
 
 @queue.command(epilog="Example: distill queue move 3 1")
@@ -159,7 +164,7 @@ def remove(
     if not which and not done:
         raise typer.BadParameter("Say which: their numbers in the list, or --done for all that have ended.")
     line.remove(entry.id for entry in found)
-    print(f"{len({entry.id for entry in found})} runs were removed from the queue.")
+    print(f"{count_of(len({entry.id for entry in found}), 'run was', 'runs were')} removed from the queue.")
 
 
 @queue.command(epilog="Example: distill queue pause")
@@ -211,7 +216,7 @@ def run(as_json: Json = False) -> None:
         raise DistillError(
             f"{failed} of {len(ended)} runs have failed. Fix the reasons listed above and add them again."
         )
-    say(f"{len(ended)} runs are finished.", as_json)
+    say(f"{count_of(len(ended), 'run is', 'runs are')} finished.", as_json)
 
 
 def _queue() -> "RunQueue":

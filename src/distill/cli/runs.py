@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.cli.terminal import printable
+from distill.cli.terminal import count_of, printable
 from distill.config.catalog import family_info
 from distill.metrics_history import AnyHistory
 
@@ -61,7 +61,7 @@ def list_all(as_json: AsJson = False) -> None:
         epochs = f"epoch {run.progress.epochs}/{run.epochs_asked}"
         print(f"{run.status:12s}  {epochs:16s}  {printable(run.name)}  {run.family}{best}  {printable(run.folder)}")
     if not as_json:
-        print(f"{len(found)} runs.")
+        print(f"{count_of(len(found), 'run', 'runs')}.")
 
 
 @runs.command(epilog="Example: distill runs show ~/runs/bells")

@@ -268,6 +268,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
 
 
+def count_of(number: int, one: str, many: str) -> str:
+    """Return a number with what it counts: "1 run", "2 runs"."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def printable(text: object) -> str:
     """Return ``text`` on one line, whatever a file name holds: control characters are written out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text))

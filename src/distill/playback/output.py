@@ -46,7 +46,7 @@ LEAD_MOST_SECONDS = 0.15
 STALL_SECONDS = 5.0
 
 _NO_SERVICE = "No sound can be played: the system's sound service does not answer. Click again to retry."
-_GONE = "The sound device is gone. Connect one, and click again."
+_GONE = "The sound device is gone. Connect one, and try again."
 
 #: What comes of a driver's report that is not what it should be: no number, not finite, no such interface.
 _ODD = (ValueError, TypeError, LookupError, OverflowError, AttributeError)
@@ -124,7 +124,7 @@ def _portaudio() -> ModuleType:
         return importlib.import_module("sounddevice")
     except OSError as exc:
         raise PlaybackError(
-            "No sound can be played: PortAudio is missing. Install it (Debian: libportaudio2), and click again."
+            "No sound can be played: PortAudio is missing. Install it (Debian: libportaudio2), and try again."
         ) from exc
     except Exception as exc:
         # sounddevice initialises PortAudio at import, and its own error class is not importable then.
@@ -255,8 +255,8 @@ class Output:
 
 def _refusal(device: OutputDevice | None) -> str:
     if device is None:
-        return "No sound can be played: no output device answers. Connect or free one, and click again."
-    return f"No sound can be played: {device.name} does not answer. Free it or choose another one, and click again."
+        return "No sound can be played: no output device answers. Connect or free one, and try again."
+    return f"No sound can be played: {device.name} does not answer. Free it or choose another one, and try again."
 
 
 def _choose_format(sounddevice: ModuleType, number: int | None) -> OutputFormat:

@@ -541,7 +541,7 @@ class Player:
             self._start_live()
 
     def _lose_device(self) -> None:
-        message = "The sound device is gone. Connect one, and click again."
+        message = "The sound device is gone. Connect one, and try again."
         self._notify(replace(self._status, state=PlayerState.NO_DEVICE, error=message, note=None))
         self._close_output()  # after the report: a driver that hangs may hang here, too
 

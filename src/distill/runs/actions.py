@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from distill.errors import DistillError, RunFolderError
+from distill.errors import CheckpointError, DistillError, RunFolderError
 from distill.runs.folder import HISTORY, MODEL, RunFolder, RunRecord, read_losses
 from distill.runs.loaded_run import missing_sounds
 
@@ -69,10 +69,10 @@ def mark_finished(run_dir: Path) -> bool:
     RunFolderError
         The folder is no run, is in use, cannot be written to, or not one epoch is made.
     """
+    before = RunRecord.load(run_dir)
     done = sum(1 for _ in read_losses(run_dir / HISTORY))
     if not done:
         raise RunFolderError("This run has not completed an epoch: there is nothing to finish. Resume it instead.")
-    before = RunRecord.load(run_dir)
     is_incomplete = before.status == "stopped" and bool(before.file_paths) and not missing_sounds(before)
     if is_incomplete or not (run_dir / MODEL).is_file():
         return False
@@ -84,6 +84,21 @@ def mark_finished(run_dir: Path) -> bool:
             record.config = replace(record.config, max_epochs=min(done, planned))
             record.status, record.error = "finished", None
         return record.status == "finished"
+
+
+def refuse_lost_checkpoints(run_dir: Path) -> None:
+    """Refuse to begin a run again that had checkpoints: it has a model, and they are gone.
+
+    Raises
+    ------
+    CheckpointError
+        It is so.
+    """
+    if (run_dir / MODEL).is_file():
+        raise CheckpointError(
+            f"The checkpoints of this run are gone from {run_dir / 'checkpoints'}, so it cannot go on. Its model is "
+            "still there: a new run can start from it."
+        )
 
 
 def parts_missing_text(run_dir: Path) -> str:

@@ -222,11 +222,24 @@ def _is_path(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class QueueState:
-    """What the queue holds: entries in order, whether no further one is to begin, and how many entries were damaged."""
+    """What the queue holds.
+
+    Attributes
+    ----------
+    entries
+        In order.
+    is_paused
+        Whether no further one is to begin.
+    damaged
+        How many entries were damaged, and are left out.
+    is_unreadable
+        Whether the file says nothing at all.
+    """
 
     entries: tuple[QueueEntry, ...] = ()
     is_paused: bool = False
     damaged: int = 0
+    is_unreadable: bool = False
 
     @property
     def waiting(self) -> int:
@@ -266,9 +279,9 @@ class RunQueue:
         except OSError as exc:
             raise QueueError(f"The queue in {self.file} cannot be read ({exc.strerror or exc}).") from exc
         except ValueError:
-            return QueueState(damaged=1)
+            return QueueState(damaged=1, is_unreadable=True)
         if not isinstance(data, dict) or not isinstance(data.get("entries"), list):
-            return QueueState(damaged=1)
+            return QueueState(damaged=1, is_unreadable=True)
         if isinstance(version := data.get("version"), int) and version > VERSION:
             raise QueueError(f"{self.file} was made by a newer version of Distill. Update Distill to use the queue.")
         entries: dict[str, QueueEntry] = {}

@@ -32,7 +32,7 @@ from distill.events import (
     VQStepMetrics,
 )
 from distill.models.families.family import EpochResult, Objective
-from distill.runs.actions import mark_failed
+from distill.runs.actions import mark_failed, refuse_lost_checkpoints
 from distill.runs.folder import RunRecord
 from distill.runs.stop_request import pause_event_of
 from distill.runs.verdict import Kind, is_at_its_end, judge
@@ -577,7 +577,7 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
     Raises
     ------
     CheckpointError
-        There are checkpoints, and none can be read.
+        There are checkpoints, and none can be read; or they are gone.
     """
     paths = sorted(folder.glob("checkpoint_epoch*.pt"))
     listed = [Path(f["path"]) for f in list_checkpoints(folder)]
@@ -594,5 +594,6 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
         raise CheckpointError(
             f"None of the {len(paths)} checkpoints in {folder} can be read. Start a new run; the sounds are untouched."
         )
+    refuse_lost_checkpoints(folder.parent)
     notices.append(TrainingNotice("resumed", "The run was ended before its first checkpoint; it starts again.", "info"))
     return None, notices
