@@ -8,7 +8,7 @@ import typer
 
 from distill import paths
 from distill.cli.terminal import count_of, duration, printable
-from distill.errors import LibraryError
+from distill.errors import DistillError, LibraryError
 
 if TYPE_CHECKING:
     from distill.library.model_library import ModelEntry, ModelLibrary
@@ -125,7 +125,7 @@ def import_models(
     for path in files:
         try:
             print(printable(library.import_file(path).path))
-        except LibraryError as error:
+        except DistillError as error:
             refused.append(str(error))
         except OSError as error:
             refused.append(f"{path} cannot be imported ({error.strerror or error}).")
