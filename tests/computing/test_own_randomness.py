@@ -8,6 +8,7 @@ import torch
 from distill.computing.own_randomness import OwnRandomness
 from distill.config.factory import make_config
 from distill.models.families import make_family
+from distill.models.priors.window_prior import WindowPrior
 
 
 @pytest.mark.parametrize("key", ["vae", "complex_vae", "vqvae"])
@@ -18,6 +19,7 @@ def test_building_a_network_takes_no_number_from_torch(key: str) -> None:
     torch.manual_seed(5)
     with OwnRandomness():
         network = family.build()
+        WindowPrior(8)
     assert torch.equal(torch.rand(3), expected)
     assert all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
 

@@ -4,30 +4,31 @@ A network draws its first weights from the generator of the whole process.  One 
 needs none, and a training in another thread, which has seeded that generator for its step, must not lose its numbers.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
+
+#: Functions that draw, and take a generator: those that layers and `torch.nn.init` are made of.
+_DRAWING = frozenset((
+    "bernoulli_", "kaiming_normal_", "kaiming_uniform_", "normal_", "rand", "randint", "randn", "randperm",
+    "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_",
+))  # fmt: skip
 
 
-class OwnRandomness(TorchDispatchMode):
+class OwnRandomness(TorchFunctionMode):
     """A context in which this thread draws from a generator of its own, the same numbers each time.
 
-    Other threads, and torch's own generator, notice nothing of it.  It holds for operations on the CPU.
+    Other threads, and torch's own generator, notice nothing of it.  It holds for tensors on the CPU.  (A
+    `TorchDispatchMode` would see each operation, but imports 2 s of torch's compiler when it is first used.)
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._generator = torch.Generator().manual_seed(0)
 
-    def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded in func.tags:
-            names = {argument.name for argument in func._schema.arguments}
-            if "generator" not in names:  # a factory such as randn has it in an overload of its own
-                func = func.overloadpacket.generator
+        if getattr(func, "__name__", "") in _DRAWING:
             given["generator"] = self._generator
         return func(*args, **given)
