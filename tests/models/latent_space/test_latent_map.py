@@ -11,6 +11,7 @@ from torch import Tensor
 from distill.config.factory import make_config
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
+from distill.models.latent_space import latent_map as latent_map_module
 from distill.models.latent_space import sliders as sliders_module
 from distill.models.latent_space.descriptors import DESCRIPTORS, decode_chunks, describe
 from distill.models.latent_space.latent_map import LatentMap, fit_map
@@ -206,3 +207,17 @@ def test_sounds_that_are_all_the_same_have_a_map_and_no_sliders(key: str) -> Non
     read = LatentMap.of_file(shown.to_file(), point_size)
     assert read.point_at(0.5, 0.5)[0].shape == (point_size,)
     assert fit_analysis(family, network, decoded) is None
+
+
+def test_a_sound_unlike_all_others_leaves_them_the_room_of_the_map() -> None:
+    positions = torch.randn(60, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    positions[7], positions[8] = positions.new_tensor([30.0, 40.0]), positions.new_tensor([60.0, 80.0])
+    middle = positions.median(0).values
+    gathered = latent_map_module._gathered(positions)
+    farthest = gathered.norm(dim=1)
+    assert farthest.argsort()[-2:].tolist() == [7, 8]
+    assert float(farthest[8]) < 3 * float(farthest.quantile(0.9))
+    away = (positions - middle) / (positions - middle).norm(dim=1, keepdim=True)
+    torch.testing.assert_close(gathered / farthest[:, None], away)
+    near = (positions - middle).norm(dim=1) < 1.0
+    torch.testing.assert_close(gathered[near], (positions - middle)[near])

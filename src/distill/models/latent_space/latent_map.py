@@ -27,6 +27,9 @@ _LEAST_LENGTH = 1e-12
 _NEIGHBOURS = 6
 #: The map is stretched to fill its square, but no axis by more than its inverse beside the other one.
 _LEAST_ASPECT = 0.5
+#: Positions farther from the middle than so many times the distance within which most lie are brought nearer: to at
+#: most so much more than that.
+_MOST, _FAR, _FARTHEST = 0.9, 1.25, 0.4
 #: Free margin around the map.
 _MARGIN = 0.04
 
@@ -162,13 +165,25 @@ def fit_map(
     names = list(DESCRIPTORS)
     brightness, loudness = chunks.described[:, [names.index("brightness"), names.index("loudness")]].unbind(1)
     compared = principal_scores(chunks.magnitude.flatten(1), _COMPARED_AXES)
-    positions = _oriented(lay_out(compared), brightness, loudness)
+    positions = _oriented(_gathered(lay_out(compared)), brightness, loudness)
     scores, origin, axes = _compact(chunks.points)
     return LatentMap(
         positions, scores, origin, axes, torch.tensor(sounds), torch.tensor(starts).float(),
         torch.tensor(seconds).float(), brightness, loudness, tuple(fingerprints),
         trustworthiness(compared, positions),
     )  # fmt: skip
+
+
+def _gathered(positions: Tensor) -> Tensor:
+    """Return positions ``[N, 2]`` of which the farthest are brought near the others, in their direction and order.
+
+    One sound that is unlike all others would otherwise take the room of the map, and leave a corner to the rest.
+    """
+    away = positions - positions.median(0).values
+    distance = away.norm(dim=1)
+    usual = _FAR * distance.quantile(_MOST)
+    share = usual / distance.clamp_min(1e-12)
+    return away * torch.where(distance > usual, share * (1 + _FARTHEST * (1 - share)), 1.0)[:, None]
 
 
 def _oriented(positions: Tensor, brightness: Tensor, loudness: Tensor) -> Tensor:
