@@ -375,10 +375,10 @@ def test_what_the_play_page_made_does_not_bury_the_rest(
     assert origin.isVisible()
     origin.setFocus()
     QTest.keyClick(origin, Qt.Key.Key_Down)
-    assert (origin.currentText(), shown_kinds(panel)) == ("Made here", [NEW] * 3)
+    assert (origin.currentText(), shown_kinds(panel)) == ("This page", [NEW] * 3)
     assert panel.history.detail.text() == "3 of 5 sounds"
     QTest.keyClick(origin, Qt.Key.Key_Down)
-    assert (origin.currentText(), shown_kinds(panel)) == ("Played", [MAPPED] * 2)
+    assert (origin.currentText(), shown_kinds(panel)) == ("Play page", [MAPPED] * 2)
     panel.history.add(ListedSound(GeneratedEntry(files[0].with_name("x.wav"), recipe(0)), 0.1))
     assert origin.currentText() == "All", "a sound that is generated now is seen"
     origin.setCurrentIndex(2)
@@ -401,8 +401,8 @@ def test_the_filter_by_origin_is_remembered(
     again.pages.open_page(MODELS)
     panel = again.making.panel
     qtbot.waitUntil(lambda: panel.history.table.rowCount() == 4, timeout=10_000)
-    assert (panel.history.origin.currentText(), shown_kinds(panel)) == ("Made here", [NEW] * 3)
+    assert (panel.history.origin.currentText(), shown_kinds(panel)) == ("This page", [NEW] * 3)
     for wrong in (None, 3, "elsewhere", ["all"]):
         again.making.restore(WindowSettings(making={"origin": wrong}))
-    assert panel.history.origin.currentText() == "Made here"
+    assert panel.history.origin.currentText() == "This page"
     close(qtbot, again)

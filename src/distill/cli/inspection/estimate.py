@@ -66,7 +66,7 @@ def estimate_lines(config: AnyConfig, material: Material, found: Estimate) -> li
         end = f"about {duration(found.seconds)} (epoch {found.epochs} of at most {found.max_epochs})"
         lines.append(f"end         {end}")
         if found.good_epochs < found.epochs:  # of this run: with more epochs both are later
-            nearly = f"about {duration(found.good_seconds)} (finished at epoch {found.good_epochs})"
+            nearly = f"about {duration(found.good_seconds)} (epoch {found.good_epochs})"
             lines.append(f"before it   nearly as good in {nearly}")
     if found.memory_bytes is not None:
         lines.append(f"memory      {found.memory_bytes / 1e9:.1f} GB")

@@ -135,8 +135,8 @@ class HistoryPanel(Panel):
         self.origin = QComboBox()
         self.origin.setObjectName("madeOriginCombo")
         self.origin.setAccessibleName(self.tr("Where the sounds come from"))
-        self.origin.setToolTip(self.tr("Show what was generated or transformed here, what the Play page made, or all."))
-        for text, origin in ((self.tr("All"), ALL), (self.tr("Made here"), FORM), (self.tr("Played"), PLAYED)):
+        self.origin.setToolTip(self.tr("Show the sounds of this page, those of the Play page, or all."))
+        for text, origin in ((self.tr("All"), ALL), (self.tr("This page"), FORM), (self.tr("Play page"), PLAYED)):
             self.origin.addItem(text, origin)
         self.origin.hide()
         self.origin.currentIndexChanged.connect(self._on_origin_chosen)
