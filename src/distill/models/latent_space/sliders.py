@@ -24,6 +24,8 @@ from distill.models.latent_space.descriptors import DESCRIPTORS, DecodedChunks, 
 MOST_AMOUNT, _STEP = 1.5, 0.5
 #: New sounds on which the sliders are measured.
 _MEASURED = 4
+#: Points that go through the network at once: fewer take longer, more take no less time (measured) and more memory.
+_TOGETHER = 16
 #: Rank correlation that a slider must have with its descriptor, and change of another one that it may cause.
 LEAST_STRENGTH, MOST_CROSS_TALK = 0.9, 0.3
 #: Points of more numbers have a factor of their covariance instead of the covariance, of at most so many rows.
@@ -90,7 +92,7 @@ class LatentAnalysis:
             raise ValueError(f"This model has no direction {name!r}.")
         if not abs(amount) <= MOST_AMOUNT:
             raise ValueError(f"amount must be a number from {-MOST_AMOUNT:g} to {MOST_AMOUNT:g}, not {amount!r}.")
-        which = list(DESCRIPTORS).index(name)
+        which = torch.tensor([list(DESCRIPTORS).index(name)], device=point.device)
         moved = point[None]
         steps = max(1, math.ceil(abs(amount) / _STEP - 1e-6))
         for _ in range(steps if amount else 0):
@@ -132,32 +134,37 @@ class LatentAnalysis:
 
 
 def _step(
-    family: ModelFamily, network: nn.Module, points: Tensor, spread: Tensor, covariance: Tensor, which: int
+    family: ModelFamily, network: nn.Module, points: Tensor, spread: Tensor, covariance: Tensor, which: Tensor
 ) -> Tensor:
-    """Return the change ``[B, P]`` of points that raises one descriptor by a spread and keeps the others."""
+    """Return the change ``[B, P]`` of points that raises one descriptor by a spread and keeps the others.
+
+    ``which`` is ``[B]``, the number of that descriptor for each point.
+    """
     return _change(_derivatives(family, network, points, spread), covariance, which)
 
 
 def _derivatives(family: ModelFamily, network: nn.Module, points: Tensor, spread: Tensor) -> Tensor:
     """Return the derivatives ``[B, 5, P]`` of the descriptors, in spreads, by the points."""
-    with torch.enable_grad():
-        moving = points.detach().clone().requires_grad_(True)
-        described = describe(family.from_points(network, moving)) / spread
-        rows = [
-            torch.autograd.grad(described[:, n].sum(), moving, retain_graph=True)[0] for n in range(described.shape[1])
-        ]
-    return torch.stack(rows, 1)
+    parts = []
+    for part in torch.split(points, _TOGETHER):
+        with torch.enable_grad():
+            moving = part.detach().clone().requires_grad_(True)
+            described = describe(family.from_points(network, moving)) / spread
+            totals = described.sum(0)
+            rows = [torch.autograd.grad(total, moving, retain_graph=True)[0] for total in totals]
+        parts.append(torch.stack(rows, 1))
+    return torch.cat(parts)
 
 
-def _change(jacobian: Tensor, covariance: Tensor, which: int) -> Tensor:
+def _change(jacobian: Tensor, covariance: Tensor, which: Tensor) -> Tensor:
     """Return the change ``[B, P]`` of `_step` from derivatives ``[B, 5, P]``."""
     is_factor = covariance.shape[0] < covariance.shape[1]
     along = (jacobian @ covariance.T) @ covariance if is_factor else jacobian @ covariance
     response = along @ jacobian.transpose(1, 2)
     own = response.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
-    damped = response + _DAMPING * own * torch.eye(jacobian.shape[1], device=jacobian.device)
-    wanted = jacobian.new_zeros(*jacobian.shape[:2], 1)
-    wanted[:, which] = 1.0
+    identity = torch.eye(jacobian.shape[1], device=jacobian.device)
+    damped = response + _DAMPING * own * identity
+    wanted = identity[which][..., None]
     change: Tensor = (along.transpose(1, 2) @ torch.linalg.solve(damped.cpu(), wanted.cpu()).to(along))[..., 0]
     return change
 
@@ -180,15 +187,13 @@ def fit_analysis(family: ModelFamily, network: nn.Module, chunks: DecodedChunks)
     spread = chunks.described.std(0).clamp_min(1e-6).to(device)
     covariance = _covariance(centred)
     new = points.mean(0) + _gaussian(centred)
-    # The derivatives at the start are the same for all sliders.
-    start = _derivatives(family, network, new, spread)
+    paths, mean_directions = _paths(family, network, new, spread, covariance)
     found, means = [], []
     for which, (name, text) in enumerate(DESCRIPTORS.items()):
-        path, mean = _path(family, network, new, _change(start, covariance, which), spread, covariance, which)
-        strength, cross_talk = _measure(path, which)
+        strength, cross_talk = _measure(paths[which], which)
         if strength >= LEAST_STRENGTH and cross_talk < MOST_CROSS_TALK:
             found.append(Direction(name, text, strength, cross_talk))
-            means.append(mean)
+            means.append(mean_directions[which])
     if not found:
         return None
     if covariance.shape[0] < covariance.shape[1]:
@@ -213,28 +218,34 @@ def _gaussian(centred: Tensor) -> Tensor:
     return drawn
 
 
-def _path(
-    family: ModelFamily,
-    network: nn.Module,
-    new: Tensor,
-    first: Tensor,
-    spread: Tensor,
-    covariance: Tensor,
-    which: int,
+def _paths(
+    family: ModelFamily, network: nn.Module, new: Tensor, spread: Tensor, covariance: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the descriptors ``[B, positions, 5]`` along a slider, in spreads, and the mean direction ``[P]``."""
-    sides: list[list[Tensor]] = [[], []]
-    for side, sign in zip(sides, (-1.0, 1.0), strict=True):
-        moved, change = new, first
-        for number in range(round(MOST_AMOUNT / _STEP)):
-            if number:
-                change = _step(family, network, moved, spread, covariance, which)
-            moved = moved + sign * _STEP * change
-            side.append(moved)
+    """Return the descriptors along each slider, in spreads, and the mean directions.
+
+    They are ``[sliders, B, positions, 5]`` and ``[sliders, P]``.  The points of all sliders move side by side: many
+    small steps of a network cost more than few large ones.
+    """
+    sliders, count = len(DESCRIPTORS), len(new)
+    which = torch.arange(sliders, device=new.device).repeat_interleave(count)
+    # The derivatives at the start are the same for all sliders.
+    start = _derivatives(family, network, new, spread).repeat(sliders, 1, 1)
+    first = _change(start, covariance, which)
+    moved, change = new.repeat(2 * sliders, 1), first.repeat(2, 1)
+    down_and_up = torch.tensor([-_STEP, _STEP], device=new.device).repeat_interleave(len(first))[:, None]
+    sides = []
+    for number in range(round(MOST_AMOUNT / _STEP)):
+        if number:
+            change = _step(family, network, moved, spread, covariance, which.repeat(2))
+        moved = moved + down_and_up * change
+        sides.append(moved.reshape(2, len(first), -1))
+    along = torch.stack([side[0] for side in reversed(sides)] + [new.repeat(sliders, 1)] + [side[1] for side in sides])
     with torch.no_grad():
-        along = [*reversed(sides[0]), new, *sides[1]]
-        described = torch.stack([describe(family.from_points(network, points)) for points in along], 1)
-    return (described / spread).cpu(), first.mean(0)
+        described = torch.cat(
+            [describe(family.from_points(network, points)) for points in torch.split(along.flatten(0, 1), _TOGETHER)]
+        )
+    paths = (described / spread).cpu().reshape(len(along), sliders, count, -1).permute(1, 2, 0, 3)
+    return paths, first.reshape(sliders, count, -1).mean(1)
 
 
 def _measure(path: Tensor, which: int) -> tuple[float, float]:
