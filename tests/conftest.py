@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as `distill.runtime.limit_spinning`: the tests share the machine
+    if hasattr(config, "workerinput"):  # one of several processes, each of which has about one core
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

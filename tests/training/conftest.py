@@ -129,9 +129,14 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out map and sliders, which take seconds a run and are tested with what computes them."""
-    monkeypatch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
+def _no_sliders() -> Iterator[None]:
+    """Leave out map and sliders, which take seconds a run and are tested with what computes them.
+
+    Not by ``monkeypatch``: a test that undoes its own changes in its middle would have them again.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
+        yield
 
 
 @pytest.fixture(scope="package", autouse=True)

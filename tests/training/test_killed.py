@@ -130,6 +130,7 @@ from pathlib import Path
 from distill.config.catalog import config_from_dict
 from distill.training import finalize, prepare, train
 from distill.runs import estimate
+finalize.map_entries = lambda family, network, data: {{}}
 prepare.PRIOR_SIZE = {SMALL_PRIOR}
 estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
 import json
