@@ -15,7 +15,7 @@ from distill.control.board import Board
 from distill.errors import PlaybackError
 from distill.playback import player as player_module
 from distill.playback.instrument import Instrument, Strike
-from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS
+from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, OutputDevice
 from distill.playback.player import Player, PlayerState
 from distill.playback.sound import Sound, load_sound
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
@@ -244,6 +244,48 @@ def test_a_stopped_sound_fades_while_notes_go_on(fake: Fake, tmp_path: Path) -> 
     heard = output.pull(512)[:, 0]
     assert np.abs(np.diff(heard)).max() < 0.01
     assert heard[-1] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_the_next_sound_begins_while_the_last_one_fades(fake: Fake, tmp_path: Path) -> None:
+    sound, other = steady(tmp_path), steady(tmp_path, 0.001, "other.wav")
+    player, output = armed(fake)
+    player.play(sound)
+    fake[2].await_path(sound)
+    heard = [output.pull(1024)]
+    player.play(other)
+    fake[2].await_path(other)  # before the device asks for a block
+    heard += [output.pull(128) for _ in range(4)]
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() < 0.01
+    assert heard[-1][-1, 0] == pytest.approx(0.001, abs=1e-4)
+
+
+@pytest.mark.parametrize("closes", [lambda player: player.arm(False), lambda player: player._put(player._lose_device)])
+def test_notes_do_not_go_on_when_the_device_is_opened_again(
+    fake: Fake, tmp_path: Path, closes: Callable[[Player], None]
+) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    output.pull(1024)
+    player.release_all()
+    closes(player)
+    is_idle(player)
+    player.arm(False)
+    player.arm(True)
+    is_idle(player)
+    assert output.is_closed
+    assert np.abs(fake[1][-1].pull(1024)).max() == 0.0
+
+
+def test_notes_go_on_through_another_device(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    output.pull(1024)
+    player.choose_device(OutputDevice("other", "api"))
+    is_idle(player)
+    assert output.is_closed
+    assert fake[1][-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
 
 
 def test_disarmed_the_next_sound_has_the_long_buffer_again(fake: Fake, tmp_path: Path) -> None:

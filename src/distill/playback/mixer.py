@@ -98,6 +98,12 @@ class Mixer:
         """Fade out all notes."""
         self._requests.append(_NoteOff(None))
 
+    def clear(self) -> None:
+        """Drop all notes at once, while no device asks for blocks."""
+        self._requests.clear()
+        for voice in self._voices:
+            voice.frames = voice.fade = None
+
     @property
     def sounding(self) -> int:
         """Number of notes that sound or are to begin."""

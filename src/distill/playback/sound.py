@@ -183,6 +183,8 @@ def fitted(sound: Sound, sample_rate: int, channels: int) -> Sound:
     frames = sound.frames
     if sound.sample_rate != sample_rate:
         frames = soxr.resample(frames, sound.sample_rate, sample_rate)
+        if not len(frames):  # of a few samples at a high rate
+            frames = sound.frames[:1]
     if frames.shape[1] > channels:
         frames = frames.mean(axis=1, keepdims=True)
     elif frames.shape[1] < channels:
