@@ -146,7 +146,7 @@ def _records(settings: WindowSettings) -> Iterator[Any]:
     for file in [*data.glob("*.json"), *data.glob("*/*.json")]:
         yield from _json(file)
     lines: list[Any] = []
-    for file in data.glob("generated/*.jsonl"):
+    for file in data.glob("made/*.jsonl"):
         try:
             read_json_lines(file, lines.append)
         except OSError as exc:
