@@ -4,6 +4,7 @@ Every function here may take as long as it takes: presenters call them in a `Bac
 by the first sound that is made.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ from distill.trash import move_to_trash, restore_from_trash
 
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
+
+log = logging.getLogger(__name__)
 
 #: How generated sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
 #: begin and end with a fade already, and silence is cut off unless they were to have a certain length.
@@ -256,7 +259,11 @@ def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) ->
 
 def list_sounds() -> tuple[ListedSound, ...]:
     """Return all that was ever made here and not removed, the newest batch first."""
-    sounds = GeneratedHistory().list()
+    try:
+        sounds = GeneratedHistory().read()
+    except OSError as exc:  # may be over the next time: what its recipes need is kept
+        log.warning("The list of generated sounds cannot be read: %s", exc)
+        return ()
     tidy_weights({used for sound in sounds for used in (sound.recipe.weights, sound.recipe.map) if used})
     return tuple(ListedSound(generated, seconds_of(generated.path)) for generated in sounds)
 
