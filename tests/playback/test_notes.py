@@ -152,6 +152,22 @@ def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
     assert [name for name, _ in seen.done] == ["4.wav"] * 25
 
 
+def test_a_long_sound_of_the_keys_leaves_room_for_its_own_pitch_and_for_the_pads(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pad, long = steady(tmp_path), write(tmp_path / "long.wav", noise(2.0))
+    player, _ = armed(fake, pad)
+    monkeypatch.setattr("distill.playback.instrument.MOST_BYTES", 10 * 2 * 4 * 96_000)
+    board = Board(player)
+    board.key_sound = long
+    board.prepare_keys()
+    is_idle(player)
+    assert player._instrument is not None
+    assert player._instrument.play(Strike(pad))
+    assert [player._instrument.play(Strike(long, semitones=n)) for n in (0, -1, 1)] == [True] * 3
+    player._instrument.mixer.clear()
+
+
 def test_a_preparation_that_fails_does_not_stop_those_after_it(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,11 @@ class Instrument:
         self.mixer.start(NoteOn(strike.key, ready.frames, gain_of(strike.velocity), strike.group))
         return True
 
+    def has_room_for(self, path: Path) -> bool:
+        """Return whether another pitch of a sound can be made ready without taking the room of all others."""
+        held = sum(ready.frames.nbytes for (held_path, _), ready in self._ready.items() if held_path == path)
+        return held < MOST_BYTES // 2
+
     def prepare(self, path: Path, semitones: int = 0, decoded: Sound | None = None) -> Sound | None:
         """Make a sound ready, anew if its file has changed.  Takes a while: call it on the player's thread.
 

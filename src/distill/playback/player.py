@@ -463,7 +463,7 @@ class Player:
     def _prepare(self, path: Path, semitones: Sequence[int], is_wanted: Callable[[], bool]) -> Iterator[None]:
         decoded = None
         for higher in semitones:
-            if self._instrument is None or not is_wanted():
+            if self._instrument is None or not self._instrument.has_room_for(path) or not is_wanted():
                 return
             try:
                 decoded = self._instrument.prepare(path, higher, decoded)
