@@ -23,7 +23,7 @@ from distill.audio.export_options import ExportOptions
 from distill.audio.widening import widen, widen_stream
 from distill.files import write_new
 
-__all__ = ["Exported", "export_sound", "widen"]
+__all__ = ["MOST_TEXT", "Exported", "export_sound", "widen"]
 
 #: Level under which beginning and end are silent (-60 dBFS), and samples that are kept beside what is heard.
 _SILENCE, _KEPT_BEFORE, _KEPT_AFTER = 1e-3, SAMPLE_RATE // 1000, SAMPLE_RATE // 100
@@ -32,6 +32,8 @@ _CEILING = 1.0 - 2.0**-15
 #: Level that is aimed for where a lossy codec gave more than full scale, and how often that is tried.
 _LOSSY_HEADROOM, _LOSSY_TRIES = 0.98, 4
 _BLOCK_FRAMES = 1 << 15  # libsndfile's Vorbis encoder takes a stack frame for each sample that it is given at once
+#: Longest text in a WAV file.  With one of 50 kB libsndfile writes a file that cannot be opened.
+MOST_TEXT = 32_000
 #: What of a sound is kept in memory between its making and its encoding; the rest waits in a file beside its target.
 _MEMORY_BYTES = 32 << 20
 
@@ -251,7 +253,8 @@ class _Encoder:
             checked, "w", options.sample_rate, self._waiting.channels, kind.coding, format=kind.container, **quality
         ) as sound:
             for name, text in self._facts.items():
-                if text:  # a file's name may hold bytes that are no text
+                is_short = len(text) <= MOST_TEXT or kind.container != "WAV"
+                if text and is_short:  # a file's name may hold bytes that are no text
                     setattr(sound, name, text.encode(errors="replace").decode())
             for block in self._final_blocks():
                 sound.write(block)
