@@ -140,6 +140,18 @@ def test_a_file_that_was_written_anew_is_decoded_anew(fake: Fake, tmp_path: Path
     assert fake[2] == []
 
 
+def test_a_file_that_changes_between_two_pitches_is_decoded_anew(tmp_path: Path) -> None:
+    sound, instrument = steady(tmp_path), Instrument(FakeOutput.format)
+    decoded = instrument.prepare(sound)
+    steady(tmp_path, 0.5)
+    os.utime(sound, (1, 1))
+    instrument.prepare(sound, 1, decoded)
+    assert instrument.play(Strike(sound, semitones=1))
+    block = np.zeros((2048, 2), np.float32)
+    instrument.mixer.add_to(block, 1.0)
+    assert block[-1, 0] == pytest.approx(0.5, abs=1e-3)
+
+
 def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,13 @@ class Strike:
     group: int = 0
 
 
+class Decoded(NamedTuple):
+    """A decoded file, and what `file_key` said of it before that."""
+
+    sound: Sound
+    stamp: Key | None
+
+
 class _Ready(NamedTuple):
     """A sound in the device's format, and what `file_key` said of its file."""
 
@@ -76,7 +83,7 @@ class Instrument:
         held = sum(ready.frames.nbytes for (held_path, _), ready in self._ready.items() if held_path == path)
         return held < MOST_BYTES // 2
 
-    def prepare(self, path: Path, semitones: int = 0, decoded: Sound | None = None) -> Sound | None:
+    def prepare(self, path: Path, semitones: int = 0, decoded: Decoded | None = None) -> Decoded | None:
         """Make a sound ready, anew if its file has changed.  Takes a while: call it on the player's thread.
 
         Parameters
@@ -84,11 +91,11 @@ class Instrument:
         path, semitones
             The file, and how much higher it is played.
         decoded
-            The decoded file, if it was decoded for another pitch.
+            The decoded file, if it was decoded for another pitch; it is decoded anew if it has changed since.
 
         Returns
         -------
-        Sound or None
+        Decoded or None
             The decoded file, for other pitches; None if it was not needed.
 
         Raises
@@ -101,18 +108,20 @@ class Instrument:
         if known is not None and stamp in (None, known.stamp):  # None: it is gone, and still held
             self._ready.move_to_end(key)
             return decoded
-        sound = decoded or load_sound(path)
+        if decoded is None or stamp not in (None, decoded.stamp):
+            decoded = Decoded(load_sound(path), stamp)
+        sound = decoded.sound
         higher = Sound(path, sound.frames, sound.sample_rate * 2 ** (key[1] / 12))
         frames = fitted(higher, self.format.sample_rate, self.format.channels).frames
         if known is not None:
             self._bytes -= known.frames.nbytes
-        self._ready[key] = _Ready(frames, stamp)
+        self._ready[key] = _Ready(frames, decoded.stamp)
         self._ready.move_to_end(key)
         self._bytes += frames.nbytes
         while self._bytes > MOST_BYTES and len(self._ready) > 1:
             _, dropped = self._ready.popitem(last=False)
             self._bytes -= dropped.frames.nbytes
-        return sound
+        return decoded
 
 
 def _stamp(path: Path) -> Key | None:
