@@ -1,5 +1,6 @@
 """Generated sounds: without seams, and made again from what is written in their files."""
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
 from distill.generation.generated_sound import GenerationCancelled, make_from_sound, make_new, remake, transform_file
 from distill.generation.kits.sampler_wav import sampler_wav
-from distill.generation.recipe import ALONG, MORPHED, VARIED, Recipe, read_recipe
-from distill.generation.service import keep
+from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
+from distill.generation.service import ExportRequest, export, keep, list_sounds
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.streamed_transform import transform
 from distill.library.model_library import ModelLibrary
@@ -252,6 +253,22 @@ def test_a_long_recipe_is_read_or_left_out_and_costs_no_sound(tmp_path: Path, co
         assert read_recipe(written) == (recipe if is_kept else None)
     flac = export_sound(tmp_path / "a.flac", sound, ExportOptions("flac24"), recipe.title(), recipe.to_text()).path
     assert read_recipe(flac) == recipe
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Names of files are text there.")
+def test_a_folder_whose_name_is_no_utf_8_does_not_hide_the_other_sounds(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/kl\xe4nge"))
+    recipe = Recipe(NEW, "0" * 32)
+    written = export_sound(folder / "a.wav", tone(1, 0.2), comment=recipe.to_text()).path
+    entry = GeneratedEntry(written, recipe)
+    GeneratedHistory().add([entry])
+    kept = keep("other", tone(2, 0.2), Recipe(NEW, "0" * 32))
+    assert {sound.path: sound.seconds for sound in list_sounds()} == {written: 0.2, kept.path: kept.seconds}
+    assert read_recipe(written) == recipe
+    (exported,) = export(
+        ExportRequest((entry,), tmp_path, ExportOptions("flac24")), lambda _news: None, threading.Event()
+    )
+    assert len(soundfile.read(exported)[0]) == 9600
 
 
 def test_a_sound_of_two_long_names_is_kept() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import soundfile
 
 from distill import __version__
+from distill.audio.decoding.access import sndfile_name
 from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
 from distill.files import parse_json
 from distill.models.metadata import now_iso
@@ -268,7 +269,7 @@ def _within(name: str, value: Any) -> bool:
 def read_recipe(path: Path) -> Recipe | None:
     """Return the recipe in a sound file that Distill made, or None where there is none."""
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(sndfile_name(path)) as sound:
             comment = str(sound.comment)
         return Recipe.from_text(comment or _long_comment(path))
     except (OSError, ValueError, RuntimeError):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 from distill import paths
+from distill.audio.decoding.access import sndfile_name
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
@@ -271,7 +272,7 @@ def list_sounds() -> tuple[ListedSound, ...]:
 def seconds_of(path: Path) -> float | None:
     """Return the length of a sound file, or None where it is gone or no sound any more."""
     try:
-        return float(soundfile.info(path).duration)
+        return float(soundfile.info(sndfile_name(path)).duration)
     except (OSError, RuntimeError):
         return None
 
@@ -432,7 +433,7 @@ def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
         It is gone, or no sound any more.
     """
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(sndfile_name(path)) as sound:
             channels = int(sound.channels)
             if sound.samplerate == SAMPLE_RATE and channels in (1, 2):
                 yield from sound.blocks(1 << 16, dtype="float32")

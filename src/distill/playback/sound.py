@@ -1,7 +1,5 @@
 """Sounds ready for the device: decoded, resampled, and as tracks; compared sounds equally loud and equally long."""
 
-import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from distill.audio.decoding.access import sndfile_name
 from distill.audio.decoding.levels import without_absurd
 from distill.audio.decoding.open_sound import ENDLESS, open_sound
 from distill.audio.waveform_peaks import waveform_peaks
@@ -147,7 +146,7 @@ def load_sound(path: Path) -> Sound:
         try:
             frames, sample_rate = _decoded(path)
         except SoundError:  # what a model is not trained on, as a file that is cut off, can still be heard
-            with soundfile.SoundFile(os.fspath(path) if sys.platform == "win32" else os.fsencode(path)) as file:
+            with soundfile.SoundFile(sndfile_name(path)) as file:
                 frames = file.read(LONGEST_SECONDS * file.samplerate, dtype="float32", always_2d=True)
                 sample_rate = file.samplerate
     except (OSError, RuntimeError) as exc:  # soundfile's own error is a RuntimeError
