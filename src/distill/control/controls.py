@@ -134,6 +134,11 @@ class Controls:
         elif message.status == CONTROL and message.number < FIRST_MODE:
             self._control(message.number, message.value)
 
+    def lift_pedals(self) -> None:
+        """Let go of the sustain pedals, where it may not be received that a player does."""
+        for channel in tuple(self._pedals):
+            self._press_pedal(channel, False)
+
     def take_osc(self, address: str, values: Sequence[Any]) -> None:
         """Carry out an OSC message; one that is not known, or has other values, is passed over."""
         parts = address.removeprefix(f"{ADDRESS}/").split("/")
