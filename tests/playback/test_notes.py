@@ -305,6 +305,22 @@ def test_notes_do_not_go_on_when_the_device_is_opened_again(
     assert np.abs(fake[1][-1].pull(1024)).max() == 0.0
 
 
+def test_notes_fade_before_the_device_is_closed(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.playback.instrument.MOST_FADE_SECONDS", 30.0)
+    sound = write(tmp_path / "long.wav", np.full((480_000, 1), 0.25, np.float32))
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    heard = [output.pull(1024)]
+    player.arm(False)
+    player.release_all()  # as the page does, whichever comes first
+    while not output.is_closed:
+        heard.append(output.pull(128))
+        time.sleep(0.001)
+    assert heard[0][-1, 0] == pytest.approx(0.25, abs=1e-3)
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])[1:]).max() < 0.01
+    assert heard[-1][-1, 0] == 0.0
+
+
 def test_notes_go_on_through_another_device(fake: Fake, tmp_path: Path) -> None:
     sound = steady(tmp_path)
     player, output = armed(fake, sound)

@@ -4,6 +4,7 @@ A sound is decoded, brought to the device's format and, for a key, resampled to 
 note costs one entry in a queue.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from distill.playback.sound import Block, Sound, fitted, load_sound
 
 #: Bytes of sounds that are held ready; those that were not played for longest make room.
 MOST_BYTES = 256 * 2**20
+
+#: Seconds that a device has for fading notes out before it is closed; one that is gone would take for ever.
+MOST_FADE_SECONDS = 1.0
 
 #: Semitones that a sound is played up or down at most.
 MOST_SEMITONES = 36
@@ -77,6 +81,16 @@ class Instrument:
             return False
         self.mixer.start(NoteOn(strike.key, ready.frames, gain_of(strike.velocity), strike.group))
         return True
+
+    def fade_out(self, latency_seconds: float) -> None:
+        """End all notes, and wait until that is heard.  Call it on the player's thread, while the device runs."""
+        if not self.mixer.sounding:
+            return
+        self.mixer.release_all()
+        deadline = time.monotonic() + MOST_FADE_SECONDS
+        while self.mixer.sounding and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(latency_seconds)
 
     def has_room_for(self, path: Path) -> bool:
         """Return whether another pitch of a sound can be made ready without taking the room of all others."""

@@ -414,6 +414,8 @@ class Player:
             with self._device_closed():
                 self._start_live()
         elif self._is_live and self._status.state is not PlayerState.PLAYING:
+            if self._is_running and self._output is not None and self._instrument is not None:
+                self._instrument.fade_out(self._output.latency_seconds)
             self._close_output()
 
     def _runs_dry(self, output: Output) -> bool:
