@@ -125,6 +125,13 @@ def test_a_report_of_nothing_but_errors(home: Path) -> None:
     assert set(parts) == {"README.txt", "errors.txt", "versions.txt", "settings.json"}
 
 
+def test_what_is_no_text_is_written_out(tmp_path: Path) -> None:
+    """Names of old disks are not UTF-8, and what is said of them may hold their bytes."""
+    problem_report.write(tmp_path / "report.zip", {"errors.txt": "no kl\udce4nge"})
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        assert archive.read("errors.txt") == b"no kl\\udce4nge"
+
+
 def test_damaged_records_cost_nothing_but_themselves(planted: list[diagnostics.Report]) -> None:
     for name in ("run.json", "training.json"):
         (paths.runs_dir() / "2026-05-01 14.03.22 Wedding choir" / name).write_text('{"sounds": 3, "skipped": [1')

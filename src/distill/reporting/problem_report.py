@@ -92,7 +92,7 @@ def write(path: Path, parts: dict[str, str]) -> None:
     """
     with write_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
-            archive.writestr(zipfile.ZipInfo(name, _DATE), text.encode(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name, _DATE), text.encode(errors="backslashreplace"), zipfile.ZIP_DEFLATED)
 
 
 def short_text(parts: dict[str, str]) -> str:
