@@ -279,7 +279,7 @@ def read_recipe(path: Path) -> Recipe | None:
 def _long_comment(path: Path) -> str:
     """Return the comment of a WAV file; libsndfile passes over texts of 2 kB."""
     with path.open("rb") as file:
-        if read_at(file, 0, 4) != b"RIFF":
+        if read_at(file, 0, 4) not in (b"RIFF", b"RF64"):
             return ""
         for chunk in walk_chunks(file, 12, RIFF_CHUNKS):
             if chunk.name == b"LIST" and read_at(file, chunk.body, 4) == b"INFO":
