@@ -145,7 +145,9 @@ def load_sound(path: Path) -> Sound:
     try:
         try:
             frames, sample_rate = _decoded(path)
-        except SoundError:  # what a model is not trained on, as a file that is cut off, can still be heard
+        except SoundError as exc:  # what a model is not trained on, as a file that is cut off, can still be heard
+            if not path.is_file():  # opening a pipe would wait for ever
+                raise OSError(str(exc)) from exc
             with soundfile.SoundFile(sndfile_name(path)) as file:
                 frames = file.read(LONGEST_SECONDS * file.samplerate, dtype="float32", always_2d=True)
                 sample_rate = file.samplerate
