@@ -194,6 +194,7 @@ def test_a_name_part_never_ends_in_a_dot() -> None:
     [
         ("My <big> kick: 01 / a", "My big kick 01 a"), ("  ", "Sound"), ("…", "Sound"), ("CON", "_CON"),
         ("a kick...", "a kick"), ("trommel größe", "trommel größe"), ("a " * 40, ("a " * 30).strip()),
+        ("trommel gro\u0308ße", "trommel größe"),
     ],
 )  # fmt: skip
 def test_a_name_for_a_file_keeps_its_words(text: str, wanted: str) -> None:

@@ -7,6 +7,7 @@ for tests, for a portable installation, or for a musician who wants everything o
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +82,8 @@ def slug(text: str, fallback: str = "untitled") -> str:
 
 def plain_name(text: str, fallback: str = "Sound", most: int = 60) -> str:
     """Return ``text`` as a readable file name that every system takes: as `slug`, with the spaces between words."""
-    words = (slug(word, "") for word in text.split())
+    # macOS hands out letters and their accents apart; an accent alone is no letter.
+    words = (slug(word, "") for word in unicodedata.normalize("NFC", text).split())
     return " ".join(word for word in words if word)[:most].strip(" .") or fallback
 
 

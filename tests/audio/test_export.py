@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from distill.audio.decoding.sound_file import decode_sound
 from distill.audio.export import export_sound, widen
 from distill.audio.export_options import FORMATS, RATES, ExportOptions
 from distill.errors import ConfigurationError
@@ -46,6 +47,23 @@ def test_every_format_holds_the_sound_and_its_facts(tmp_path: Path, key: str, ra
     mono = audio.mean(1) * (np.sqrt(2) if stereo else 1) / made.gain
     for hz in (110, 277, 1103, 5009):
         assert abs(level_db(mono, rate, hz) - level_db(sound, 48_000, hz)) < 0.7
+
+
+@pytest.mark.parametrize("key", ["wav16", "wav24", "wav32f"])
+def test_what_is_too_large_for_wav_is_written_as_rf64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Of a WAV file of over four hours what lies behind the first 4 GB was lost."""
+    sound = chord() * np.float32(0.5)
+    monkeypatch.setattr("distill.audio.export.MOST_WAV_BYTES", 96_000 * (2 if key == "wav16" else 1))
+    heads = []
+    for seconds in (1, 5):
+        made = export_sound(tmp_path / "a.wav", np.tile(sound, seconds), ExportOptions(key), "A title", "a comment")
+        heads.append(made.path.read_bytes()[:4])
+        with soundfile.SoundFile(made.path) as file:
+            assert (file.title, file.comment, file.frames) == ("A title", "a comment", seconds * 48_000)
+        assert np.abs(decode_sound(made.path, normalize=False) - np.tile(sound, seconds)).max() < 1e-3
+    assert heads == [b"RIFF" if key == "wav16" else b"RF64", b"RF64"]
 
 
 def test_float_is_exact_and_24_bits_nearly(tmp_path: Path) -> None:

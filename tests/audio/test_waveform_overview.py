@@ -119,6 +119,23 @@ def test_what_was_measured_is_kept_exactly(sound: Path, monkeypatch: pytest.Monk
     assert (found.peak_dbfs, found.rms_dbfs) == (made.peak_dbfs, made.rms_dbfs)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Names of files are text there.")
+def test_a_name_that_is_no_utf_8_does_not_cost_the_others_their_overviews(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Path(os.fsdecode(os.fsencode(tmp_path) + b"/kl\xe4nge.wav"))
+    other.write_bytes(sound.read_bytes())
+    old(other)
+    store = OverviewStore()
+    kept = [store.get(path) for path in (other, sound)]
+    store.close()
+    forbid_measuring(monkeypatch)
+    store = OverviewStore()
+    for path, overview in zip((other, sound), kept, strict=True):
+        np.testing.assert_array_equal(store.get(path).peaks, overview.peaks)
+    store.close()
+
+
 def test_two_at_once_do_not_hold_each_other_up(sound: Path, tmp_path: Path) -> None:
     one, other = OverviewStore(), OverviewStore()
     one.get(sound)

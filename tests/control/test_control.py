@@ -69,6 +69,26 @@ def test_notes_play_pads_or_one_sound_at_its_pitches() -> None:
     assert played == [("strike_key", 0, 100), ("strike_key", 12, 100), ("release_key", 0), ("stop_all",)]
 
 
+def test_the_sustain_pedal_holds_notes() -> None:
+    played = Played()
+    controls = Controls(played)
+    controls.plays_pitches = True
+    feed(controls, "90 3c 64 b0 40 7f 80 3c 00 90 48 64 80 48 00 91 30 64 81 30 00")
+    assert played == [("strike_key", 0, 100), ("strike_key", 12, 100), ("strike_key", -12, 100), ("release_key", -12)]
+    played.clear()
+    feed(controls, "90 48 64 b0 40 3f 80 48 00")  # struck again, so that it is ended by its own key
+    assert played == [("strike_key", 12, 100), ("release_key", 0), ("release_key", 12)]
+    for lifts, ended in (("b0 79 00", ("release_key", 0)), ("b0 7b 00", ("stop_all",))):
+        played.clear()
+        feed(controls, f"b0 40 7f 90 3c 64 80 3c 00 {lifts} b0 40 00")
+        assert played == [("strike_key", 0, 100), ended]
+    feed(controls, "b0 40 7f")
+    controls.learn("x")
+    played.clear()
+    feed(controls, "b0 40 7f 90 3c 64 80 3c 00")
+    assert played == [("move_point", 1.0, None), ("strike_key", 0, 100), ("release_key", 0)], "a knob now"
+
+
 def test_controllers_move_the_point_and_the_sliders_and_are_learned() -> None:
     played = Played()
     controls = Controls(played)

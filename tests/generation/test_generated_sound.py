@@ -1,5 +1,6 @@
 """Generated sounds: without seams, and made again from what is written in their files."""
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from distill.audio.export import export_sound
 from distill.audio.export_options import FORMATS, ExportOptions
 from distill.errors import LibraryError, SoundError
 from distill.generation.generated_sound import GenerationCancelled, make_from_sound, make_new, remake, transform_file
-from distill.generation.recipe import MORPHED, VARIED, Recipe, read_recipe
-from distill.generation.service import keep
+from distill.generation.kits.sampler_wav import sampler_wav
+from distill.generation.recipe import ALONG, MORPHED, NEW, VARIED, Recipe, read_recipe
+from distill.generation.service import ExportRequest, export, keep, list_sounds
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.streamed_transform import transform
 from distill.library.model_library import ModelLibrary
@@ -235,6 +237,38 @@ def test_one_of_many_new_sounds_is_made_again_alone(tmp_path: Path, monkeypatch:
     again = remake(last.recipe, ModelLibrary(tmp_path / "none"))
     assert np.array_equal(again.audio, last.audio)
     assert made == [len(last.audio)]
+
+
+@pytest.mark.parametrize(("corners", "is_kept"), [(64, True), (100, True), (1500, True), (4096, False)])
+def test_a_long_recipe_is_read_or_left_out_and_costs_no_sound(tmp_path: Path, corners: int, is_kept: bool) -> None:
+    """libsndfile reads no texts of 2 kB in WAV files, and with one of 50 kB writes a file that cannot be opened."""
+    path = tuple((round(n / corners, 5), 0.12345) for n in range(corners))
+    recipe = Recipe(ALONG, "0" * 32, "Bells", "/models/bells.distill", positions=path, seconds=2.0)
+    sound = tone(1, 0.2)
+    exported = export_sound(tmp_path / "a.wav", sound, ExportOptions("wav24"), recipe.title(), recipe.to_text()).path
+    sampler = tmp_path / "b.wav"
+    sampler.write_bytes(sampler_wav(sound, None, None, recipe.to_text()))
+    for written in (exported, sampler):
+        assert len(soundfile.read(written)[0]) == len(sound)
+        assert read_recipe(written) == (recipe if is_kept else None)
+    flac = export_sound(tmp_path / "a.flac", sound, ExportOptions("flac24"), recipe.title(), recipe.to_text()).path
+    assert read_recipe(flac) == recipe
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Names of files are text there.")
+def test_a_folder_whose_name_is_no_utf_8_does_not_hide_the_other_sounds(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/kl\xe4nge"))
+    recipe = Recipe(NEW, "0" * 32)
+    written = export_sound(folder / "a.wav", tone(1, 0.2), comment=recipe.to_text()).path
+    entry = GeneratedEntry(written, recipe)
+    GeneratedHistory().add([entry])
+    kept = keep("other", tone(2, 0.2), Recipe(NEW, "0" * 32))
+    assert {sound.path: sound.seconds for sound in list_sounds()} == {written: 0.2, kept.path: kept.seconds}
+    assert read_recipe(written) == recipe
+    (exported,) = export(
+        ExportRequest((entry,), tmp_path, ExportOptions("flac24")), lambda _news: None, threading.Event()
+    )
+    assert len(soundfile.read(exported)[0]) == 9600
 
 
 def test_a_sound_of_two_long_names_is_kept() -> None:

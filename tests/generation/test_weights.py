@@ -103,6 +103,18 @@ def test_kept_weights_go_with_their_last_sound(entry: ModelEntry) -> None:
     assert kept_weights(sound.recipe.weights) is None
 
 
+def test_a_history_that_cannot_be_read_costs_no_weights(entry: ModelEntry) -> None:
+    sound = generate(entry)
+    history = GeneratedHistory().file
+    history.rename(history.with_name("aside"))
+    history.mkdir()  # any error of access
+    assert service.list_sounds() == ()
+    assert kept_weights(sound.recipe.weights) is not None
+    history.rmdir()
+    history.with_name("aside").rename(history)
+    assert [listed.recipe for listed in service.list_sounds()] == [sound.recipe]
+
+
 def test_weights_are_kept_for_each_sound_also_after_they_were_tidied(entry: ModelEntry) -> None:
     kept = GenerationService()
     for seed in (7, 8):

@@ -16,7 +16,7 @@ import torch
 from distill import trash
 from distill.config.training import VQVAEConfig
 from distill.errors import LibraryError, ModelFileError
-from distill.library import index
+from distill.library import index, user_metadata
 from distill.library.model_entry import CURVE_POINTS, read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, open_model
@@ -74,6 +74,25 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(index, "read_facts", counted)
     return opened
+
+
+def test_what_cannot_be_read_now_is_not_replaced(library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write_model(library.folder / f"{name}.distill", bells(name=name)) for name in "ab"]
+    library.rename(paths[0], "Mine")
+    library.delete(paths[1])
+
+    def fail(path: Path, *more: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        for module in (index, user_metadata):
+            patch.setattr(module, "read_json", fail)
+        assert [entry.name for entry in library.list()] == ["a"]
+        with pytest.raises(LibraryError, match="could not be changed"):
+            library.set_star(paths[0], True)
+    assert [(entry.name, entry.starred) for entry in library.list()] == [("Mine", False)]
+    assert [deletion.name for deletion in library.deletions()] == ["b"]
+    assert [path.name for path in library.folder.iterdir() if "damaged" in path.name] == []
 
 
 def test_an_empty_library_leaves_no_trace(library: ModelLibrary) -> None:

@@ -88,6 +88,19 @@ def test_the_oldest_note_makes_room_without_a_step() -> None:
     assert heard[-1] == pytest.approx(0.02 * (VOICES - 4), abs=1e-4)
 
 
+def test_a_chord_of_both_hands_makes_room_without_a_step() -> None:
+    mixer = Mixer(RATE, 2)
+    flat = np.full((RATE, 2), 0.02, np.float32)
+    for key in range(VOICES):
+        mixer.start(NoteOn(key, flat, 1.0, 0))
+    before = pull(mixer, 1280)
+    for key in range(VOICES, VOICES + 12):
+        mixer.start(NoteOn(key, flat, 0.0, 0))
+    heard = np.concatenate([before, pull(mixer, 1280)])
+    assert np.abs(np.diff(heard)).max() < 12 * 0.02 * np.pi / (CHOKE_SECONDS * RATE)
+    assert heard[-1] == pytest.approx(0.02 * (VOICES - 12), abs=1e-4)
+
+
 def test_a_change_of_the_volume_is_a_ramp_and_too_loud_a_sum_is_held_to_full_scale() -> None:
     mixer = Mixer(RATE, 2)
     mixer.start(NoteOn(0, np.full((RATE, 2), 0.5, np.float32), 1.0, 0))

@@ -15,7 +15,7 @@ from distill.control.board import Board
 from distill.errors import PlaybackError
 from distill.playback import player as player_module
 from distill.playback.instrument import Instrument, Strike
-from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS
+from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, OutputDevice
 from distill.playback.player import Player, PlayerState
 from distill.playback.sound import Sound, load_sound
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
@@ -140,6 +140,18 @@ def test_a_file_that_was_written_anew_is_decoded_anew(fake: Fake, tmp_path: Path
     assert fake[2] == []
 
 
+def test_a_file_that_changes_between_two_pitches_is_decoded_anew(tmp_path: Path) -> None:
+    sound, instrument = steady(tmp_path), Instrument(FakeOutput.format)
+    decoded = instrument.prepare(sound)
+    steady(tmp_path, 0.5)
+    os.utime(sound, (1, 1))
+    instrument.prepare(sound, 1, decoded)
+    assert instrument.play(Strike(sound, semitones=1))
+    block = np.zeros((2048, 2), np.float32)
+    instrument.mixer.add_to(block, 1.0)
+    assert block[-1, 0] == pytest.approx(0.5, abs=1e-3)
+
+
 def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +162,22 @@ def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
         board.prepare_keys()
     seen.run()
     assert [name for name, _ in seen.done] == ["4.wav"] * 25
+
+
+def test_a_long_sound_of_the_keys_leaves_room_for_its_own_pitch_and_for_the_pads(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pad, long = steady(tmp_path), write(tmp_path / "long.wav", noise(2.0))
+    player, _ = armed(fake, pad)
+    monkeypatch.setattr("distill.playback.instrument.MOST_BYTES", 10 * 2 * 4 * 96_000)
+    board = Board(player)
+    board.key_sound = long
+    board.prepare_keys()
+    is_idle(player)
+    assert player._instrument is not None
+    assert player._instrument.play(Strike(pad))
+    assert [player._instrument.play(Strike(long, semitones=n)) for n in (0, -1, 1)] == [True] * 3
+    player._instrument.mixer.clear()
 
 
 def test_a_preparation_that_fails_does_not_stop_those_after_it(
@@ -244,6 +272,64 @@ def test_a_stopped_sound_fades_while_notes_go_on(fake: Fake, tmp_path: Path) -> 
     heard = output.pull(512)[:, 0]
     assert np.abs(np.diff(heard)).max() < 0.01
     assert heard[-1] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_the_next_sound_begins_while_the_last_one_fades(fake: Fake, tmp_path: Path) -> None:
+    sound, other = steady(tmp_path), steady(tmp_path, 0.001, "other.wav")
+    player, output = armed(fake)
+    player.play(sound)
+    fake[2].await_path(sound)
+    heard = [output.pull(1024)]
+    player.play(other)
+    fake[2].await_path(other)  # before the device asks for a block
+    heard += [output.pull(128) for _ in range(4)]
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() < 0.01
+    assert heard[-1][-1, 0] == pytest.approx(0.001, abs=1e-4)
+
+
+@pytest.mark.parametrize("closes", [lambda player: player.arm(False), lambda player: player._put(player._lose_device)])
+def test_notes_do_not_go_on_when_the_device_is_opened_again(
+    fake: Fake, tmp_path: Path, closes: Callable[[Player], None]
+) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    output.pull(1024)
+    player.release_all()
+    closes(player)
+    is_idle(player)
+    player.arm(False)
+    player.arm(True)
+    is_idle(player)
+    assert output.is_closed
+    assert np.abs(fake[1][-1].pull(1024)).max() == 0.0
+
+
+def test_notes_fade_before_the_device_is_closed(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distill.playback.instrument.MOST_FADE_SECONDS", 30.0)
+    sound = write(tmp_path / "long.wav", np.full((480_000, 1), 0.25, np.float32))
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    heard = [output.pull(1024)]
+    player.arm(False)
+    player.release_all()  # as the page does, whichever comes first
+    while not output.is_closed:
+        heard.append(output.pull(128))
+        time.sleep(0.001)
+    assert heard[0][-1, 0] == pytest.approx(0.25, abs=1e-3)
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])[1:]).max() < 0.01
+    assert heard[-1][-1, 0] == 0.0
+
+
+def test_notes_go_on_through_another_device(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    player.strike(Strike(sound))
+    output.pull(1024)
+    player.choose_device(OutputDevice("other", "api"))
+    is_idle(player)
+    assert output.is_closed
+    assert fake[1][-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
 
 
 def test_disarmed_the_next_sound_has_the_long_buffer_again(fake: Fake, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import soundfile
 import soxr
 
 from distill.errors import PlaybackError
-from distill.playback.output import Output, OutputDevice
+from distill.playback.output import Output, OutputDevice, OutputFormat
 from distill.playback.player import Player, PlayerState
-from distill.playback.sound import Sound, fitted, load_sound
+from distill.playback.sound import Sound, fitted, load_sound, make_tracks
 from distill.runtime import set_switch_interval
 from tests.playback.listening import FakeOutput, Floats, Journal, correlations, noise, write
 from tests.support.sound_card import NullSink
@@ -324,6 +324,15 @@ def test_loading_keeps_two_channels_and_hides_what_is_no_number(tmp_path: Path) 
     assert not sound.frames[5:9, 0].any()
     np.testing.assert_array_equal(sound.frames[5:9, 1], audio[5:9, 1])
     assert sound.seconds == pytest.approx(0.1)
+
+
+def test_a_few_samples_at_a_high_rate_are_played(tmp_path: Path) -> None:
+    sound = load_sound(write(tmp_path / "a.wav", np.full((3, 1), 0.5, np.float32), 384_000))
+    (track,) = make_tracks([sound], OutputFormat(48_000, 2), 0.0)
+    block = np.zeros((8, 2), np.float32)
+    assert track.read(0, block, True) == 0
+    assert np.abs(block - 0.5).max() < 1e-3
+    assert track.peaks.max() == pytest.approx(0.5, abs=1e-3)
 
 
 def test_fitting_to_a_device() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from distill.audio.decoding.sound_file import decode_sound
+from distill.errors import PlaybackError
 from distill.playback import sound as sound_module
 from distill.playback.sound import load_sound
 from tests.audio.test_real_end import RATE, correlation, encoded, sweep
@@ -37,6 +38,15 @@ def test_a_name_that_is_no_utf_8_is_played(tmp_path: Path, change: Callable[[byt
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/kick \xff.wav"))
     path.write_bytes(change(WAV))
     assert len(load_sound(path).frames) == (len(change(WAV)) - 44) // 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="There are no pipes in folders there.")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(PlaybackError, match="cannot be decoded"):
+        load_sound(tmp_path / "a.wav")
+    with pytest.raises(PlaybackError, match="not there any more"):
+        load_sound(tmp_path / "b.wav")
 
 
 @pytest.mark.parametrize("kept_s", [600, 2, 1])

@@ -21,10 +21,10 @@ def counting(frames: int, offset: float = 0.0) -> Floats:
     return np.repeat(np.arange(frames, dtype=np.float32)[:, np.newaxis] + offset, 2, axis=1)
 
 
-def pull(voice: Voice, blocks: list[int], is_looping: bool = False) -> Floats:
+def pull(voice: Voice, blocks: list[int], is_looping: bool = False, channels: int = 2) -> Floats:
     made = []
     for size in blocks:
-        block = np.full((size, 2), np.nan, np.float32)
+        block = np.full((size, channels), np.nan, np.float32)
         voice.fill(block, 1.0, is_looping)
         made.append(block)
     heard: Floats = np.concatenate(made)
@@ -58,18 +58,30 @@ def test_the_end_is_told_once_all_is_handed_over() -> None:
     assert not block.any()
 
 
-def test_a_jump_crosses_over_without_a_step() -> None:
+@pytest.mark.parametrize("size", [1024, 128])  # the blocks of notes are shorter than the crossfade
+def test_a_jump_crosses_over_without_a_step(size: int) -> None:
     turn = 2 * np.pi * 200 * np.arange(RATE) / RATE
     voice = Voice(track(np.sin(turn).astype(np.float32)[:, np.newaxis]), RATE, 0.0, 1.0)
-    blocks = [np.empty((1024, 1), np.float32) for _ in range(12)]
-    for number, block in enumerate(blocks):
-        if number == 6:
-            voice.jump(0.50125)  # a quarter of a turn off: the worst place
-        voice.fill(block, 1.0, False)
-    heard = np.concatenate(blocks)[:, 0]
+    before = pull(voice, [size] * (6144 // size), channels=1)
+    voice.jump(0.50125)  # a quarter of a turn off: the worst place
+    after = pull(voice, [size] * (6144 // size), channels=1)
+    heard = np.concatenate([before, after])[:, 0]
     # The crossfade itself adds a little to the largest step of the tone; a jump without one would step by 1.
     assert np.abs(np.diff(heard)).max() < 1.6 * np.abs(np.diff(np.sin(turn))).max()
-    np.testing.assert_allclose(blocks[7][:, 0], np.sin(turn)[24_060 + 1024 : 24_060 + 2048], atol=1e-6)
+    np.testing.assert_allclose(after[1024:, 0], np.sin(turn)[24_060 + 1024 : 24_060 + len(after)], atol=1e-6)
+
+
+def test_a_jump_within_a_crossfade_waits_for_its_end() -> None:
+    turn = 2 * np.pi * 200 * np.arange(RATE) / RATE
+    voice = Voice(track(np.sin(turn).astype(np.float32)[:, np.newaxis]), RATE, 0.0, 1.0)
+    parts = [pull(voice, [100] * 10, channels=1)]
+    for seconds in (0.50125, 0.2):
+        voice.jump(seconds)
+        parts.append(pull(voice, [100], channels=1))
+    parts.append(pull(voice, [100] * 10, channels=1))
+    heard = np.concatenate(parts)[:, 0]
+    assert np.abs(np.diff(heard)).max() < 1.6 * np.abs(np.diff(np.sin(turn))).max()
+    assert voice.seconds_heard(0.0) == pytest.approx(0.2 + 900 / RATE)  # of eleven blocks two end the first crossfade
 
 
 def test_the_other_track_goes_on_at_the_same_frame() -> None:

@@ -14,6 +14,8 @@ from distill import diagnostics, paths
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
 from distill.files import write_json
+from distill.generation.recipe import Recipe
+from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.reporting import problem_report
 from distill.runs.folder import RunRecord
 from distill.settings import WindowSettings
@@ -21,7 +23,7 @@ from distill.settings import WindowSettings
 #: None of these may be in a report, in any spelling.
 PLANTED = (
     "clarissa", "bruno", "grandma", "küche", "sessions", "kick 07", "wedding", "gong", "snare", "pavilion", "choir",
-    "airpods", "laptop-of",
+    "airpods", "laptop-of", "zither", "marimba",
 )  # fmt: skip
 
 
@@ -55,6 +57,10 @@ def planted(home: Path) -> Iterator[list[diagnostics.Report]]:
     write_json(run / "run.json", record)
     paths.models_dir().mkdir(parents=True)
     (paths.models_dir() / "Pavilion.distill").write_bytes(b"weights of Pavilion")
+    made = GeneratedEntry(paths.data_dir() / "made" / "Marimba 7 01.wav", Recipe(
+        "transformed", "1", model_name="Marimba", source="/media/bruno/Zither/zither soft"))  # fmt: skip
+    GeneratedHistory().add([made])
+    GeneratedHistory().note_move(made.recipe, made.path.with_name("Zither two.wav"))
     WindowSettings(
         sounds=[str(home / "Grandma's Küche")], recent=["/media/bruno/Sessions"], run=str(run),
         output_device="Clarissa's AirPods", family="vae", epochs=40,
@@ -65,6 +71,7 @@ def planted(home: Path) -> Iterator[list[diagnostics.Report]]:
     diagnostics.log.warning("No waveform of %s: %s", sounds[1], "bad header")
     diagnostics.log.info("The run in %s failed: %s", run, "no room on /media/bruno")
     diagnostics.log.warning("Pavilion.distill is read anew: %r", FileNotFoundError(2, "No such file", str(sounds[0])))
+    diagnostics.log.info("Zither two was made of zither soft by Marimba")
     with (paths.log_dir() / "crash.log").open("a") as file:
         faulthandler.dump_traceback(file)
         file.write(f"could not load {home}/lib/libsnare.so\n")
@@ -116,6 +123,13 @@ def test_a_report_of_nothing_but_errors(home: Path) -> None:
     """There is no log, no run and no settings yet."""
     parts = problem_report.collect([diagnostics.Report("a", "Traceback\nKeyError: 'a'", "MainThread")], "Distill 1.2.3")
     assert set(parts) == {"README.txt", "errors.txt", "versions.txt", "settings.json"}
+
+
+def test_what_is_no_text_is_written_out(tmp_path: Path) -> None:
+    """Names of old disks are not UTF-8, and what is said of them may hold their bytes."""
+    problem_report.write(tmp_path / "report.zip", {"errors.txt": "no kl\udce4nge"})
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        assert archive.read("errors.txt") == b"no kl\\udce4nge"
 
 
 def test_damaged_records_cost_nothing_but_themselves(planted: list[diagnostics.Report]) -> None:

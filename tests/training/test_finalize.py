@@ -1,6 +1,7 @@
 """Every way in which a run can end, and what is left of it then."""
 
 import math
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,15 @@ class TestEveryEnd:
         error = failing([], QUICK, [tmp_path / "sounds" / "one.wav"], tmp_path / "run", "cpu")
         assert isinstance(error, NotEnoughSoundsError)
         assert "only one.wav can be used, which has 3.0 s of sound in its 12.0 s (" in str(error)
+
+    @pytest.mark.skipif(os.name == "nt", reason="Names of files are text there.")
+    def test_a_folder_whose_name_is_no_utf_8(self, tmp_path: Path) -> None:
+        """All epochs were trained, and the model could not be written."""
+        out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xe4uft"))
+        sounds = write_sounds(tmp_path / "sounds", 3)
+        done = train(replace(QUICK, max_epochs=1), sounds, out, "cpu", dataset_name=out.name)
+        assert done["outcome"] == "finished"
+        assert open_model(out / "model.distill").metadata.dataset_name == out.name
 
     def test_one_sound_of_three_seconds_has_enough_short_chunks(self, tmp_path: Path) -> None:
         write_wav(tmp_path / "sounds" / "one.wav", steady(3.0))

@@ -19,11 +19,11 @@ import soxr
 
 from distill.audio.decoding.levels import is_absurd
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
-from distill.audio.export_options import ExportOptions
+from distill.audio.export_options import ExportFormat, ExportOptions
 from distill.audio.widening import widen, widen_stream
 from distill.files import write_new
 
-__all__ = ["Exported", "export_sound", "widen"]
+__all__ = ["MOST_TEXT", "Exported", "export_sound", "widen"]
 
 #: Level under which beginning and end are silent (-60 dBFS), and samples that are kept beside what is heard.
 _SILENCE, _KEPT_BEFORE, _KEPT_AFTER = 1e-3, SAMPLE_RATE // 1000, SAMPLE_RATE // 100
@@ -32,6 +32,10 @@ _CEILING = 1.0 - 2.0**-15
 #: Level that is aimed for where a lossy codec gave more than full scale, and how often that is tried.
 _LOSSY_HEADROOM, _LOSSY_TRIES = 0.98, 4
 _BLOCK_FRAMES = 1 << 15  # libsndfile's Vorbis encoder takes a stack frame for each sample that it is given at once
+#: Bytes of samples up to which a WAV file is one; more is written as RF64, whose sizes have 64 bits.
+MOST_WAV_BYTES = (1 << 32) - (1 << 20)
+#: Longest text in a WAV file.  With one of 50 kB libsndfile writes a file that cannot be opened.
+MOST_TEXT = 32_000
 #: What of a sound is kept in memory between its making and its encoding; the rest waits in a file beside its target.
 _MEMORY_BYTES = 32 << 20
 
@@ -181,6 +185,7 @@ class _Waiting:
     def __init__(self, file: IO[bytes], channels: int) -> None:
         self._file, self.channels = file, channels
         self.top = self.bottom = 0.0
+        self._values = 0  # samples of all channels
 
     def fill(self, blocks: Iterable[FloatArray], rate: int) -> int:
         """Resample a sound; return its samples before that."""
@@ -195,7 +200,13 @@ class _Waiting:
         for block in _resampled(counted(), rate, self.channels):
             self.top, self.bottom = max(self.top, float(block.max())), min(self.bottom, float(block.min()))
             self._file.write(np.ascontiguousarray(block, np.float32).tobytes())
+            self._values += block.size
         return samples
+
+    def container(self, kind: ExportFormat) -> str:
+        """Return the container that the sound fits into."""
+        is_large = self._values * (kind.bits or 32) // 8 > MOST_WAV_BYTES
+        return "RF64" if kind.container == "WAV" and is_large else kind.container
 
     def blocks(self) -> Iterator[FloatArray]:
         """Yield the sound in blocks ``[n]`` or ``[n, channels]``."""
@@ -248,10 +259,17 @@ class _Encoder:
         if kind.key == "ogg":
             quality = {"compression_level": 0.1}
         with soundfile.SoundFile(
-            checked, "w", options.sample_rate, self._waiting.channels, kind.coding, format=kind.container, **quality
+            checked,
+            "w",
+            options.sample_rate,
+            self._waiting.channels,
+            kind.coding,
+            format=self._waiting.container(kind),
+            **quality,
         ) as sound:
             for name, text in self._facts.items():
-                if text:  # a file's name may hold bytes that are no text
+                is_short = len(text) <= MOST_TEXT or kind.container != "WAV"
+                if text and is_short:  # a file's name may hold bytes that are no text
                     setattr(sound, name, text.encode(errors="replace").decode())
             for block in self._final_blocks():
                 sound.write(block)

@@ -1,7 +1,8 @@
 """What MIDI and OSC messages play: pads, one sound at different pitches, the point on the map, the sliders.
 
 The MIDI layout is fixed but for the controllers, which can be learned: notes 36 (C2) to 51 are the 16 pads, or, where
-the keys play one sound, note 60 (C4) is its own pitch.  OSC has the same under addresses::
+the keys play one sound, note 60 (C4) is its own pitch.  The sustain pedal (controller 64) holds notes, unless it is
+learned as a knob.  OSC has the same under addresses::
 
     /distill/pad/N velocity         pad 1 to 16; velocity 0 to 1, 0 ends it
     /distill/note NOTE velocity     as a MIDI note
@@ -13,7 +14,17 @@ the keys play one sound, note 60 (C4) is its own pitch.  OSC has the same under 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from distill.control.messages import ALL_OFF, CONTROL, FIRST_MODE, NOTE_OFF, NOTE_ON, MidiMessage
+from distill.control.messages import (
+    ALL_OFF,
+    CONTROL,
+    FIRST_MODE,
+    NOTE_OFF,
+    NOTE_ON,
+    PEDAL_DOWN,
+    RESET,
+    SUSTAIN,
+    MidiMessage,
+)
 
 PADS = 16
 #: The note of the first pad, and the note at which a sound has its own pitch.
@@ -71,6 +82,8 @@ class Controls:
         self.sliders: tuple[str, ...] = ()
         self._learned: dict[int, str] = {}
         self._learning: str | None = None
+        self._pedals: set[int] = set()  # channels whose sustain pedal is down
+        self._held: set[tuple[int, int]] = set()  # channel and number of notes that it holds
         #: Called with controller and target once it is learned, on the port's thread.
         self.on_learned: Callable[[int, str], None] = lambda _controller, _target: None
 
@@ -112,11 +125,19 @@ class Controls:
     def take_midi(self, message: MidiMessage) -> None:
         """Carry out a MIDI message of any channel."""
         if message.status in (NOTE_ON, NOTE_OFF):
-            self._note(message.number, message.value if message.status == NOTE_ON else 0)
+            self._key(message)
         elif message.status == CONTROL and message.number in ALL_OFF:
+            self._held.clear()
             self._target.stop_all()
+        elif message.status == CONTROL and (message.number == RESET or self._is_pedal(message.number)):
+            self._press_pedal(message.channel, message.number == SUSTAIN and message.value >= PEDAL_DOWN)
         elif message.status == CONTROL and message.number < FIRST_MODE:
             self._control(message.number, message.value)
+
+    def lift_pedals(self) -> None:
+        """Let go of the sustain pedals, where it may not be received that a player does."""
+        for channel in tuple(self._pedals):
+            self._press_pedal(channel, False)
 
     def take_osc(self, address: str, values: Sequence[Any]) -> None:
         """Carry out an OSC message; one that is not known, or has other values, is passed over."""
@@ -133,6 +154,28 @@ class Controls:
                 self._target.move_slider(name, _within(amount, -1.0))
             case ["stop"], _:
                 self._target.stop_all()
+
+    def _key(self, message: MidiMessage) -> None:
+        """Begin a note, or end it unless the pedal holds it."""
+        velocity, key = message.value if message.status == NOTE_ON else 0, (message.channel, message.number)
+        if not velocity and message.channel in self._pedals and SUSTAIN not in self._learned:
+            self._held.add(key)
+            return
+        self._held.discard(key)
+        self._note(message.number, velocity)
+
+    def _is_pedal(self, controller: int) -> bool:
+        return controller == SUSTAIN and self._learning is None and SUSTAIN not in self._learned
+
+    def _press_pedal(self, channel: int, is_down: bool) -> None:
+        if is_down:
+            self._pedals.add(channel)
+            return
+        self._pedals.discard(channel)
+        for key in tuple(self._held):  # other ports may add to them
+            if key[0] == channel:
+                self._held.discard(key)
+                self._note(key[1], 0)
 
     def _note(self, note: int, velocity: int) -> None:
         if not self.plays_pitches:

@@ -11,6 +11,9 @@ NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
 #: The first controller number that is a channel mode message, and not a knob.
 FIRST_MODE = 120
 
+#: The sustain pedal, which is down from this value on, and the message that lifts it with all other controllers.
+SUSTAIN, PEDAL_DOWN, RESET = 64, 64, 121
+
 #: Channel mode messages that end all notes: all sound off, all notes off.
 ALL_OFF = (120, 123)
 

@@ -123,11 +123,13 @@ def _previewed(run_dir: Path, model: "LoadedVQModel") -> "Iterator[Tensor]":
     import soundfile
     import torch
 
+    from distill.audio.decoding.access import sndfile_name
+
     originals = [p for p in find_previews(run_dir / "previews") if p.kind is PreviewKind.ORIGINAL]
     for number in sorted({p.number for p in originals}):
         path = max((p for p in originals if p.number == number), key=lambda p: p.epoch).path
         try:
-            audio = soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0]
+            audio = soundfile.read(sndfile_name(path), dtype="float32", always_2d=True)[0][:, 0]
         except (OSError, RuntimeError):  # soundfile's own error is a RuntimeError
             continue
         peak = float(np.abs(audio).max(initial=0.0))

@@ -11,6 +11,8 @@ from typing import Any, Self
 import soundfile
 
 from distill import __version__
+from distill.audio.decoding.access import sndfile_name
+from distill.audio.decoding.streams.chunks import RIFF_CHUNKS, read_at, walk_chunks
 from distill.files import parse_json
 from distill.models.metadata import now_iso
 
@@ -24,7 +26,7 @@ MOST_COUNT, MOST_SEED = 1000, 2**31
 #: Most sounds that one is chosen among.
 MOST_CANDIDATES = 1024
 #: Most corners of a path, most sliders, and the furthest that a recipe may move one.
-MOST_CORNERS, _MOST_SLIDERS, _FURTHEST = 4096, 64, 10.0
+_MOST_CORNERS, _MOST_SLIDERS, _FURTHEST = 4096, 64, 10.0
 _MARK = "distill recipe "
 _SOURCE = ("source", "source_hash")
 _DRAW = ("seed", "count", "number")
@@ -54,6 +56,8 @@ _RANGES = {
     "strength": (0.0, 1.0), "start": (0.0, 86_400.0), "end": (0.0, 86_400.0),
 }  # fmt: skip
 _MAX_TEXT = 4096
+#: Longest comment that is read: a recipe with all its corners is a tenth of it.
+_MOST_COMMENT = 1 << 20
 #: Value of ``freedom`` that stands for the default.
 TRAINED = -1.0
 
@@ -239,7 +243,7 @@ def _pairs(name: str, value: Any) -> tuple[tuple[Any, float], ...]:
         They are something else, too many, or out of range.
     """
     are_positions = name == "positions"
-    low, high, most = (0.0, 1.0, MOST_CORNERS) if are_positions else (-_FURTHEST, _FURTHEST, _MOST_SLIDERS)
+    low, high, most = (0.0, 1.0, _MOST_CORNERS) if are_positions else (-_FURTHEST, _FURTHEST, _MOST_SLIDERS)
 
     def is_number(given: Any) -> bool:
         return isinstance(given, (int, float)) and not isinstance(given, bool) and low <= given <= high
@@ -265,7 +269,23 @@ def _within(name: str, value: Any) -> bool:
 def read_recipe(path: Path) -> Recipe | None:
     """Return the recipe in a sound file that Distill made, or None where there is none."""
     try:
-        with soundfile.SoundFile(path) as sound:
-            return Recipe.from_text(sound.comment)
+        with soundfile.SoundFile(sndfile_name(path)) as sound:
+            comment = str(sound.comment)
+        return Recipe.from_text(comment or _long_comment(path))
     except (OSError, ValueError, RuntimeError):
         return None
+
+
+def _long_comment(path: Path) -> str:
+    """Return the comment of a WAV file; libsndfile passes over texts of 2 kB."""
+    with path.open("rb") as file:
+        if read_at(file, 0, 4) not in (b"RIFF", b"RF64"):
+            return ""
+        for chunk in walk_chunks(file, 12, RIFF_CHUNKS):
+            if chunk.name == b"LIST" and read_at(file, chunk.body, 4) == b"INFO":
+                for text in walk_chunks(file, chunk.body + 4, RIFF_CHUNKS):
+                    if text.at >= chunk.body + chunk.size:
+                        break
+                    if text.name == b"ICMT":
+                        return read_at(file, text.body, min(text.size, _MOST_COMMENT)).rstrip(b"\0").decode("ascii")
+    return ""

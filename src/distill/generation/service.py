@@ -4,6 +4,7 @@ Every function here may take as long as it takes: presenters call them in a `Bac
 by the first sound that is made.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 from distill import paths
+from distill.audio.decoding.access import sndfile_name
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, measure_mono
 from distill.audio.export import export_sound
 from distill.audio.export_options import ExportOptions
@@ -28,6 +30,8 @@ from distill.trash import move_to_trash, restore_from_trash
 
 if TYPE_CHECKING:
     from distill.models.inference import OpenModel
+
+log = logging.getLogger(__name__)
 
 #: How generated sounds are kept: nothing of what a model can do is lost, and every other program reads it.  New sounds
 #: begin and end with a fade already, and silence is cut off unless they were to have a certain length.
@@ -256,7 +260,11 @@ def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) ->
 
 def list_sounds() -> tuple[ListedSound, ...]:
     """Return all that was ever made here and not removed, the newest batch first."""
-    sounds = GeneratedHistory().list()
+    try:
+        sounds = GeneratedHistory().read()
+    except OSError as exc:  # may be over the next time: what its recipes need is kept
+        log.warning("The list of generated sounds cannot be read: %s", exc)
+        return ()
     tidy_weights({used for sound in sounds for used in (sound.recipe.weights, sound.recipe.map) if used})
     return tuple(ListedSound(generated, seconds_of(generated.path)) for generated in sounds)
 
@@ -264,7 +272,7 @@ def list_sounds() -> tuple[ListedSound, ...]:
 def seconds_of(path: Path) -> float | None:
     """Return the length of a sound file, or None where it is gone or no sound any more."""
     try:
-        return float(soundfile.info(path).duration)
+        return float(soundfile.info(sndfile_name(path)).duration)
     except (OSError, RuntimeError):
         return None
 
@@ -425,7 +433,7 @@ def _blocks_of(path: Path, cancel: threading.Event) -> Iterator[FloatArray]:
         It is gone, or no sound any more.
     """
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(sndfile_name(path)) as sound:
             channels = int(sound.channels)
             if sound.samplerate == SAMPLE_RATE and channels in (1, 2):
                 yield from sound.blocks(1 << 16, dtype="float32")

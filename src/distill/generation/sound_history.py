@@ -51,10 +51,22 @@ class GeneratedHistory:
         self.file = generated_dir() / "history.jsonl" if file is None else file
 
     def list(self) -> tuple[GeneratedEntry, ...]:
-        """Return all generated sounds, the newest batch first, and each batch in its own order."""
+        """Return what `read` does; nothing where the history cannot be read."""
+        with suppress(OSError):
+            return self.read()
+        return ()
+
+    def read(self) -> tuple[GeneratedEntry, ...]:
+        """Return all generated sounds, the newest batch first, and each batch in its own order.
+
+        Raises
+        ------
+        OSError
+            There is a history that cannot be read.
+        """
         entries: dict[str, GeneratedEntry] = {}
         removing: set[str] = set()
-        with suppress(OSError):
+        with suppress(FileNotFoundError):
             skipped = read_json_lines(self.file, lambda event: self._apply(event, entries, removing))
             if skipped:
                 log.warning("%d damaged lines in %s were skipped.", skipped, self.file)

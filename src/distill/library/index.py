@@ -95,10 +95,13 @@ class Index:
         What is known of each file, by its name in the folder.
     deletions
         What was moved to the trash, the newest last.
+    is_unread
+        Whether there is an index that cannot be read now; it is not replaced.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     deletions: list[Deletion] = field(default_factory=list)
+    is_unread: bool = False
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -110,6 +113,7 @@ class Index:
             return index
         except (OSError, ValueError) as exc:
             log.warning("The index of %s is read anew: %r", folder, exc)
+            index.is_unread = is_access_error(exc)
             return index
         if not isinstance(data, dict) or data.get("version") != _INDEX_VERSION:
             return index
@@ -127,6 +131,8 @@ class Index:
 
     def save(self, folder: Path) -> None:
         """Write the index; a folder that cannot be written to is read anew each time instead."""
+        if self.is_unread:
+            return
         data = {
             "version": _INDEX_VERSION,
             "program": __version__,

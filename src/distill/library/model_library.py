@@ -147,7 +147,8 @@ class ModelLibrary:
 
     def _remember(self, index: Index) -> None:
         with suppress(LibraryError), self._locked(_PATIENCE_SECONDS):  # else it is read once more next time
-            index.deletions = Index.load(self._home).deletions  # another process may have added to them
+            now = Index.load(self._home)  # another process may have added deletions
+            index.deletions, index.is_unread = now.deletions, now.is_unread
             index.save(self._home)
 
     def _entry(self, name: str, row: Row) -> ModelEntry:

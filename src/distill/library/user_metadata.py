@@ -46,15 +46,19 @@ def read_user_metadata(model_file: Path) -> UserMetadata | None:
 
 
 def write_user_metadata(model_file: Path, metadata: UserMetadata) -> None:
-    """Write the user's metadata of a model file; an unreadable file of that name is kept under another.
+    """Write the user's metadata of a model file; a damaged file of that name is kept under another.
 
     Raises
     ------
     OSError
-        They cannot be written.
+        They cannot be written, or those that are there cannot be read now.
     """
     path = user_metadata_path(model_file)
-    if path.exists() and read_user_metadata(model_file) is None:
+    try:
+        _parsed(read_json(path))
+    except FileNotFoundError:
+        pass
+    except (ValueError, TypeError, KeyError, AttributeError):
         with suppress(OSError):
             path.rename(free_path(path.with_suffix(".damaged")))
     write_json(path, asdict(metadata))

@@ -4,6 +4,7 @@ A sound is decoded, brought to the device's format and, for a key, resampled to 
 note costs one entry in a queue.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from distill.playback.sound import Block, Sound, fitted, load_sound
 
 #: Bytes of sounds that are held ready; those that were not played for longest make room.
 MOST_BYTES = 256 * 2**20
+
+#: Seconds that a device has for fading notes out before it is closed; one that is gone would take for ever.
+MOST_FADE_SECONDS = 1.0
 
 #: Semitones that a sound is played up or down at most.
 MOST_SEMITONES = 36
@@ -47,6 +51,13 @@ class Strike:
     group: int = 0
 
 
+class Decoded(NamedTuple):
+    """A decoded file, and what `file_key` said of it before that."""
+
+    sound: Sound
+    stamp: Key | None
+
+
 class _Ready(NamedTuple):
     """A sound in the device's format, and what `file_key` said of its file."""
 
@@ -71,7 +82,22 @@ class Instrument:
         self.mixer.start(NoteOn(strike.key, ready.frames, gain_of(strike.velocity), strike.group))
         return True
 
-    def prepare(self, path: Path, semitones: int = 0, decoded: Sound | None = None) -> Sound | None:
+    def fade_out(self, latency_seconds: float) -> None:
+        """End all notes, and wait until that is heard.  Call it on the player's thread, while the device runs."""
+        if not self.mixer.sounding:
+            return
+        self.mixer.release_all()
+        deadline = time.monotonic() + MOST_FADE_SECONDS
+        while self.mixer.sounding and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(latency_seconds)
+
+    def has_room_for(self, path: Path) -> bool:
+        """Return whether another pitch of a sound can be made ready without taking the room of all others."""
+        held = sum(ready.frames.nbytes for (held_path, _), ready in self._ready.items() if held_path == path)
+        return held < MOST_BYTES // 2
+
+    def prepare(self, path: Path, semitones: int = 0, decoded: Decoded | None = None) -> Decoded | None:
         """Make a sound ready, anew if its file has changed.  Takes a while: call it on the player's thread.
 
         Parameters
@@ -79,11 +105,11 @@ class Instrument:
         path, semitones
             The file, and how much higher it is played.
         decoded
-            The decoded file, if it was decoded for another pitch.
+            The decoded file, if it was decoded for another pitch; it is decoded anew if it has changed since.
 
         Returns
         -------
-        Sound or None
+        Decoded or None
             The decoded file, for other pitches; None if it was not needed.
 
         Raises
@@ -96,18 +122,20 @@ class Instrument:
         if known is not None and stamp in (None, known.stamp):  # None: it is gone, and still held
             self._ready.move_to_end(key)
             return decoded
-        sound = decoded or load_sound(path)
+        if decoded is None or stamp not in (None, decoded.stamp):
+            decoded = Decoded(load_sound(path), stamp)
+        sound = decoded.sound
         higher = Sound(path, sound.frames, sound.sample_rate * 2 ** (key[1] / 12))
         frames = fitted(higher, self.format.sample_rate, self.format.channels).frames
         if known is not None:
             self._bytes -= known.frames.nbytes
-        self._ready[key] = _Ready(frames, stamp)
+        self._ready[key] = _Ready(frames, decoded.stamp)
         self._ready.move_to_end(key)
         self._bytes += frames.nbytes
         while self._bytes > MOST_BYTES and len(self._ready) > 1:
             _, dropped = self._ready.popitem(last=False)
             self._bytes -= dropped.frames.nbytes
-        return sound
+        return decoded
 
 
 def _stamp(path: Path) -> Key | None:

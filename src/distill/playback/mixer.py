@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from distill.playback.sound import Block
 
-#: Notes that sound at once.  A further one ends the oldest, which fades out in one of the spare voices.
-VOICES, _SPARE = 32, 8
+#: Notes that sound at once.  A further one ends the oldest, which fades out in one of the spare voices: enough of them
+#: for a chord of both hands.
+VOICES, _SPARE = 32, 16
 
 #: Seconds that a released note fades for, and one that makes room for another.
 RELEASE_SECONDS, CHOKE_SECONDS = 0.08, 0.006
@@ -97,6 +98,12 @@ class Mixer:
     def release_all(self) -> None:
         """Fade out all notes."""
         self._requests.append(_NoteOff(None))
+
+    def clear(self) -> None:
+        """Drop all notes at once, while no device asks for blocks."""
+        self._requests.clear()
+        for voice in self._voices:
+            voice.frames = voice.fade = None
 
     @property
     def sounding(self) -> int:

@@ -387,7 +387,7 @@ class Player:
     def _ready_output(self) -> Output:
         """Return the open device; it is opened anew where notes need a shorter buffer, or none do any more."""
         if self._output is not None and self._is_live != self._is_armed:
-            self._close_output(keeps_status=True)
+            self._close_output(keeps_status=True, keeps_notes=True)
         if self._output is None:
             self._is_live = self._is_armed
             live = {"live_seconds": self._live_seconds} if self._is_live else {}
@@ -414,6 +414,8 @@ class Player:
             with self._device_closed():
                 self._start_live()
         elif self._is_live and self._status.state is not PlayerState.PLAYING:
+            if self._is_running and self._output is not None and self._instrument is not None:
+                self._instrument.fade_out(self._output.latency_seconds)
             self._close_output()
 
     def _runs_dry(self, output: Output) -> bool:
@@ -463,7 +465,7 @@ class Player:
     def _prepare(self, path: Path, semitones: Sequence[int], is_wanted: Callable[[], bool]) -> Iterator[None]:
         decoded = None
         for higher in semitones:
-            if self._instrument is None or not is_wanted():
+            if self._instrument is None or not self._instrument.has_room_for(path) or not is_wanted():
                 return
             try:
                 decoded = self._instrument.prepare(path, higher, decoded)
@@ -493,12 +495,13 @@ class Player:
         self._notify(replace(self._status, state=PlayerState.IDLE, error=None))
 
     def _silence(self) -> None:
-        self._leaving, self._voice = self._voice, None
-        if self._output is not None and not (self._is_live and self._is_running):
+        goes_on = self._is_live and self._is_running
+        self._leaving, self._voice = self._voice if goes_on else None, None
+        if self._output is not None and not goes_on:
             self._is_running = False
             self._output.stop()
 
-    def _close_output(self, keeps_status: bool = False) -> None:
+    def _close_output(self, keeps_status: bool = False, keeps_notes: bool = False) -> None:
         self._voice = self._leaving = None
         output, self._output = self._output, None
         self._is_running = False
@@ -506,6 +509,8 @@ class Player:
             self._status = replace(self._status, state=PlayerState.IDLE)
         if output is not None:
             output.close()
+        if self._instrument is not None and not keeps_notes:  # they would go on when the device is opened again
+            self._instrument.mixer.clear()
 
     def _choose_device(self, device: OutputDevice | None) -> None:
         if device != self._device:
@@ -533,7 +538,7 @@ class Player:
             paths = status.group or status.pair or (status.path,)
             heard, is_group = paths.index(status.path), bool(status.group)
             again = PlayRequest(paths, heard, self.position_seconds, is_group=is_group)
-        self._close_output()
+        self._close_output(keeps_notes=True)
         yield
         if again is not None:
             self._begin(again)
@@ -566,9 +571,11 @@ class Player:
             block.fill(0.0)
         else:
             is_playing = voice.fill(block, self._volume, self.is_looping)
-        if leaving is not None and voice is None:
+        if leaving is not None and leaving is not voice:
             self._leaving = None
-            leaving.fill(block, 0.0, self.is_looping)  # a ramp to silence
+            rest = np.empty_like(block)
+            leaving.fill(rest, 0.0, self.is_looping)  # a ramp to silence
+            block += rest
         if (instrument := self._instrument) is not None:
             if instrument.mixer.add_to(block, self._volume) or is_playing:
                 self._heard_at = time.monotonic()

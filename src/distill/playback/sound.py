@@ -1,7 +1,5 @@
 """Sounds ready for the device: decoded, resampled, and as tracks; compared sounds equally loud and equally long."""
 
-import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from distill.audio.decoding.access import sndfile_name
 from distill.audio.decoding.levels import without_absurd
 from distill.audio.decoding.open_sound import ENDLESS, open_sound
 from distill.audio.waveform_peaks import waveform_peaks
@@ -146,8 +145,10 @@ def load_sound(path: Path) -> Sound:
     try:
         try:
             frames, sample_rate = _decoded(path)
-        except SoundError:  # what a model is not trained on, as a file that is cut off, can still be heard
-            with soundfile.SoundFile(os.fspath(path) if sys.platform == "win32" else os.fsencode(path)) as file:
+        except SoundError as exc:  # what a model is not trained on, as a file that is cut off, can still be heard
+            if not path.is_file():  # opening a pipe would wait for ever
+                raise OSError(str(exc)) from exc
+            with soundfile.SoundFile(sndfile_name(path)) as file:
                 frames = file.read(LONGEST_SECONDS * file.samplerate, dtype="float32", always_2d=True)
                 sample_rate = file.samplerate
     except (OSError, RuntimeError) as exc:  # soundfile's own error is a RuntimeError
@@ -183,6 +184,8 @@ def fitted(sound: Sound, sample_rate: int, channels: int) -> Sound:
     frames = sound.frames
     if sound.sample_rate != sample_rate:
         frames = soxr.resample(frames, sound.sample_rate, sample_rate)
+        if not len(frames):  # of a few samples at a high rate
+            frames = sound.frames[:1]
     if frames.shape[1] > channels:
         frames = frames.mean(axis=1, keepdims=True)
     elif frames.shape[1] < channels:

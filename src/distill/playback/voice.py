@@ -34,9 +34,10 @@ class Voice:
         #: The track to play.  The next block crossfades to it at the same position.
         self.track = track
         self.sample_rate = sample_rate
-        self._heard = track  # the track of the last block; used by the callback only
+        self._heard = track  # the track of the last block; this and the next four are used by the callback only
         self._gain = volume  # the gain reached so far on the ramp to the volume
         self._fade = np.empty((FADE_FRAMES, track.frames.shape[1]), np.float32)
+        self._left, self._left_at, self._faded = track, 0, FADE_FRAMES  # what is left, and how much of the fade is done
         self._jump = self._jumped = (self._position(start_seconds),)  # compared by identity, so that no request is lost
         self._clock = (self._jump[0], self._jump[0], False)
 
@@ -66,26 +67,34 @@ class Voice:
 
     def fill(self, block: Block, volume: float, is_looping: bool) -> bool:
         """Fill a block ``[frames, channels]``; returns False once there is nothing left."""
-        track, jump, old = self.track, self._jump, self._heard
         start, origin, has_wrapped = self._clock
-        is_cut, fading = track is not old or jump is not self._jumped, self._fade[: len(block)]
-        if is_cut:
-            old.read(start, fading, is_looping)  # as it would have gone on
+        # A crossfade is finished before the next one: a block can be shorter than it.
+        is_fading = self._faded < FADE_FRAMES
+        track, jump = (self._heard, self._jumped) if is_fading else (self.track, self._jump)
+        if track is not self._heard or jump is not self._jumped:
+            self._left, self._left_at, self._faded = self._heard, start, 0
             self._heard = track
         if jump is not self._jumped:
             self._jumped = jump
             start = origin = jump[0]
             has_wrapped = False
         after = track.read(start, block, is_looping)
-        if is_cut:
-            count = len(fading)
-            fading *= _FADE_OUT[:count]
-            block[:count] *= _FADE_IN[:count]
-            block[:count] += fading
+        if self._faded < FADE_FRAMES:
+            self._cross(block, is_looping)
         self._apply(volume, block)
         wraps = is_looping and (after < start + len(block))
         self._clock = (after, origin, has_wrapped or wraps)
         return is_looping or after == start + len(block)
+
+    def _cross(self, block: Block, is_looping: bool) -> None:
+        """Add what is left, as it would have gone on, to the beginning of a block."""
+        count = min(len(block), FADE_FRAMES - self._faded)
+        part, fade = self._fade[:count], slice(self._faded, self._faded + count)
+        self._left_at = self._left.read(self._left_at, part, is_looping)
+        part *= _FADE_OUT[fade]
+        block[:count] *= _FADE_IN[fade]
+        block[:count] += part
+        self._faded += count
 
     def _apply(self, volume: float, block: Block) -> None:
         if self._gain == volume:

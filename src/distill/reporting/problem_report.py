@@ -92,7 +92,7 @@ def write(path: Path, parts: dict[str, str]) -> None:
     """
     with write_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
-            archive.writestr(zipfile.ZipInfo(name, _DATE), text.encode(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name, _DATE), text.encode(errors="backslashreplace"), zipfile.ZIP_DEFLATED)
 
 
 def short_text(parts: dict[str, str]) -> str:
@@ -146,7 +146,7 @@ def _records(settings: WindowSettings) -> Iterator[Any]:
     for file in [*data.glob("*.json"), *data.glob("*/*.json")]:
         yield from _json(file)
     lines: list[Any] = []
-    for file in data.glob("generated/*.jsonl"):
+    for file in data.glob("made/*.jsonl"):
         try:
             read_json_lines(file, lines.append)
         except OSError as exc:

@@ -64,7 +64,7 @@ _ACCOUNT = re.compile(rf"(?<=://)(?:{_TOKEN}|[^/\s@])+@")
 _PLACE = re.compile(r"<(?:home|data|cache|log|settings|temporary)>(?=[\\/]|$)")
 #: Distill's own names in its own folders; what else lies there has a name of the user's.
 _OWN = re.compile(
-    r"[\\/]+(?:<[\w ]+>(?:\.\w+)?|runs|models|checkpoints|previews|generated|demo-sounds|"
+    r"[\\/]+(?:<[\w ]+>(?:\.\w+)?|runs|models|checkpoints|previews|made|demo-sounds|"
     r"checkpoint_epoch\d+(?:\.meta)?\.(?:pt|json)|(?:preview|recon)_epoch\d+\w*\.wav|model\.distill|run\.lock|"
     r"(?:run|training|queue|library|settings|figures|speed|runs|starred)\.json|(?:history|index)\.jsonl|"
     r"(?:distill|crash)\.log(?:\.\d+)?)(?![^\\/:,;'\")\s])"

@@ -165,12 +165,15 @@ def test_the_decent_sampler_preset_names_every_file(kit: Kit) -> None:
     assert {kit.folder / str(sample.get("path")) for sample in samples} == set(kit.samples)
     keys = {(sample.get("loNote"), sample.get("hiNote"), sample.get("rootNote")) for sample in samples}
     assert keys == {(str(FIRST_KEY + n),) * 3 for n in range(3)}
+    # A pad sounds to its end, however short the note: a release would fade it.
+    assert {(sample.get("ampEnvEnabled"), sample.get("release")) for sample in samples} == {("false", None)}
     last = [(s.get("loVel"), s.get("hiVel"), s.get("seqPosition")) for s in groups[1]]
     assert last == [("1", "63", "1"), ("1", "63", "2"), ("64", "127", "1"), ("64", "127", "2")]
     preset = kit.folder / "Glass-bells----1 01 Low bell kick 1-2 A3.dspreset"
     over = ElementTree.parse(preset).getroot().find("./groups/group/sample")
     assert over is not None
     assert (over.get("rootNote"), over.get("loopEnabled")) == ("57", "true")
+    assert (over.get("ampEnvEnabled"), over.get("release")) == (None, "0.25")
     assert float(str(over.get("tuning"))) == pytest.approx(-0.23, abs=0.02)
 
 
@@ -245,6 +248,21 @@ def test_any_title_gives_presets_that_can_be_read(title: str, tmp_path: Path) ->
     root = ElementTree.fromstring(preset.read_bytes())
     assert root.tag == "DecentSampler"
     assert len(root.findall("groups/group/sample")) == 1
+
+
+def test_long_names_are_no_longer_than_a_disk_takes(tmp_path: Path) -> None:
+    """A letter has two to four bytes, and the names of presets hold those of kit and sound."""
+    sounds = [
+        replace(single(tone(220.0)), name="\N{CYRILLIC SMALL LETTER ZHE}" * 80),
+        replace(single(noise()), name="\U00020000" * 80),
+    ]
+    kit = write_kit(tmp_path / "kit", "\N{CYRILLIC SMALL LETTER ZHE}" * 80, sounds)
+    assert max(len(path.name.encode()) for path in (*kit.presets, *kit.samples)) <= 255
+    assert len({*kit.presets, *kit.samples}) == 6
+    assert all(path.is_file() for path in (*kit.presets, *kit.samples))
+    preset = next(path for path in kit.presets if path.suffix == ".sfz").read_text(encoding="utf-8")
+    named = {line.partition("sample=")[2] for line in preset.splitlines() if "sample=" in line}
+    assert {kit.folder / name for name in named} == set(kit.samples)
 
 
 def test_the_loop_of_a_long_sound_takes_little_memory() -> None:

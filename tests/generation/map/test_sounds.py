@@ -327,6 +327,21 @@ def test_what_is_made_is_in_the_history_and_is_made_again_the_same(
         assert recipe.to_dict() == kept[path].to_dict(), "the file holds it, too"
 
 
+def test_any_program_reads_the_recipe_of_a_path_that_was_drawn(trained: tuple[LoadedModel, Path]) -> None:
+    session = MapSession()
+    drawn = [(0.5 + 0.4 * np.cos(n / 20), 0.5 + 0.4 * np.sin(n / 17)) for n in range(900)]
+    try:
+        session.open(trained[1] / "model.distill")
+        path = session.sound_along(drawn, 1.5)
+    finally:
+        session.close()
+    recipe = read_recipe(path)
+    assert recipe is not None
+    assert soundfile.SoundFile(path).comment == recipe.to_text()
+    assert np.abs(np.subtract(recipe.positions[-1], drawn[-1])).max() < 1e-4
+    assert len(recipe.positions) > 50
+
+
 def test_a_place_of_another_map_is_not_taken_for_the_same(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
     """The same weights may get another map, and then a position is another sound."""
     data = torch.load(trained[1] / "model.distill", weights_only=True)

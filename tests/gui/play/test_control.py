@@ -233,6 +233,23 @@ def test_what_ports_receive_is_passed_over_while_another_page_is_open(
     assert len(strikes) == 1
 
 
+def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
+    control: ControlPresenter, strikes: Strikes, ports: FakePorts, window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    hold(control, tmp_path, 0)
+    control.page.midi.gate.setChecked(True)
+    played = bytes.fromhex("b0 40 7f 90 24 64 80 24 00")
+    ports.send(PORT, played)
+    assert strikes.released == []
+    window.pages.open_page(TRAINING)
+    assert strikes.released == [("pad", 0)]
+    window.pages.open_page(PLAY)
+    ports.send(PORT, played)
+    assert strikes.released == [("pad", 0)]
+    ports.connected.clear()
+    qtbot.waitUntil(lambda: strikes.released == [("pad", 0)] * 2, timeout=WAIT)
+
+
 def test_osc_plays_and_is_told(
     control: ControlPresenter,
     strikes: Strikes,

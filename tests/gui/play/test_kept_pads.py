@@ -35,6 +35,20 @@ def held(tmp_path: Path) -> list[Path]:
     return files
 
 
+def test_a_file_that_cannot_be_read_now_is_not_replaced(held: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [PadState(file, 0) for file in held]
+    write_pads("bells", states)
+
+    def fail(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_pads, "read_json", fail)
+        write_pads("other", states[:1] + [EMPTY] * 15)
+        assert read_pads("bells").states == [EMPTY] * 16
+    assert read_pads("bells").states == states
+
+
 def arrange(play: PlayPresenter, files: list[Path]) -> None:
     for number, file in enumerate(files):
         play.page.pads.pads[number].sound_given.emit(file)  # as a drop does

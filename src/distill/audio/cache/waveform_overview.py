@@ -227,4 +227,5 @@ def _key(path: Path) -> str | None:
         name, size, mtime_ns = file_key(path)
     except OSError:
         return None
-    return f"{name}\n{size}\n{mtime_ns}" if time.time_ns() - mtime_ns > _SETTLED_NS else None
+    named = name.encode(errors="backslashreplace").decode()  # the database refuses what is not UTF-8
+    return f"{named}\n{size}\n{mtime_ns}" if time.time_ns() - mtime_ns > _SETTLED_NS else None

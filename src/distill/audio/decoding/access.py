@@ -1,8 +1,17 @@
-"""Why a file cannot be reached, for people."""
+"""How libsndfile is told of a file, and why a file cannot be reached, for people."""
 
 import errno
 import os
+import sys
 from pathlib import Path
+
+
+def sndfile_name(path: Path) -> str | bytes:
+    """Return a path as soundfile takes it: as bytes where names are bytes, because it encodes text strictly.
+
+    Old disks hold names that are not UTF-8.
+    """
+    return str(path) if sys.platform == "win32" else os.fsencode(path)
 
 
 def os_reason(error: OSError) -> str:

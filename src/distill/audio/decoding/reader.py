@@ -4,9 +4,7 @@ A file can hold several recordings, one behind the other: chained Ogg streams, M
 They are read as one sound with the sample rate and the channels of the first.
 """
 
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,6 +17,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from distill.audio.decoding.access import sndfile_name
 from distill.audio.decoding.streams.byte_view import ByteView, ChannelSegments, Segment, part_of
 from distill.audio.decoding.streams.flac import flac_start, next_frame
 from distill.errors import SoundError
@@ -169,8 +168,7 @@ def _open_recording(path: Path, part: tuple[Segment, ...] | None) -> ForwardSoun
 
 
 def _open_path(path: Path) -> ForwardSoundFile:
-    # As bytes where names are bytes: soundfile encodes text strictly, and old disks hold names that are not UTF-8.
-    return ForwardSoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
+    return ForwardSoundFile(sndfile_name(path))
 
 
 def _has_resource_fork(folder: Path, name: str) -> bool:

@@ -20,7 +20,7 @@ from distill.files import write_folder, write_whole
 from distill.generation.kits.presets import KitFile, Region, decent_sampler, sfz
 from distill.generation.kits.sample_loop import find_loop
 from distill.generation.kits.sampler_wav import sampler_wav
-from distill.paths import free_name, plain_name, slug
+from distill.paths import file_name, free_name, plain_name, slug
 
 #: Key of the first pad (C2, the bass drum of General MIDI) and the most pads: the rest of the keyboard.
 FIRST_KEY, MOST_SOUNDS = 36, 92
@@ -225,11 +225,11 @@ def _regions(folder: Path, stem: str, key: int, sound: KitSound) -> Iterator[Reg
             loop = None if pitch is None else find_loop(audio, pitch.hertz)
             note = "" if pitch is None else f" {pitch.name}"
             version = f" v{number}" if versions > 1 else ""
-            path = f"{_SAMPLES_FOLDER}/{stem}{note}{version}.wav"
+            path = f"{_SAMPLES_FOLDER}/{file_name(f'{stem}{note}{version}', '.wav')}"
             with write_whole(folder / path) as file:
                 file.write(sampler_wav(audio, pitch, loop, sound.comment))
             yield Region(
-                KitFile(path, len(audio) / SAMPLE_RATE, pitch, loop), key, key, key,
+                KitFile(path, pitch, loop), key, key, key,
                 low_velocity=layer.low_velocity, high_velocity=layer.high_velocity, turn=turn, turns=len(layer.takes),
             )  # fmt: skip
 
@@ -248,8 +248,9 @@ def _over_the_keyboard(regions: Sequence[Region]) -> Iterator[Region]:
 
 def _write_presets(folder: Path, name: str, title: str, regions: Sequence[Region]) -> list[str]:
     """Write both presets and return their names."""
-    texts = {f"{name}.sfz": sfz(regions, title), f"{name}.dspreset": decent_sampler(regions, title)}
-    for file_name, text in texts.items():
-        with write_whole(folder / file_name) as file:
+    texts = {".sfz": sfz(regions, title), ".dspreset": decent_sampler(regions, title)}
+    names = [file_name(name, suffix) for suffix in texts]
+    for preset, text in zip(names, texts.values(), strict=True):
+        with write_whole(folder / preset) as file:
             file.write(text.encode(errors="replace"))
-    return list(texts)
+    return names

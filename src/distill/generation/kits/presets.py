@@ -20,14 +20,11 @@ class KitFile:
     ----------
     path
         Relative to the preset, with ``/``.
-    seconds
-        Its length.
     pitch, loop
         As in the file's ``smpl`` chunk, or None.
     """
 
     path: str
-    seconds: float
     pitch: Pitch | None = None
     loop: SampleLoop | None = None
 
@@ -117,8 +114,10 @@ def _sample(region: Region) -> dict[str, str]:
         values["tuning"] = f"{region.tune_cents / 100:.2f}"
     if region.turns > 1:
         values["seqPosition"] = str(region.turn)
-    # A release as long as the sound lets it sound to its end.
-    values["release"] = f"{_RELEASE_S if region.held else region.file.seconds:.3f}"
+    if region.held:
+        values["release"] = f"{_RELEASE_S:g}"
+    else:  # it sounds to its end; any release would fade it from the moment at which the key is let go
+        values["ampEnvEnabled"] = "false"
     loop = region.file.loop
     if loop is not None and region.held:
         values |= {"loopEnabled": "true", "loopStart": str(loop.start), "loopEnd": str(loop.end - 1)}

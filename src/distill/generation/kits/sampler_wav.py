@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from distill.audio.export import MOST_TEXT
 from distill.audio.pitch import Pitch
 from distill.generation.kits.sample_loop import SampleLoop
 
@@ -40,7 +41,7 @@ def sampler_wav(
     """
     whole = io.BytesIO()
     with soundfile.SoundFile(whole, "w", sample_rate, 1, "PCM_24", format="WAV") as file:
-        if comment:
+        if comment and len(comment) <= MOST_TEXT:
             file.comment = comment
         file.write(audio)
     if pitch is None and loop is None:

@@ -11,13 +11,16 @@ from torch import Tensor
 from distill.audio.decoding.sound_file import FloatArray
 from distill.errors import ModelFileError
 from distill.generation.map.sounds import Position, long_sound_along, map_of, sliders_of, sound_at
-from distill.generation.recipe import ALONG, MAPPED, MOST_CORNERS, Recipe
+from distill.generation.recipe import ALONG, MAPPED, Recipe
 from distill.generation.stereo_copies import as_audio, channels_of, own_channels
 from distill.generation.weights import weights_id
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.
 MAP_KINDS = (MAPPED, ALONG)
+#: Corners of a path that are kept: more than a sound has windows, and few enough for the comment of a WAV file, of
+#: which many programs read 2 kB.
+_KEPT_CORNERS = 64
 #: Decimals of a position: finer than a pixel of any screen, and short in a file.
 _DECIMALS = 5
 
@@ -63,7 +66,7 @@ def recipe_at(
 
 def recipe_along(model: OpenModel, model_file: Path, identity: str, path: Sequence[Position], seconds: float) -> Recipe:
     """Return the recipe of the sound along a path; ``identity`` is the model's `map_id`."""
-    step = -(-len(path) // (MOST_CORNERS - 1))
+    step = -(-len(path) // (_KEPT_CORNERS - 1))
     corners = [*path[:-1:step], path[-1]] if step > 1 else path
     return _recipe(ALONG, model, model_file, identity, corners, seconds=seconds)
 

@@ -61,6 +61,7 @@ class ControlPresenter(QObject, WindowPart):
         panel.targets.currentIndexChanged.connect(lambda _index: self._show_controller())
         panel.osc_changed.connect(self._on_osc_changed)
         self._ports_changed.connect(panel.show_ports)
+        self._ports_changed.connect(lambda _names, _opened: self.controls.lift_pedals())
         self._learned.connect(self._on_learned)
         self.pad_played.connect(lambda pad: pads.pads[pad].light_up())
         self.key_played.connect(lambda key: panel.show_state(self.tr("Key {0:+d}").format(key)))
@@ -164,6 +165,7 @@ class ControlPresenter(QObject, WindowPart):
 
     def _on_disappeared(self) -> None:
         self._is_page_open = self.page.isVisible()  # as in a minimized window, which can be played
+        self.controls.lift_pedals()
         self.board.stop_all()
         self._player.arm(False)
 

@@ -8,6 +8,7 @@ Reading and writing happen off the window's thread, one after the other.
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,17 +49,20 @@ class KeptPads(NamedTuple):
 
 def read_pads(model_id: str) -> KeptPads:
     """Return what the pads held for a model; whatever is missing or damaged is empty."""
-    return _read_models().get(model_id, KeptPads([EMPTY] * COUNT, {}))
+    nothing = KeptPads([EMPTY] * COUNT, {})
+    with suppress(OSError):
+        return _read_models().get(model_id, nothing)
+    return nothing
 
 
 def write_pads(model_id: str, states: Sequence[PadState], verdicts: Mapping[Path, KeptVerdict] | None = None) -> None:
-    """Keep what the pads hold for a model.  Only the pads are lost if the file cannot be written."""
-    models = _read_models()
-    models.pop(model_id, None)  # the latest one comes last
-    if any(state != EMPTY for state in states):
-        models[model_id] = KeptPads(list(states), verdicts or {})
-    kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
+    """Keep what the pads hold for a model.  Only the pads are lost if the file cannot be read or written."""
     try:
+        models = _read_models()
+        models.pop(model_id, None)  # the latest one comes last
+        if any(state != EMPTY for state in states):
+            models[model_id] = KeptPads(list(states), verdicts or {})
+        kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
         write_json(_file(), {"version": _VERSION, "models": kept})
     except OSError as exc:
         log.warning("What the pads hold cannot be kept: %s", exc)
@@ -69,11 +73,18 @@ def _file() -> Path:
 
 
 def _read_models() -> dict[str, KeptPads]:
+    """Return what is kept for all models; nothing where it is damaged.
+
+    Raises
+    ------
+    OSError
+        It cannot be read now; what is written then would take its place.
+    """
     try:
         data = read_json(_file())
         models = data["models"] if data["version"] == _VERSION else {}
         return {key: _from_plain(items) for key, items in models.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # the first time, or damaged
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):  # the first time, or damaged
         return {}
 
 

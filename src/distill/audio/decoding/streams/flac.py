@@ -1,6 +1,5 @@
 """FLAC streams in pieces: joined files, and frames behind a damaged one (RFC 9639, section 9)."""
 
-import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import IO
 
 from distill.audio.decoding.streams.byte_view import ByteView
 from distill.audio.decoding.streams.chunks import read_at
+from distill.audio.decoding.streams.file_window import FileWindow
 
 _MAGIC = b"fLaC"
 _FIRST_BLOCK = b"fLaC\0\0\0\x22"  # the mark and the head of the block that must come first
@@ -49,8 +49,8 @@ def flac_starts(path: Path, start: int, end: int) -> list[int]:
     OSError
         The file cannot be read.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        found, at = [], start
+    with path.open("rb") as file:
+        data, found, at = FileWindow(file), [], start
         while (at := data.find(_FIRST_BLOCK, at, end)) >= 0:
             found.append(at)
             head = flac_start(file, at)  # metadata may hold the mark as well
@@ -94,21 +94,23 @@ def understated_length(path: Path, start: int, end: int) -> tuple[int, bytes] | 
     OSError
         The file cannot be read.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with path.open("rb") as file:
         head = flac_start(file, start)
         if head is None:
             return None
         at = start + _TOTAL_AT
-        total = int.from_bytes(data[at : at + 5], "big") & _MOST_36
-        last, position = None, end
+        stated = read_at(file, at, 5)
+        total = int.from_bytes(stated, "big") & _MOST_36
         lowest = max(head.frames_at, end - _SEARCHED_BACKWARDS)
-        while total and (position := data.rfind(b"\xff", lowest, position)) >= 0:
-            found = first_sample(data[position : position + FRAME_HEAD_BYTES], head.block_size)
-            if found is None:
-                continue
-            if last is not None and 0 < last - found <= _MOST_16:  # a frame and the one behind it
-                return (at, bytes([data[at] & 0xF0]) + bytes(4)) if last >= total else None
-            last = found
+        data = read_at(file, lowest, max(0, end - lowest))
+    last, position = None, len(data)
+    while total and (position := data.rfind(b"\xff", 0, position)) >= 0:
+        found = first_sample(data[position : position + FRAME_HEAD_BYTES], head.block_size)
+        if found is None:
+            continue
+        if last is not None and 0 < last - found <= _MOST_16:  # a frame and the one behind it
+            return (at, bytes([stated[0] & 0xF0]) + bytes(4)) if last >= total else None
+        last = found
     return None
 
 

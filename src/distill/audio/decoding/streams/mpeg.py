@@ -6,11 +6,11 @@ word.  So the frames are counted here, and the decoder gets a view of the valid 
 is right.  Frame layout: ISO/IEC 11172-3 and 13818-3, section 2.4.1.3.
 """
 
-import mmap
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import Segment
+from distill.audio.decoding.streams.file_window import FileWindow
 
 _V1_BITRATES = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -162,15 +162,11 @@ def walk_frames(path: Path, start: int, end: int) -> MpegLayout | None:
         The file cannot be read.
     """
     with path.open("rb") as file:
-        try:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:  # an empty file
-            return None
-        with mapped as data:
-            return _walk(data, start, min(end, len(data)))
+        data = FileWindow(file)
+        return _walk(data, start, min(end, len(data)))
 
 
-def _walk(data: mmap.mmap, start: int, end: int) -> MpegLayout | None:
+def _walk(data: FileWindow, start: int, end: int) -> MpegLayout | None:
     parts: list[MpegPart] = []
     known: dict[bytes, _Header | None] = {}
     skipped, at, part = False, start, None
@@ -210,7 +206,7 @@ def _is_misleading(part: MpegPart) -> bool:
     return part.layer == 3 and (part.stated is None or abs(part.stated - part.frames) > 1)
 
 
-def _goes_on(data: mmap.mmap, at: int, end: int, kind: int) -> bool:
+def _goes_on(data: FileWindow, at: int, end: int, kind: int) -> bool:
     """Whether several frames of one kind follow each other from ``at`` on, or fill the rest of the file."""
     for count in range(_IN_A_ROW):
         header = _parse(data[at : at + 4])
@@ -222,7 +218,7 @@ def _goes_on(data: mmap.mmap, at: int, end: int, kind: int) -> bool:
     return True
 
 
-def _resync(data: mmap.mmap, at: int, end: int) -> int | None:
+def _resync(data: FileWindow, at: int, end: int) -> int | None:
     """Return the next position from which frames follow each other."""
     while (at := data.find(b"\xff", at, end)) >= 0:
         header = _parse(data[at : at + 4])
@@ -232,7 +228,7 @@ def _resync(data: mmap.mmap, at: int, end: int) -> int | None:
     return None
 
 
-def _mark_of(data: mmap.mmap, at: int, header: _Header) -> int | None:
+def _mark_of(data: FileWindow, at: int, header: _Header) -> int | None:
     """Return the position of the mark of a length frame; None for a frame of sound."""
     for position in (at + header.info_offset, at + header.info_offset + 2):  # two bytes later behind a checksum
         if data[position : position + 4] in _XING:
@@ -240,7 +236,7 @@ def _mark_of(data: mmap.mmap, at: int, header: _Header) -> int | None:
     return at + 36 if data[at + 36 : at + 40] == b"VBRI" else None
 
 
-def _stated(data: mmap.mmap, mark: int) -> tuple[int | None, int | None]:
+def _stated(data: FileWindow, mark: int) -> tuple[int | None, int | None]:
     """Return the number of frames and of bytes that a length frame states; None for what it does not state."""
     raw = data[mark : mark + 18]  # shorter where the file ends within it
     if raw.startswith(b"VBRI"):

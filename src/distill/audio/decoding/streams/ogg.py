@@ -4,12 +4,12 @@ libsndfile reads the first link of a chain, refuses files with a second track (a
 Ogg.  Each audio stream is found here page by page (RFC 3533, section 6) and given to the decoder by itself.
 """
 
-import mmap
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from distill.audio.decoding.streams.byte_view import Segment
 from distill.audio.decoding.streams.chunks import read_at
+from distill.audio.decoding.streams.file_window import FileWindow
 from distill.audio.decoding.streams.flac import FRAME_HEAD_BYTES, LAST_BLOCK, first_sample
 
 _BEGINS = 0x02
@@ -80,34 +80,32 @@ def walk_pages(path: Path, start: int, end: int) -> OggLayout | None:
         The file cannot be read.
     """
     with path.open("rb") as file:
-        try:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:
-            return None
-        with mapped as data:
-            return _walk(data, start, min(end, len(data)))
+        data = FileWindow(file)
+        return _walk(data, start, min(end, len(data)))
 
 
-def _walk(data: mmap.mmap, start: int, end: int) -> OggLayout | None:
+def _walk(data: FileWindow, start: int, end: int) -> OggLayout | None:
     streams: list[OggStream] = []
     current: dict[bytes, OggStream] = {}
     at = first = data.find(b"OggS\0", start, end)
     last = at
     while 0 <= at <= end - 27:
-        segments = data[at + 26]
-        body = at + 27 + segments
+        head = data[at : at + 27]
+        if len(head) < 27:  # the file has become shorter
+            break
+        body = at + 27 + head[26]
         stop = body + sum(data[at + 27 : body])
         if data[stop : stop + 5] != b"OggS\0" and (inner := data.find(b"OggS\0", at + 27, min(stop, end))) >= 0:
             at = inner  # this page lost its end
             continue
         if stop > end:
             break
-        serial = data[at + 14 : at + 18]
-        if data[at + 5] & _BEGINS:
+        serial = head[14:18]
+        if head[5] & _BEGINS:
             current[serial] = OggStream(_coding(data[body : body + 8]))
             streams.append(current[serial])
         if serial in current:
-            current[serial].add(at, stop, int.from_bytes(data[at + 6 : at + 14], "little", signed=True))
+            current[serial].add(at, stop, int.from_bytes(head[6:14], "little", signed=True))
         last = stop
         at = stop if data[stop : stop + 5] == b"OggS\0" else data.find(b"OggS\0", stop, end)
     return OggLayout(streams, first, last) if streams else None
