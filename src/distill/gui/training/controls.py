@@ -436,7 +436,7 @@ class TrainingControls(Panel):
         grid.setHorizontalSpacing(theme.GAP)
         grid.setVerticalSpacing(theme.HALF)
         fields = (
-            (self.tr("F&amily"), self.family),
+            (self.tr("Fa&mily"), self.family),
             (self.tr("&Preset"), self.preset),
             (self.tr("Epo&chs"), self.epochs),
         )
