@@ -7,7 +7,6 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import ElidedLabel, field_label
+from distill.gui.widgets.panel import NumberField
 from distill.gui.widgets.text import plain_tip
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
@@ -54,8 +54,8 @@ class NewSoundsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), QDoubleSpinBox()
-        self.length, self.freedom = QDoubleSpinBox(), QSlider(Qt.Orientation.Horizontal)
+        self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), NumberField()
+        self.length, self.freedom = NumberField(), QSlider(Qt.Orientation.Horizontal)
         self.dice = self._button("diceButton", self.tr("New random seed"), self.tr("New random seed"))
         self.lock = self._button(
             "seedLockButton",

@@ -1,8 +1,9 @@
-"""What panels are made of: the titled frame, its buttons, its empty state, the search field, and the window's part."""
+"""What panels are made of: the titled frame, its buttons, its empty state, its fields, and the window's part."""
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QLocale, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QValidator
 from PySide6.QtWidgets import (
+    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -140,6 +141,21 @@ class EmptyState(QWidget):
     def _draw(self) -> None:
         side = 40
         self._image.setPixmap(pixmap(self._picture, theme.colors().border_strong, side, self.devicePixelRatioF()))
+
+
+class NumberField(QDoubleSpinBox):
+    """Takes a number with a decimal point or a decimal comma, and shows it with a point, as the whole window does.
+
+    Qt takes the sign of the system's language only, and passes over the other one.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setLocale(QLocale.c())
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Take a comma for a point."""
+        return super().validate(text.replace(",", "."), position)
 
 
 class SearchField(QLineEdit):
