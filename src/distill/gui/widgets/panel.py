@@ -1,8 +1,9 @@
 """What panels are made of: the titled frame, its buttons, its empty state, its fields, and the window's part."""
 
 from PySide6.QtCore import QEvent, QLocale, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QValidator
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
+    QComboBox,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -141,6 +143,22 @@ class EmptyState(QWidget):
     def _draw(self) -> None:
         side = 40
         self._image.setPixmap(pixmap(self._picture, theme.colors().border_strong, side, self.devicePixelRatioF()))
+
+
+class QuietCombo(QComboBox):
+    """Leaves the wheel to the column that it lies in: scrolling past it must not change it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Pass on."""
+        event.ignore()
+
+
+class QuietSpin(QSpinBox):
+    """Leaves the wheel to the column that it lies in, as `QuietCombo` does."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Pass on."""
+        event.ignore()
 
 
 class NumberField(QDoubleSpinBox):
