@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -168,7 +168,14 @@ class PlayPage(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Report that the page is not seen any more."""
         super().hideEvent(event)
+        self.pads.release_keys()
         self.disappeared.emit()
+
+    def event(self, event: QEvent) -> bool:
+        """Release the pads whose keys are down when another window gets the keyboard."""
+        if event.type() is QEvent.Type.WindowDeactivate:
+            self.pads.release_keys()
+        return super().event(event)
 
     def _fit_sliders(self) -> None:
         self.sound.fit_sliders(self.height() - theme.GAP - self.tabs.minimumSizeHint().height())
