@@ -30,7 +30,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import ActionButton, Panel
-from distill.gui.widgets.text import format_time_left, readable
+from distill.gui.widgets.text import format_time_left, plain_tip, readable
 from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
@@ -119,7 +119,7 @@ class TrainingControls(Panel):
         self.progress.setToolTip(self.tr("How much of the run is done; the line below says how long the rest takes."))
         self.progress.setTextVisible(False)
         self.progress.setRange(0, PROGRESS_STEPS)
-        self.eta = QLabel()
+        self.eta = ElidedLabel()  # the name of a run may be long
         self.eta.setObjectName("etaLabel")
         self.eta.setAccessibleName(self.tr("Where the training stands"))
         self.estimate = ShortenedLabel(ESTIMATE_LINES)
@@ -139,7 +139,7 @@ class TrainingControls(Panel):
         self._is_finishing = self._is_first = False
         self._focus_went_to: QWidget | None = None
         self._left = TimeLeft()
-        self._position = self._message = self._enough = ""
+        self._position = self._message = self._enough = self._computing = ""
         self._costs: tuple[str, ...] = ()
         self.propose_name("")
         self._clock = QTimer(self, interval=1000)
@@ -294,7 +294,8 @@ class TrainingControls(Panel):
 
     def show_computing(self, text: str) -> None:
         """Show in the tooltip of the status line how the run is computed."""
-        self.eta.setToolTip(text)
+        self._computing = text
+        self._report_message()
 
     def show_message(self, text: str) -> None:
         """Show a line under the progress bar."""
@@ -304,6 +305,7 @@ class TrainingControls(Panel):
     def _report_message(self) -> None:
         nothing = self.tr("Ready when you are.") if self._has_sounds else self.tr("Choose some sounds to begin with.")
         self.eta.setText(self._message or nothing)
+        self.eta.setToolTip(plain_tip(self.eta.text(), self._computing) if self._computing else "")
         self.status_changed.emit("" if self._state is RunState.IDLE else self._message)
 
     def show_progress(self, share: float) -> None:
