@@ -30,7 +30,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.text import plain_tip, readable
 from distill.library.model_entry import ModelEntry
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
@@ -312,6 +312,7 @@ class PlayPage(QWidget):
             item = QListWidgetItem(shown.names[shown.sounds[row]])
             item.setData(Qt.ItemDataRole.UserRole, row)
             item.setData(FILE_ROLE, shown.files.get(shown.sounds[row]))
+            item.setToolTip(plain_tip(item.text()))
             self.near.addItem(item)
 
     def _on_near_asked(self, index: QModelIndex) -> None:
