@@ -142,7 +142,7 @@ class MidiPanel(QWidget):
         learning.addWidget(self.targets, 1)
         learning.addWidget(self.learn)
         learning.addWidget(self.controller)
-        self.osc.setMinimumHeight(HEADER_HEIGHT)  # on one line with its field
+        self.osc.setMinimumHeight(theme.roomy(HEADER_HEIGHT))  # on one line with its field
         form.addRow(self.tr("MIDI"), self.ports)
         form.addRow(self.tr("Keys"), self.keys)
         form.addRow("", self.gate)

@@ -65,10 +65,10 @@ class PlayPage(QWidget):
         splitter.setHandleWidth(theme.GAP)
         splitter.setChildrenCollapsible(False)
         for number, widget in enumerate((self._map_panel(), self._side())):
-            widget.setMinimumWidth(_SMALLEST[number])
+            widget.setMinimumWidth(theme.roomy(_SMALLEST[number]))
             splitter.addWidget(widget)
             splitter.setStretchFactor(number, 1 - number)
-        splitter.setSizes(list(_COLUMNS))
+        splitter.setSizes(list(map(theme.roomy, _COLUMNS)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)

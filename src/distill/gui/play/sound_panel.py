@@ -167,7 +167,7 @@ class SoundPanel(Panel):
         self.detail.hide()
         self.status = ElidedLabel()
         self.status.setObjectName("playStatus")
-        self.status.setMinimumHeight(HEADER_HEIGHT)  # as the title, whose place it takes
+        self.status.setMinimumHeight(theme.roomy(HEADER_HEIGHT))  # as the title, whose place it takes
         self.status.hide()
         self.sliders, self.wave = SoundSliders(), MarkedWave()
         self.sliders.tab_after = self.wave
@@ -190,9 +190,10 @@ class SoundPanel(Panel):
         self.show_has_sound(False)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Measure the field anew: the style sheet reaches it with the first show."""
+        """Measure fields and buttons anew: the style sheet reaches them with the first show."""
         super().showEvent(event)
-        self.length.setMinimumHeight(self.length.minimumSizeHint().height())
+        for widget in (self.length, self.vary, self.morph, self.extend, self.repaint_mark):
+            widget.setMinimumHeight(widget.minimumSizeHint().height())
 
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a sound."""

@@ -389,7 +389,7 @@ class TrainingControls(Panel):
         for row in FAMILIES:
             self.family.addItem(row.plain_name, row.key)
             self.family.setItemData(self.family.count() - 1, row.label, DETAIL_ROLE)
-        self.family.view().setMinimumWidth(FAMILY_MENU_WIDTH)
+        self.family.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
 
     def _family_detail(self, info: FamilyInfo) -> str:
         seconds = self._epoch_seconds.get(info.key)
@@ -429,7 +429,7 @@ class TrainingControls(Panel):
         self.epochs.setToolTip(meta["help"])
         self.epochs.setRange(int(meta["low"]), int(meta["high"]))
         self.epochs.setValue(int(meta["default"]))
-        self.epochs.setMinimumWidth(EPOCHS_WIDTH)
+        self.epochs.setMinimumWidth(theme.roomy(EPOCHS_WIDTH))
         self.epochs.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
         self.epochs.valueChanged.connect(self._show_families)
 

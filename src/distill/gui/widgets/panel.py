@@ -21,7 +21,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import pixmap
 from distill.settings import WindowSettings
 
-#: Height of a panel's header: that of a button in it.
+#: Height of a panel's header at the usual text size: that of a button in it.
 HEADER_HEIGHT = 28
 
 
@@ -79,7 +79,7 @@ class Panel(QFrame):
         self.detail = QLabel()
         self.detail.setObjectName("muted")
         self.header = QHBoxLayout()
-        self.title.setMinimumHeight(HEADER_HEIGHT)  # titles of neighbours stand on one line
+        self.title.setMinimumHeight(theme.roomy(HEADER_HEIGHT))  # titles of neighbours stand on one line
         self.header.setSpacing(theme.GAP)
         self.header.addWidget(self.title)
         self.header.addStretch(1)
