@@ -91,6 +91,18 @@ def test_findings_are_fixed_undone_and_trained_with(faulty: MainWindow, engine: 
     assert not button.isChecked()
 
 
+def test_tab_leads_through_the_findings_to_the_buttons_below_them(faulty: MainWindow, qtbot: QtBot) -> None:
+    faulty.activateWindow()
+    qtbot.waitUntil(faulty.isActiveWindow)
+    faulty.browser.doctor.click()
+    faulty.controls.queue.setFocus()
+    visited = []
+    for _ in range(8):
+        QTest.keyClick(faulty.focusWidget(), Qt.Key.Key_Tab)
+        visited.append(faulty.focusWidget().objectName())
+    assert visited == ["findingSounds", "fixButton"] * 3 + ["fixAllButton", "doctorDoneButton"]
+
+
 def test_a_click_on_a_sound_of_a_finding_plays_it(faulty: MainWindow) -> None:
     faulty.browser.doctor.click()
     card = cards(faulty)["silence"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -63,6 +63,20 @@ def hold(control: ControlPresenter, folder: Path, *pads: int) -> None:
         path = folder / f"pad {pad}.wav"
         soundfile.write(path, tone(0.2), 48_000)
         control.page.pads.hold(pad, path)
+
+
+def test_the_wheel_scrolls_the_midi_panel_and_changes_no_field(play: PlayPresenter) -> None:
+    panel = play.page.midi
+    before = panel.keys.currentText(), panel.osc_in.value()
+    for field in (panel.keys, panel.osc_in):
+        middle = QPointF(field.rect().center())
+        down = QWheelEvent(
+            middle, field.mapToGlobal(middle), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(field, down)
+        assert not down.isAccepted(), "it goes on to the column"
+    assert (panel.keys.currentText(), panel.osc_in.value()) == before
 
 
 def test_midi_notes_play_the_pads_or_the_current_sound(

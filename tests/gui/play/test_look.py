@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill.generation.map_session import Slider
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.key_help import key_groups
+from distill.gui.widgets.text import plain_tip
 from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from tests.gui.cut_off import cut_off
 from tests.gui.fakes import tone
@@ -56,6 +57,18 @@ def test_the_sounds_near_the_cursor_can_be_dragged_where_they_were_found(
     others = [near.item(row) for row in range(near.count()) if near.item(row) not in found]
     assert [url.toLocalFile() for url in near.mimeData(found).urls()] == [str(session.own)]
     assert not near.mimeData(others).urls()
+
+
+def test_a_name_that_is_cut_off_in_a_list_is_whole_in_its_tooltip(play: PlayPresenter, tmp_path: Path) -> None:
+    near, history = play.page.near, play.page.history
+    play.page.map.move_cursor((0.05, 0.1))
+    assert plain_tip("bell <0>") in [near.item(row).toolTip() for row in range(near.count())]
+    before, path = tmp_path / "between a bell and a long gong.wav", tmp_path / "between <gongs>.wav"
+    history.add(before, "new")
+    assert history.item(0).toolTip() == plain_tip(before.stem)
+    history.follow_file(before, path)
+    assert history.item(0).toolTip() == plain_tip(path.stem)
+    assert history.item(0).data(Qt.ItemDataRole.AccessibleTextRole) == "between <gongs>, new"
 
 
 def test_the_map_explains_its_colours_and_its_keys(play: PlayPresenter, window: MainWindow) -> None:

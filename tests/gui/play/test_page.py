@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 import pytest
 import soundfile
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -27,6 +27,7 @@ from distill.gui.play.pads import KEYS, PadGrid
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.play.sound_list import WORD_ROLE
 from distill.gui.window.main_window import MainWindow
+from distill.gui.window.pages import TRAINING
 from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from tests.gui.conftest import double_click
@@ -130,16 +131,36 @@ def test_a_pad_with_the_focus_is_filled_and_played_by_a_key(
     assert pads.pads[4].sound == held, "the empty pad takes the current sound"
 
 
-def test_every_key_of_a_pad_reaches_it_from_the_map(play: PlayPresenter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("focus", ["map", "near", "history"])
+def test_every_key_of_a_pad_reaches_it(play: PlayPresenter, tmp_path: Path, focus: str) -> None:
     pads, played = play.page.pads, list[int]()
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(100), 48_000)
     for number in range(16):
         pads.hold(number, path)
+    play.page.history.add(path)
     pads.pressed.connect(played.append)
     for key in KEYS:
-        QTest.keyClick(play.page.map, Qt.Key(ord(key)))
+        QTest.keyClick(getattr(play.page, focus), Qt.Key(ord(key)))
     assert played == list(range(16))
+
+
+@pytest.mark.parametrize("leave", ["another page", "another window"])
+def test_a_pad_whose_key_is_down_is_released_when_the_page_is_left(
+    play: PlayPresenter, window: MainWindow, tmp_path: Path, leave: str
+) -> None:
+    path, released = tmp_path / "a.wav", list[int]()
+    soundfile.write(path, np.zeros(100), 48_000)
+    play.page.pads.hold(4, path)
+    play.page.pads.released.connect(released.append)
+    QTest.keyPress(play.page.map, Qt.Key.Key_Q)
+    assert play.page.pads.pads[4].isDown()
+    if leave == "another page":
+        window.pages.open_page(TRAINING)
+    else:
+        QApplication.sendEvent(play.page, QEvent(QEvent.Type.WindowDeactivate))
+    assert not play.page.pads.pads[4].isDown()
+    assert released == [4]
 
 
 def test_variations_go_to_the_pads(play: PlayPresenter, session: ToneSession, qtbot: QtBot) -> None:

@@ -103,6 +103,34 @@ def test_a_folder_without_sounds_does_not_wipe_the_list(loaded: MainWindow, tmp_
     qtbot.waitUntil(button(loaded, "startButton").isEnabled)
 
 
+def test_a_folder_without_sounds_brings_back_none_that_was_removed(
+    loaded: MainWindow, sounds: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    settle(loaded, qtbot)
+    loaded.sounds.exclusions.remove([sounds / "tone 1.wav"])
+    qtbot.waitUntil(lambda: "tone 1.wav" not in names(loaded))
+    before, empty = names(loaded), tmp_path / "empty"
+    empty.mkdir()
+    loaded.open_folder(empty)
+    qtbot.waitUntil(lambda: "There are no sounds in there" in loaded.notices.text())
+    settle(loaded, qtbot)
+    assert loaded.sounds.exclusions.choice.removed == {sounds / "tone 1.wav"}
+    assert names(loaded) == before
+
+
+def test_the_list_comes_back_after_two_folders_without_sounds(loaded: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    """The second is chosen while the first is still being searched."""
+    settle(loaded, qtbot)
+    before, roots = names(loaded), loaded.sounds.roots
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        loaded.open_folder(tmp_path / name)
+    qtbot.waitUntil(lambda: "There are no sounds in there" in loaded.notices.text())
+    settle(loaded, qtbot)
+    assert loaded.sounds.roots == roots
+    assert names(loaded) == before
+
+
 def button(window: MainWindow, name: str) -> QPushButton:
     found = window.findChild(QPushButton, name)
     assert found is not None

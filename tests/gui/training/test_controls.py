@@ -17,7 +17,7 @@ from distill.errors import TrainingError
 from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
 from distill.gui.engine.run_state import RunState
 from distill.gui.training.controls import DETAIL_ROLE
-from distill.gui.window.main_window import MainWindow
+from distill.gui.window.main_window import SMALLEST_SIZE, MainWindow
 from distill.gui.window.pages import MODELS, TRAINING
 from distill.runs.folder import RunRecord
 from tests.gui.fakes import FakeEngine, tone
@@ -117,6 +117,18 @@ def test_runs_have_the_name_that_was_typed_or_that_of_the_folder(
         assert RunRecord.load(folder).model_name == name
         known = loaded.runs.names_in_use
         qtbot.waitUntil(lambda: RunRecord.load(folder).model_name in known(), timeout=10_000)  # noqa: B023 - at once
+
+
+def test_the_state_of_a_run_with_a_long_name_is_seen(window: MainWindow, qapp: QApplication) -> None:
+    window.resize(*SMALLEST_SIZE)
+    name, line = "every bell that I recorded in the mountains last summer, with and without reverb", window.controls.eta
+    window.controls.show_message(f"{name} · Paused at epoch 2 of 200")
+    qapp.processEvents()
+    assert line.width() <= window.controls.width()
+    assert line.shown_text().startswith("every bell")
+    assert line.shown_text().endswith("Paused at epoch 2 of 200")
+    window.controls.show_computing("Computing in float32.")
+    assert name in line.toolTip(), "beside how it is computed"
 
 
 def test_another_folder_is_a_fresh_start(loaded: MainWindow, engine: FakeEngine, other: Path, qtbot: QtBot) -> None:

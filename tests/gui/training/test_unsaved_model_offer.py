@@ -90,6 +90,24 @@ def test_the_model_is_offered_until_it_is_saved(
     assert not window.runs.unsaved.is_open
 
 
+def test_a_model_is_offered_again_after_a_bug(
+    loaded: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsaved, model, reported = loaded.runs.unsaved, Model(), list[BaseException]()
+    monkeypatch.setattr(model, "save", lambda _target: 1 / 0)
+    monkeypatch.setattr("distill.diagnostics.report", lambda error, *_, **__: reported.append(error))
+    unsaved.offer(model, REASON, None)
+    loaded.notices.forget_all()  # the notice goes with the click on its button
+    unsaved.save(tmp_path / "mine.distill")
+    qtbot.waitUntil(partial(says, loaded, "is kept until the window is closed"))
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+    monkeypatch.undo()
+    model.full = 0
+    unsaved.save(tmp_path / "mine.distill")
+    qtbot.waitUntil(lambda: not unsaved.is_open)
+    assert (tmp_path / "mine.distill").exists()
+
+
 def test_a_model_that_cannot_be_saved_on_quitting_is_offered(
     loaded: MainWindow, engine: FullDisk, qtbot: QtBot
 ) -> None:

@@ -1,9 +1,15 @@
-"""Rows that wrap."""
+"""Rows that wrap, and labels that elide."""
 
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint
+from PySide6.QtGui import QHelpEvent
+from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from distill.gui.widgets.layout import FewLinesLabel, FlowBox, ShortenedLabel
+from distill.gui.widgets import layout
+from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel, FlowBox, ShortenedLabel
 
 
 def make(qtbot: QtBot, count: int, width: int) -> tuple[QWidget, FlowBox, list[QLabel]]:
@@ -84,6 +90,19 @@ def test_each_line_has_the_longest_wording_that_fits(qtbot: QtBot) -> None:
     label.resize(300, 60)
     label.show_lines([[], ["only"]])
     assert label.shown_text() == label.text() == "only"
+
+
+def test_the_whole_of_an_elided_text_is_in_its_tooltip(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(layout, "QToolTip", SimpleNamespace(showText=lambda _at, text, _label: shown.append(text)))
+    label = ElidedLabel()
+    qtbot.addWidget(label)
+    label.resize(100, 20)
+    for text in ("short", "a <name> that has no room in so narrow a label", "short"):
+        label.setText(text)
+        QApplication.sendEvent(label, QHelpEvent(QEvent.Type.ToolTip, QPoint(5, 5), QPoint(5, 5)))
+    assert len(shown) == 1
+    assert "a &lt;name&gt; that has no room in so narrow a label" in shown[0]
 
 
 def test_text_that_does_not_fit_keeps_its_line_breaks(qtbot: QtBot) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill.gui.widgets import notices
@@ -61,6 +61,22 @@ def test_what_offers_something_stays(bar: NoticeBar, monkeypatch: pytest.MonkeyP
     bar._action.click()
     assert done == ["opened"]
     assert bar.isHidden()
+
+
+def test_a_notice_that_comes_while_all_are_listed_takes_no_key(bar: NoticeBar) -> None:
+    done: list[str] = []
+    for topic in ("first", "second"):
+        bar.notify(topic, topic, "warning", NoticeAction("Do it", partial(done.append, topic)))
+    bar.show()
+    bar.show_all()
+    assert bar._list is not None
+    chosen = next(b for b in bar._list.findChildren(QPushButton, "answerListed") if b.property("topic") == "first")
+    chosen.setFocus()
+    bar.notify("third", "third", "warning", NoticeAction("Do it", partial(done.append, "third")))
+    focused = bar._list.focusWidget()
+    assert isinstance(focused, QPushButton)
+    focused.click()  # as by Space
+    assert done == ["first"]
 
 
 def test_a_double_click_answers_one_notice(bar: NoticeBar) -> None:

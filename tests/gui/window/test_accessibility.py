@@ -1,5 +1,6 @@
 """Names, tooltips and keys of all controls, contrast of all texts, and curves that can be told apart."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QProgressBar,
@@ -39,7 +41,7 @@ from distill.gui.plots.plot_view import PlotView
 from distill.gui.widgets import theme
 from distill.gui.widgets.key_help import key_groups
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import MODELS
+from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.playback.player import Player, PlayerState
 from distill.runs.preview_sound import find_previews
 from tests.gui.conftest import close, make_window
@@ -203,6 +205,34 @@ def test_tab_leads_to_everything_that_is_seen(loaded: MainWindow, qtbot: QtBot, 
         unseen = {widget for widget in visited if not widget.isVisible() or widget.visibleRegion().isEmpty()}
         unseen -= set(loaded.findChildren(PlotView))  # its viewport covers it
         assert sorted(describe(widget) for widget in unseen) == []
+
+
+def access_keys(window: MainWindow) -> dict[str, list[str]]:
+    """Return what each key with Alt leads to, of the menus and of what is seen now."""
+    found: dict[str, list[str]] = defaultdict(list)
+    labels = [(action.text(), "menu") for action in window.menuBar().actions()]
+    for widget in window.findChildren(QWidget):
+        is_access = isinstance(widget, QAbstractButton) or (isinstance(widget, QLabel) and widget.buddy() is not None)
+        if is_access and widget.isVisible():
+            labels.append((widget.text(), describe(widget)))  # type: ignore[attr-defined]
+    for text, what in labels:
+        key = QKeySequence.mnemonic(text)
+        if not key.isEmpty():
+            found[key.toString()].append(f"{what}: {text}")
+    return found
+
+
+@pytest.mark.parametrize("page", [TRAINING, MODELS, PLAY], ids=["training", "models", "play"])
+@pytest.mark.parametrize("transforms", [False, True], ids=["new sounds", "transform"])
+def test_no_access_key_leads_to_two_places(loaded: MainWindow, page: int, transforms: bool) -> None:
+    """Of two with one key, Qt presses neither: it only moves the focus from one to the other."""
+    panel = loaded.making.panel
+    panel.new.show_stereo(makes_stereo=True)
+    panel.modes[int(transforms)].setChecked(True)
+    loaded.pages.open_page(page)
+    found = access_keys(loaded)
+    assert "Alt+F" in found
+    assert {key: what for key, what in found.items() if len(what) > 1} == {}
 
 
 def test_a_page_that_is_opened_by_key_takes_the_focus(loaded: MainWindow, qtbot: QtBot) -> None:

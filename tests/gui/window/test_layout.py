@@ -15,7 +15,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.layout import FewLinesLabel
 from distill.gui.widgets.notices import Level, NoticeAction
 from distill.gui.window.main_window import FIRST_SIZE, SMALLEST_SIZE, MainWindow, first_size
-from distill.gui.window.pages import PLAY, TRAINING
+from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from tests.gui.conftest import close, make_window
 from tests.gui.cut_off import cut_off
 from tests.gui.fakes import FakeDevice, FakeEngine
@@ -56,6 +56,42 @@ def found(window: MainWindow, qapp: QApplication) -> dict[str, list[str]]:
 def test_nothing_is_cut_off_before_there_are_sounds(window: MainWindow, qapp: QApplication) -> None:
     window.resize(*SMALLEST_SIZE)
     assert found(window, qapp) == {}
+
+
+@pytest.fixture(params=[16, 20], ids=["125 %", "150 %"])
+def _large_text(request: pytest.FixtureRequest, qapp: QApplication) -> Iterator[None]:
+    """Text as large as the system can be set to."""
+    before, font = qapp.font(), qapp.font()
+    font.setPixelSize(request.param)
+    qapp.setFont(font)
+    theme._sheet.cache_clear()
+    yield
+    qapp.setFont(before)
+    theme._sheet.cache_clear()
+
+
+def test_the_smallest_window_fits_on_the_screen_whatever_the_text(qapp: QApplication) -> None:
+    before, font = qapp.font(), qapp.font()
+    font.setPixelSize(60)
+    qapp.setFont(font)
+    try:
+        smallest = [theme.roomy(length) for length in SMALLEST_SIZE]
+    finally:
+        qapp.setFont(before)
+    available = qapp.primaryScreen().availableSize()
+    assert SMALLEST_SIZE[0] < smallest[0] <= available.width() - theme.FRAME_SIZE[0]
+    assert SMALLEST_SIZE[1] < smallest[1] <= available.height() - theme.FRAME_SIZE[1]
+
+
+@pytest.mark.usefixtures("_large_text")
+def test_nothing_is_cut_off_with_large_text(window: MainWindow, qapp: QApplication) -> None:
+    window.resize(1, 1)  # as small as it gets
+    assert found(window, qapp) == {}
+    for page in (MODELS, PLAY):
+        window.pages.open_page(page)
+        for _ in range(3):  # a layout asks for the next one
+            qapp.processEvents()
+        assert cut_off(window) == []
 
 
 def test_nothing_is_cut_off_with_sounds(loaded: MainWindow, qapp: QApplication, qtbot: QtBot) -> None:

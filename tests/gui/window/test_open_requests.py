@@ -1,10 +1,11 @@
 """What a double click brings: a folder, a model, a file that is no model."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QEvent, QUrl
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -76,9 +77,29 @@ def test_a_file_that_is_no_model_is_told(
 
 
 def test_macos_hands_a_folder_over_as_an_event(
-    opener: OpenRequests, window: MainWindow, qtbot: QtBot, qapp: QApplication, sounds: Path
+    window: MainWindow, qtbot: QtBot, qapp: QApplication, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "darwin")
+        OpenRequests(qapp, window)
     qapp.sendEvent(qapp, QFileOpenEvent(QUrl.fromLocalFile(str(sounds))))
     qtbot.waitUntil(
         lambda: len(window.browser.usable_paths()) == 4 and not window.sounds.loader.is_busy, timeout=20_000
     )
+
+
+def test_elsewhere_no_event_passes_through_python(
+    window: MainWindow, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter of the whole program waits for the interpreter at each event, also while a training holds it."""
+    seen: list[object] = []
+
+    def note(_requests: OpenRequests, _watched: object, event: QEvent) -> bool:
+        seen.append(event)
+        return False
+
+    monkeypatch.setattr(OpenRequests, "eventFilter", note)
+    monkeypatch.setattr(sys, "platform", "linux")
+    OpenRequests(qapp, window)
+    qapp.sendEvent(window, QEvent(QEvent.Type.User))
+    assert seen == []

@@ -1,6 +1,7 @@
 """The panel of the dataset doctor: a card for each finding."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -63,6 +64,7 @@ class DoctorPanel(Panel):
             card.play_requested.connect(self.play_requested)
             card.fix_requested.connect(self.fix_requested)
             self.area.column.insertWidget(number, card)
+        self._order_focus()
         self.show_fixed(is_fixed)
 
     def show_fixed(self, is_fixed: Callable[[Finding], bool]) -> None:
@@ -70,6 +72,13 @@ class DoctorPanel(Panel):
         for card in self.cards:
             card.show_fixed(is_fixed(card.finding))
         self.fix_all.setEnabled(any(card.finding.fixes and not is_fixed(card.finding) for card in self.cards))
+
+    def _order_focus(self) -> None:
+        """Let Tab visit the cards before the buttons below them; Qt puts new widgets behind all of the window."""
+        first = self.fix_all.previousInFocusChain() or self
+        stops = (stop for card in self.cards for stop in (card.sounds, card.button))
+        for before, after in pairwise((first, *stops)):
+            QWidget.setTabOrder(before, after)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape closes."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from distill.generation.service import GenerateRequest, TransformRequest
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import ElidedLabel, field_label
+from distill.gui.widgets.panel import NumberField
 from distill.gui.widgets.text import plain_tip
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
@@ -54,8 +54,8 @@ class NewSoundsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), QDoubleSpinBox()
-        self.length, self.freedom = QDoubleSpinBox(), QSlider(Qt.Orientation.Horizontal)
+        self.count, self.seed, self.temperature = QSpinBox(), QSpinBox(), NumberField()
+        self.length, self.freedom = NumberField(), QSlider(Qt.Orientation.Horizontal)
         self.dice = self._button("diceButton", self.tr("New random seed"), self.tr("New random seed"))
         self.lock = self._button(
             "seedLockButton",
@@ -65,12 +65,12 @@ class NewSoundsForm(QWidget):
         self.lock.setCheckable(True)
         self._is_used = False  # whether sounds were generated with this seed
         self.follow = QToolButton()
-        self.follow.setText(self.tr("&Follow stars"))
+        self.follow.setText(self.tr("Follow s&tars"))
         self.follow.setObjectName("followStarsButton")
         self.follow.setProperty("chip", True)
         self.follow.setCheckable(True)
         self.follow.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.mono = QCheckBox(self.tr("Mo&no"))
+        self.mono = QCheckBox(self.tr("M&ono"))
         self.mono.hide()
         self.show_taste(0, 0)
         self._set_up()
@@ -196,7 +196,7 @@ class NewSoundsForm(QWidget):
         grid.setHorizontalSpacing(theme.GAP)
         grid.setVerticalSpacing(theme.HALF)
         grid.addWidget(field_label(self.tr("Co&unt"), self.count), 0, 0)
-        grid.addWidget(field_label(self.tr("Se&ed"), self.seed), 0, 1)
+        grid.addWidget(field_label(self.tr("See&d"), self.seed), 0, 1)
         seed = QHBoxLayout()
         seed.setSpacing(0)
         seed.addWidget(self.seed, 1)
@@ -257,7 +257,7 @@ class TransformForm(QWidget):
         self.zone.setObjectName("sourceZone")
         self.name = ElidedLabel()
         self.name.setObjectName("sourceName")
-        self.choose = QPushButton(self.tr("C&hoose…"))
+        self.choose = QPushButton(self.tr("&Choose…"))
         self.choose.setObjectName("chooseSourceButton")
         self.choose.setToolTip(self.tr("Choose sounds of any length, or drop them here."))
         self.choose.clicked.connect(self.choosing_requested)

@@ -182,12 +182,12 @@ class GeneratePanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the history beside the form if it is wide enough, otherwise below."""
         super().resizeEvent(event)
-        is_wide = self.width() >= SIDE_BY_SIDE
+        is_wide, form_width = self.width() >= theme.roomy(SIDE_BY_SIDE), theme.roomy(_FORM_WIDTH)
         direction = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
         if self._box.direction() is not direction:
             self._box.setDirection(direction)
-        self.form.setMinimumWidth(_FORM_WIDTH if is_wide else 0)  # the same in both modes: the list stays
-        self.form.setMaximumWidth(_FORM_WIDTH if is_wide else 16_777_215)
+        self.form.setMinimumWidth(form_width if is_wide else 0)  # the same in both modes: the list stays
+        self.form.setMaximumWidth(form_width if is_wide else 16_777_215)
 
     def _make_modes(self) -> None:
         self.modes = [QToolButton(), QToolButton()]

@@ -29,10 +29,10 @@ class ModelsPage(QWidget):
         self.splitter.setHandleWidth(theme.GAP)
         self.splitter.setChildrenCollapsible(False)
         for number, widget in enumerate((self.list, self.detail, self.make_area)):
-            widget.setMinimumWidth(SMALLEST[number])
+            widget.setMinimumWidth(theme.roomy(SMALLEST[number]))
             self.splitter.addWidget(widget)
             self.splitter.setStretchFactor(number, int(number == len(COLUMNS) - 1))
-        self.splitter.setSizes(list(COLUMNS))
+        self.splitter.setSizes(list(map(theme.roomy, COLUMNS)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)

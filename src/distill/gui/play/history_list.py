@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QListWidgetItem, QWidget
 
 from distill.gui.play.sound_list import FILE_ROLE, WORD_ROLE, SoundList
 from distill.gui.sounds.thumbnails import Thumbnails
+from distill.gui.widgets.text import plain_tip
 
 #: Most sounds that are listed.
 _MOST = 500
@@ -29,6 +30,7 @@ class HistoryList(SoundList):
         if self._item_of(sound) is None:
             item = QListWidgetItem(sound.stem)
             item.setData(FILE_ROLE, sound)
+            item.setToolTip(plain_tip(sound.stem))
             self.insertItem(0, item)
             while self.count() > _MOST:
                 self.takeItem(self.count() - 1)
@@ -56,6 +58,8 @@ class HistoryList(SoundList):
             if item.data(FILE_ROLE) == before:
                 item.setData(FILE_ROLE, path)
                 item.setText(path.stem)
+                item.setToolTip(plain_tip(path.stem))
+                self.show_word(path, item.data(WORD_ROLE) or "")  # which is spoken with the name
 
     def _item_of(self, sound: Path) -> QListWidgetItem | None:
         return next((item for item in map(self.item, range(self.count())) if item.data(FILE_ROLE) == sound), None)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from distill.control.osc import PORT_IN, PORT_OUT
 from distill.gui.widgets import theme
-from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton
+from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, QuietCombo, QuietSpin
 
 #: Data of the choices of the list of ports that are no port.
 ALL, NONE = "", None
@@ -25,9 +25,9 @@ class MidiPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("midiPanel")
-        self.ports, self.keys, self.targets = QComboBox(), QComboBox(), QComboBox()
+        self.ports, self.keys, self.targets = QuietCombo(), QuietCombo(), QuietCombo()
         self.gate, self.osc = QCheckBox(self.tr("Pads end at release")), QCheckBox(self.tr("OSC in"))
-        self.osc_in, self.osc_out = QSpinBox(), QSpinBox()
+        self.osc_in, self.osc_out = QuietSpin(), QuietSpin()
         self.learn = ActionButton(self.tr("Learn"))
         self.state, self.controller = QLabel(), QLabel()
         self._names: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class MidiPanel(QWidget):
         learning.addWidget(self.targets, 1)
         learning.addWidget(self.learn)
         learning.addWidget(self.controller)
-        self.osc.setMinimumHeight(HEADER_HEIGHT)  # on one line with its field
+        self.osc.setMinimumHeight(theme.roomy(HEADER_HEIGHT))  # on one line with its field
         form.addRow(self.tr("MIDI"), self.ports)
         form.addRow(self.tr("Keys"), self.keys)
         form.addRow("", self.gate)

@@ -347,6 +347,7 @@ class PadGrid(QWidget):
             pad.pad_dropped.connect(lambda other, number=number: self._request_exchange(other, number))
             pad.move_requested.connect(partial(self._on_move_requested, number))
         self._thumbnails = thumbnails
+        self._keyed: set[int] = set()  # pads whose key is down
         thumbnails.ready.connect(self._on_thumbnail)
 
     def strike(self, number: int) -> None:
@@ -362,6 +363,7 @@ class PadGrid(QWidget):
         if number < 0 or self.pads[number].sound is None:
             return False
         self.pads[number].setDown(True)
+        self._keyed.add(number)
         self.strike(number)
         return True
 
@@ -370,9 +372,18 @@ class PadGrid(QWidget):
         number = KEYS.find(text.upper()) if text else -1
         if number < 0:
             return False
+        self._release(number)
+        return True
+
+    def release_keys(self) -> None:
+        """Release the pads whose keys are down: the page is left, and does not hear of their release."""
+        for number in tuple(self._keyed):
+            self._release(number)
+
+    def _release(self, number: int) -> None:
+        self._keyed.discard(number)
         self.pads[number].setDown(False)
         self.released.emit(number)
-        return True
 
     def hold(self, number: int, sound: Path | None) -> None:
         """Put a sound on a pad, or empty it."""

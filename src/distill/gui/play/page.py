@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -30,7 +30,7 @@ from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import give_focus, leave_tab_key_to_bar
 from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
-from distill.gui.widgets.text import readable
+from distill.gui.widgets.text import plain_tip, readable
 from distill.library.model_entry import ModelEntry
 
 #: Width of the right column at a first start, and the smallest ones, in device-independent pixels.
@@ -65,10 +65,10 @@ class PlayPage(QWidget):
         splitter.setHandleWidth(theme.GAP)
         splitter.setChildrenCollapsible(False)
         for number, widget in enumerate((self._map_panel(), self._side())):
-            widget.setMinimumWidth(_SMALLEST[number])
+            widget.setMinimumWidth(theme.roomy(_SMALLEST[number]))
             splitter.addWidget(widget)
             splitter.setStretchFactor(number, 1 - number)
-        splitter.setSizes(list(_COLUMNS))
+        splitter.setSizes(list(map(theme.roomy, _COLUMNS)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(splitter)
@@ -168,7 +168,14 @@ class PlayPage(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Report that the page is not seen any more."""
         super().hideEvent(event)
+        self.pads.release_keys()
         self.disappeared.emit()
+
+    def event(self, event: QEvent) -> bool:
+        """Release the pads whose keys are down when another window gets the keyboard."""
+        if event.type() is QEvent.Type.WindowDeactivate:
+            self.pads.release_keys()
+        return super().event(event)
 
     def _fit_sliders(self) -> None:
         self.sound.fit_sliders(self.height() - theme.GAP - self.tabs.minimumSizeHint().height())
@@ -305,6 +312,7 @@ class PlayPage(QWidget):
             item = QListWidgetItem(shown.names[shown.sounds[row]])
             item.setData(Qt.ItemDataRole.UserRole, row)
             item.setData(FILE_ROLE, shown.files.get(shown.sounds[row]))
+            item.setToolTip(plain_tip(item.text()))
             self.near.addItem(item)
 
     def _on_near_asked(self, index: QModelIndex) -> None:

@@ -96,10 +96,12 @@ class SoundList(QListWidget):
         self._heard = path
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Play or stop the sound under the cursor."""
-        index = self.currentIndex()
+        """Play or stop the sound under the cursor.  Letters are left to the pads: Qt's list would search with them."""
+        index, is_plain = self.currentIndex(), not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if event.key() == Qt.Key.Key_Space and not event.modifiers() and index.isValid():
             self.hearing.take_space(event, self._heard is not None and index.data(FILE_ROLE) == self._heard)
+        elif is_plain and event.text().isalnum():
+            event.ignore()
         else:
             super().keyPressEvent(event)
 

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QShowEvent
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
 from distill.gui.play.sliders import MOST_COLUMNS, NeutralSlider, SoundSliders
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, FewLinesLabel
-from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, Panel
+from distill.gui.widgets.panel import HEADER_HEIGHT, ActionButton, NumberField, Panel
 from distill.gui.widgets.text import plain_tip
 from distill.gui.widgets.waveform import draw_waveform
 
@@ -168,7 +167,7 @@ class SoundPanel(Panel):
         self.detail.hide()
         self.status = ElidedLabel()
         self.status.setObjectName("playStatus")
-        self.status.setMinimumHeight(HEADER_HEIGHT)  # as the title, whose place it takes
+        self.status.setMinimumHeight(theme.roomy(HEADER_HEIGHT))  # as the title, whose place it takes
         self.status.hide()
         self.sliders, self.wave = SoundSliders(), MarkedWave()
         self.sliders.tab_after = self.wave
@@ -191,9 +190,10 @@ class SoundPanel(Panel):
         self.show_has_sound(False)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Measure the field anew: the style sheet reaches it with the first show."""
+        """Measure fields and buttons anew: the style sheet reaches them with the first show."""
         super().showEvent(event)
-        self.length.setMinimumHeight(self.length.minimumSizeHint().height())
+        for widget in (self.length, self.vary, self.morph, self.extend, self.repaint_mark):
+            widget.setMinimumHeight(widget.minimumSizeHint().height())
 
     def show_has_sound(self, has_sound: bool) -> None:
         """Enable what needs a sound."""
@@ -222,7 +222,7 @@ class SoundPanel(Panel):
         self.repaint_mark.setEnabled(self._has_sound and self.wave.mark is not None)
 
     def _make_fields(self) -> None:
-        self.length = QDoubleSpinBox()
+        self.length = NumberField()
         self.length.setObjectName("lengthSpin")
         self.length.setAccessibleName(self.tr("Length of a path, or of what is added"))
         self.length.setToolTip(self.tr("Length of the sound along a path that you draw, and of what Extend adds."))

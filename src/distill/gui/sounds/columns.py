@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
 
 from distill.gui.sounds.model import Column
+from distill.gui.widgets import theme
 
 #: Widths in device-independent pixels at the usual font; the name takes what is left, and at least this much.
 WIDTHS = {
@@ -39,7 +40,7 @@ class SoundColumns(QObject):
         for position, column in enumerate(ORDER):
             header.moveSection(header.visualIndex(column), position)
             if column is not Column.NAME:
-                header.resizeSection(column, WIDTHS[column])
+                header.resizeSection(column, theme.roomy(WIDTHS[column]))
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._on_menu_requested)
         view.installEventFilter(self)
@@ -64,9 +65,10 @@ class SoundColumns(QObject):
         """Show as many of the wanted columns as there is room for."""
         header, view = self._view.horizontalHeader(), self._view
         # With a scroll bar, whether there is one or not: it must not make a column come and go.
-        room = view.width() - view.verticalScrollBar().sizeHint().width() - WIDTHS[Column.NAME]
+        room = view.width() - view.verticalScrollBar().sizeHint().width() - theme.roomy(WIDTHS[Column.NAME])
         for column in self.wanted:
-            room -= header.sectionSize(column) if not header.isSectionHidden(column) else WIDTHS[column]
+            is_hidden = header.isSectionHidden(column)
+            room -= theme.roomy(WIDTHS[column]) if is_hidden else header.sectionSize(column)
             header.setSectionHidden(column, room < 0)
         for column in set(_IMPORTANCE) - set(self.wanted):
             header.setSectionHidden(column, True)

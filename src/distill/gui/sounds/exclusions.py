@@ -91,13 +91,22 @@ class Exclusions(QObject):
         choice = replace(self.choice, excluded=frozenset(excluded), removed=frozenset(removed), fixes=dict(fixes or {}))
         self.replace(choice)
 
-    def set_roots(self, roots: Iterable[Path]) -> None:
-        """List these files and folders, without undo and without a signal."""
+    def set_roots(self, roots: Iterable[Path], removed: frozenset[Path] | None = None) -> None:
+        """List these files and folders, without undo and without a signal.
+
+        Parameters
+        ----------
+        roots
+            Files and folders.
+        removed
+            Files that are removed from the list; None for those of now, unless all of ``roots`` are others.
+        """
         new, before = tuple(roots), self.choice.roots
         if not set(before) <= set(new):  # undo must not act on what is not listed any more
             self.undo_stack.clear()
-        is_other = bool(before) and not set(new) & set(before)
-        removed = frozenset[Path]() if is_other else self.choice.removed
+        if removed is None:
+            is_other = bool(before) and not set(new) & set(before)
+            removed = frozenset() if is_other else self.choice.removed
         self.choice = replace(self.choice, roots=new, removed=removed)
 
     def choose(self, paths: Iterable[Path], excluded: bool) -> None:

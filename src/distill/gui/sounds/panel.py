@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: Levels and waveforms reach the table in batches of this many milliseconds.
 BATCH_MILLISECONDS = 100
 
-#: Height of the words that stand in for the list, in device-independent pixels; and what Qt calls no limit.
+#: Height of the words that stand in for the list, in device-independent pixels at the usual text size; and what Qt
+#: calls no limit.
 EMPTY_HEIGHT, QWIDGETSIZE_MAX = 150, (1 << 24) - 1
 
 
@@ -334,7 +335,7 @@ class SoundsPanel(Panel):
         first, last = self.body.indexOf(self._stack) - 1, self.body.count() - 1
         self.body.setStretch(first, 2 if is_empty else 0)
         self.body.setStretch(last, 3 if is_empty else 0)
-        self._stack.setMaximumHeight(EMPTY_HEIGHT if is_empty else QWIDGETSIZE_MAX)
+        self._stack.setMaximumHeight(theme.roomy(EMPTY_HEIGHT) if is_empty else QWIDGETSIZE_MAX)
         self._buttons.setStretch(0, 1 if is_empty else 0)
         theme.set_style_property(self.folder_button, "primary", is_empty)
 

@@ -14,7 +14,7 @@ from distill.audio.decoding.fixes import SoundFix
 from distill.audio.demo.sounds import write_demo_sounds
 from distill.audio.scan_result import ScanResult
 from distill.config.training import TrainingConfig
-from distill.gui.sounds.exclusions import Exclusions
+from distill.gui.sounds.exclusions import Choice, Exclusions
 from distill.gui.sounds.held_out import Split, SplitFinder
 from distill.gui.sounds.loader import Scan, SoundLoader
 from distill.gui.sounds.panel import SoundsPanel
@@ -55,7 +55,7 @@ class SoundsPresenter(QObject, WindowPart):
         self.loader = SoundLoader(self)
         self.exclusions = Exclusions(self)
         self._scan: Scan | None = None
-        self._before: tuple[Path, ...] | None = None  # the roots that come back if the new ones hold no sounds
+        self._before: Choice | None = None  # what is listed again if the new roots hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
         self._starts = StartFolders(self)
         self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
@@ -148,7 +148,8 @@ class SoundsPresenter(QObject, WindowPart):
         """
         new = tuple(dict.fromkeys(path.absolute() for path in roots))
         self._notices.forget(EMPTY_TOPIC)
-        self._before = self.roots if set(new) != set(self.roots) else None
+        if self._before is None and set(new) != set(self.roots):  # otherwise the search for others is still under way
+            self._before = self.exclusions.choice
         self._load(new)
 
     def add(self, roots: Sequence[Path]) -> None:
@@ -167,8 +168,8 @@ class SoundsPresenter(QObject, WindowPart):
         self._skipped_text = self._material_text = ""
         self._read(roots, is_restored)
 
-    def _read(self, roots: Sequence[Path], is_restored: bool = False) -> None:
-        self.exclusions.set_roots(roots)
+    def _read(self, roots: Sequence[Path], is_restored: bool = False, removed: frozenset[Path] | None = None) -> None:
+        self.exclusions.set_roots(roots, removed)
         self.loader.load(self.roots, drops_missing=is_restored)
 
     def _on_listing_changed(self) -> None:
@@ -235,8 +236,8 @@ class SoundsPresenter(QObject, WindowPart):
     def _on_scanned(self, found: Scan) -> None:
         before, self._before = self._before, None
         is_empty = not found.result.entries and not found.result.skipped
-        if is_empty and before:
-            self._read(before)  # the notices of the list still hold
+        if is_empty and before is not None and before.roots:
+            self._read(before.roots, removed=before.removed)  # the notices of the list still hold
         else:
             self._show_scan(found)
         if is_empty and found.requested and not found.drops_missing:
@@ -244,7 +245,7 @@ class SoundsPresenter(QObject, WindowPart):
             return
         if found.folders and not is_empty:
             self.folders_shown.emit(list(found.folders))
-        if before is not None and not set(before) & set(self.roots):
+        if before is not None and not set(before.roots) & set(self.roots):
             self.replaced.emit()
 
     def _empty_text(self) -> str:

@@ -30,7 +30,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import ActionButton, Panel
-from distill.gui.widgets.text import format_time_left, readable
+from distill.gui.widgets.text import format_time_left, plain_tip, readable
 from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
@@ -119,7 +119,7 @@ class TrainingControls(Panel):
         self.progress.setToolTip(self.tr("How much of the run is done; the line below says how long the rest takes."))
         self.progress.setTextVisible(False)
         self.progress.setRange(0, PROGRESS_STEPS)
-        self.eta = QLabel()
+        self.eta = ElidedLabel()  # the name of a run may be long
         self.eta.setObjectName("etaLabel")
         self.eta.setAccessibleName(self.tr("Where the training stands"))
         self.estimate = ShortenedLabel(ESTIMATE_LINES)
@@ -139,7 +139,7 @@ class TrainingControls(Panel):
         self._is_finishing = self._is_first = False
         self._focus_went_to: QWidget | None = None
         self._left = TimeLeft()
-        self._position = self._message = self._enough = ""
+        self._position = self._message = self._enough = self._computing = ""
         self._costs: tuple[str, ...] = ()
         self.propose_name("")
         self._clock = QTimer(self, interval=1000)
@@ -294,7 +294,8 @@ class TrainingControls(Panel):
 
     def show_computing(self, text: str) -> None:
         """Show in the tooltip of the status line how the run is computed."""
-        self.eta.setToolTip(text)
+        self._computing = text
+        self._report_message()
 
     def show_message(self, text: str) -> None:
         """Show a line under the progress bar."""
@@ -304,6 +305,7 @@ class TrainingControls(Panel):
     def _report_message(self) -> None:
         nothing = self.tr("Ready when you are.") if self._has_sounds else self.tr("Choose some sounds to begin with.")
         self.eta.setText(self._message or nothing)
+        self.eta.setToolTip(plain_tip(self.eta.text(), self._computing) if self._computing else "")
         self.status_changed.emit("" if self._state is RunState.IDLE else self._message)
 
     def show_progress(self, share: float) -> None:
@@ -387,7 +389,7 @@ class TrainingControls(Panel):
         for row in FAMILIES:
             self.family.addItem(row.plain_name, row.key)
             self.family.setItemData(self.family.count() - 1, row.label, DETAIL_ROLE)
-        self.family.view().setMinimumWidth(FAMILY_MENU_WIDTH)
+        self.family.view().setMinimumWidth(theme.roomy(FAMILY_MENU_WIDTH))
 
     def _family_detail(self, info: FamilyInfo) -> str:
         seconds = self._epoch_seconds.get(info.key)
@@ -427,7 +429,7 @@ class TrainingControls(Panel):
         self.epochs.setToolTip(meta["help"])
         self.epochs.setRange(int(meta["low"]), int(meta["high"]))
         self.epochs.setValue(int(meta["default"]))
-        self.epochs.setMinimumWidth(EPOCHS_WIDTH)
+        self.epochs.setMinimumWidth(theme.roomy(EPOCHS_WIDTH))
         self.epochs.lineEdit().setTextMargins(theme.HALF, 0, 0, 0)  # the style sheet's padding does not reach it
         self.epochs.valueChanged.connect(self._show_families)
 
@@ -436,7 +438,7 @@ class TrainingControls(Panel):
         grid.setHorizontalSpacing(theme.GAP)
         grid.setVerticalSpacing(theme.HALF)
         fields = (
-            (self.tr("F&amily"), self.family),
+            (self.tr("Fa&mily"), self.family),
             (self.tr("&Preset"), self.preset),
             (self.tr("Epo&chs"), self.epochs),
         )

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QWidget
 
 from distill.config.introspect import SettingField
 from distill.errors import ConfigurationError
+from distill.gui.widgets.panel import QuietCombo
 
 #: How much the arrow keys change a number that is not whole.
 STEP_FACTOR = 1.1
@@ -70,7 +71,7 @@ class ChoiceEditor(SettingEditor):
 
     def __init__(self, field: SettingField, parent: QWidget | None = None) -> None:
         super().__init__(field, parent)
-        self._combo = _QuietCombo()
+        self._combo = QuietCombo()
         self._combo.addItems(field.choices)
         self.take(self._combo, self._combo.currentText, lambda value: self._combo.setCurrentText(str(value)))
         self._combo.activated.connect(lambda _row: self.value_changed.emit(self.value()))
@@ -158,14 +159,6 @@ class _Line(QLineEdit):
             self._on_step(1 if event.key() == Qt.Key.Key_Up else -1)
             return
         super().keyPressEvent(event)
-
-
-class _QuietCombo(QComboBox):
-    """Leaves the wheel to the list that it lies in: scrolling past it must not change it."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Pass on."""
-        event.ignore()
 
 
 def make_editor(field: SettingField) -> SettingEditor:

@@ -10,7 +10,7 @@ from distill.gui.training.editors import make_editor
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 
-#: Widths of the columns of editors and of ranges, in device-independent pixels.
+#: Widths of the columns of editors and of ranges, in device-independent pixels at the usual text size.
 EDITOR_WIDTH, SPAN_WIDTH = 104, 124
 
 
@@ -33,7 +33,7 @@ class SettingRow(QObject):
         self.label.setObjectName("settingLabel")
         self.label.setWordWrap(True)
         self.editor = make_editor(field)
-        self.editor.setFixedWidth(EDITOR_WIDTH)
+        self.editor.setFixedWidth(theme.roomy(EDITOR_WIDTH))
         self.label.setBuddy(self.editor.control)
         self._span = QLabel(field.span)
         self._span.setObjectName("muted")
@@ -108,8 +108,8 @@ class SettingGroup(QWidget):
         grid.setHorizontalSpacing(theme.GAP)
         grid.setVerticalSpacing(theme.HALF)
         grid.setColumnStretch(0, 1)
-        grid.setColumnMinimumWidth(1, EDITOR_WIDTH)  # so that the columns of all groups stand under each other
-        grid.setColumnMinimumWidth(2, SPAN_WIDTH)
+        grid.setColumnMinimumWidth(1, theme.roomy(EDITOR_WIDTH))  # the columns of all groups stand under each other
+        grid.setColumnMinimumWidth(2, theme.roomy(SPAN_WIDTH))
         heading = QLabel(title)
         heading.setIndent(0)
         heading.setObjectName("settingGroup")

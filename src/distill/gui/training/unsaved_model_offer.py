@@ -112,6 +112,7 @@ class UnsavedModelOffer(QObject):
         self._task = BackgroundTask(work, self, keeps=True)
         self._task.succeeded.connect(lambda path: self._on_saved(path, run, kept))
         self._task.failed.connect(lambda error: self._on_failed(error, run, kept))
+        self._task.ended.connect(self._on_ended)
         self._task.start()
 
     def refuse_to_lose(self) -> None:
@@ -143,3 +144,8 @@ class UnsavedModelOffer(QObject):
             text = self.tr("The model could not be saved ({0}). Choose another folder.").format(error_text(error))
             self._kept[run] = replace(kept, message=text)
         self.show_again()
+
+    def _on_ended(self) -> None:
+        if self._task is not None:  # a bug, which was reported: the model is still there
+            self._task = None
+            self.show_again()

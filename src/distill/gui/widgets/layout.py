@@ -8,14 +8,17 @@ and the process crashes.  superqt's flow layout is such a layout.
 from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QTabWidget, QWidget
+from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QTabWidget, QToolTip, QWidget
 
 from distill.gui.widgets.text import plain_tip
 
 
 class ElidedLabel(QLabel):
-    """Shows one line of plain text, elided in the middle, so that the end of a file name stays."""
+    """Shows one line of plain text, elided in the middle, so that the end of a file name stays.
+
+    Where the text does not fit, and there is no other tooltip, the tooltip is the whole text.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,11 +29,21 @@ class ElidedLabel(QLabel):
         """Accept any width."""
         return QSize(0, super().minimumSizeHint().height())
 
+    def shown_text(self) -> str:
+        """Return the text as it is shown."""
+        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.contentsRect().width())
+
+    def event(self, event: QEvent) -> bool:
+        """Offer the whole text where it does not fit."""
+        is_asked = isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip
+        if is_asked and not self.toolTip() and self.shown_text() != self.text():
+            QToolTip.showText(event.globalPos(), plain_tip(self.text()), self)  # type: ignore[attr-defined]
+            return True
+        return super().event(event)
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the text, elided to fit."""
-        painter = QPainter(self)
-        area = self.contentsRect()
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, area.width())
+        painter, area, text = QPainter(self), self.contentsRect(), self.shown_text()
         alignment = self.alignment() | Qt.TextFlag.TextSingleLine
         self.style().drawItemText(
             painter, area, int(alignment), self.palette(), self.isEnabled(), text, self.foregroundRole()

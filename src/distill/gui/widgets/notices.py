@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QCloseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.background_task import error_text
@@ -239,6 +239,8 @@ class _NoticeList(QFrame):
         if not notices:
             self.close()
             return
+        before = self.focusWidget()
+        wanted = (before.objectName(), before.property("topic")) if before is not None else None
         self._listed = {notice.topic: notice for notice in notices}
         self._area.column.removeWidget(self._rows)
         self._rows.deleteLater()
@@ -251,7 +253,9 @@ class _NoticeList(QFrame):
             column.addWidget(row)
         self._area.column.insertWidget(0, self._rows)
         self._place()
-        rows[0].setFocus()
+        buttons = (button for row in rows for button in row.findChildren(QPushButton))
+        same = (button for button in buttons if (button.objectName(), button.property("topic")) == wanted)
+        next(same, rows[0]).setFocus()  # a key that is pressed just now must not answer another notice
 
     def _row(self, notice: Notice) -> QFrame:
         row = QFrame()

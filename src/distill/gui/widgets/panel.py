@@ -1,14 +1,17 @@
-"""What panels are made of: the titled frame, its buttons, its empty state, the search field, and the window's part."""
+"""What panels are made of: the titled frame, its buttons, its empty state, its fields, and the window's part."""
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QLocale, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
+    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -18,7 +21,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import pixmap
 from distill.settings import WindowSettings
 
-#: Height of a panel's header: that of a button in it.
+#: Height of a panel's header at the usual text size: that of a button in it.
 HEADER_HEIGHT = 28
 
 
@@ -76,7 +79,7 @@ class Panel(QFrame):
         self.detail = QLabel()
         self.detail.setObjectName("muted")
         self.header = QHBoxLayout()
-        self.title.setMinimumHeight(HEADER_HEIGHT)  # titles of neighbours stand on one line
+        self.title.setMinimumHeight(theme.roomy(HEADER_HEIGHT))  # titles of neighbours stand on one line
         self.header.setSpacing(theme.GAP)
         self.header.addWidget(self.title)
         self.header.addStretch(1)
@@ -140,6 +143,37 @@ class EmptyState(QWidget):
     def _draw(self) -> None:
         side = 40
         self._image.setPixmap(pixmap(self._picture, theme.colors().border_strong, side, self.devicePixelRatioF()))
+
+
+class QuietCombo(QComboBox):
+    """Leaves the wheel to the column that it lies in: scrolling past it must not change it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Pass on."""
+        event.ignore()
+
+
+class QuietSpin(QSpinBox):
+    """Leaves the wheel to the column that it lies in, as `QuietCombo` does."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Pass on."""
+        event.ignore()
+
+
+class NumberField(QDoubleSpinBox):
+    """Takes a number with a decimal point or a decimal comma, and shows it with a point, as the whole window does.
+
+    Qt takes the sign of the system's language only, and passes over the other one.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setLocale(QLocale.c())
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Take a comma for a point."""
+        return super().validate(text.replace(",", "."), position)
 
 
 class SearchField(QLineEdit):

@@ -32,6 +32,11 @@ HALF, GAP, MARGIN = 4, 8, 12
 TITLE, TEXT, SMALL = 16, 13, 11
 
 
+#: Smallest size of the window at which nothing is cut off at the usual text size, and what the frame and the title bar
+#: around it take, in device-independent pixels.
+SMALLEST_SIZE, FRAME_SIZE = (1006, 604), (8, 36)
+
+
 @dataclass(frozen=True)
 class Colors:
     """A set of colours, each as ``#rrggbb``."""
@@ -129,9 +134,26 @@ def sized(font: QFont, size: int) -> QFont:
     return result
 
 
+def roomy(length: int) -> int:
+    """Return a length of the layout, given for the usual text size, in proportion to the application's text.
+
+    It grows only as far as the smallest window still fits on the screen.
+    """
+    available = QApplication.primaryScreen().availableSize().toTuple()
+    room = (
+        (pixels - frame) / smallest
+        for pixels, frame, smallest in zip(available, FRAME_SIZE, SMALLEST_SIZE, strict=True)
+    )
+    return round(length * max(1.0, min(_text_factor(), *room)))
+
+
 def _scaled(size: int) -> int:
     """Return one of the three sizes in pixels, in proportion to the application's text."""
-    return round(size * max(1.0, QFontInfo(QApplication.font()).pixelSize() / TEXT))
+    return round(size * _text_factor())
+
+
+def _text_factor() -> float:
+    return max(1.0, QFontInfo(QApplication.font()).pixelSize() / TEXT)
 
 
 def _set_text_size(app: QApplication) -> None:

@@ -25,7 +25,8 @@ from distill.gui.window.head import Head
 from distill.gui.window.pages import TRAINING, Pages, replace_page
 from distill.settings import WindowSettings
 
-#: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels.
+#: Smallest widths of the three columns, and their shares at a first start, in device-independent pixels at the usual
+#: text size.
 SMALLEST_COLUMNS, COLUMNS = (330, 370, 270), (400, 560, 300)
 
 #: Number of the tab with the runs, and of the column with the plots.
@@ -88,7 +89,7 @@ class Frame(QWidget):
         self.splitter.setChildrenCollapsible(False)
         for number, widget in enumerate((self.tabs, middle, Panel(""))):
             self.put_column(number, widget)
-        self.splitter.setSizes(list(COLUMNS))
+        self.splitter.setSizes(list(map(theme.roomy, COLUMNS)))
         self.pages = Pages(self.splitter, Panel(""), Panel(""))
         self._drop_hint = QLabel(self)
         self._drop_hint.setObjectName("dropHint")
@@ -127,7 +128,7 @@ class Frame(QWidget):
 
     def put_column(self, number: int, widget: QWidget) -> None:
         """Put a widget into a column, in place of the one that is there."""
-        widget.setMinimumWidth(SMALLEST_COLUMNS[number])
+        widget.setMinimumWidth(theme.roomy(SMALLEST_COLUMNS[number]))
         if number < self.splitter.count():
             if (before := self.splitter.replaceWidget(number, widget)) is not None:
                 before.deleteLater()

@@ -39,10 +39,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels.
-SMALLEST_SIZE, FIRST_SIZE = (1006, 604), (1280, 800)
-#: What the frame and the title bar around a window take.
-_FRAME = QSize(8, 36)
+#: Smallest size at which nothing is cut off, and the size of a first start, in device-independent pixels at the usual
+#: text size.
+SMALLEST_SIZE, FIRST_SIZE = theme.SMALLEST_SIZE, (1280, 800)
 
 #: Shift of the window of another running Distill, so that it does not cover the first one exactly.
 INSTANCE_SHIFT = 36
@@ -53,7 +52,11 @@ CLOSE_TOPIC = "closing"
 
 def first_size(available: QSize) -> QSize:
     """Return the size of a window whose last one is unknown, or was that of another screen: it fits on this one."""
-    return QSize(*FIRST_SIZE).boundedTo(available - _FRAME).expandedTo(QSize(*SMALLEST_SIZE))
+    return _roomy(FIRST_SIZE).boundedTo(available - QSize(*theme.FRAME_SIZE)).expandedTo(_roomy(SMALLEST_SIZE))
+
+
+def _roomy(size: tuple[int, int]) -> QSize:
+    return QSize(*map(theme.roomy, size))
 
 
 class MainWindow(QMainWindow):
@@ -99,7 +102,7 @@ class MainWindow(QMainWindow):
         self.transport, self.notices, self.tabs = self.frame.transport, self.frame.notices, self.frame.tabs
         self.center, self.splitter, self.pages = self.frame.center, self.frame.splitter, self.frame.pages
         self.setCentralWidget(self.frame)
-        self.setMinimumSize(*SMALLEST_SIZE)
+        self.setMinimumSize(_roomy(SMALLEST_SIZE))
         self.resize(first_size(self.screen().availableSize()))
         theme.apply_style_sheet(self)
         if self.settings.geometry:

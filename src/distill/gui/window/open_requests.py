@@ -6,6 +6,7 @@ copied into the user's library and shown there.  The library reads the file with
 reports one that cannot be used.  That happens on another thread, after the first frame.
 """
 
+import sys
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -33,7 +34,8 @@ class OpenRequests(QObject):
         self._window = window
         self._waiting: list[Path] | None = []  # paths that come before the window is ready
         window.ready.connect(self._on_ready)
-        app.installEventFilter(self)
+        if sys.platform == "darwin":  # elsewhere each event of the program would pass through Python for nothing
+            app.installEventFilter(self)
 
     def open(self, path: Path) -> None:
         """Show a folder of sounds, or import a model."""
