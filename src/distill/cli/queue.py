@@ -101,10 +101,10 @@ def add(
             entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number}, {}, start_from)
             entry.config(1)  # a wrong setting is told now, and not in the middle of the night
             entries.append(entry)
+    with stoppable("Stopping.") as stop:
+        fixes = chosen_fixes(find_sounds(given, False, stop, False)[0], fix or [], stop)
+    entries = [replace(entry, fixes=fixes) for entry in entries]
     if fix:
-        with stoppable("Stopping.") as stop:
-            fixes = chosen_fixes(find_sounds(given, False, stop, False)[0], fix, stop)
-        entries = [replace(entry, fixes=fixes) for entry in entries]
         print(f"Sounds that are fixed when they are read: {len(fixes)}. Your files stay as they are.")
     line = _queue()
     line.add(entries)

@@ -1,5 +1,6 @@
 """What the commands that train share: Ctrl-C, the display of a run, its files and its exit code."""
 
+import math
 import os
 import sys
 import threading
@@ -15,12 +16,13 @@ from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import OneProcess, read_launch
-from distill.errors import DistillError, ModelNotSavedError
+from distill.errors import DistillError, ModelNotSavedError, NotEnoughSoundsError
 from distill.events import UNSAVED, Event
 from distill.files import free_path
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
+    from distill.audio.scan_result import ScanResult
     from distill.distributed.ranks import Ranks
     from distill.training.unsaved_model import UnsavedModel
 
@@ -169,7 +171,13 @@ def say(message: str, as_json: bool) -> None:
 
 
 def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
-    """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
+    """Return all files to give to the engine, which reports the bad ones, and how many look usable.
+
+    Raises
+    ------
+    NotEnoughSoundsError
+        Their headers show that a run could not begin with them.
+    """
     from distill.audio.sound_scan import scan_sounds
 
     if demo:
@@ -179,8 +187,25 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     found = wait_for(lambda _progress: scan_sounds(given, cancel_event=stop), stop, given)
     if text := found.passed_over_text():
         say(printable(text), as_json)
+    _refuse_too_few(found, given)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
     return files, len(found.entries)
+
+
+def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
+    from distill.training.data.split import MIN_DIVIDED_CHUNKS
+
+    entries = found.entries
+    if len(entries) > 1 or (entries and math.ceil(entries[0].duration_s) >= MIN_DIVIDED_CHUNKS):
+        return
+    if not found.file_count:
+        raise NotEnoughSoundsError(f"There are no sounds in {given[0]}. Choose a folder of sounds.")
+    usable = f"only {entries[0].name} can be used" if entries else "none can be used"
+    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in found.skipped) or "no other file was given"
+    raise NotEnoughSoundsError(
+        f"Training needs at least 2 sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} ({reasons}). Add "
+        "more sounds and start again."
+    )
 
 
 def names_in_use(run_dir: Path | None = None) -> set[str]:
