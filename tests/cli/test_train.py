@@ -493,7 +493,7 @@ def test_train_goes_on_from_a_model_of_its_family(
     assert main(["train", str(sounds), "--from", str(model), "--out", str(tmp_path / "a")]) == 0
     assert engine.asked["start_from"] == model
     assert engine.asked["config"].latent_dim == 5
-    assert main(["train", str(sounds), "--from", str(model), "--family", "vqvae", "--out", str(tmp_path / "b")]) == 1
+    assert main(["train", str(sounds), "--from", str(model), "--family", "vqvae", "--out", str(tmp_path / "b")]) == 2
     assert "of the family Mel VAE" in capsys.readouterr().err
-    assert main(["train", str(sounds), "--from", str(model), "--from-epoch", "2", "--out", str(tmp_path / "c")]) == 1
+    assert main(["train", str(sounds), "--from", str(model), "--from-epoch", "2", "--out", str(tmp_path / "c")]) == 2
     assert main(["train", str(sounds), "--from-epoch", "2", "--out", str(tmp_path / "c")]) == 2

@@ -3,7 +3,8 @@
 The engine is the same, and so are its files: a run that was started here can be resumed in the window, and the other
 way round.  torch is imported inside the commands that need it, so that help and wrong usage answer at once.
 
-Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 failed with one sentence, 2 wrong usage.
+Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 failed with one sentence, 2 wrong usage: a
+value that no run or sound can have, options that exclude each other, or the name of something that is not there.
 """
 
 import errno
@@ -51,7 +52,7 @@ from distill.cli.starting_model import Origin, StartEpoch, StartFrom, set_option
 from distill.cli.terminal import count_of, duration, make_display, printable, printable_lines
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import leave_word_to_first
-from distill.errors import DistillError, is_memory_error
+from distill.errors import ConfigurationError, DistillError, UnknownModelError, is_memory_error
 from distill.events import Event
 from distill.housekeeping import tidy_own_folders
 from distill.runtime import EXIT_STOPPED
@@ -115,7 +116,7 @@ def _main(arguments: list[str]) -> int:
     except DistillError as error:
         leave_word_to_first()
         print(f"distill: {printable(error)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, (ConfigurationError, UnknownModelError)) else 1
     except Exception as error:  # the border: what gets here is a bug
         try:
             return _print_error(error)

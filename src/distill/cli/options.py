@@ -92,12 +92,12 @@ ExportedFormat = Annotated[
     ),
 ]
 Rate = Annotated[int, typer.Option("--rate", help=f"Samples a second: {', '.join(map(str, RATES))}.")]
-Channels = Annotated[
-    bool | None,
+Stereo = Annotated[
+    bool,
     typer.Option(
-        "--stereo/--mono",
-        show_default=False,
-        help="Write two channels or one; without it what the model generates. A mono sound is widened for two.",
+        "--stereo",
+        help="Write two channels; a mono sound is widened. Without --stereo and --mono: what the model generates.",
     ),
 ]
+Mono = Annotated[bool, typer.Option("--mono", help="Write one channel.")]
 Json = Annotated[bool, typer.Option("--json", help="Print each event as one JSON object on a line, and nothing else.")]

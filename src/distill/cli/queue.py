@@ -245,18 +245,12 @@ def _train(entry: "QueueEntry", stop: Any, as_json: bool) -> bool:
 
 
 def _find(state: "QueueState", text: str) -> "QueueEntry":
-    """Return the entry that a user means.
-
-    Raises
-    ------
-    QueueError
-        There is none, or several.
-    """
+    """Return the entry that a user means; none, or several, are wrong usage."""
     if text.isdecimal() and 0 < int(text) <= len(state.entries):
         return state.entries[int(text) - 1]
     found = [entry for entry in state.entries if len(text) >= _SHORTEST_ID and entry.id.startswith(text)]
     if len(found) != 1:
-        raise QueueError(f"No single run in the queue is meant by {text!r}. See its number in: distill queue list")
+        raise typer.BadParameter(f"No single run in the queue is meant by {text!r}. See: distill queue list")
     return found[0]
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from distill.errors import LibraryError, ModelFileError
+from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import clear_partial_files, write_new, write_whole
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
 from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
@@ -88,8 +88,10 @@ class ModelLibrary:
 
         Raises
         ------
-        LibraryError
+        UnknownModelError
             There is none, or several; the message says how to tell them apart.
+        LibraryError
+            The folder cannot be listed right now.
         """
         entries = self.list()
         path = _existing(what)
@@ -99,10 +101,10 @@ class ModelLibrary:
         by_part = [e for e in entries if what and fold(what) in fold(e.name)]
         found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
         if not found:
-            raise LibraryError(f"There is no model {_short(what)} in the library. See: distill models list")
+            raise UnknownModelError(f"There is no model {_short(what)} in the library. See: distill models list")
         if len(found) > 1:
             files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
-            raise LibraryError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
+            raise UnknownModelError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
         return found[0]
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
