@@ -1,7 +1,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import types
@@ -103,17 +102,6 @@ def test_commands_are_those_that_the_entry_knows() -> None:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["--version"]) == 0
     assert capsys.readouterr().out == f"distill {__version__}\n"
-
-
-def test_ctrl_c_while_the_program_is_loaded_ends_it_without_a_traceback(tmp_path: Path) -> None:
-    """The real signal, at the first import of a command's module."""
-    act = "signal.signal(signal.SIGINT, signal.default_int_handler); signal.raise_signal(signal.SIGINT)"
-    (tmp_path / "typer.py").write_text(f"import signal; {act}")
-    done = subprocess.run(
-        [sys.executable, "-m", "distill", "models", "list"], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (EXIT_STOPPED, "")
 
 
 @pytest.mark.parametrize("command", sorted(__main__.COMMANDS))
