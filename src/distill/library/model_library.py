@@ -25,11 +25,14 @@ from distill.library.user_metadata import UserMetadata, read_user_metadata, writ
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
 from distill.paths import slug
+from distill.serialization.tensor_descriptions import read_content
 from distill.trash import move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 
 _MAX_NAME = 200
+#: Entries of a model file's metadata that a user changes.
+_WORDS = frozenset(("name", "description", "tags"))
 #: Characters of a name in a message.
 _MAX_SHOWN = 60
 _PATIENCE_SECONDS = 2.0
@@ -238,6 +241,8 @@ class ModelLibrary:
     def import_file(self, source: Path | str) -> ModelEntry:
         """Copy a model file from elsewhere into the library; one that is there already is not copied again.
 
+        A model is there already if at most its name, tags and notes differ, which belong to the user.
+
         Raises
         ------
         ModelFileError
@@ -246,10 +251,15 @@ class ModelLibrary:
             It cannot be copied.
         """
         source = Path(source)
-        target = self._position_of(source)
+        facts = read_facts(source)
+        target = library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
         with self._locked():
-            for entry in self.list():
-                if entry.problem is None and _same_content(entry.path, source):
+            usable = [entry for entry in self.list() if entry.problem is None]
+            for entry in usable:
+                if _same_content(entry.path, source):
+                    return entry
+            for entry in usable:
+                if entry.facts.model_id == facts.model_id and _same_model(entry.path, source):
                     return entry
             with source.open("rb") as original:
                 target = write_new(target, lambda copy: shutil.copyfileobj(original, copy))
@@ -291,10 +301,6 @@ class ModelLibrary:
             return write_new(target, write)
         except OSError as exc:
             raise LibraryError(f"{target} cannot be written ({exc.strerror or exc}).") from exc
-
-    def _position_of(self, source: Path) -> Path:
-        facts = read_facts(source)
-        return library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
 
     def _slot(self, path: Path, model_id: str) -> Path:
         """Return the first of ``path`` and names like it that is free, or holds a whole model of the same id."""
@@ -384,6 +390,16 @@ def _same_content(one: Path, other: Path) -> bool:
             if block != b.read(1 << 20):
                 return False
     return True
+
+
+def _same_model(one: Path, other: Path) -> bool:
+    """Whether two model files differ in nothing but what `ModelLibrary.export` writes into a copy."""
+    found = []
+    for path in (one, other):
+        data, checksums = read_content(path, KIND, ModelFileError)
+        metadata = {key: value for key, value in dict(data["metadata"]).items() if key not in _WORDS}
+        found.append((repr(data | {"metadata": metadata}), checksums))  # as text: what is not a number equals itself
+    return found[0] == found[1]
 
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:
