@@ -226,7 +226,7 @@ def train(
         given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
-    dataset = dataset_name(given, demo)
+    dataset, name = dataset_name(given, demo), paths.checked_name(name)
     run_dir = out if out is not None else paths.new_run_dir(name or dataset)
     _refuse_inside(run_dir, given)
     _refuse_foreign(run_dir)

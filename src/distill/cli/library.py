@@ -81,7 +81,7 @@ def info(which: Which, as_json: AsJson = False) -> None:
 def rename(which: Which, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
     """Give a model another name; its file keeps its own."""
     library = _library()
-    entry = library.rename(library.find(which), name)
+    entry = library.rename(library.find(which), paths.checked_name(name))
     print(f"{printable(entry.path)} is now called {printable(entry.name)}.")
 
 

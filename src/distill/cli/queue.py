@@ -81,7 +81,7 @@ def add(
         given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
-    title = name or dataset_name(given, demo)
+    title = paths.checked_name(name) or dataset_name(given, demo)
     if demo:
         from distill.audio.demo.sounds import write_demo_sounds
 

@@ -224,7 +224,8 @@ def say_number(name: str, wanted: str, as_json: bool) -> None:
 
 
 def dataset_name(given: list[Path], demo: bool) -> str:
-    """Return what the sounds are called together."""
+    """Return what the sounds are called together, as long as a name may be."""
     names = ["Demo sounds"] if demo else []
     names += [Path(os.path.realpath(path)).name if path.is_dir() else path.stem for path in given]
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return names[0][: paths.MOST_NAME - len(more)].rstrip() + more
