@@ -354,15 +354,16 @@ def _from_sound(
     model: Path, kind: str, source: Path, stop: threading.Event, second: Path | None = None, **settings: Any
 ) -> Iterator["GeneratedSound"]:
     """Yield what a model makes from a sound, with the errors that a terminal shows."""
-    from distill.generation.generated_sound import make_from_sound
+    from distill.generation.generated_sound import check_wanted, make_from_sound
     from distill.models.persistence import open_model
 
     for path in (source, second):
         if path is not None:
             with _reading(path):
-                from distill.audio.decoding.sound_file import measure_mono
+                from distill.generation.sources import measure_source
 
-                measure_mono(path, stop)  # a sound that cannot be used is reported before the model is opened
+                measure_source(path, kind, stop)  # a sound that cannot be used is reported before the model is opened
+    check_wanted(stop)
     opened = open_model(model)
     try:
         yield from make_from_sound(opened, model, kind, source, second, stop, **settings)
