@@ -213,7 +213,7 @@ def test_a_name_that_a_run_has_gets_a_number(
         RunRecord(TrainingConfig(), [], model_name=name).save(paths.runs_dir() / folder)
     assert main(["train", str(sounds)]) == 0
     assert (engine.asked["dataset_name"], engine.asked["model_name"]) == ("bells", "bells 3")
-    assert "There is a run called “bells” already; this one is called “bells 3”." in capsys.readouterr().out
+    assert "There is a run or a model called “bells” already; this run is called “bells 3”." in capsys.readouterr().out
     assert main(["train", str(sounds), "--name", "chimes"]) == 0
     assert engine.asked["model_name"] == "chimes"
     assert "already" not in capsys.readouterr().out

@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,7 @@ from distill.cli.options import (
 from distill.cli.output import lenient_streams, only_prints, open_missing_streams
 from distill.cli.running import (
     STOPPING,
+    NamingTurn,
     dataset_name,
     find_sounds,
     joined,
@@ -239,16 +241,18 @@ def train(
     settings |= {} if patience is None else {"patience": patience}
     family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
-    with stoppable(STOPPING) as stop, joined(stop) as ranks:
+    with stoppable(STOPPING) as stop, joined(stop) as ranks, closing(NamingTurn()) as naming:
 
         def look() -> tuple[list[str], int, str, str, list[tuple[str, dict[str, Any]]]]:
             files, usable = find_sounds(given, demo, stop, as_json)
-            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(run_dir)}", as_json)
-            title = paths.free_name(name or dataset, names_in_use(run_dir))
-            say_number(title, name or dataset, as_json)
             fixes = chosen_fixes(files, fix or [], stop)
             changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
-            return [str(path) for path in files], usable, str(run_dir), title, changed
+            naming.take(stop)
+            own_dir = run_dir if out is not None else paths.new_run_dir(name or dataset)
+            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(own_dir)}", as_json)
+            title = paths.free_name(name or dataset, names_in_use(own_dir))
+            say_number(title, name or dataset, as_json)
+            return [str(path) for path in files], usable, str(own_dir), title, changed
 
         files, usable, folder, title, changed = ranks.on_first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
@@ -257,8 +261,12 @@ def train(
         from distill.training.loop import train as run_training
 
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
+            def named(event: Event) -> None:
+                naming.close()  # the run's record is on disk before its first event
+                show(event)
+
             return run_training(
-                config, [Path(path) for path in files], Path(folder), device, callback=show, cancel_event=stop,
+                config, [Path(path) for path in files], Path(folder), device, callback=named, cancel_event=stop,
                 models_dir=paths.models_dir(), dataset_name=dataset, model_name=title, fixes=fixes,
                 start_from=origin.path,
             )  # fmt: skip

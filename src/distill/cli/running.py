@@ -4,11 +4,13 @@ import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
 import typer
 
 from distill import diagnostics, paths
@@ -16,7 +18,7 @@ from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import OneProcess, read_launch
-from distill.errors import DistillError, ModelNotSavedError, NotEnoughSoundsError
+from distill.errors import Cancelled, DistillError, LibraryError, ModelNotSavedError, NotEnoughSoundsError
 from distill.events import UNSAVED, Event
 from distill.files import free_path
 from distill.runtime import EXIT_STOPPED, stop_on_signal
@@ -26,13 +28,16 @@ if TYPE_CHECKING:
     from distill.distributed.ranks import Ranks
     from distill.training.unsaved_model import UnsavedModel
 
+#: Seconds for which the start of another run is waited for, and between two looks at whether the user stops.
+_NAMING_PATIENCE_S, _LOOK_S = 30.0, 0.1
+
 STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
 
 @contextmanager
 def stoppable(message: str) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
-    from distill.errors import Cancelled, NoAnswer
+    from distill.errors import NoAnswer
 
     launch = read_launch()
     if launch is not None:
@@ -208,19 +213,59 @@ def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
     )
 
 
+class NamingTurn:
+    """The right to give a run its name and its folder, from `take` until its record is on disk.
+
+    Runs that are started at the same moment would otherwise take the same ones.
+    """
+
+    def __init__(self) -> None:
+        self._lock = filelock.FileLock(paths.data_dir() / "names.lock", thread_local=False)
+
+    def take(self, stop: threading.Event) -> None:
+        """Wait for those who were here before; after a while no longer, because one of them may hang.
+
+        Raises
+        ------
+        Cancelled
+            The user stopped.
+        """
+        deadline = time.monotonic() + _NAMING_PATIENCE_S
+        with suppress(OSError):  # where nothing can be written, the run says so
+            paths.data_dir().mkdir(parents=True, exist_ok=True)
+            while time.monotonic() < deadline:
+                if stop.is_set():
+                    raise Cancelled
+                with suppress(filelock.Timeout):
+                    self._lock.acquire(timeout=_LOOK_S)
+                    return
+
+    def close(self) -> None:
+        """Let the next one take it, if it was taken."""
+        self._lock.release()
+
+
 def names_in_use(run_dir: Path | None = None) -> set[str]:
-    """Return the names of the runs on this computer and of those in the queue, but for that in ``run_dir``."""
+    """Return the names of the runs on this computer but for that in ``run_dir``, of those queued, and of the models.
+
+    A run that lies elsewhere has its model in the library.
+    """
+    from distill.library.model_library import ModelLibrary
     from distill.runs.queue import RunQueue
     from distill.runs.summary import list_runs
 
-    runs = {run.name for run in list_runs() if run.folder != run_dir}
-    return runs | {entry.name for entry in RunQueue().read().entries}
+    own = None if run_dir is None else os.path.realpath(run_dir)
+    runs = {run.name for run in list_runs() if os.path.realpath(run.folder) != own}
+    models: set[str] = set()
+    with suppress(LibraryError):  # which cannot be listed right now
+        models = {model.name for model in ModelLibrary(paths.models_dir()).list()}
+    return runs | models | {entry.name for entry in RunQueue().read().entries}
 
 
 def say_number(name: str, wanted: str, as_json: bool) -> None:
     """Say that a name was taken, where it was."""
     if name != wanted:
-        say(printable(f"There is a run called “{wanted}” already; this one is called “{name}”."), as_json)
+        say(printable(f"There is a run or a model called “{wanted}” already; this run is called “{name}”."), as_json)
 
 
 def dataset_name(given: list[Path], demo: bool) -> str:
