@@ -99,13 +99,14 @@ def file_name(stem: str, suffix: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    """Return a name that a user gives a run or a model.
+    """Return a name that a user gives a run or a model, on one line and without spaces around it.
 
     Raises
     ------
     ConfigurationError
         It is too long for rows, menus and file names.
     """
+    name = " ".join(name.split())
     if len(name) > MOST_NAME:
         raise ConfigurationError(
             f"A name has at most {MOST_NAME} characters, and this one has {len(name)}. Choose a shorter one."

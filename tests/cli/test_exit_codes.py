@@ -11,6 +11,8 @@ from tests.support.models import write_tone_model
 WRONG: dict[str, list[str]] = {
     "train": [
         "train SOUNDS --device tv",
+        "train EMPTY",
+        "train SOUNDS EMPTY",
         "train SOUNDS --device cuda:99",
         "train SOUNDS --epochs 0",
         "train SOUNDS --from MODEL --from-epoch 2",
@@ -18,6 +20,7 @@ WRONG: dict[str, list[str]] = {
     ],
     "queue": [
         "queue add SOUNDS --device tv",
+        "queue add EMPTY",
         "queue add SOUNDS --from MODEL --from-epoch 2",
         "queue add SOUNDS --from MODEL --family vqvae",
         "queue move 9 1",
@@ -34,9 +37,14 @@ WRONG: dict[str, list[str]] = {
     ],
     "runs": ["runs show nothing"],
     "compare": ["compare SOUNDS", "compare SOUNDS nothing", "compare 1 2 3 4 5"],
-    "resume": ["resume nothing", "resume SOUNDS --sounds nothing"],
+    "resume": [
+        "resume nothing",
+        "resume SOUNDS --sounds nothing",
+        "resume SOUNDS --sounds EMPTY",
+        "resume SOUNDS --sounds SOUND",
+    ],
     "finish": ["finish nothing"],
-    "inspect": ["inspect nothing", "inspect SOUNDS --family vae"],
+    "inspect": ["inspect nothing", "inspect EMPTY", "inspect SOUNDS --family vae"],
     "sample": ["sample nothing", "sample MODEL --seconds nan", "sample MODEL --rate 1", "sample MODEL --stereo --mono"],
     "vary": ["vary MODEL SOUND --strength 2", "vary MODEL nothing", "vary MODEL SOUND --mono --stereo"],
     "morph": [
@@ -81,7 +89,7 @@ def words(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict
     monkeypatch.chdir(tmp_path)
     return {
         "SOUNDS": str(sounds), "SOUND": str(sounds / "bell 1.wav"), "OUT": str(tmp_path / "out"),
-        "MODEL": str(write_tone_model(tmp_path, 5, 3)),
+        "MODEL": str(write_tone_model(tmp_path, 5, 3)), "EMPTY": "",
     }  # fmt: skip
 
 

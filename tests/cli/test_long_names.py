@@ -28,6 +28,12 @@ def test_a_long_name_of_a_run_is_refused_in_one_sentence(
     assert RunQueue().read().entries == ()
 
 
+def test_a_name_of_spaces_is_none_and_others_are_on_one_line(sounds: Path) -> None:
+    for name in ("  ", " two\nlines "):
+        assert main(["queue", "add", str(sounds), "--name", name]) == 0
+    assert [entry.name for entry in RunQueue().read().entries] == ["bells", "two lines"]
+
+
 def test_a_long_name_of_a_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     library = ModelLibrary(paths.models_dir())
     entry = library.import_file(write_tone_model(tmp_path, 5, 3))

@@ -34,6 +34,7 @@ from distill.cli.options import (
     Seed,
     Sounds,
     Threads,
+    existing_folder,
     given_options,
 )
 from distill.cli.output import lenient_streams, only_prints, open_missing_streams
@@ -282,8 +283,8 @@ def resume(
         Path | None,
         typer.Option(
             "--sounds",
-            exists=True,
-            file_okay=False,
+            metavar="FOLDER",
+            parser=existing_folder,
             show_default=False,
             help="The folder where the sounds are now, if they were moved or renamed.",
         ),

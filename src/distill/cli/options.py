@@ -1,5 +1,6 @@
 """Options and arguments of the commands; settings take their help and range from the configuration's fields."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,7 +58,24 @@ def _threads(text: str) -> int | str:
     return int(text)
 
 
-_SOUNDS = typer.Argument(metavar="SOUNDS", exists=True, readable=False, help="Sound files, and folders of them.")
+def existing(text: str) -> Path:
+    """Return a path that is there; an empty one, as of a variable that is not set, is not the current folder."""
+    if not text:
+        raise typer.BadParameter("an empty name is no file or folder.")
+    if not os.path.exists(text):  # noqa: PTH110 - `Path.exists` may fail
+        raise typer.BadParameter(f"path {text!r} does not exist.")
+    return Path(text)
+
+
+def existing_folder(text: str) -> Path:
+    """Return a folder that is there; see `existing`."""
+    path = existing(text)
+    if not path.is_dir():
+        raise typer.BadParameter(f"path {text!r} is not a folder.")
+    return path
+
+
+_SOUNDS = typer.Argument(metavar="SOUNDS", parser=existing, help="Sound files, and folders of them.")
 Sounds = Annotated[list[Path], _SOUNDS]
 OptionalSounds = Annotated[list[Path] | None, _SOUNDS]
 SoundFile = Annotated[
