@@ -154,7 +154,8 @@ class World:
         known: dict[str, list[Any]] = {
             "sounds": [self.sounds], "model": [self.models[family]], "source": [self.sound], "first": [self.sound],
             "second": [self.sound], "target": [out.with_name(f"{out.name}.wav")], "text": [""],
-            "which": [self.models["vae"]], "name": [self.name.strip() or "x"], "files": [self.models["vae"]],
+            "which": [self.models["vae"]], "files": [self.models["vae"]],
+            "name": [self.name.strip()[: paths.MOST_NAME] or "x"],
             "run": [self.runs[0]], "runs": self.runs, "position": [1],
         }  # fmt: skip
         special: dict[tuple[str, str], list[Any]] = {
