@@ -16,14 +16,18 @@ Nothing is imported at the top of this module but the standard library and what 
 pays for its own imports only.
 """
 
-import gc
-import multiprocessing
-import os
-import sys
-from pathlib import Path
+try:
+    import gc
+    import multiprocessing
+    import os
+    import signal
+    import sys
+    from pathlib import Path
 
-from distill import runtime
-from distill.distributed import launch
+    from distill import runtime
+    from distill.distributed import launch
+except KeyboardInterrupt:  # Ctrl-C within the first moment: nothing was begun
+    raise SystemExit(130) from None
 
 #: Commands of `distill.cli.app`, named here so that the window need not import it; a test holds the two together.
 COMMANDS = frozenset(
@@ -39,9 +43,12 @@ NEW_WINDOW = "--new-window"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process) and return the exit code."""
     try:
-        return _run(arguments)
+        code = _run(arguments)
     except KeyboardInterrupt:  # while the program was loaded: what the commands do with Ctrl-C is up to them
-        return runtime.EXIT_STOPPED
+        code = runtime.EXIT_STOPPED
+    if arguments is None:  # the process ends now, and Ctrl-C can only end it sooner
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(code))
+    return code
 
 
 def _run(arguments: list[str] | None) -> int:

@@ -65,6 +65,10 @@ class LibraryError(DistillError, OSError):
     """A model of the library cannot be found, changed, moved or copied."""
 
 
+class UnknownModelError(LibraryError):
+    """No model of the library, or more than one, has the name that the user gave."""
+
+
 class ModelReplacedError(LibraryError):
     """The exact weights that a sound was generated with are gone; other weights of the same model are there."""
 

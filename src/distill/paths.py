@@ -14,6 +14,8 @@ from pathlib import Path
 
 import platformdirs
 
+from distill.errors import ConfigurationError
+
 _APP = "distill"
 #: The record of a run in its folder.  A folder that holds one is not searched for sounds.
 RUN_MARKER = "run.json"
@@ -21,6 +23,8 @@ RUN_MARKER = "run.json"
 MOST_RECORD_BYTES = 64 << 20
 #: Bytes of a name's stem and suffix, with room for a number that makes it unique; and what stays of a stem's end.
 _MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
+#: Most characters of a name that a user gives a run or a model.  Longer ones of older versions stay as they are.
+MOST_NAME = 80
 #: Names that Windows keeps for devices, with any suffix.
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")}
 
@@ -94,6 +98,22 @@ def file_name(stem: str, suffix: str) -> str:
         return stem + suffix
     head, tail = encoded[: room - _KEPT_OF_END], encoded[len(encoded) - _KEPT_OF_END :]
     return f"{head.decode(errors='ignore')}{tail.decode(errors='ignore')}{suffix}"
+
+
+def checked_name(name: str) -> str:
+    """Return a name that a user gives a run or a model, on one line and without spaces around it.
+
+    Raises
+    ------
+    ConfigurationError
+        It is too long for rows, menus and file names.
+    """
+    name = " ".join(name.split())
+    if len(name) > MOST_NAME:
+        raise ConfigurationError(
+            f"A name has at most {MOST_NAME} characters, and this one has {len(name)}. Choose a shorter one."
+        )
+    return name
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -36,7 +36,7 @@ def test_a_kit_from_the_terminal(model: Path, tmp_path: Path, capsys: pytest.Cap
     recipe = read_recipe(files[7])
     assert recipe is not None
     assert (recipe.seed, recipe.count, recipe.number) == (5, 2, 1)
-    assert main(command) == 1
+    assert main(command) == 2
     assert "is not empty. Choose a new folder" in capsys.readouterr().err
     again = [*command[:-1], str(tmp_path / "again")]
     assert main(again) == 0

@@ -36,8 +36,8 @@ STREAMS = [
     ("--version train >/dev/full", 1, FULL),
     ("train --help >/dev/full", 1, FULL),
     ("models list --json >/dev/full", 0, ""),  # nothing was to be printed
-    ("models info nothing >/dev/full 2>/dev/full", 1, ""),
-    ("models info nothing >&-", 1, "distill: There is no model 'nothing' in the library. See: distill models list\n"),
+    ("models info nothing >/dev/full 2>/dev/full", 2, ""),
+    ("models info nothing >&-", 2, "distill: There is no model 'nothing' in the library. See: distill models list\n"),
 ]
 
 

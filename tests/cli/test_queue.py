@@ -68,7 +68,7 @@ class TestQueue:
         run(capsys, "queue", "remove", 2, first.id[:6])  # the same one
         names = [json.loads(line)["name"] for line in run(capsys, "queue", "list", "--json").splitlines()]
         assert names == ["bells vqvae seed 2", "bells vae seed 2", "bells vqvae seed 1"]
-        assert "No single run" in run(capsys, "queue", "move", 9, 1, code=1)
+        assert "No single run" in run(capsys, "queue", "move", 9, 1, code=2)
 
     def test_no_two_have_one_name(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for _ in range(2):
@@ -78,7 +78,7 @@ class TestQueue:
         assert names == ["bells seed 1", "bells seed 2", "bells seed 1 2", "bells seed 2 2", "bells"]
 
     def test_a_wrong_setting_is_told_when_it_is_added(self, sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "device" in run(capsys, "queue", "add", sounds, "--device", "tv", code=1).lower()
+        assert "device" in run(capsys, "queue", "add", sounds, "--device", "tv", code=2).lower()
         assert statuses() == []
 
     def test_fixes_and_a_model_go_with_the_run(
@@ -101,8 +101,8 @@ class TestQueue:
     @pytest.mark.parametrize(
         ("words", "code", "text"),
         [
-            (("--from", "MODEL", "--family", "vae", "--family", "vqvae"), 1, "of the family Mel VAE"),
-            (("--from", "MODEL", "--from-epoch", "2"), 1, "is one file"),
+            (("--from", "MODEL", "--family", "vae", "--family", "vqvae"), 2, "of the family Mel VAE"),
+            (("--from", "MODEL", "--from-epoch", "2"), 2, "is one file"),
             (("--from", "SOUND"), 1, "is not a checkpoint"),
             (("--from", "nowhere.distill"), 2, "nowhere.distill"),
             (("--from-epoch", "2"), 2, "--from-epoch needs --from"),
@@ -258,6 +258,6 @@ class TestCompare:
         assert {"setting": "Seed", "values": ["1", "2"]} in found["differing"]
 
     def test_what_cannot_be_compared_is_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "no run 'nothing'" in run(capsys, "compare", "nothing", "nothing", code=1)
-        assert "2 to 4" in run(capsys, "compare", tmp_path, code=1)
+        assert "no run 'nothing'" in run(capsys, "compare", "nothing", "nothing", code=2)
+        assert "2 to 4" in run(capsys, "compare", tmp_path, code=2)
         assert "not the folder of a run" in run(capsys, "compare", tmp_path, tmp_path, code=1)

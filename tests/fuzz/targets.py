@@ -191,6 +191,31 @@ def _read_queue(folder: Path) -> None:
         assert entry.start_from is None or entry.origin_text
 
 
+def _pads(folder: Path) -> None:
+    from distill.generation.map_session import COPY, Verdict
+    from distill.gui.play.facts.verdicts import KeptVerdict
+    from distill.gui.play.kept_pads import EMPTY, write_pads
+    from distill.gui.play.pad_changes import PadState
+
+    sound = folder / "a.wav"
+    verdict = KeptVerdict(Verdict(COPY, "bell", folder / "bell.wav"), 5, 7, 9)
+    for model in ("a" * 32, "b" * 32):
+        write_pads(model, [PadState(sound, 2), PadState(None, 1), EMPTY], {sound: verdict})
+    (folder / "pads.json").write_bytes((paths.data_dir() / "pads.json").read_bytes())
+
+
+def _read_pads(folder: Path) -> None:
+    from distill.gui.play.kept_pads import read_pads
+    from distill.gui.play.pads import COUNT
+
+    (paths.data_dir() / "pads.json").write_bytes((folder / "pads.json").read_bytes())
+    for model in ("a" * 32, "b" * 32):
+        kept = read_pads(model)
+        assert len(kept.states) == COUNT
+        assert all(type(state.group) is int for state in kept.states)
+        assert kept.verdicts.keys() <= {state.sound for state in kept.states}
+
+
 def _hashes(folder: Path) -> None:
     rows = [["/a.wav", 5, 7, "0" * 40], ["/b.wav", 5, 7, "1" * 40]]
     (folder / "hashes").write_text("".join(f"\n{json.dumps(row)}\n" for row in rows))
@@ -229,6 +254,7 @@ TARGETS = {
     ),
     "recipe in a sound": Target("made.wav", _recipe_sound, lambda folder: read_recipe(folder / "made.wav"), BINARY, ()),
     "queue": Target("queue.json", _queue, _read_queue),
+    "pads": Target("pads.json", _pads, _read_pads, refuses=()),
     "content hashes": Target(
         "hashes", _hashes, lambda folder: HashIndex(folder / "hashes").content_hash(folder / "a"), rebuilds=True
     ),

@@ -21,6 +21,7 @@ from distill.library.model_entry import CURVE_POINTS, read_facts
 from distill.library.model_library import ModelLibrary
 from distill.models import ModelMetadata, open_model
 from distill.serialization.archive import write_archive
+from tests.support.models import tone_model, write_model_with_prior
 
 CONFIG = VQVAEConfig(codebook_dim=8, codebook_size=16, num_quantizers=2, chunk_duration_s=0.25)
 
@@ -243,6 +244,25 @@ def test_importing_and_exporting(library: ModelLibrary, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="not a model file"):
         library.import_file(bad)
     assert len(library.list()) == 2
+
+
+def test_a_model_that_differs_in_words_alone_is_there_already(library: ModelLibrary, tmp_path: Path) -> None:
+    given = write_model_with_prior(tone_model("vae"), tmp_path / "tones.distill")
+    theirs = ModelLibrary(tmp_path / "theirs")
+    entry = theirs.import_file(given)
+    theirs.rename(entry, "Glass")
+    theirs.set_notes(entry, "for you")
+    theirs.set_tags(entry, ["cold"])
+    copy = theirs.export(entry, tmp_path / "out")
+    assert copy.read_bytes() != given.read_bytes()
+    first = library.import_file(given)
+    assert library.import_file(copy) == first
+    assert [model.name for model in library.list()] == [first.name]
+    other = write_model(tmp_path / "a.distill", bells(model_id=first.model_id))
+    library.import_file(other)
+    numbers = {"weight": torch.arange(5000.0) + 1}
+    library.import_file(write_model(tmp_path / "b.distill", bells(model_id=first.model_id), model_state_dict=numbers))
+    assert len(library.list()) == 3, "other numbers are another model"
 
 
 def test_deleting_and_bringing_back(library: ModelLibrary, tmp_path: Path) -> None:

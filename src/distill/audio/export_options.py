@@ -76,7 +76,8 @@ def format_of_suffix(suffix: str) -> ExportFormat:
         if row.suffix == suffix.lower():
             return row
     known = ", ".join(dict.fromkeys(row.suffix for row in FORMATS))
-    raise ConfigurationError(f"Sounds are written as files that end in {known}, not in {suffix or 'nothing'!r}.")
+    other = f"in {suffix!r}" if suffix else "without an ending"
+    raise ConfigurationError(f"Sounds are written as files that end in {known}, not {other}.")
 
 
 @dataclass(frozen=True)

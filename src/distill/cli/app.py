@@ -3,7 +3,8 @@
 The engine is the same, and so are its files: a run that was started here can be resumed in the window, and the other
 way round.  torch is imported inside the commands that need it, so that help and wrong usage answer at once.
 
-Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 failed with one sentence, 2 wrong usage.
+Exit codes: 0 finished, 130 stopped by the user with a checkpoint written, 1 failed with one sentence, 2 wrong usage: a
+value that no run or sound can have, options that exclude each other, or the name of something that is not there.
 """
 
 import errno
@@ -11,6 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,11 +34,13 @@ from distill.cli.options import (
     Seed,
     Sounds,
     Threads,
+    existing_folder,
     given_options,
 )
 from distill.cli.output import lenient_streams, only_prints, open_missing_streams
 from distill.cli.running import (
     STOPPING,
+    NamingTurn,
     dataset_name,
     find_sounds,
     joined,
@@ -51,7 +55,7 @@ from distill.cli.starting_model import Origin, StartEpoch, StartFrom, set_option
 from distill.cli.terminal import count_of, duration, make_display, printable, printable_lines
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import leave_word_to_first
-from distill.errors import DistillError, is_memory_error
+from distill.errors import ConfigurationError, DistillError, UnknownModelError, is_memory_error
 from distill.events import Event
 from distill.housekeeping import tidy_own_folders
 from distill.runtime import EXIT_STOPPED
@@ -115,7 +119,7 @@ def _main(arguments: list[str]) -> int:
     except DistillError as error:
         leave_word_to_first()
         print(f"distill: {printable(error)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, (ConfigurationError, UnknownModelError)) else 1
     except Exception as error:  # the border: what gets here is a bug
         try:
             return _print_error(error)
@@ -225,7 +229,7 @@ def train(
         given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
-    dataset = dataset_name(given, demo)
+    dataset, name = dataset_name(given, demo), paths.checked_name(name)
     run_dir = out if out is not None else paths.new_run_dir(name or dataset)
     _refuse_inside(run_dir, given)
     _refuse_foreign(run_dir)
@@ -238,16 +242,18 @@ def train(
     settings |= {} if patience is None else {"patience": patience}
     family = origin.family or family
     make_config(family, 1, preset, epochs, **settings)  # a wrong setting is told before any sound is read
-    with stoppable(STOPPING) as stop, joined(stop) as ranks:
+    with stoppable(STOPPING) as stop, joined(stop) as ranks, closing(NamingTurn()) as naming:
 
         def look() -> tuple[list[str], int, str, str, list[tuple[str, dict[str, Any]]]]:
             files, usable = find_sounds(given, demo, stop, as_json)
-            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(run_dir)}", as_json)
-            title = paths.free_name(name or dataset, names_in_use(run_dir))
-            say_number(title, name or dataset, as_json)
             fixes = chosen_fixes(files, fix or [], stop)
             changed = [(str(path), item.to_dict()) for path, item in fixes.items()]
-            return [str(path) for path in files], usable, str(run_dir), title, changed
+            naming.take(stop)
+            own_dir = run_dir if out is not None else paths.new_run_dir(name or dataset)
+            say(f"{count_of(usable, 'sound', 'sounds')}. The run goes to {printable(own_dir)}", as_json)
+            title = paths.free_name(name or dataset, names_in_use(own_dir))
+            say_number(title, name or dataset, as_json)
+            return [str(path) for path in files], usable, str(own_dir), title, changed
 
         files, usable, folder, title, changed = ranks.on_first(look)
         config = origin.fit(make_config(family, max(usable, 1), preset, epochs, **settings))
@@ -256,8 +262,12 @@ def train(
         from distill.training.loop import train as run_training
 
         def run(show: Callable[[Event], None]) -> dict[str, Any]:
+            def named(event: Event) -> None:
+                naming.close()  # the run's record is on disk before its first event
+                show(event)
+
             return run_training(
-                config, [Path(path) for path in files], Path(folder), device, callback=show, cancel_event=stop,
+                config, [Path(path) for path in files], Path(folder), device, callback=named, cancel_event=stop,
                 models_dir=paths.models_dir(), dataset_name=dataset, model_name=title, fixes=fixes,
                 start_from=origin.path,
             )  # fmt: skip
@@ -273,8 +283,8 @@ def resume(
         Path | None,
         typer.Option(
             "--sounds",
-            exists=True,
-            file_okay=False,
+            metavar="FOLDER",
+            parser=existing_folder,
             show_default=False,
             help="The folder where the sounds are now, if they were moved or renamed.",
         ),

@@ -30,8 +30,10 @@ def register(app: typer.Typer) -> None:
 
 def compare(runs: Runs, as_json: AsJson = False) -> None:
     """Show what two to four runs differ in, and how they came out."""
-    from distill.runs.comparison import Comparison
+    from distill.runs.comparison import FEWEST_RUNS, MOST_RUNS, Comparison
 
+    if not FEWEST_RUNS <= len(runs) <= MOST_RUNS:
+        raise typer.BadParameter(f"{FEWEST_RUNS} to {MOST_RUNS} runs can be compared, not {len(runs)}.")
     try:
         found = Comparison.read([_folder(text) for text in runs])
     except RunFolderError as error:
@@ -96,13 +98,7 @@ def _plain(found: "Comparison") -> dict[str, Any]:
 
 
 def _folder(text: str) -> Path:
-    """Return the folder of a run that a user names.
-
-    Raises
-    ------
-    RunFolderError
-        There is none, or several have this name.
-    """
+    """Return the folder of a run that a user names; none, or several of this name, are wrong usage."""
     for folder in (Path(text), paths.runs_dir() / text):
         if os.path.isdir(folder):  # noqa: PTH112 - `Path.is_dir` fails at a name that is too long
             return folder
@@ -112,5 +108,5 @@ def _folder(text: str) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RunFolderError(f"{len(found)} runs are called {text!r}. Name the folder of the one that you mean.")
-    raise RunFolderError(f"There is no run {text!r}. Give the folder of a run, or the name that the window shows.")
+        raise typer.BadParameter(f"{len(found)} runs are called {text!r}. Name the folder of the one that you mean.")
+    raise typer.BadParameter(f"There is no run {text!r}. Give the folder of a run, or the name that the window shows.")

@@ -16,7 +16,7 @@ import typer
 
 from distill import paths
 from distill.audio.export_options import RATES, ExportOptions, format_of_suffix
-from distill.cli.options import Channels, ExportedFormat, ModelFile, Rate, SoundFile
+from distill.cli.options import ExportedFormat, ModelFile, Mono, Rate, SoundFile, Stereo
 from distill.cli.terminal import printable
 from distill.errors import ConfigurationError, DistillError, ModelReplacedError
 from distill.runtime import EXIT_STOPPED, stop_on_signal
@@ -50,7 +50,11 @@ Similar = Annotated[
         "version of Distill drew it.",
     ),
 ]
-CodesFile = Annotated[Path, typer.Argument(metavar="CODES", dir_okay=False, help="The file of codes (.npz).")]
+_CODES = "The file of codes (.npz)."
+CodesFile = Annotated[Path, typer.Argument(metavar="CODES", dir_okay=False, help=_CODES)]
+ExistingCodes = Annotated[
+    Path, typer.Argument(metavar="CODES", exists=True, dir_okay=False, readable=False, help=_CODES)
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -88,10 +92,11 @@ def sample(
     ] = False,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Make new sounds.  The file names hold the seed that brings them back."""
-    options = _options(format or "wav16", rate, stereo)
+    options = _options(format or "wav16", rate, stereo, mono)
     with _stoppable() as stop:
         from distill.generation.generated_sound import make_new
         from distill.models.persistence import open_model
@@ -101,9 +106,7 @@ def sample(
             from distill.generation.taste import read_taste
 
             taste = read_taste(opened, cancel_event=stop)
-        for generated in make_new(
-            opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=stereo is False
-        ):
+        for generated in make_new(opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=mono):
             recipe = generated.recipe
             name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}"
             _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
@@ -120,16 +123,17 @@ def vary(
     out: OutFolder = Path(),
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Make variations of a sound, as long and as loud as it is."""
-    options = _options(format or "wav16", rate, stereo)
+    options = _options(format or "wav16", rate, stereo, mono)
     with _stoppable() as stop:
         from distill.generation.recipe import VARIED
 
         chosen = _chosen(seed)
         for generated in _from_sound(
-            model, VARIED, source, stop, mono=stereo is False, strength=strength, count=count, seed=chosen
+            model, VARIED, source, stop, mono=mono, strength=strength, count=count, seed=chosen
         ):
             name = f"{paths.slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
             _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
@@ -143,14 +147,15 @@ def morph(
     out: OutFolder = Path(),
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Go from one sound to another in evenly spaced steps."""
-    options = _options(format or "wav16", rate, stereo)
+    options = _options(format or "wav16", rate, stereo, mono)
     with _stoppable() as stop:
         from distill.generation.recipe import MORPHED
 
-        for generated in _from_sound(model, MORPHED, first, stop, second, mono=stereo is False, count=steps):
+        for generated in _from_sound(model, MORPHED, first, stop, second, mono=mono, count=steps):
             name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{generated.recipe.number:02d}"
             _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
@@ -163,17 +168,16 @@ def extend(
     seed: DrawSeed = None,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Let a sound go on after its end; what is there stays as it is."""
-    options = _options_of(target, format, rate, stereo)
+    options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop:
         from distill.generation.recipe import EXTENDED
 
-        for generated in _from_sound(
-            model, EXTENDED, source, stop, mono=stereo is False, seconds=seconds, seed=_chosen(seed)
-        ):
+        for generated in _from_sound(model, EXTENDED, source, stop, mono=mono, seconds=seconds, seed=_chosen(seed)):
             _write(target, generated, options, model)
 
 
@@ -186,16 +190,19 @@ def repaint(
     seed: DrawSeed = None,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Replace a part of a sound by a new one; the rest stays as it is."""
-    options = _options_of(target, format, rate, stereo)
+    if end <= start:
+        raise typer.BadParameter(f"--to must be later than --from, and {end:g} s is not later than {start:g} s.")
+    options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop:
         from distill.generation.recipe import REPAINTED
 
         for generated in _from_sound(
-            model, REPAINTED, source, stop, mono=stereo is False, start=start, end=end, seed=_chosen(seed)
+            model, REPAINTED, source, stop, mono=mono, start=start, end=end, seed=_chosen(seed)
         ):
             _write(target, generated, options, model)
 
@@ -209,18 +216,17 @@ def transform(
     ] = 1.0,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Send a sound of any length through a model, without seams, and blend it with itself."""
-    options = _options_of(target, format, rate, stereo)
+    options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
         from distill.generation.generated_sound import stream_transform
         from distill.models.persistence import open_model
 
-        _write(
-            target, stream_transform(open_model(model), model, source, mix, None, stop, stereo is False), options, model
-        )
+        _write(target, stream_transform(open_model(model), model, source, mix, None, stop, mono), options, model)
 
 
 def reconstruct(
@@ -229,10 +235,11 @@ def reconstruct(
     target: OutFile,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Encode and decode a sound chunk by chunk: what a model keeps of it."""
-    options = _options_of(target, format, rate, stereo)
+    options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop, _reading(source):
         from distill.audio.decoding.sound_file import measure_mono
@@ -241,7 +248,7 @@ def reconstruct(
         from distill.generation.generated_sound import stream_reconstruction
         from distill.models.persistence import open_model
 
-        _write(target, stream_reconstruction(open_model(model), model, source, stop, stereo is False), options, model)
+        _write(target, stream_reconstruction(open_model(model), model, source, stop, mono), options, model)
 
 
 def remake(
@@ -249,11 +256,12 @@ def remake(
     target: OutFile,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
     similar: Similar = False,
 ) -> None:
     """Make a sound again that Distill made, from the recipe in its file: in another format, or after an edit."""
-    options = _options_of(target, format, rate, stereo)
+    options = _options_of(target, format, rate, stereo, mono)
     _refuse_same(target, source)
     with _stoppable() as stop:
         from distill.generation.generated_sound import stream_again
@@ -295,14 +303,15 @@ def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
 
 def decode(
     model: ModelFile,
-    source: CodesFile,
+    source: ExistingCodes,
     target: OutFile,
     format: ExportedFormat = None,
     rate: Rate = 48_000,
-    stereo: Channels = None,
+    stereo: Stereo = False,
+    mono: Mono = False,
 ) -> None:
     """Decode codes to a sound with the residual-VQ model that they are of."""
-    options = _options_of(target, format, rate, stereo)
+    options = _options_of(target, format, rate, stereo, mono)
     from distill.audio.export import export_sound
     from distill.models.codes import load_codes
     from distill.models.persistence import load_model_v2
@@ -316,19 +325,21 @@ def decode(
 # --- what the commands share -------------------------------------------------------------------------------------
 
 
-def _options(format: str, rate: int, stereo: bool | None) -> ExportOptions:
+def _options(format: str, rate: int, stereo: bool, mono: bool) -> ExportOptions:
+    if stereo and mono:
+        raise typer.BadParameter("Give either --stereo or --mono.")
     if rate not in RATES:
         raise typer.BadParameter(f"--rate must be one of {', '.join(map(str, RATES))}, not {rate}.")
     try:
-        return ExportOptions(format, rate, stereo)
+        return ExportOptions(format, rate, stereo if stereo or mono else None)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _options_of(target: Path, format: str | None, rate: int, stereo: bool | None) -> ExportOptions:
+def _options_of(target: Path, format: str | None, rate: int, stereo: bool, mono: bool) -> ExportOptions:
     """Return the options for a file whose name says what it is, unless ``--format`` says it more exactly."""
     try:
-        options = _options(format or format_of_suffix(target.suffix).key, rate, stereo)
+        options = _options(format or format_of_suffix(target.suffix).key, rate, stereo, mono)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from error
     if target.suffix.lower() != options.kind.suffix:
@@ -343,15 +354,16 @@ def _from_sound(
     model: Path, kind: str, source: Path, stop: threading.Event, second: Path | None = None, **settings: Any
 ) -> Iterator["GeneratedSound"]:
     """Yield what a model makes from a sound, with the errors that a terminal shows."""
-    from distill.generation.generated_sound import make_from_sound
+    from distill.generation.generated_sound import check_wanted, make_from_sound
     from distill.models.persistence import open_model
 
     for path in (source, second):
         if path is not None:
             with _reading(path):
-                from distill.audio.decoding.sound_file import measure_mono
+                from distill.generation.sources import measure_source
 
-                measure_mono(path, stop)  # a sound that cannot be used is reported before the model is opened
+                measure_source(path, kind, stop)  # a sound that cannot be used is reported before the model is opened
+    check_wanted(stop)
     opened = open_model(model)
     try:
         yield from make_from_sound(opened, model, kind, source, second, stop, **settings)

@@ -8,7 +8,7 @@ import typer
 
 from distill import paths
 from distill.cli.terminal import count_of, duration, printable
-from distill.errors import DistillError, LibraryError
+from distill.errors import DistillError, LibraryError, UnknownModelError
 
 if TYPE_CHECKING:
     from distill.library.model_library import ModelEntry, ModelLibrary
@@ -81,7 +81,7 @@ def info(which: Which, as_json: AsJson = False) -> None:
 def rename(which: Which, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
     """Give a model another name; its file keeps its own."""
     library = _library()
-    entry = library.rename(library.find(which), name)
+    entry = library.rename(library.find(which), paths.checked_name(name))
     print(f"{printable(entry.path)} is now called {printable(entry.name)}.")
 
 
@@ -102,7 +102,7 @@ def restore(name: Annotated[str, typer.Argument(help="Name or file name of a del
         if name in (deletion.name, deletion.original.name):
             print(printable(library.restore(deletion).path))
             return
-    raise LibraryError(f"No model {name!r} was deleted from the library. Look into the system's trash.")
+    raise UnknownModelError(f"No model {name!r} was deleted from the library. Look into the system's trash.")
 
 
 @models.command("export", epilog="Example: distill models export bells ~/for-a-friend")

@@ -1,5 +1,6 @@
 """Options and arguments of the commands; settings take their help and range from the configuration's fields."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,7 +58,24 @@ def _threads(text: str) -> int | str:
     return int(text)
 
 
-_SOUNDS = typer.Argument(metavar="SOUNDS", exists=True, readable=False, help="Sound files, and folders of them.")
+def existing(text: str) -> Path:
+    """Return a path that is there; an empty one, as of a variable that is not set, is not the current folder."""
+    if not text:
+        raise typer.BadParameter("an empty name is no file or folder.")
+    if not os.path.exists(text):  # noqa: PTH110 - `Path.exists` may fail
+        raise typer.BadParameter(f"path {text!r} does not exist.")
+    return Path(text)
+
+
+def existing_folder(text: str) -> Path:
+    """Return a folder that is there; see `existing`."""
+    path = existing(text)
+    if not path.is_dir():
+        raise typer.BadParameter(f"path {text!r} is not a folder.")
+    return path
+
+
+_SOUNDS = typer.Argument(metavar="SOUNDS", parser=existing, help="Sound files, and folders of them.")
 Sounds = Annotated[list[Path], _SOUNDS]
 OptionalSounds = Annotated[list[Path] | None, _SOUNDS]
 SoundFile = Annotated[
@@ -92,12 +110,12 @@ ExportedFormat = Annotated[
     ),
 ]
 Rate = Annotated[int, typer.Option("--rate", help=f"Samples a second: {', '.join(map(str, RATES))}.")]
-Channels = Annotated[
-    bool | None,
+Stereo = Annotated[
+    bool,
     typer.Option(
-        "--stereo/--mono",
-        show_default=False,
-        help="Write two channels or one; without it what the model generates. A mono sound is widened for two.",
+        "--stereo",
+        help="Write two channels; a mono sound is widened. Without --stereo and --mono: what the model generates.",
     ),
 ]
+Mono = Annotated[bool, typer.Option("--mono", help="Write one channel.")]
 Json = Annotated[bool, typer.Option("--json", help="Print each event as one JSON object on a line, and nothing else.")]

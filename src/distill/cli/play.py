@@ -13,7 +13,7 @@ import typer
 
 from distill.cli.options import ModelFile
 from distill.cli.terminal import printable
-from distill.errors import DistillError, MidiError, PlaybackError
+from distill.errors import DistillError, PlaybackError
 from distill.files import temporary_folder
 from distill.runtime import EXIT_STOPPED, freeze_imports, set_switch_interval, stop_on_signal
 
@@ -67,6 +67,8 @@ def play(
         if not names:
             print("There are no MIDI ports.", file=sys.stderr)
         return
+    if midi == "none" and osc is None:
+        raise typer.BadParameter("There is nothing to play by. Leave out --midi none, or name a port with --osc.")
     set_switch_interval()
     with stop_on_signal("Stopping.") as stop, temporary_folder("play") as folder:
         from distill.cli.sounds_to_play import Sounds
@@ -120,8 +122,6 @@ def _ports(controls: "Controls", midi: str, osc: int | None) -> Iterator[threadi
             watcher.want("" if midi == "all" else midi)
         if osc is not None:
             stack.callback(OscInput(controls.take_osc, osc).close)
-        elif midi == "none":
-            raise MidiError("There is nothing to play by. Leave out --midi none, or name a port with --osc.")
         yield ended
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,16 @@ from distill.cli.options import (
     Seeds,
     Threads,
 )
-from distill.cli.running import STOPPING, dataset_name, engine_outcome, find_sounds, names_in_use, say, stoppable
+from distill.cli.running import (
+    STOPPING,
+    NamingTurn,
+    dataset_name,
+    engine_outcome,
+    find_sounds,
+    names_in_use,
+    say,
+    stoppable,
+)
 from distill.cli.starting_model import Origin, StartEpoch, StartFrom
 from distill.cli.terminal import count_of, make_display, printable
 from distill.errors import DistillError, NoAnswer, QueueError
@@ -81,7 +91,7 @@ def add(
         given = origin.sounds()
     if not given and not demo:
         raise typer.BadParameter("Name the sounds to train on, or give --demo to train on the demo sounds.")
-    title = name or dataset_name(given, demo)
+    title = paths.checked_name(name) or dataset_name(given, demo)
     if demo:
         from distill.audio.demo.sounds import write_demo_sounds
 
@@ -92,22 +102,24 @@ def add(
     families, seeds = family or [origin.family or "vae"], seed or [0]
     start_from = None if origin.path is None else origin.path.absolute()
     entries: list[QueueEntry] = []
-    taken = names_in_use()
     for key in families:
         for number in seeds:
             marks = [key] * (len(families) > 1) + [f"seed {number}"] * (len(seeds) > 1)
-            shown = paths.free_name(" ".join([title, *marks]), taken)
-            taken.add(shown)
-            entry = QueueEntry(shown, tuple(given), key, preset, epochs, {**changes, "seed": number}, {}, start_from)
+            wanted, own = " ".join([title, *marks]), {**changes, "seed": number}
+            entry = QueueEntry(wanted, tuple(given), key, preset, epochs, own, {}, start_from)
             entry.config(1)  # a wrong setting is told now, and not in the middle of the night
             entries.append(entry)
-    if fix:
-        with stoppable("Stopping.") as stop:
-            fixes = chosen_fixes(find_sounds(given, False, stop, False)[0], fix, stop)
-        entries = [replace(entry, fixes=fixes) for entry in entries]
-        print(f"Sounds that are fixed when they are read: {len(fixes)}. Your files stay as they are.")
     line = _queue()
-    line.add(entries)
+    with stoppable("Stopping.") as stop, closing(NamingTurn()) as naming:
+        fixes = chosen_fixes(find_sounds(given, False, stop, False)[0], fix or [], stop)
+        if fix:
+            print(f"Sounds that are fixed when they are read: {len(fixes)}. Your files stay as they are.")
+        naming.take(stop)
+        taken = names_in_use()
+        for number, entry in enumerate(entries):
+            entries[number] = replace(entry, name=paths.free_name(entry.name, taken), fixes=fixes)
+            taken.add(entries[number].name)
+        line.add(entries)
     for entry in entries:
         print(f"Added {printable(entry.name)} ({entry.family}).")
     print(f"{count_of(line.read().waiting, 'run is', 'runs are')} waiting. Start them with: distill queue run")
@@ -245,18 +257,12 @@ def _train(entry: "QueueEntry", stop: Any, as_json: bool) -> bool:
 
 
 def _find(state: "QueueState", text: str) -> "QueueEntry":
-    """Return the entry that a user means.
-
-    Raises
-    ------
-    QueueError
-        There is none, or several.
-    """
+    """Return the entry that a user means; none, or several, are wrong usage."""
     if text.isdecimal() and 0 < int(text) <= len(state.entries):
         return state.entries[int(text) - 1]
     found = [entry for entry in state.entries if len(text) >= _SHORTEST_ID and entry.id.startswith(text)]
     if len(found) != 1:
-        raise QueueError(f"No single run in the queue is meant by {text!r}. See its number in: distill queue list")
+        raise typer.BadParameter(f"No single run in the queue is meant by {text!r}. See: distill queue list")
     return found[0]
 
 

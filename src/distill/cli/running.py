@@ -1,13 +1,16 @@
 """What the commands that train share: Ctrl-C, the display of a run, its files and its exit code."""
 
+import math
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
 import typer
 
 from distill import diagnostics, paths
@@ -15,14 +18,18 @@ from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import OneProcess, read_launch
-from distill.errors import DistillError, ModelNotSavedError
+from distill.errors import Cancelled, DistillError, LibraryError, ModelNotSavedError, NotEnoughSoundsError
 from distill.events import UNSAVED, Event
 from distill.files import free_path
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
+    from distill.audio.scan_result import ScanResult
     from distill.distributed.ranks import Ranks
     from distill.training.unsaved_model import UnsavedModel
+
+#: Seconds for which the start of another run is waited for, and between two looks at whether the user stops.
+_NAMING_PATIENCE_S, _LOOK_S = 30.0, 0.1
 
 STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, without a checkpoint."
 
@@ -30,7 +37,7 @@ STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once, withou
 @contextmanager
 def stoppable(message: str) -> Iterator[threading.Event]:
     """Give an event that Ctrl-C sets; what was cancelled by it before the run began ends with the same exit code."""
-    from distill.errors import Cancelled, NoAnswer
+    from distill.errors import NoAnswer
 
     launch = read_launch()
     if launch is not None:
@@ -169,7 +176,13 @@ def say(message: str, as_json: bool) -> None:
 
 
 def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: bool) -> tuple[list[Path], int]:
-    """Return all files to give to the engine, which reports the bad ones, and how many look usable."""
+    """Return all files to give to the engine, which reports the bad ones, and how many look usable.
+
+    Raises
+    ------
+    NotEnoughSoundsError
+        Their headers show that a run could not begin with them.
+    """
     from distill.audio.sound_scan import scan_sounds
 
     if demo:
@@ -179,27 +192,85 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     found = wait_for(lambda _progress: scan_sounds(given, cancel_event=stop), stop, given)
     if text := found.passed_over_text():
         say(printable(text), as_json)
+    _refuse_too_few(found, given)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
     return files, len(found.entries)
 
 
+def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
+    from distill.training.data.split import MIN_DIVIDED_CHUNKS
+
+    entries = found.entries
+    if len(entries) > 1 or (entries and math.ceil(entries[0].duration_s) >= MIN_DIVIDED_CHUNKS):
+        return
+    if not found.file_count:
+        raise NotEnoughSoundsError(f"There are no sounds in {given[0]}. Choose a folder of sounds.")
+    usable = f"only {entries[0].name} can be used" if entries else "none can be used"
+    reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in found.skipped) or "no other file was given"
+    raise NotEnoughSoundsError(
+        f"Training needs at least 2 sounds, or one of at least {MIN_DIVIDED_CHUNKS} s, but {usable} ({reasons}). Add "
+        "more sounds and start again."
+    )
+
+
+class NamingTurn:
+    """The right to give a run its name and its folder, from `take` until its record is on disk.
+
+    Runs that are started at the same moment would otherwise take the same ones.
+    """
+
+    def __init__(self) -> None:
+        self._lock = filelock.FileLock(paths.data_dir() / "names.lock", thread_local=False)
+
+    def take(self, stop: threading.Event) -> None:
+        """Wait for those who were here before; after a while no longer, because one of them may hang.
+
+        Raises
+        ------
+        Cancelled
+            The user stopped.
+        """
+        deadline = time.monotonic() + _NAMING_PATIENCE_S
+        with suppress(OSError):  # where nothing can be written, the run says so
+            paths.data_dir().mkdir(parents=True, exist_ok=True)
+            while time.monotonic() < deadline:
+                if stop.is_set():
+                    raise Cancelled
+                with suppress(filelock.Timeout):
+                    self._lock.acquire(timeout=_LOOK_S)
+                    return
+
+    def close(self) -> None:
+        """Let the next one take it, if it was taken."""
+        self._lock.release()
+
+
 def names_in_use(run_dir: Path | None = None) -> set[str]:
-    """Return the names of the runs on this computer and of those in the queue, but for that in ``run_dir``."""
+    """Return the names of the runs on this computer but for that in ``run_dir``, of those queued, and of the models.
+
+    A run that lies elsewhere has its model in the library.
+    """
+    from distill.library.model_library import ModelLibrary
     from distill.runs.queue import RunQueue
     from distill.runs.summary import list_runs
 
-    runs = {run.name for run in list_runs() if run.folder != run_dir}
-    return runs | {entry.name for entry in RunQueue().read().entries}
+    own = None if run_dir is None else os.path.realpath(run_dir)
+    runs = {run.name for run in list_runs() if os.path.realpath(run.folder) != own}
+    models: set[str] = set()
+    with suppress(LibraryError):  # which cannot be listed right now
+        models = {model.name for model in ModelLibrary(paths.models_dir()).list()}
+    return runs | models | {entry.name for entry in RunQueue().read().entries}
 
 
 def say_number(name: str, wanted: str, as_json: bool) -> None:
     """Say that a name was taken, where it was."""
     if name != wanted:
-        say(printable(f"There is a run called “{wanted}” already; this one is called “{name}”."), as_json)
+        say(printable(f"There is a run or a model called “{wanted}” already; this run is called “{name}”."), as_json)
 
 
 def dataset_name(given: list[Path], demo: bool) -> str:
-    """Return what the sounds are called together."""
+    """Return what the sounds are called together, as long as a name may be."""
     names = ["Demo sounds"] if demo else []
     names += [Path(os.path.realpath(path)).name if path.is_dir() else path.stem for path in given]
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return names[0][: paths.MOST_NAME - len(more)].rstrip() + more

@@ -58,6 +58,8 @@ class Origin:
             if epoch is not None:
                 raise typer.BadParameter("--from-epoch needs --from with the folder of a run.")
             return cls()
+        if epoch is not None and not path.is_dir():
+            raise typer.BadParameter(f"--from-epoch is for the folder of a run, and {path} is one file.")
         from distill.training.starting_model.start_point import checkpoint_of, read_start
 
         file = checkpoint_of(path, epoch)

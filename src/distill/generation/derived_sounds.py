@@ -8,8 +8,10 @@ from torch import Tensor
 
 from distill.audio.decoding.sound_file import FloatArray, decode_sound
 from distill.audio.stereo.channels import decode_channels, is_stereo_file
+from distill.computing.interruptible import Interruptible
 from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED, Recipe
 from distill.generation.stereo_copies import as_audio
+from distill.generation.streamed_transform import GenerationCancelled
 from distill.models.inference import OpenModel
 
 #: Kinds of recipes that this module follows.
@@ -27,7 +29,19 @@ def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Even
         A number is out of range.
     ModelFileError
         The model cannot do it.
+    GenerationCancelled
+        ``cancel_event`` was set; looked at before each operation of torch.
     """
+
+    def check() -> None:
+        if cancel_event is not None and cancel_event.is_set():
+            raise GenerationCancelled
+
+    with Interruptible(check):
+        return _varied_sounds(model, recipe, cancel_event)
+
+
+def _varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None) -> list[Tensor]:
     sound = _decoded(recipe.source, recipe.channels, cancel_event)
     if recipe.kind == VARIED:
         return model.vary(sound, recipe.count, recipe.strength, recipe.seed)
@@ -38,12 +52,12 @@ def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Even
     return [model.repaint(sound, recipe.start, recipe.end, recipe.seed)]
 
 
-def varied_again(model: OpenModel, recipe: Recipe) -> FloatArray:
+def varied_again(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None = None) -> FloatArray:
     """Return the one sound ``[N]`` or ``[N, 2]`` that a recipe is of.
 
     All sounds of its batch are made: fewer at a time are rounded differently.
     """
-    return as_audio(varied_sounds(model, recipe)[recipe.number])
+    return as_audio(varied_sounds(model, recipe, cancel_event)[recipe.number])
 
 
 def _decoded(path: str, channels: int, cancel_event: threading.Event | None) -> Tensor:

@@ -144,7 +144,7 @@ def make_new(
     for number, sound in enumerate(_new_sounds(model, recipe, follow if taste else None)):
         own = replace(recipe, candidate=numbers[number]) if taste else recipe
         yield GeneratedSound(as_audio(sound), numbered(own, number))
-        _check_wanted(cancel_event)
+        check_wanted(cancel_event)
 
 
 def _new_sounds(model: OpenModel, recipe: Recipe, chooser: Choose | None = None) -> Iterator[Tensor]:
@@ -282,7 +282,7 @@ def make_from_sound(
     source, second
         The sound, and for a morph the one at its other end.
     cancel_event
-        Ends the work while a source is read and before the sounds are given out.
+        Ends the work while a source is read, between any two operations of torch, and before the sounds are given out.
     mono
         Whether the sounds have one channel also where a source is stereo.
     **settings
@@ -302,9 +302,10 @@ def make_from_sound(
     if second is not None:
         settings |= {"second_source": str(second.absolute()), "second_hash": _content_hash(second)}
     channels = channels_of(model, [source] if second is None else [source, second], mono, cancel_event)
+    check_wanted(cancel_event)
     recipe = _recipe_of_source(kind, model, model_file, source, channels=channels, **settings)
     sounds = varied_sounds(model, recipe, cancel_event)
-    _check_wanted(cancel_event)
+    check_wanted(cancel_event)
     for number, sound in enumerate(sounds):
         yield GeneratedSound(as_audio(sound), numbered(recipe, number))
 
@@ -406,7 +407,7 @@ def stream_again(
             )
         recipe = replace(recipe, drawing=model.synthesizer.drawing)
     stream = _made_again(path, model, replace(recipe, weights=weights), progress, cancel_event)
-    _check_wanted(cancel_event)
+    check_wanted(cancel_event)
     return stream
 
 
@@ -414,7 +415,7 @@ def _made_again(
     path: Path, model: OpenModel, recipe: Recipe, progress: Progress | None, cancel_event: threading.Event | None
 ) -> GeneratedSound | GeneratedStream:
     """Generate the sound of a recipe with a model that was opened from ``path``."""
-    _check_wanted(cancel_event)
+    check_wanted(cancel_event)
     if recipe.kind == NEW and not _is_of_no_prior(model, recipe):
         # All are drawn, and the one is made: a batch has up to a thousand.
         chosen = recipe.candidate if recipe.candidates else recipe.number
@@ -422,7 +423,7 @@ def _made_again(
         return GeneratedSound(as_audio(sound), recipe)
     if recipe.kind == NEW:
         for number, sound in enumerate(_new_sounds(model, recipe)):
-            _check_wanted(cancel_event)
+            check_wanted(cancel_event)
             if number == recipe.number:
                 return GeneratedSound(as_audio(sound), recipe)
     check_channels(model, recipe.channels)
@@ -433,14 +434,15 @@ def _made_again(
     if recipe.kind == MORPHED:
         unchanged_source(recipe.second_source, recipe.second_hash)
     if recipe.kind in VARIATIONS:
-        return GeneratedSound(varied_again(model, recipe), recipe)
+        return GeneratedSound(varied_again(model, recipe, cancel_event), recipe)
     if recipe.kind == RECONSTRUCTED:
         return replace(stream_reconstruction(model, path, source, cancel_event, mono), recipe=recipe)
     stream = stream_transform(model, path, source, recipe.dry_wet, progress, cancel_event, mono)
     return replace(stream, recipe=recipe)
 
 
-def _check_wanted(cancel_event: threading.Event | None) -> None:
+def check_wanted(cancel_event: threading.Event | None) -> None:
+    """Raise `GenerationCancelled` if the user has stopped the work."""
     if cancel_event is not None and cancel_event.is_set():
         raise GenerationCancelled
 

@@ -18,6 +18,7 @@ from distill.generation.kits.plan import KitPlan
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
+from distill.generation.sources import measure_source
 from distill.generation.weights import keep_weights
 from distill.paths import plain_name
 
@@ -245,7 +246,9 @@ class MapSession:
             key = (recipe.positions, seconds)
             return self._known_or(key, f"Path {seconds:.1f} s", recipe, lambda: audio_of_map(model, recipe))
 
-    def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
+    def variations(
+        self, source: Path, count: int, strength: float, seed: int, cancel: threading.Event | None = None
+    ) -> list[Path]:
         """Return the files of variations of a sound file.
 
         Raises
@@ -254,9 +257,9 @@ class MapSession:
             No model is open, the model or the sound cannot be used, or a file cannot be written.
         """
         names = [f"{_stem(source)} variation {number + 1}" for number in range(count)]
-        return self._of_sound(names, VARIED, source, count=count, strength=strength, seed=seed)
+        return self._of_sound(names, VARIED, source, None, cancel, count=count, strength=strength, seed=seed)
 
-    def morph(self, first: Path, second: Path, steps: int) -> list[Path]:
+    def morph(self, first: Path, second: Path, steps: int, cancel: threading.Event | None = None) -> list[Path]:
         """Return the files of the steps from one sound file to another.
 
         Raises
@@ -265,9 +268,9 @@ class MapSession:
             No model is open, the model or a sound cannot be used, or a file cannot be written.
         """
         names = [f"{_stem(first)} to {_stem(second)} {number + 1}" for number in range(steps)]
-        return self._of_sound(names, MORPHED, first, second, count=steps)
+        return self._of_sound(names, MORPHED, first, second, cancel, count=steps)
 
-    def extend(self, source: Path, seconds: float, seed: int) -> Path:
+    def extend(self, source: Path, seconds: float, seed: int, cancel: threading.Event | None = None) -> Path:
         """Return the file of a sound file that goes on for ``seconds`` more.
 
         Raises
@@ -276,10 +279,10 @@ class MapSession:
             No model is open, the model or the sound cannot be used, or the file cannot be written.
         """
         return self._of_sound(
-            [f"{_stem(source)} and {seconds:.1f} s"], EXTENDED, source, seconds=seconds, seed=seed
+            [f"{_stem(source)} and {seconds:.1f} s"], EXTENDED, source, None, cancel, seconds=seconds, seed=seed
         )[0]  # fmt: skip
 
-    def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
+    def repaint(self, source: Path, start: float, end: float, seed: int, cancel: threading.Event | None = None) -> Path:
         """Return the file of a sound file with one part made anew, from ``start`` to ``end`` in seconds.
 
         Raises
@@ -288,7 +291,7 @@ class MapSession:
             No model is open, the model or the sound cannot be used, or the file cannot be written.
         """
         return self._of_sound(
-            [f"{_stem(source)} repainted"], REPAINTED, source, start=start, end=end, seed=seed
+            [f"{_stem(source)} repainted"], REPAINTED, source, None, cancel, start=start, end=end, seed=seed
         )[0]  # fmt: skip
 
     def follow_file(self, before: Path, path: Path) -> None:
@@ -458,18 +461,23 @@ class MapSession:
         return in_versions(model, audio, plan, seed, comment)
 
     def _of_sound(
-        self, names: Sequence[str], kind: str, source: Path, second: Path | None = None, **settings: Any
+        self,
+        names: Sequence[str],
+        kind: str,
+        source: Path,
+        second: Path | None = None,
+        cancel: threading.Event | None = None,
+        **settings: Any,
     ) -> list[Path]:
-        """Return the files, called ``names``, of what the model makes of a sound file."""
-        from distill.audio.decoding.sound_file import measure_mono
+        """Return the files, called ``names``, of what the model makes of a sound; raises `Cancelled` if that is set."""
         from distill.generation.generated_sound import make_from_sound
 
         with self._lock, _readable_numbers():
             for path in (source, second):
                 if path is not None:
                     with _named(path):
-                        measure_mono(path)
-            sounds = make_from_sound(self._opened(), self._file, kind, source, second, **settings)
+                        measure_source(path, kind, cancel)
+            sounds = make_from_sound(self._opened(), self._file, kind, source, second, cancel, **settings)
             return [self._kept(name, sound.audio, sound.recipe).path for name, sound in zip(names, sounds, strict=True)]
 
     def _known_or(self, key: object, name: str, recipe: Recipe, make: Callable[[], FloatArray]) -> Path:

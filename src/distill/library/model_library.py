@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from distill.errors import LibraryError, ModelFileError
+from distill.errors import LibraryError, ModelFileError, UnknownModelError
 from distill.files import clear_partial_files, write_new, write_whole
 from distill.library.index import Deletion, Index, LibraryLock, Row, Stamp, index_folder, read_row, stamp_of
 from distill.library.model_entry import ModelEntry, disambiguate, fold, read_facts
@@ -25,11 +25,14 @@ from distill.library.user_metadata import UserMetadata, read_user_metadata, writ
 from distill.models.file_format import KIND, SUFFIX, library_path
 from distill.models.metadata import ModelMetadata
 from distill.paths import slug
+from distill.serialization.tensor_descriptions import read_content
 from distill.trash import move_to_trash, restore_from_trash
 
 __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 
 _MAX_NAME = 200
+#: Entries of a model file's metadata that a user changes.
+_WORDS = frozenset(("name", "description", "tags"))
 #: Characters of a name in a message.
 _MAX_SHOWN = 60
 _PATIENCE_SECONDS = 2.0
@@ -88,8 +91,10 @@ class ModelLibrary:
 
         Raises
         ------
-        LibraryError
+        UnknownModelError
             There is none, or several; the message says how to tell them apart.
+        LibraryError
+            The folder cannot be listed right now.
         """
         entries = self.list()
         path = _existing(what)
@@ -99,10 +104,10 @@ class ModelLibrary:
         by_part = [e for e in entries if what and fold(what) in fold(e.name)]
         found = next((group for group in (by_file, by_id, by_name, by_part) if group), [])
         if not found:
-            raise LibraryError(f"There is no model {_short(what)} in the library. See: distill models list")
+            raise UnknownModelError(f"There is no model {_short(what)} in the library. See: distill models list")
         if len(found) > 1:
             files = ", ".join(entry.path.name for entry in found[:5]) + (", …" if len(found) > 5 else "")
-            raise LibraryError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
+            raise UnknownModelError(f"{len(found)} models are called {_short(what)}: name one by its file ({files}).")
         return found[0]
 
     def _refresh(self, index: Index, progress: Progress | None, cancel_event: threading.Event | None) -> bool:
@@ -237,6 +242,8 @@ class ModelLibrary:
     def import_file(self, source: Path | str) -> ModelEntry:
         """Copy a model file from elsewhere into the library; one that is there already is not copied again.
 
+        A model is there already if at most its name, tags and notes differ, which belong to the user.
+
         Raises
         ------
         ModelFileError
@@ -245,10 +252,15 @@ class ModelLibrary:
             It cannot be copied.
         """
         source = Path(source)
-        target = self._position_of(source)
+        facts = read_facts(source)
+        target = library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
         with self._locked():
-            for entry in self.list():
-                if entry.problem is None and _same_content(entry.path, source):
+            usable = [entry for entry in self.list() if entry.problem is None]
+            for entry in usable:
+                if _same_content(entry.path, source):
+                    return entry
+            for entry in usable:
+                if entry.facts.model_id == facts.model_id and _same_model(entry.path, source):
                     return entry
             with source.open("rb") as original:
                 target = write_new(target, lambda copy: shutil.copyfileobj(original, copy))
@@ -290,10 +302,6 @@ class ModelLibrary:
             return write_new(target, write)
         except OSError as exc:
             raise LibraryError(f"{target} cannot be written ({exc.strerror or exc}).") from exc
-
-    def _position_of(self, source: Path) -> Path:
-        facts = read_facts(source)
-        return library_path(self.folder, ModelMetadata(name=facts.name, model_id=facts.model_id))
 
     def _slot(self, path: Path, model_id: str) -> Path:
         """Return the first of ``path`` and names like it that is free, or holds a whole model of the same id."""
@@ -383,6 +391,16 @@ def _same_content(one: Path, other: Path) -> bool:
             if block != b.read(1 << 20):
                 return False
     return True
+
+
+def _same_model(one: Path, other: Path) -> bool:
+    """Whether two model files differ in nothing but what `ModelLibrary.export` writes into a copy."""
+    found = []
+    for path in (one, other):
+        data, checksums = read_content(path, KIND, ModelFileError)
+        metadata = {key: value for key, value in dict(data["metadata"]).items() if key not in _WORDS}
+        found.append((repr(data | {"metadata": metadata}), checksums))  # as text: what is not a number equals itself
+    return found[0] == found[1]
 
 
 def _write_renamed(path: Path, file: Any, changes: dict[str, Any]) -> None:

@@ -19,7 +19,14 @@ _MAX_SHARING = 8
 
 
 def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, Any]:
-    """Return the dict that a file holds, every byte of it checked; tensors come as `StoredTensor`.
+    """Return the dict that a file holds, every byte of it checked, without checksums; see `read_content`."""
+    return read_content(path, kind, error)[0]
+
+
+def read_content(path: Path, kind: str, error: type[DistillError]) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the dict that a file holds, every byte of it checked, and the checksums of its storages by their key.
+
+    Tensors come as `StoredTensor`.
 
     Parameters
     ----------
@@ -36,7 +43,7 @@ def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, A
         Of type ``error``: the file is missing, empty, truncated, damaged, or something else altogether.
     """
     with open_container(path, kind, error) as container:
-        pickled, storages = container.pickle(), container.storages
+        pickled, storages, checksums = container.pickle(), container.storages, container.checksums
     try:
         data, tensors = read_pickle(pickled)
     except ForbiddenError as exc:
@@ -51,7 +58,7 @@ def read_stored(path: Path, kind: str, error: type[DistillError]) -> dict[str, A
     reason = tensor_reason(tensors, storages)
     if reason is not None:
         raise error(f"{path.name} is damaged: {reason}. Use another {kind}.")
-    return data
+    return data, checksums
 
 
 def tensor_reason(tensors: list[StoredTensor], storages: dict[str, int]) -> str | None:

@@ -33,18 +33,16 @@ class ZipContainer:
 
     Attributes
     ----------
-    storages
-        Size in bytes of the numbers of each tensor storage, by its key.
+    storages, checksums
+        Size in bytes of the numbers of each tensor storage, and their checksum, by its key.
     """
 
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         self._archive, self._folder = archive, folder
         prefix = f"{folder}/data/"
-        self.storages = {
-            info.filename.removeprefix(prefix): info.file_size
-            for info in archive.infolist()
-            if info.filename.startswith(prefix)
-        }
+        numbers = [info for info in archive.infolist() if info.filename.startswith(prefix)]
+        self.storages = {info.filename.removeprefix(prefix): info.file_size for info in numbers}
+        self.checksums = {info.filename.removeprefix(prefix): info.CRC for info in numbers}
 
     def pickle(self) -> bytes:
         """Return the part that describes the tensors."""

@@ -30,6 +30,7 @@ class ToneSession(MapSession):
         self.folder, self.own = folder, own
         self.requests: list[Any] = []
         self.is_closed = self.has_map = False
+        self.cancel: threading.Event | None = None  # that of the last variations
         self.go_on = threading.Event()
         self.go_on.set()
 
@@ -57,20 +58,23 @@ class ToneSession(MapSession):
     def sound_along(self, path: Sequence[Position], seconds: float) -> Path:
         return self._tone("path", (tuple(path), seconds))
 
-    def morph(self, first: Path, second: Path, steps: int) -> list[Path]:
+    def morph(self, first: Path, second: Path, steps: int, cancel: threading.Event | None = None) -> list[Path]:
         return [self._tone("morph", (first, second)) for _ in range(steps)]
 
-    def extend(self, source: Path, seconds: float, seed: int) -> Path:
+    def extend(self, source: Path, seconds: float, seed: int, cancel: threading.Event | None = None) -> Path:
         return self._tone("longer", (source, seconds))
 
-    def repaint(self, source: Path, start: float, end: float, seed: int) -> Path:
+    def repaint(self, source: Path, start: float, end: float, seed: int, cancel: threading.Event | None = None) -> Path:
         return self._tone("repainted", (source, (start, end)))
 
     def judged(self, path: Path) -> JudgedSound:
         word = NEW if path.stem.startswith("position") else COPY
         return JudgedSound(path, Verdict(word, "bell <0>", self.own))
 
-    def variations(self, source: Path, count: int, strength: float, seed: int) -> list[Path]:
+    def variations(
+        self, source: Path, count: int, strength: float, seed: int, cancel: threading.Event | None = None
+    ) -> list[Path]:
+        self.cancel = cancel
         return [self._tone("variation", (source, strength)) for _ in range(count)]
 
     def close(self) -> None:

@@ -109,3 +109,18 @@ def test_the_bar_takes_a_sound_from_another_page(
     assert bar_title(window) == session.own.name
     press_space(play)
     await_playing(window, qtbot, session.own.name)
+
+
+def test_escape_stops_what_is_being_computed(
+    play: PlayPresenter, session: ToneSession, mapped: Path, window: MainWindow, qtbot: QtBot
+) -> None:
+    session.go_on.clear()
+    play.vary(0.3)
+    qtbot.waitUntil(lambda: session.cancel is not None, timeout=WAIT)
+    QTest.keyClick(play.page, Qt.Key.Key_Escape)
+    assert session.cancel is not None
+    assert session.cancel.is_set()
+    session.go_on.set()
+    idle(play, qtbot)
+    assert [pad.sound for pad in play.page.pads.pads if pad.sound is not None] == []
+    assert play.current == mapped

@@ -18,6 +18,7 @@ from distill.gui.engine.run_state import RunState
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
 from distill.metrics_history import MetricsHistory
+from distill.paths import MOST_NAME
 from distill.runs.folder import RunRecord
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, make_window
@@ -82,6 +83,13 @@ def test_nothing_can_be_started_without_sounds(window: MainWindow) -> None:
     assert window.controls.name.placeholderText() == "Name"
     assert window.controls.run_name == ""
     assert [button(window, n).isEnabled() for n in ("startButton", "cancelButton", "resumeButton")] == [False] * 3
+
+
+def test_a_name_is_not_longer_than_rows_and_menus_show(window: MainWindow) -> None:
+    window.controls.propose_name("x" * 250)
+    assert window.controls.run_name == "x" * MOST_NAME
+    window.controls.name.setText("y" * 250)
+    assert window.controls.run_name == "y" * MOST_NAME
 
 
 def test_a_run_from_start_to_finish(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:

@@ -28,6 +28,7 @@ from distill.gui.widgets.layout import FlowBox
 from distill.gui.widgets.panel import ActionButton, EmptyState, Panel
 from distill.gui.widgets.text import count_of, format_bytes, format_date, format_seconds, plain_tip, readable
 from distill.library.model_entry import ModelEntry
+from distill.paths import MOST_NAME
 
 #: Milliseconds from the last key until notes are stored.
 _REST_MILLISECONDS = 1000
@@ -124,6 +125,7 @@ class ModelDetail(Panel):
         if entry is None:
             return
         if not (is_same and self.name.hasFocus() and self.name.isModified()):
+            self.name.setMaxLength(max(MOST_NAME, len(entry.name)))  # one of an older version may be longer
             self.name.setText(entry.name)
         self.name.setToolTip(plain_tip(entry.name, self.tr("Click to rename; the file keeps its name.")))
         if not (is_same and self.tags.hasFocus() and self.tags.isModified()):
@@ -180,7 +182,6 @@ class ModelDetail(Panel):
         field.setObjectName("modelName")
         field.setAccessibleName(self.tr("Name of the model"))
         field.setToolTip(self.tr("The model's name. Type another one to rename it; its file keeps its name."))
-        field.setMaxLength(200)
         field.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         field.editingFinished.connect(self._on_named)
         return field

@@ -22,7 +22,7 @@ from distill.gui.widgets.panel import WindowPart
 from distill.gui.widgets.text import in_menu
 from distill.library.model_library import Deletion, ModelEntry, ModelLibrary
 from distill.models.file_format import SUFFIX
-from distill.paths import slug
+from distill.paths import checked_name, slug
 from distill.playback.player import PlayerState, PlayerStatus
 from distill.settings import WindowSettings
 
@@ -138,8 +138,9 @@ class ModelsPresenter(QObject, WindowPart):
     def _on_renamed(self, entry: ModelEntry, name: str) -> None:
         self._change(
             self.tr("Rename {0}").format(in_menu(entry.name)),
-            lambda library: library.rename(entry.path, name), lambda library: library.rename(entry.path, entry.name),
-        )  # fmt: skip
+            lambda library: library.rename(entry.path, checked_name(name)),
+            lambda library: library.rename(entry.path, entry.name),
+        )
 
     def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
         self._change(

@@ -48,6 +48,7 @@ class PlayPage(QWidget):
     disappeared = Signal()
     filling_requested = Signal()
     kit_requested = Signal()
+    stop_requested = Signal()
     #: Play another model.
     model_requested = Signal(object)  # Path
 
@@ -149,7 +150,10 @@ class PlayPage(QWidget):
         self.appeared.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Play the pad of a key."""
+        """Play the pad of a key, or stop with Escape what is being computed."""
+        if event.key() == Qt.Key.Key_Escape and self._busy:
+            self.stop_requested.emit()
+            return
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
         if plain and not event.isAutoRepeat() and self.pads.press_key(event.text()):
             return

@@ -116,6 +116,7 @@ class PlayPresenter(QObject, WindowPart):
         page.pads.held.connect(self._on_pad_held)
         page.pads.held.connect(lambda _number, sound: self._used.add(sound))
         page.filling_requested.connect(self.fill_pads)
+        page.stop_requested.connect(self._stop)
         sound = page.sound
         for signal in (
             sound.variations_requested, sound.morph_toggled, sound.extension_requested, sound.repaint_requested,
@@ -460,12 +461,14 @@ class PlayPresenter(QObject, WindowPart):
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
             step = PadStep(self.tr("Put Variations on the Pads"))
-            self._start_batch(lambda: session.variations(source, VARIATIONS, strength, seed), step, self.tr("Varying…"))
+            self._start_batch(
+                partial(session.variations, source, VARIATIONS, strength, seed), step, self.tr("Varying… Esc stops.")
+            )
 
     def morph(self, first: Path, second: Path) -> None:
         """Put the steps from one sound to another on the pads."""
         session, step = self._session, PadStep(self.tr("Put a Morph on the Pads"))
-        self._start_batch(lambda: session.morph(first, second, VARIATIONS), step, self.tr("Morphing…"))
+        self._start_batch(partial(session.morph, first, second, VARIATIONS), step, self.tr("Morphing… Esc stops."))
 
     def _on_morph_toggled(self, is_on: bool) -> None:
         self._morph_from = self.current if is_on else None
@@ -479,9 +482,9 @@ class PlayPresenter(QObject, WindowPart):
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
             self._start(
-                lambda _notify, _cancel: session.extend(source, seconds, seed),
+                lambda _notify, cancel: session.extend(source, seconds, seed, cancel),
                 self._play_plain,
-                self.tr("Extending…"),
+                self.tr("Extending… Esc stops."),
             )
 
     def repaint(self, start: float, end: float) -> None:
@@ -489,16 +492,16 @@ class PlayPresenter(QObject, WindowPart):
         source, session, seed = self.current, self._session, secrets.randbelow(2**31)
         if source is not None:
             self._start(
-                lambda _notify, _cancel: session.repaint(source, start, end, seed),
+                lambda _notify, cancel: session.repaint(source, start, end, seed, cancel),
                 self._play_plain,
-                self.tr("Repainting…"),
+                self.tr("Repainting… Esc stops."),
             )
 
-    def _start_batch(self, make: Callable[[], list[Path]], step: PadStep, text: str) -> None:
+    def _start_batch(self, make: Callable[[threading.Event], list[Path]], step: PadStep, text: str) -> None:
         """Put the sounds that a function makes on the pads, and play the first."""
 
-        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> None:
-            for number, path in enumerate(make()):
+        def work(notify: Callable[[Any], None], cancel: threading.Event) -> None:
+            for number, path in enumerate(make(cancel)):
                 notify((number, path, step))
 
         self._start(work, self._replacing(step, lambda _result: self.page.pads.strike(0)), text)
@@ -551,6 +554,11 @@ class PlayPresenter(QObject, WindowPart):
             self._choose()
         if held is not None:
             held()
+
+    def _stop(self) -> None:
+        if not self._is_opening:  # a map is opened to its end
+            self._tasks.clear()
+            self._tasks.cancel()
 
     def _on_idle(self) -> None:
         self._is_opening, self._held_request = False, None  # where opening has failed

@@ -127,7 +127,7 @@ class RunsPresenter(QObject):
             self._view.table.update_items([with_progress(self._view.table.item(row), losses)])
 
     def _on_renamed(self, folder: Path, name: str) -> None:
-        self._change(lambda _progress, _cancel: rename_run(folder, name))
+        self._change(lambda _progress, _cancel: rename_run(folder, paths.checked_name(name)))
 
     def _on_delete_requested(self, runs: list[RunSummary]) -> None:
         if self._question is not None or not runs:

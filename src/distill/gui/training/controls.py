@@ -31,6 +31,7 @@ from distill.gui.widgets.layout import ElidedLabel, ShortenedLabel
 from distill.gui.widgets.painted_rows import paint_ground, row_size, write_line
 from distill.gui.widgets.panel import ActionButton, Panel
 from distill.gui.widgets.text import format_time_left, plain_tip, readable
+from distill.paths import MOST_NAME
 from distill.training.steps.eta import TimeLeft
 
 #: Steps of the progress bar.
@@ -164,7 +165,7 @@ class TrainingControls(Panel):
     @property
     def run_name(self) -> str:
         """The name of the next run: what the user has typed, otherwise the proposed one."""
-        return " ".join(self.name.text().split()) or self._proposed_name
+        return " ".join(self.name.text().split()) or self._proposed_name[:MOST_NAME].rstrip()
 
     def propose_name(self, name: str) -> None:
         """Propose a name for the next run; one that the user has typed stays."""
@@ -409,7 +410,7 @@ class TrainingControls(Panel):
         name.setObjectName("runNameField")
         name.setAccessibleName(self.tr("Name of the next run and its model"))
         name.setToolTip(self.tr("Name of the next run and its model. Left empty, it is the name of the folder."))
-        name.setMaxLength(80)
+        name.setMaxLength(MOST_NAME)
         name.setAcceptDrops(False)  # dropped files are for the window, as everywhere
         return name
 

@@ -79,8 +79,11 @@ def repaint(
     """
     sound, peak = checked_sound(waveform)
     length = sound.shape[-1] / synth.rate
-    check_number("start_seconds", start_seconds, 0.0, length)
-    check_number("end_seconds", end_seconds, 0.0, length)
+    if not 0.0 <= start_seconds < end_seconds <= length:
+        raise ValueError(
+            f"The part must lie inside the sound, which is {length:.2f} s long, not from {start_seconds:g} to "
+            f"{end_seconds:g} s."
+        )
     if not _SHORTEST_PART_S <= end_seconds - start_seconds <= LONGEST_S:
         raise ValueError(
             f"The part must be from {_SHORTEST_PART_S:g} to {LONGEST_S:g} seconds long, "

@@ -84,7 +84,7 @@ def locate_sounds(
     Raises
     ------
     SoundError
-        Some cannot be found; the message names them and says what to do.
+        Some cannot be found, or ``folder`` holds no sounds; the message names them and says what to do.
     Cancelled
         ``cancel_event`` was set; `NoAnswer` where a drive does not answer.
     """
@@ -123,6 +123,8 @@ def _located(
     cancel_event: threading.Event | None,
 ) -> list[Path]:
     """Return where the sounds are; see `locate_sounds`."""
+    if folder is not None and not find_sound_files([folder], cancel_event=cancel_event):
+        raise SoundError(f"{folder} holds no sounds. Give the folder where the sounds of this run are now.")
     skipped = {item.path for item in record.skipped}
     wanted = [_wanted(path, record.fingerprints, cache) for path in record.file_paths if path not in skipped]
     located: dict[Path, Path] = {}

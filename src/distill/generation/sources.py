@@ -1,0 +1,33 @@
+"""The sounds that variations, morphs, extensions and repainted parts are made from.  No torch here."""
+
+import threading
+from pathlib import Path
+
+from distill.audio.decoding.sound_file import SAMPLE_RATE, MeasuredSound, measure_mono, read_header
+from distill.errors import SoundError
+from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
+
+#: Longest sources of each kind, in seconds: variations and morphs are as long as their sources, and all of each sound
+#: is computed anew.
+MOST_SOURCE_S = {VARIED: 60.0, MORPHED: 60.0, EXTENDED: 300.0, REPAINTED: 300.0}
+
+
+def measure_source(path: Path, kind: str, cancel_event: threading.Event | None = None) -> MeasuredSound:
+    """Return what is known of a source once it is decoded; one that is too long is refused before, by its header.
+
+    Raises
+    ------
+    SoundError
+        The file cannot be used, or is too long; the message is the reason alone.
+    Cancelled
+        ``cancel_event`` was set.
+    """
+    _check_length(read_header(path).duration_s, kind)
+    sound = measure_mono(path, cancel_event)
+    _check_length(sound.samples / SAMPLE_RATE, kind)  # not every header tells the truth
+    return sound
+
+
+def _check_length(seconds: float, kind: str) -> None:
+    if seconds > MOST_SOURCE_S[kind]:
+        raise SoundError(f"it is {seconds:.0f} s long, and can be {kind} up to {MOST_SOURCE_S[kind]:.0f} s")
