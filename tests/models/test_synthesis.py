@@ -232,9 +232,11 @@ class TestContinuation:
         largest = float(torch.cat([source[0].diff().abs(), steps[low + 500 : high - 500]]).max())
         assert max(float(steps[low - 1]), float(steps[high - 1])) <= largest
 
-    @pytest.mark.parametrize(("part", "complaint"), [((0.5, 0.5), "part"), ((-1.0, 0.5), "start"), ((0.2, 9.0), "end")])
-    def test_a_part_outside_the_sound_is_refused(self, model: Any, part: tuple[float, float], complaint: str) -> None:
-        with pytest.raises(ValueError, match=complaint):
+    @pytest.mark.parametrize("part", [(0.5, 0.5), (-1.0, 0.5), (0.2, 9.0), (float("nan"), 0.5)])
+    def test_a_part_outside_the_sound_is_refused(self, model: Any, part: tuple[float, float]) -> None:
+        with pytest.raises(
+            ValueError, match=f"inside the sound, which is 1.00 s long, not from {part[0]:g} to {part[1]:g} s"
+        ):
             model.repaint(sound(4, 1.0), *part)
 
     def test_the_candidate_that_joins_best_is_taken(self) -> None:
