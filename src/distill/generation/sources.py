@@ -5,11 +5,9 @@ from pathlib import Path
 
 from distill.audio.decoding.sound_file import SAMPLE_RATE, MeasuredSound, measure_mono, read_header
 from distill.errors import SoundError
-from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
 
-#: Longest sources of each kind, in seconds: variations and morphs are as long as their sources, and all of each sound
-#: is computed anew.
-MOST_SOURCE_S = {VARIED: 60.0, MORPHED: 60.0, EXTENDED: 300.0, REPAINTED: 300.0}
+#: Longest source, in seconds: all of it is held in memory, and of a variation all is computed anew.
+MOST_SOURCE_S = 300.0
 
 
 def measure_source(path: Path, kind: str, cancel_event: threading.Event | None = None) -> MeasuredSound:
@@ -29,5 +27,5 @@ def measure_source(path: Path, kind: str, cancel_event: threading.Event | None =
 
 
 def _check_length(seconds: float, kind: str) -> None:
-    if seconds > MOST_SOURCE_S[kind]:
-        raise SoundError(f"it is {seconds:.0f} s long, and can be {kind} up to {MOST_SOURCE_S[kind]:.0f} s")
+    if seconds > MOST_SOURCE_S:
+        raise SoundError(f"it is {seconds:.0f} s long, and can be {kind} up to {MOST_SOURCE_S:.0f} s")
