@@ -16,6 +16,7 @@ from distill.config.training import AnyConfig
 from distill.errors import DistillError
 from distill.events import EpochMetrics, Event
 from distill.training import RegularizationConfig, TrainingCompleteEvent, TrainingConfig, TrainingNotice, train
+from tests.support.small_runs import leave_map_out, make_small
 
 MakeConfig = Callable[..., AnyConfig]
 #: Returns what `train` does for a configuration: a run of `sounds` that nothing disturbs.
@@ -53,10 +54,6 @@ QUICK = TrainingConfig(
     preview_interval_short=100,
     regularization=RegularizationConfig(augmentation_expansion=2),
 )
-#: Width and blocks of the priors of these tests.
-SMALL_PRIOR = (32, 1)
-#: Steps for each sound that the priors of these tests take at the end of a run.
-CLOSING_STEPS = 4
 #: For `Finished`.
 RUN = replace(QUICK, max_epochs=6, preview_interval_short=2, max_checkpoints=2)
 
@@ -129,27 +126,22 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_sliders() -> Iterator[None]:
-    """Leave out map and sliders, which take seconds a run and are tested with what computes them.
-
-    Not by ``monkeypatch``: a test that undoes its own changes in its middle would have them again.
-    """
+def _no_map() -> Iterator[None]:
+    """Leave out map and sliders.  Not by ``monkeypatch``: a test that undoes its own changes would have them again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("distill.training.finalize.map_entries", lambda family, network, data: {})
+        leave_map_out(patch.setattr)
         yield
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _small_prior() -> Iterator[None]:
-    """Give new runs a prior that is trained and written in a moment; one of full size is trained in the other tests."""
+def _small_runs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("distill.training.prepare.PRIOR_SIZE", SMALL_PRIOR)
-        patch.setattr("distill.runs.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
+        make_small(patch.setattr)
         yield
 
 
 @pytest.fixture(scope="package")
-def done(_small_prior: None, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def done(_small_runs: None, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(tmp_path_factory.mktemp("finished"))
 
 

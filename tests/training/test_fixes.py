@@ -18,7 +18,7 @@ from distill.training import resume_run, train
 from distill.training.dataset import EpochBatches, FeatureDataset
 from tests.training.conftest import QUICK
 
-pytestmark = pytest.mark.usefixtures("_small_prior")
+pytestmark = pytest.mark.usefixtures("_small_runs")
 
 
 def test_a_run_has_its_fixes_and_resumes_with_them(

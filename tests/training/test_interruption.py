@@ -11,7 +11,7 @@ import pytest
 from distill.runs.folder import Interruption, RunRecord, read_history
 from distill.runs.loaded_run import LoadedRun
 from distill.training import resume_run
-from tests.training.conftest import CLOSING_STEPS, QUICK, SMALL_PRIOR, write_sounds
+from tests.training.conftest import QUICK, write_sounds
 
 #: Epoch and number of the step before which the process is killed, and steps after which no checkpoint is written.
 KILLED_AT, LAST_CHECKPOINT = 3, 1
@@ -21,9 +21,8 @@ import json, os, signal, sys
 from pathlib import Path
 from distill.config.catalog import config_from_dict
 from distill.training import saving, loop, prepare, train
-from distill.runs import estimate
-prepare.PRIOR_SIZE = {SMALL_PRIOR}
-estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
+from tests.support.small_runs import make_small, patch_for_good
+make_small(patch_for_good)
 saving.HISTORY_SECONDS = 0.0
 loop.is_save_due = lambda run: run.epoch == 1 and run.step == {LAST_CHECKPOINT}
 

@@ -23,7 +23,7 @@ from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.runs.folder import RunRecord, read_history
 from distill.training import StepMetrics, TrainingNotice, VQStepMetrics, list_checkpoints, resume_run, train
-from tests.training.conftest import CLOSING_STEPS, ONE_FAMILY_OFTEN, QUICK, SMALL_PRIOR, MakeConfig, ended, write_sounds
+from tests.training.conftest import ONE_FAMILY_OFTEN, QUICK, MakeConfig, ended, write_sounds
 from tests.training.test_resume import losses
 
 
@@ -124,15 +124,14 @@ def test_a_run_with_all_epochs_and_no_model_is_completed_and_says_so(tmp_path: P
         resume_run(tmp_path / "run")
 
 
-CHILD = f"""
+CHILD = """
 import os, signal, sys
 from pathlib import Path
 from distill.config.catalog import config_from_dict
 from distill.training import finalize, prepare, train
-from distill.runs import estimate
-finalize.map_entries = lambda family, network, data: {{}}
-prepare.PRIOR_SIZE = {SMALL_PRIOR}
-estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
+from tests.support.small_runs import leave_map_out, make_small, patch_for_good
+leave_map_out(patch_for_good)
+make_small(patch_for_good)
 import json
 
 def kill(*arguments, **named):

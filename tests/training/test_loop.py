@@ -146,7 +146,7 @@ class TestWarnings:
     def test_an_overfitting_run_is_told_once_and_goes_on(self, tmp_path: Path) -> None:
         events: list[Event] = []
         config = replace(
-            QUICK, max_epochs=12, learning_rate=3e-3, kl_weight_max=0.0,
+            QUICK, max_epochs=20, learning_rate=6e-3, kl_weight_max=0.0,
             regularization=RegularizationConfig(dropout=0.0, weight_decay=0.0, augmentation_expansion=1),
         )  # fmt: skip
         result = train(config, write_sounds(tmp_path / "sounds", 5), tmp_path / "run", "cpu", events.append)

@@ -19,7 +19,7 @@ STILL = replace(QUICK, learning_rate=1e-7, max_epochs=20, patience=5, checkpoint
 
 
 @pytest.fixture(scope="module")
-def still(_small_prior: None, tmp_path_factory: pytest.TempPathFactory) -> StillRun:
+def still(_small_runs: None, tmp_path_factory: pytest.TempPathFactory) -> StillRun:
     return StillRun(STILL, tmp_path_factory.mktemp("still"))
 
 

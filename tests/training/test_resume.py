@@ -29,7 +29,7 @@ from distill.training import (
     train,
 )
 from distill.training.steps.step import weighted_sum
-from tests.training.conftest import CLOSING_STEPS, ONE_FAMILY_OFTEN, SMALL_PRIOR, LeftAlone, MakeConfig
+from tests.training.conftest import ONE_FAMILY_OFTEN, LeftAlone, MakeConfig
 
 
 def losses(result: dict[str, Any]) -> list[Any]:
@@ -115,14 +115,13 @@ def test_cancelled_while_validating(sounds: list[Path], make_config: MakeConfig,
     assert_same_run(whole, resume_run(tmp_path / "part"))
 
 
-CHILD = f"""
+CHILD = """
 import json, sys
 from pathlib import Path
 from distill.training import finalize, prepare, train, resume_run
-from distill.runs import estimate
-finalize.map_entries = lambda family, network, data: {{}}
-prepare.PRIOR_SIZE = {SMALL_PRIOR}
-estimate._CLOSING_STEPS_PER_SOUND = {CLOSING_STEPS}
+from tests.support.small_runs import leave_map_out, make_small, patch_for_good
+leave_map_out(patch_for_good)
+make_small(patch_for_good)
 from distill.config.catalog import config_from_dict
 run, record = Path(sys.argv[1]), Path(sys.argv[2])
 data = json.loads(record.read_text())

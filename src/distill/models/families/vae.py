@@ -22,6 +22,9 @@ from distill.models.families.mel import MelFeatures
 from distill.models.losses import get_kl_weight, kl_per_latent, vae_loss
 from distill.models.vae import ConvVAE
 
+#: Channels behind each layer of the Mel VAE's encoder.
+CHANNELS = (32, 64, 128, 256)
+
 
 class VariationalFamily:
     """What the families of a `ConvVAE` have in common: everything but features and reconstruction terms."""
@@ -151,7 +154,7 @@ class MelVAEFamily(MelFeatures, VariationalFamily):
     def build(self) -> ConvVAE:
         """Return a new network for chunks of the configured length."""
         shape = self.feature_shape(self.config.chunk_duration_s)
-        return ConvVAE(self.config.latent_dim, self.config.regularization.dropout, input_shape=shape)
+        return ConvVAE(self.config.latent_dim, self.config.regularization.dropout, 1, CHANNELS, shape)
 
     def fit_statistics(self, model: nn.Module, features: Tensor) -> None:
         """Set the model's feature mean, spread and principal axes.

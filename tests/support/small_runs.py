@@ -1,0 +1,37 @@
+"""Runs that are quick on two cores: small networks and priors, and no map; also for the processes that tests start."""
+
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+#: Channels of the mel families' networks, a quarter of those that users get.  The Complex VAE has a setting for it.
+CHANNELS = (8, 16, 32, 64)
+#: Width and blocks of the priors.
+PRIOR = (32, 1)
+#: Steps for each sound that the priors take at the end of a run.
+CLOSING_STEPS = 4
+
+
+def make_small(patch: Callable[[str, Any], Any]) -> None:
+    """Make networks and priors of new runs small; one of full size is trained in the tests of other folders.
+
+    Parameters
+    ----------
+    patch
+        Sets what a dotted name stands for, as `pytest.MonkeyPatch.setattr` does.
+    """
+    patch("distill.models.families.vae.CHANNELS", CHANNELS)
+    patch("distill.models.vqvae._CHANNELS", CHANNELS)
+    patch("distill.training.prepare.PRIOR_SIZE", PRIOR)
+    patch("distill.runs.estimate._CLOSING_STEPS_PER_SOUND", CLOSING_STEPS)
+
+
+def leave_map_out(patch: Callable[[str, Any], Any]) -> None:
+    """Leave out map and sliders, which take seconds a run and are tested with what computes them."""
+    patch("distill.training.finalize.map_entries", lambda family, network, data: {})
+
+
+def patch_for_good(name: str, value: Any) -> None:
+    """Set what a dotted name stands for, in a process that a test starts."""
+    module, _, attribute = name.rpartition(".")
+    setattr(pkgutil.resolve_name(module), attribute, value)
