@@ -9,8 +9,12 @@ from distill.config.training import TrainingConfig
 from distill.gui.plots.panel import LATE_PLOTS, PlotsPanel
 from distill.gui.plots.plot import Plot
 from distill.gui.plots.plot_view import PlotView
+from distill.gui.window.main_window import MainWindow
+from distill.playback.player import Player
 from distill.runs.folder import Interruption
+from tests.gui.conftest import close
 from tests.gui.drawn_run import EPOCHS, make_history, settle
+from tests.gui.fakes import FakeDevice, FakeEngine
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def panel(qtbot: QtBot) -> PlotsPanel:
     return made
 
 
-def names(panel: PlotsPanel) -> list[str]:
+def names(panel: QWidget) -> list[str]:
     return [view.objectName() for view in panel.findChildren(PlotView)]
 
 
@@ -41,13 +45,32 @@ def tab_stops(panel: PlotsPanel) -> list[Plot]:
     return found
 
 
-def test_the_start_builds_only_what_scripts_find_by_name(panel: PlotsPanel) -> None:
-    assert sorted(names(panel)) == ["codebookPlot", "klPlot", "lossPlot"]
+def test_the_start_builds_only_the_loss(panel: PlotsPanel) -> None:
+    assert names(panel) == ["lossPlot"]
+
+
+def test_a_window_that_is_built_at_once_has_the_plots_that_scripts_find_by_name(window: MainWindow) -> None:
+    assert sorted(names(window.plots)) == ["codebookPlot", "klPlot", "lossPlot"]
+    assert [plot.title for plot in window.plots.shown_plots] == [window.plots.loss.title]
+
+
+def test_a_window_that_starts_has_them_soon_after_it_is_ready(
+    engine: FakeEngine, device: FakeDevice, qtbot: QtBot
+) -> None:
+    window = MainWindow(engine, Player(open_output=device), in_steps=True)  # type: ignore[arg-type]
+    at_ready = list[str]()
+    window.ready.connect(lambda: at_ready.extend(names(window.plots)))
+    with qtbot.waitSignal(window.ready):
+        window.show()
+    qtbot.waitUntil(lambda: len(names(window.plots)) == 3)
+    assert at_ready == ["lossPlot"]
+    assert sorted(names(window.plots)) == ["codebookPlot", "klPlot", "lossPlot"]
+    close(qtbot, window)
 
 
 def test_details_build_what_is_chosen(panel: PlotsPanel) -> None:
     panel.toolbar.details.setChecked(True)
-    assert set(names(panel)) == {"codebookPlot", "klPlot", "lossPlot", panel.new_sounds.widget.objectName()}
+    assert set(names(panel)) == {"klPlot", "lossPlot", panel.new_sounds.widget.objectName()}
     panel.toolbar.buttons["gap"].setChecked(True)
     assert "overfittingPlot" in names(panel)
     assert [plot.title for plot in panel.shown_plots] == [panel.loss.title, panel.new_sounds.title, panel.kl.title,
@@ -86,5 +109,5 @@ def test_choices_about_plots_that_are_not_built_are_kept(qtbot: QtBot) -> None:
     getattr(first, name).show_curve(key, False)
     second.restore(first.state())
     assert second.state()["hidden"] == {name: [key]}
-    assert sorted(names(second)) == ["codebookPlot", "klPlot", "lossPlot"]
+    assert names(second) == ["lossPlot"]
     assert not getattr(second, name).header.entries[key].isChecked()

@@ -1,8 +1,8 @@
 """The curves of the shown run: one curve of the loss, and all others under *Details*.
 
-Most of those are built when they are shown for the first time: seven plots take longer to build than the window's
-frame.  `show_history` and `mark_changed` only note that there is something new.  The plots read the history at most 30
-times a second, and only while they are visible.
+Those are built when they are shown for the first time: seven plots take longer to build than the window's frame.
+`show_history` and `mark_changed` only note that there is something new.  The plots read the history at most 30 times a
+second, and only while they are visible.
 """
 
 import math
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
-from distill.gui.plots.codebook.panel import CodebookView
+from distill.gui.plots.codebook.panel import CodebookView, make_codebook_plot
 from distill.gui.plots.curve_data import HistoryTables
 from distill.gui.plots.definitions import (
     make_active_plot,
@@ -29,6 +29,7 @@ from distill.gui.plots.plot import Plot
 from distill.gui.plots.toolbar import PlotToolbar
 from distill.gui.plots.verdict_line import VerdictLine
 from distill.gui.widgets.panel import Panel
+from distill.gui.widgets.text import make_plain
 from distill.metrics_history import AnyHistory, MetricsHistory, VQMetricsHistory
 from distill.runs.folder import Interruption
 
@@ -40,11 +41,27 @@ MAIN_CURVE = ("validation", "best", "previews")
 
 #: Plots that are built when they are shown for the first time, by name.
 LATE_PLOTS: dict[str, Callable[[], Plot]] = {
-    "new_sounds": make_new_sounds_plot, "active": make_active_plot, "rate": make_rate_plot, "gap": make_gap_plot,
+    "new_sounds": make_new_sounds_plot, "kl": make_kl_plot, "codebook": make_codebook_plot, "active": make_active_plot,
+    "rate": make_rate_plot, "gap": make_gap_plot,
 }  # fmt: skip
+
+#: Those that scripts find by their names, whether they are shown or not.
+NAMED_PLOTS = ("kl", "codebook")
 
 #: Plots beside the loss that are chosen at first.
 FIRST_CHOICE = ["new_sounds", "monitor"]
+
+
+class _Slot(QWidget):
+    """Where a plot is put when it is built."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def put_plot(self, plot: Plot) -> None:
+        self._layout.addWidget(plot)
 
 
 class PlotsPanel(Panel):
@@ -62,9 +79,11 @@ class PlotsPanel(Panel):
         self.title.hide()
         self.detail.hide()
         self.setAccessibleName(self.tr("Curves"))
-        self.loss, self.kl, self.codebook = make_loss_plot(), make_kl_plot(), CodebookView()
+        self.loss = make_loss_plot()
+        self.codebook = CodebookView(lambda: self._built("codebook"))
         self._late: dict[str, Plot] = {}
-        self._placeholders = {name: QWidget() for name in LATE_PLOTS}
+        self._slots: dict[str, _Slot | CodebookView] = {name: _Slot() for name in LATE_PLOTS}
+        self._slots["codebook"] = self.codebook
         self.toolbar = PlotToolbar()
         self.verdict = VerdictLine()
         self.summary = self.verdict.summary
@@ -93,6 +112,16 @@ class PlotsPanel(Panel):
         for name in LATE_PLOTS:
             self._built(name)
         return dict(self._all_built())
+
+    def build_named(self) -> None:
+        """Build the plots that scripts find by their names."""
+        for name in NAMED_PLOTS:
+            self._built(name)
+
+    @property
+    def kl(self) -> Plot:
+        """The KL divergence, and its weight in the loss."""
+        return self._built("kl")
 
     @property
     def new_sounds(self) -> Plot:
@@ -235,12 +264,9 @@ class PlotsPanel(Panel):
         self.toolbar.smoothing_chosen.connect(self._on_smoothing_chosen)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)
-        late = self._placeholders
-        stack: tuple[QWidget, ...] = (
-            self.loss, late["new_sounds"], self.kl, self.codebook, late["active"], late["rate"], late["gap"],
-        )  # fmt: skip
-        for widget in stack:
-            self.splitter.addWidget(widget)
+        self.splitter.addWidget(self.loss)
+        for slot in self._slots.values():
+            self.splitter.addWidget(slot)
         self.splitter.setSizes([300, 220, 220, 260, 220, 220, 220])
         self.splitter.setMinimumWidth(1)  # legends wrap instead
         area = QScrollArea(widgetResizable=True)  # for low windows, and for many plots
@@ -254,8 +280,7 @@ class PlotsPanel(Panel):
         self.body.addWidget(self.toolbar)
         self.body.addWidget(self.verdict)
         self.body.addWidget(area, 1)
-        for _, plot in self._all_built():
-            self._connect(plot)
+        self._connect(self.loss)
 
     def _connect(self, plot: Plot) -> None:
         plot.pointed.connect(self._on_pointed)
@@ -264,20 +289,18 @@ class PlotsPanel(Panel):
 
     def _all_built(self) -> Iterator[tuple[str, Plot]]:
         """Yield the plots that are built with their names, from the top."""
-        plots = {"loss": self.loss, "kl": self.kl, "codebook": self.codebook.plot, **self._late}
-        for name in ("loss", "new_sounds", "kl", "codebook", "active", "rate", "gap"):
-            if name in plots:
-                yield name, plots[name]
+        yield "loss", self.loss
+        for name in LATE_PLOTS:
+            if name in self._late:
+                yield name, self._late[name]
 
     def _built(self, name: str) -> Plot:
         """Return a plot; if it is not there yet, build it and let it show what the others show."""
         if name in self._late:
             return self._late[name]
         plot = self._late[name] = LATE_PLOTS[name]()
-        placeholder = self._placeholders.pop(name)
-        plot.hide()
-        self.splitter.replaceWidget(self.splitter.indexOf(placeholder), plot)
-        placeholder.deleteLater()
+        self._slots[name].put_plot(plot)
+        make_plain(plot)
         self._connect(plot)
         plot.header.show_exportable(self.exportable)
         plot.mark_interruptions(self._interruptions)
@@ -286,7 +309,7 @@ class PlotsPanel(Panel):
         _hide_curves(plot, self._hidden.pop(name, ()))
         self._show_latents()
         self._order_focus(name)
-        plot.widget.align_right(not self.kl.isHidden())
+        plot.widget.align_right("kl" in self._names_to_show())
         self.mark_changed()
         return plot
 
@@ -308,26 +331,27 @@ class PlotsPanel(Panel):
             text = self.tr("of {0}").format(self._latents) if self._latents else ""
             self._late["active"].set_note(text, self.tr("All latents of the model."))
 
+    def _names_to_show(self) -> set[str]:
+        """Return the names of the late plots that are chosen, and that the shown kind of family has."""
+        if not self.toolbar.details.isChecked():
+            return set()
+        chosen = self._chosen & LATE_PLOTS.keys() | ({self._monitor} if "monitor" in self._chosen else set())
+        return chosen if self._monitor == "kl" else chosen - {"active"}
+
     def _show_chosen(self) -> None:
         for name, button in self.toolbar.buttons.items():
             button.setChecked(name in self._chosen)
-        is_kl, has_details = self._monitor == "kl", self.toolbar.details.isChecked()
-        chosen = self._chosen if has_details else set()
+        has_details, shown = self.toolbar.details.isChecked(), self._names_to_show()
         self.toolbar.show_choices(has_details)
-        self.toolbar.buttons["active"].setVisible(is_kl)
+        self.toolbar.buttons["active"].setVisible(self._monitor == "kl")
         self.loss.show_only(None if has_details else MAIN_CURVE)
-        shown = {name for name in LATE_PLOTS if name in chosen and (is_kl or name != "active")}
         for name in LATE_PLOTS:
             if name in shown:
                 self._built(name)
-        for _, plot in self._all_built():  # with the plot that has an axis on the right
-            plot.widget.align_right(is_kl and "monitor" in chosen)
-        self.kl.setVisible(is_kl and "monitor" in chosen)
-        self.codebook.setVisible(not is_kl and "monitor" in chosen)
-        for name, plot in self._late.items():
-            plot.setVisible(name in shown)
-        for placeholder in self._placeholders.values():
-            placeholder.hide()
+        for _, plot in self._all_built():
+            plot.widget.align_right("kl" in shown)  # which has an axis on the right
+        for name, slot in self._slots.items():
+            slot.setVisible(name in shown)
 
     def _update_exportable(self) -> None:
         history = self._history
@@ -374,17 +398,17 @@ class PlotsPanel(Panel):
     def _redraw_monitor(self) -> None:
         steps, epochs = self._tables.steps, self._tables.epochs
         if isinstance(self._history, VQMetricsHistory):
-            if not self.codebook.isHidden():
+            if self._is_shown("codebook"):
                 self.codebook.redraw(self._history)
             return
-        if not self.kl.isHidden():
+        if self._is_shown("kl"):
             self.kl.set_curve("weight", steps["x"], steps["kl_weight"])
             self.kl.set_curve("kl", epochs["x"], epochs["kl_divergence"])
         if self._is_shown("active"):
             self.active.set_curve("active", epochs["x"], epochs["active_latents"])
 
     def _is_shown(self, name: str) -> bool:
-        return name in self._late and not self._late[name].isHidden()
+        return not self._slots[name].isHidden()
 
     def _checkpoint_marks(self) -> dict[float, str]:
         """Return where checkpoints are: at the end of their epoch, or where an unfinished one stood."""
@@ -433,8 +457,7 @@ class PlotsPanel(Panel):
         self._show_chosen()
         self.mark_changed()
         if is_shown:
-            monitor = self.kl if self._monitor == "kl" else self.codebook
-            shown: QWidget = self._built(name) if name in LATE_PLOTS else monitor
+            shown = self._slots[self._monitor if name == "monitor" else name]
             QTimer.singleShot(0, shown, lambda: self._area.ensureWidgetVisible(shown))
 
     def _on_log_toggled(self, is_log: bool) -> None:
@@ -460,11 +483,11 @@ def _hide_curves(plot: Plot, keys: Sequence[str]) -> None:
 
 
 def _tab_stops(plot: Plot) -> list[QWidget]:
-    """Return the widgets of a plot that Tab visits, in their order."""
-    stops: list[QWidget] = []
-    widget = plot.nextInFocusChain()
-    while widget is not None and widget is not plot:
-        if plot.isAncestorOf(widget) and widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None:
-            stops.append(widget)
-        widget = widget.nextInFocusChain()
-    return stops
+    """Return the widgets of a plot that Tab visits, in their order.
+
+    They are not looked for along the order of Tab: what `QWidget.nextInFocusChain` returns counts for Python as a part
+    of the widget before, and as deleted when that one is.
+    """
+    return [
+        w for w in plot.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.focusProxy() is None
+    ]

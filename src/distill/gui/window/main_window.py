@@ -174,6 +174,8 @@ class MainWindow(QMainWindow):
         make_plain(self)
         self._is_complete = True
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]
+        yield
+        self.plots.build_named()  # hidden until *Details* shows them
 
     def _adopt(self, parts: "Parts") -> None:
         """Make the parts attributes of the window, and connect them with it."""
@@ -238,6 +240,7 @@ class MainWindow(QMainWindow):
         next(self._steps, None)
         if self._is_complete and self.isVisible():
             self.ready.emit()
+            QTimer.singleShot(0, self, self.complete)
         elif not self._is_complete:
             QTimer.singleShot(0, self, self._on_painted)
 

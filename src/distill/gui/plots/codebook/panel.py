@@ -1,10 +1,10 @@
 """The health of the codebooks: utilization by level as curves, in words, and code by code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from distill.events import LOW_UTILIZATION, Health
@@ -32,13 +32,60 @@ HEALTH_SPANS = (3.0, 7.0, 25.0)
 
 Floats = NDArray[np.float64]
 
+#: Qt's translation tools find texts by this name and the context beside each text.
+translate = QCoreApplication.translate
+
+
+def make_codebook_plot() -> Plot:
+    """Return the plot of the share of codes in use, with a curve for each level."""
+    explanation = translate(
+        "CodebookView", "Share of the building blocks of this level (codebook entries) that held-out sounds use."
+    )
+    by_step = translate("CodebookView", "The same for the sounds of one training step.")
+    steps = (
+        CurveStyle(f"steps_{n}", "", color, 1.0, by_step, opacity=0.45, in_legend=False, spans=HEALTH_SPANS)
+        for n, color in enumerate(_LEVEL_COLORS)
+    )
+    levels = (
+        CurveStyle(
+            f"level_{n}",
+            translate("CodebookView", "level {0}").format(n),
+            color,
+            2.0,
+            explanation,
+            dot=_LEVEL_DOTS[n][0],
+        )
+        for n, color in enumerate(_LEVEL_COLORS)
+    )
+    help = translate(
+        "CodebookView",
+        "Share of the building blocks in use (codebook utilization). With too few, choose a smaller codebook or "
+        "add sounds.",
+    )
+    plot = Plot(
+        "codebookPlot", translate("CodebookView", "Blocks in use, %"), (*steps, *levels), help=help, has_legend=False
+    )
+    plot.set_limits(0, 105)
+    plot.add_reference(
+        100 * LOW_UTILIZATION, translate("CodebookView", "too few below {0:.0f} %").format(100 * LOW_UTILIZATION)
+    )
+    return plot
+
 
 class CodebookView(QWidget):
-    """Shows the codebook health of a run."""
+    """Shows the codebook health of a run.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    build_plot
+        Returns the plot, and puts it here (`put_plot`) when it builds it.
+    parent
+        Qt parent.
+    """
+
+    def __init__(self, build_plot: Callable[[], Plot], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.plot = self._make_plot()
+        self._build_plot = build_plot
         self.words = [_LevelWords(level) for level in range(len(_LEVEL_COLORS))]
         words = QHBoxLayout()
         words.setSpacing(theme.MARGIN)
@@ -51,7 +98,6 @@ class CodebookView(QWidget):
         layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.HALF)
-        layout.addWidget(self.plot, 1)
         layout.addLayout(words)
         layout.addWidget(self.caption)
         layout.addWidget(self.strip)
@@ -59,11 +105,20 @@ class CodebookView(QWidget):
         self._steps = _StepHealth()
         self.hide_codes()
 
+    @property
+    def plot(self) -> Plot:
+        """Utilization by level, as curves."""
+        return self._build_plot()
+
+    def put_plot(self, plot: Plot) -> None:
+        """Show a plot above the words."""
+        self._layout.insertWidget(0, plot, 1)
+
     def event(self, event: QEvent) -> bool:
         """Reserve the height of plot, words and codes, so that a low window scrolls instead of squeezing them."""
         handled = bool(super().event(event))
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
-            needed = self._layout.minimumHeightForWidth(self.width())
+            needed = max(0, self._layout.minimumHeightForWidth(self.width()))  # less than 0: everything is hidden
             if needed != self.minimumHeight():
                 self.setMinimumHeight(needed)
         return handled
@@ -72,7 +127,6 @@ class CodebookView(QWidget):
         """Prepare for another run, whose codebooks have this many entries."""
         self._entries = entries
         self._steps = _StepHealth()
-        self.plot.clear()
         for word in self.words:
             word.show_health(None, entries)
 
@@ -116,26 +170,6 @@ class CodebookView(QWidget):
         if tokens < FEW_CODES * self._entries:
             return self.tr("measured on only {0} codes").format(tokens)
         return self.tr("measured on {0} codes").format(tokens)
-
-    def _make_plot(self) -> Plot:
-        explanation = self.tr("Share of the building blocks of this level (codebook entries) that held-out sounds use.")
-        by_step = self.tr("The same for the sounds of one training step.")
-        steps = (
-            CurveStyle(f"steps_{n}", "", color, 1.0, by_step, opacity=0.45, in_legend=False, spans=HEALTH_SPANS)
-            for n, color in enumerate(_LEVEL_COLORS)
-        )
-        levels = (
-            CurveStyle(f"level_{n}", self.tr("level {0}").format(n), color, 2.0, explanation, dot=_LEVEL_DOTS[n][0])
-            for n, color in enumerate(_LEVEL_COLORS)
-        )
-        help = self.tr(
-            "Share of the building blocks in use (codebook utilization). With too few, choose a smaller codebook or "
-            "add sounds."
-        )
-        plot = Plot("codebookPlot", self.tr("Blocks in use, %"), (*steps, *levels), help=help, has_legend=False)
-        plot.set_limits(0, 105)
-        plot.add_reference(100 * LOW_UTILIZATION, self.tr("too few below {0:.0f} %").format(100 * LOW_UTILIZATION))
-        return plot
 
 
 class _StepHealth:
