@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 3.0
 _NEW_MODULES = 20
 #: Number of modules that are set aside.
 _aside = [0]
+#: Number of garbage collections before a test.
+_collections_before = [-1]
 
 #: Python's own helper of multiprocessing, one for the whole process and ended by it.
 _PYTHONS_OWN = "multiprocessing.resource_tracker"
@@ -78,6 +80,7 @@ def set_modules_aside() -> None:
         gc.collect()
         gc.freeze()
         _aside[0] = len(sys.modules)
+    _collections_before[0] = _collections()
 
 
 def qt_left_over() -> list[str]:
@@ -98,7 +101,7 @@ def _find_qt() -> list[str]:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     app.processEvents()
     found = []
-    objects = gc.get_objects()
+    objects = _recent_objects()
     kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, (QTimer, QThread))}
     for thing in objects:
         if type(thing) not in kinds or not shiboken6.isValid(thing):
@@ -110,6 +113,19 @@ def _find_qt() -> list[str]:
     if isinstance(app, QApplication):
         found += [f"window {w!r}" for w in QApplication.topLevelWidgets() if w.isVisible()]
     return found
+
+
+def _recent_objects() -> list[object]:
+    """Return the objects that were created since the last garbage collection between tests, or more.
+
+    Automatic collections are off.  Where there was one nevertheless, the objects of a test can lie in any generation.
+    """
+    newest = gc.get_objects(generation=0)
+    return newest if _collections() == _collections_before[0] else gc.get_objects()
+
+
+def _collections() -> int:
+    return sum(generation["collections"] for generation in gc.get_stats())
 
 
 def _after_patience(find: Callable[[], list[str]]) -> list[str]:
