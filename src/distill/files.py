@@ -398,6 +398,20 @@ def _finite(text: str) -> float:
     return number
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path; not so, too, where that cannot be known.
+
+    `pathlib.Path.is_file` fails at a name that is too long for this system, and at a folder that may not be searched or
+    whose drive is gone: at paths that another computer, or an earlier day, has written down.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at a path; see `is_file`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def is_access_error(error: BaseException | None) -> bool:
     """Whether an error says nothing about a file's content and may be over the next time (EIO, EMFILE, EACCES, ...).
 

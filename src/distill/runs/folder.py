@@ -185,9 +185,11 @@ class RunRecord:
         """
         folder = Path(run_dir)
         path = folder / RUN_MARKER
-        if not path.is_file():
-            raise RunFolderError(f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder.")
         try:
+            if not path.is_file():
+                raise RunFolderError(
+                    f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder."
+                )
             data = read_json(path, MOST_RECORD_BYTES)
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
@@ -215,7 +217,8 @@ class RunRecord:
         except RunFolderError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as exc:
-            raise RunFolderError(f"The record of the run, {path}, cannot be read ({str(exc)[:200]}).") from exc
+            reason = getattr(exc, "strerror", None) or str(exc)[:200]
+            raise RunFolderError(f"The record of the run, {path}, cannot be read ({reason}).") from exc
 
     def save(self, run_dir: Path) -> None:
         """Write the record, whole or not at all.
