@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.files import read_json
+from distill.files import is_file, read_json
 from distill.metrics_history import AnyHistory
 from distill.runs.folder import Interruption, RunRecord, read_history
 from distill.runs.growth import history_size
@@ -79,4 +79,4 @@ def _kept_position(folder: Path, newest: int | None, history: AnyHistory) -> flo
 def missing_sounds(record: RunRecord) -> tuple[Path, ...]:
     """Return the sounds of a run that are not where they were; those that it skipped do not count."""
     skipped = {item.path for item in record.skipped}
-    return tuple(path for path in record.file_paths if path not in skipped and not path.is_file())
+    return tuple(path for path in record.file_paths if path not in skipped and not is_file(path))
