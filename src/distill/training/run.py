@@ -392,8 +392,12 @@ def _is_own(checkpoint: Path, output_dir: Path) -> bool:
 
 
 def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
-    """Whether the folder holds the same run, ended before its first checkpoint: it may start again."""
-    if not (folder / RUN_MARKER).exists() or any((folder / "checkpoints").glob("*.pt")):
+    """Whether the folder holds the same run, ended before its first checkpoint: it may start again.
+
+    One that has a model has had checkpoints, which were deleted since: the model is not to be replaced.
+    """
+    has_begun = any((folder / "checkpoints").glob("*.pt")) or os.path.lexists(folder / MODEL)
+    if has_begun or not (folder / RUN_MARKER).exists():
         return False
     return not _changed_settings(RunRecord.load(folder).config, config)
 
