@@ -1,0 +1,50 @@
+"""Runs that are resumed where something of them is out of reach: a device, or a checkpoint for the moment."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.errors import CheckpointError
+from distill.runs.folder import RunRecord
+from distill.training import list_checkpoints, resume_run, train
+from tests.training.conftest import QUICK, write_sounds
+
+pytestmark = pytest.mark.usefixtures("_small_prior")
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    """A run of two epochs."""
+    train(replace(QUICK, max_epochs=2), write_sounds(tmp_path / "sounds", 3), tmp_path / "run", "cpu")
+    return tmp_path / "run"
+
+
+def test_a_run_whose_settings_name_a_device_goes_on_without_it(run_dir: Path) -> None:
+    """As on another computer; its settings keep the device."""
+    path = run_dir / "run.json"
+    data = json.loads(path.read_text())
+    data["config"]["device"] = data["speed"]["device"] = "cuda:99"
+    path.write_text(json.dumps(data))
+    assert resume_run(run_dir, max_epochs=3)["outcome"] == "finished"
+    record = RunRecord.load(run_dir)
+    assert record.config.device == "cuda:99"
+    assert torch.device(record.speed["device"]).type != "cuda" or torch.cuda.is_available()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
+def test_a_checkpoint_that_is_out_of_reach_is_not_given_up(run_dir: Path, tmp_path: Path) -> None:
+    """As on a drive that is gone for a moment: an older one would be used, and this one deleted as the later one."""
+    newest = list_checkpoints(run_dir / "checkpoints")[-1]["path"]
+    kept = newest.rename(tmp_path / "kept.pt")
+    newest.symlink_to("x" * 300)
+    with pytest.raises(CheckpointError, match=r"checkpoint_epoch0001\.pt cannot be opened \(File name too long\)"):
+        resume_run(run_dir, max_epochs=3)
+    assert os.path.lexists(newest)
+    kept.rename(newest)
+    resumed = resume_run(run_dir, max_epochs=3)
+    assert resumed["outcome"] == "finished"
+    assert [epoch.epoch for epoch in resumed["metrics_history"].epochs] == [0, 1, 2]
