@@ -117,6 +117,8 @@ class RunRecord:
         Numbers of those of them that the model is trained on; the others are held out.
     fixes
         What is changed in sounds when they are decoded, by the hash of their file; empty for nothing.
+    wanted_fixes
+        The same by file, until the files have been read for their hashes.
     split
         What is trained on and what is held out, by content; see `distill.training.data.known_split`.  None in runs of
         older versions.
@@ -145,6 +147,7 @@ class RunRecord:
     fingerprints: dict[str, dict[str, str]] = field(default_factory=dict)
     preview_training: list[int] = field(default_factory=list)
     fixes: dict[str, SoundFix] = field(default_factory=dict)
+    wanted_fixes: dict[Path, SoundFix] = field(default_factory=dict)
     split: dict[str, Any] | None = None
     origin: dict[str, Any] | None = None
     interruptions: list[Interruption] = field(default_factory=list)
@@ -208,7 +211,8 @@ class RunRecord:
                     for path, item in dict(data.get("fingerprints", {})).items()
                 },
                 preview_training=[int(number) for number in data.get("preview_training", ())],
-                fixes={str(key): SoundFix.from_dict(item) for key, item in dict(data.get("fixes") or {}).items()},
+                fixes={str(key): fix for key, fix in _fixes(data, "fixes")},
+                wanted_fixes={Path(key): fix for key, fix in _fixes(data, "wanted_fixes")},
                 split=None if data.get("split") is None else dict(data["split"]),
                 origin=None if data.get("origin") is None else dict(data["origin"]),
                 interruptions=Interruption.from_list(data.get("interruptions")),
@@ -230,6 +234,7 @@ class RunRecord:
         """
         optional = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
+        optional["wanted_fixes"] = {str(path): fix.to_dict() for path, fix in self.wanted_fixes.items()} or None
         places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
         write_json(
             run_dir / RUN_MARKER,
@@ -264,6 +269,12 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 _STATUSES = ("running", "finished", "stopped", "failed", UNSAVED)
 #: Most epochs of a run; a number without bounds overflows where it is computed with.
 _MOST_EPOCHS = 100_000
+
+
+def _fixes(data: dict[str, Any], name: str) -> Iterator[tuple[str, SoundFix]]:
+    """Yield the fixes of an entry of ``run.json``, each with what it is kept under."""
+    for key, item in dict(data.get(name) or {}).items():
+        yield key, SoundFix.from_dict(item)
 
 
 def _check_types(data: dict[str, Any]) -> None:

@@ -352,12 +352,12 @@ def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], So
             fixes = {str(key): SoundFix.from_dict(item) for key, item in dict(stored).items()}
         except (TypeError, ValueError, AttributeError) as exc:
             raise CheckpointError("The checkpoint holds damaged fixes of sounds. Use another checkpoint.") from exc
-    elif opened.request.fixes:
+    elif wanted := opened.request.fixes or record.wanted_fixes:  # the latter of a run that was stopped just here
         fixes = {}
-        for path, fix in opened.request.fixes.items():
+        for path, fix in wanted.items():
             with suppress(SoundError):  # it is reported with the other files
                 fixes[cache.content_hash(path, opened.request.pause_event)] = fix
-        record.fixes = fixes
+        record.fixes, record.wanted_fixes = fixes, {}
         opened.request.check_paused()
         if opened.ranks.is_first:  # a run that is killed while its sounds are read starts again with them
             _save_record(opened)

@@ -413,13 +413,16 @@ def _changed_settings(stored: AnyConfig, wanted: AnyConfig) -> list[str]:
 def _record(request: RunRequest, resuming: bool) -> RunRecord:
     sounds = [path.absolute() for path in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
-        # The sounds may have moved, and a run that starts again may have been given others.
-        return replace(RunRecord.load(request.output_dir), file_paths=sounds, planned_epochs=None)
+        # The sounds may have moved, and a run that starts again may have been given others, and other fixes.
+        record = RunRecord.load(request.output_dir)
+        wanted = dict(request.fixes) or record.wanted_fixes
+        return replace(record, file_paths=sounds, planned_epochs=None, wanted_fixes=wanted)
     return RunRecord(
         config=request.config,
         file_paths=sounds,
         dataset_name=request.dataset_name,
         model_name=request.model_name,
+        wanted_fixes=dict(request.fixes),
     )
 
 
