@@ -189,6 +189,15 @@ def test_a_name_part_never_ends_in_a_dot() -> None:
     assert slug("a" * 59 + ".bcd") == "a" * 59
 
 
+@pytest.mark.parametrize("letter", ["\u00e4", "\u97ff", "\U00020000"])
+def test_a_part_of_a_file_name_has_room_for_more_whatever_its_letters(letter: str, tmp_path: Path) -> None:
+    """Disks count bytes: a date goes before the name of a run, and an id behind that of a model."""
+    name = slug(letter * 80)
+    assert name == letter * min(60, 180 // len(letter.encode()))
+    (tmp_path / f"2026-11-30 12.00.00 {name}_12345678.distill").touch()
+    assert [path.name.count(letter) for path in tmp_path.iterdir()] == [len(name)]
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
