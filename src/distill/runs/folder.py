@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -129,6 +130,8 @@ class RunRecord:
     kl_epochs
         Number of epochs that the run was begun with, of which the KL warm-up takes its share also after the run was
         extended; None in runs of older versions.
+    token
+        Tells the run from others that began in the same second; empty in runs of older versions.
     """
 
     config: AnyConfig
@@ -152,6 +155,7 @@ class RunRecord:
     origin: dict[str, Any] | None = None
     interruptions: list[Interruption] = field(default_factory=list)
     kl_epochs: int | None = None
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def epochs_asked(self) -> int:
@@ -217,6 +221,7 @@ class RunRecord:
                 origin=None if data.get("origin") is None else dict(data["origin"]),
                 interruptions=Interruption.from_list(data.get("interruptions")),
                 kl_epochs=data.get("kl_epochs"),
+                token=str(data.get("token", ""))[:_MOST_TOKEN],
             )
         except RunFolderError:
             raise
@@ -232,7 +237,8 @@ class RunRecord:
         OSError
             It cannot be written.
         """
-        optional = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
+        optional: dict[str, Any] = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
+        optional["token"] = self.token or None
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
         optional["wanted_fixes"] = {str(path): fix.to_dict() for path, fix in self.wanted_fixes.items()} or None
         places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
@@ -267,6 +273,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "sounds": list, "skipped": list, "notes": list,
 }  # fmt: skip
 _STATUSES = ("running", "finished", "stopped", "failed", UNSAVED)
+#: Most characters of a token that is taken over.
+_MOST_TOKEN = 64
 #: Most epochs of a run; a number without bounds overflows where it is computed with.
 _MOST_EPOCHS = 100_000
 
