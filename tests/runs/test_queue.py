@@ -13,13 +13,22 @@ import pytest
 import torch
 
 from distill import paths
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.errors import CheckpointError, ConfigurationError, ModelNotSavedError, QueueError, TrainingError
+from distill.errors import (
+    CheckpointError,
+    ConfigurationError,
+    ModelNotSavedError,
+    NotEnoughSoundsError,
+    QueueError,
+    TrainingError,
+)
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
+from distill.training.dataset import prepare_sounds
 
 
 def entry(name: str, **changes: Any) -> QueueEntry:
@@ -260,6 +269,20 @@ def test_a_stop_while_the_sounds_are_looked_for_leaves_the_entry_to_be_resumed(q
 def test_sounds_that_are_gone_are_told(queue: RunQueue) -> None:
     with pytest.raises(QueueError, match="Put them back"):
         queue.read().entries[0].find_sounds()
+
+
+def test_the_run_says_which_of_several_sounds_are_gone(tmp_path: Path) -> None:
+    """It trains on the others, as with files that cannot be read; this was not said."""
+    for name in ("a", "b"):
+        write_wav(tmp_path / "here" / f"{name}.wav", np.full(4800, 0.5, np.float32))
+    gone = (tmp_path / "folder", tmp_path / "file.wav")
+    files, usable = replace(entry("a"), sounds=(gone[0], tmp_path / "here", gone[1])).find_sounds()
+    assert usable == 2
+    assert {path for path in files if path.parent != tmp_path / "here"} == set(gone)
+    with pytest.raises(NotEnoughSoundsError) as caught:
+        prepare_sounds([path for path in files if path.name != "b.wav"], SoundCache())
+    assert "folder: the file is no longer there" in str(caught.value)
+    assert "file.wav: the file is no longer there" in str(caught.value)
 
 
 def test_sounds_that_cannot_be_looked_at_are_said_to_be_gone(tmp_path: Path) -> None:
