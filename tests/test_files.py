@@ -170,6 +170,30 @@ class TestJson:
         assert read_json(path) == json.loads(path.read_bytes()) == {text: [text, "ä"]}
 
 
+def test_a_file_that_somebody_reads_is_replaced_a_moment_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses it meanwhile: a list of runs that looks at a record ended the run that wrote it."""
+    tries: list[Path] = []
+    move = Path.replace
+
+    def held(self: Path, target: Path) -> Path:
+        tries.append(target)
+        if len(tries) < 4:
+            raise PermissionError(13, "The process cannot access the file")
+        return move(self, target)
+
+    monkeypatch.setattr("distill.files._WAITS_FOR_READERS", True)
+    monkeypatch.setattr(Path, "replace", held)
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert tries == [tmp_path / "a.json"] * 4
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    tries.clear()
+    monkeypatch.setattr("distill.files._MOST_WAIT_S", 0.0)
+    with pytest.raises(PermissionError):
+        write_json(tmp_path / "a.json", {"a": 2})
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
 def test_writing_whole_replaces_or_leaves(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with write_whole(path) as file:

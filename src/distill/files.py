@@ -17,6 +17,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,10 @@ _HOST = hashlib.blake2b(platform.node().encode(errors="replace"), digest_size=4)
 _PROCESS = secrets.token_hex(4)
 #: Characters of the file's own name in that of its temporary file: names end at 255 bytes.
 _MAX_STEM = 40
+
+#: Windows replaces no file that somebody has open: another process, or a thread, that reads it takes a moment.
+_WAITS_FOR_READERS = os.name == "nt"
+_MOST_WAIT_S, _BETWEEN_TRIES_S = 1.0, 0.02
 
 _MAX_JSON_BYTES = 16 << 20
 _MAX_JSON_DEPTH = 64
@@ -61,7 +66,7 @@ def write_whole(path: Path, tidies: bool = True) -> Iterator[IO[bytes]]:
         yield file
         _flush(file)
         file.close()  # an open file cannot be moved on Windows
-        partial.replace(path)
+        _move_over(partial, path)
     _flush_folder(path.parent)
 
 
@@ -141,6 +146,20 @@ def _partial_file(path: Path, tidies: bool = True) -> Iterator[tuple[IO[bytes], 
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _move_over(partial: Path, target: Path) -> None:
+    """Give a file the name of another one, which it replaces."""
+    deadline = time.monotonic() + _MOST_WAIT_S
+    while True:
+        try:
+            partial.replace(target)
+        except PermissionError:
+            if not _WAITS_FOR_READERS or time.monotonic() >= deadline:
+                raise
+            time.sleep(_BETWEEN_TRIES_S)
+        else:
+            return
 
 
 def _partial_path(path: Path) -> Path:
