@@ -6,7 +6,7 @@ from pathlib import Path
 from distill.files import is_file, read_json
 from distill.metrics_history import AnyHistory
 from distill.runs.folder import Interruption, RunRecord, read_history
-from distill.runs.growth import history_size
+from distill.runs.growth import whole_lines_size
 from distill.runs.preview_sound import PreviewSound, find_previews
 from distill.runs.run_owner import training_host
 
@@ -23,7 +23,7 @@ class LoadedRun:
     kept: float = 0.0  # where that checkpoint stands, in epochs: 1 is the end of the first one
     missing: tuple[Path, ...] = ()  # sounds that are not where they were
     host: str | None = None  # the computer that trains it right now
-    history_bytes: int = 0  # of the history's file, when it was read
+    history_bytes: int = 0  # of the whole lines of the history's file, when it was read
 
     @classmethod
     def read(cls, folder: Path) -> "LoadedRun":
@@ -36,7 +36,7 @@ class LoadedRun:
         """
         record = RunRecord.load(folder)
         host = training_host(folder)
-        size = history_size(folder)
+        size = whole_lines_size(folder)
         checkpoints = [path.stem.removeprefix("checkpoint_epoch") for path in folder.glob("checkpoints/*.pt")]
         newest = max((int(number) for number in checkpoints if number.isdecimal()), default=None)
         previews = find_previews(folder / "previews")
