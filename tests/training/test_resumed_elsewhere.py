@@ -1,9 +1,11 @@
 """Runs that are resumed where something of them is out of reach: a device, or a checkpoint for the moment."""
 
 import json
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ import torch
 from distill.errors import CheckpointError
 from distill.runs.folder import RunRecord
 from distill.training import list_checkpoints, resume_run, train
+from distill.training.checkpoint import read_checkpoint, write_checkpoint
 from tests.training.conftest import QUICK, write_sounds
 
 pytestmark = pytest.mark.usefixtures("_small_prior")
@@ -48,3 +51,28 @@ def test_a_checkpoint_that_is_out_of_reach_is_not_given_up(run_dir: Path, tmp_pa
     resumed = resume_run(run_dir, max_epochs=3)
     assert resumed["outcome"] == "finished"
     assert [epoch.epoch for epoch in resumed["metrics_history"].epochs] == [0, 1, 2]
+
+
+SPEED = {"precision": "float32", "channels_last": False, "num_threads": 1, "why": ""}
+DAMAGES: list[dict[str, Any]] = [
+    {"kl_epochs": 0}, {"kl_epochs": -3}, {"step_in_epoch": -1}, {"step_in_epoch": 10**6},
+    {"elapsed_seconds": math.nan}, {"elapsed_seconds": -5.0},
+    {"schedule": {"total_steps": 0, "warmup_steps": 1}}, {"schedule": {"total_steps": 6, "warmup_steps": 0}},
+    {"schedule": {"total_steps": "6", "warmup_steps": 1}},
+    {"schedule": {"total_steps": 6, "warmup_steps": 1, "start_factor": math.inf}},
+    {"speed": {"precision": "float32"}}, {"speed": "fast"}, {"speed": {**SPEED, "precision": "float8"}},
+    {"speed": {**SPEED, "num_threads": 0}}, {"speed": {**SPEED, "num_threads": 10**7}},
+]  # fmt: skip
+
+
+def test_a_checkpoint_with_a_damaged_place_in_the_run_is_refused(run_dir: Path) -> None:
+    path = list_checkpoints(run_dir / "checkpoints")[-1]["path"]
+    whole, before = read_checkpoint(path), (run_dir / "run.json").read_bytes()
+    for damage in DAMAGES:
+        changes = {"epoch_completed": False, **damage} if "step_in_epoch" in damage else damage
+        write_checkpoint(path, {**whole, "training_state": {**whole["training_state"], **changes}})
+        with pytest.raises(CheckpointError, match="Use another checkpoint"):
+            resume_run(run_dir, max_epochs=3)
+        assert (run_dir / "run.json").read_bytes() == before
+    write_checkpoint(path, whole)
+    assert resume_run(run_dir, max_epochs=3)["outcome"] == "finished"

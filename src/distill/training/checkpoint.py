@@ -35,6 +35,7 @@ __all__ = [
     "apply_checkpoint",
     "checkpoint_path",
     "get_best_checkpoint",
+    "lacking",
     "list_checkpoints",
     "load_checkpoint",
     "load_vqvae_checkpoint",
@@ -258,6 +259,11 @@ def load_vqvae_checkpoint(
         raise CheckpointError(f"{path.name} is not the checkpoint of a VQ-VAE: use load_checkpoint.")
     apply_checkpoint(path, data, model, optimizer, scheduler)
     return data
+
+
+def lacking(path: Path, reason: Exception) -> CheckpointError:
+    """Return the error for a checkpoint whose place in its run cannot be read."""
+    return CheckpointError(f"{path.name} lacks what resuming needs ({reason}). Use another checkpoint.")
 
 
 def refuse_out_of_reach(error: CheckpointError) -> None:
