@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from distill.audio.decoding.sound_file import PREPARATION
 from distill.errors import CheckpointError
 from distill.runs.folder import RunRecord
 from distill.training import list_checkpoints, resume_run, train
@@ -60,9 +61,19 @@ DAMAGES: list[dict[str, Any]] = [
     {"schedule": {"total_steps": 0, "warmup_steps": 1}}, {"schedule": {"total_steps": 6, "warmup_steps": 0}},
     {"schedule": {"total_steps": "6", "warmup_steps": 1}},
     {"schedule": {"total_steps": 6, "warmup_steps": 1, "start_factor": math.inf}},
-    {"speed": {"precision": "float32"}}, {"speed": "fast"}, {"speed": {**SPEED, "precision": "float8"}},
-    {"speed": {**SPEED, "num_threads": 0}}, {"speed": {**SPEED, "num_threads": 10**7}},
+    {"epoch_completed": torch.zeros(2)}, {"preparation": "x"}, {"preparation": None}, {"preparation": 0},
+    {"speed": torch.zeros(2)}, {"speed": {"precision": "float32"}}, {"speed": "fast"},
+    {"speed": {**SPEED, "precision": "float8"}}, {"speed": {**SPEED, "num_threads": 0}},
+    {"speed": {**SPEED, "num_threads": 10**7}},
 ]  # fmt: skip
+
+
+def test_a_checkpoint_of_sounds_that_a_newer_version_has_prepared_is_refused(run_dir: Path) -> None:
+    path = list_checkpoints(run_dir / "checkpoints")[-1]["path"]
+    whole = read_checkpoint(path)
+    write_checkpoint(path, {**whole, "training_state": {**whole["training_state"], "preparation": PREPARATION + 1}})
+    with pytest.raises(CheckpointError, match="newer version of Distill"):
+        resume_run(run_dir, max_epochs=3)
 
 
 def test_a_checkpoint_with_a_damaged_place_in_the_run_is_refused(run_dir: Path) -> None:
@@ -74,5 +85,9 @@ def test_a_checkpoint_with_a_damaged_place_in_the_run_is_refused(run_dir: Path) 
         with pytest.raises(CheckpointError, match="Use another checkpoint"):
             resume_run(run_dir, max_epochs=3)
         assert (run_dir / "run.json").read_bytes() == before
+    prior = {**whole["training_state"]["prior"], "table": torch.zeros(2)}
+    write_checkpoint(path, {**whole, "training_state": {**whole["training_state"], "prior": prior}})
+    with pytest.raises(CheckpointError, match="a prior that does not fit"):
+        resume_run(run_dir, max_epochs=3)
     write_checkpoint(path, whole)
     assert resume_run(run_dir, max_epochs=3)["outcome"] == "finished"

@@ -88,6 +88,8 @@ class ComputePlan:
         LookupError, TypeError, ValueError
             It is not such a result.
         """
+        if not isinstance(data, dict):  # torch warns of a tensor that is asked for a name
+            raise TypeError("no table")
         precision, threads = data["precision"], data["num_threads"]
         if precision not in ("float32", "bfloat16") or type(threads) is not int or not 1 <= threads <= _MOST_THREADS:
             raise ValueError("no way in which a run can compute")

@@ -330,10 +330,22 @@ def _read_sounds(opened: OpenedRun, preparation: int, chunk_samples: int) -> tup
 
 
 def _preparation(opened: OpenedRun) -> int:
-    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record."""
-    if opened.checkpoint is None:
+    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record.
+
+    Raises
+    ------
+    CheckpointError
+        The checkpoint does not say it, or a newer version has prepared them.
+    """
+    path = opened.request.resume_checkpoint
+    if opened.checkpoint is None or path is None:
         return PREPARATION
-    return int((opened.checkpoint.get("training_state") or {}).get("preparation", 1))
+    stored = (opened.checkpoint.get("training_state") or {}).get("preparation", 1)
+    if type(stored) is not int or stored < 1:
+        raise lacking(path, ValueError("how its sounds were prepared"))
+    if stored > PREPARATION:
+        raise CheckpointError(f"{path.name} was written by a newer version of Distill. Update Distill to resume it.")
+    return stored
 
 
 def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], SoundCache]:
@@ -459,8 +471,8 @@ def _common_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> Com
 def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
     """Return the compute plan: that of the run so far, or one chosen by a trial on a copy of the network."""
     state = (opened.checkpoint or {}).get("training_state") or {}
-    known = state.get("speed") or opened.record.speed
-    if known and (stored := stored_plan(known, opened.request.resume_checkpoint)) is not None:
+    known = state.get("speed", opened.record.speed)
+    if known != {} and (stored := stored_plan(known, opened.request.resume_checkpoint)) is not None:
         plan = stored.changed_by(opened.config)
         if opened.config.num_threads == "auto" and opened.record.speed.get("processes", 1) != opened.ranks.size:
             threads = torch.get_num_threads()  # that number was right for another number of processes
@@ -513,11 +525,9 @@ def _read_state(
     try:
         history = opened.family.history_type().from_dict(checkpoint["metrics_history"])
         schedule = CosineFactor.from_dict(stored["schedule"])
-        completed, position, digest = (
-            bool(stored["epoch_completed"]), int(stored["step_in_epoch"]), str(stored["sounds"]),
-        )  # fmt: skip
+        completed, position, digest = stored["epoch_completed"], int(stored["step_in_epoch"]), str(stored["sounds"])
         kl_epochs, elapsed = int(stored["kl_epochs"]), float(stored["elapsed_seconds"])
-        if kl_epochs < 1 or not 0 <= elapsed < math.inf:
+        if type(completed) is not bool or kl_epochs < 1 or not 0 <= elapsed < math.inf:
             raise ValueError("a run without epochs or time")
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
         raise lacking(path, exc) from exc

@@ -435,7 +435,7 @@ def _check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]
     if differ:
         names = ", ".join(differ)
         raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")
-    done = checkpoint["epoch"] + bool((checkpoint.get("training_state") or {}).get("epoch_completed"))
+    done = checkpoint["epoch"] + ((checkpoint.get("training_state") or {}).get("epoch_completed") is True)
     left = request.config.max_epochs - done
     if left < 0 or (left == 0 and _has_ended(request.output_dir, path)):
         raise CheckpointError(f"{path.name} has done {done} epochs already. Ask for more than that to go on.")
