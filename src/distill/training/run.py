@@ -416,7 +416,9 @@ def _record(request: RunRequest, resuming: bool) -> RunRecord:
         # The sounds may have moved, and a run that starts again may have been given others, and other fixes.
         record = RunRecord.load(request.output_dir)
         wanted = dict(request.fixes) or record.wanted_fixes
-        return replace(record, file_paths=sounds, planned_epochs=None, wanted_fixes=wanted)
+        is_as_long = request.config.max_epochs == record.config.max_epochs  # otherwise its settings say it from now on
+        planned = record.planned_epochs if is_as_long else None
+        return replace(record, file_paths=sounds, planned_epochs=planned, wanted_fixes=wanted)
     return RunRecord(
         config=request.config,
         file_paths=sounds,
