@@ -192,6 +192,21 @@ def test_a_run_that_somebody_has_resumed_by_hand_is_passed_over(queue: RunQueue)
     assert found.name == "b"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
+def test_a_run_that_is_out_of_reach_holds_up_no_other(queue: RunQueue) -> None:
+    """As a link to a drive that is gone; the queue was said not to be writable, and nothing was run."""
+    first, *others = queue.read().entries
+    paths.runs_dir().mkdir(parents=True)
+    (paths.runs_dir() / "linked").symlink_to("x" * 300)
+    with queue.changing() as change:
+        change.write([replace(first, status=STOPPED, run="linked"), *others])
+    ended = work_off(queue, lambda _entry: FINISHED)
+    assert [one.name for one in ended] == ["b", "c"]
+    lost = queue.read().entries[0]
+    assert (lost.status, lost.run) == (FAILED, "linked")
+    assert "cannot be read (File name too long)" in lost.problem
+
+
 def test_a_failed_entry_says_why_and_the_others_are_run(queue: RunQueue) -> None:
     def run(one: QueueEntry) -> str:
         if one.name == "a":

@@ -112,8 +112,13 @@ class QueueEntry:
 
     @property
     def is_begun(self) -> bool:
-        """Whether its run is there, to be resumed."""
-        return bool(self.run) and (self.run_dir / RUN_MARKER).is_file()
+        """Whether its run is there, to be resumed; one that is out of reach is not begun anew."""
+        if not self.run:
+            return False
+        try:
+            return (self.run_dir / RUN_MARKER).is_file()
+        except OSError:
+            return True
 
     def config(self, file_count: int) -> AnyConfig:
         """Return the settings of its run; one that starts from a model has the shape of that.
