@@ -109,6 +109,29 @@ def test_log_rotates(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "line 59" in diagnostics.log_file().read_text(encoding="utf-8")
 
 
+def test_a_log_that_another_process_holds_is_continued(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows renames no file that is open in a second window or in a terminal: each further line was lost."""
+
+    def held(*_names: object) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    monkeypatch.setattr(diagnostics, "LOG_BYTES", 200)
+    diagnostics.start()
+    with monkeypatch.context() as patch:
+        patch.setattr("logging.handlers.os.rename", held)
+        for number in range(4):
+            diagnostics.log.info("line %d %s", number, "x" * 150)
+    text = diagnostics.log_file().read_text(encoding="utf-8")
+    assert [f"line {number} " in text for number in range(4)] == [True] * 4
+    for _ in range(3):
+        diagnostics.log.info("it is let go %s", "x" * 150)
+    diagnostics.stop()
+    assert "line 0 " not in diagnostics.log_file().read_text(encoding="utf-8")
+    assert capsys.readouterr().err == ""
+
+
 def test_log_folder_that_cannot_be_made_is_told(distill_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (distill_home / "log").write_text("a file where the folder should be")
     diagnostics.start()

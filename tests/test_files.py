@@ -170,6 +170,30 @@ class TestJson:
         assert read_json(path) == json.loads(path.read_bytes()) == {text: [text, "ä"]}
 
 
+def test_a_file_that_somebody_reads_is_replaced_a_moment_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses it meanwhile: a list of runs that looks at a record ended the run that wrote it."""
+    tries: list[Path] = []
+    move = Path.replace
+
+    def held(self: Path, target: Path) -> Path:
+        tries.append(target)
+        if len(tries) < 4:
+            raise PermissionError(13, "The process cannot access the file")
+        return move(self, target)
+
+    monkeypatch.setattr("distill.files._WAITS_FOR_READERS", True)
+    monkeypatch.setattr(Path, "replace", held)
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert tries == [tmp_path / "a.json"] * 4
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    tries.clear()
+    monkeypatch.setattr("distill.files._MOST_WAIT_S", 0.0)
+    with pytest.raises(PermissionError):
+        write_json(tmp_path / "a.json", {"a": 2})
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
 def test_writing_whole_replaces_or_leaves(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with write_whole(path) as file:
@@ -187,6 +211,15 @@ def test_names_that_windows_reserves_are_changed(name: str) -> None:
 
 def test_a_name_part_never_ends_in_a_dot() -> None:
     assert slug("a" * 59 + ".bcd") == "a" * 59
+
+
+@pytest.mark.parametrize("letter", ["\u00e4", "\u97ff", "\U00020000"])
+def test_a_part_of_a_file_name_has_room_for_more_whatever_its_letters(letter: str, tmp_path: Path) -> None:
+    """Disks count bytes: a date goes before the name of a run, and an id behind that of a model."""
+    name = slug(letter * 80)
+    assert name == letter * min(60, 180 // len(letter.encode()))
+    (tmp_path / f"2026-11-30 12.00.00 {name}_12345678.distill").touch()
+    assert [path.name.count(letter) for path in tmp_path.iterdir()] == [len(name)]
 
 
 @pytest.mark.parametrize(

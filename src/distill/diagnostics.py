@@ -70,6 +70,16 @@ class _LogHandler(RotatingFileHandler):
 
     _is_told = False
 
+    def doRollover(self) -> None:
+        """Begin a new file; where another process holds this one, which Windows does not rename, go on with it."""
+        try:
+            super().doRollover()
+            self.maxBytes = LOG_BYTES
+        except PermissionError:
+            self.maxBytes += LOG_BYTES  # not at each line, because the older files are renamed before
+            if self.stream is None:
+                self.stream = self._open()
+
     def handleError(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):

@@ -17,6 +17,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,10 @@ _HOST = hashlib.blake2b(platform.node().encode(errors="replace"), digest_size=4)
 _PROCESS = secrets.token_hex(4)
 #: Characters of the file's own name in that of its temporary file: names end at 255 bytes.
 _MAX_STEM = 40
+
+#: Windows replaces no file that somebody has open: another process, or a thread, that reads it takes a moment.
+_WAITS_FOR_READERS = os.name == "nt"
+_MOST_WAIT_S, _BETWEEN_TRIES_S = 1.0, 0.02
 
 _MAX_JSON_BYTES = 16 << 20
 _MAX_JSON_DEPTH = 64
@@ -61,7 +66,7 @@ def write_whole(path: Path, tidies: bool = True) -> Iterator[IO[bytes]]:
         yield file
         _flush(file)
         file.close()  # an open file cannot be moved on Windows
-        partial.replace(path)
+        _move_over(partial, path)
     _flush_folder(path.parent)
 
 
@@ -141,6 +146,20 @@ def _partial_file(path: Path, tidies: bool = True) -> Iterator[tuple[IO[bytes], 
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def _move_over(partial: Path, target: Path) -> None:
+    """Give a file the name of another one, which it replaces."""
+    deadline = time.monotonic() + _MOST_WAIT_S
+    while True:
+        try:
+            partial.replace(target)
+        except PermissionError:
+            if not _WAITS_FOR_READERS or time.monotonic() >= deadline:
+                raise
+            time.sleep(_BETWEEN_TRIES_S)
+        else:
+            return
 
 
 def _partial_path(path: Path) -> Path:
@@ -396,6 +415,20 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"{text[:40]} is too large a number")
     return number
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path; not so, too, where that cannot be known.
+
+    `pathlib.Path.is_file` fails at a name that is too long for this system, and at a folder that may not be searched or
+    whose drive is gone: at paths that another computer, or an earlier day, has written down.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at a path; see `is_file`."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def is_access_error(error: BaseException | None) -> bool:

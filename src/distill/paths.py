@@ -23,6 +23,8 @@ RUN_MARKER = "run.json"
 MOST_RECORD_BYTES = 64 << 20
 #: Bytes of a name's stem and suffix, with room for a number that makes it unique; and what stays of a stem's end.
 _MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
+#: Bytes of a part of a name: 60 letters of all but the rarest scripts.
+_MOST_SLUG_BYTES = 180
 #: Most characters of a name that a user gives a run or a model.  Longer ones of older versions stay as they are.
 MOST_NAME = 80
 #: Names that Windows keeps for devices, with any suffix.
@@ -80,7 +82,8 @@ def resources_dir() -> Path:
 
 def slug(text: str, fallback: str = "untitled") -> str:
     """Return ``text`` as a file name part that every system takes: letters, digits, dots and dashes."""
-    plain = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60].rstrip("-._") or fallback
+    plain = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60]
+    plain = plain.encode()[:_MOST_SLUG_BYTES].decode(errors="ignore").rstrip("-._") or fallback
     return f"_{plain}" if plain.partition(".")[0].upper() in _RESERVED else plain
 
 

@@ -173,6 +173,28 @@ def test_a_damaged_database_starts_afresh(sound: Path, damage: bytes, monkeypatc
     again.close()
 
 
+def test_a_database_with_damaged_pages_starts_afresh_the_next_time(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the sounds behind the first page are lost; it opens like a whole one."""
+    store = OverviewStore()
+    measured = store.get(sound)
+    store.close()
+    with store.file.open("r+b") as file:
+        file.seek(16)
+        page, size = int.from_bytes(file.read(2), "big"), store.file.stat().st_size
+        file.seek(page)
+        file.write(b"\xff" * (size - page))
+    for _ in range(2):
+        store = OverviewStore()
+        assert store.get(sound).peak_dbfs == measured.peak_dbfs
+        store.close()
+    forbid_measuring(monkeypatch)
+    again = OverviewStore()
+    assert again.get(sound).peak_dbfs == measured.peak_dbfs
+    again.close()
+
+
 def test_without_a_place_to_write_sounds_are_measured_all_the_same(sound: Path, tmp_path: Path) -> None:
     (tmp_path / "blocked").touch()
     store = OverviewStore(tmp_path / "blocked" / "overviews.sqlite")

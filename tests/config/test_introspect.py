@@ -70,6 +70,8 @@ def test_every_changed_setting_arrives_in_the_configuration_and_its_record(row: 
         ("batch_size", "0", "Batch size must be a whole number from 1 to 4096, not 0"),
         ("batch_size", "many", "Batch size must be a whole number from 1 to 4096, not 'many'"),
         ("batch_size", "2.5", "Batch size must be a whole number"),
+        ("batch_size", "1,000", "Batch size must be a whole number from 1 to 4096, not '1,000'"),  # was taken for 1
+        ("checkpoint_interval", "20.000", "Checkpoint every must be a whole number from 1 to 100000, not '20.000'"),
         ("learning_rate", "2", "Learning rate must be a number from 1e-07 to 1, not 2"),
         ("learning_rate", "nan", "Learning rate must be"),
         ("learning_rate", "", "Learning rate must be"),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -198,6 +199,16 @@ def test_a_system_without_midi_has_no_ports(monkeypatch: pytest.MonkeyPatch, tmp
         SystemPorts().open("x", lambda _message: None)
     monkeypatch.setattr(ports_module, "_LINUX_SEQUENCER", tmp_path)
     monkeypatch.setitem(sys.modules, "rtmidi2", None)
+    assert SystemPorts().names() == []
+
+
+def test_a_midi_service_that_fails_between_two_questions_is_no_end_of_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked twice for its ports; an error of the second time ended the thread that looks for them."""
+
+    def refuse() -> list[str]:
+        raise RuntimeError("error creating ALSA sequencer client object")
+
+    monkeypatch.setattr(ports_module, "_rtmidi", lambda: SimpleNamespace(get_in_ports=refuse))
     assert SystemPorts().names() == []
 
 

@@ -207,6 +207,17 @@ def test_a_run_that_goes_on_replaces_its_model_and_keeps_the_users_words(library
     assert (entry.name, entry.facts.epochs) == ("Mine", 99)
 
 
+def test_a_run_that_got_another_name_replaces_its_model(library: ModelLibrary, tmp_path: Path) -> None:
+    """It was paused, renamed and resumed: two models of one id could not be told apart."""
+    run, metadata = tmp_path / "run" / "model.distill", bells(model_id="1" * 32)
+    kept = library.add(write_model(run, metadata)).path
+    library.set_star(kept, True)
+    other = library.add(write_model(tmp_path / "other.distill", bells(model_id="2" * 32))).path
+    entry = library.add(write_model(run, replace(metadata, name="Gongs", training_epochs=99)))
+    assert (entry.path, entry.name, entry.facts.epochs, entry.starred) == (kept, "Gongs", 99, True)
+    assert {found.path for found in library.list()} == {kept, other}
+
+
 def test_what_cannot_be_read_is_never_overwritten(library: ModelLibrary, tmp_path: Path) -> None:
     run = write_model(tmp_path / "run" / "model.distill", bells())
     kept = ModelLibrary(library.folder).add(run).path

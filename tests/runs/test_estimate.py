@@ -161,6 +161,22 @@ def test_a_damaged_file_is_as_none(text: str) -> None:
     assert Figures.load().of(CONFIG) == [RUN]
 
 
+def test_figures_that_cannot_be_read_now_are_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while another process writes them, or behind a drive that is gone; those of all runs were lost."""
+    remember(CONFIG, RUN)
+
+    def fail(*_arguments: object) -> object:
+        raise PermissionError(errno.EACCES, "the file is held")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("distill.runs.measured_costs.read_json", fail)
+        assert Figures.load().runs() == []
+        remember(CONFIG, replace(RUN, step_s=0.2))
+    assert Figures.load().runs() == [RUN]
+    remember(CONFIG, replace(RUN, step_s=0.3))
+    assert [run.step_s for run in Figures.load().runs()] == [0.1, 0.3]
+
+
 def test_a_full_disk_costs_only_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "figures.json"
     figures(RUN).save(file)

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from distill.config.training import TrainingConfig
+from distill.events import event_to_dict
 from distill.runs import growth
-from distill.runs.folder import HISTORY
+from distill.runs.folder import HISTORY, RunRecord
 from distill.runs.growth import read_growth
+from distill.runs.loaded_run import LoadedRun
+from tests.runs.test_summary import epoch_end
 
 
 def test_new_lines_are_read_once_and_whole(tmp_path: Path) -> None:
@@ -23,6 +27,20 @@ def test_new_lines_are_read_once_and_whole(tmp_path: Path) -> None:
     assert [event["step"] for event in again.events] == [1]
     history.write_text(first)
     assert read_growth(tmp_path, again.position).is_rewritten
+
+
+def test_a_run_that_is_opened_within_a_line_goes_on_with_that_line(tmp_path: Path) -> None:
+    """As on a network disk, which shows the first part of what another computer writes."""
+    RunRecord(TrainingConfig(), []).save(tmp_path)
+    history = tmp_path / HISTORY
+    assert LoadedRun.read(tmp_path).history_bytes == 0
+    lines = [json.dumps(event_to_dict(epoch_end(number, 0.5))) + "\n" for number in range(3)]
+    history.write_text(lines[0] + lines[1][:40])
+    run = LoadedRun.read(tmp_path)
+    assert [epoch.epoch for epoch in run.history.epochs] == [0]
+    history.write_text("".join(lines))
+    assert [event["epoch"] for event in read_growth(tmp_path, run.history_bytes).events] == [1, 2]
+    assert LoadedRun.read(tmp_path).history_bytes == history.stat().st_size
 
 
 @pytest.mark.parametrize("damage", [b"\0" * 5000, b"x" * 300 + b"\n", b"[1]\n" * 100, b"\xff\xfe\n" * 50])

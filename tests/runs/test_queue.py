@@ -13,13 +13,22 @@ import pytest
 import torch
 
 from distill import paths
+from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.decoding.fixes import SoundFix
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.factory import make_config
 from distill.config.training import TrainingConfig, VQVAEConfig
-from distill.errors import CheckpointError, ConfigurationError, ModelNotSavedError, QueueError, TrainingError
+from distill.errors import (
+    CheckpointError,
+    ConfigurationError,
+    ModelNotSavedError,
+    NotEnoughSoundsError,
+    QueueError,
+    TrainingError,
+)
 from distill.runs.folder import RunFolder, RunRecord
 from distill.runs.queue import FAILED, FINISHED, RUNNING, STOPPED, WAITING, QueueEntry, RunQueue, work_off
+from distill.training.dataset import prepare_sounds
 
 
 def entry(name: str, **changes: Any) -> QueueEntry:
@@ -183,6 +192,21 @@ def test_a_run_that_somebody_has_resumed_by_hand_is_passed_over(queue: RunQueue)
     assert found.name == "b"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
+def test_a_run_that_is_out_of_reach_holds_up_no_other(queue: RunQueue) -> None:
+    """As a link to a drive that is gone; the queue was said not to be writable, and nothing was run."""
+    first, *others = queue.read().entries
+    paths.runs_dir().mkdir(parents=True)
+    (paths.runs_dir() / "linked").symlink_to("x" * 300)
+    with queue.changing() as change:
+        change.write([replace(first, status=STOPPED, run="linked"), *others])
+    ended = work_off(queue, lambda _entry: FINISHED)
+    assert [one.name for one in ended] == ["b", "c"]
+    lost = queue.read().entries[0]
+    assert (lost.status, lost.run) == (FAILED, "linked")
+    assert "cannot be read (File name too long)" in lost.problem
+
+
 def test_a_failed_entry_says_why_and_the_others_are_run(queue: RunQueue) -> None:
     def run(one: QueueEntry) -> str:
         if one.name == "a":
@@ -260,6 +284,20 @@ def test_a_stop_while_the_sounds_are_looked_for_leaves_the_entry_to_be_resumed(q
 def test_sounds_that_are_gone_are_told(queue: RunQueue) -> None:
     with pytest.raises(QueueError, match="Put them back"):
         queue.read().entries[0].find_sounds()
+
+
+def test_the_run_says_which_of_several_sounds_are_gone(tmp_path: Path) -> None:
+    """It trains on the others, as with files that cannot be read; this was not said."""
+    for name in ("a", "b"):
+        write_wav(tmp_path / "here" / f"{name}.wav", np.full(4800, 0.5, np.float32))
+    gone = (tmp_path / "folder", tmp_path / "file.wav")
+    files, usable = replace(entry("a"), sounds=(gone[0], tmp_path / "here", gone[1])).find_sounds()
+    assert usable == 2
+    assert {path for path in files if path.parent != tmp_path / "here"} == set(gone)
+    with pytest.raises(NotEnoughSoundsError) as caught:
+        prepare_sounds([path for path in files if path.name != "b.wav"], SoundCache())
+    assert "folder: the file is no longer there" in str(caught.value)
+    assert "file.wav: the file is no longer there" in str(caught.value)
 
 
 def test_sounds_that_cannot_be_looked_at_are_said_to_be_gone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,17 @@ def test_a_damaged_run_is_listed_with_the_reason() -> None:
     assert run.status == "unreadable"
     assert "cannot be read" in run.problem
     assert run.name == "bells"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
+def test_a_folder_that_cannot_be_looked_into_hides_no_run() -> None:
+    """As a link to a drive that is gone; whoever is root may look into all others."""
+    make_run("bells")
+    (paths.runs_dir() / "linked").symlink_to("x" * 300)
+    found = {run.name: run for run in list_runs()}
+    assert found["Bells"].status == "paused"
+    assert found["linked"].status == "unreadable"
+    assert "cannot be read (File name too long)" in found["linked"].problem
 
 
 @pytest.mark.parametrize("damage", [{"status": []}, {"created": 5}, {"status": "odd"}, {"sounds": None}])

@@ -1,5 +1,6 @@
 """Files that cannot be trusted: each ends in one sentence that says what is wrong, and nothing in them is run."""
 
+import errno
 import os
 import pickle
 import random
@@ -51,6 +52,15 @@ def test_the_way_there_and_back(archive: Path) -> None:
     assert torch.equal(data["numbers"], CONTENT["numbers"])  # type: ignore[arg-type]
     assert data["nested"]["list"] == [1, 2.5, None]
     assert torch.equal(data["nested"]["state"][0], torch.ones(3))
+
+
+def test_a_disk_that_fails_is_no_damage_of_the_file(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", fail)
+    with pytest.raises(CheckpointError, match=rf"good\.pt cannot be read \({os.strerror(errno.EIO)}\)\.$"):
+        read(archive)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from distill.events import Event
+from distill.events import Event, StartPreviewEvent
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
 from distill.models.nearest import SoundIndex
 from distill.runs.folder import RunRecord
-from distill.runs.preview_sound import PAIRS, SAMPLES
+from distill.runs.preview_sound import BEFORE_FOLDER, PAIRS, SAMPLES
 from distill.training import (
     PreparationProgress,
     PreviewEvent,
+    StepMetrics,
     TrainingNotice,
     TrainingRunner,
     finalize,
@@ -142,6 +143,19 @@ def test_while_previews_are_written(tmp_path: Path) -> None:
     assert sorted({p["epoch"] for p in list_previews(folder)}) == [0, 2]
     expected = SAMPLES + 2 * PAIRS  # a pair is an original and its reconstruction
     assert [len(list(folder.glob(f"*_epoch{epoch:04d}_*.wav"))) for epoch in (0, 2)] == [expected, expected]
+
+
+def test_while_the_previews_before_training_are_written(tmp_path: Path) -> None:
+    sounds, folder = write_sounds(tmp_path / "sounds", 4), tmp_path / "run" / "previews" / BEFORE_FOLDER
+    stop = CancelOn(lambda event: isinstance(event, StartPreviewEvent))
+    assert train(QUICK, sounds, tmp_path / "run", "cpu", stop, stop.cancel)["outcome"] == "stopped"
+    assert len(list(folder.iterdir())) == 1
+    again = CancelOn(lambda event: isinstance(event, StepMetrics))
+    resume_run(tmp_path / "run", again, again.cancel)
+    assert len(list(folder.iterdir())) == SAMPLES + 2 * PAIRS
+    later = CancelOn(lambda event: isinstance(event, StepMetrics))
+    resume_run(tmp_path / "run", later, later.cancel)  # a step is done: the model is no longer as it was
+    assert not any(isinstance(event, StartPreviewEvent) for event in later.events)
 
 
 def test_while_the_previews_of_the_last_epoch_are_written(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 from distill.audio import SpectrogramConfig
 from distill.errors import CheckpointError
-from distill.runs.checkpoints import drop_later_checkpoints
+from distill.runs.checkpoints import drop_later_checkpoints, sidecar_of
 from distill.training import (
     CHECKPOINT_VERSION,
     MetricsHistory,
@@ -110,6 +110,13 @@ class TestContents:
     def test_the_sidecar_is_standard_json(self, path: Path) -> None:
         text = path.with_name("checkpoint_epoch0007.meta.json").read_text()
         assert json.loads(text) == {"epoch": 7, "train_loss": 0.25, "val_loss": 0.5}
+
+    @pytest.mark.parametrize("state", [{"epoch_completed": False}, {"epoch_completed": False, "step_in_epoch": "x"}])
+    def test_a_state_of_somebody_else_needs_no_step(self, tmp_path: Path, state: dict[str, Any]) -> None:
+        """The sidecar was refused after the checkpoint was written, and a list of checkpoints failed at it."""
+        path = save(tmp_path / "checkpoint_epoch0007.pt", trio(), training_state=state)
+        sidecar_of(path).unlink()
+        assert [facts["epoch"] for facts in list_checkpoints(tmp_path)] == [7]
 
     def test_configurations_may_be_dicts(self, tmp_path: Path) -> None:
         target = tmp_path / "a.pt"

@@ -17,6 +17,7 @@ from distill.runs.stop_request import StopRequest, pause_event_of, wants_finish
 from distill.runs.summary import summarise
 from distill.training import (
     EpochMetrics,
+    PreparationProgress,
     PreviewEvent,
     StepMetrics,
     TrainingCompleteEvent,
@@ -28,6 +29,7 @@ from distill.training import (
     train,
 )
 from distill.training.latent_analysis import map_entries
+from distill.training.steps.closing import STAGE
 from tests.training.conftest import QUICK, MakeConfig, ended, topics, write_sounds
 from tests.training.test_resume import assert_same_run
 
@@ -247,3 +249,23 @@ def test_the_runner_finishes_too(tmp_path: Path) -> None:
     assert result["outcome"] == "finished"
     assert isinstance(events[-1], TrainingCompleteEvent)
     assert all(torch.isfinite(p).all() for p in result["model"].parameters())
+
+
+def test_a_run_that_is_paused_after_it_was_finished_early_still_says_what_it_was_made_for(tmp_path: Path) -> None:
+    """The share of its epochs after which it was good is kept for estimates."""
+    sounds, stop = write_sounds(tmp_path / "sounds", 4), StopRequest()
+
+    def end(event: Event) -> None:
+        if isinstance(event, EpochMetrics):
+            stop.finish()
+        if isinstance(event, PreparationProgress) and event.stage == STAGE:
+            stop.set()
+
+    assert train(QUICK, sounds, tmp_path / "run", "cpu", end, stop)["outcome"] == "stopped"
+    for _ in range(2):
+        record = RunRecord.load(tmp_path / "run")
+        assert (record.config.max_epochs, record.epochs_asked) == (1, QUICK.max_epochs)
+        if record.status == "stopped":
+            assert resume_run(tmp_path / "run")["outcome"] == "finished"
+    resume_run(tmp_path / "run", max_epochs=2)
+    assert RunRecord.load(tmp_path / "run").epochs_asked == 2

@@ -4,7 +4,9 @@ import math
 import os
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from distill.errors import (
     TrainingError,
 )
 from distill.events import Event
+from distill.library.model_library import ModelLibrary
 from distill.models import open_model
 from distill.models.families.vae import MelVAEFamily
 from distill.runs.folder import RunRecord, read_history
@@ -295,3 +298,19 @@ def test_a_resumed_run_replaces_its_model_in_the_library(tmp_path: Path) -> None
     resume_run(tmp_path / "run", max_epochs=2, models_dir=library)
     assert [path.name for path in library.iterdir()] == before
     assert open_model(library / before[0]).metadata.training_epochs == 2
+
+
+def test_two_runs_that_begin_in_one_second_have_models_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two commands in one line do, with folders of one name and the same sounds."""
+    begun = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    monkeypatch.setattr("distill.runs.folder.datetime", SimpleNamespace(now=lambda _zone: begun))
+    sounds, library = write_sounds(tmp_path / "sounds", 3), ModelLibrary(tmp_path / "library")
+    for folder in ("one", "two"):
+        config = replace(QUICK, max_epochs=1, seed=len(folder))
+        train(config, sounds, tmp_path / folder / "run", "cpu", models_dir=library.folder, model_name="Bells")
+    ids = {entry.model_id for entry in library.list()}
+    assert len(ids) == 2
+    resume_run(tmp_path / "one" / "run", max_epochs=2, models_dir=library.folder)
+    assert {entry.model_id for entry in library.list()} == ids

@@ -1,5 +1,6 @@
 """A run is trained on fixed sounds, records the fixes, and resumes with them."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
@@ -59,6 +60,20 @@ def test_fixes_are_on_record_before_the_sounds_are_read(sounds: list[Path], tmp_
 
     train(replace(QUICK, max_epochs=1), sounds[:6], tmp_path / "run", "cpu", look, fixes={sounds[0]: fix})
     assert found == [{SoundCache().content_hash(sounds[0]): fix}]
+
+
+def test_a_run_that_is_stopped_while_its_fixes_are_found_has_them_later(sounds: list[Path], tmp_path: Path) -> None:
+    """They are known by the content of their files, which has to be read first."""
+    fixes = {sounds[0]: SoundFix(weight=0.5), sounds[1]: SoundFix(leaves_out=True)}
+    stop = threading.Event()
+    stop.set()
+    config = replace(QUICK, max_epochs=1)
+    assert train(config, sounds[:6], tmp_path / "run", "cpu", None, stop, fixes=fixes)["outcome"] == "stopped"
+    assert resume_run(tmp_path / "run")["outcome"] == "finished"
+    record, cache = RunRecord.load(tmp_path / "run"), SoundCache()
+    assert record.fixes == {cache.content_hash(path): fix for path, fix in fixes.items()}
+    assert sounds[1] not in record.file_paths
+    assert not record.wanted_fixes
 
 
 def test_a_weight_halves_how_often_a_sound_is_drawn() -> None:

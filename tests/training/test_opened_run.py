@@ -80,3 +80,12 @@ def test_a_run_without_a_checkpoint_begins_again_with_any_number_of_epochs(tmp_p
     other = replace(request(tmp_path, []), config=replace(QUICK, batch_size=2))
     with pytest.raises(RunFolderError, match="holds another run"):
         open_run(other, EventSink(None))
+
+
+def test_a_run_that_has_a_model_does_not_begin_again(tmp_path: Path) -> None:
+    """Its checkpoints were deleted to save room; its model would be replaced, perhaps by one of other sounds."""
+    open_run(request(tmp_path, [tmp_path / "sounds" / "a.wav"]), EventSink(None)).folder.close()
+    (tmp_path / "run" / "model.distill").write_bytes(b"a model")
+    with pytest.raises(RunFolderError, match="holds another run"):
+        open_run(request(tmp_path, [tmp_path / "others" / "b.wav"]), EventSink(None))
+    assert (tmp_path / "run" / "model.distill").read_bytes() == b"a model"

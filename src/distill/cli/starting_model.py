@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distill.cli.options import given_options
+from distill.files import is_file
 
 if TYPE_CHECKING:
     from distill.config.training import AnyConfig
@@ -72,7 +73,7 @@ class Origin:
 
     def sounds(self) -> list[Path]:
         """Return the sounds of the run that the model is from, as far as they are there."""
-        return [] if self.start is None else [path for path in self.start.sounds if path.is_file()]
+        return [] if self.start is None else [path for path in self.start.sounds if is_file(path)]
 
     def fit(self, config: "AnyConfig") -> "AnyConfig":
         """Return settings with the shape of the model.

@@ -5,6 +5,7 @@ everything by the metadata that `distill.config.validation.setting` gave them.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
@@ -155,7 +156,12 @@ def with_settings(config: C, changes: Mapping[str, Any]) -> C:
 
 
 def _number(text: str, is_whole: bool) -> Any:
-    """Return a number, or the text itself where it is none: the check then says so."""
+    """Return a number, or the text itself where it is none: the check then says so.
+
+    In whole numbers, a comma or a point before three digits is one of thousands to some people, and none to others.
+    """
+    if is_whole and re.search(r"[.,]\d{3}$", text):
+        return text
     try:
         number = float(text.replace(",", "."))
     except ValueError:

@@ -62,7 +62,7 @@ class SystemPorts:
 
     def names(self) -> list[str]:
         """Return the names of the ports that can be opened; none where the system has no MIDI."""
-        with suppress(MidiError):
+        with suppress(MidiError, RuntimeError, OSError):
             return [str(name) for name in _rtmidi().get_in_ports()]
         return []
 

@@ -16,6 +16,7 @@ from distill import paths
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.catalog import family_info
 from distill.errors import ConfigurationError, DistillError, ModelFileError
+from distill.files import is_file
 from distill.library.model_entry import ModelEntry, read_facts
 from distill.paths import RUN_MARKER
 from distill.runs.folder import MODEL, RunRecord
@@ -136,7 +137,7 @@ def find_run(entry: ModelEntry) -> Path | None:
 def _run_folders() -> Iterator[Path]:
     with suppress(OSError):
         for path in paths.runs_dir().iterdir():
-            if (path / RUN_MARKER).is_file():
+            if is_file(path / RUN_MARKER):
                 yield path
 
 

@@ -221,7 +221,7 @@ class ModelLibrary:
     def add(self, source: Path | str) -> ModelEntry:
         """Copy the model file of a run into the library, where it replaces an older file of the same model id.
 
-        The user's metadata stay.
+        The older file keeps its name, also where the run has another one by now.  The user's metadata stay.
 
         Raises
         ------
@@ -304,7 +304,13 @@ class ModelLibrary:
             raise LibraryError(f"{target} cannot be written ({exc.strerror or exc}).") from exc
 
     def _slot(self, path: Path, model_id: str) -> Path:
-        """Return the first of ``path`` and names like it that is free, or holds a whole model of the same id."""
+        """Return the first of ``path`` and names like it that is free, or holds a whole model of the same id.
+
+        Without one at ``path`` it is the newest model of the same id, whatever its file is called.
+        """
+        same = [entry.path for entry in self.list() if entry.problem is None and entry.model_id == model_id]
+        if model_id and same and path not in same:
+            return same[0]
         slot, number = path, 2
         while slot.exists():
             facts = read_row(slot, stamp_of(slot)).facts

@@ -43,8 +43,8 @@ def sidecar_metadata(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         "val_loss": finite(checkpoint["val_loss"]),
     }
     state = checkpoint.get("training_state")
-    if isinstance(state, Mapping) and state.get("epoch_completed") is False:
-        facts["step_in_epoch"] = int(state["step_in_epoch"])
+    if isinstance(state, Mapping) and state.get("epoch_completed") is False and type(state.get("step_in_epoch")) is int:
+        facts["step_in_epoch"] = state["step_in_epoch"]
     return facts
 
 

@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -117,6 +118,8 @@ class RunRecord:
         Numbers of those of them that the model is trained on; the others are held out.
     fixes
         What is changed in sounds when they are decoded, by the hash of their file; empty for nothing.
+    wanted_fixes
+        The same by file, until the files have been read for their hashes.
     split
         What is trained on and what is held out, by content; see `distill.training.data.known_split`.  None in runs of
         older versions.
@@ -127,6 +130,8 @@ class RunRecord:
     kl_epochs
         Number of epochs that the run was begun with, of which the KL warm-up takes its share also after the run was
         extended; None in runs of older versions.
+    token
+        Tells the run from others that began in the same second; empty in runs of older versions.
     """
 
     config: AnyConfig
@@ -145,10 +150,12 @@ class RunRecord:
     fingerprints: dict[str, dict[str, str]] = field(default_factory=dict)
     preview_training: list[int] = field(default_factory=list)
     fixes: dict[str, SoundFix] = field(default_factory=dict)
+    wanted_fixes: dict[Path, SoundFix] = field(default_factory=dict)
     split: dict[str, Any] | None = None
     origin: dict[str, Any] | None = None
     interruptions: list[Interruption] = field(default_factory=list)
     kl_epochs: int | None = None
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def epochs_asked(self) -> int:
@@ -185,9 +192,11 @@ class RunRecord:
         """
         folder = Path(run_dir)
         path = folder / RUN_MARKER
-        if not path.is_file():
-            raise RunFolderError(f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder.")
         try:
+            if not path.is_file():
+                raise RunFolderError(
+                    f"{folder} is not the folder of a run: it has no {RUN_MARKER}. Choose another folder."
+                )
             data = read_json(path, MOST_RECORD_BYTES)
             if data["version"] > RECORD_VERSION:
                 raise RunFolderError(f"{folder} was made by a newer version of Distill. Update Distill to open it.")
@@ -206,16 +215,19 @@ class RunRecord:
                     for path, item in dict(data.get("fingerprints", {})).items()
                 },
                 preview_training=[int(number) for number in data.get("preview_training", ())],
-                fixes={str(key): SoundFix.from_dict(item) for key, item in dict(data.get("fixes") or {}).items()},
+                fixes={str(key): fix for key, fix in _fixes(data, "fixes")},
+                wanted_fixes={Path(key): fix for key, fix in _fixes(data, "wanted_fixes")},
                 split=None if data.get("split") is None else dict(data["split"]),
                 origin=None if data.get("origin") is None else dict(data["origin"]),
                 interruptions=Interruption.from_list(data.get("interruptions")),
                 kl_epochs=data.get("kl_epochs"),
+                token=str(data.get("token", ""))[:_MOST_TOKEN],
             )
         except RunFolderError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as exc:
-            raise RunFolderError(f"The record of the run, {path}, cannot be read ({str(exc)[:200]}).") from exc
+            reason = getattr(exc, "strerror", None) or str(exc)[:200]
+            raise RunFolderError(f"The record of the run, {path}, cannot be read ({reason}).") from exc
 
     def save(self, run_dir: Path) -> None:
         """Write the record, whole or not at all.
@@ -225,8 +237,10 @@ class RunRecord:
         OSError
             It cannot be written.
         """
-        optional = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
+        optional: dict[str, Any] = {"split": self.split, "origin": self.origin, "kl_epochs": self.kl_epochs}
+        optional["token"] = self.token or None
         optional["fixes"] = {key: fix.to_dict() for key, fix in self.fixes.items()} or None
+        optional["wanted_fixes"] = {str(path): fix.to_dict() for path, fix in self.wanted_fixes.items()} or None
         places = [{"kept": place.kept, "reached": place.reached} for place in self.interruptions]
         write_json(
             run_dir / RUN_MARKER,
@@ -259,8 +273,16 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "sounds": list, "skipped": list, "notes": list,
 }  # fmt: skip
 _STATUSES = ("running", "finished", "stopped", "failed", UNSAVED)
+#: Most characters of a token that is taken over.
+_MOST_TOKEN = 64
 #: Most epochs of a run; a number without bounds overflows where it is computed with.
 _MOST_EPOCHS = 100_000
+
+
+def _fixes(data: dict[str, Any], name: str) -> Iterator[tuple[str, SoundFix]]:
+    """Yield the fixes of an entry of ``run.json``, each with what it is kept under."""
+    for key, item in dict(data.get(name) or {}).items():
+        yield key, SoundFix.from_dict(item)
 
 
 def _check_types(data: dict[str, Any]) -> None:

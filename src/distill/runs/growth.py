@@ -1,5 +1,6 @@
 """What a run has done since the last look at its folder, while another process trains in it.  No torch, no Qt."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from distill.runs.run_owner import training_host
 
 #: Most bytes of a history that are read at a time.
 _MOST_BYTES = 4 << 20
+#: No line is longer.
+_LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ def history_size(folder: Path) -> int:
     """Return the bytes of a run's history; 0 where there is none."""
     try:
         return (folder / HISTORY).stat().st_size
+    except OSError:
+        return 0
+
+
+def whole_lines_size(folder: Path) -> int:
+    """Return the bytes of a run's history up to the end of its last whole line; the next one may be under way."""
+    try:
+        with (folder / HISTORY).open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - _LONGEST_LINE)
+            file.seek(start)
+            return start + file.read().rfind(b"\n") + 1
     except OSError:
         return 0
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.files import read_json
+from distill.files import is_file, read_json
 from distill.metrics_history import AnyHistory
 from distill.runs.folder import Interruption, RunRecord, read_history
-from distill.runs.growth import history_size
+from distill.runs.growth import whole_lines_size
 from distill.runs.preview_sound import PreviewSound, find_previews
 from distill.runs.run_owner import training_host
 
@@ -23,7 +23,7 @@ class LoadedRun:
     kept: float = 0.0  # where that checkpoint stands, in epochs: 1 is the end of the first one
     missing: tuple[Path, ...] = ()  # sounds that are not where they were
     host: str | None = None  # the computer that trains it right now
-    history_bytes: int = 0  # of the history's file, when it was read
+    history_bytes: int = 0  # of the whole lines of the history's file, when it was read
 
     @classmethod
     def read(cls, folder: Path) -> "LoadedRun":
@@ -36,7 +36,7 @@ class LoadedRun:
         """
         record = RunRecord.load(folder)
         host = training_host(folder)
-        size = history_size(folder)
+        size = whole_lines_size(folder)
         checkpoints = [path.stem.removeprefix("checkpoint_epoch") for path in folder.glob("checkpoints/*.pt")]
         newest = max((int(number) for number in checkpoints if number.isdecimal()), default=None)
         previews = find_previews(folder / "previews")
@@ -79,4 +79,4 @@ def _kept_position(folder: Path, newest: int | None, history: AnyHistory) -> flo
 def missing_sounds(record: RunRecord) -> tuple[Path, ...]:
     """Return the sounds of a run that are not where they were; those that it skipped do not count."""
     skipped = {item.path for item in record.skipped}
-    return tuple(path for path in record.file_paths if path not in skipped and not path.is_file())
+    return tuple(path for path in record.file_paths if path not in skipped and not is_file(path))

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from distill import paths
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
-from distill.files import read_json, write_json
+from distill.files import is_access_error, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -103,18 +103,19 @@ def figures_key(config: AnyConfig) -> str:
 class Figures:
     """The kept figures, by key."""
 
-    def __init__(self, entries: Mapping[str, Sequence[RunFigures]] | None = None) -> None:
+    def __init__(self, entries: Mapping[str, Sequence[RunFigures]] | None = None, is_unread: bool = False) -> None:
         self._entries = {key: list(found) for key, found in (entries or {}).items()}
+        self._is_unread = is_unread
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read what is kept; what is damaged is left out."""
+        """Read what is kept; what is damaged is left out.  What cannot be read now is not replaced by `save`."""
         try:
             data = read_json(path or _file())
             runs = data["runs"] if data["version"] == _VERSION else {}
             return cls({str(key): [RunFigures.from_dict(item) for item in found] for key, found in runs.items()})
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return cls()
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
+            return cls(is_unread=is_access_error(exc) and not isinstance(exc, FileNotFoundError))
 
     def of(self, config: AnyConfig) -> list[RunFigures]:
         """Return the figures of runs with the same cost of a step, the oldest first."""
@@ -139,6 +140,8 @@ class Figures:
 
     def save(self, path: Path | None = None) -> None:
         """Write the file; only the estimates are lost if that fails."""
+        if self._is_unread:
+            return
         runs = {key: [asdict(run) for run in found] for key, found in self._entries.items()}
         try:
             write_json(path or _file(), {"version": _VERSION, "runs": runs})

@@ -112,8 +112,13 @@ class QueueEntry:
 
     @property
     def is_begun(self) -> bool:
-        """Whether its run is there, to be resumed."""
-        return bool(self.run) and (self.run_dir / RUN_MARKER).is_file()
+        """Whether its run is there, to be resumed; one that is out of reach is not begun anew."""
+        if not self.run:
+            return False
+        try:
+            return (self.run_dir / RUN_MARKER).is_file()
+        except OSError:
+            return True
 
     def config(self, file_count: int) -> AnyConfig:
         """Return the settings of its run; one that starts from a model has the shape of that.
@@ -150,6 +155,8 @@ class QueueEntry:
     def find_sounds(self, cancel_event: threading.Event | None = None) -> tuple[list[Path], int]:
         """Return all files for the engine, which reports those that it cannot use, and how many look usable.
 
+        Among the files are those, and the folders, that are not there any more.
+
         Raises
         ------
         QueueError
@@ -158,13 +165,13 @@ class QueueEntry:
             ``cancel_event`` was set; `NoAnswer` where a drive does not answer.
         """
 
-        def scan(_progress: object) -> ScanResult:
-            there = [path for path in self.sounds if os.path.exists(path)]  # noqa: PTH110 - `Path.exists` may fail
-            return scan_sounds(there, cancel_event=cancel_event)
+        def scan(_progress: object) -> tuple[ScanResult, bool]:
+            is_there = any(os.path.exists(path) for path in self.sounds)  # noqa: PTH110 - `Path.exists` may fail
+            return scan_sounds(self.sounds, cancel_event=cancel_event), is_there
 
-        found = wait_for(scan, cancel_event, self.sounds)
+        found, is_there = wait_for(scan, cancel_event, self.sounds)
         files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
-        if not files:
+        if not is_there or not files:
             raise QueueError(f"The sounds of “{self.name}” are not where they were: {self.sounds[0]}. Put them back.")
         return files, len(found.entries)
 

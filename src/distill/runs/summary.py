@@ -109,13 +109,21 @@ def list_runs(folder: Path | None = None) -> list[RunSummary]:
     """
     root = paths.runs_dir() if folder is None else folder
     try:
-        found = [path for path in root.iterdir() if (path / RUN_MARKER).is_file()]
+        found = [path for path in root.iterdir() if _may_be_run(path)]
     except OSError:
         return []
     cache = _Cache.load()
     runs = [_summarise_safely(path, cache) for path in found]
     cache.save()
     return sorted(runs, key=lambda run: (run.created, run.folder.name), reverse=True)
+
+
+def _may_be_run(folder: Path) -> bool:
+    """Whether a folder is that of a run, or cannot be looked into, as behind a link to a drive that is gone."""
+    try:
+        return (folder / RUN_MARKER).is_file()
+    except OSError:
+        return True
 
 
 def _summarise_safely(folder: Path, cache: "_Cache") -> RunSummary:

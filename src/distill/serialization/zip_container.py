@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from distill.errors import DistillError
+from distill.errors import DistillError, reason_of
+from distill.files import is_access_error
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _LOCAL_HEADER_BYTES = 30
@@ -84,6 +85,8 @@ def open_container(path: Path, kind: str, error: type[DistillError]) -> Iterator
     except DistillError:
         raise
     except (OSError, EOFError, NotImplementedError, RuntimeError, zlib.error, ValueError) as exc:
+        if is_access_error(exc):
+            raise error(f"{path.name} cannot be read ({reason_of(exc)}).") from exc
         raise error(f"{path.name} is damaged and cannot be read. {another}") from exc
 
 

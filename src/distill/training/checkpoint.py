@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from distill.errors import CheckpointError, pass_on_memory_error
-from distill.files import write_json
+from distill.files import is_access_error, write_json
 from distill.runs.checkpoints import (
     checkpoint_path,
     get_best_checkpoint,
@@ -35,6 +35,7 @@ __all__ = [
     "apply_checkpoint",
     "checkpoint_path",
     "get_best_checkpoint",
+    "lacking",
     "list_checkpoints",
     "load_checkpoint",
     "load_vqvae_checkpoint",
@@ -42,6 +43,7 @@ __all__ = [
     "manage_checkpoints",
     "plain_config",
     "read_checkpoint",
+    "refuse_out_of_reach",
     "save_checkpoint",
     "save_vqvae_checkpoint",
     "to_cpu_copy",
@@ -257,6 +259,28 @@ def load_vqvae_checkpoint(
         raise CheckpointError(f"{path.name} is not the checkpoint of a VQ-VAE: use load_checkpoint.")
     apply_checkpoint(path, data, model, optimizer, scheduler)
     return data
+
+
+def lacking(path: Path, reason: Exception) -> CheckpointError:
+    """Return the error for a checkpoint whose place in its run cannot be read."""
+    return CheckpointError(f"{path.name} lacks what resuming needs ({reason}). Use another checkpoint.")
+
+
+def refuse_out_of_reach(error: CheckpointError) -> None:
+    """Refuse to go on from an older checkpoint where nothing is wrong with one but that it cannot be read now.
+
+    What is trained from the older one would replace it.
+
+    Raises
+    ------
+    CheckpointError
+        ``error`` comes from an error of access, as of a drive that is gone or a file that another program holds.
+    """
+    if is_access_error(error.__cause__):
+        raise CheckpointError(
+            f"{error} Nothing was changed. Try again when it can be read, or take it out of the folder to go on from "
+            "an older one."
+        ) from error
 
 
 def apply_checkpoint(

@@ -20,6 +20,7 @@ from distill import paths
 from distill.config.training import AnyConfig
 from distill.errors import ConfigurationError
 from distill.files import read_json, write_json
+from distill.training.checkpoint import lacking
 
 #: An alternative must take at most this share of the baseline's time to be chosen.
 _WORTH_IT = 0.95
@@ -36,6 +37,8 @@ FIRST_STEP_SECONDS = 5.0
 LEAST_CHUNKS = 2000
 #: Days after which a remembered choice is measured again.
 _MEMORY_DAYS = 30
+#: Most threads that are read from a file, as in the settings.
+_MOST_THREADS = 1024
 #: Threads under which fewer are not tried.
 _MANY_THREADS = 4
 
@@ -78,13 +81,19 @@ class ComputePlan:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "ComputePlan":
-        """Rebuild from `to_dict`'s result; trials are not needed to compute and left out."""
-        return cls(
-            precision=str(data["precision"]),
-            channels_last=bool(data["channels_last"]),
-            num_threads=int(data["num_threads"]),
-            why=str(data["why"]),
-        )
+        """Rebuild from `to_dict`'s result; trials are not needed to compute and left out.
+
+        Raises
+        ------
+        LookupError, TypeError, ValueError
+            It is not such a result.
+        """
+        if not isinstance(data, dict):  # torch warns of a tensor that is asked for a name
+            raise TypeError("no table")
+        precision, threads = data["precision"], data["num_threads"]
+        if precision not in ("float32", "bfloat16") or type(threads) is not int or not 1 <= threads <= _MOST_THREADS:
+            raise ValueError("no way in which a run can compute")
+        return cls(precision, bool(data["channels_last"]), threads, str(data["why"]))
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """Return the context of a forward pass."""
@@ -108,6 +117,22 @@ class ComputePlan:
         if isinstance(config.num_threads, int):
             plan = replace(plan, num_threads=config.num_threads)
         return plan if plan == self else replace(plan, why=f"{plan.name}: as the settings of the resumed run say")
+
+
+def stored_plan(stored: Any, checkpoint: Path | None) -> ComputePlan | None:
+    """Return the compute plan of a run so far; None where its record is damaged, and it has no checkpoint yet.
+
+    Raises
+    ------
+    CheckpointError
+        That of its checkpoint is damaged.
+    """
+    try:
+        return ComputePlan.from_dict(stored)
+    except (LookupError, TypeError, ValueError) as exc:
+        if checkpoint is None:
+            return None
+        raise lacking(checkpoint, exc) from exc
 
 
 @contextmanager

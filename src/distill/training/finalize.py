@@ -341,7 +341,7 @@ def _export(run: Run, is_finished: bool, newest: dict[str, Any] | None, is_writt
         Whether the final checkpoint is on disk.
     """
     # The same in all sessions of a run: what it saves after a resume replaces what it saved before.
-    identity = f"{run.record.created} {run.folder.path.name} {run.training_data.digest}"
+    identity = f"{run.record.created} {run.folder.path.name} {run.training_data.digest}{run.record.token}"
     metadata = ModelMetadata(
         model_id=hashlib.blake2b(identity.encode(errors="backslashreplace"), digest_size=16).hexdigest(),
         name=run.record.model_name or run.record.dataset_name or "Untitled",

@@ -38,7 +38,7 @@ from distill.runs.stop_request import pause_event_of
 from distill.runs.verdict import Kind, is_at_its_end, judge
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
-from distill.training.checkpoint import list_checkpoints
+from distill.training.checkpoint import list_checkpoints, refuse_out_of_reach
 from distill.training.compute_plan import computing, pick_device
 from distill.training.data.locate import locate_unless_stopped
 from distill.training.epoch_functions import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
@@ -562,12 +562,12 @@ def resume_run(
 
 
 def _device_of(record: RunRecord) -> str:
-    """Return the device that a run was trained on, or "auto" where it is not there any more."""
+    """Return the device that a run was trained on, or the best one where it is not there any more."""
     device = str(record.speed.get("device", record.config.device))
     try:
         pick_device(device)
     except ConfigurationError:
-        return "auto"
+        return str(pick_device("auto"))  # by name: the settings may ask for the one that is gone
     return device
 
 
@@ -577,7 +577,7 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
     Raises
     ------
     CheckpointError
-        There are checkpoints, and none can be read; or they are gone.
+        There are checkpoints, and none can be read; one is out of reach; or they are gone.
     """
     paths = sorted(folder.glob("checkpoint_epoch*.pt"))
     listed = [Path(f["path"]) for f in list_checkpoints(folder)]
@@ -589,6 +589,7 @@ def _newest_whole(folder: Path) -> tuple[Path | None, list[TrainingNotice]]:
             read_checkpoint(path)
             return path, notices
         except CheckpointError as exc:
+            refuse_out_of_reach(exc)
             notices.append(TrainingNotice("checkpoint", f"{exc} An older one is used."))
     if paths:
         raise CheckpointError(

@@ -1,6 +1,7 @@
 """Prepares a run: sounds, features, network, compute plan, optimizer; from the start or from a checkpoint."""
 
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -39,8 +40,8 @@ from distill.runs.folder import Interruption, last_position, read_history
 from distill.runs.measured_costs import Figures
 from distill.runs.verdict import is_at_its_end, warm_up_epochs
 from distill.serialization.archive import apply_state
-from distill.training.checkpoint import apply_checkpoint
-from distill.training.compute_plan import ComputePlan, choose_plan
+from distill.training.checkpoint import apply_checkpoint, lacking
+from distill.training.compute_plan import ComputePlan, choose_plan, stored_plan
 from distill.training.data.known_split import KnownSplit, is_tested_by_known, origin_split, split_with
 from distill.training.data.locate import fingerprints_of, keep_identities
 from distill.training.data.preview_choice import preview_sounds
@@ -329,10 +330,22 @@ def _read_sounds(opened: OpenedRun, preparation: int, chunk_samples: int) -> tup
 
 
 def _preparation(opened: OpenedRun) -> int:
-    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record."""
-    if opened.checkpoint is None:
+    """Return how the sounds are prepared: as the run was begun, which of older runs is not on record.
+
+    Raises
+    ------
+    CheckpointError
+        The checkpoint does not say it, or a newer version has prepared them.
+    """
+    path = opened.request.resume_checkpoint
+    if opened.checkpoint is None or path is None:
         return PREPARATION
-    return int((opened.checkpoint.get("training_state") or {}).get("preparation", 1))
+    stored = (opened.checkpoint.get("training_state") or {}).get("preparation", 1)
+    if type(stored) is not int or stored < 1:
+        raise lacking(path, ValueError("how its sounds were prepared"))
+    if stored > PREPARATION:
+        raise CheckpointError(f"{path.name} was written by a newer version of Distill. Update Distill to resume it.")
+    return stored
 
 
 def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], SoundCache]:
@@ -352,12 +365,12 @@ def _fixes(opened: OpenedRun, preparation: int) -> tuple[dict[str, SoundFix], So
             fixes = {str(key): SoundFix.from_dict(item) for key, item in dict(stored).items()}
         except (TypeError, ValueError, AttributeError) as exc:
             raise CheckpointError("The checkpoint holds damaged fixes of sounds. Use another checkpoint.") from exc
-    elif opened.request.fixes:
+    elif wanted := opened.request.fixes or record.wanted_fixes:  # the latter of a run that was stopped just here
         fixes = {}
-        for path, fix in opened.request.fixes.items():
+        for path, fix in wanted.items():
             with suppress(SoundError):  # it is reported with the other files
                 fixes[cache.content_hash(path, opened.request.pause_event)] = fix
-        record.fixes = fixes
+        record.fixes, record.wanted_fixes = fixes, {}
         opened.request.check_paused()
         if opened.ranks.is_first:  # a run that is killed while its sounds are read starts again with them
             _save_record(opened)
@@ -458,16 +471,16 @@ def _common_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> Com
 def _compute_plan(opened: OpenedRun, data: TrainingData, model: nn.Module) -> ComputePlan:
     """Return the compute plan: that of the run so far, or one chosen by a trial on a copy of the network."""
     state = (opened.checkpoint or {}).get("training_state") or {}
-    known = state.get("speed") or opened.record.speed
-    if known:
-        plan = ComputePlan.from_dict(known).changed_by(opened.config)
+    known = state.get("speed", opened.record.speed)
+    if known != {} and (stored := stored_plan(known, opened.request.resume_checkpoint)) is not None:
+        plan = stored.changed_by(opened.config)
         if opened.config.num_threads == "auto" and opened.record.speed.get("processes", 1) != opened.ranks.size:
             threads = torch.get_num_threads()  # that number was right for another number of processes
             plan = replace(plan, num_threads=threads, why=f"{plan.precision}, for {opened.ranks.size} processes")
     else:
         plan = _choose_by_trial(opened, data, model)
         opened.emit(TrainingNotice("speed", f"Computing in {plan.why}.", "info"))
-    opened.record.speed = {**known, **plan.to_dict(), "processes": opened.ranks.size}
+    opened.record.speed = {**opened.record.speed, **plan.to_dict(), "processes": opened.ranks.size}
     return plan
 
 
@@ -511,18 +524,20 @@ def _read_state(
     stored = checkpoint.get("training_state") or {}
     try:
         history = opened.family.history_type().from_dict(checkpoint["metrics_history"])
-        schedule = CosineFactor(**stored["schedule"])
-        completed, position, digest = (
-            bool(stored["epoch_completed"]), int(stored["step_in_epoch"]), str(stored["sounds"]),
-        )  # fmt: skip
+        schedule = CosineFactor.from_dict(stored["schedule"])
+        completed, position, digest = stored["epoch_completed"], int(stored["step_in_epoch"]), str(stored["sounds"])
         kl_epochs, elapsed = int(stored["kl_epochs"]), float(stored["elapsed_seconds"])
-    except (KeyError, TypeError, ValueError) as exc:
-        raise CheckpointError(f"{path.name} lacks what resuming needs ({exc}). Use another checkpoint.") from exc
+        if type(completed) is not bool or kl_epochs < 1 or not 0 <= elapsed < math.inf:
+            raise ValueError("a run without epochs or time")
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        raise lacking(path, exc) from exc
     if digest != data.digest:
         raise CheckpointError(
             f"The sounds are not those that {path.name} was trained on: some were added, removed or changed. "
             "Put them back, show the folder where they are now (--sounds FOLDER), or start a new run."
         )
+    if not completed and not 0 <= position <= data.steps_per_epoch:
+        raise lacking(path, ValueError(f"step {position} of {data.steps_per_epoch}"))
     epoch, step = (checkpoint["epoch"] + 1, 0) if completed else (checkpoint["epoch"], position)
     saved_at = (epoch, step) if opened.request.resumes_own else None  # one of another run is written here as well
     state = _State(kl_epochs, epoch, step, None if completed else epoch, saved_at, elapsed)

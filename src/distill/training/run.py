@@ -392,8 +392,12 @@ def _is_own(checkpoint: Path, output_dir: Path) -> bool:
 
 
 def _began_without_checkpoint(folder: Path, config: AnyConfig) -> bool:
-    """Whether the folder holds the same run, ended before its first checkpoint: it may start again."""
-    if not (folder / RUN_MARKER).exists() or any((folder / "checkpoints").glob("*.pt")):
+    """Whether the folder holds the same run, ended before its first checkpoint: it may start again.
+
+    One that has a model has had checkpoints, which were deleted since: the model is not to be replaced.
+    """
+    has_begun = any((folder / "checkpoints").glob("*.pt")) or os.path.lexists(folder / MODEL)
+    if has_begun or not (folder / RUN_MARKER).exists():
         return False
     return not _changed_settings(RunRecord.load(folder).config, config)
 
@@ -409,13 +413,18 @@ def _changed_settings(stored: AnyConfig, wanted: AnyConfig) -> list[str]:
 def _record(request: RunRequest, resuming: bool) -> RunRecord:
     sounds = [path.absolute() for path in request.file_paths]
     if resuming and (request.output_dir / RUN_MARKER).exists():
-        # The sounds may have moved, and a run that starts again may have been given others.
-        return replace(RunRecord.load(request.output_dir), file_paths=sounds, planned_epochs=None)
+        # The sounds may have moved, and a run that starts again may have been given others, and other fixes.
+        record = RunRecord.load(request.output_dir)
+        wanted = dict(request.fixes) or record.wanted_fixes
+        is_as_long = request.config.max_epochs == record.config.max_epochs  # otherwise its settings say it from now on
+        planned = record.planned_epochs if is_as_long else None
+        return replace(record, file_paths=sounds, planned_epochs=planned, wanted_fixes=wanted)
     return RunRecord(
         config=request.config,
         file_paths=sounds,
         dataset_name=request.dataset_name,
         model_name=request.model_name,
+        wanted_fixes=dict(request.fixes),
     )
 
 
@@ -428,7 +437,7 @@ def _check_resumable(request: RunRequest, path: Path, checkpoint: dict[str, Any]
     if differ:
         names = ", ".join(differ)
         raise CheckpointError(f"{path.name} was trained with other settings ({names}); a run keeps its own.")
-    done = checkpoint["epoch"] + bool((checkpoint.get("training_state") or {}).get("epoch_completed"))
+    done = checkpoint["epoch"] + ((checkpoint.get("training_state") or {}).get("epoch_completed") is True)
     left = request.config.max_epochs - done
     if left < 0 or (left == 0 and _has_ended(request.output_dir, path)):
         raise CheckpointError(f"{path.name} has done {done} epochs already. Ask for more than that to go on.")

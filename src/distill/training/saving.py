@@ -211,10 +211,10 @@ def make_previews(run: Run, epoch: int) -> None:
 def make_start_previews(run: Run) -> None:
     """Write previews of a model that has not been trained yet; does nothing in a run that has them or has begun."""
     folder = run.folder.previews / BEFORE_FOLDER
-    if not run.ranks.is_first or run.epoch or run.step or folder.exists():
+    if not run.ranks.is_first or run.epoch or run.step or _has_previews(run, folder, 0):
         return
     try:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # of a run that was stopped while they were written
     except OSError as exc:
         _report_unwritten(run, "a preview before training", exc)
         return
@@ -257,7 +257,12 @@ def complete_previews(run: Run) -> None:
     epoch = run.epoch - 1
     if run.step or epoch < 0 or not is_preview_epoch(run, epoch):
         return
+    if not _has_previews(run, run.folder.previews, epoch):
+        make_previews(run, epoch)
+
+
+def _has_previews(run: Run, folder: Path, epoch: int) -> bool:
+    """Whether all previews of an epoch are in a folder."""
     expected = 2 * len(run.training_data.preview_waveforms)
     expected += SAMPLES if family_info(run.config.family).makes_new_sounds else 0
-    if len(list(run.folder.previews.glob(f"*_epoch{epoch:04d}_*.wav"))) < expected:
-        make_previews(run, epoch)
+    return len(list(folder.glob(f"*_epoch{epoch:04d}_*.wav"))) >= expected

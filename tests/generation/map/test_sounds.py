@@ -14,6 +14,7 @@ import torch
 
 from distill.audio.decoding.sound_file import decode_sound, write_wav
 from distill.config.factory import make_config
+from distill.config.training import TrainingConfig
 from distill.errors import DistillError, LibraryError, ModelFileError, SoundError
 from distill.generation.generated_sound import remake
 from distill.generation.kits.plan import KitPlan
@@ -39,6 +40,7 @@ from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
 from distill.models.persistence import open_model
 from distill.models.stereo.image_store import ImageStore
+from distill.runs.folder import RunRecord
 from distill.training.loop import train
 from tests.audio.test_stereo import panned
 from tests.models.test_image_store import images
@@ -405,3 +407,9 @@ def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], t
         assert soundfile.info(kit.samples[0]).channels == 1
     finally:
         session.close()
+
+
+def test_a_path_that_cannot_exist_here_costs_no_other_sound(tmp_path: Path) -> None:
+    (tmp_path / "here.wav").touch()
+    RunRecord(TrainingConfig(), [tmp_path / ("\u97ff" * 100) / "a.wav", tmp_path / "here.wav"]).save(tmp_path)
+    assert sounds_of_runs(tmp_path / "model.distill") == [tmp_path / "here.wav"]

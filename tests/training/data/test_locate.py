@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from distill.audio.cache.sound_cache import SoundCache
 from distill.audio.sound_scan import SkippedSound
 from distill.errors import SoundError
 from distill.runs.folder import RunRecord
+from distill.runs.loaded_run import missing_sounds
 from distill.training import TrainingConfig
 from distill.training.data.locate import fingerprints_of, keep_identities, locate_sounds
 from distill.training.dataset import prepare_sounds
@@ -180,3 +182,27 @@ def test_runs_of_older_versions_find_their_sounds_by_the_index_and_by_name(tmp_p
     found = locate_sounds(record, moved)
     assert [path.name for path in found] == [path.name for path in record.file_paths]
     assert all(path.parent == moved for path in found[:5])
+
+
+def test_folders_that_cannot_exist_here_are_passed_over(
+    tmp_path: Path, record: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of another system may be too long for this one, and its paths may look like names beside this process."""
+    expected = hashes(record, record.file_paths)
+    sounds = record.file_paths[0].parent
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    shutil.copy(sounds / "tone 01.wav", here / "again.wav")
+    for former in (str(tmp_path / ("\u97ff" * 100)) + "/sounds/", "C:\\Sounds of mine\\"):
+        moved = {path: Path(former + path.name) for path in record.file_paths}
+        elsewhere = replace(
+            record,
+            file_paths=list(moved.values()),
+            skipped=[replace(item, path=moved[item.path]) for item in record.skipped],
+            fingerprints={str(moved[Path(path)]): item for path, item in record.fingerprints.items()},
+        )
+        assert hashes(record, locate_sounds(elsewhere, sounds)) == expected
+        assert missing_sounds(elsewhere) == tuple(elsewhere.file_paths[:5])
+        with pytest.raises(SoundError, match="5 of the 5 sounds of this run cannot be found"):
+            locate_sounds(elsewhere)

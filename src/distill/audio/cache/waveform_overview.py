@@ -219,6 +219,9 @@ class OverviewStore:
                 with suppress(sqlite3.Error):
                     self._connection.close()
                 self._connection = None
+                if type(exc) is sqlite3.DatabaseError:  # damaged: otherwise it would be so at each start
+                    with suppress(OSError):
+                        self.file.unlink(missing_ok=True)
 
 
 def _key(path: Path) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from distill import paths
 from distill.audio.cache.sound_cache import SoundCache
 from distill.errors import DistillError
+from distill.files import is_file
 from distill.runs.folder import RunRecord
 
 
@@ -38,5 +39,5 @@ def sounds_of_runs(model_file: Path) -> list[Path]:
     sounds: dict[Path, None] = {}
     for folder in folders:
         with suppress(DistillError, OSError, ValueError):
-            sounds |= dict.fromkeys(path for path in RunRecord.load(folder).file_paths if path.is_file())
+            sounds |= dict.fromkeys(path for path in RunRecord.load(folder).file_paths if is_file(path))
     return list(sounds)

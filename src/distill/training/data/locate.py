@@ -15,6 +15,7 @@ from distill.audio.decoding.open_sound import UnreachableSoundError
 from distill.audio.file_search import find_sound_files
 from distill.computing.waiting import wait_for
 from distill.errors import Cancelled, NoAnswer, SoundError
+from distill.files import is_file, is_folder
 from distill.runs.folder import RunRecord
 
 _NAMED = 3  # missing files that are named in a message
@@ -135,7 +136,8 @@ def _located(
         else:
             missing.append(item)
     if missing:
-        former = {path.parent for path in record.file_paths if path.parent.is_dir()}
+        # A path of another system may be a name beside this process.
+        former = {path.parent for path in record.file_paths if path.is_absolute() and is_folder(path.parent)}
         renamed = set() if folder is not None else _renamed_folders([item.path for item in missing])
         candidates = find_sound_files([*([folder] if folder is not None else []), *sorted(former | renamed)])
         taken = set(located.values())
@@ -150,10 +152,10 @@ def _located(
 def _renamed_folders(paths: Sequence[Path]) -> set[Path]:
     """Return the folders beside folders that are gone which hold a file of the same name as one of the missing ones."""
     found: set[Path] = set()
-    for parent in {path.parent.parent for path in paths if not path.parent.is_dir()}:
+    for parent in {path.parent.parent for path in paths if path.is_absolute() and not is_folder(path.parent)}:
         names = {path.name for path in paths if path.parent.parent == parent}
         with suppress(OSError):
-            found |= {folder for folder in parent.iterdir() if any((folder / name).is_file() for name in names)}
+            found |= {folder for folder in parent.iterdir() if any(is_file(folder / name) for name in names)}
     return found
 
 

@@ -130,9 +130,11 @@ class LatentTable:
 
         Raises
         ------
-        KeyError, RuntimeError, AttributeError
+        KeyError, RuntimeError, TypeError, AttributeError
             It is of another table.
         """
+        if not isinstance(state, Mapping):  # torch warns of a tensor that is asked for a name
+            raise TypeError("no table of latents")
         for name in ("mean", "variance", "known"):
             own = getattr(self, name)
             if state[name].shape != own.shape:

@@ -5,6 +5,7 @@ extended goes over to the cosine of the longer run: from the rate at which it st
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,23 @@ class CosineFactor:
         cosine = 0.5 * (1 + math.cos(math.pi * min(step, self.total_steps) / self.total_steps))
         ramp = (step - self.start_step + 1) / self.warmup_steps
         return cosine if ramp >= 1 else self.start_factor + (cosine - self.start_factor) * ramp
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "CosineFactor":
+        """Rebuild from `to_dict`'s result.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is not such a result.
+        """
+        found = cls(**data)
+        steps = (found.total_steps, found.warmup_steps, found.start_step)
+        if not all(type(number) is int for number in steps) or min(steps[:2]) < 1 or found.start_step < 0:
+            raise ValueError("a schedule without steps")
+        if not 0 <= found.start_factor <= 1:
+            raise ValueError("a schedule that begins outside of its range")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers."""
