@@ -358,6 +358,62 @@ def test_a_device_at_rest_is_started_by_a_note(fake: Fake, tmp_path: Path, monke
     assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
 
 
+def test_a_note_that_comes_while_the_device_drains_is_heard_at_once(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, outputs, _ = fake
+    player.strike(Strike(sound, "a"))  # not armed, as in a minimized window: the device stops after each note
+    is_idle(player)
+    output, block = outputs[-1], np.zeros((24_001, 2), np.float32)
+    assert output.fill(block)
+    assert not output.fill(block), "the end; what is queued in the device is still played"
+    player.strike(Strike(sound, "b"))
+    output.is_running = False
+    output.on_drained()
+    is_idle(player)
+    assert outputs[-1].is_running
+    assert outputs[-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_note_that_comes_just_as_the_device_stops_is_heard_at_once(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    play = Instrument.play
+
+    def stopped_before(instrument: Instrument, strike: Strike) -> bool:
+        monkeypatch.undo()
+        output.is_running = False
+        output.on_drained()
+        return play(instrument, strike)
+
+    monkeypatch.setattr(Instrument, "play", stopped_before)
+    player.strike(Strike(sound))
+    is_idle(player)
+    assert output.is_running
+    assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_note_is_heard_although_the_device_stops_while_its_sound_is_decoded(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = steady(tmp_path)
+    player, outputs, _ = fake
+
+    def stopping(path: Path) -> Sound:
+        output = outputs[-1]
+        assert not output.fill(np.zeros((128, 2), np.float32)), "there is nothing to play yet"
+        output.is_running = False
+        output.on_drained()
+        return load_sound(path)
+
+    monkeypatch.setattr("distill.playback.instrument.load_sound", stopping)
+    player.strike(Strike(sound))
+    is_idle(player)
+    assert outputs[-1].is_running
+    assert outputs[-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
 def test_the_buffer_grows_where_the_device_runs_dry(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
