@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.audio.decoding.sound_file import FloatArray
-from distill.errors import DistillError, SoundError
+from distill.errors import Cancelled, DistillError, SoundError
 from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
 from distill.generation.kits.plan import KitPlan
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
@@ -384,6 +384,7 @@ class MapSession:
         plan: KitPlan,
         progress: Callable[[int], None] = lambda _done: None,
         pads: Sequence[int] = (),
+        cancel_event: threading.Event | None = None,
     ) -> WrittenKit:
         """Write a kit of sound files.
 
@@ -402,11 +403,15 @@ class MapSession:
             Called with the number of sounds that are ready.
         pads
             Numbers of the pads, from 1; without them the sounds are on the first pads.
+        cancel_event
+            Ends the work after the sound in hand; nothing is left behind.
 
         Raises
         ------
         DistillError
             A sound cannot be used, or the folder cannot be written to or holds something.
+        Cancelled
+            ``cancel_event`` was set.
         """
         check_folder(folder)
         kit: list[KitSound] = []
@@ -414,10 +419,12 @@ class MapSession:
         try:
             with self._lock:
                 for path, pad in zip(sounds, pads or range(1, len(sounds) + 1), strict=True):
+                    if cancel_event is not None and cancel_event.is_set():
+                        raise Cancelled
                     kit.append(replace(self._for_kit(path, plan, len(kit)), name=path.stem, pad=pad))
                     varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
                     progress(len(kit))
-            return WrittenKit(write_kit(folder, title, kit), len(kit), varied)
+            return WrittenKit(write_kit(folder, title, kit, cancel_event=cancel_event), len(kit), varied)
         except OSError as exc:
             raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
 

@@ -129,6 +129,11 @@ class PlayPage(QWidget):
         self.show_map(None, title)
         self.empty.show_text(self.tr("Opening the map…"), "")
 
+    @property
+    def busy(self) -> str:
+        """What is being computed; empty for nothing."""
+        return self._busy
+
     def show_busy(self, text: str) -> None:
         """Show what is being computed; an empty text for nothing."""
         self._busy = text

@@ -86,7 +86,7 @@ class PlayPresenter(QObject, WindowPart):
         self._looking = TaskQueue("place", self)
         self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
         self._choosing.timeout.connect(self._look_for_place)
-        self.exports = ExportPresenter(page, self._session, self._start, notices, TOPIC, self)
+        self.exports = ExportPresenter(page, self._session, engine, notices, TOPIC, self)
         self._connect()
 
     def _connect(self) -> None:
@@ -562,7 +562,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_idle(self) -> None:
         self._is_opening, self._held_request = False, None  # where opening has failed
-        self.page.show_busy("")
+        self.page.show_busy(self.exports.busy)
 
     def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
         """Run work in the background after that which runs, in place of any that waits; but after a map is opened."""
