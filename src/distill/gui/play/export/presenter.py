@@ -88,7 +88,11 @@ class ExportPresenter(QObject):
 
         def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
             try:
-                with source.open("rb") as content, write_whole(target, tidies=False) as file:
+                content = source.open("rb")
+            except OSError as exc:
+                raise DistillError(f"{source.name} cannot be read: {exc.strerror or exc}.") from exc
+            try:
+                with content, write_whole(target, tidies=False) as file:
                     shutil.copyfileobj(content, file)
             except OSError as exc:
                 raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
