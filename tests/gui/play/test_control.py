@@ -1,5 +1,6 @@
 """The Play page, played by MIDI bytes, by OSC, by keys and by mouse."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +123,24 @@ def test_controllers_move_the_point_and_the_sliders(
     qtbot.waitUntil(lambda: len(session.requests) == 2, timeout=WAIT)
     idle(play, qtbot)
     assert session.requests[1][1] == {"brightness": 1.5}
+
+
+def test_a_flood_of_moves_of_the_point_is_shown_once(
+    control: ControlPresenter, ports: FakePorts, play: PlayPresenter, qtbot: QtBot
+) -> None:
+    shown: list[tuple[float, float]] = []
+    play.page.map.cursor_moved.connect(lambda x, y: shown.append((x, y)))
+
+    def flood() -> None:
+        for value in range(128):
+            ports.send(PORT, bytes([0xB0, 16, value, 17, 127 - value]))
+
+    port = threading.Thread(target=flood)
+    port.start()
+    port.join(WAIT / 1000)  # an automated controller sends faster than a large map is drawn
+    qtbot.waitUntil(lambda: play.page.map.cursor_position == (1.0, 0.0), timeout=WAIT)
+    assert shown == [(1.0, 0.0)]
+    idle(play, qtbot)
 
 
 def test_a_controller_is_learned_and_remembered(

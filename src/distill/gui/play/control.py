@@ -4,6 +4,7 @@ Notes go from the thread of a port straight to the player; the window hears of t
 them.  Moves of the point and the sliders are carried out by the window.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class ControlPresenter(QObject, WindowPart):
     key_played = Signal(int)
     point_moved = Signal(object, object)  # x and y, or None
     slider_moved = Signal(str, float)
+    _point_waits = Signal()
     _ports_changed = Signal(object, object)
     _learned = Signal(int, str)
 
@@ -44,6 +46,10 @@ class ControlPresenter(QObject, WindowPart):
         self.controls = Controls(self)
         self.controls.on_learned = self._learned.emit
         self._is_page_open = False  # ports stay open meanwhile, and what they receive is passed over
+        self._point_lock = threading.Lock()
+        #: Where the point was moved to and is not shown yet: of a flood of messages the newest counts.
+        self._point: tuple[float | None, float | None] = (None, None)
+        self._point_waits.connect(self._on_point_waits)
         self._watcher: PortWatcher | None = None
         self._osc_in: OscInput | None = None
         self._osc_out: OscOutput | None = None
@@ -135,7 +141,11 @@ class ControlPresenter(QObject, WindowPart):
 
     def move_point(self, x: float | None, y: float | None) -> None:
         """Move the point on the map."""
-        self.point_moved.emit(x, y)
+        with self._point_lock:
+            (old_x, old_y), is_waiting = self._point, self._point != (None, None)
+            self._point = (old_x if x is None else x, old_y if y is None else y)
+        if not is_waiting:
+            self._point_waits.emit()
 
     def move_slider(self, name: str, amount: float) -> None:
         """Move a slider."""
@@ -168,6 +178,11 @@ class ControlPresenter(QObject, WindowPart):
         self.controls.lift_pedals()
         self.board.stop_all()
         self._player.arm(False)
+
+    def _on_point_waits(self) -> None:
+        with self._point_lock:
+            (x, y), self._point = self._point, (None, None)
+        self.point_moved.emit(x, y)
 
     def _take_midi(self, message: MidiMessage) -> None:
         if self._is_page_open:
