@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill.control.osc import OscInput, OscOutput
 from distill.control.ports import PortWatcher
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.pads import KEYS
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY, TRAINING
@@ -141,6 +142,35 @@ def test_a_flood_of_moves_of_the_point_is_shown_once(
     qtbot.waitUntil(lambda: play.page.map.cursor_position == (1.0, 0.0), timeout=WAIT)
     assert shown == [(1.0, 0.0)]
     idle(play, qtbot)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "released_as"),
+    [
+        (Qt.Key.Key_1, "1", (Qt.Key.Key_Exclam, "!", Qt.KeyboardModifier.ShiftModifier)),
+        (Qt.Key.Key_Q, "q", (Qt.Key.Key_Q, "\x11", Qt.KeyboardModifier.ControlModifier)),
+    ],
+)
+def test_a_key_is_released_although_a_modifier_was_pressed_meanwhile(
+    key: Qt.Key,
+    text: str,
+    released_as: tuple[Qt.Key, str, Qt.KeyboardModifier],
+    control: ControlPresenter,
+    strikes: Strikes,
+    tmp_path: Path,
+) -> None:
+    pad = KEYS.index(text.upper())
+    hold(control, tmp_path, pad)
+    control.page.midi.gate.setChecked(True)
+    other, other_text, modifier = released_as
+    scan_code = 38  # the key's place on the keyboard
+    down = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier, scan_code, 0, 0, text)
+    up = QKeyEvent(QEvent.Type.KeyRelease, other, modifier, scan_code, 0, 0, other_text)
+    QApplication.sendEvent(control.page, down)
+    assert control.page.pads.pads[pad].isDown()
+    QApplication.sendEvent(control.page, up)
+    assert not control.page.pads.pads[pad].isDown()
+    assert strikes.released == [("pad", pad)]
 
 
 def test_a_controller_is_learned_and_remembered(
