@@ -152,6 +152,19 @@ def test_a_file_that_changes_between_two_pitches_is_decoded_anew(tmp_path: Path)
     assert block[-1, 0] == pytest.approx(0.5, abs=1e-3)
 
 
+def test_each_key_of_a_piano_has_its_own_pitch(fake: Fake, tmp_path: Path) -> None:
+    sound = write(tmp_path / "noise.wav", noise(0.5))
+    player, output = armed(fake)
+    board = Board(player)
+    board.key_sound = sound
+    for semitones in (-39, -38, 0, 47, 48):  # A0 to C8, where C4 is the sound as it is
+        board.strike_key(semitones, 127)
+        is_idle(player)
+        samples = round(24_000 / 2 ** (semitones / 12))
+        heard = np.abs(output.pull(samples + 2048)).max(axis=1)
+        assert int(np.flatnonzero(heard)[-1]) == pytest.approx(samples, rel=0.02)
+
+
 def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
