@@ -62,10 +62,25 @@ def write_pads(model_id: str, states: Sequence[PadState], verdicts: Mapping[Path
         models.pop(model_id, None)  # the latest one comes last
         if any(state != EMPTY for state in states):
             models[model_id] = KeptPads(list(states), verdicts or {})
-        kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
-        write_json(_file(), {"version": _VERSION, "models": kept})
+        _write_models(models)
     except OSError as exc:
         log.warning("What the pads hold cannot be kept: %s", exc)
+
+
+def rename_in_pads(before: Path, path: Path) -> None:
+    """Keep a sound on the pads of all models under the name that its file has now."""
+    try:
+        models = _read_models()
+        renamed = {key: _renamed(kept, before, path) for key, kept in models.items()}
+        if renamed != models:
+            _write_models(renamed)
+    except OSError as exc:
+        log.warning("A renamed sound cannot be kept on its pads: %s", exc)
+
+
+def _renamed(kept: KeptPads, before: Path, path: Path) -> KeptPads:
+    states = [PadState(path, state.group) if state.sound == before else state for state in kept.states]
+    return KeptPads(states, {path if key == before else key: verdict for key, verdict in kept.verdicts.items()})
 
 
 def _file() -> Path:
@@ -86,6 +101,11 @@ def _read_models() -> dict[str, KeptPads]:
         return {key: _from_plain(items) for key, items in models.items()}
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):  # the first time, or damaged
         return {}
+
+
+def _write_models(models: Mapping[str, KeptPads]) -> None:
+    kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
+    write_json(_file(), {"version": _VERSION, "models": kept})
 
 
 def _to_plain(kept: KeptPads) -> list[dict[str, Any]]:
@@ -215,6 +235,11 @@ class PadKeeper(QObject):
             self._held_requests.append(request)
         else:
             request()
+
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Hold a file under the name that it has now, also on the pads of models that are not open."""
+        self.changes.follow_file(before, path)
+        self._tasks.submit(lambda _notify, _cancel: rename_in_pads(before, path))
 
     def close(self) -> None:
         """Write what has changed, and wait for it."""

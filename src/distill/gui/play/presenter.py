@@ -384,7 +384,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def follow_file(self, before: Path, path: Path) -> None:
         """Hold a file under the name that it has now."""
-        self.keeper.changes.follow_file(before, path)
+        self.keeper.follow_file(before, path)
         self._session.follow_file(before, path)
         self.page.history.follow_file(before, path)
         self._verdicts.follow_file(before, path)
