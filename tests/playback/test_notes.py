@@ -374,7 +374,7 @@ def test_a_device_at_rest_is_started_by_a_note(fake: Fake, tmp_path: Path, monke
 def test_a_note_that_comes_while_the_device_drains_is_heard_at_once(fake: Fake, tmp_path: Path) -> None:
     sound = steady(tmp_path)
     player, outputs, _ = fake
-    player.strike(Strike(sound, "a"))  # not armed, as in a minimized window: the device stops after each note
+    player.strike(Strike(sound, "a"))  # not armed: the device stops after each note
     is_idle(player)
     output, block = outputs[-1], np.zeros((24_001, 2), np.float32)
     assert output.fill(block)

@@ -270,6 +270,32 @@ def test_the_player_is_armed_while_the_page_is_seen(control: ControlPresenter, w
     assert not control._player._is_armed
 
 
+def test_a_minimized_window_is_played_as_an_open_one(
+    control: ControlPresenter,
+    strikes: Strikes,
+    ports: FakePorts,
+    window: MainWindow,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold(control, tmp_path, 0)
+    stopped: list[bool] = []
+    monkeypatch.setattr(control._player, "release_all", lambda: stopped.append(True))
+    hidden: list[bool] = []
+    control.page.disappeared.connect(lambda: hidden.append(True))
+    window.showMinimized()
+    qtbot.waitUntil(lambda: bool(hidden), timeout=WAIT)
+    assert control._player._is_armed, "with the short buffer"
+    assert stopped == []
+    ports.send(PORT, bytes([0x90, 36, 100]))
+    assert len(strikes) == 1
+    window.showNormal()
+    window.pages.open_page(TRAINING)
+    assert not control._player._is_armed
+    assert stopped == [True]
+
+
 def test_what_ports_receive_is_passed_over_while_another_page_is_open(
     control: ControlPresenter,
     strikes: Strikes,

@@ -174,7 +174,9 @@ class ControlPresenter(QObject, WindowPart):
             self._watcher.want(self.page.midi.wanted)
 
     def _on_disappeared(self) -> None:
-        self._is_page_open = self.page.isVisible()  # as in a minimized window, which can be played
+        self._is_page_open = self.page.isVisible()
+        if self._is_page_open:  # in a minimized window, which is played as before
+            return
         self.controls.lift_pedals()
         self.board.stop_all()
         self._player.arm(False)
