@@ -140,7 +140,7 @@ class ExportPresenter(QObject):
         self._plan = plan
         held = {number: pad.sound for number, pad in enumerate(self._page.pads.pads, 1) if pad.sound is not None}
         session, engine, pads, sounds = self._session, self._engine, tuple(held), tuple(held.values())
-        progress = self.tr("Kit: {0} of {1} sounds ready. Esc stops.")
+        progress = self.tr("Kit: {0} of {1}. Esc stops.")
 
         def work(notify: Callable[[Any], None], cancel: threading.Event) -> WrittenKit:
             engine()
