@@ -19,7 +19,7 @@ from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARI
 from distill.generation.service import keep
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
 from distill.generation.sources import measure_source
-from distill.generation.weights import keep_weights
+from distill.generation.weights import keep_weights, weights_id
 from distill.paths import plain_name
 
 if TYPE_CHECKING:
@@ -197,6 +197,8 @@ class MapSession:
             sliders = sliders_of(model)
             self._map_id = map_id(model)
             self._model, self._file = model, model_file
+            for identity in (self._map_id, weights_id(model)):
+                keep_weights(model_file, identity)  # a resumed run replaces the file
         files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
         result = ShownMap(
@@ -500,7 +502,7 @@ class MapSession:
 
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""
-        keep_weights(self._file, recipe.map or recipe.weights)  # a resumed run replaces the file
+        keep_weights(self._file, recipe.map or recipe.weights)  # the last sound with them may have been removed
         return keep(name, audio, recipe).entry
 
 

@@ -1,5 +1,6 @@
 """Sounds at positions of a map and along paths, from a model file."""
 
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -325,6 +326,26 @@ def test_what_is_made_is_in_the_history_and_is_made_again_the_same(
         recipe = read_recipe(path)
         assert recipe is not None
         assert recipe.to_dict() == kept[path].to_dict(), "the file holds it, too"
+
+
+def test_a_sound_of_a_model_that_was_replaced_while_it_was_played_is_made_again(
+    trained: tuple[LoadedModel, Path], tmp_path: Path
+) -> None:
+    file, other, session = tmp_path / "tones.distill", tmp_path / "other", MapSession()
+    shutil.copyfile(trained[1] / "model.distill", file)
+    try:
+        session.open(file)
+        other.write_bytes(b"a run was resumed, and wrote its model again")
+        other.replace(file)
+        made = [session.sound_at((0.4, 0.6), {})]
+        made += session.variations(made[0], 1, 0.3, 1)
+    finally:
+        session.close()
+    entries = {sound.path: sound for sound in GeneratedHistory().list()}
+    for path in made:
+        again: list[Path] = []
+        make_again(entries[path], partial(_note, again), threading.Event())
+        assert np.array_equal(soundfile.read(path)[0], soundfile.read(again[0])[0]), path.name
 
 
 def test_any_program_reads_the_recipe_of_a_path_that_was_drawn(trained: tuple[LoadedModel, Path]) -> None:
