@@ -422,13 +422,13 @@ def write_generated(
         recipe = generated.recipe
         written = export_sound(target, generated.blocks, options, recipe.title(), recipe.to_text()).path
     print(printable(written), flush=True)
-    if model is not None:
-        keep_weights(model, recipe.map or recipe.weights)  # a resumed run replaces the file
     try:
         GeneratedHistory().add([GeneratedEntry(written.absolute(), generated.recipe)])
     except OSError as error:
         reason = error.strerror or error
         print(f"Note: the history of generated sounds could not be written ({reason}).", file=sys.stderr)
+    if model is not None:  # once the list names them: those that it does not name are deleted
+        keep_weights(model, recipe.map or recipe.weights)  # a resumed run replaces the file
 
 
 @contextmanager

@@ -502,8 +502,9 @@ class MapSession:
 
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""
+        kept = keep(name, audio, recipe).entry
         keep_weights(self._file, recipe.map or recipe.weights)  # the last sound with them may have been removed
-        return keep(name, audio, recipe).entry
+        return kept
 
 
 def _mono(path: Path) -> "Tensor":

@@ -171,8 +171,8 @@ class GenerationService:
                 return
             by_stars = " by stars" if generated.recipe.candidates else ""
             name = f"{paths.plain_name(entry.name)} {generated.recipe.seed}{by_stars} {generated.recipe.number + 1:02d}"
-            keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             _keep(name, generated.audio, replace(generated.recipe, model_name=entry.name), emit)
+            keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             emit(Progress((generated.recipe.number + 1) / request.count))
 
     def _transform(self, request: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
@@ -194,8 +194,8 @@ class GenerationService:
             name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
-            keep_weights(entry.path, recipe.weights)
             _keep(name, generated.blocks, recipe, emit)
+            keep_weights(entry.path, recipe.weights)
             kept += 1
         if len(problems) == 1:
             raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
