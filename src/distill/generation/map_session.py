@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.audio.decoding.sound_file import FloatArray
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
 from distill.errors import Cancelled, DistillError, SoundError
 from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
 from distill.generation.kits.plan import KitPlan
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
-from distill.generation.sources import measure_source
+from distill.generation.sources import MOST_SOURCE_S, measure_source
 from distill.generation.weights import keep_weights, weights_id
 from distill.paths import plain_name
 
@@ -431,9 +431,10 @@ class MapSession:
             raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
 
     def close(self) -> None:
-        """Forget the model."""
-        with self._lock:
+        """Forget the model, unless it still computes; returns at once."""
+        if self._lock.acquire(blocking=False):
             self._model, self._known = None, {}
+            self._lock.release()
 
     def _opened(self) -> "OpenModel":
         if self._model is None:
@@ -455,7 +456,7 @@ class MapSession:
         return f"Near {names[0] if is_same else ' + '.join(names)}"
 
     def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
-        """Return a sound for a kit, in versions if the open model has made it."""
+        """Return a sound for a kit, in versions if the open model has made it and it is not too long to be varied."""
         from distill.audio.decoding.sound_file import decode_sound
         from distill.generation.kits.sounds import in_versions
 
@@ -465,7 +466,8 @@ class MapSession:
         comment = recipe.to_text() if recipe is not None else ""
         model = self._model
         can_vary = model is not None and model.synthesizer.prior is not None
-        if model is None or not can_vary or recipe is None or recipe.model_id != model.metadata.model_id:
+        is_short = len(audio) <= MOST_SOURCE_S * SAMPLE_RATE
+        if model is None or not (can_vary and is_short) or recipe is None or recipe.model_id != model.metadata.model_id:
             return single(audio, comment)
         return in_versions(model, audio, plan, seed, comment)
 

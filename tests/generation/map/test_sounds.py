@@ -403,6 +403,40 @@ def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedMode
         assert first.read_bytes() == second.read_bytes(), "the same pads give the same kit"
 
 
+def test_a_kit_has_no_versions_of_a_sound_that_is_too_long_to_vary(
+    trained: tuple[LoadedModel, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = MapSession()
+    try:
+        session.open(trained[1] / "model.distill")
+        made = session.sound_at((0.4, 0.6), {})
+        monkeypatch.setattr("distill.generation.map_session.MOST_SOURCE_S", soundfile.info(made).duration / 2)
+        written = session.export_kit(tmp_path / "kit", "Kit", [made], KitPlan(turns=2, layers=2))
+    finally:
+        session.close()
+    assert (written.varied, len(written.kit.samples)) == (0, 1)
+
+
+def test_a_session_is_closed_although_it_still_computes() -> None:
+    session, is_held, go_on = MapSession(), threading.Event(), threading.Event()
+
+    def compute() -> None:
+        with session._lock:
+            is_held.set()
+            go_on.wait(30)
+
+    computing, closing = threading.Thread(target=compute), threading.Thread(target=session.close)
+    computing.start()
+    assert is_held.wait(10)
+    closing.start()
+    closing.join(10)
+    is_closed = not closing.is_alive()
+    go_on.set()
+    computing.join()
+    closing.join()
+    assert is_closed, "the window is not held up at its end"
+
+
 def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:
     data = torch.load(trained[1] / "model.distill", weights_only=True)
     file = tmp_path / "wide.distill"
