@@ -268,9 +268,10 @@ class PadKeeper(QObject):
         self._tasks.submit(lambda _notify, _cancel: rename_in_pads(before, path))
 
     def close(self) -> None:
-        """Write what has changed, and wait for it."""
+        """Write what has changed, and wait for it.  Nothing can be undone any more."""
         self._write()
         self._tasks.close()
+        self.changes.undo_stack.clear()  # while it exists: it says so when it is destroyed, too
 
     def _show(self, states: Sequence[PadState]) -> None:
         """Show what was kept, which is no change by the user."""
