@@ -36,6 +36,8 @@ NEW, CLOSE, COPY = "new", "close", "copy"
 #: Share of the training sounds that lie nearer to another one than a sound that is called close.
 CLOSE_NEWNESS = 0.25
 
+#: Why nothing can be played, where no other reason is known.
+_NO_MODEL = "No model with a map is open. Choose one on the Models page."
 #: Characters of a sound's name in the name of one that is made from it.
 _NAME_PART = 24
 #: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
@@ -166,6 +168,7 @@ class MapSession:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # a cancelled task may still compute while the next one starts
         self._model: OpenModel | None = None
+        self._reason = _NO_MODEL
         self._file = Path()
         self._map_id = ""
         self._known: dict[object, GeneratedEntry] = {}
@@ -190,7 +193,7 @@ class MapSession:
         from distill.models.latent_space.sliders import MOST_AMOUNT
         from distill.models.persistence import open_model
 
-        with self._lock:
+        with self._lock, self._noted_reason():
             self._model, self._known = None, {}
             model = open_model(model_file)
             shown = map_of(model)
@@ -436,9 +439,19 @@ class MapSession:
             self._model, self._known = None, {}
             self._lock.release()
 
+    @contextmanager
+    def _noted_reason(self) -> Iterator[None]:
+        """Note why a model cannot be opened."""
+        self._reason = _NO_MODEL
+        try:
+            yield
+        except DistillError as exc:
+            self._reason = str(exc)
+            raise
+
     def _opened(self) -> "OpenModel":
         if self._model is None:
-            raise DistillError("No model with a map is open. Choose one on the Models page.")
+            raise DistillError(self._reason)
         return self._model
 
     def _name_at(self, position: Position) -> str:

@@ -35,11 +35,13 @@ from distill.generation.recipe import ALONG, EXTENDED, MAPPED, MORPHED, REPAINTE
 from distill.generation.service import Progress, SoundReady, make_again
 from distill.generation.sound_history import GeneratedHistory
 from distill.library.model_library import ModelLibrary
+from distill.models.file_format import KIND
 from distill.models.inference import LoadedModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
 from distill.models.persistence import open_model
 from distill.models.stereo.image_store import ImageStore
+from distill.serialization.archive import read_archive, write_archive
 from distill.training.loop import train
 from tests.audio.test_stereo import panned
 from tests.models.test_image_store import images
@@ -174,6 +176,22 @@ def test_an_older_model_has_no_map_and_says_so(trained: tuple[LoadedModel, Path]
     with pytest.raises(ModelFileError, match="has no map"):
         sound_at(old, (0.5, 0.5))
     assert sliders_of(old) is None
+
+
+def test_a_session_goes_on_saying_why_a_model_cannot_be_played(
+    trained: tuple[LoadedModel, Path], tmp_path: Path
+) -> None:
+    file, session = tmp_path / "paused.distill", MapSession()
+    contents = read_archive(trained[1] / "model.distill", KIND, ModelFileError)
+    write_archive(file, {key: value for key, value in contents.items() if key != "map"})
+    with pytest.raises(DistillError, match="has no map: that is made when a run finishes"):
+        session.open(file)
+    with pytest.raises(DistillError, match="has no map: that is made when a run finishes"):
+        session.sound_at((0.5, 0.5), {})
+    session.open(trained[1] / "model.distill")
+    session.close()
+    with pytest.raises(DistillError, match="No model with a map is open"):
+        session.sound_at((0.5, 0.5), {})
 
 
 def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[LoadedModel, Path]) -> None:
