@@ -339,6 +339,43 @@ def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
     qtbot.waitUntil(lambda: strikes.released == [("pad", 0)] * 2, timeout=WAIT)
 
 
+def test_osc_does_not_hear_itself(
+    control: ControlPresenter, strikes: Strikes, window: MainWindow, tmp_path: Path
+) -> None:
+    pytest.importorskip("pythonosc")
+    free = OscInput(lambda _address, _values: None, 0)
+    free.close()
+    panel = control.page.midi
+    panel.osc_in.setValue(free.port)
+    panel.osc_out.setValue(free.port)
+    panel.osc.setChecked(True)
+    assert "Choose two different ones" in window.notices.text()
+    assert (control._osc_in, control._osc_out) == (None, None), "a note would play itself again without end"
+    panel.osc_out.setValue(free.port + 1 if free.port < 65_535 else 1024)
+    panel.osc_out.editingFinished.emit()
+    assert window.notices.text() == ""
+    assert control._osc_in is not None
+    panel.osc.setChecked(False)
+
+
+def test_osc_goes_on_while_its_fields_are_passed(control: ControlPresenter) -> None:
+    pytest.importorskip("pythonosc")
+    free = OscInput(lambda _address, _values: None, 0)
+    free.close()
+    panel = control.page.midi
+    panel.osc_in.setValue(free.port)
+    panel.osc.setChecked(True)
+    received = control._osc_in
+    assert received is not None
+    panel.osc_out.editingFinished.emit()  # as when Tab leaves the field
+    assert control._osc_in is received
+    panel.osc_in.setValue(free.port + 1 if free.port < 65_535 else 1024)
+    panel.osc_in.editingFinished.emit()
+    assert control._osc_in is not received
+    panel.osc.setChecked(False)
+    assert control._osc_in is None
+
+
 def test_osc_plays_and_is_told(
     control: ControlPresenter,
     strikes: Strikes,

@@ -53,6 +53,7 @@ class ControlPresenter(QObject, WindowPart):
         self._watcher: PortWatcher | None = None
         self._osc_in: OscInput | None = None
         self._osc_out: OscOutput | None = None
+        self._osc_ports = 0, 0  # in and out, while they are open
         pads, panel = page.pads, page.midi
         page.appeared.connect(self._on_appeared)
         page.disappeared.connect(self._on_disappeared)
@@ -223,14 +224,21 @@ class ControlPresenter(QObject, WindowPart):
     # OSC.
 
     def _on_osc_changed(self) -> None:
-        self._close_osc()
         panel = self.page.midi
+        received, sent = panel.osc_in.value(), panel.osc_out.value()
+        is_as_before = self._osc_in is not None and self._osc_ports == (received, sent)
+        if panel.osc.isChecked() and is_as_before:  # a field was left as it was
+            return
+        self._close_osc()
         self._notices.forget(TOPIC)
         if not panel.osc.isChecked():
             return
         try:
-            self._osc_out = OscOutput(panel.osc_out.value())
-            self._osc_in = OscInput(self._take_osc, panel.osc_in.value())
+            if received == sent:
+                raise MidiError("OSC would hear itself: both ports are the same. Choose two different ones.")
+            self._osc_ports = received, sent
+            self._osc_out = OscOutput(sent)
+            self._osc_in = OscInput(self._take_osc, received)
         except MidiError as error:
             self._close_osc()
             self._notices.notify_error(TOPIC, error)
