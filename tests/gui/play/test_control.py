@@ -339,6 +339,23 @@ def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
     qtbot.waitUntil(lambda: strikes.released == [("pad", 0)] * 2, timeout=WAIT)
 
 
+def test_a_key_that_is_held_does_not_sound_on_when_the_keys_get_another_meaning(
+    control: ControlPresenter, ports: FakePorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(control, tmp_path, 0)
+    control.board.key_sound = tmp_path / "pad 0.wav"
+    control.page.midi.keys.setCurrentIndex(1)
+    done: list[object] = []
+    monkeypatch.setattr(control._player, "strike", lambda strike: done.append(strike.key))
+    monkeypatch.setattr(control._player, "release_all", lambda: done.append("all"))
+    ports.send(PORT, bytes([0xB0, 64, 127, 0x90, 72, 100, 0x90, 74, 100, 0x80, 74, 0]))
+    assert done == [("key", 12), ("key", 14)], "the second one is held by the pedal"
+    control.page.midi.keys.setCurrentIndex(0)  # their ends are not heard as those of keys any more
+    assert done[2:] == ["all"]
+    ports.send(PORT, bytes([0x80, 72, 0, 0xB0, 64, 0]))
+    assert done[3:] == []
+
+
 def test_osc_does_not_hear_itself(
     control: ControlPresenter, strikes: Strikes, window: MainWindow, tmp_path: Path
 ) -> None:

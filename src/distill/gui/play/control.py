@@ -203,6 +203,7 @@ class ControlPresenter(QObject, WindowPart):
             self._watcher.want(name)
 
     def _on_pitches_toggled(self, is_on: bool) -> None:
+        self.board.stop_all()  # the ends of keys that are held come as those of pads, or the other way round
         self.controls.plays_pitches = is_on
         self.show_sound(self.board.key_sound)
 
