@@ -81,6 +81,29 @@ def test_escape_stops_a_kit_and_leaves_nothing(
     assert not (tmp_path / "new").exists()
 
 
+def test_escape_stops_what_is_generated_beside_a_kit_and_not_the_kit(
+    play: PlayPresenter,
+    session: ToneSession,
+    window: MainWindow,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(session, monkeypatch)
+    play.page.pads.hold(0, session.own)
+    play.exports.export_kit(tmp_path / "kit", ONE_EACH)
+    qtbot.waitUntil(gate.is_reached.is_set, timeout=WAIT)
+    session.go_on.clear()
+    play.play_position((0.1, 0.5))
+    qtbot.waitUntil(lambda: play.page.status.text() == "Generating…", timeout=WAIT)
+    QTest.keyClick(play.page, Qt.Key.Key_Escape)
+    session.go_on.set()
+    qtbot.waitUntil(lambda: "Esc" in play.page.status.text(), timeout=WAIT)
+    gate.go_on.set()
+    qtbot.waitUntil(lambda: "The kit is in kit" in window.notices.text(), timeout=WAIT)
+    assert play.page.history.sounds() == []
+
+
 def test_a_kit_that_cannot_be_written_leaves_the_page_as_it_is(
     play: PlayPresenter, session: ToneSession, window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:

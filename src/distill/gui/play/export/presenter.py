@@ -158,8 +158,10 @@ class ExportPresenter(QObject):
         )
 
     def _stop_kits(self) -> None:
-        self._kits.clear()
-        self._kits.cancel()
+        """Write no kit, if that is what the page says is done."""
+        if self.busy and self._page.busy == self.busy:
+            self._kits.clear()
+            self._kits.cancel()
 
     def _show_busy(self, text: str) -> None:
         """Say what is done for a kit, unless the page says what it generates."""
