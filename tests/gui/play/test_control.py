@@ -339,6 +339,24 @@ def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
     qtbot.waitUntil(lambda: strikes.released == [("pad", 0)] * 2, timeout=WAIT)
 
 
+@pytest.mark.parametrize("change", ["page", "target"])
+def test_a_knob_is_learned_only_while_it_is_waited_for(
+    change: str, control: ControlPresenter, ports: FakePorts, window: MainWindow
+) -> None:
+    panel = control.page.midi
+    panel.learn.click()
+    assert panel.controller.text() == "turn it…"
+    if change == "page":
+        window.pages.open_page(TRAINING)
+        window.pages.open_page(PLAY)
+        assert panel.controller.text() == "CC 16"
+    else:
+        panel.targets.setCurrentIndex(1)
+        assert panel.controller.text() == "CC 17"
+    ports.send(PORT, bytes([0xB0, 7, 100]))
+    assert (control.controls.controller_of("x"), control.controls.target_of(7)) == (16, None)
+
+
 def test_a_key_that_is_held_does_not_sound_on_when_the_keys_get_another_meaning(
     control: ControlPresenter, ports: FakePorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

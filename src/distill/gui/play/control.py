@@ -65,7 +65,7 @@ class ControlPresenter(QObject, WindowPart):
         panel.pitches_toggled.connect(self._on_pitches_toggled)
         panel.gate_toggled.connect(self._on_gate_toggled)
         panel.learning_requested.connect(self._on_learning_requested)
-        panel.targets.currentIndexChanged.connect(lambda _index: self._show_controller())
+        panel.targets.currentIndexChanged.connect(lambda _index: self._learn_no_more())
         panel.osc_changed.connect(self._on_osc_changed)
         self._ports_changed.connect(panel.show_ports)
         self._ports_changed.connect(lambda _names, _opened: self.controls.lift_pedals())
@@ -178,6 +178,7 @@ class ControlPresenter(QObject, WindowPart):
         self._is_page_open = self.page.isVisible()
         if self._is_page_open:  # in a minimized window, which is played as before
             return
+        self._learn_no_more()
         self.controls.lift_pedals()
         self.board.stop_all()
         self._player.arm(False)
@@ -213,6 +214,11 @@ class ControlPresenter(QObject, WindowPart):
     def _on_learning_requested(self, target: str) -> None:
         self.controls.learn(target)
         self.page.midi.show_controller(self.tr("turn it…"))
+
+    def _learn_no_more(self) -> None:
+        """Wait for no knob any more, and show which one moves the target."""
+        self.controls.learn(None)
+        self._show_controller()
 
     def _on_learned(self, _controller: int, _target: str) -> None:
         self._show_controller()
