@@ -10,8 +10,12 @@ import torch
 
 from distill.audio.cache.sound_cache import SoundCache
 from distill.cli.app import main
-from distill.generation.recipe import read_recipe
+from distill.errors import ModelFileError
+from distill.generation.recipe import MAPPED, read_recipe
+from distill.generation.sound_history import GeneratedHistory
+from distill.models.file_format import KIND
 from distill.models.latent_space.latent_map import LatentMap
+from distill.serialization.archive import read_archive, write_archive
 from tests.models.test_fuzz import write_whole_files
 from tests.training.conftest import tone
 
@@ -78,6 +82,27 @@ def test_only_sounds_are_compared_with_those_of_the_map(
     assert main(["map", str(model), "--json", "--sounds", str(tmp_path / "sounds")]) == 0
     assert json.loads(capsys.readouterr().out)["sounds"] == [{"fingerprint": fingerprint, "name": "bell.wav"}]
     assert hashed == [folder / "bell.wav"]
+
+
+def test_the_sound_at_a_position_is_made_again_from_its_recipe(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contents = read_archive(model, KIND, ModelFileError)
+    scores = torch.randn(3, contents["training_config"]["latent_dim"], generator=torch.Generator().manual_seed(0))
+    places, row = torch.tensor([[0.1, 0.1], [0.9, 0.2], [0.5, 0.8]]), torch.full((3,), 0.4)
+    points = scores, torch.zeros(scores.shape[1]), torch.zeros(0, scores.shape[1])
+    shown = LatentMap(places, *points, torch.arange(3), row, row, row, row, ("a", "b", "c"), 1.0)
+    mapped = tmp_path / "mapped.distill"
+    write_archive(mapped, contents | {"map": shown.to_file()})
+    made, again = tmp_path / "made.wav", tmp_path / "again.wav"
+    assert main(["map", str(mapped), "--at", "0.3333333,0.25", "--out", str(made)]) == 0
+    assert capsys.readouterr().out.split() == [str(made)]
+    recipe = read_recipe(made)
+    assert recipe is not None
+    assert (recipe.kind, recipe.positions, recipe.model_file) == (MAPPED, ((0.33333, 0.25),), str(mapped))
+    assert [entry.path for entry in GeneratedHistory().list()] == [made]
+    assert main(["remake", str(made), str(again)]) == 0
+    assert soundfile.read(again)[0].tolist() == soundfile.read(made)[0].tolist()
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,17 @@ import soundfile
 import torch
 
 from distill import paths
+from distill.cli.app import main
 from distill.errors import ModelReplacedError
 from distill.generation import service
 from distill.generation.generated_sound import make_new, remake
-from distill.generation.service import GenerateRequest, GenerationService
+from distill.generation.service import GenerateRequest, GenerationService, TransformRequest
 from distill.generation.sound_history import GeneratedHistory
 from distill.generation.weights import kept_weights, weights_id
 from distill.library.model_library import ModelEntry, ModelLibrary
 from distill.models import open_model
 from tests.support.models import tone_model, write_model_with_prior, write_tone_model
+from tests.training.conftest import tone
 
 
 @pytest.fixture
@@ -68,6 +70,28 @@ def test_weights_that_generated_something_are_kept(entry: ModelEntry) -> None:
     made = next(news.sound for news in again if hasattr(news, "sound"))
     np.testing.assert_array_equal(soundfile.read(made.path)[0], before)
     assert made.recipe.weights == sound.recipe.weights
+
+
+@pytest.mark.parametrize("way", ["new sounds", "transform", "terminal"])
+def test_weights_are_kept_although_the_list_is_read_just_before_the_sound_is_in_it(
+    way: str, entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = GeneratedHistory.add
+
+    def read_first(history: GeneratedHistory, sounds: Any) -> None:
+        service.list_sounds()  # as another page does, which deletes the weights of no recipe
+        add(history, sounds)
+
+    monkeypatch.setattr(GeneratedHistory, "add", read_first)
+    if way == "new sounds":
+        generate(entry)
+    elif way == "transform":
+        soundfile.write(tmp_path / "tone.wav", tone(1, 0.3), 48_000)
+        GenerationService().make(TransformRequest((tmp_path / "tone.wav",), 1.0), entry, lambda _news: None, Event())
+    else:
+        assert main(["sample", str(entry.path), "--count", "1", "--out", str(tmp_path)]) == 0
+    assert len(GeneratedHistory().list()) == 1
+    assert kept_weights(weights_id(open_model(entry.path))) is not None
 
 
 def test_weights_that_are_gone_are_an_error_and_the_nearest_are_offered(

@@ -152,6 +152,19 @@ def test_a_file_that_changes_between_two_pitches_is_decoded_anew(tmp_path: Path)
     assert block[-1, 0] == pytest.approx(0.5, abs=1e-3)
 
 
+def test_each_key_of_a_piano_has_its_own_pitch(fake: Fake, tmp_path: Path) -> None:
+    sound = write(tmp_path / "noise.wav", noise(0.5))
+    player, output = armed(fake)
+    board = Board(player)
+    board.key_sound = sound
+    for semitones in (-39, -38, 0, 47, 48):  # A0 to C8, where C4 is the sound as it is
+        board.strike_key(semitones, 127)
+        is_idle(player)
+        samples = round(24_000 / 2 ** (semitones / 12))
+        heard = np.abs(output.pull(samples + 2048)).max(axis=1)
+        assert int(np.flatnonzero(heard)[-1]) == pytest.approx(samples, rel=0.02)
+
+
 def test_a_sound_that_the_keys_do_not_play_any_more_is_not_made_ready(
     fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +369,62 @@ def test_a_device_at_rest_is_started_by_a_note(fake: Fake, tmp_path: Path, monke
     is_idle(player)
     assert output.is_running
     assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_note_that_comes_while_the_device_drains_is_heard_at_once(fake: Fake, tmp_path: Path) -> None:
+    sound = steady(tmp_path)
+    player, outputs, _ = fake
+    player.strike(Strike(sound, "a"))  # not armed: the device stops after each note
+    is_idle(player)
+    output, block = outputs[-1], np.zeros((24_001, 2), np.float32)
+    assert output.fill(block)
+    assert not output.fill(block), "the end; what is queued in the device is still played"
+    player.strike(Strike(sound, "b"))
+    output.is_running = False
+    output.on_drained()
+    is_idle(player)
+    assert outputs[-1].is_running
+    assert outputs[-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_note_that_comes_just_as_the_device_stops_is_heard_at_once(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = steady(tmp_path)
+    player, output = armed(fake, sound)
+    play = Instrument.play
+
+    def stopped_before(instrument: Instrument, strike: Strike) -> bool:
+        monkeypatch.undo()
+        output.is_running = False
+        output.on_drained()
+        return play(instrument, strike)
+
+    monkeypatch.setattr(Instrument, "play", stopped_before)
+    player.strike(Strike(sound))
+    is_idle(player)
+    assert output.is_running
+    assert output.pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_note_is_heard_although_the_device_stops_while_its_sound_is_decoded(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = steady(tmp_path)
+    player, outputs, _ = fake
+
+    def stopping(path: Path) -> Sound:
+        output = outputs[-1]
+        assert not output.fill(np.zeros((128, 2), np.float32)), "there is nothing to play yet"
+        output.is_running = False
+        output.on_drained()
+        return load_sound(path)
+
+    monkeypatch.setattr("distill.playback.instrument.load_sound", stopping)
+    player.strike(Strike(sound))
+    is_idle(player)
+    assert outputs[-1].is_running
+    assert outputs[-1].pull(128)[64, 0] == pytest.approx(0.25, abs=1e-3)
 
 
 def test_the_buffer_grows_where_the_device_runs_dry(

@@ -109,7 +109,7 @@ def sample(
         for generated in make_new(opened, model, count, seed, temperature, stop, seconds, freedom, taste, mono=mono):
             recipe = generated.recipe
             name = f"{paths.slug(model.stem)}_{recipe.draw_name}_{recipe.number:02d}"
-            _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
+            write_generated(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
 
 def vary(
@@ -136,7 +136,7 @@ def vary(
             model, VARIED, source, stop, mono=mono, strength=strength, count=count, seed=chosen
         ):
             name = f"{paths.slug(source.stem)}_varied_seed{generated.recipe.seed}_{generated.recipe.number:02d}"
-            _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
+            write_generated(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
 
 def morph(
@@ -157,7 +157,7 @@ def morph(
 
         for generated in _from_sound(model, MORPHED, first, stop, second, mono=mono, count=steps):
             name = f"{paths.slug(first.stem)}_to_{paths.slug(second.stem)}_{generated.recipe.number:02d}"
-            _write(out / paths.file_name(name, options.kind.suffix), generated, options, model)
+            write_generated(out / paths.file_name(name, options.kind.suffix), generated, options, model)
 
 
 def extend(
@@ -178,7 +178,7 @@ def extend(
         from distill.generation.recipe import EXTENDED
 
         for generated in _from_sound(model, EXTENDED, source, stop, mono=mono, seconds=seconds, seed=_chosen(seed)):
-            _write(target, generated, options, model)
+            write_generated(target, generated, options, model)
 
 
 def repaint(
@@ -204,7 +204,7 @@ def repaint(
         for generated in _from_sound(
             model, REPAINTED, source, stop, mono=mono, start=start, end=end, seed=_chosen(seed)
         ):
-            _write(target, generated, options, model)
+            write_generated(target, generated, options, model)
 
 
 def transform(
@@ -226,7 +226,8 @@ def transform(
         from distill.generation.generated_sound import stream_transform
         from distill.models.persistence import open_model
 
-        _write(target, stream_transform(open_model(model), model, source, mix, None, stop, mono), options, model)
+        stream = stream_transform(open_model(model), model, source, mix, None, stop, mono)
+        write_generated(target, stream, options, model)
 
 
 def reconstruct(
@@ -248,7 +249,7 @@ def reconstruct(
         from distill.generation.generated_sound import stream_reconstruction
         from distill.models.persistence import open_model
 
-        _write(target, stream_reconstruction(open_model(model), model, source, stop, mono), options, model)
+        write_generated(target, stream_reconstruction(open_model(model), model, source, stop, mono), options, model)
 
 
 def remake(
@@ -276,7 +277,7 @@ def remake(
             generated = stream_again(recipe, ModelLibrary(paths.models_dir()), cancel_event=stop, takes_nearest=similar)
         except ModelReplacedError as exc:
             raise DistillError(f"{exc} --similar makes that one.") from exc
-        _write(target, generated, options)
+        write_generated(target, generated, options)
 
 
 def encode(model: ModelFile, source: SoundFile, target: CodesFile) -> None:
@@ -403,7 +404,7 @@ def _reading(source: Path) -> Iterator[None]:
         raise DistillError(f"{source} cannot be used: {error}") from error
 
 
-def _write(
+def write_generated(
     target: Path,
     generated: "GeneratedSound | GeneratedStream",
     options: ExportOptions,
@@ -421,13 +422,13 @@ def _write(
         recipe = generated.recipe
         written = export_sound(target, generated.blocks, options, recipe.title(), recipe.to_text()).path
     print(printable(written), flush=True)
-    if model is not None:
-        keep_weights(model, recipe.weights)  # a resumed run replaces the file
     try:
         GeneratedHistory().add([GeneratedEntry(written.absolute(), generated.recipe)])
     except OSError as error:
         reason = error.strerror or error
         print(f"Note: the history of generated sounds could not be written ({reason}).", file=sys.stderr)
+    if model is not None:  # once the list names them: those that it does not name are deleted
+        keep_weights(model, recipe.map or recipe.weights)  # a resumed run replaces the file
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from distill.audio.export_options import format_of_suffix
+from distill.cli.generate import write_generated
 from distill.cli.options import ModelFile
 from distill.cli.terminal import printable
 from distill.errors import ConfigurationError, DistillError
@@ -98,17 +99,13 @@ def show_map(
 
     opened = open_model(model)
     if position is not None and out is not None:
-        from distill.audio.export import export_sound
         from distill.audio.export_options import ExportOptions
-        from distill.generation.map.sounds import sound_at
-        from distill.generation.stereo_copies import as_audio, own_channels
+        from distill.generation.generated_sound import GeneratedSound
+        from distill.generation.map.recipes import audio_of_map, map_id, recipe_at
 
+        recipe = recipe_at(opened, model, map_id(opened), position, {})
         options = ExportOptions(format_of_suffix(out.suffix).key)
-        audio = as_audio(own_channels(opened, sound_at(opened, position)))
-        try:
-            print(printable(export_sound(out, audio, options).path))
-        except OSError as error:
-            raise DistillError(f"{printable(out)} cannot be written: {error.strerror or error}.") from error
+        write_generated(out, GeneratedSound(audio_of_map(opened, recipe), recipe), options, model)
         return
     from distill.audio.sound_scan import scan_sounds
     from distill.generation.map.export import map_summary, map_svg, map_table

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.audio.decoding.sound_file import FloatArray
-from distill.errors import DistillError, SoundError
+from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray
+from distill.errors import Cancelled, DistillError, SoundError
 from distill.generation.kits.export import Kit, KitSound, check_folder, single, write_kit
 from distill.generation.kits.plan import KitPlan
 from distill.generation.recipe import EXTENDED, MAPPED, MORPHED, REPAINTED, VARIED, Recipe, read_recipe
 from distill.generation.service import keep
 from distill.generation.sound_history import GeneratedEntry, GeneratedHistory
-from distill.generation.sources import measure_source
-from distill.generation.weights import keep_weights
+from distill.generation.sources import MOST_SOURCE_S, measure_source
+from distill.generation.weights import keep_weights, weights_id
 from distill.paths import plain_name
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ NEW, CLOSE, COPY = "new", "close", "copy"
 #: Share of the training sounds that lie nearer to another one than a sound that is called close.
 CLOSE_NEWNESS = 0.25
 
+#: Why nothing can be played, where no other reason is known.
+_NO_MODEL = "No model with a map is open. Choose one on the Models page."
 #: Characters of a sound's name in the name of one that is made from it.
 _NAME_PART = 24
 #: Distance from a sound of the map within which a new one is at the same place; the map is 1 wide.
@@ -166,6 +168,7 @@ class MapSession:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # a cancelled task may still compute while the next one starts
         self._model: OpenModel | None = None
+        self._reason = _NO_MODEL
         self._file = Path()
         self._map_id = ""
         self._known: dict[object, GeneratedEntry] = {}
@@ -190,13 +193,15 @@ class MapSession:
         from distill.models.latent_space.sliders import MOST_AMOUNT
         from distill.models.persistence import open_model
 
-        with self._lock:
+        with self._lock, self._noted_reason():
             self._model, self._known = None, {}
             model = open_model(model_file)
             shown = map_of(model)
             sliders = sliders_of(model)
             self._map_id = map_id(model)
             self._model, self._file = model, model_file
+            for identity in (self._map_id, weights_id(model)):
+                keep_weights(model_file, identity)  # a resumed run replaces the file
         files = find_sounds(shown.fingerprints, sounds_of_runs(model_file))
         names = {fingerprint: path.stem for fingerprint, path in files.items()}
         result = ShownMap(
@@ -384,6 +389,7 @@ class MapSession:
         plan: KitPlan,
         progress: Callable[[int], None] = lambda _done: None,
         pads: Sequence[int] = (),
+        cancel_event: threading.Event | None = None,
     ) -> WrittenKit:
         """Write a kit of sound files.
 
@@ -402,11 +408,15 @@ class MapSession:
             Called with the number of sounds that are ready.
         pads
             Numbers of the pads, from 1; without them the sounds are on the first pads.
+        cancel_event
+            Ends the work after the sound in hand; nothing is left behind.
 
         Raises
         ------
         DistillError
             A sound cannot be used, or the folder cannot be written to or holds something.
+        Cancelled
+            ``cancel_event`` was set.
         """
         check_folder(folder)
         kit: list[KitSound] = []
@@ -414,21 +424,34 @@ class MapSession:
         try:
             with self._lock:
                 for path, pad in zip(sounds, pads or range(1, len(sounds) + 1), strict=True):
+                    if cancel_event is not None and cancel_event.is_set():
+                        raise Cancelled
                     kit.append(replace(self._for_kit(path, plan, len(kit)), name=path.stem, pad=pad))
                     varied += len(kit[-1].layers[0].takes) * len(kit[-1].layers) > 1
                     progress(len(kit))
-            return WrittenKit(write_kit(folder, title, kit), len(kit), varied)
+            return WrittenKit(write_kit(folder, title, kit, cancel_event=cancel_event), len(kit), varied)
         except OSError as exc:
             raise DistillError(f"{folder} cannot be written: {exc.strerror or exc}.") from exc
 
     def close(self) -> None:
-        """Forget the model."""
-        with self._lock:
+        """Forget the model, unless it still computes; returns at once."""
+        if self._lock.acquire(blocking=False):
             self._model, self._known = None, {}
+            self._lock.release()
+
+    @contextmanager
+    def _noted_reason(self) -> Iterator[None]:
+        """Note why a model cannot be opened."""
+        self._reason = _NO_MODEL
+        try:
+            yield
+        except DistillError as exc:
+            self._reason = str(exc)
+            raise
 
     def _opened(self) -> "OpenModel":
         if self._model is None:
-            raise DistillError("No model with a map is open. Choose one on the Models page.")
+            raise DistillError(self._reason)
         return self._model
 
     def _name_at(self, position: Position) -> str:
@@ -446,7 +469,7 @@ class MapSession:
         return f"Near {names[0] if is_same else ' + '.join(names)}"
 
     def _for_kit(self, path: Path, plan: KitPlan, seed: int) -> KitSound:
-        """Return a sound for a kit, in versions if the open model has made it."""
+        """Return a sound for a kit, in versions if the open model has made it and it is not too long to be varied."""
         from distill.audio.decoding.sound_file import decode_sound
         from distill.generation.kits.sounds import in_versions
 
@@ -456,7 +479,8 @@ class MapSession:
         comment = recipe.to_text() if recipe is not None else ""
         model = self._model
         can_vary = model is not None and model.synthesizer.prior is not None
-        if model is None or not can_vary or recipe is None or recipe.model_id != model.metadata.model_id:
+        is_short = len(audio) <= MOST_SOURCE_S * SAMPLE_RATE
+        if model is None or not (can_vary and is_short) or recipe is None or recipe.model_id != model.metadata.model_id:
             return single(audio, comment)
         return in_versions(model, audio, plan, seed, comment)
 
@@ -493,8 +517,9 @@ class MapSession:
 
     def _kept(self, name: str, audio: FloatArray, recipe: Recipe) -> GeneratedEntry:
         """Keep a sound in the history, and the model for its recipe."""
-        keep_weights(self._file, recipe.map or recipe.weights)  # a resumed run replaces the file
-        return keep(name, audio, recipe).entry
+        kept = keep(name, audio, recipe).entry
+        keep_weights(self._file, recipe.map or recipe.weights)  # the last sound with them may have been removed
+        return kept
 
 
 def _mono(path: Path) -> "Tensor":

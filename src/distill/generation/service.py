@@ -171,8 +171,8 @@ class GenerationService:
                 return
             by_stars = " by stars" if generated.recipe.candidates else ""
             name = f"{paths.plain_name(entry.name)} {generated.recipe.seed}{by_stars} {generated.recipe.number + 1:02d}"
-            keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             _keep(name, generated.audio, replace(generated.recipe, model_name=entry.name), emit)
+            keep_weights(entry.path, generated.recipe.weights)  # the last sound with them may have been removed
             emit(Progress((generated.recipe.number + 1) / request.count))
 
     def _transform(self, request: TransformRequest, entry: ModelEntry, emit: Tell, cancel: threading.Event) -> None:
@@ -194,8 +194,8 @@ class GenerationService:
             name = f"{paths.plain_name(source.stem)} through {paths.plain_name(entry.name)} {share}"
             among, number = (count, kept) if count <= MOST_COUNT else (1, 0)
             recipe = replace(generated.recipe, model_name=entry.name, count=among, number=number)
-            keep_weights(entry.path, recipe.weights)
             _keep(name, generated.blocks, recipe, emit)
+            keep_weights(entry.path, recipe.weights)
             kept += 1
         if len(problems) == 1:
             raise SoundError(f"One sound cannot be used: {problems[0]}. Choose another one.")
@@ -246,7 +246,11 @@ def keep(name: str, audio: FloatArray | Iterator[FloatArray], recipe: Recipe) ->
         options = replace(KEPT_AS, trim=recipe.kind == NEW and not recipe.seconds)
         written = export_sound(folder / paths.file_name(name, ".wav"), audio, options, recipe.title(), recipe.to_text())
         sound = GeneratedEntry(written.path.absolute(), recipe)
-        GeneratedHistory().add([sound])
+        try:
+            GeneratedHistory().add([sound])
+        except OSError:  # the file would fill the disk further, and nobody would know of it
+            sound.path.unlink(missing_ok=True)
+            raise
     except OSError as exc:
         raise DistillError(
             f"What was made cannot be kept in {folder} ({exc.strerror or exc}). Make room there, or "
@@ -307,6 +311,7 @@ def rename(sound: GeneratedEntry, name: str) -> Path:
     DistillError
         The file cannot be renamed, or the history cannot be written; both are then as they were.
     """
+    (sound,) = _where_they_are([sound])
     wanted = sound.path.with_name(paths.plain_name(name, sound.path.stem) + sound.path.suffix)
     if wanted == sound.path:
         return wanted
@@ -320,6 +325,12 @@ def rename(sound: GeneratedEntry, name: str) -> Path:
     except OSError as exc:
         raise DistillError(f"{sound.path.name} cannot be renamed ({exc.strerror or exc}).") from exc
     return target
+
+
+def _where_they_are(sounds: Sequence[GeneratedEntry]) -> list[GeneratedEntry]:
+    """Return sounds with the paths that their files have now: they may have been renamed since they were listed."""
+    listed = {entry.recipe.id: entry.path for entry in GeneratedHistory().list()}
+    return [replace(sound, path=listed.get(sound.recipe.id, sound.path)) for sound in sounds]
 
 
 def _keep_opinion(sounds: Sequence[GeneratedEntry], keep: Callable[[Recipe, bool], None], value: bool) -> None:
@@ -349,7 +360,7 @@ def remove(
         sound that failed and those after it stay on the list.
     """
     removed: list[Removed] = []
-    for sound in sounds:
+    for sound in _where_they_are(sounds):
         in_trash = None
         try:
             if sound.path.exists():
@@ -406,7 +417,7 @@ def export(request: ExportRequest, emit: Tell, cancel: threading.Event) -> list[
         A sound is gone, or the folder cannot be written to; what was written by then stays.
     """
     written: list[Path] = []
-    for number, sound in enumerate(request.sounds):
+    for number, sound in enumerate(_where_they_are(request.sounds)):
         if cancel.is_set():
             break
         audio = _blocks_of(sound.path, cancel)

@@ -35,7 +35,10 @@ def weights_id(model: "OpenModel") -> str:
 
 
 def keep_weights(model_file: Path, weights: str) -> None:
-    """Keep a model file for recipes.  A failure costs only the exact repetition after the model has been replaced."""
+    """Keep a model file for recipes.  A failure costs only the exact repetition after the model has been replaced.
+
+    Call it once the recipe is in the history: `tidy_weights` may come at any moment.
+    """
     target = _file_of(weights)
     if target.exists():
         return

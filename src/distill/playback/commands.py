@@ -50,5 +50,11 @@ class Commands:
                 self._work.popleft()
 
 
+def once(function: Command) -> Iterator[None]:
+    """Return work of one step: a call of a function."""
+    function()
+    yield
+
+
 def _wake() -> None:
     """Do nothing: the thread that waits for a command looks for work."""

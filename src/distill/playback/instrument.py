@@ -22,8 +22,8 @@ MOST_BYTES = 256 * 2**20
 #: Seconds that a device has for fading notes out before it is closed; one that is gone would take for ever.
 MOST_FADE_SECONDS = 1.0
 
-#: Semitones that a sound is played up or down at most.
-MOST_SEMITONES = 36
+#: Semitones that a sound is played down and up at most: on a piano, whose C4 plays it as it is, every key has a pitch.
+MOST_DOWN, MOST_UP = 39, 48
 
 
 @dataclass(frozen=True)
@@ -146,4 +146,4 @@ def _stamp(path: Path) -> Key | None:
 
 
 def _within(semitones: int) -> int:
-    return min(max(semitones, -MOST_SEMITONES), MOST_SEMITONES)
+    return min(max(semitones, -MOST_DOWN), MOST_UP)

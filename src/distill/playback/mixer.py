@@ -108,8 +108,16 @@ class Mixer:
     @property
     def sounding(self) -> int:
         """Number of notes that sound or are to begin."""
-        waiting = sum(isinstance(request, NoteOn) for request in tuple(self._requests))
-        return waiting + sum(voice.frames is not None for voice in self._voices)
+        return self._waiting + sum(voice.frames is not None for voice in self._voices)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a note is to begin with the next block."""
+        return self._waiting > 0
+
+    @property
+    def _waiting(self) -> int:
+        return sum(isinstance(request, NoteOn) for request in tuple(self._requests))
 
     # PortAudio's thread.
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from distill import diagnostics
 from distill.errors import PlaybackError
-from distill.playback.commands import Commands
+from distill.playback.commands import Commands, once
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
 from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks, sound_peaks
@@ -140,7 +140,7 @@ class Player:
 
     def load(self, path: Path, is_wanted: Callable[[], bool]) -> None:
         """Report a file as the loaded sound, unless a sound plays or `is_wanted` returns False by then."""
-        self._put_work(_once(lambda: self._load(path) if is_wanted() else None))
+        self._put_work(once(lambda: self._load(path) if is_wanted() else None))
 
     def stop(self) -> None:
         """Stop the sound."""
@@ -166,6 +166,8 @@ class Player:
             with self._lock:
                 self._late_notes.append(note)
             self._put(lambda: self._strike(note))
+        elif not self._is_running:  # the device has come to rest just now
+            self._put(self._start_live)
 
     def release(self, key: Hashable) -> None:
         """End the note of a key, with a short fade; one that is not ready yet is ended when it begins."""
@@ -202,7 +204,7 @@ class Player:
 
     def call(self, function: Callable[[], None]) -> None:
         """Call a function on the player's thread, after all that was requested before."""
-        self._put_work(_once(function))
+        self._put_work(once(function))
 
     def choose_device(self, device: OutputDevice | None) -> None:
         """Play through this device from now on; None is the system's default.  The current sound continues there."""
@@ -458,6 +460,8 @@ class Player:
                     instrument.play(strike)
                     if note.is_released:
                         instrument.mixer.release(strike.key)
+                if not self._is_running:  # the device has come to rest while the sound was decoded
+                    self._start_live()
         finally:
             with self._lock, suppress(ValueError):
                 self._late_notes.remove(note)
@@ -588,12 +592,9 @@ class Player:
         return is_playing or goes_on
 
     def _on_drained(self) -> None:
-        self._is_running = False
-        voice = self._voice
+        was_running, self._is_running = self._is_running, False
+        voice, instrument = self._voice, self._instrument
         if voice is not None:
             self._put(lambda: self._after_drained(voice), must_start=False)
-
-
-def _once(function: Callable[[], None]) -> Iterator[None]:
-    function()
-    yield
+        if was_running and instrument is not None and instrument.mixer.is_waiting:  # for a block that does not come
+            self._put(self._start_live, must_start=False)

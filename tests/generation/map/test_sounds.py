@@ -1,5 +1,6 @@
 """Sounds at positions of a map and along paths, from a model file."""
 
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,12 +36,14 @@ from distill.generation.recipe import ALONG, EXTENDED, MAPPED, MORPHED, REPAINTE
 from distill.generation.service import Progress, SoundReady, make_again
 from distill.generation.sound_history import GeneratedHistory
 from distill.library.model_library import ModelLibrary
+from distill.models.file_format import KIND
 from distill.models.inference import LoadedModel
 from distill.models.latent_space.descriptors import DESCRIPTORS, describe
 from distill.models.latent_space.sliders import Direction, LatentAnalysis
 from distill.models.persistence import open_model
 from distill.models.stereo.image_store import ImageStore
 from distill.runs.folder import RunRecord
+from distill.serialization.archive import read_archive, write_archive
 from distill.training.loop import train
 from tests.audio.test_stereo import panned
 from tests.models.test_image_store import images
@@ -175,6 +178,22 @@ def test_an_older_model_has_no_map_and_says_so(trained: tuple[LoadedModel, Path]
     with pytest.raises(ModelFileError, match="has no map"):
         sound_at(old, (0.5, 0.5))
     assert sliders_of(old) is None
+
+
+def test_a_session_goes_on_saying_why_a_model_cannot_be_played(
+    trained: tuple[LoadedModel, Path], tmp_path: Path
+) -> None:
+    file, session = tmp_path / "paused.distill", MapSession()
+    contents = read_archive(trained[1] / "model.distill", KIND, ModelFileError)
+    write_archive(file, {key: value for key, value in contents.items() if key != "map"})
+    with pytest.raises(DistillError, match="has no map: that is made when a run finishes"):
+        session.open(file)
+    with pytest.raises(DistillError, match="has no map: that is made when a run finishes"):
+        session.sound_at((0.5, 0.5), {})
+    session.open(trained[1] / "model.distill")
+    session.close()
+    with pytest.raises(DistillError, match="No model with a map is open"):
+        session.sound_at((0.5, 0.5), {})
 
 
 def test_a_session_makes_more_of_a_sound_and_says_how_new_it_is(trained: tuple[LoadedModel, Path]) -> None:
@@ -329,6 +348,26 @@ def test_what_is_made_is_in_the_history_and_is_made_again_the_same(
         assert recipe.to_dict() == kept[path].to_dict(), "the file holds it, too"
 
 
+def test_a_sound_of_a_model_that_was_replaced_while_it_was_played_is_made_again(
+    trained: tuple[LoadedModel, Path], tmp_path: Path
+) -> None:
+    file, other, session = tmp_path / "tones.distill", tmp_path / "other", MapSession()
+    shutil.copyfile(trained[1] / "model.distill", file)
+    try:
+        session.open(file)
+        other.write_bytes(b"a run was resumed, and wrote its model again")
+        other.replace(file)
+        made = [session.sound_at((0.4, 0.6), {})]
+        made += session.variations(made[0], 1, 0.3, 1)
+    finally:
+        session.close()
+    entries = {sound.path: sound for sound in GeneratedHistory().list()}
+    for path in made:
+        again: list[Path] = []
+        make_again(entries[path], partial(_note, again), threading.Event())
+        assert np.array_equal(soundfile.read(path)[0], soundfile.read(again[0])[0]), path.name
+
+
 def test_any_program_reads_the_recipe_of_a_path_that_was_drawn(trained: tuple[LoadedModel, Path]) -> None:
     session = MapSession()
     drawn = [(0.5 + 0.4 * np.cos(n / 20), 0.5 + 0.4 * np.sin(n / 17)) for n in range(900)]
@@ -382,6 +421,40 @@ def test_a_kit_has_versions_of_what_the_model_has_made(trained: tuple[LoadedMode
     assert all(len(one) != len(two) or np.abs(one - two).max() > 1e-3 for one, two in combinations(sounds, 2))
     for first, second in zip(written.kit.samples, again.kit.samples, strict=True):
         assert first.read_bytes() == second.read_bytes(), "the same pads give the same kit"
+
+
+def test_a_kit_has_no_versions_of_a_sound_that_is_too_long_to_vary(
+    trained: tuple[LoadedModel, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = MapSession()
+    try:
+        session.open(trained[1] / "model.distill")
+        made = session.sound_at((0.4, 0.6), {})
+        monkeypatch.setattr("distill.generation.map_session.MOST_SOURCE_S", soundfile.info(made).duration / 2)
+        written = session.export_kit(tmp_path / "kit", "Kit", [made], KitPlan(turns=2, layers=2))
+    finally:
+        session.close()
+    assert (written.varied, len(written.kit.samples)) == (0, 1)
+
+
+def test_a_session_is_closed_although_it_still_computes() -> None:
+    session, is_held, go_on = MapSession(), threading.Event(), threading.Event()
+
+    def compute() -> None:
+        with session._lock:
+            is_held.set()
+            go_on.wait(30)
+
+    computing, closing = threading.Thread(target=compute), threading.Thread(target=session.close)
+    computing.start()
+    assert is_held.wait(10)
+    closing.start()
+    closing.join(10)
+    is_closed = not closing.is_alive()
+    go_on.set()
+    computing.join()
+    closing.join()
+    assert is_closed, "the window is not held up at its end"
 
 
 def test_a_stereo_model_is_played_in_stereo(trained: tuple[LoadedModel, Path], tmp_path: Path) -> None:

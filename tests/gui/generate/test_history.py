@@ -335,6 +335,23 @@ def test_a_sound_is_renamed_in_the_list(
     assert renamed.with_name("My best snare (2).wav").is_file()
 
 
+def test_pads_follow_a_sound_that_is_renamed_twice_in_a_row(
+    made: tuple[GeneratePanel, list[Path]], window: MainWindow, qtbot: QtBot
+) -> None:
+    panel, files = made
+    window.parts.play.put_on_pads(files[1:2])
+    go_on = threading.Event()
+    window.making._list_tasks.submit(lambda _notify, _cancel: go_on.wait(10))  # a long list is read
+    sound = panel.history.table.item(1)
+    for name in ("Gong", "Chime"):
+        panel.history.table.renamed.emit(sound, name)
+    go_on.set()
+    renamed = files[1].with_name("Chime.wav")
+    qtbot.waitUntil(lambda: names(panel)[1] == renamed.name)
+    assert renamed.is_file()
+    assert window.parts.play.page.pads.sounds() == [renamed]
+
+
 def test_one_star_is_one_star(window: MainWindow, tmp_path: Path) -> None:
     table = window.making.panel.history.table
     followed = replace(recipe(0), candidates=16, stars=1)

@@ -107,4 +107,5 @@ def play(session: ToneSession, window: MainWindow, qtbot: QtBot) -> PlayPresente
 
 
 def idle(play: PlayPresenter, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: not play._tasks.is_busy and not play.keeper.is_reading, timeout=WAIT)
+    queues = play._tasks, play.exports._kits
+    qtbot.waitUntil(lambda: not any(q.is_busy for q in queues) and not play.keeper.is_reading, timeout=WAIT)

@@ -1,13 +1,14 @@
 """The Play page, played by MIDI bytes, by OSC, by keys and by mouse."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -15,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from distill.control.osc import OscInput, OscOutput
 from distill.control.ports import PortWatcher
 from distill.gui.play.control import ControlPresenter
+from distill.gui.play.pads import KEYS
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import PLAY, TRAINING
@@ -124,6 +126,53 @@ def test_controllers_move_the_point_and_the_sliders(
     assert session.requests[1][1] == {"brightness": 1.5}
 
 
+def test_a_flood_of_moves_of_the_point_is_shown_once(
+    control: ControlPresenter, ports: FakePorts, play: PlayPresenter, qtbot: QtBot
+) -> None:
+    shown: list[tuple[float, float]] = []
+    play.page.map.cursor_moved.connect(lambda x, y: shown.append((x, y)))
+
+    def flood() -> None:
+        for value in range(128):
+            ports.send(PORT, bytes([0xB0, 16, value, 17, 127 - value]))
+
+    port = threading.Thread(target=flood)
+    port.start()
+    port.join(WAIT / 1000)  # an automated controller sends faster than a large map is drawn
+    qtbot.waitUntil(lambda: play.page.map.cursor_position == (1.0, 0.0), timeout=WAIT)
+    assert shown == [(1.0, 0.0)]
+    idle(play, qtbot)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "released_as"),
+    [
+        (Qt.Key.Key_1, "1", (Qt.Key.Key_Exclam, "!", Qt.KeyboardModifier.ShiftModifier)),
+        (Qt.Key.Key_Q, "q", (Qt.Key.Key_Q, "\x11", Qt.KeyboardModifier.ControlModifier)),
+    ],
+)
+def test_a_key_is_released_although_a_modifier_was_pressed_meanwhile(
+    key: Qt.Key,
+    text: str,
+    released_as: tuple[Qt.Key, str, Qt.KeyboardModifier],
+    control: ControlPresenter,
+    strikes: Strikes,
+    tmp_path: Path,
+) -> None:
+    pad = KEYS.index(text.upper())
+    hold(control, tmp_path, pad)
+    control.page.midi.gate.setChecked(True)
+    other, other_text, modifier = released_as
+    scan_code = 38  # the key's place on the keyboard
+    down = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier, scan_code, 0, 0, text)
+    up = QKeyEvent(QEvent.Type.KeyRelease, other, modifier, scan_code, 0, 0, other_text)
+    QApplication.sendEvent(control.page, down)
+    assert control.page.pads.pads[pad].isDown()
+    QApplication.sendEvent(control.page, up)
+    assert not control.page.pads.pads[pad].isDown()
+    assert strikes.released == [("pad", pad)]
+
+
 def test_a_controller_is_learned_and_remembered(
     control: ControlPresenter,
     ports: FakePorts,
@@ -221,6 +270,32 @@ def test_the_player_is_armed_while_the_page_is_seen(control: ControlPresenter, w
     assert not control._player._is_armed
 
 
+def test_a_minimized_window_is_played_as_an_open_one(
+    control: ControlPresenter,
+    strikes: Strikes,
+    ports: FakePorts,
+    window: MainWindow,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold(control, tmp_path, 0)
+    stopped: list[bool] = []
+    monkeypatch.setattr(control._player, "release_all", lambda: stopped.append(True))
+    hidden: list[bool] = []
+    control.page.disappeared.connect(lambda: hidden.append(True))
+    window.showMinimized()
+    qtbot.waitUntil(lambda: bool(hidden), timeout=WAIT)
+    assert control._player._is_armed, "with the short buffer"
+    assert stopped == []
+    ports.send(PORT, bytes([0x90, 36, 100]))
+    assert len(strikes) == 1
+    window.showNormal()
+    window.pages.open_page(TRAINING)
+    assert not control._player._is_armed
+    assert stopped == [True]
+
+
 def test_what_ports_receive_is_passed_over_while_another_page_is_open(
     control: ControlPresenter,
     strikes: Strikes,
@@ -262,6 +337,78 @@ def test_a_pedal_that_is_down_when_the_page_is_left_or_its_port_goes_is_lifted(
     assert strikes.released == [("pad", 0)]
     ports.connected.clear()
     qtbot.waitUntil(lambda: strikes.released == [("pad", 0)] * 2, timeout=WAIT)
+
+
+@pytest.mark.parametrize("change", ["page", "target"])
+def test_a_knob_is_learned_only_while_it_is_waited_for(
+    change: str, control: ControlPresenter, ports: FakePorts, window: MainWindow
+) -> None:
+    panel = control.page.midi
+    panel.learn.click()
+    assert panel.controller.text() == "turn it…"
+    if change == "page":
+        window.pages.open_page(TRAINING)
+        window.pages.open_page(PLAY)
+        assert panel.controller.text() == "CC 16"
+    else:
+        panel.targets.setCurrentIndex(1)
+        assert panel.controller.text() == "CC 17"
+    ports.send(PORT, bytes([0xB0, 7, 100]))
+    assert (control.controls.controller_of("x"), control.controls.target_of(7)) == (16, None)
+
+
+def test_a_key_that_is_held_does_not_sound_on_when_the_keys_get_another_meaning(
+    control: ControlPresenter, ports: FakePorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(control, tmp_path, 0)
+    control.board.key_sound = tmp_path / "pad 0.wav"
+    control.page.midi.keys.setCurrentIndex(1)
+    done: list[object] = []
+    monkeypatch.setattr(control._player, "strike", lambda strike: done.append(strike.key))
+    monkeypatch.setattr(control._player, "release_all", lambda: done.append("all"))
+    ports.send(PORT, bytes([0xB0, 64, 127, 0x90, 72, 100, 0x90, 74, 100, 0x80, 74, 0]))
+    assert done == [("key", 12), ("key", 14)], "the second one is held by the pedal"
+    control.page.midi.keys.setCurrentIndex(0)  # their ends are not heard as those of keys any more
+    assert done[2:] == ["all"]
+    ports.send(PORT, bytes([0x80, 72, 0, 0xB0, 64, 0]))
+    assert done[3:] == []
+
+
+def test_osc_does_not_hear_itself(
+    control: ControlPresenter, strikes: Strikes, window: MainWindow, tmp_path: Path
+) -> None:
+    pytest.importorskip("pythonosc")
+    free = OscInput(lambda _address, _values: None, 0)
+    free.close()
+    panel = control.page.midi
+    panel.osc_in.setValue(free.port)
+    panel.osc_out.setValue(free.port)
+    panel.osc.setChecked(True)
+    assert "Choose two different ones" in window.notices.text()
+    assert (control._osc_in, control._osc_out) == (None, None), "a note would play itself again without end"
+    panel.osc_out.setValue(free.port + 1 if free.port < 65_535 else 1024)
+    panel.osc_out.editingFinished.emit()
+    assert window.notices.text() == ""
+    assert control._osc_in is not None
+    panel.osc.setChecked(False)
+
+
+def test_osc_goes_on_while_its_fields_are_passed(control: ControlPresenter) -> None:
+    pytest.importorskip("pythonosc")
+    free = OscInput(lambda _address, _values: None, 0)
+    free.close()
+    panel = control.page.midi
+    panel.osc_in.setValue(free.port)
+    panel.osc.setChecked(True)
+    received = control._osc_in
+    assert received is not None
+    panel.osc_out.editingFinished.emit()  # as when Tab leaves the field
+    assert control._osc_in is received
+    panel.osc_in.setValue(free.port + 1 if free.port < 65_535 else 1024)
+    panel.osc_in.editingFinished.emit()
+    assert control._osc_in is not received
+    panel.osc.setChecked(False)
+    assert control._osc_in is None
 
 
 def test_osc_plays_and_is_told(

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from distill.gui.play.presenter import PlayPresenter
 from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.window.main_window import MainWindow
+from distill.gui.window.pages import TRAINING
 from distill.playback.player import PlayerState
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, idle
@@ -109,6 +110,37 @@ def test_the_bar_takes_a_sound_from_another_page(
     assert bar_title(window) == session.own.name
     press_space(play)
     await_playing(window, qtbot, session.own.name)
+
+
+@pytest.mark.parametrize("what", ["extend", "vary"])
+def test_what_is_ready_after_the_page_was_left_plays_nothing_there(
+    what: str,
+    play: PlayPresenter,
+    session: ToneSession,
+    mapped: Path,
+    tmp_path: Path,
+    window: MainWindow,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    struck: list[int] = []
+    monkeypatch.setattr(play._control.board, "strike_pad", lambda pad, _velocity: struck.append(pad))
+    session.go_on.clear()
+    if what == "extend":
+        play.extend(1.0)
+    else:
+        play.vary(0.3)
+    window.pages.open_page(TRAINING)
+    heard = tmp_path / "preview.wav"
+    soundfile.write(heard, tone(2.0), 48_000)
+    window.playing.play(heard)
+    await_playing(window, qtbot, "preview.wav")
+    session.go_on.set()
+    idle(play, qtbot)
+    assert window.playing.playback.chosen == heard
+    assert bar_title(window) == "preview.wav"
+    assert struck == []
+    assert len(play.page.history.sounds()) == (2 if what == "extend" else 9), "it is there when the page is opened"
 
 
 def test_escape_stops_what_is_being_computed(

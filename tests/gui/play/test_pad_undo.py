@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import shiboken6
 import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -14,6 +15,7 @@ from distill.gui.play.kept_pads import read_pads
 from distill.gui.play.presenter import TOPIC, PlayPresenter
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS, PLAY
+from tests.gui.conftest import close
 from tests.gui.fakes import tone
 from tests.gui.play.conftest import WAIT, ToneSession, entry_of, idle
 
@@ -205,3 +207,16 @@ def test_the_menu_and_a_notice_say_what_is_undone(
     assert undo.text() == "Undo Replace the Sound of Pad 1"
     QTest.keyClick(pads.pads[0], Qt.Key.Key_G)
     assert undo.text() == "Undo Change the Choke Group of Pad 1"
+
+
+def test_the_window_can_go_while_an_undo_is_offered(
+    play: PlayPresenter, window: MainWindow, session: ToneSession, held: list[Path], qtbot: QtBot
+) -> None:
+    play.page.history.sound_chosen.emit(held[2])
+    play.vary(0.5)
+    qtbot.waitUntil(lambda: "The sounds of 2 pads were replaced." in window.notices.text(), timeout=WAIT)
+    idle(play, qtbot)
+    close(qtbot, window)
+    with qtbot.captureExceptions() as exceptions:
+        shiboken6.delete(window)
+    assert exceptions == []

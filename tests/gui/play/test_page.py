@@ -483,7 +483,8 @@ def test_a_sound_is_saved_under_the_suffix_that_it_has(play: PlayPresenter, tmp_
     qtbot.waitUntil(lambda: "b.flac is saved" in play._notices.text(), timeout=WAIT)
     assert (tmp_path / "no folder" / "b.flac").read_bytes() == own.read_bytes()
     play.exports.save_as(tmp_path / "gone.wav", tmp_path / "c.wav")
-    qtbot.waitUntil(lambda: "cannot be written" in play._notices.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "is saved" not in play._notices.text(), timeout=WAIT)
+    assert "gone.wav cannot be read: No such file" in play._notices.text()
     assert not (tmp_path / "c.wav").exists()
 
 

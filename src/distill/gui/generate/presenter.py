@@ -267,11 +267,14 @@ class GeneratePresenter(QObject, WindowPart):
         self._notices.forget(LIST_TOPIC)
         self._keep(
             lambda _notify, _cancel: service.rename(sound.entry, name),
-            lambda path: self._on_file_moved(sound.recipe.id, sound.path, path),
+            lambda path: self._on_file_moved(sound, path),
         )
 
-    def _on_file_moved(self, recipe_id: str, before: Path, path: Path) -> None:
-        self.panel.history.table.show_path(recipe_id, path)
+    def _on_file_moved(self, sound: ListedSound, path: Path) -> None:
+        table = self.panel.history.table
+        row = table.row_of(sound.recipe.id)
+        before = table.item(row).path if row >= 0 else sound.path  # another renaming may have come before this one
+        table.show_path(sound.recipe.id, path)
         form = self.panel.transform
         if before.absolute() in form.sources:
             form.set_sources([path if source == before.absolute() else source for source in form.sources])

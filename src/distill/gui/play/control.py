@@ -4,6 +4,7 @@ Notes go from the thread of a port straight to the player; the window hears of t
 them.  Moves of the point and the sliders are carried out by the window.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class ControlPresenter(QObject, WindowPart):
     key_played = Signal(int)
     point_moved = Signal(object, object)  # x and y, or None
     slider_moved = Signal(str, float)
+    _point_waits = Signal()
     _ports_changed = Signal(object, object)
     _learned = Signal(int, str)
 
@@ -44,9 +46,14 @@ class ControlPresenter(QObject, WindowPart):
         self.controls = Controls(self)
         self.controls.on_learned = self._learned.emit
         self._is_page_open = False  # ports stay open meanwhile, and what they receive is passed over
+        self._point_lock = threading.Lock()
+        #: Where the point was moved to and is not shown yet: of a flood of messages the newest counts.
+        self._point: tuple[float | None, float | None] = (None, None)
+        self._point_waits.connect(self._on_point_waits)
         self._watcher: PortWatcher | None = None
         self._osc_in: OscInput | None = None
         self._osc_out: OscOutput | None = None
+        self._osc_ports = 0, 0  # in and out, while they are open
         pads, panel = page.pads, page.midi
         page.appeared.connect(self._on_appeared)
         page.disappeared.connect(self._on_disappeared)
@@ -58,7 +65,7 @@ class ControlPresenter(QObject, WindowPart):
         panel.pitches_toggled.connect(self._on_pitches_toggled)
         panel.gate_toggled.connect(self._on_gate_toggled)
         panel.learning_requested.connect(self._on_learning_requested)
-        panel.targets.currentIndexChanged.connect(lambda _index: self._show_controller())
+        panel.targets.currentIndexChanged.connect(lambda _index: self._learn_no_more())
         panel.osc_changed.connect(self._on_osc_changed)
         self._ports_changed.connect(panel.show_ports)
         self._ports_changed.connect(lambda _names, _opened: self.controls.lift_pedals())
@@ -135,7 +142,11 @@ class ControlPresenter(QObject, WindowPart):
 
     def move_point(self, x: float | None, y: float | None) -> None:
         """Move the point on the map."""
-        self.point_moved.emit(x, y)
+        with self._point_lock:
+            (old_x, old_y), is_waiting = self._point, self._point != (None, None)
+            self._point = (old_x if x is None else x, old_y if y is None else y)
+        if not is_waiting:
+            self._point_waits.emit()
 
     def move_slider(self, name: str, amount: float) -> None:
         """Move a slider."""
@@ -164,10 +175,18 @@ class ControlPresenter(QObject, WindowPart):
             self._watcher.want(self.page.midi.wanted)
 
     def _on_disappeared(self) -> None:
-        self._is_page_open = self.page.isVisible()  # as in a minimized window, which can be played
+        self._is_page_open = self.page.isVisible()
+        if self._is_page_open:  # in a minimized window, which is played as before
+            return
+        self._learn_no_more()
         self.controls.lift_pedals()
         self.board.stop_all()
         self._player.arm(False)
+
+    def _on_point_waits(self) -> None:
+        with self._point_lock:
+            (x, y), self._point = self._point, (None, None)
+        self.point_moved.emit(x, y)
 
     def _take_midi(self, message: MidiMessage) -> None:
         if self._is_page_open:
@@ -185,6 +204,7 @@ class ControlPresenter(QObject, WindowPart):
             self._watcher.want(name)
 
     def _on_pitches_toggled(self, is_on: bool) -> None:
+        self.board.stop_all()  # the ends of keys that are held come as those of pads, or the other way round
         self.controls.plays_pitches = is_on
         self.show_sound(self.board.key_sound)
 
@@ -194,6 +214,11 @@ class ControlPresenter(QObject, WindowPart):
     def _on_learning_requested(self, target: str) -> None:
         self.controls.learn(target)
         self.page.midi.show_controller(self.tr("turn it…"))
+
+    def _learn_no_more(self) -> None:
+        """Wait for no knob any more, and show which one moves the target."""
+        self.controls.learn(None)
+        self._show_controller()
 
     def _on_learned(self, _controller: int, _target: str) -> None:
         self._show_controller()
@@ -206,14 +231,21 @@ class ControlPresenter(QObject, WindowPart):
     # OSC.
 
     def _on_osc_changed(self) -> None:
-        self._close_osc()
         panel = self.page.midi
+        received, sent = panel.osc_in.value(), panel.osc_out.value()
+        is_as_before = self._osc_in is not None and self._osc_ports == (received, sent)
+        if panel.osc.isChecked() and is_as_before:  # a field was left as it was
+            return
+        self._close_osc()
         self._notices.forget(TOPIC)
         if not panel.osc.isChecked():
             return
         try:
-            self._osc_out = OscOutput(panel.osc_out.value())
-            self._osc_in = OscInput(self._take_osc, panel.osc_in.value())
+            if received == sent:
+                raise MidiError("OSC would hear itself: both ports are the same. Choose two different ones.")
+            self._osc_ports = received, sent
+            self._osc_out = OscOutput(sent)
+            self._osc_in = OscInput(self._take_osc, received)
         except MidiError as error:
             self._close_osc()
             self._notices.notify_error(TOPIC, error)

@@ -1,5 +1,8 @@
 """What pads hold is kept for each model, in one file: by the model's id, not in the model.
 
+A pad whose sound is on a disk that is not connected is empty, and has it again once the disk is back, unless it was
+given another one meanwhile.
+
 With a sound goes the verdict on it, which takes a comparison with all sounds of the model to find.
 
 Reading and writing happen off the window's thread, one after the other.
@@ -62,10 +65,25 @@ def write_pads(model_id: str, states: Sequence[PadState], verdicts: Mapping[Path
         models.pop(model_id, None)  # the latest one comes last
         if any(state != EMPTY for state in states):
             models[model_id] = KeptPads(list(states), verdicts or {})
-        kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
-        write_json(_file(), {"version": _VERSION, "models": kept})
+        _write_models(models)
     except OSError as exc:
         log.warning("What the pads hold cannot be kept: %s", exc)
+
+
+def rename_in_pads(before: Path, path: Path) -> None:
+    """Keep a sound on the pads of all models under the name that its file has now."""
+    try:
+        models = _read_models()
+        renamed = {key: _renamed(kept, before, path) for key, kept in models.items()}
+        if renamed != models:
+            _write_models(renamed)
+    except OSError as exc:
+        log.warning("A renamed sound cannot be kept on its pads: %s", exc)
+
+
+def _renamed(kept: KeptPads, before: Path, path: Path) -> KeptPads:
+    states = [PadState(path, state.group) if state.sound == before else state for state in kept.states]
+    return KeptPads(states, {path if key == before else key: verdict for key, verdict in kept.verdicts.items()})
 
 
 def _file() -> Path:
@@ -86,6 +104,11 @@ def _read_models() -> dict[str, KeptPads]:
         return {key: _from_plain(items) for key, items in models.items()}
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):  # the first time, or damaged
         return {}
+
+
+def _write_models(models: Mapping[str, KeptPads]) -> None:
+    kept = {key: _to_plain(models[key]) for key in list(models)[-MODELS:]}
+    write_json(_file(), {"version": _VERSION, "models": kept})
 
 
 def _to_plain(kept: KeptPads) -> list[dict[str, Any]]:
@@ -154,6 +177,25 @@ def _present(kept: KeptPads) -> KeptPads:
     return KeptPads(states, verdicts)
 
 
+def _away(kept: KeptPads) -> dict[int, Path]:
+    """Return the sounds whose folders are away, as on a disk that is not connected, by their pads.
+
+    A file that is gone from its folder was removed, and another sound may get its name.
+    """
+    return {
+        number: state.sound
+        for number, state in enumerate(kept.states)
+        if state.sound is not None and not _exists(state.sound) and not _is_folder(state.sound.parent)
+    }
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _is_unchanged(path: Path, kept: KeptVerdict) -> bool:
     try:
         return file_key(path)[1:] == (kept.size, kept.changed_ns)
@@ -178,6 +220,8 @@ class PadKeeper(QObject):
         self._model_id = ""
         self._opened = 0  # tells what was read for this model from what was read for one before
         self._is_reading = self._is_dirty = self._is_quiet = False
+        #: Sounds whose folders are away, by the pads that are empty meanwhile.
+        self._away: dict[int, Path] = {}
         #: Whether the pads were changed since the model was opened.
         self.has_changed = False
         self._held_requests: list[Callable[[], None]] = []
@@ -197,6 +241,7 @@ class PadKeeper(QObject):
         """Empty the pads, then show those of a model; "" is none."""
         self._write()
         self._held_requests.clear()
+        self._away = {}
         self._model_id, self._opened = model_id, self._opened + 1
         self.has_changed = self._is_dirty = False
         self._show([EMPTY] * COUNT)
@@ -204,8 +249,9 @@ class PadKeeper(QObject):
         self._is_reading = bool(model_id)
         if model_id:
 
-            def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> KeptPads:
-                return _present(read_pads(model_id))
+            def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> tuple[KeptPads, dict[int, Path]]:
+                kept = read_pads(model_id)
+                return _present(kept), _away(kept)
 
             self._tasks.submit(work, partial(self._on_read, self._opened))
 
@@ -216,10 +262,16 @@ class PadKeeper(QObject):
         else:
             request()
 
+    def follow_file(self, before: Path, path: Path) -> None:
+        """Hold a file under the name that it has now, also on the pads of models that are not open."""
+        self.changes.follow_file(before, path)
+        self._tasks.submit(lambda _notify, _cancel: rename_in_pads(before, path))
+
     def close(self) -> None:
-        """Write what has changed, and wait for it."""
+        """Write what has changed, and wait for it.  Nothing can be undone any more."""
         self._write()
         self._tasks.close()
+        self.changes.undo_stack.clear()  # while it exists: it says so when it is destroyed, too
 
     def _show(self, states: Sequence[PadState]) -> None:
         """Show what was kept, which is no change by the user."""
@@ -229,12 +281,14 @@ class PadKeeper(QObject):
         finally:
             self._is_quiet = False
 
-    def _on_read(self, opened: int, kept: KeptPads) -> None:
+    def _on_read(self, opened: int, read: tuple[KeptPads, dict[int, Path]]) -> None:
         if opened != self._opened:
             return
         self._is_reading = False
+        kept, away = read
         shown = self.changes.states()  # a pad that was given a sound meanwhile keeps it
         self._show([old if new == EMPTY else new for old, new in zip(kept.states, shown, strict=True)])
+        self._away = {number: sound for number, sound in away.items() if self._pads.pads[number].sound is None}
         self._is_quiet = True
         self._verdicts.restore(kept.verdicts)
         self._is_quiet = False
@@ -244,6 +298,8 @@ class PadKeeper(QObject):
 
     def _on_changed(self, number: int, _what: object) -> None:
         if not self._is_quiet:
+            if self._pads.pads[number].sound is not None:
+                self._away.pop(number, None)
             self.changes.record(number)
             self.has_changed = self._is_dirty = True
             self._settling.start()
@@ -260,5 +316,9 @@ class PadKeeper(QObject):
             self._settling.start()  # what was kept is not known yet
         elif self._is_dirty and self._model_id:
             self._is_dirty = False
-            model_id, states, verdicts = self._model_id, self.changes.states(), self._verdicts.kept(self._pads.sounds())
+            model_id, verdicts = self._model_id, self._verdicts.kept(self._pads.sounds())
+            states = [
+                PadState(state.sound or self._away.get(number), state.group)
+                for number, state in enumerate(self.changes.states())
+            ]
             self._tasks.submit(lambda _notify, _cancel: write_pads(model_id, states, verdicts))

@@ -129,6 +129,11 @@ class PlayPage(QWidget):
         self.show_map(None, title)
         self.empty.show_text(self.tr("Opening the map…"), "")
 
+    @property
+    def busy(self) -> str:
+        """What is being computed; empty for nothing."""
+        return self._busy
+
     def show_busy(self, text: str) -> None:
         """Show what is being computed; an empty text for nothing."""
         self._busy = text
@@ -155,13 +160,13 @@ class PlayPage(QWidget):
             self.stop_requested.emit()
             return
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text()):
+        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text(), _place_of(event)):
             return
         super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Release the pad of a key."""
-        if event.isAutoRepeat() or not self.pads.release_key(event.text()):
+        if event.isAutoRepeat() or not self.pads.release_key(event.text(), _place_of(event)):
             super().keyReleaseEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -323,6 +328,12 @@ class PlayPage(QWidget):
         self._is_walking = True
         self.map.choose_dot(int(index.data(Qt.ItemDataRole.UserRole)))
         self._is_walking = False
+
+
+def _place_of(event: QKeyEvent) -> int:
+    """Return a number for the place of a key on the keyboard; 0 where the system does not tell it."""
+    code = event.nativeScanCode()
+    return code if code > 1 else event.nativeVirtualKey()  # on macOS the former is always 1
 
 
 def _card(content: QWidget, title: str) -> Panel:

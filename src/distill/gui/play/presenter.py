@@ -86,14 +86,14 @@ class PlayPresenter(QObject, WindowPart):
         self._looking = TaskQueue("place", self)
         self._choosing = QTimer(self, singleShot=True, interval=_CHOSEN)
         self._choosing.timeout.connect(self._look_for_place)
-        self.exports = ExportPresenter(page, self._session, self._start, notices, TOPIC, self)
+        self.exports = ExportPresenter(page, self._session, engine, notices, TOPIC, self)
         self._connect()
 
     def _connect(self) -> None:
         page, control = self.page, self._control
         view = page.map
         page.appeared.connect(self.refresh)
-        page.disappeared.connect(self._on_disappeared)
+        page.disappeared.connect(self._stand_still)  # nothing is generated for a move that came just before
         view.position_chosen.connect(lambda x, y: self.play_position((x, y)))
         view.dot_chosen.connect(self.play_dot)
         view.dot_hovered.connect(self._on_hovered)
@@ -202,9 +202,7 @@ class PlayPresenter(QObject, WindowPart):
         moves = dict(self.page.sliders.moves())
         session = self._session
         self._start(
-            lambda _notify, _cancel: session.sound_at(position, moves),
-            self._play_generated,
-            self.tr("Generating…"),
+            lambda _notify, _cancel: session.sound_at(position, moves), self._play_generated, self.tr("Generating…")
         )
 
     def play_cursor(self) -> None:
@@ -291,10 +289,6 @@ class PlayPresenter(QObject, WindowPart):
         self._gestures.go_on()
         self._settling.start()
 
-    def _on_disappeared(self) -> None:
-        """Generate nothing for a move that came just before the page was left."""
-        self._stand_still()
-
     def _stand_still(self) -> None:
         """End what is under way with sliders and point."""
         self._settling.stop()
@@ -351,7 +345,8 @@ class PlayPresenter(QObject, WindowPart):
 
     def _play(self, path: Path, start_seconds: float = 0.0) -> None:
         """Play a sound, and make it the current one: first requested, it does not wait for its pitches."""
-        self._playing.play(path, start_seconds)
+        if self.page.isVisible():  # what becomes ready later does not interrupt what is heard on another page
+            self._playing.play(path, start_seconds)
         self._set_current(path)
 
     def _on_status(self, status: PlayerStatus) -> None:
@@ -384,7 +379,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def follow_file(self, before: Path, path: Path) -> None:
         """Hold a file under the name that it has now."""
-        self.keeper.changes.follow_file(before, path)
+        self.keeper.follow_file(before, path)
         self._session.follow_file(before, path)
         self.page.history.follow_file(before, path)
         self._verdicts.follow_file(before, path)
@@ -504,7 +499,11 @@ class PlayPresenter(QObject, WindowPart):
             for number, path in enumerate(make(cancel)):
                 notify((number, path, step))
 
-        self._start(work, self._replacing(step, lambda _result: self.page.pads.strike(0)), text)
+        def play_first(_result: Any) -> None:
+            if self.page.isVisible():
+                self.page.pads.strike(0)
+
+        self._start(work, self._replacing(step, play_first), text)
 
     def _replacing(self, step: PadStep, on_done: Callable[[Any], None]) -> Callable[[Any], None]:
         """Return what to do once sounds are on the pads: ``on_done``, and an offer to put back what they replaced."""
@@ -562,7 +561,7 @@ class PlayPresenter(QObject, WindowPart):
 
     def _on_idle(self) -> None:
         self._is_opening, self._held_request = False, None  # where opening has failed
-        self.page.show_busy("")
+        self.page.show_busy(self.exports.busy)
 
     def _start(self, work: Work, on_done: Callable[[Any], None], text: str) -> None:
         """Run work in the background after that which runs, in place of any that waits; but after a map is opened."""

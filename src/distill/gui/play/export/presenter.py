@@ -17,14 +17,12 @@ from distill.files import write_whole
 from distill.generation.kits.export import free_folder
 from distill.generation.kits.plan import KitPlan
 from distill.generation.map_session import MapSession, WrittenKit
+from distill.gui.engine.jobs import EngineSource
 from distill.gui.play.export.kit_dialog import KitDialog
 from distill.gui.play.page import PlayPage
-from distill.gui.widgets.background_task import BackgroundTask, Work
+from distill.gui.widgets.background_task import BackgroundTask, TaskQueue
 from distill.gui.widgets.desktop import StartFolders, reveal
 from distill.gui.widgets.notices import NoticeAction, NoticeBar
-
-#: Starts work of the page in the background: the work, what gets its result, and what is said meanwhile.
-Start = Callable[[Work, Callable[[Any], None], str], None]
 
 
 def first_folder() -> Path:
@@ -42,17 +40,17 @@ class ExportPresenter(QObject):
         The pads are its, and dialogs open above it.
     session
         Makes the versions of a kit's sounds.
-    start
-        See `Start`.
+    engine
+        Waits for the import of torch.
     notices, topic
         Where it is said what was written.
     """
 
     def __init__(
-        self, page: PlayPage, session: MapSession, start: Start, notices: NoticeBar, topic: str, parent: QObject
+        self, page: PlayPage, session: MapSession, engine: EngineSource, notices: NoticeBar, topic: str, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._page, self._session, self._start = page, session, start
+        self._page, self._session, self._engine = page, session, engine
         self._notices, self._topic = notices, topic
         self._plan = KitPlan()
         self._dialog: KitDialog | None = None
@@ -61,6 +59,12 @@ class ExportPresenter(QObject):
         #: Where a sound or a kit was written last.
         self.folder = first_folder()
         self._starts = StartFolders(self)
+        #: What is said of the kit that is being written; empty for none.
+        self.busy = ""
+        # What is played meanwhile, also by another model, neither takes the place of a kit nor ends it.
+        self._kits = TaskQueue("kit", self)
+        self._kits.idle.connect(lambda: self._show_busy(""))
+        page.stop_requested.connect(self._stop_kits)
         page.appeared.connect(lambda: self._starts.look(self.folder))
 
     def restore(self, folder: str) -> None:
@@ -84,7 +88,11 @@ class ExportPresenter(QObject):
 
         def work(_notify: Callable[[Any], None], _cancel: threading.Event) -> None:
             try:
-                with source.open("rb") as content, write_whole(target, tidies=False) as file:
+                content = source.open("rb")
+            except OSError as exc:
+                raise DistillError(f"{source.name} cannot be read: {exc.strerror or exc}.") from exc
+            try:
+                with content, write_whole(target, tidies=False) as file:
                     shutil.copyfileobj(content, file)
             except OSError as exc:
                 raise DistillError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
@@ -92,7 +100,7 @@ class ExportPresenter(QObject):
         task = BackgroundTask(work, self)
         task.setObjectName("save sound")
         task.succeeded.connect(lambda _done: self._notify_written(self.tr("{0} is saved.").format(target.name), target))
-        task.failed.connect(lambda error: self._notices.notify_error(self._topic, error))
+        task.failed.connect(self._on_failed)
         task.start()
 
     def ask_for_kit(self) -> None:
@@ -131,16 +139,38 @@ class ExportPresenter(QObject):
         """Write the sounds of the pads as a kit into a new folder; if there is one of that name, a number follows."""
         self._plan = plan
         held = {number: pad.sound for number, pad in enumerate(self._page.pads.pads, 1) if pad.sound is not None}
-        session, pads, sounds = self._session, tuple(held), tuple(held.values())
-        progress = self.tr("Kit: {0} of {1} sounds ready")
+        session, engine, pads, sounds = self._session, self._engine, tuple(held), tuple(held.values())
+        progress = self.tr("Kit: {0} of {1}. Esc stops.")
 
-        def work(notify: Callable[[Any], None], _cancel: threading.Event) -> WrittenKit:
+        def work(notify: Callable[[Any], None], cancel: threading.Event) -> WrittenKit:
+            engine()
             target = free_folder(folder)
             return session.export_kit(
-                target, target.name, sounds, plan, lambda done: notify(progress.format(done, len(sounds))), pads
+                target, target.name, sounds, plan, lambda done: notify(progress.format(done, len(sounds))), pads, cancel
             )
 
-        self._start(work, self._on_kit_written, self.tr("Writing the kit…"))
+        def on_started() -> None:
+            self._notices.forget(self._topic)
+            self._show_busy(self.tr("Writing the kit… Esc stops."))
+
+        self._kits.submit(
+            work, self._on_kit_written, self._on_failed, on_progress=self._show_busy, on_started=on_started
+        )
+
+    def _stop_kits(self) -> None:
+        """Write no kit, if that is what the page says is done."""
+        if self.busy and self._page.busy == self.busy:
+            self._kits.clear()
+            self._kits.cancel()
+
+    def _show_busy(self, text: str) -> None:
+        """Say what is done for a kit, unless the page says what it generates."""
+        if self._page.busy in ("", self.busy):
+            self._page.show_busy(text)
+        self.busy = text
+
+    def _on_failed(self, error: Exception) -> None:
+        self._notices.notify_error(self._topic, error)
 
     def _on_kit_written(self, written: WrittenKit) -> None:
         kit = written.kit
