@@ -347,7 +347,7 @@ class PadGrid(QWidget):
             pad.pad_dropped.connect(lambda other, number=number: self._request_exchange(other, number))
             pad.move_requested.connect(partial(self._on_move_requested, number))
         self._thumbnails = thumbnails
-        self._keyed: dict[int, int] = {}  # pads whose key is down, and where that is on the keyboard
+        self._keyed: dict[int, int] = {}  # pads whose key is down, and its scan code
         thumbnails.ready.connect(self._on_thumbnail)
 
     def strike(self, number: int) -> None:
@@ -357,23 +357,23 @@ class PadGrid(QWidget):
         else:
             self.pressed.emit(number)
 
-    def press_key(self, text: str, place: int = 0) -> bool:
+    def press_key(self, text: str, scan_code: int = 0) -> bool:
         """Play the pad of a key of the keyboard; return whether it has a sound.
 
-        ``place`` tells the key from others whatever modifiers are down; 0 where it is not known.
+        ``scan_code`` tells the key from others whatever modifiers are down; 0 where it is not known.
         """
         number = KEYS.find(text.upper()) if text else -1
         if number < 0 or self.pads[number].sound is None:
             return False
         self.pads[number].setDown(True)
-        self._keyed[number] = place
+        self._keyed[number] = scan_code
         self.strike(number)
         return True
 
-    def release_key(self, text: str, place: int = 0) -> bool:
+    def release_key(self, text: str, scan_code: int = 0) -> bool:
         """Release the pad of a key, whose text may be another one by now; return whether there is one."""
         number = KEYS.find(text.upper()) if text else -1
-        number = next((pad for pad, own in self._keyed.items() if place and own == place), number)
+        number = next((pad for pad, own in self._keyed.items() if scan_code and own == scan_code), number)
         if number < 0:
             return False
         self._release(number)

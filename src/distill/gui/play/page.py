@@ -160,13 +160,13 @@ class PlayPage(QWidget):
             self.stop_requested.emit()
             return
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text(), _place_of(event)):
+        if plain and not event.isAutoRepeat() and self.pads.press_key(event.text(), _scan_code_of(event)):
             return
         super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Release the pad of a key."""
-        if event.isAutoRepeat() or not self.pads.release_key(event.text(), _place_of(event)):
+        if event.isAutoRepeat() or not self.pads.release_key(event.text(), _scan_code_of(event)):
             super().keyReleaseEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -330,8 +330,8 @@ class PlayPage(QWidget):
         self._is_walking = False
 
 
-def _place_of(event: QKeyEvent) -> int:
-    """Return a number for the place of a key on the keyboard; 0 where the system does not tell it."""
+def _scan_code_of(event: QKeyEvent) -> int:
+    """Return the number of a key, whatever it types; 0 where the system does not say it."""
     code = event.nativeScanCode()
     return code if code > 1 else event.nativeVirtualKey()  # on macOS the former is always 1
 
