@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,13 @@ from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import OneProcess, read_launch
-from distill.errors import Cancelled, DistillError, LibraryError, ModelNotSavedError, NotEnoughSoundsError
+from distill.errors import Cancelled, DistillError, LibraryError, ModelNotSavedError, NotEnoughSoundsError, SoundError
 from distill.events import UNSAVED, Event
 from distill.files import free_path
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
-    from distill.audio.scan_result import ScanResult
+    from distill.audio.scan_result import ScanResult, SoundEntry
     from distill.distributed.ranks import Ranks
     from distill.training.unsaved_model import UnsavedModel
 
@@ -181,7 +182,7 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     Raises
     ------
     NotEnoughSoundsError
-        Their headers show that a run could not begin with them.
+        A run could not begin with them.
     """
     from distill.audio.sound_scan import scan_sounds
 
@@ -193,8 +194,31 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     if text := found.passed_over_text():
         say(printable(text), as_json)
     _refuse_too_few(found, given)
+    _refuse_too_few(wait_for(lambda _progress: _first_decoded(found, stop), stop, given), given)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
     return files, len(found.entries)
+
+
+def _first_decoded(found: "ScanResult", stop: threading.Event) -> "ScanResult":
+    """Return the first two sounds that can be used, and what cannot be used before them: silence has a header, too.
+
+    The run finds in the cache what is decoded here.
+    """
+    from distill.audio.cache.sound_cache import SoundCache
+    from distill.audio.scan_result import SkippedSound
+
+    cache, skipped = SoundCache(), list(found.skipped)
+    usable: list[SoundEntry] = []
+    for entry in found.entries:
+        try:
+            cache.get(entry.path, stop)
+        except SoundError as exc:
+            skipped.append(SkippedSound(entry.path, str(exc)))
+        else:
+            usable.append(entry)
+        if len(usable) > 1:
+            break
+    return replace(found, entries=tuple(usable), skipped=tuple(skipped))
 
 
 def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
