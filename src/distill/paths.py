@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -114,6 +114,11 @@ def checked_name(name: str) -> str:
             f"A name has at most {MOST_NAME} characters, and this one has {len(name)}. Choose a shorter one."
         )
     return name
+
+
+def taken_names(runs: Iterable[str], queued: Iterable[str], models: Iterable[str]) -> set[str]:
+    """Return the names that a new run does not get; a run that lies in another folder is known by its model's."""
+    return {*runs, *queued, *models}
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -270,10 +270,7 @@ class NamingTurn:
 
 
 def names_in_use(run_dir: Path | None = None) -> set[str]:
-    """Return the names of the runs on this computer but for that in ``run_dir``, of those queued, and of the models.
-
-    A run that lies elsewhere has its model in the library.
-    """
+    """Return the names that a new run on this computer does not get; that of the run in ``run_dir`` does not count."""
     from distill.library.model_library import ModelLibrary
     from distill.runs.queue import RunQueue
     from distill.runs.summary import list_runs
@@ -283,7 +280,7 @@ def names_in_use(run_dir: Path | None = None) -> set[str]:
     models: set[str] = set()
     with suppress(LibraryError):  # which cannot be listed right now
         models = {model.name for model in ModelLibrary(paths.models_dir()).list()}
-    return runs | models | {entry.name for entry in RunQueue().read().entries}
+    return paths.taken_names(runs, (entry.name for entry in RunQueue().read().entries), models)
 
 
 def say_number(name: str, wanted: str, as_json: bool) -> None:
