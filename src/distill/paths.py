@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 import platformdirs
@@ -25,6 +26,8 @@ MOST_RECORD_BYTES = 64 << 20
 _MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
 #: Most characters of a name that a user gives a run or a model.  Longer ones of older versions stay as they are.
 MOST_NAME = 80
+#: Categories of characters that belong to the letter before them.
+_MARKS = frozenset(("Mn", "Mc"))
 #: Names that Windows keeps for devices, with any suffix.
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")}
 
@@ -79,15 +82,40 @@ def resources_dir() -> Path:
 
 
 def slug(text: str, fallback: str = "untitled") -> str:
-    """Return ``text`` as a file name part that every system takes: letters, digits, dots and dashes."""
-    plain = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60].rstrip("-._") or fallback
+    """Return ``text`` as a file name part that every system takes: letters with their marks, digits, dots and dashes.
+
+    Marks are the accents of letters, and the vowels of Thai and Indian scripts.
+    """
+    # macOS hands out letters and their accents apart.
+    return _slug(_with_marks(unicodedata.normalize("NFC", text)), fallback)
+
+
+def slug_without_marks(text: str, fallback: str = "untitled") -> str:
+    """Return what `slug` was before it kept marks: files of older versions have such names."""
+    return _slug(re.sub(r"[^\w.-]+", "-", text), fallback)
+
+
+def _slug(plain: str, fallback: str) -> str:
+    plain = plain.strip("-._")[:60].rstrip("-._") or fallback
     return f"_{plain}" if plain.partition(".")[0].upper() in _RESERVED else plain
+
+
+def _with_marks(text: str) -> str:
+    """Return ``text`` with a dash for each stretch that is no name; a mark without a letter before it is none."""
+    kept: list[str] = []
+    has_letter = False
+    for character in text:
+        is_mark = unicodedata.category(character) in _MARKS and not "\ufe00" <= character <= "\ufe0f"  # of emoji
+        if not is_mark:
+            has_letter = character.isalnum()
+        is_kept = has_letter if is_mark else re.match(r"[\w.-]", character) is not None
+        kept.append(character if is_kept else "")
+    return "".join("".join(run) if is_kept else "-" for is_kept, run in groupby(kept, bool))
 
 
 def plain_name(text: str, fallback: str = "Sound", most: int = 60) -> str:
     """Return ``text`` as a readable file name that every system takes: as `slug`, with the spaces between words."""
-    # macOS hands out letters and their accents apart; an accent alone is no letter.
-    words = (slug(word, "") for word in unicodedata.normalize("NFC", text).split())
+    words = (slug(word, "") for word in text.split())
     return " ".join(word for word in words if word)[:most].strip(" .") or fallback
 
 

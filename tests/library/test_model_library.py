@@ -207,6 +207,16 @@ def test_a_run_that_goes_on_replaces_its_model_and_keeps_the_users_words(library
     assert (entry.name, entry.facts.epochs) == ("Mine", 99)
 
 
+def test_a_model_keeps_the_file_that_an_older_version_gave_it(library: ModelLibrary, tmp_path: Path) -> None:
+    """Older versions left the vowels of a Thai name out of the file's."""
+    model = write_model(tmp_path / "run" / "model.distill", bells(name="เสียง", model_id="7" * 32))
+    older = library.folder / "เส-ยง_77777777.distill"
+    assert library.add(model).path == library.folder / "เสียง_77777777.distill"
+    (library.folder / "เสียง_77777777.distill").rename(older)
+    assert library.add(model).path == older
+    assert [path.name for path in library.folder.glob("*.distill")] == [older.name]
+
+
 def test_what_cannot_be_read_is_never_overwritten(library: ModelLibrary, tmp_path: Path) -> None:
     run = write_model(tmp_path / "run" / "model.distill", bells())
     kept = ModelLibrary(library.folder).add(run).path

@@ -9,7 +9,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.training import AnyConfig
 from distill.errors import CheckpointError, ConfigurationError, ModelFileError
 from distill.models.metadata import ModelMetadata
-from distill.paths import slug
+from distill.paths import slug, slug_without_marks
 from distill.serialization.tensor_descriptions import read_stored
 
 MODEL_FORMAT_MARKER = "distill_model"
@@ -23,8 +23,13 @@ _KEYS = frozenset(
 
 
 def library_path(models_dir: Path, metadata: ModelMetadata) -> Path:
-    """Return the file of a model in a library: its name, and enough of its id to tell namesakes apart."""
-    return models_dir / f"{slug(metadata.name)}_{slug(metadata.model_id[:8], 'model')}{SUFFIX}"
+    """Return the file of a model in a library: its name, and enough of its id to tell namesakes apart.
+
+    A model that an older version has written there keeps its file.
+    """
+    end = f"_{slug(metadata.model_id[:8], 'model')}{SUFFIX}"
+    path, older = (models_dir / f"{stem}{end}" for stem in (slug(metadata.name), slug_without_marks(metadata.name)))
+    return path if path.exists() or not older.exists() else older
 
 
 def check_format(data: Mapping[str, Any], path: Path) -> None:
