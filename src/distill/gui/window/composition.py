@@ -46,7 +46,7 @@ from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
 from distill.paths import taken_names
-from distill.playback.player import Player
+from distill.playback.player import Player, PlayerState
 from distill.training.measuring.step_time import measure as measure_speed
 
 
@@ -201,6 +201,9 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     frame.browser.doctor_toggled.connect(show_doctor)
     parts.doctor_panel.close_requested.connect(leave_doctor)
     parts.doctor.play_requested.connect(parts.playing.play)
+    parts.playing.playback.status_changed.connect(
+        lambda status: parts.doctor_panel.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+    )
     runs.bridge.state_changed.connect(show_previews)
     parts.run_list.fork_requested.connect(runs.origin.choose_checkpoint)
     runs.origin.chosen.connect(lambda: frame.pages.open_page(TRAINING))
