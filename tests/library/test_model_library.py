@@ -256,6 +256,18 @@ def test_importing_and_exporting(library: ModelLibrary, tmp_path: Path) -> None:
     assert len(library.list()) == 2
 
 
+@pytest.mark.parametrize("name", ["x.wav", "bells.PT", "bells.DISTILL", "a.mp3"])
+def test_an_export_to_a_name_of_another_kind_is_refused(library: ModelLibrary, tmp_path: Path, name: str) -> None:
+    """It became a folder of that name."""
+    entry = library.import_file(write_model(tmp_path / "given.distill", bells()))
+    with pytest.raises(LibraryError, match=rf"{name} is neither a name that ends in \.distill nor a folder"):
+        library.export(entry, tmp_path / "out" / name)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert library.export(entry, tmp_path / "out" / name).parent == tmp_path / "out" / name
+    assert library.export(entry, tmp_path / "bells 1.2").parent == tmp_path / "bells 1.2"
+
+
 def test_a_model_that_differs_in_words_alone_is_there_already(library: ModelLibrary, tmp_path: Path) -> None:
     given = write_model_with_prior(tone_model("vae"), tmp_path / "tones.distill")
     theirs = ModelLibrary(tmp_path / "theirs")
