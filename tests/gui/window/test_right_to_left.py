@@ -17,7 +17,7 @@ from distill.gui.plots.plot_view import PlotView
 from distill.gui.previews.grid_with_originals import PreviewTable
 from distill.gui.widgets import theme
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import MODELS, PLAY
+from distill.gui.window.pages import MODELS, PLAY, PageSwitch
 from distill.library.model_library import ModelLibrary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
@@ -55,6 +55,19 @@ def test_what_has_a_direction_of_its_own_keeps_it(mirrored: MainWindow) -> None:
     slider.setValue(5)
     QTest.keyClick(slider, Qt.Key.Key_Right)
     assert slider.value() > 5
+
+
+def test_notices_have_the_room_between_the_switch_and_the_menus(mirrored: MainWindow, qapp: QApplication) -> None:
+    """They had no width, and were not seen."""
+    mirrored.resize(1400, 900)
+    mirrored.notices.notify("test", "The disk is full.", "error")
+    qapp.processEvents()
+    place, bar = mirrored.notices.geometry(), mirrored.menuBar()
+    switch = mirrored.findChild(PageSwitch)
+    assert switch is not None
+    assert place.width() > 300
+    assert place.left() > switch.mapTo(mirrored, switch.rect().topRight()).x()
+    assert place.right() < min(bar.actionGeometry(action).left() for action in bar.actions())
 
 
 def test_names_and_values_of_a_legend_do_not_overlap(mirrored: MainWindow) -> None:
