@@ -8,8 +8,9 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 import platformdirs
@@ -27,6 +28,8 @@ _MOST_NAME_BYTES, _KEPT_OF_END = 240, 60
 _MOST_SLUG_BYTES = 180
 #: Most characters of a name that a user gives a run or a model.  Longer ones of older versions stay as they are.
 MOST_NAME = 80
+#: Categories of characters that belong to the letter before them.
+_MARKS = frozenset(("Mn", "Mc"))
 #: Names that Windows keeps for devices, with any suffix.
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³")}
 
@@ -81,16 +84,32 @@ def resources_dir() -> Path:
 
 
 def slug(text: str, fallback: str = "untitled") -> str:
-    """Return ``text`` as a file name part that every system takes: letters, digits, dots and dashes."""
-    plain = re.sub(r"[^\w.-]+", "-", text).strip("-._")[:60]
+    """Return ``text`` as a file name part that every system takes: letters with their marks, digits, dots and dashes.
+
+    Marks are the accents of letters, and the vowels of Thai and Indian scripts.
+    """
+    # macOS hands out letters and their accents apart.
+    plain = _with_marks(unicodedata.normalize("NFC", text)).strip("-._")[:60]
     plain = plain.encode()[:_MOST_SLUG_BYTES].decode(errors="ignore").rstrip("-._") or fallback
     return f"_{plain}" if plain.partition(".")[0].upper() in _RESERVED else plain
 
 
+def _with_marks(text: str) -> str:
+    """Return ``text`` with a dash for each stretch that is no name; a mark without a letter before it is none."""
+    kept: list[str] = []
+    has_letter = False
+    for character in text:
+        is_mark = unicodedata.category(character) in _MARKS and not "\ufe00" <= character <= "\ufe0f"  # of emoji
+        if not is_mark:
+            has_letter = character.isalnum()
+        is_kept = has_letter if is_mark else re.match(r"[\w.-]", character) is not None
+        kept.append(character if is_kept else "")
+    return "".join("".join(run) if is_kept else "-" for is_kept, run in groupby(kept, bool))
+
+
 def plain_name(text: str, fallback: str = "Sound", most: int = 60) -> str:
     """Return ``text`` as a readable file name that every system takes: as `slug`, with the spaces between words."""
-    # macOS hands out letters and their accents apart; an accent alone is no letter.
-    words = (slug(word, "") for word in unicodedata.normalize("NFC", text).split())
+    words = (slug(word, "") for word in text.split())
     return " ".join(word for word in words if word)[:most].strip(" .") or fallback
 
 
@@ -117,6 +136,11 @@ def checked_name(name: str) -> str:
             f"A name has at most {MOST_NAME} characters, and this one has {len(name)}. Choose a shorter one."
         )
     return name
+
+
+def taken_names(runs: Iterable[str], queued: Iterable[str], models: Iterable[str]) -> set[str]:
+    """Return the names that a new run does not get; a run that lies in another folder is known by its model's."""
+    return {*runs, *queued, *models}
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -1,7 +1,9 @@
 """The cache: decoded once, read in parts, safe from crashes, other processes and full disks."""
 
+import errno
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ import soundfile
 
 from distill import paths
 from distill.audio.cache import sound_cache as cache_module
+from distill.audio.cache import stored_array
 from distill.audio.cache.sound_cache import MAX_BYTES, SIZE_VARIABLE, SoundCache, max_cache_bytes, read_derived
 from distill.audio.decoding.sound_file import FloatArray, decode_sound, stream_prepared
 from distill.errors import Cancelled, SoundError, TrainingError
@@ -209,6 +212,68 @@ def test_a_deleted_cache_is_computed_anew(write_tone: WriteTone, decoded: Counte
         np.testing.assert_array_equal(sound.read(0, 10_000), before)
         np.testing.assert_array_equal(sound.envelope(), envelope)
     assert decoded["a.wav"] == 1 + times * is_decoded
+
+
+def test_nothing_of_the_cache_is_mapped_into_memory(write_tone: WriteTone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that the disk cannot read, or that is behind the end of a file by now, would kill the process."""
+    sound = SoundCache().get(settle(write_tone("a.wav")))
+
+    def make() -> FloatArray:
+        return sound.read(0, 9000).reshape(3, -1)
+
+    monkeypatch.setattr(mmap, "mmap", lambda *_arguments, **_named: pytest.fail("it was mapped"))
+    for _ in range(2):  # computed, and found
+        np.testing.assert_array_equal(sound.rows("x", make, 1, 2), make()[1:])
+    np.testing.assert_array_equal(read_derived(sound.derived("x", make), 0, 1), make()[:1])
+
+
+@pytest.mark.parametrize("part", ["rows", "samples"])
+@pytest.mark.parametrize("fault", ["the disk fails", "the file shrinks"])
+def test_what_the_disk_cannot_read_is_computed_anew(
+    write_tone: WriteTone, decoded: Counter[str], monkeypatch: pytest.MonkeyPatch, fault: str, part: str
+) -> None:
+    sound = SoundCache().get(settle(write_tone("a.wav")))
+
+    def make() -> FloatArray:
+        decoded["made"] += 1
+        return np.arange(6, dtype=np.float32).reshape(3, 2)
+
+    file = sound.derived("x", make) if part == "rows" else sound.file
+    whole, fill, failed = file.read_bytes(), stored_array._fill, list[Path]()
+
+    def read() -> FloatArray:
+        return sound.rows("x", make, 1, 2) if part == "rows" else sound.read(0, 10_000)
+
+    before = read()
+
+    def fail_once(stored: Any, array: Any) -> None:
+        if not failed:
+            failed.append(Path(stored.name))
+            if fault == "the disk fails":
+                raise OSError(errno.EIO, "Input/output error")
+            os.truncate(stored.name, 20)
+        fill(stored, array)
+
+    monkeypatch.setattr(stored_array, "_fill", fail_once)
+    np.testing.assert_array_equal(read(), before)
+    assert failed == [file]
+    assert decoded == ({"a.wav": 1, "made": 2} if part == "rows" else {"a.wav": 2})
+    assert file.read_bytes() == whole
+
+
+def test_a_disk_that_cannot_be_read_at_all_is_one_sentence(
+    write_tone: WriteTone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = SoundCache().get(settle(write_tone("a.wav")))
+
+    def fail(_stored: Any, _array: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(stored_array, "_fill", fail)
+    with pytest.raises(TrainingError, match=r"or the disk cannot read it\. Start or resume again"):
+        sound.rows("x", lambda: np.zeros((3, 2), np.float32), 0, 1)
+    with pytest.raises(TrainingError, match=r"decoded audio of a\.wav was deleted .* or the disk cannot read it"):
+        sound.read(0, 10)
 
 
 @pytest.mark.parametrize("what", ["gone", "changed", "damaged"])

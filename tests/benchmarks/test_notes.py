@@ -112,7 +112,9 @@ def latencies(asked: list[float], heard: list[float]) -> "np.ndarray[tuple[int],
 def arm(player: Player, clicks: list[Path]) -> None:
     player.arm(True)
     player.prepare(clicks)
-    while player._instrument is None or not all((path, 0) in player._instrument._ready for path in clicks):
+    while player._source.instrument is None or not all(
+        (path, 0) in player._source.instrument._ready for path in clicks
+    ):
         time.sleep(0.05)
     time.sleep(1.0)
 

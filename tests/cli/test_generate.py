@@ -66,6 +66,7 @@ def test_a_library_from_the_terminal(
     copy = Path(said(capsys, "models", "export", "Gongs", str(tmp_path / "out")).strip())
     assert copy.name == "Gongs.distill"
     said(capsys, "models", "export", "odd.distill", str(tmp_path / "out"), code=1)
+    assert "x.wav is neither" in said(capsys, "models", "export", "Gongs", str(tmp_path / "x.wav"), code=1)
     assert (paths.models_dir() / "odd.distill").read_bytes() == b"no model"
 
 

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from distill import paths
@@ -22,16 +23,23 @@ def kinds_of_folders(folder: Path) -> dict[str, tuple[Path, str]]:
         "no sounds by name": (folder / "letters", "no sounds"),
         "damaged": (folder / "damaged", "none can be used (bad.wav: "),
         "one short sound": (folder / "single", "only one.wav can be used"),
+        "silent": (folder / "silent", "none can be used (a.wav: is silent; b.wav: is silent)"),
+        "silent but for one": (folder / "rest", "only one.wav can be used (a.wav: is silent)"),
     }
     for path, _ in found.values():
         path.mkdir()
     (folder / "letters" / "letter.txt").write_text("Dear")
     (folder / "damaged" / "bad.wav").write_bytes(b"RIFF, but no more")
     write_wav(folder / "single" / "one.wav", tone(0, 0.5))
+    write_wav(folder / "rest" / "one.wav", tone(0, 0.5))
+    for name in ("silent/a.wav", "silent/b.wav", "rest/a.wav"):
+        write_wav(folder / name, np.zeros(48_000, np.float32))
     return found
 
 
-@pytest.mark.parametrize("kind", ["empty", "no sounds by name", "damaged", "one short sound"])
+@pytest.mark.parametrize(
+    "kind", ["empty", "no sounds by name", "damaged", "one short sound", "silent", "silent but for one"]
+)
 @pytest.mark.parametrize(
     "command", [["train"], ["train", "--json"], ["queue", "add"], ["queue", "add", "--fix", "all"]]
 )

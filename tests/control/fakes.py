@@ -23,9 +23,13 @@ class FakePorts:
         self.connected = list(names)
         self.opened: dict[str, tuple[MidiParser, Receive]] = {}
         self.busy: set[str] = set()
+        self.changes = 0
 
     def names(self) -> list[str]:
         return list(self.connected)
+
+    def stamp(self) -> int:
+        return self.changes
 
     def open(self, name: str, receive: Receive) -> "FakePort":
         if name in self.busy:

@@ -191,6 +191,62 @@ def test_ports_are_opened_as_they_come_and_closed_as_they_go() -> None:
     assert ports.opened == {}
 
 
+def test_a_port_that_was_pulled_and_put_back_between_two_looks_is_opened_again() -> None:
+    ports, states, played = FakePorts("one"), [], Played()
+    watcher = PortWatcher(Controls(played).take_midi, lambda *state: states.append(state), ports, 0.01)
+    watcher.want("")
+    wait(lambda: states == [(("one",), ("one",))])
+    before = ports.opened["one"]
+    ports.changes += 1
+    wait(lambda: len(states) == 2)
+    assert ports.opened["one"] is not before
+    assert states == [(("one",), ("one",))] * 2, "pedals that were held are lifted"
+    watcher.close()
+
+
+class Rtmidi:
+    """Stands in for the module: its ports, by number, and those that are open."""
+
+    def __init__(self, *names: str) -> None:
+        self.listed, self.opened = list(names), list[int]()
+
+    def get_in_ports(self) -> list[str]:
+        return list(self.listed)
+
+    def MidiIn(self, _client: str) -> SimpleNamespace:
+        return SimpleNamespace(ports=list(self.listed), open_port=self.opened.append, close_port=self.opened.clear)
+
+
+@pytest.fixture
+def rtmidi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rtmidi:
+    found = Rtmidi("Keys", "Pads", "Keys")
+    monkeypatch.setattr(ports_module, "_rtmidi", lambda: found)
+    monkeypatch.setattr(ports_module, "_LINUX_DEVICES", tmp_path)
+    return found
+
+
+def test_of_two_ports_with_one_name_each_can_be_opened(rtmidi: Rtmidi) -> None:
+    """The second one was shown, and the first one was opened in its place."""
+    ports = SystemPorts()
+    assert ports.names() == ["Keys", "Pads", "Keys (2)"]
+    for name in ports.names():
+        ports.open(name, lambda _message: None)
+    assert rtmidi.opened == [0, 1, 2]
+    rtmidi.listed.append("Keys (2)")
+    assert ports.names() == ["Keys", "Pads", "Keys (3)", "Keys (2)"]
+
+
+def test_a_pulled_device_is_noticed_also_where_the_names_stay_the_same(rtmidi: Rtmidi, tmp_path: Path) -> None:
+    ports = SystemPorts()
+    known = [ports.stamp()]
+    assert ports.stamp() == known[0]
+    os.utime(tmp_path, ns=(1, 1))  # as a device file that is removed and made again does
+    known.append(ports.stamp())
+    rtmidi.listed.remove("Keys")  # "Keys (2)" is "Keys" from now on
+    known.append(ports.stamp())
+    assert len(set(known)) == 3
+
+
 def test_a_system_without_midi_has_no_ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(ports_module, "_LINUX_SEQUENCER", tmp_path / "missing")
     monkeypatch.setattr(sys, "platform", "linux")

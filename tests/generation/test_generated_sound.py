@@ -159,13 +159,13 @@ def test_a_sound_that_is_not_wanted_any_more_is_not_made_again(
     new, stop, library = list(make_new(model, model_file, 2, 3)), threading.Event(), ModelLibrary(tmp_path / "none")
     write_wav(tmp_path / "in.wav", melody(1))
     varied = list(make_from_sound(model, model_file, VARIED, tmp_path / "in.wav", strength=0.5, count=1, seed=1))
-    vary = type(model).vary
+    vary = type(model).vary_each
 
     def interrupted(*arguments: Any) -> Any:
         stop.set()
         return vary(*arguments)
 
-    monkeypatch.setattr(type(model), "vary", interrupted)
+    monkeypatch.setattr(type(model), "vary_each", interrupted)
     with pytest.raises(GenerationCancelled):
         remake(varied[0].recipe, library, cancel_event=stop)
     with pytest.raises(GenerationCancelled):

@@ -70,7 +70,7 @@ class Heard:
         self.given += [argument for argument in arguments if isinstance(argument, torch.Tensor)]
         return [argument for argument in arguments if isinstance(argument, torch.Tensor)][:1]
 
-    vary = morph = _keep
+    vary_each = morph_each = _keep
 
     def extend(self, *arguments: Any) -> Any:
         return self._keep(*arguments)[0]
@@ -87,7 +87,7 @@ def test_what_is_made_from_a_sound_starts_from_its_samples(tmp_path: Path, kind:
     soundfile.write(second, audio / 2, 48_000, subtype="PCM_24")
     model = Heard()
     recipe = Recipe(kind, "a" * 32, source=str(source), second_source=str(second), seconds=1.0, end=0.1)
-    varied_sounds(model, recipe)  # type: ignore[arg-type]
+    list(varied_sounds(model, recipe))  # type: ignore[arg-type]
     expected = [audio, audio / 2] if kind == MORPHED else [audio]
     for given, wanted in zip(model.given, expected, strict=True):
         assert np.abs(given[0].numpy() - wanted).max() <= 2.0**-23

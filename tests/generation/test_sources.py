@@ -1,5 +1,6 @@
 """Sounds that others are made from: not too long, and stopped between any two operations of torch."""
 
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from distill.generation.recipe import EXTENDED, MORPHED, REPAINTED, VARIED
 from distill.generation.sources import MOST_SOURCE_S, measure_source
 from distill.library.model_library import ModelLibrary
 from distill.models.persistence import open_model
+from distill.runtime import EXIT_STOPPED
 from tests.support.models import tone_model, write_model_with_prior
 from tests.training.conftest import tone
 
@@ -71,6 +73,32 @@ def test_what_is_made_of_a_sound_is_stopped_while_the_model_computes(
     with pytest.raises(GenerationCancelled):
         remake(made[0].recipe, ModelLibrary(sound.parent / "none"), cancel_event=stop)
     assert finished == []
+
+
+@pytest.mark.parametrize("line", ["vary MODEL SOUND --count 4 --seed 1", "morph MODEL SOUND SOUND --steps 4"])
+def test_each_sound_is_written_when_it_is_made_and_stays_after_a_stop(
+    line: str, model_file: Path, sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand results of a long sound did not fit into memory, and a stop lost all of them."""
+    known = {"MODEL": str(model_file), "SOUND": str(sound)}
+    words = [known.get(word, word) for word in line.split()]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert main([*words, "--out", str(whole)]) == 0
+    family = type(open_model(model_file).family)
+    to_waveform, calls = family.to_waveform, list[int]()
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return to_waveform(*arguments, **named)
+
+    monkeypatch.setattr(family, "to_waveform", interrupted)
+    assert main([*words, "--out", str(stopped)]) == EXIT_STOPPED
+    files, expected = sorted(stopped.iterdir()), sorted(whole.iterdir())
+    assert [path.name for path in files] == [path.name for path in expected[:2]]
+    for path, other in zip(files, expected, strict=False):
+        np.testing.assert_array_equal(soundfile.read(path)[0], soundfile.read(other)[0])
 
 
 def test_a_sound_that_is_too_long_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,16 @@ def test_a_run_that_got_another_name_replaces_its_model(library: ModelLibrary, t
     assert {found.path for found in library.list()} == {kept, other}
 
 
+def test_a_model_keeps_the_file_that_an_older_version_gave_it(library: ModelLibrary, tmp_path: Path) -> None:
+    """Older versions left the vowels of a Thai name out of the file's."""
+    model = write_model(tmp_path / "run" / "model.distill", bells(name="เสียง", model_id="7" * 32))
+    older = library.folder / "เส-ยง_77777777.distill"
+    assert library.add(model).path == library.folder / "เสียง_77777777.distill"
+    (library.folder / "เสียง_77777777.distill").rename(older)
+    assert library.add(model).path == older
+    assert [path.name for path in library.folder.glob("*.distill")] == [older.name]
+
+
 def test_what_cannot_be_read_is_never_overwritten(library: ModelLibrary, tmp_path: Path) -> None:
     run = write_model(tmp_path / "run" / "model.distill", bells())
     kept = ModelLibrary(library.folder).add(run).path
@@ -255,6 +265,18 @@ def test_importing_and_exporting(library: ModelLibrary, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="not a model file"):
         library.import_file(bad)
     assert len(library.list()) == 2
+
+
+@pytest.mark.parametrize("name", ["x.wav", "bells.PT", "bells.DISTILL", "a.mp3"])
+def test_an_export_to_a_name_of_another_kind_is_refused(library: ModelLibrary, tmp_path: Path, name: str) -> None:
+    """It became a folder of that name."""
+    entry = library.import_file(write_model(tmp_path / "given.distill", bells()))
+    with pytest.raises(LibraryError, match=rf"{name} is neither a name that ends in \.distill nor a folder"):
+        library.export(entry, tmp_path / "out" / name)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert library.export(entry, tmp_path / "out" / name).parent == tmp_path / "out" / name
+    assert library.export(entry, tmp_path / "bells 1.2").parent == tmp_path / "bells 1.2"
 
 
 def test_a_model_that_differs_in_words_alone_is_there_already(library: ModelLibrary, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_a_sound_of_three_channels_is_refused_beside_a_stereo_one() -> None:
     stereo, three = torch.from_numpy(wide(0.5)), torch.ones(3, 4800)
     for pair in ((stereo, three), (three, stereo)):
         with pytest.raises(ValueError, match="one mono sound"):
-            operations.morph(None, *pair, 2)  # type: ignore[arg-type]  # refused before anything is computed
+            list(operations.morph(None, *pair, 2))  # type: ignore[arg-type]  # refused before anything is computed
 
 
 @pytest.mark.parametrize("owner", [[-1, 0, 1], [0, 2, 1], [-(2**31), 0, 1]])

@@ -64,6 +64,7 @@ class FakeOutput:
     def pull(self, frames: int) -> Floats:
         block = np.full((frames, 2), np.nan, dtype=np.float32)
         if not self.fill(block):
+            self.is_running = False
             self.on_drained()
         return block
 

@@ -187,10 +187,10 @@ def test_a_long_sound_of_the_keys_leaves_room_for_its_own_pitch_and_for_the_pads
     board.key_sound = long
     board.prepare_keys()
     is_idle(player)
-    assert player._instrument is not None
-    assert player._instrument.play(Strike(pad))
-    assert [player._instrument.play(Strike(long, semitones=n)) for n in (0, -1, 1)] == [True] * 3
-    player._instrument.mixer.clear()
+    assert player._source.instrument is not None
+    assert player._source.instrument.play(Strike(pad))
+    assert [player._source.instrument.play(Strike(long, semitones=n)) for n in (0, -1, 1)] == [True] * 3
+    player._source.instrument.mixer.clear()
 
 
 def test_a_preparation_that_fails_does_not_stop_those_after_it(
@@ -210,8 +210,8 @@ def test_a_preparation_that_fails_does_not_stop_those_after_it(
     player.arm(True)
     player.prepare([sound])
     is_idle(player)
-    assert player._instrument is not None
-    assert player._instrument.play(Strike(sound))
+    assert player._source.instrument is not None
+    assert player._source.instrument.play(Strike(sound))
 
 
 def test_a_note_whose_sound_is_not_ready_comes_later_and_at_its_pitch(fake: Fake, tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_disarmed_the_next_sound_has_the_long_buffer_again(fake: Fake, tmp_path:
 def test_a_device_at_rest_is_started_by_a_note(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = steady(tmp_path)
     player, output = armed(fake, sound)
-    monkeypatch.setattr(player_module, "ARMED_SECONDS", 0.0)
+    monkeypatch.setattr("distill.playback.source.ARMED_SECONDS", 0.0)
     output.pull(128)  # and is drained
     output.is_running = False
     player.strike(Strike(sound))

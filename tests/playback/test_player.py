@@ -107,8 +107,40 @@ def test_stop_and_seek_and_volume(fake: tuple[Player, list[FakeOutput], Journal]
     np.testing.assert_allclose(outputs[0].pull(480)[:, 1], 0.25 * audio[29_280:29_760, 0], atol=1e-3)
     player.stop()
     journal.await_state(PlayerState.IDLE)
-    assert not outputs[0].is_running
     assert player.position_seconds == 0.0
+
+
+def test_a_sound_that_is_stopped_fades_out_before_the_device_stops(
+    fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path
+) -> None:
+    """What the device has queued is not cut: it goes on until the end of the fade has been heard."""
+    player, outputs, journal = fake
+    player.play(write(tmp_path / "a.wav", np.full((48_000, 1), 0.5, np.float32)))
+    journal.await_state(PlayerState.PLAYING)
+    output = outputs[0]
+    heard = [output.pull(1024)]
+    player.stop()
+    journal.await_state(PlayerState.IDLE)
+    assert output.is_running, "the device is not cut off"
+    heard += [output.pull(1024) for _ in range(2)]
+    assert heard[0][-1, 0] == pytest.approx(0.5, abs=1e-3)
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() < 0.01
+    assert np.abs(heard[-1]).max() == 0.0
+
+
+def test_a_sound_that_takes_the_place_of_another_crossfades(
+    fake: tuple[Player, list[FakeOutput], Journal], tmp_path: Path
+) -> None:
+    player, outputs, journal = fake
+    second = write(tmp_path / "b.wav", np.zeros((48_000, 1), np.float32))
+    player.play(write(tmp_path / "a.wav", np.full((48_000, 1), 0.5, np.float32)))
+    journal.await_state(PlayerState.PLAYING)
+    heard = [outputs[0].pull(1024)]
+    player.play(second)
+    journal.await_path(second)
+    heard.append(outputs[0].pull(1024))
+    assert heard[0][-1, 0] == pytest.approx(0.5, abs=1e-3)
+    assert np.abs(np.diff(np.concatenate(heard)[:, 0])).max() < 0.01
 
 
 def test_the_device_is_opened_on_the_first_click_and_kept(

@@ -52,13 +52,29 @@ class TestEveryEnd:
         sounds = write_sounds(tmp_path / "sounds", 1)
         error = failing(events, QUICK, sounds, tmp_path / "run", "cpu")
         assert isinstance(error, NotEnoughSoundsError)
-        record = RunRecord.load(tmp_path / "run")
-        assert (record.status, record.error) == ("failed", str(error))
+        assert not (tmp_path / "run").exists()
         # The same folder may be used again, with the sounds that were missing.
         more = write_sounds(tmp_path / "sounds", 3)
         train(replace(QUICK, max_epochs=1), more, tmp_path / "other", "cpu")
         assert train(QUICK, more, tmp_path / "run", "cpu")["outcome"] == "finished"
         assert RunRecord.load(tmp_path / "run").file_paths == more
+
+    def test_too_few_sounds_leave_the_folder_that_was_given(self, tmp_path: Path) -> None:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "notes.txt").write_text("mine")
+        error = failing([], QUICK, write_sounds(tmp_path / "sounds", 1), tmp_path / "run", "cpu")
+        assert isinstance(error, NotEnoughSoundsError)
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
+
+    def test_too_few_sounds_keep_a_run_that_was_begun_before(self, tmp_path: Path) -> None:
+        sounds, stop = write_sounds(tmp_path / "sounds", 3), threading.Event()
+        stop.set()
+        train(QUICK, sounds, tmp_path / "run", "cpu", cancel_event=stop)
+        for path in sounds[1:]:
+            path.unlink()
+        error = failing([], QUICK, sounds, tmp_path / "run", "cpu")
+        assert isinstance(error, NotEnoughSoundsError)
+        assert RunRecord.load(tmp_path / "run").status == "failed"
 
     @pytest.mark.parametrize(("chunk_s", "seconds", "needed"), [(2.0, 10.0, "16 s"), (0.25, 1.5, "2 s")])
     def test_one_sound_that_is_too_short_for_its_chunks(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,13 @@ from distill.cli.runs import verdict_line
 from distill.cli.terminal import Display, make_display, printable
 from distill.computing.waiting import wait_for
 from distill.distributed.launch import OneProcess, read_launch
-from distill.errors import Cancelled, DistillError, LibraryError, ModelNotSavedError, NotEnoughSoundsError
+from distill.errors import Cancelled, DistillError, LibraryError, ModelNotSavedError, NotEnoughSoundsError, SoundError
 from distill.events import UNSAVED, Event
 from distill.files import free_path
 from distill.runtime import EXIT_STOPPED, stop_on_signal
 
 if TYPE_CHECKING:
-    from distill.audio.scan_result import ScanResult
+    from distill.audio.scan_result import ScanResult, SoundEntry
     from distill.distributed.ranks import Ranks
     from distill.training.unsaved_model import UnsavedModel
 
@@ -181,7 +182,7 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     Raises
     ------
     NotEnoughSoundsError
-        Their headers show that a run could not begin with them.
+        A run could not begin with them.
     """
     from distill.audio.sound_scan import scan_sounds
 
@@ -193,8 +194,31 @@ def find_sounds(given: list[Path], demo: bool, stop: threading.Event, as_json: b
     if text := found.passed_over_text():
         say(printable(text), as_json)
     _refuse_too_few(found, given)
+    _refuse_too_few(wait_for(lambda _progress: _first_decoded(found, stop), stop, given), given)
     files = [entry.path for entry in found.entries] + [sound.path for sound in found.skipped]
     return files, len(found.entries)
+
+
+def _first_decoded(found: "ScanResult", stop: threading.Event) -> "ScanResult":
+    """Return the first two sounds that can be used, and what cannot be used before them: silence has a header, too.
+
+    The run finds in the cache what is decoded here.
+    """
+    from distill.audio.cache.sound_cache import SoundCache
+    from distill.audio.scan_result import SkippedSound
+
+    cache, skipped = SoundCache(), list(found.skipped)
+    usable: list[SoundEntry] = []
+    for entry in found.entries:
+        try:
+            cache.get(entry.path, stop)
+        except SoundError as exc:
+            skipped.append(SkippedSound(entry.path, str(exc)))
+        else:
+            usable.append(entry)
+        if len(usable) > 1:
+            break
+    return replace(found, entries=tuple(usable), skipped=tuple(skipped))
 
 
 def _refuse_too_few(found: "ScanResult", given: list[Path]) -> None:
@@ -246,10 +270,7 @@ class NamingTurn:
 
 
 def names_in_use(run_dir: Path | None = None) -> set[str]:
-    """Return the names of the runs on this computer but for that in ``run_dir``, of those queued, and of the models.
-
-    A run that lies elsewhere has its model in the library.
-    """
+    """Return the names that a new run on this computer does not get; that of the run in ``run_dir`` does not count."""
     from distill.library.model_library import ModelLibrary
     from distill.runs.queue import RunQueue
     from distill.runs.summary import list_runs
@@ -259,7 +280,7 @@ def names_in_use(run_dir: Path | None = None) -> set[str]:
     models: set[str] = set()
     with suppress(LibraryError):  # which cannot be listed right now
         models = {model.name for model in ModelLibrary(paths.models_dir()).list()}
-    return runs | models | {entry.name for entry in RunQueue().read().entries}
+    return paths.taken_names(runs, (entry.name for entry in RunQueue().read().entries), models)
 
 
 def say_number(name: str, wanted: str, as_json: bool) -> None:

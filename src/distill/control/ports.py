@@ -11,7 +11,7 @@ import select
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,14 +21,17 @@ from distill.errors import MidiError
 
 Receive = Callable[[MidiMessage], None]
 
-#: Seconds between two looks for ports that were connected or removed.
-LOOK_SECONDS = 1.0
+#: Seconds between two looks for ports that were connected or removed: without an open port, and with one, which may be
+#: pulled out and put back.  To find a port again takes the system longer.
+LOOK_SECONDS, OPEN_LOOK_SECONDS = 1.0, 0.2
 
 #: Seconds until a reader of bytes notices that it is to end.
 _POLL_SECONDS = 0.2
 
 #: What ALSA's sequencer, through which ports are found on Linux, needs.
 _LINUX_SEQUENCER = Path("/dev/snd/seq")
+#: The folder of the sound devices on Linux: it changes when one is pulled out or connected.
+_LINUX_DEVICES = Path("/dev/snd")
 #: Where systems keep ALSA's plug-ins, and the variable that names the folder to ALSA's library.
 _ALSA_PLUGINS = (f"/usr/lib/{platform.machine()}-linux-gnu/alsa-lib", "/usr/lib64/alsa-lib", "/usr/lib/alsa-lib")
 _PLUGIN_VARIABLE = "ALSA_PLUGIN_DIR"
@@ -45,7 +48,10 @@ class Ports(Protocol):
     """Where ports are looked for."""
 
     def names(self) -> list[str]:
-        """Return the names of the ports that can be opened."""
+        """Return the names of the ports that can be opened, each once."""
+
+    def stamp(self) -> object:
+        """Return what is another value after a port was removed and has come back, as far as the system tells."""
 
     def open(self, name: str, receive: Receive) -> OpenPort:
         """Open a port.
@@ -62,6 +68,16 @@ class SystemPorts:
 
     def names(self) -> list[str]:
         """Return the names of the ports that can be opened; none where the system has no MIDI."""
+        return told_apart(self._listed())
+
+    def stamp(self) -> object:
+        """Return the time of the last change of the system's sound devices, and the names that several ports have."""
+        names, changed_ns = self._listed(), 0
+        with suppress(OSError):
+            changed_ns = _LINUX_DEVICES.stat().st_mtime_ns
+        return changed_ns, tuple(name for name in names if names.count(name) > 1)
+
+    def _listed(self) -> list[str]:
         with suppress(MidiError, RuntimeError, OSError):
             return [str(name) for name in _rtmidi().get_in_ports()]
         return []
@@ -88,7 +104,7 @@ class _SystemPort:
         try:
             self._port: Any = module.MidiIn("Distill")
             self._port.callback = on_message
-            self._port.open_port(list(self._port.ports).index(name))
+            self._port.open_port(told_apart(map(str, self._port.ports)).index(name))
         except (ValueError, RuntimeError, OSError) as exc:
             raise MidiError(f"The MIDI port {name} cannot be opened: it is gone or in use. Connect it again.") from exc
 
@@ -96,6 +112,17 @@ class _SystemPort:
         with suppress(RuntimeError, OSError):
             self._port.callback = None
             self._port.close_port()
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Return the names of ports with a number behind those that are there already: ``Keys``, ``Keys (2)``."""
+    listed, found = list(names), list[str]()
+    for name in listed:
+        own, number = name, 2
+        while own in found or (own != name and own in listed):
+            own, number = f"{name} ({number})", number + 1
+        found.append(own)
+    return found
 
 
 def _rtmidi() -> Any:
@@ -195,11 +222,12 @@ class PortWatcher:
     receive
         Called with each message, on a thread of its port.
     on_changed
-        Called with the names of all ports and those that are open whenever either changes, on the watcher's thread.
+        Called with the names of all ports and those that are open whenever either changes, or a port was opened anew,
+        on the watcher's thread.
     ports
         Where to look.
     look_seconds
-        Time between two looks.
+        Time between two looks, if it is not that of the system's ports.
     """
 
     def __init__(
@@ -207,12 +235,13 @@ class PortWatcher:
         receive: Receive,
         on_changed: Callable[[tuple[str, ...], tuple[str, ...]], None],
         ports: Ports | None = None,
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float | None = None,
     ) -> None:
         self._receive, self._on_changed = receive, on_changed
         self._ports = ports if ports is not None else SystemPorts()
         self._look_seconds = look_seconds
         self._wanted: str | None = ""
+        self._stamp: object = None
         self._open: dict[str, OpenPort] = {}
         self._told: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._is_closing, self._look_now = threading.Event(), threading.Event()
@@ -237,15 +266,17 @@ class PortWatcher:
         while not self._is_closing.is_set():
             self._look_now.clear()
             self._look()
-            self._look_now.wait(self._look_seconds)
+            self._look_now.wait(self._look_seconds or (OPEN_LOOK_SECONDS if self._open else LOOK_SECONDS))
         for name in list(self._open):
             self._open.pop(name).close()
 
     def _look(self) -> None:
-        names, wanted = self._ports.names(), self._wanted
+        stamp, names, wanted = self._ports.stamp(), self._ports.names(), self._wanted
         chosen = [name for name in names if wanted == "" or name == wanted]
-        for name in [name for name in self._open if name not in chosen]:
+        is_same, self._stamp = stamp == self._stamp, stamp
+        for name in [name for name in self._open if name not in chosen or not is_same]:
             self._open.pop(name).close()
+            self._told = None  # what is opened again is told, too: pedals that were held are lifted
         for name in chosen:
             if name not in self._open:
                 with suppress(MidiError):  # in use: tried again at the next look

@@ -1,6 +1,8 @@
 """Sounds made from sounds by a recipe: variations, morphs, extensions and repainted parts."""
 
 import threading
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -18,8 +20,8 @@ from distill.models.inference import OpenModel
 VARIATIONS = (VARIED, MORPHED, EXTENDED, REPAINTED)
 
 
-def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None = None) -> list[Tensor]:
-    """Return all sounds ``[channels, N]`` of a recipe.
+def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None = None) -> Iterator[Tensor]:
+    """Yield all sounds ``[channels, N]`` of a recipe, each when it is done.
 
     Raises
     ------
@@ -37,27 +39,36 @@ def varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Even
         if cancel_event is not None and cancel_event.is_set():
             raise GenerationCancelled
 
-    with Interruptible(check):
-        return _varied_sounds(model, recipe, cancel_event)
+    sounds = _varied_sounds(model, recipe, cancel_event)
+    while True:
+        with Interruptible(check):  # not around the yield: what is done with a sound is not stopped
+            sound = next(sounds, None)
+        if sound is None:
+            return
+        check()
+        yield sound
 
 
-def _varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None) -> list[Tensor]:
+def _varied_sounds(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None) -> Iterator[Tensor]:
     sound = _decoded(recipe.source, recipe.channels, cancel_event)
     if recipe.kind == VARIED:
-        return model.vary(sound, recipe.count, recipe.strength, recipe.seed)
-    if recipe.kind == MORPHED:
-        return model.morph(sound, _decoded(recipe.second_source, recipe.channels, cancel_event), recipe.count)
-    if recipe.kind == EXTENDED:
-        return [model.extend(sound, recipe.seconds, recipe.seed)]
-    return [model.repaint(sound, recipe.start, recipe.end, recipe.seed)]
+        yield from model.vary_each(sound, recipe.count, recipe.strength, recipe.seed)
+    elif recipe.kind == MORPHED:
+        second = _decoded(recipe.second_source, recipe.channels, cancel_event)
+        yield from model.morph_each(sound, second, recipe.count)
+    elif recipe.kind == EXTENDED:
+        yield model.extend(sound, recipe.seconds, recipe.seed)
+    else:
+        yield model.repaint(sound, recipe.start, recipe.end, recipe.seed)
 
 
 def varied_again(model: OpenModel, recipe: Recipe, cancel_event: threading.Event | None = None) -> FloatArray:
     """Return the one sound ``[N]`` or ``[N, 2]`` that a recipe is of.
 
-    All sounds of its batch are made: fewer at a time are rounded differently.
+    Those of its batch before it are made, too, and measured together with all: fewer at a time are rounded
+    differently.
     """
-    return as_audio(varied_sounds(model, recipe, cancel_event)[recipe.number])
+    return as_audio(next(islice(varied_sounds(model, recipe, cancel_event), recipe.number, None)))
 
 
 def _decoded(path: str, channels: int, cancel_event: threading.Event | None) -> Tensor:

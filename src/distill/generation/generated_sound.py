@@ -273,6 +273,8 @@ def make_from_sound(
 ) -> Iterator[GeneratedSound]:
     """Yield the sounds that a model makes from a sound file: variations, a morph, an extension, a repainted part.
 
+    Each comes when it is done.
+
     Parameters
     ----------
     model, model_file
@@ -282,7 +284,7 @@ def make_from_sound(
     source, second
         The sound, and for a morph the one at its other end.
     cancel_event
-        Ends the work while a source is read, between any two operations of torch, and before the sounds are given out.
+        Ends the work while a source is read, between any two operations of torch, and before a sound is given out.
     mono
         Whether the sounds have one channel also where a source is stereo.
     **settings
@@ -304,9 +306,7 @@ def make_from_sound(
     channels = channels_of(model, [source] if second is None else [source, second], mono, cancel_event)
     check_wanted(cancel_event)
     recipe = _recipe_of_source(kind, model, model_file, source, channels=channels, **settings)
-    sounds = varied_sounds(model, recipe, cancel_event)
-    check_wanted(cancel_event)
-    for number, sound in enumerate(sounds):
+    for number, sound in enumerate(varied_sounds(model, recipe, cancel_event)):
         yield GeneratedSound(as_audio(sound), numbered(recipe, number))
 
 

@@ -501,7 +501,8 @@ class MapSession:
                 if path is not None:
                     with _named(path):
                         measure_source(path, kind, cancel)
-            sounds = make_from_sound(self._opened(), self._file, kind, source, second, cancel, **settings)
+            # All of them, or none if it is stopped: the pads take them together.
+            sounds = list(make_from_sound(self._opened(), self._file, kind, source, second, cancel, **settings))
             return [self._kept(name, sound.audio, sound.recipe).path for name, sound in zip(names, sounds, strict=True)]
 
     def _known_or(self, key: object, name: str, recipe: Recipe, make: Callable[[], FloatArray]) -> Path:

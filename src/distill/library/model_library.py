@@ -9,6 +9,7 @@ the window and the terminal can share a library; changes hold a lock.  Calls may
 and do not belong into the window's thread.
 """
 
+import re
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ __all__ = ["Deletion", "ModelEntry", "ModelLibrary"]
 _MAX_NAME = 200
 #: Entries of a model file's metadata that a user changes.
 _WORDS = frozenset(("name", "description", "tags"))
+#: Ends of names that say what a file is; not those of ``bells 1.2``.
+_OTHER_KIND = re.compile(r"\.(?=\d*[a-z])[a-z\d]{1,7}", re.IGNORECASE)
 #: Characters of a name in a message.
 _MAX_SHOWN = 60
 _PATIENCE_SECONDS = 2.0
@@ -281,13 +284,18 @@ class ModelLibrary:
         ModelFileError
             The model cannot be used.
         LibraryError
-            It is not there, or cannot be written.
+            It is not there, or cannot be written, or ``target`` has the name of another kind of file.
         """
         entry = self._entry_of(which.path if isinstance(which, ModelEntry) else which)
         if entry.problem is not None:
             raise LibraryError(entry.problem)
         target = Path(target)
         if target.suffix != SUFFIX:
+            if _OTHER_KIND.fullmatch(target.suffix) and not target.is_dir():
+                raise LibraryError(
+                    f"{target.name} is neither a name that ends in {SUFFIX} nor a folder that is there. If you mean a "
+                    "folder of that name, make it first."
+                )
             target = target / f"{slug(entry.name)}{SUFFIX}"
         changes = {"name": entry.name, "description": entry.notes, "tags": list(entry.tags)}
 

@@ -330,6 +330,10 @@ class OpenModel:
         ModelFileError
             The model has no prior.
         """
+        return list(self.vary_each(waveform, count, strength, seed))
+
+    def vary_each(self, waveform: Tensor, count: int, strength: float, seed: int | None = None) -> Iterator[Tensor]:
+        """Yield the sounds of `vary`, each when it is done: those of a long sound do not fit into memory together."""
         return operations.vary(self.synthesizer, self._taken(waveform), count, strength, _seed(seed))
 
     def morph(self, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
@@ -340,6 +344,10 @@ class OpenModel:
         ValueError
             ``steps`` is out of range, or a sound cannot be used.
         """
+        return list(self.morph_each(first, second, steps))
+
+    def morph_each(self, first: Tensor, second: Tensor, steps: int) -> Iterator[Tensor]:
+        """Yield the sounds of `morph`, each when it is done."""
         return operations.morph(self.synthesizer, self._taken(first), self._taken(second), steps)
 
     def extend(self, waveform: Tensor, seconds: float, seed: int | None = None) -> Tensor:

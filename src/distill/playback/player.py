@@ -8,20 +8,16 @@ The player's thread survives every error.  A failing driver or file is reported 
 `distill.diagnostics`, and the next request opens the device again.
 
 While the player is *armed* for notes, the device is open with a short buffer and runs between notes, so that the next
-one is heard at once.  After `ARMED_SECONDS` without sound it rests, and the next note starts it again.
+one is heard at once.  After some minutes without sound it rests, and the next note starts it again.
 """
 
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from distill import diagnostics
 from distill.errors import PlaybackError
@@ -29,6 +25,7 @@ from distill.playback.commands import Commands, once
 from distill.playback.instrument import Instrument, Strike
 from distill.playback.output import BUFFER_SECONDS, LIVE_BUFFER_SECONDS, Output, OutputDevice, find_outputs
 from distill.playback.sound import PlayRequest, Track, load_sound, make_tracks, sound_peaks
+from distill.playback.source import BlockSource
 from distill.playback.status import PlayerState, PlayerStatus
 from distill.playback.voice import Voice
 
@@ -45,9 +42,6 @@ MOST_UNDERFLOWS = 3
 #: Maximum time in seconds to wait at closing for a device that does not respond.  The system releases it when the
 #: program ends.
 CLOSING_SECONDS = 5.0
-
-#: Seconds without sound after which a device that is armed for notes rests.
-ARMED_SECONDS = 120.0
 
 Listener = Callable[[PlayerStatus], None]
 DevicesListener = Callable[[tuple[OutputDevice, ...]], None]
@@ -86,8 +80,6 @@ class Player:
         self.listener = listener
         #: Called with the devices that `look_for_devices` found, from the player's thread.
         self.devices_listener: DevicesListener | None = None
-        #: Whether a sound repeats without a gap.
-        self.is_looping = False
         self._open_output, self._find_devices = open_output, find_devices
         self._lock = threading.Lock()  # guards the four attributes below, which callers of any thread change
         self._late_notes: list[_LateNote] = []
@@ -97,14 +89,9 @@ class Player:
         self._status = PlayerStatus()
         self._device: OutputDevice | None = None
         self._output: Output | None = None
-        self._voice: Voice | None = None
+        self._source = BlockSource(lambda: self._is_live and self._is_armed, self._on_ended)
         self._tracks: tuple[Track, ...] = ()
-        self._volume = 1.0
-        self._instrument: Instrument | None = None  # for the open device
-        self._is_armed = self._is_live = self._is_running = False
-        self._leaving: Voice | None = None
-        self._ended: Voice | None = None
-        self._heard_at = 0.0
+        self._is_armed = self._is_live = False
         self._live_seconds, self._underflows_seen, self._dry_looks = LIVE_BUFFER_SECONDS, 0, 0
 
     # Requests: from any thread, return at once.
@@ -148,7 +135,7 @@ class Player:
 
     def seek(self, seconds: float) -> None:
         """Move to another position in the playing sound; does nothing if none is playing."""
-        voice = self._voice
+        voice = self._source.voice
         if voice is not None and self._status.state is PlayerState.PLAYING:
             voice.jump(seconds)
 
@@ -160,13 +147,13 @@ class Player:
 
     def strike(self, strike: Strike) -> None:
         """Play a note.  One whose sound is ready, on an armed player, begins with the device's next block."""
-        instrument = self._instrument
-        if instrument is None or not self._is_running or not instrument.play(strike):
+        instrument = self._source.instrument
+        if instrument is None or not self._source.is_running or not instrument.play(strike):
             note = _LateNote(strike)
             with self._lock:
                 self._late_notes.append(note)
             self._put(lambda: self._strike(note))
-        elif not self._is_running:  # the device has come to rest just now
+        elif not self._source.is_running:  # the device has come to rest just now
             self._put(self._start_live)
 
     def release(self, key: Hashable) -> None:
@@ -174,7 +161,7 @@ class Player:
         with self._lock:
             for note in self._late_notes:
                 note.is_released |= note.strike.key == key
-            if (instrument := self._instrument) is not None:
+            if (instrument := self._source.instrument) is not None:
                 instrument.mixer.release(key)
 
     def release_all(self) -> None:
@@ -182,7 +169,7 @@ class Player:
         with self._lock:
             for note in self._late_notes:
                 note.is_released = True
-            if (instrument := self._instrument) is not None:
+            if (instrument := self._source.instrument) is not None:
                 instrument.mixer.release_all()
 
     def prepare(
@@ -239,11 +226,20 @@ class Player:
     @property
     def volume(self) -> float:
         """Linear gain, from 0 to 1."""
-        return self._volume
+        return self._source.volume
 
     @volume.setter
     def volume(self, value: float) -> None:
-        self._volume = min(max(float(value), 0.0), 1.0)
+        self._source.volume = min(max(float(value), 0.0), 1.0)
+
+    @property
+    def is_looping(self) -> bool:
+        """Whether a sound repeats without a gap."""
+        return self._source.is_looping
+
+    @is_looping.setter
+    def is_looping(self, value: bool) -> None:
+        self._source.is_looping = value
 
     # State.
 
@@ -260,7 +256,7 @@ class Player:
     @property
     def position_seconds(self) -> float:
         """The position that is heard now: sound still queued in the device is not counted."""
-        voice, output = self._voice, self._output
+        voice, output = self._source.voice, self._output
         if voice is None or output is None or self._status.state is not PlayerState.PLAYING:
             return 0.0
         return voice.seconds_heard(output.latency_seconds)
@@ -268,8 +264,8 @@ class Player:
     @property
     def sounding(self) -> int:
         """Number of notes that sound."""
-        instrument = self._instrument
-        return instrument.mixer.sounding if instrument is not None and self._is_running else 0
+        instrument = self._source.instrument
+        return instrument.mixer.sounding if instrument is not None and self._source.is_running else 0
 
     @property
     def note_seconds(self) -> float:
@@ -283,6 +279,10 @@ class Player:
         return output.underflows if output is not None else 0
 
     # The player's own thread.
+
+    @property
+    def _is_playing(self) -> bool:
+        return self._status.state is PlayerState.PLAYING
 
     def _replace(self, command: Callable[[], None], must_start: bool = True) -> None:
         """Queue a command that is skipped if a newer one is queued before its turn."""
@@ -328,7 +328,7 @@ class Player:
         try:
             if must_close:
                 self._close_output()
-            if state is PlayerState.PLAYING and self._voice is not None:
+            if state is PlayerState.PLAYING and self._source.voice is not None:
                 self._notify(replace(self._status, error=message))
             else:
                 self._notify(PlayerStatus(PlayerState.IDLE if state is PlayerState.PLAYING else state, error=message))
@@ -337,11 +337,11 @@ class Player:
 
     def _next_command(self, commands: Commands) -> Callable[[], None] | None:
         """Wait for a command; check the device meanwhile while a sound plays."""
-        while (output := self._output) is not None and (self._is_running or self._status.state is PlayerState.PLAYING):
+        while (output := self._output) is not None and (self._source.is_running or self._is_playing):
             with suppress(queue.Empty):
                 return commands.get(timeout=LOOK_SECONDS)
             if output.is_stalled:
-                return self._lose_device
+                return self._lose_device if self._is_live or self._is_playing else self._close_output
             if self._runs_dry(output):
                 return self._lengthen_buffer
         return commands.get()
@@ -357,14 +357,14 @@ class Player:
             output = self._ready_output()
             self._tracks = make_tracks(sounds, output.format, output.latency_seconds)
             track = self._tracks[request.heard]
-            if goes_on and self._voice is not None and not self._voice.is_at_end:
-                self._voice.track = track
+            if goes_on and self._source.voice is not None and not self._source.voice.is_at_end:
+                self._source.voice.track = track
             else:
                 start = request.start_seconds
                 # A start in the middle of a sound fades in, so that it does not click.
-                volume = self._volume if start <= 0 else 0.0
-                self._voice = Voice(track, output.format.sample_rate, start, volume)
-                if not (self._is_live and self._is_running):  # a device that runs for notes is not stopped
+                volume = self._source.volume if start <= 0 else 0.0
+                self._source.voice = Voice(track, output.format.sample_rate, start, volume)
+                if not self._source.is_running:  # one that runs crossfades
                     self._run(output)
         except PlaybackError as exc:
             self._close_output()  # the next one is opened with a new list of devices
@@ -394,18 +394,18 @@ class Player:
             self._is_live = self._is_armed
             live = {"live_seconds": self._live_seconds} if self._is_live else {}
             self._underflows_seen = 0
-            self._output = self._open_output(self._fill, self._on_drained, self._device, **live)
-            if self._instrument is None or self._instrument.format != self._output.format:
-                self._instrument = Instrument(self._output.format)
+            self._output = self._open_output(self._source.fill, self._on_drained, self._device, **live)
+            if self._source.instrument is None or self._source.instrument.format != self._output.format:
+                self._source.instrument = Instrument(self._output.format)
         return self._output
 
     def _run(self, output: Output) -> None:
-        self._heard_at = time.monotonic()
-        self._is_running = True  # before the start: the callback may end the stream at once
+        output.stop()  # one that has just ended still plays what it has queued: silence
+        self._source.start(round(output.latency_seconds * output.format.sample_rate))
         try:
             output.start()
         except BaseException:
-            self._is_running = False
+            self._source.is_running = False
             raise
 
     # Notes.
@@ -416,8 +416,8 @@ class Player:
             with self._device_closed():
                 self._start_live()
         elif self._is_live and self._status.state is not PlayerState.PLAYING:
-            if self._is_running and self._output is not None and self._instrument is not None:
-                self._instrument.fade_out(self._output.latency_seconds)
+            if self._source.is_running and self._output is not None and self._source.instrument is not None:
+                self._source.instrument.fade_out(self._output.latency_seconds)
             self._close_output()
 
     def _runs_dry(self, output: Output) -> bool:
@@ -436,7 +436,7 @@ class Player:
     def _start_live(self) -> None:
         try:
             output = self._ready_output()
-            if not self._is_running:
+            if not self._source.is_running:
                 self._run(output)
         except PlaybackError as exc:
             self._close_output()
@@ -452,15 +452,15 @@ class Player:
         """Play a note whose sound, or for which the device, is not ready yet."""
         strike = note.strike
         try:
-            if not self._is_running or self._output is None:
+            if not self._source.is_running or self._output is None:
                 self._start_live()
-            if (instrument := self._instrument) is not None and self._output is not None:
+            if (instrument := self._source.instrument) is not None and self._output is not None:
                 instrument.prepare(strike.path, strike.semitones)
                 with self._lock:  # a release comes before it, and is noted, or after it, and finds the note
                     instrument.play(strike)
                     if note.is_released:
                         instrument.mixer.release(strike.key)
-                if not self._is_running:  # the device has come to rest while the sound was decoded
+                if not self._source.is_running:  # the device has come to rest while the sound was decoded
                     self._start_live()
         finally:
             with self._lock, suppress(ValueError):
@@ -469,10 +469,10 @@ class Player:
     def _prepare(self, path: Path, semitones: Sequence[int], is_wanted: Callable[[], bool]) -> Iterator[None]:
         decoded = None
         for higher in semitones:
-            if self._instrument is None or not self._instrument.has_room_for(path) or not is_wanted():
+            if self._source.instrument is None or not self._source.instrument.has_room_for(path) or not is_wanted():
                 return
             try:
-                decoded = self._instrument.prepare(path, higher, decoded)
+                decoded = self._source.instrument.prepare(path, higher, decoded)
             except PlaybackError:  # reported when it is to be played
                 return
             yield
@@ -484,7 +484,7 @@ class Player:
             self._switch_to((compared.index(status.path) + 1) % len(compared))
 
     def _switch_to(self, number: int) -> None:
-        status, voice = self._status, self._voice
+        status, voice = self._status, self._source.voice
         compared = status.group or status.pair or ()
         if not 0 <= number < len(compared):
             return
@@ -499,22 +499,18 @@ class Player:
         self._notify(replace(self._status, state=PlayerState.IDLE, error=None))
 
     def _silence(self) -> None:
-        goes_on = self._is_live and self._is_running
-        self._leaving, self._voice = self._voice if goes_on else None, None
-        if self._output is not None and not goes_on:
-            self._is_running = False
-            self._output.stop()
+        self._source.voice = None  # a device that runs fades it out, and then ends or takes the next one
 
     def _close_output(self, keeps_status: bool = False, keeps_notes: bool = False) -> None:
-        self._voice = self._leaving = None
+        self._source.voice = None
         output, self._output = self._output, None
-        self._is_running = False
+        self._source.is_running = False
         if not keeps_status and self._status.state is PlayerState.PLAYING:
             self._status = replace(self._status, state=PlayerState.IDLE)
         if output is not None:
             output.close()
-        if self._instrument is not None and not keeps_notes:  # they would go on when the device is opened again
-            self._instrument.mixer.clear()
+        if self._source.instrument is not None and not keeps_notes:  # they would go on when the device is opened again
+            self._source.instrument.mixer.clear()
 
     def _choose_device(self, device: OutputDevice | None) -> None:
         if device != self._device:
@@ -524,8 +520,7 @@ class Player:
     def _look_for_devices(self, may_interrupt: bool) -> None:
         devices: tuple[OutputDevice, ...] = ()
         try:
-            sounds = self._instrument is not None and self._is_running and self._instrument.mixer.sounding > 0
-            if (sounds or self._status.state is PlayerState.PLAYING) and not may_interrupt:
+            if (self.sounding or self._is_playing) and not may_interrupt:
                 devices = self._find_devices(False)
             else:
                 with self._device_closed():
@@ -537,7 +532,7 @@ class Player:
     @contextmanager
     def _device_closed(self) -> Iterator[None]:
         """Release the device for the block; the playing sound continues afterwards from its position."""
-        status, again, was_armed = self._status, None, self._is_live and self._is_running
+        status, again, was_armed = self._status, None, self._is_live and self._source.is_running
         if status.state is PlayerState.PLAYING and status.path is not None:
             paths = status.group or status.pair or (status.path,)
             heard, is_group = paths.index(status.path), bool(status.group)
@@ -546,7 +541,7 @@ class Player:
         yield
         if again is not None:
             self._begin(again)
-        elif was_armed and self._is_armed and not self._is_running:
+        elif was_armed and self._is_armed and not self._source.is_running:
             self._start_live()
 
     def _lose_device(self) -> None:
@@ -555,11 +550,11 @@ class Player:
         self._close_output()  # after the report: a driver that hangs may hang here, too
 
     def _after_drained(self, voice: Voice) -> None:
-        if voice is not self._voice or self._status.state is not PlayerState.PLAYING:
+        if voice is not self._source.voice or self._status.state is not PlayerState.PLAYING:
             return
         if voice.is_at_end:
             self._stop()
-        else:
+        elif not self._source.is_running:  # or it was started again in the meantime
             self._lose_device()
 
     def _notify(self, status: PlayerStatus) -> None:
@@ -569,32 +564,13 @@ class Player:
 
     # PortAudio's thread.
 
-    def _fill(self, block: NDArray[np.float32]) -> bool:
-        voice, leaving, is_playing, goes_on = self._voice, self._leaving, False, False
-        if voice is None or voice is self._ended:
-            block.fill(0.0)
-        else:
-            is_playing = voice.fill(block, self._volume, self.is_looping)
-        if leaving is not None and leaving is not voice:
-            self._leaving = None
-            rest = np.empty_like(block)
-            leaving.fill(rest, 0.0, self.is_looping)  # a ramp to silence
-            block += rest
-        if (instrument := self._instrument) is not None:
-            if instrument.mixer.add_to(block, self._volume) or is_playing:
-                self._heard_at = time.monotonic()
-                goes_on = True
-            elif self._is_live and self._is_armed:
-                goes_on = time.monotonic() - self._heard_at < ARMED_SECONDS
-        if goes_on and not is_playing and voice is not None and voice is not self._ended:
-            self._ended = voice  # the stream does not end, so this is how the end of the sound is told
-            self._commands.put(lambda: self._after_drained(voice))
-        return is_playing or goes_on
+    def _on_ended(self, voice: Voice) -> None:
+        self._commands.put(lambda: self._after_drained(voice))
 
     def _on_drained(self) -> None:
-        was_running, self._is_running = self._is_running, False
-        voice, instrument = self._voice, self._instrument
+        self._source.is_running = False
+        voice, instrument = self._source.voice, self._source.instrument
         if voice is not None:
             self._put(lambda: self._after_drained(voice), must_start=False)
-        if was_running and instrument is not None and instrument.mixer.is_waiting:  # for a block that does not come
+        if instrument is not None and instrument.mixer.is_waiting:  # for a block that does not come
             self._put(self._start_live, must_start=False)

@@ -330,8 +330,12 @@ class RunFolder:
                 f"{host} is training in {path}, or stopped there less than two minutes ago. Stop it there and try "
                 "again, or choose another folder."
             )
+        self._is_new = not taken
+        self._made: list[Path] = []
         try:
             for folder in (path, self.checkpoints, self.previews):
+                if not folder.exists():
+                    self._made.append(folder)
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = filelock.FileLock(path / LOCK, timeout=_LOCK_PATIENCE_SECONDS, thread_local=False)
             self._lock.acquire(poll_interval=0.02)
@@ -350,6 +354,18 @@ class RunFolder:
         """Let go of the folder."""
         self._signs.stop()
         self._lock.release()
+
+    def abandon(self) -> bool:
+        """Let go of a new run that could not begin, and remove what was made of it; return whether it was new."""
+        self.close()
+        if self._is_new:
+            for name in (RUN_MARKER, LOCK):
+                with suppress(OSError):
+                    (self.path / name).unlink()
+            for folder in reversed(self._made):  # one with other files in it stays
+                with suppress(OSError):
+                    folder.rmdir()
+        return self._is_new
 
     def write_history(self, history: AnyHistory) -> None:
         """Replace the history on disk, whole or not at all: a resumed run goes back to where its checkpoint stands.
@@ -398,6 +414,10 @@ class FollowedFolder(RunFolder):
 
     def close(self) -> None:
         """Do nothing: the other process lets go of it."""
+
+    def abandon(self) -> bool:
+        """Do nothing, as `close`."""
+        return False
 
     def write_history(self, history: AnyHistory) -> None:
         """Do nothing: the other process writes it."""

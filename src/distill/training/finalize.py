@@ -196,6 +196,8 @@ def end(
 
 def _close_unprepared(opened: OpenedRun, outcome: str, error: BaseException | None) -> None:
     """Record how a run ended that has not taken a step; a resume that was refused or stopped changes nothing."""
+    if opened.leaves_nothing(error):
+        return
     path = opened.request.resume_checkpoint
     if outcome == "stopped":
         message = (

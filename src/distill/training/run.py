@@ -25,7 +25,7 @@ from distill.config.catalog import config_from_dict
 from distill.config.starting_model import SHAPE, config_from_model
 from distill.config.training import AnyConfig
 from distill.distributed.ranks import ALONE, Ranks
-from distill.errors import Cancelled, CheckpointError, ConfigurationError, RunFolderError
+from distill.errors import Cancelled, CheckpointError, ConfigurationError, NotEnoughSoundsError, RunFolderError
 from distill.events import (
     EpochMetrics,
     Event,
@@ -208,6 +208,10 @@ class OpenedRun:
     def ranks(self) -> Ranks:
         """The processes that train this run."""
         return self.request.ranks
+
+    def leaves_nothing(self, error: BaseException | None) -> bool:
+        """Remove the folder of a new run whose sounds are not enough, and return whether that is so."""
+        return isinstance(error, NotEnoughSoundsError) and self.folder.abandon()
 
 
 @dataclass(kw_only=True)

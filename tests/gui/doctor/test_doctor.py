@@ -20,6 +20,7 @@ from distill.gui.doctor.finding_card import FindingCard
 from distill.gui.sounds import loader
 from distill.gui.sounds.presenter import SoundsPresenter
 from distill.gui.window.main_window import MainWindow
+from distill.playback.player import PlayerState
 from distill.settings import WindowSettings
 from tests.gui.conftest import close, double_click, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine, tone
@@ -110,6 +111,25 @@ def test_a_click_on_a_sound_of_a_finding_plays_it(faulty: MainWindow) -> None:
     at = card.sounds.visualItemRect(card.sounds.item(0)).center()
     QTest.mouseClick(card.sounds.viewport(), LEFT, pos=at)
     assert [call[0].name for call in (spy.at(n) for n in range(spy.count()))] == ["late.wav"]
+
+
+def test_space_stops_the_sound_that_is_heard_and_plays_another(faulty: MainWindow, qtbot: QtBot) -> None:
+    """As in all lists of sounds; it began anew here."""
+    faulty.activateWindow()
+    qtbot.waitUntil(faulty.isActiveWindow)
+    faulty.browser.doctor.click()
+    sounds, playback = cards(faulty)["copies"].sounds, faulty.playing.playback
+    path = sounds.item(0).data(Qt.ItemDataRole.UserRole)
+    sounds.setFocus()
+    sounds.setCurrentRow(0)
+    for state in (PlayerState.PLAYING, PlayerState.IDLE, PlayerState.PLAYING):
+        QTest.keyClick(sounds, Qt.Key.Key_Space)
+        qtbot.waitUntil(lambda state=state: playback.status.state is state)  # type: ignore[misc]
+        assert playback.status.path == path
+    sounds.setCurrentRow(1)
+    QTest.keyClick(sounds, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: playback.status.path not in (path, None))
+    assert playback.status.state is PlayerState.PLAYING
 
 
 def test_sounds_that_cannot_be_read_are_not_said_to_be_checked(

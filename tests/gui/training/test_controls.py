@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
+from distill import paths
 from distill.config.catalog import FAMILIES
 from distill.errors import TrainingError
 from distill.events import EpochMetrics, PreparationProgress, TrainingNotice
@@ -23,6 +24,7 @@ from distill.runs.folder import RunRecord
 from tests.gui.fakes import FakeEngine, tone
 from tests.gui.runs.test_runs import earlier_run
 from tests.gui.training.test_training import await_state, button, click, eta, start
+from tests.library.test_model_library import bells, write_model
 
 
 @pytest.fixture
@@ -117,6 +119,18 @@ def test_runs_have_the_name_that_was_typed_or_that_of_the_folder(
         assert RunRecord.load(folder).model_name == name
         known = loaded.runs.names_in_use
         qtbot.waitUntil(lambda: RunRecord.load(folder).model_name in known(), timeout=10_000)  # noqa: B023 - at once
+
+
+def test_a_run_does_not_get_the_name_of_a_model(loaded: MainWindow, engine: FakeEngine, qtbot: QtBot) -> None:
+    """Its run may be in another folder, or gone; the terminal has always counted it."""
+    write_model(paths.models_dir() / "bells.distill", bells(name="My Sounds"))
+    loaded.models.refresh()
+    qtbot.waitUntil(lambda: "My Sounds" in loaded.runs.names_in_use(), timeout=10_000)
+    start(loaded, 1)
+    await_state(qtbot, loaded, RunState.IDLE)
+    folder = loaded.runs.runs.folder
+    assert folder is not None
+    assert RunRecord.load(folder).model_name == "my sounds 2"
 
 
 def test_the_state_of_a_run_with_a_long_name_is_seen(window: MainWindow, qapp: QApplication) -> None:

@@ -6,8 +6,9 @@ JSON, and a footer that says how much of each there must be, so that a damaged f
 kept instead, as a small JSON file, until the decoder changes.  Everything here can be deleted at any time; it is then
 computed anew, also during a training.
 
-The files can be mapped into memory, but a sound is read with plain reads: for a second of audio, mapping takes five
-times as long (page faults), its pages count as this process's memory, and a file that shrinks would kill the process.
+The files can be mapped into memory, but are read with plain reads: for a second of audio, mapping takes five times as
+long (page faults), its pages count as this process's memory, and a file that shrinks, or a disk that fails, would kill
+the process.  What the disk cannot read any more is thrown away and computed anew.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ import soundfile
 from distill import paths
 from distill.audio.cache.content_hash import HashIndex, Key, file_key
 from distill.audio.cache.disk_cache import DiskCache
+from distill.audio.cache.stored_array import discard_unreadable, is_whole_array, read_into, read_rows, write_array
 from distill.audio.decoding import sound_file
 from distill.audio.decoding.access import link_reason
 from distill.audio.decoding.fixes import SoundFix
@@ -191,8 +193,9 @@ class CachedSound:
         file = self._derived_file(key)
         for _ in range(_RESTORES):
             try:
-                found = _read_rows(file, start, count)
-            except (OSError, ValueError):
+                found = read_rows(file, start, count)
+            except (OSError, ValueError) as exc:
+                discard_unreadable(file, exc)
                 self.derived(key, make)
             else:
                 self._cache.store.use(file)
@@ -204,8 +207,9 @@ class CachedSound:
         self._cache.store.use(self.file)
         for _ in range(_RESTORES):
             try:
-                _read_into(self.file, offset, audio)
-            except OSError:
+                read_into(self.file, offset, audio)
+            except OSError as exc:
+                discard_unreadable(self.file, exc)
                 self._cache.restore(self)
             else:
                 return
@@ -238,11 +242,11 @@ class CachedSound:
         """
         file, store = self._derived_file(key), self._cache.store
         with store.locked(file):
-            if not _is_whole_array(file):
+            if not is_whole_array(file):
                 array = make()
                 if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float16):
                     raise TypeError(f"What is derived from a sound must be float32 or float16, not {array!r:.80}")
-                store.write(file, lambda out: _write_array(out, array))
+                store.write(file, lambda out: write_array(out, array))
             store.use(file)
         return file
 
@@ -426,29 +430,16 @@ def read_derived(file: Path, start: int, count: int) -> npt.NDArray[Any]:
         Somebody deleted the cache.
     """
     try:
-        return _read_rows(file, start, count)
+        return read_rows(file, start, count)
     except (OSError, ValueError) as exc:
         raise TrainingError(_gone("Something computed from the sounds", file)) from exc
 
 
-def _read_rows(file: Path, start: int, count: int) -> npt.NDArray[Any]:
-    mapped = np.load(file, mmap_mode="r", allow_pickle=False)
-    return np.array(mapped[start : start + count])
-
-
 def _gone(what: str, file: Path) -> str:
-    return f"{what} was deleted from the cache in {file.parent} again and again. Start or resume again."
-
-
-def _read_into(file: Path, offset: int, audio: FloatArray) -> None:
-    left = audio.data.cast("B")
-    with file.open("rb", buffering=0) as stored:
-        stored.seek(offset)
-        while left:
-            count = stored.readinto(left)
-            if not count:
-                raise OSError("the file has shrunk")
-            left = left[count:]
+    return (
+        f"{what} was deleted from the cache in {file.parent} again and again, or the disk cannot read it. Start or "
+        "resume again."
+    )
 
 
 def _key(path: Path) -> Key:
@@ -547,18 +538,3 @@ def _envelope_of(audio: FloatArray) -> FloatArray:
     last = [np.abs(rest - rest.mean()).max()] if len(rest) else []
     found: FloatArray = np.concatenate([levels, last]).astype(np.float32)
     return found
-
-
-def _write_array(out: IO[bytes], array: npt.NDArray[Any]) -> None:
-    """Write a ``.npy`` file.  Not by `numpy.save`, whose error on a full disk does not say that it is full."""
-    array = np.ascontiguousarray(array)
-    np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(array))
-    out.write(array.tobytes() if array.size < 1 << 20 else array.reshape(-1).view(np.uint8).data)
-
-
-def _is_whole_array(file: Path) -> bool:
-    try:
-        mapped = np.load(file, mmap_mode="r", allow_pickle=False)
-        return bool(mapped.offset + mapped.nbytes == file.stat().st_size)
-    except (OSError, ValueError, EOFError):
-        return False

@@ -17,7 +17,7 @@ _ROWS = 5
 
 
 class FoundSounds(QListWidget):
-    """The sounds of a finding: a click, Enter or Space plays."""
+    """The sounds of a finding: a click, Enter or Space plays; Space also stops."""
 
     def __init__(self, files: tuple[Path, ...]) -> None:
         super().__init__()
@@ -32,6 +32,8 @@ class FoundSounds(QListWidget):
             item.setToolTip(plain_tip(str(path)))
             self.addItem(item)
         self._fit_rows()
+        #: The sound that is heard now.
+        self.heard: Path | None = None
         self.audition = Audition(self)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -46,9 +48,10 @@ class FoundSounds(QListWidget):
         self.setFixedHeight(min(self.count(), _ROWS) * row + frame + 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Play with Space, and follow the arrow keys."""
+        """Play or stop with Space, and follow the arrow keys."""
         if event.key() == Qt.Key.Key_Space:
-            self.audition.take_space(event, is_heard=False)
+            path = self.currentIndex().data(Qt.ItemDataRole.UserRole)
+            self.audition.take_space(event, is_heard=path is not None and path == self.heard)
             return
         before = self.currentIndex()
         super().keyPressEvent(event)

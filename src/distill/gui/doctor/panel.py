@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -27,6 +28,7 @@ class DoctorPanel(Panel):
         self.title.setText(self.tr("Check of the sounds"))
         self.setAccessibleName(self.tr("Check of the sounds"))
         self.cards: list[FindingCard] = []
+        self._heard: Path | None = None
         self._message = QLabel()
         self._message.setObjectName("muted")
         self._message.setWordWrap(True)
@@ -63,9 +65,16 @@ class DoctorPanel(Panel):
         for number, card in enumerate(self.cards):
             card.play_requested.connect(self.play_requested)
             card.fix_requested.connect(self.fix_requested)
+            card.sounds.heard = self._heard
             self.area.column.insertWidget(number, card)
         self._order_focus()
         self.show_fixed(is_fixed)
+
+    def show_playing(self, path: Path | None) -> None:
+        """Note which sound is heard: Space stops it."""
+        self._heard = path
+        for card in self.cards:
+            card.sounds.heard = path
 
     def show_fixed(self, is_fixed: Callable[[Finding], bool]) -> None:
         """Show which findings are fixed by now."""

@@ -1,6 +1,6 @@
 """Paints a generated sound in the history: waveform, name, how it was generated, star."""
 
-from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
@@ -9,7 +9,7 @@ from distill.gui.generate.history_model import FACTS_ROLE
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import icons, theme
 from distill.gui.widgets.list_model import ITEM_ROLE, MARKED_ROLE
-from distill.gui.widgets.painted_rows import RenamingDelegate, paint_ground, whole_facts, write_line
+from distill.gui.widgets.painted_rows import RenamingDelegate, mirrored, paint_ground, whole_facts, write_line
 from distill.gui.widgets.waveform import draw_waveform
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -19,9 +19,10 @@ _WAVE, _STAR, _STAR_TARGET = 72, 14, 30
 _PLAYING = 12
 
 
-def star_target(row: QRect) -> QRect:
-    """Return the area of a row that takes clicks on the star."""
-    return QRect(row.right() - _STAR_TARGET + 1, row.top(), _STAR_TARGET, row.height())
+def star_target(row: QRect, direction: Qt.LayoutDirection) -> QRect:
+    """Return the area of a row that takes clicks on the star: its end, in the direction of reading."""
+    area = QRect(row.right() - _STAR_TARGET + 1, row.top(), _STAR_TARGET, row.height())
+    return QStyle.visualRect(direction, row, area)
 
 
 class HistoryDelegate(RenamingDelegate):
@@ -46,7 +47,8 @@ class HistoryDelegate(RenamingDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_ground(painter, option, theme.colors().accent if is_playing else "")
         inner = rect.adjusted(theme.MARGIN, theme.HALF, 0, -theme.HALF)
-        self._paint_wave(painter, QRect(inner.left(), inner.top(), _WAVE, inner.height()), sound, is_playing)
+        wave = mirrored(option, QRect(inner.left(), inner.top(), _WAVE, inner.height()))
+        self._paint_wave(painter, wave, sound, is_playing)
         left, right = inner.left() + _WAVE + theme.GAP, rect.right() - _STAR_TARGET
         self._paint_words(painter, QRect(left, inner.top(), right - left, inner.height()), option, index, is_playing)
         is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
@@ -55,7 +57,7 @@ class HistoryDelegate(RenamingDelegate):
             name, color = ("starred", colors.accent) if sound.entry.starred else ("star", colors.muted)
             if sound.entry.rejected:
                 name, color = "close", colors.bad
-            position = star_target(rect).center() - QPoint(_STAR // 2, _STAR // 2)
+            position = star_target(rect, option.direction).center() - QPoint(_STAR // 2, _STAR // 2)
             self._paint_icon(painter, position, name, color, _STAR)
         painter.restore()
 
@@ -64,7 +66,8 @@ class HistoryDelegate(RenamingDelegate):
         rect: QRect = option.rect
         left = rect.left() + theme.MARGIN + _WAVE
         height = editor.sizeHint().height()
-        editor.setGeometry(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
+        place = QRect(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
+        editor.setGeometry(mirrored(option, place))
 
     def _paint_wave(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
         colors = theme.colors()
@@ -88,13 +91,13 @@ class HistoryDelegate(RenamingDelegate):
             sound.seconds is None or sound.entry.rejected,
         )
         if is_playing:  # a second sign beside the colour
-            corner = QPoint(name.left(), name.center().y() - _PLAYING // 2)
-            self._paint_icon(painter, corner, "play", colors.accent, _PLAYING)
+            icon = QRect(name.left(), name.center().y() - _PLAYING // 2, _PLAYING, _PLAYING)
+            self._paint_icon(painter, mirrored(option, icon).topLeft(), "play", colors.accent, _PLAYING)
             name = name.adjusted(_PLAYING + theme.HALF, 0, 0, 0)
-        write_line(painter, font, name, index.data(), colors.muted if is_pale else colors.text, True)
+        write_line(painter, font, mirrored(option, name), index.data(), colors.muted if is_pale else colors.text, True)
         facts = position.adjusted(0, line, 0, 0)
         text = whole_facts(index.data(FACTS_ROLE), option.fontMetrics, facts.width())
-        write_line(painter, theme.sized(option.font, theme.SMALL), facts, text, colors.muted)
+        write_line(painter, theme.sized(option.font, theme.SMALL), mirrored(option, facts), text, colors.muted)
 
     @staticmethod
     def _paint_icon(painter: QPainter, corner: QPoint, name: str, color: str, side: int) -> None:

@@ -128,7 +128,9 @@ class HistoryView(StarClicks, PaintedRows):
         """Return the sound whose star is at a position."""
         index = self.indexAt(position)
         sound = index.data(ITEM_ROLE)
-        is_star = isinstance(sound, ListedSound) and star_target(self.visualRect(index)).contains(position)
+        is_star = isinstance(sound, ListedSound) and star_target(
+            self.visualRect(index), self.layoutDirection()
+        ).contains(position)
         return sound if is_star else None
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

@@ -104,18 +104,25 @@ class AuditionRow(QAbstractButton):
         middle = area.center().y()
         picture = "stop" if self._is_playing else "play"
         image = pixmap(picture, colors.accent, SIDE, self.devicePixelRatioF())
-        painter.drawPixmap(QPointF(theme.HALF, middle - SIDE / 2), image)
+        painter.drawPixmap(self._mirrored(QRectF(theme.HALF, middle - SIDE / 2, SIDE, SIDE)).topLeft(), image)
         left = 2 * theme.HALF + SIDE
         painter.setPen(QColor(colors.text))
         label_width = max(_LABEL_WIDTH, *(self.fontMetrics().horizontalAdvance(name) for name in self._names()))
         name = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, label_width)
-        painter.drawText(QRectF(left, 0, label_width, self.height()), Qt.AlignmentFlag.AlignVCenter, name)
+        label = self._mirrored(QRectF(left, 0, label_width, self.height()))
+        painter.drawText(label, Qt.AlignmentFlag.AlignVCenter, name)
         self._thumbnails.request(self.sample.path)
         peaks = self._thumbnails.peaks(self.sample.path)
         if peaks is not None:
             color = QColor(colors.second if self.sample.kind is AuditionKind.ORIGINAL else colors.accent)
             wave = area.adjusted(left + label_width + theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
-            draw_waveform(painter, wave, peaks, color)
+            draw_waveform(painter, self._mirrored(wave), peaks, color)
+
+    def _mirrored(self, area: QRectF) -> QRectF:
+        """Return an area, which is given as for reading from the left, for the direction of the window."""
+        if self.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+            area.moveLeft(self.width() - area.right())
+        return area
 
     def _name(self, sample: AuditionSample) -> str:
         if sample.source and sample.kind is AuditionKind.ORIGINAL:

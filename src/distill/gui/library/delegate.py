@@ -22,6 +22,7 @@ from distill.gui.widgets.painted_rows import (
     RenamingDelegate,
     StyledText,
     facts_width,
+    mirrored,
     paint_ground,
     row_size,
     source_of,
@@ -38,7 +39,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ModelDelegate(RenamingDelegate):
-    """Paints a model in four lines, its star at the left and its curve at the right; a click on the star toggles it."""
+    """Paints a model in four lines, its star before and its curve behind them; a click on the star toggles it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("modelNameEdit", QCoreApplication.translate("ModelDelegate", "Name of the model"), parent)
@@ -78,9 +79,8 @@ class ModelDelegate(RenamingDelegate):
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
         """Toggle the star that was clicked."""
         if isinstance(event, QMouseEvent) and event.button() is Qt.MouseButton.LeftButton:
-            rect: QRect = option.rect
             entry = index.data(ITEM_ROLE)
-            is_star = _star_area(rect).adjusted(-6, -6, 6, 6).contains(event.position())
+            is_star = QRectF(_star_area(option)).adjusted(-6, -6, 6, 6).contains(event.position())
             if is_star and isinstance(entry, ModelEntry) and entry.problem is None:
                 if event.type() is QEvent.Type.MouseButtonRelease:
                     source_of(model, ModelTable).starred.emit(entry, not entry.starred)
@@ -90,7 +90,8 @@ class ModelDelegate(RenamingDelegate):
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Place the editor over the name."""
         area = _text_area(option.rect)
-        editor.setGeometry(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
+        place = QRect(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
+        editor.setGeometry(mirrored(option, place))
 
     def _paint_star(self, painter: QPainter, option: QStyleOptionViewItem, entry: ModelEntry) -> None:
         state: QStyle.StateFlag = option.state
@@ -100,11 +101,12 @@ class ModelDelegate(RenamingDelegate):
         colors, device = theme.colors(), painter.device()
         scale = device.devicePixelRatioF() if device is not None else 1.0
         name, color = ("starred", colors.accent) if entry.starred else ("star", colors.border_strong)
-        painter.drawPixmap(_star_area(option.rect).topLeft(), pixmap(name, color, SIDE, scale))
+        painter.drawPixmap(_star_area(option).topLeft(), pixmap(name, color, SIDE, scale))
 
 
-def _star_area(row: QRect) -> QRectF:
-    return QRectF(row.left() + theme.GAP, row.top() + theme.HALF + 1, SIDE, SIDE)
+def _star_area(option: QStyleOptionViewItem) -> QRect:
+    row: QRect = option.rect
+    return mirrored(option, QRect(row.left() + theme.GAP, row.top() + theme.HALF + 1, SIDE, SIDE))
 
 
 def _text_area(row: QRect) -> QRect:

@@ -77,6 +77,7 @@ class ModelDetail(Panel):
         self.detail.hide()
         self.setAccessibleName(self.tr("The chosen model"))
         self._entry: ModelEntry | None = None
+        self._requested_notes: str | None = None  # and not stored yet
         self.name, self.star = self._make_name(), self._make_star()
         head = QHBoxLayout()
         head.setSpacing(theme.HALF)
@@ -121,6 +122,8 @@ class ModelDetail(Panel):
         self.commit()
         is_same = entry is not None and self._entry is not None and entry.path == self._entry.path
         self._entry = entry
+        if entry is None or not is_same or entry.notes == self._requested_notes:
+            self._requested_notes = None
         self._pages.setCurrentIndex(0 if entry is None else 1)
         if entry is None:
             return
@@ -130,7 +133,8 @@ class ModelDetail(Panel):
         self.name.setToolTip(plain_tip(entry.name, self.tr("Click to rename; the file keeps its name.")))
         if not (is_same and self.tags.hasFocus() and self.tags.isModified()):
             self.tags.setText(", ".join(entry.tags))
-        if self.notes.toPlainText() != entry.notes and not (is_same and self.notes.hasFocus()):
+        is_typing = self._requested_notes is not None or self.notes.document().isModified()
+        if self.notes.toPlainText() != entry.notes and not (is_same and self.notes.hasFocus() and is_typing):
             self.notes.setPlainText(entry.notes)
             self.notes.settle()
         self._show_kind(entry)
@@ -158,6 +162,7 @@ class ModelDetail(Panel):
 
     def show_unsaved_notes(self, notes: str) -> None:
         """Show notes that could not be stored; the next `commit` requests them again."""
+        self._requested_notes = None
         if not self.notes.hasFocus():
             self.notes.setPlainText(notes)
             self.notes.settle()
@@ -415,7 +420,8 @@ class ModelDetail(Panel):
         if self._entry is not None and self._entry.problem is None and self.notes.document().isModified():
             self.notes.document().setModified(False)
             if self.notes.toPlainText() != self._entry.notes:
-                self._notify(self.notes_changed, self.notes.toPlainText())
+                self._requested_notes = self.notes.toPlainText()
+                self._notify(self.notes_changed, self._requested_notes)
 
 
 def _field_label(text: str) -> QLabel:

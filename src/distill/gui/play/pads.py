@@ -332,6 +332,7 @@ class PadGrid(QWidget):
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("padGrid")
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as the keys lie on the keyboard
         self.setAccessibleName(self.tr("Pads"))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

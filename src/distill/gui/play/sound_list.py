@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from distill.gui.sounds.thumbnails import Thumbnails
 from distill.gui.widgets import theme
 from distill.gui.widgets.dragging import files_as_mime
-from distill.gui.widgets.painted_rows import paint_ground, write_line
+from distill.gui.widgets.painted_rows import mirrored, paint_ground, write_line
 from distill.gui.widgets.play_on_click import Audition
 from distill.gui.widgets.waveform import draw_waveform
 
@@ -48,16 +48,15 @@ class _RowDelegate(QStyledItemDelegate):
         paint_ground(painter, option)
         rect: QRect = option.rect
         inner = rect.adjusted(theme.GAP, theme.HALF, -theme.GAP, -theme.HALF)
-        wave = QRectF(inner.left(), inner.top(), _WAVE, inner.height())
-        self._paint_wave(painter, wave, index.data(FILE_ROLE))
+        wave = mirrored(option, QRect(inner.left(), inner.top(), _WAVE, inner.height()))
+        self._paint_wave(painter, QRectF(wave), index.data(FILE_ROLE))
         word = index.data(WORD_ROLE) or ""
         painter.setFont(small)
         width = painter.fontMetrics().horizontalAdvance(word)
         name = inner.adjusted(_WAVE + theme.GAP, 0, -width - (theme.GAP if word else 0), 0)
-        write_line(painter, option.font, name, index.data(), colors.text, keeps_end=True)
-        write_line(
-            painter, small, QRect(inner.right() - width, inner.top(), width + 1, inner.height()), word, colors.muted
-        )
+        write_line(painter, option.font, mirrored(option, name), index.data(), colors.text, keeps_end=True)
+        end = QRect(inner.right() - width, inner.top(), width + 1, inner.height())
+        write_line(painter, small, mirrored(option, end), word, colors.muted)
         painter.restore()
 
     def _paint_wave(self, painter: QPainter, area: QRectF, path: Path | None) -> None:

@@ -30,6 +30,7 @@ class PositionSlider(QSlider):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as sounds are drawn everywhere; so go the keys
         self.setMinimumHeight(HEIGHT)
         self.setMouseTracking(True)
         self._peaks: NDArray[np.float32] | None = None

@@ -148,6 +148,7 @@ class LegendEntry(QAbstractButton):
         """Paint the entry, on the screen or in an exported picture."""
         colors, style = theme.colors(), self._style
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as the plot
         on_screen = painter.device() is self
         if on_screen and (self._is_hovered or self.hasFocus()):
             painter.setPen(QColor(colors.second) if self.hasFocus() else Qt.PenStyle.NoPen)

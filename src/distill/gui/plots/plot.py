@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -71,6 +71,7 @@ class Plot(QWidget):
         can_be_log: bool = False,
     ) -> None:
         super().__init__(parent)
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # epochs go from left to right in every language
         self.title, self.can_be_log = title, can_be_log
         #: How a position is read out.
         self.position_text = self.tr("epoch {0}")

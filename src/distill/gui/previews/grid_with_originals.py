@@ -1,8 +1,8 @@
 """The grid of previews and, aligned on top of it, the strip of originals: two tables with one cursor."""
 
-from PySide6.QtCore import QEvent, QModelIndex, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QRect, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStyle, QVBoxLayout, QWidget
 
 from distill.gui.previews.delegate import CELL_HEIGHT, NARROWEST, PreviewDelegate
 from distill.gui.previews.model import SOUND_ROLE, PreviewModel, StarredRows
@@ -33,6 +33,7 @@ class PreviewTable(QWidget):
         self._corner = QLabel(self.tr("Epoch"), self.strip)
         self._corner.setObjectName("muted")
         self._corner.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.strip.installEventFilter(self)
         self._top = QHBoxLayout()
         self._top.addWidget(self.strip)
         layout = QVBoxLayout(self)
@@ -89,6 +90,12 @@ class PreviewTable(QWidget):
         data = files_as_mime(paths)
         data.setText("\n".join(str(path) for path in paths))
         QGuiApplication.clipboard().setMimeData(data)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the corner's label in its place when the strip gets another width."""
+        if watched is self.strip and event.type() == QEvent.Type.Resize:
+            self._place_corner()
+        return super().eventFilter(watched, event)
 
     def changeEvent(self, event: QEvent) -> None:
         """Measure a new font, and draw in the colours of a new theme."""
@@ -153,10 +160,15 @@ class PreviewTable(QWidget):
         header.setFixedHeight(lines * metrics.height() + 2 * theme.HALF)
         self.strip.setRowHidden(0, not has_originals)
         self.strip.setFixedHeight(header.height() + (CELL_HEIGHT if has_originals else 0))
-        self._corner.setGeometry(0, 0, self.strip.verticalHeader().width() - theme.HALF, header.height())
+        self._place_corner()
         bar = self.view.verticalScrollBar()
         self._top.setContentsMargins(0, 0, bar.sizeHint().width() if bar.maximum() else 0, 0)
         self.strip.horizontalScrollBar().setValue(self.view.horizontalScrollBar().value())
+
+    def _place_corner(self) -> None:
+        """Keep the corner's label above the numbers of the epochs."""
+        area = QRect(0, 0, self.strip.verticalHeader().width() - theme.HALF, self.strip.horizontalHeader().height())
+        self._corner.setGeometry(QStyle.visualRect(self.layoutDirection(), self.strip.rect(), area))
 
     def _headings(self) -> list[str]:
         return [str(self.grid.headerData(n, Qt.Orientation.Horizontal)) for n in range(self.grid.columnCount())]

@@ -101,7 +101,7 @@ class QueuePresenter(QObject, WindowPart):
         """Add a run on the listed sounds, with their fixes and the settings of the controls, to the queue."""
         controls, choice = self._controls, self._runs.origin.choice
         entry = QueueEntry(
-            paths.free_name(controls.run_name, {*self._runs.names_in_use(), *self.names}), self._sounds.usable(),
+            paths.free_name(controls.run_name, self._runs.names_in_use()), self._sounds.usable(),
             controls.family_key, controls.preset_key, controls.epochs.value(), self._runs.settings.changes,
             self._sounds.fixes(), None if choice is None else choice.path,
         )  # fmt: skip

@@ -17,7 +17,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class RunDelegate(RenamingDelegate):
-    """Paints a run in three lines with its curve at the right."""
+    """Paints a run in three lines with its curve behind them."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("runNameEdit", QCoreApplication.translate("RunDelegate", "Name of the run"), parent)

@@ -77,8 +77,13 @@ class StyledText(NamedTuple):
 # Painting.
 
 
+def mirrored(option: QStyleOptionViewItem, area: QRect) -> QRect:
+    """Return an area of a row, which is given as for reading from the left, for the direction of the window."""
+    return QStyle.visualRect(option.direction, option.rect, area)
+
+
 def paint_ground(painter: QPainter, option: QStyleOptionViewItem, mark: str = "") -> None:
-    """Paint the background of a row: selection, hover and focus; and a bar in the colour ``mark`` at its left."""
+    """Paint the background of a row: selection, hover and focus; and a bar in the colour ``mark`` at its beginning."""
     rect: QRect = option.rect
     state: QStyle.StateFlag = option.state
     colors, ground = theme.colors(), QRectF(rect).adjusted(1, 1, -1, -1)
@@ -92,7 +97,8 @@ def paint_ground(painter: QPainter, option: QStyleOptionViewItem, mark: str = ""
     if mark:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(mark))
-        painter.drawRoundedRect(QRectF(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16), 1.5, 1.5)
+        bar = mirrored(option, QRect(rect.left() + 3, rect.top() + 8, 3, rect.height() - 16))
+        painter.drawRoundedRect(QRectF(bar), 1.5, 1.5)
 
 
 def write_line(painter: QPainter, font: QFont, position: QRect, text: str, color: str, keeps_end: bool = False) -> None:
@@ -158,20 +164,25 @@ def write_row(
     curve: Sequence[float],
     curve_width: int,
 ) -> None:
-    """Write a row: the name, a short text at its right, then lines of facts, with a curve if there is one."""
+    """Write a row: the name, a short text at its end, then lines of facts, with a curve if there is one.
+
+    ``position`` is given as for reading from the left, see `mirrored`.
+    """
     name, side = head
     line = option.fontMetrics.height() + 2
     bold, small = QFont(option.font), theme.sized(option.font, theme.SMALL)
     bold.setBold(True)
     side_width = min(option.fontMetrics.horizontalAdvance(side.text), position.width() // 2)
     name_area = QRect(position.left(), position.top(), position.width() - side_width - theme.GAP, line)
-    write_line(painter, bold, name_area, *name)
-    write_line(painter, small, QRect(position.right() - side_width, position.top(), side_width + 1, line), *side)
+    write_line(painter, bold, mirrored(option, name_area), *name)
+    side_area = QRect(position.right() - side_width, position.top(), side_width + 1, line)
+    write_line(painter, small, mirrored(option, side_area), *side)
     width = facts_width(position, curve, curve_width)
     for number, fact in enumerate(facts, 1):
-        write_line(painter, small, QRect(position.left(), position.top() + number * line, width, line), *fact)
-    curve_area = QRectF(position.right() - curve_width, position.top() + line + 3, curve_width, len(facts) * line - 6)
-    paint_curve(painter, curve_area, curve, 1.4)
+        fact_area = QRect(position.left(), position.top() + number * line, width, line)
+        write_line(painter, small, mirrored(option, fact_area), *fact)
+    curve_area = QRect(position.right() - curve_width, position.top() + line + 3, curve_width, len(facts) * line - 6)
+    paint_curve(painter, QRectF(mirrored(option, curve_area)), curve, 1.4)
 
 
 def facts_width(position: QRect, curve: Sequence[float], curve_width: int) -> int:

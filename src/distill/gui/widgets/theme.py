@@ -172,7 +172,7 @@ def apply_style_sheet(window: QWidget) -> None:
     the window was there.
     """
     window.setProperty(_HAS_STYLE_SHEET, True)
-    window.setStyleSheet(_sheet(colors()))
+    window.setStyleSheet(_sheet(colors(), QApplication.layoutDirection()))
 
 
 def set_style_property(widget: QWidget, name: str, value: object) -> None:
@@ -186,14 +186,14 @@ def set_style_property(widget: QWidget, name: str, value: object) -> None:
 def _apply(app: QApplication) -> None:
     current = colors()
     app.setPalette(_palette(current))
-    sheet = _sheet(current)
+    sheet = _sheet(current, app.layoutDirection())
     for widget in app.topLevelWidgets():
         if widget.property(_HAS_STYLE_SHEET) and widget.styleSheet() != sheet:
             widget.setStyleSheet(sheet)
 
 
 @cache
-def _sheet(current: Colors) -> str:
+def _sheet(current: Colors, direction: Qt.LayoutDirection) -> str:
     try:
         sheet = (resources_dir() / "style.qss").read_text(encoding="utf-8")
     except OSError as exc:  # plain, but usable
@@ -203,6 +203,8 @@ def _sheet(current: Colors) -> str:
     values |= {"title_size": f"{_scaled(TITLE)}px", "small_size": f"{_scaled(SMALL)}px"}
     for name, value in values.items():
         sheet = sheet.replace(f"@{name}@", value)
+    if direction is Qt.LayoutDirection.RightToLeft:  # Qt mirrors a slider, but not its parts: they stay left and right
+        sheet = sheet.replace("QSlider::sub-page", "QSlider::add-page")
     return sheet
 
 

@@ -45,7 +45,8 @@ from distill.gui.training.verdict_presenter import VerdictPresenter
 from distill.gui.widgets.panel import WindowPart
 from distill.gui.window.frame import PLOTS_COLUMN, RUNS_TAB, Frame
 from distill.gui.window.pages import MODELS, PLAY, TRAINING
-from distill.playback.player import Player
+from distill.paths import taken_names
+from distill.playback.player import Player, PlayerState
 from distill.training.measuring.step_time import measure as measure_speed
 
 
@@ -145,7 +146,9 @@ def compose(
     )  # fmt: skip
     EstimatePresenter(controls, runs.settings, sounds, runs.bridge, measure_speed if engine is None else None, window)
     VerdictPresenter(plots.verdict, runs, notices, window)
-    runs.names_in_use = lambda: {run.name for run in run_list.table.items} | queue.names
+    runs.names_in_use = lambda: taken_names(
+        (run.name for run in run_list.table.items), queue.names, (model.name for model in page.list.table.items)
+    )
     _connect_training(frame, parts)
     _connect_models(frame, parts, generate_panel)
     _connect_undo(frame, parts)
@@ -198,6 +201,9 @@ def _connect_training(frame: Frame, parts: Parts) -> None:
     frame.browser.doctor_toggled.connect(show_doctor)
     parts.doctor_panel.close_requested.connect(leave_doctor)
     parts.doctor.play_requested.connect(parts.playing.play)
+    parts.playing.playback.status_changed.connect(
+        lambda status: parts.doctor_panel.show_playing(status.path if status.state is PlayerState.PLAYING else None)
+    )
     runs.bridge.state_changed.connect(show_previews)
     parts.run_list.fork_requested.connect(runs.origin.choose_checkpoint)
     runs.origin.chosen.connect(lambda: frame.pages.open_page(TRAINING))

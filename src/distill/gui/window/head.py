@@ -4,8 +4,10 @@ The menu bar has room between the menus and the switch.  Notices lie there, so t
 with, move nothing, and take no room while there are none.
 """
 
+from functools import partial
+
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStyle, QWidget
 
 from distill.gui.widgets import theme
 from distill.gui.widgets.layout import ElidedLabel
@@ -71,13 +73,19 @@ class Head(QWidget):
         return False
 
     def _place_notices(self) -> None:
-        """Give the notices the room between the menus, the state of the training, and the switch."""
+        """Give the notices the room between the menus, the state of the training, and the switch.
+
+        It is found as for reading from the left, and mirrored where the window is.
+        """
         row, window = self._row, self.window()
+        mirrored = partial(QStyle.visualRect, self.layoutDirection(), row.rect())
         left, right = theme.GAP, row.width() - theme.GAP
         status = self.status.geometry() if self.status.text() else QRect()
-        corner = self._switch.mapTo(row, QPoint(0, 0)) if row.isAncestorOf(self._switch) else QPoint(right, 0)
+        corner = QPoint(right, 0)
+        if row.isAncestorOf(self._switch):
+            corner = mirrored(QRect(self._switch.mapTo(row, QPoint(0, 0)), self._switch.size())).topLeft()
         if self.is_in_menu_bar:
-            menus = [self._bar.actionGeometry(action) for action in self._bar.actions()]
+            menus = [mirrored(self._bar.actionGeometry(action)) for action in self._bar.actions()]
             left += max((menu.right() for menu in menus), default=0)
             right = corner.x() - theme.GAP
             if right - left - status.width() >= NARROWEST_NOTICE:
@@ -89,5 +97,5 @@ class Head(QWidget):
         height = self.notices.sizeHint().height()
         middle = corner.y() + self._switch.height() // 2
         area = QRect(left, middle - height // 2, max(0, right - left), height)
-        self.notices.setGeometry(area.translated(row.mapTo(window, QPoint(0, 0))))
+        self.notices.setGeometry(mirrored(area).translated(row.mapTo(window, QPoint(0, 0))))
         self.notices.raise_()

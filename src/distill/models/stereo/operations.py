@@ -1,5 +1,6 @@
 """What a model makes of sounds of one or two channels: versions of a stereo sound keep its own image."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,37 +14,40 @@ from distill.models.synthesis.limiter import limited
 from distill.models.synthesis.synthesizer import Synthesizer
 
 
-def vary(synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed: int) -> list[Tensor]:
-    """Return variations of a sound ``[1, N]`` or ``[2, N]``, with as many channels; see `variations.vary`.
+def vary(synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed: int) -> Iterator[Tensor]:
+    """Yield variations of a sound ``[1, N]`` or ``[2, N]``, with as many channels; see `variations.vary_each`.
 
     They have the peak of the sound: that of the louder channel.
     """
     source = source_of(waveform)
     if source is None:
-        return variations.vary(synth, waveform, count, strength, seed)
-    generated, peak = variations.vary(synth, _base(source), count, strength, seed), _peak(waveform)
-    return [_at_peak(_tensor(source.copy(_array(sound))), peak) for sound in generated]
+        yield from variations.vary_each(synth, waveform, count, strength, seed)
+        return
+    peak = _peak(waveform)
+    for sound in variations.vary_each(synth, _base(source), count, strength, seed):
+        yield _at_peak(_tensor(source.copy(_array(sound))), peak)
 
 
-def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> list[Tensor]:
-    """Return the steps from one sound to another; of two channels each where one of them has two.
+def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int) -> Iterator[Tensor]:
+    """Yield the steps from one sound to another; of two channels each where one of them has two.
 
-    The image goes the same way as the sound, and the peak of the channels too; see `variations.morph`.
+    The image goes the same way as the sound, and the peak of the channels too; see `variations.morph_steps`.
     """
     given = [source_of(waveform) for waveform in (first, second)]
     if given == [None, None]:
-        return variations.morph(synth, first, second, steps)
+        for _, sound in variations.morph_steps(synth, first, second, steps):
+            yield sound
+        return
     ends = [
         _mono_source(waveform) if source is None else source
         for source, waveform in zip(given, (first, second), strict=True)
     ]
-    peaks, sounds = (_peak(first), _peak(second)), []
+    peaks = _peak(first), _peak(second)
     for share, sound in variations.morph_steps(synth, _base(ends[0]), _base(ends[1]), steps):
         image = ends[0].image.towards(ends[1].image, share)
         mono = _array(sound)
         channels = _tensor(np.stack(join(mono, second_signal(mono, image), image.base)))
-        sounds.append(_at_peak(channels, peaks[0] ** (1 - share) * peaks[1] ** share))
-    return sounds
+        yield _at_peak(channels, peaks[0] ** (1 - share) * peaks[1] ** share)
 
 
 def extend(synth: Synthesizer, waveform: Tensor, seconds: float, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Variations of a sound, and morphs between two."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
@@ -76,10 +76,10 @@ def _finished(
 
 
 @torch.no_grad()
-def vary(
+def vary_each(
     synth: Synthesizer, waveform: Tensor, count: int, strength: float, seed: int, detail: float | None = None
-) -> list[Tensor]:
-    """Return ``count`` variations ``[1, N]`` of a sound, as long and as loud as it is.
+) -> Iterator[Tensor]:
+    """Yield ``count`` variations ``[1, N]`` of a sound, as long and as loud as it is, each when it is done.
 
     Noise is mixed into what the prior describes the sound by, and flows out again.  How much is chosen by
     measurement, so that the distance from the model's own copy grows evenly with the strength.
@@ -111,11 +111,9 @@ def vary(
     noise = torch.stack([torch.randn(prior.dim, generator=torch.Generator().manual_seed(own)) for own in seeds])
     levels = _noise_levels(synth, prior, source, strength, noise)
     owner = synth.training_sound_of(synth.decoded(source.points))
-    varied = []
     for own, level in zip(noise, levels, strict=True):
         points = source.points if strength == 0 else _renewed(prior, synth, source, level[None], own[None])[0]
-        varied.append(_finished(synth, synth.decoded(points), source.samples, source.peak, detail, owner))
-    return varied
+        yield _finished(synth, synth.decoded(points), source.samples, source.peak, detail, owner)
 
 
 def _renewed(
@@ -180,18 +178,13 @@ def _inverse(values: list[float], positions: list[float], wanted: float) -> floa
 # --- morphs --------------------------------------------------------------------------------------------------------
 
 
-def morph(synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail: float | None = None) -> list[Tensor]:
-    """Return the sounds of `morph_steps`."""
-    return [sound for _, sound in morph_steps(synth, first, second, steps, detail)]
-
-
 @torch.no_grad()
 def morph_steps(
     synth: Synthesizer, first: Tensor, second: Tensor, steps: int, detail: float | None = None
-) -> list[tuple[float, Tensor]]:
-    """Return ``steps`` sounds ``[1, N_i]`` on the way from the model's copy of one sound to that of another.
+) -> Iterator[tuple[float, Tensor]]:
+    """Yield ``steps`` sounds ``[1, N_i]`` on the way from the model's copy of one sound to that of another.
 
-    Each comes with its share of the way, from 0 to 1.
+    Each comes when it is done, with its share of the way, from 0 to 1.
 
     The way is a straight line between their points; the steps are placed so that neighbours differ equally much.
     Length and level change evenly.
@@ -220,13 +213,11 @@ def morph_steps(
         features[..., synth.frames_of(length_at(share)) :] = quiet
         return features
 
-    sounds = []
-    for share, features in _even_steps(features_at, steps):
-        sound = synth.to_sound(features, length_at(share))
+    for share in _even_steps(features_at, steps):
+        sound = synth.to_sound(features_at(share), length_at(share))
         peak = ends[0].peak ** (1 - share) * ends[1].peak ** share
         sound = sound * (peak / sound.abs().max().clamp_min(1e-9))
-        sounds.append((share, sound if share in (0.0, 1.0) else synth.faded(sound)))
-    return sounds
+        yield share, sound if share in (0.0, 1.0) else synth.faded(sound)
 
 
 def _lengthened(synth: Synthesizer, source: Source, count: int, silence: Tensor) -> Tensor:
@@ -238,16 +229,18 @@ def _lengthened(synth: Synthesizer, source: Source, count: int, silence: Tensor)
     return synth.points_of(synth.windows_of(longer))[:count]
 
 
-def _even_steps(features_at: Callable[[float], Tensor], steps: int) -> list[tuple[float, Tensor]]:
-    """Return ``steps`` shares of the way, from 0 to 1, whose features differ equally from one to the next."""
+def _even_steps(features_at: Callable[[float], Tensor], steps: int) -> list[float]:
+    """Return ``steps`` shares of the way, from 0 to 1, whose features differ equally from one to the next.
+
+    Two features at a time are in memory: those of a thousand steps of a long sound would not fit.
+    """
     shares = torch.linspace(0, 1, max(_MORPH_POINTS, steps)).tolist()
-    best: list[tuple[float, Tensor]] = []
+    best: list[float] = []
     least = math.inf
     for number in range(_MORPH_ROUNDS):
-        found = [(share, features_at(share)) for share in shares]
-        gaps = [float(audible_difference(a, b)) for (_, a), (_, b) in pairwise(found)]
+        gaps = [float(audible_difference(a, b)) for a, b in pairwise(map(features_at, shares))]
         if number > 0 and max(gaps) < least:
-            best, least = found, max(gaps)
+            best, least = shares, max(gaps)
         # The sum of small steps is not the length of a large one: from the second round on, the large ones count.
         walked = [0.0, *accumulate(gaps)]
         inner = [_inverse(walked, shares, walked[-1] * at / (steps - 1)) for at in range(1, steps - 1)]
