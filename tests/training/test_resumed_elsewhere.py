@@ -17,7 +17,7 @@ from distill.training import list_checkpoints, resume_run, train
 from distill.training.checkpoint import read_checkpoint, write_checkpoint
 from tests.training.conftest import QUICK, write_sounds
 
-pytestmark = pytest.mark.usefixtures("_small_prior")
+pytestmark = pytest.mark.usefixtures("_small_runs")
 
 
 @pytest.fixture
