@@ -1,10 +1,12 @@
 """A window that comes in steps: its frame first, the rest when that is on the screen or when somebody needs it."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
@@ -94,3 +96,17 @@ def test_a_part_that_cannot_be_restored_does_not_cost_the_others(
     qtbot.waitUntil(lambda: window.is_ready, timeout=10_000)
     close(qtbot, window)
     assert WindowSettings.load().making["count"] == 9
+
+
+def test_a_window_that_is_closed_can_be_forgotten(
+    qapp: QApplication, qtbot: QtBot, engine: FakeEngine, device: FakeDevice
+) -> None:
+    made = weakref.ref(make_window(qtbot, engine, device))
+    window = made()
+    assert window is not None
+    close(qtbot, window)
+    del window
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    qapp.processEvents()
+    gc.collect()
+    assert made() is None

@@ -264,10 +264,11 @@ def _order_focus(window: QWidget, frame: Frame, run_list: QWidget, plots: QWidge
     def position(widget: QWidget) -> int:
         return next((n for n, panel in enumerate(panels) if panel is widget or panel.isAncestorOf(widget)), -1)
 
-    stops, widget = [], window.nextInFocusChain()
-    while widget is not None and widget is not window:
+    # Never to the end: for PySide, what comes next is a part of the widget before, and the window is part of nothing.
+    stops, widget, last = [], window.nextInFocusChain(), window.previousInFocusChain()
+    while widget is not None:
         if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.focusProxy() is None:
             stops.append(widget)
-        widget = widget.nextInFocusChain()
+        widget = None if widget is last else widget.nextInFocusChain()
     for before, after in pairwise(sorted(stops, key=position)):
         QWidget.setTabOrder(before, after)
