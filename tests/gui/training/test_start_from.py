@@ -26,6 +26,7 @@ def origin(window: MainWindow) -> str:
 def start(window: MainWindow, engine: FakeEngine, qtbot: QtBot, runs: int) -> None:
     button = window.findChild(QPushButton, "startButton")
     assert button is not None
+    window.controls.epochs.setValue(2)
     button.click()
     qtbot.waitUntil(lambda: len(engine.calls) == runs and not window.runs.bridge.is_running, timeout=60_000)
 
