@@ -171,6 +171,25 @@ def test_a_file_that_changes_meanwhile(write_tone: WriteTone, monkeypatch: pytes
     assert not cached_files(SoundCache().folder)
 
 
+def test_what_is_wrong_with_a_file_only_while_it_is_written_is_not_remembered(
+    write_tone: WriteTone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settle(write_tone("a.wav", 1.0, 48_000))
+    whole = path.read_bytes()
+
+    def written_anew(source: Path, *args: Any) -> Iterable[FloatArray]:
+        source.write_bytes(whole[:20_000])  # another program exports the same sound again
+        yield from stream_prepared(source, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module, "stream_prepared", written_anew)
+        with pytest.raises(SoundError, match="changed while it was being read"):
+            SoundCache().get(path)
+    path.write_bytes(whole)
+    assert SoundCache().get(path).samples == 48_000
+    assert cached_files(paths.cache_dir() / "sounds", "*.json") == []
+
+
 def test_damaged_entries_are_made_again(write_tone: WriteTone, decoded: Counter[str]) -> None:
     path = settle(write_tone("a.wav"))
     file = SoundCache().get(path).file
