@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
 from distill.reporting.redaction import Redactor, private_names
 
 HOME = "/volume/anna"
@@ -179,3 +180,12 @@ def test_names_that_are_no_plain_text(name: str) -> None:
         assert "secret" not in text, ascii(form)
         assert "🥁" not in text
         assert "is open" in text
+
+
+def test_an_unknown_file_of_any_kind_that_is_searched_for(redactor: Redactor) -> None:
+    lines = ("Skipped {0}: is silent", "'{0}' cannot be used", "{0} is gone", "cannot read {0}")
+    for suffix in SOUND_SUFFIXES | UNREADABLE_SUFFIXES | {".raw", ".mpga"}:
+        for line in lines:
+            text = redactor.text(line.format(f"Secret take{suffix.upper()}"))
+            assert "take" not in text, text
+            assert suffix in text

@@ -28,13 +28,15 @@ _COMMON = {
     "appdata", "roaming", "documents", "desktop", "downloads", "music", "audio", "sounds", "samples", "wav", "distill",
     "log", "logs",
 }  # fmt: skip
-#: Endings of files whose names are private; a token keeps them.
+#: Endings of files whose names are private, which a token keeps: also of all sounds that a search of a folder reports.
 _ENDINGS = (
-    "wav|wave|aif|aiff|aifc|flac|ogg|oga|opus|mp3|m4a|mp4|aac|caf|au|snd|w64|rf64|wma|mov|mkv|webm|sf2|sfz|mid|midi|"
-    "distill|npz|zip|pt|png|svg|csv|dspreset"
+    "wav|wave|bwf|aif|aiff|aifc|flac|ogg|oga|opus|spx|mp3|mp2|mp1|mpga|caf|caff|au|snd|w64|rf64|bw64|svx|8svx|16sv|iff|"
+    "avr|htk|ircam|sf|nist|sph|paf|pvf|sd2|sds|voc|wve|xi|raw|gsm|m4a|m4b|m4p|m4r|m4v|mp4|mov|qt|3gp|3g2|aac|adts|ac3|"
+    r"eac3|wma|asf|wmv|ape|wv|tta|mpc|mp\+|ofr|shn|amr|awb|dsf|dff|dts|webm|weba|mka|mkv|ogv|ogm|avi|mpg|mpeg|mts|m2ts|"
+    "flv|f4a|f4v|ra|rm|rmvb|mlp|thd|oma|aa3|at3|vob|sf2|sfz|mid|midi|distill|npz|zip|pt|png|svg|csv|dspreset"
 )
 _ENDING = re.compile(rf"\.(?:{_ENDINGS})$", re.IGNORECASE)
-_FILE = re.compile(rf"\.(?:{_ENDINGS})\b", re.IGNORECASE)
+_FILE = re.compile(rf"\.(?:{_ENDINGS})(?!\w)", re.IGNORECASE)
 #: After this the name of a file may begin, in a sentence of the program's: by the quote that follows the name.
 _BEFORE_FILE = {
     "'": re.compile(r"(?:^|(?<=[\s(\[=]))'"), '"': re.compile(r'(?:^|(?<=[\s(\[=]))"'), "": re.compile(": "),
