@@ -123,6 +123,19 @@ def test_mp3_without_a_right_length(tmp_path: Path, change: str, loud_first: boo
     assert len(decode_sound(path)) / 48_000 == pytest.approx(7.0, abs=3 * PACKET_S)
 
 
+def test_mp3_of_a_free_bitrate_with_the_mark_of_a_frame_in_its_last_frame(tmp_path: Path) -> None:
+    """Such frames do not state their size, so only the mark was counted, and the file was refused."""
+    data = encoded("MP3", sweep(2.0, 48_000), 48_000, bitrate_mode="CONSTANT", compression_level=0.6)
+    size = data.find(data[:3], 40)  # at 48 kHz all frames are as long
+    frames = [bytearray(data[at : at + size]) for at in range(size, len(data), size)]
+    assert {bytes(frame[:3]) for frame in frames} == {data[:3]}
+    for frame in frames:
+        frame[2] &= 0x0F
+    frames[-1][-100:-96] = b"\xff\xfb\x90\x64"
+    path = write(tmp_path, "MP3", b"".join(map(bytes, frames)))
+    assert len(decode_sound(path)) / 48_000 == pytest.approx(2.0, abs=3 * PACKET_S)
+
+
 def mpeg_in_wav(frames: bytes, fact: int | None, tag: int = 0x55) -> bytes:
     fmt = struct.pack("<HHIIHHHHIHHH", tag, 1, RATE, 8000, 1, 0, 12, 1, 2, 417, 1, 1393)
     chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt

@@ -47,7 +47,7 @@ from distill.errors import Cancelled, SoundError, TrainingError
 from distill.files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
-DECODER_VERSION = 4
+DECODER_VERSION = 5
 #: Size of the cache over which the least recently used sounds are deleted, and the variable that sets it (in GB).
 MAX_BYTES = 20_000_000_000
 SIZE_VARIABLE = "DISTILL_CACHE_GB"
