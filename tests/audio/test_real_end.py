@@ -219,6 +219,16 @@ def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str
     assert is_whole(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
 
 
+@pytest.mark.parametrize("kind", ["WAV PCM_16", "AIFF PCM_24", "FLAC PCM_16", "OGG VORBIS", "OGG OPUS", "MP3"])
+@pytest.mark.parametrize(
+    "size", [b"ID3\x04\0\0\x7f\x7f\x7f\x7f", b"APETAGEX" + struct.pack("<IIQQ", 2000, 1 << 31, 1, 0)]
+)
+def test_a_tag_that_claims_more_than_the_file_holds(tmp_path: Path, kind: str, size: bytes) -> None:
+    audio = sweep(2.0, 48_000)
+    data = size + b"T" * 1000 + encoded(kind, audio, 48_000)
+    assert is_whole(write(tmp_path, kind, data), audio, 48_000, PACKET_S)
+
+
 #: The beginning of what macOS writes beside a file on a disk that knows no resource forks (AppleDouble).
 FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        \x00\x02\x00\x00\x00\x09" + bytes(4062)
 
