@@ -91,6 +91,27 @@ def test_a_changed_file_is_decoded_again(write_tone: WriteTone, decoded: Counter
     assert cache.get(path).content_hash != after.content_hash
 
 
+def test_files_of_one_size_and_time_that_are_renamed(write_tone: WriteTone, tmp_path: Path) -> None:
+    """An archive gives all of its files one time, and one-shots are often equally long."""
+    one, two = settle(write_tone("1.wav", hertz=500)), settle(write_tone("2.wav", hertz=700))
+    hashes = [SoundCache().get(path).content_hash for path in (one, two)]
+    one.rename(tmp_path / "other.wav")
+    two.rename(one)
+    assert SoundCache().get(one).content_hash == hashes[1] != hashes[0]
+    assert SoundCache().remembered_hashes(one) == set(hashes)
+
+
+def test_the_index_of_older_versions_is_not_believed_but_remembered(write_tone: WriteTone) -> None:
+    path, cache = settle(write_tone("a.wav")), SoundCache()
+    cache.folder.mkdir(parents=True)
+    status = path.stat()
+    line = json.dumps([str(path), status.st_size, status.st_mtime_ns, "0" * 40])
+    (cache.folder / "index.jsonl").write_text(f"\n{line}\n")
+    found = cache.get(path).content_hash
+    assert found != "0" * 40
+    assert SoundCache().remembered_hashes(path) == {found, "0" * 40}
+
+
 def test_a_lost_or_damaged_index_costs_nothing_but_hashing(write_tone: WriteTone, decoded: Counter[str]) -> None:
     files = [settle(write_tone(f"{n}.wav", hertz=100 * n)) for n in range(1, 4)]
     cache = SoundCache()
