@@ -90,20 +90,21 @@ class Redactor:
 
     def __init__(self, names: Iterable[str], places: dict[str, str] | None = None, key: bytes | None = None) -> None:
         self._key = secrets.token_bytes(16) if key is None else key
-        self._by_first_word: dict[str, list[tuple[str, str]]] = {}
+        # For each first word: length of the names, and where the word begins in them, to the names and their tokens.
+        self._by_first_word: dict[str, dict[tuple[int, int], dict[str, str]]] = {}
         self._wordless: list[tuple[str, str]] = []
         for name in sorted({*names}, key=len, reverse=True):
             self._add(name, self.token(name))
         for path, called in sorted((places or {}).items(), key=lambda item: -len(item[0])):
             self._add(path, called)
+        self._longest_first = {word: sorted(found.items(), reverse=True) for word, found in self._by_first_word.items()}
 
     def _add(self, name: str, token: str) -> None:
         for written in {_folded(name), name.casefold()}:
             first = _WORD.search(written)
             if first is not None:
-                found = self._by_first_word.setdefault(first[0], [])
-                found.append((written, token))
-                found.sort(key=lambda item: -len(item[0]))
+                found = self._by_first_word.setdefault(first[0], {})
+                found.setdefault((len(written), first.start()), {}).setdefault(written, token)
             elif not name.isascii():  # pictures
                 self._wordless.append((name, token))
 
@@ -177,11 +178,12 @@ class Redactor:
         for word in _WORD.finditer(folded):
             if word.start() < done:
                 continue
-            for name, token in self._by_first_word.get(word[0], ()):
-                begin = word.start() - name.index(word[0])
-                if begin >= done and folded.startswith(name, begin) and self._is_whole(folded, begin, len(name)):
-                    parts += [text[done:begin], token]
-                    done = begin + len(name)
+            for (length, lead), names in self._longest_first.get(word[0], ()):
+                begin = word.start() - lead
+                found = names.get(folded[begin : begin + length]) if begin >= done else None
+                if found is not None and self._is_whole(folded, begin, length):
+                    parts += [text[done:begin], found]
+                    done = begin + length
                     break
         return "".join([*parts, text[done:]])
 
