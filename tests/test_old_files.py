@@ -236,7 +236,7 @@ def test_a_decoded_sound_is_used_by_the_runs_of_its_time(old: OldFiles) -> None:
     found = SoundCache(folder, preparation=1).get(sound)
     assert (found.content_hash, found.file) == (content_hash, file)
     assert file.stat().st_ino == number, "it was written anew"
-    assert index.read_bytes() == lines, "its hash was not known"
+    assert index.read_bytes().startswith(lines), "what is known of files that are gone was lost"
     decoded = decode_sound(sound, normalize=False)
     audio = found.read(0, found.samples)
     np.testing.assert_allclose(audio, decoded / np.abs(decoded).max(), atol=1e-5)

@@ -221,3 +221,19 @@ def test_no_encoder_is_given_more_than_a_second_at_once(
     )
     assert sum(given) >= 3 * 44_100
     assert max(given) <= 48_000
+
+
+@pytest.mark.parametrize("louder", [0, 1])
+def test_one_channel_of_two_that_cancel_each_other_out(tmp_path: Path, louder: int) -> None:
+    """Their mean is silent, so the louder one is written, as where sounds are read."""
+    sound = chord(3.0)
+    pair = np.stack([sound, -sound], axis=1) * (0.5 + 0.1 * (np.arange(2) == louder)).astype(np.float32)
+    made = export_sound(tmp_path / "a.wav", pair, ExportOptions("wav24", stereo=False))
+    audio, _ = soundfile.read(made.path)
+    assert (audio.shape, made.samples) == (sound.shape, len(sound))
+    np.testing.assert_allclose(audio, pair[:, louder], atol=1e-6)
+    other = export_sound(tmp_path / "c.wav", pair, ExportOptions("wav24", 44_100, stereo=False))
+    assert np.abs(soundfile.read(other.path)[0]).max() == pytest.approx(np.abs(pair[:, louder]).max(), rel=0.02)
+    usual = np.stack([sound, np.roll(sound, 500)], axis=1) / 2
+    audio, _ = soundfile.read(export_sound(tmp_path / "b.wav", usual, ExportOptions("wav32f", stereo=False)).path)
+    np.testing.assert_allclose(audio, usual.mean(1), atol=1e-6)

@@ -123,6 +123,19 @@ def test_mp3_without_a_right_length(tmp_path: Path, change: str, loud_first: boo
     assert len(decode_sound(path)) / 48_000 == pytest.approx(7.0, abs=3 * PACKET_S)
 
 
+def test_mp3_of_a_free_bitrate_with_the_mark_of_a_frame_in_its_last_frame(tmp_path: Path) -> None:
+    """Such frames do not state their size, so only the mark was counted, and the file was refused."""
+    data = encoded("MP3", sweep(2.0, 48_000), 48_000, bitrate_mode="CONSTANT", compression_level=0.6)
+    size = data.find(data[:3], 40)  # at 48 kHz all frames are as long
+    frames = [bytearray(data[at : at + size]) for at in range(size, len(data), size)]
+    assert {bytes(frame[:3]) for frame in frames} == {data[:3]}
+    for frame in frames:
+        frame[2] &= 0x0F
+    frames[-1][-100:-96] = b"\xff\xfb\x90\x64"
+    path = write(tmp_path, "MP3", b"".join(map(bytes, frames)))
+    assert len(decode_sound(path)) / 48_000 == pytest.approx(2.0, abs=3 * PACKET_S)
+
+
 def mpeg_in_wav(frames: bytes, fact: int | None, tag: int = 0x55) -> bytes:
     fmt = struct.pack("<HHIIHHHHIHHH", tag, 1, RATE, 8000, 1, 0, 12, 1, 2, 417, 1, 1393)
     chunks = b"fmt " + struct.pack("<I", len(fmt)) + fmt
@@ -204,6 +217,16 @@ def test_tags_and_padding_before_the_sound(tmp_path: Path, kind: str, front: str
     before = {"ID3v2": tag, "zeros": bytes(70_000), "ID3v2 and zeros": tag + bytes(5000), "APE": ape_tag(True)}[front]
     audio = sweep(2.0, 48_000)
     assert is_whole(write(tmp_path, kind, before + encoded(kind, audio, 48_000)), audio, 48_000, PACKET_S)
+
+
+@pytest.mark.parametrize("kind", ["WAV PCM_16", "AIFF PCM_24", "FLAC PCM_16", "OGG VORBIS", "OGG OPUS", "MP3"])
+@pytest.mark.parametrize(
+    "size", [b"ID3\x04\0\0\x7f\x7f\x7f\x7f", b"APETAGEX" + struct.pack("<IIQQ", 2000, 1 << 31, 1, 0)]
+)
+def test_a_tag_that_claims_more_than_the_file_holds(tmp_path: Path, kind: str, size: bytes) -> None:
+    audio = sweep(2.0, 48_000)
+    data = size + b"T" * 1000 + encoded(kind, audio, 48_000)
+    assert is_whole(write(tmp_path, kind, data), audio, 48_000, PACKET_S)
 
 
 #: The beginning of what macOS writes beside a file on a disk that knows no resource forks (AppleDouble).

@@ -91,6 +91,27 @@ def test_a_changed_file_is_decoded_again(write_tone: WriteTone, decoded: Counter
     assert cache.get(path).content_hash != after.content_hash
 
 
+def test_files_of_one_size_and_time_that_are_renamed(write_tone: WriteTone, tmp_path: Path) -> None:
+    """An archive gives all of its files one time, and one-shots are often equally long."""
+    one, two = settle(write_tone("1.wav", hertz=500)), settle(write_tone("2.wav", hertz=700))
+    hashes = [SoundCache().get(path).content_hash for path in (one, two)]
+    one.rename(tmp_path / "other.wav")
+    two.rename(one)
+    assert SoundCache().get(one).content_hash == hashes[1] != hashes[0]
+    assert SoundCache().remembered_hashes(one) == set(hashes)
+
+
+def test_the_index_of_older_versions_is_not_believed_but_remembered(write_tone: WriteTone) -> None:
+    path, cache = settle(write_tone("a.wav")), SoundCache()
+    cache.folder.mkdir(parents=True)
+    status = path.stat()
+    line = json.dumps([str(path), status.st_size, status.st_mtime_ns, "0" * 40])
+    (cache.folder / "index.jsonl").write_text(f"\n{line}\n")
+    found = cache.get(path).content_hash
+    assert found != "0" * 40
+    assert SoundCache().remembered_hashes(path) == {found, "0" * 40}
+
+
 def test_a_lost_or_damaged_index_costs_nothing_but_hashing(write_tone: WriteTone, decoded: Counter[str]) -> None:
     files = [settle(write_tone(f"{n}.wav", hertz=100 * n)) for n in range(1, 4)]
     cache = SoundCache()
@@ -169,6 +190,25 @@ def test_a_file_that_changes_meanwhile(write_tone: WriteTone, monkeypatch: pytes
         with pytest.raises(SoundError, match="changed while it was being read"):
             SoundCache().get(path)
     assert not cached_files(SoundCache().folder)
+
+
+def test_what_is_wrong_with_a_file_only_while_it_is_written_is_not_remembered(
+    write_tone: WriteTone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settle(write_tone("a.wav", 1.0, 48_000))
+    whole = path.read_bytes()
+
+    def written_anew(source: Path, *args: Any) -> Iterable[FloatArray]:
+        source.write_bytes(whole[:20_000])  # another program exports the same sound again
+        yield from stream_prepared(source, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module, "stream_prepared", written_anew)
+        with pytest.raises(SoundError, match="changed while it was being read"):
+            SoundCache().get(path)
+    path.write_bytes(whole)
+    assert SoundCache().get(path).samples == 48_000
+    assert cached_files(paths.cache_dir() / "sounds", "*.json") == []
 
 
 def test_damaged_entries_are_made_again(write_tone: WriteTone, decoded: Counter[str]) -> None:

@@ -119,6 +119,19 @@ def test_what_was_measured_is_kept_exactly(sound: Path, monkeypatch: pytest.Monk
     assert (found.peak_dbfs, found.rms_dbfs) == (made.peak_dbfs, made.rms_dbfs)
 
 
+def test_files_of_one_size_and_time_that_are_renamed(tmp_path: Path) -> None:
+    with_peaks = {name: tmp_path / f"{name}.wav" for name in ("loud", "soft")}
+    for name, level in (("loud", 1.0), ("soft", 0.1)):
+        soundfile.write(with_peaks[name], level * noise(1.0), 44_100)
+        os.utime(with_peaks[name], (1e9, 1e9))
+    store = OverviewStore(tmp_path / "o.sqlite")
+    loud, soft = (store.get(path).peak_dbfs for path in with_peaks.values())
+    store.flush()
+    with_peaks["soft"].replace(with_peaks["loud"])
+    assert store.get(with_peaks["loud"]).peak_dbfs == soft < loud - 10
+    store.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Names of files are text there.")
 def test_a_name_that_is_no_utf_8_does_not_cost_the_others_their_overviews(
     sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

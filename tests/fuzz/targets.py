@@ -217,7 +217,7 @@ def _read_pads(folder: Path) -> None:
 
 
 def _hashes(folder: Path) -> None:
-    rows = [["/a.wav", 5, 7, "0" * 40], ["/b.wav", 5, 7, "1" * 40]]
+    rows = [["/a.wav", 5, 7, 8, "0" * 40], ["/b.wav", 5, 7, "1" * 40]]  # the second one of an older version
     (folder / "hashes").write_text("".join(f"\n{json.dumps(row)}\n" for row in rows))
     (folder / "a").write_bytes(b"x")
 

@@ -1,9 +1,11 @@
 """What a report must not say, in all the forms in which it can stand in a text."""
 
 import json
+import sys
 
 import pytest
 
+from distill.audio.decoding.formats import SOUND_SUFFIXES, UNREADABLE_SUFFIXES
 from distill.reporting.redaction import Redactor, private_names
 
 HOME = "/volume/anna"
@@ -179,3 +181,35 @@ def test_names_that_are_no_plain_text(name: str) -> None:
         assert "secret" not in text, ascii(form)
         assert "🥁" not in text
         assert "is open" in text
+
+
+def test_an_unknown_file_of_any_kind_that_is_searched_for(redactor: Redactor) -> None:
+    lines = ("Skipped {0}: is silent", "'{0}' cannot be used", "{0} is gone", "cannot read {0}")
+    for suffix in SOUND_SUFFIXES | UNREADABLE_SUFFIXES | {".raw", ".mpga"}:
+        for line in lines:
+            text = redactor.text(line.format(f"Secret take{suffix.upper()}"))
+            assert "take" not in text, text
+            assert suffix in text
+
+
+def test_the_work_grows_with_the_names_and_not_with_their_square() -> None:
+    """All sounds that a model has generated begin with its name, and there can be thousands of them."""
+
+    def calls(count: int) -> int:
+        names, lines = [f"Bells {number:04d} soft" for number in range(count)], "Bells 0007 soft and more bells\n" * 50
+        done = 0
+
+        def add(*_event: object) -> None:
+            nonlocal done
+            done += 1
+
+        sys.setprofile(add)
+        try:
+            text = Redactor(private_names([], names), key=b"a key").text(lines)
+        finally:
+            sys.setprofile(None)
+        assert text.count("<name ") == 50
+        assert "0007" not in text
+        return done
+
+    assert calls(800) < 6 * calls(200)

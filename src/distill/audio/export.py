@@ -17,10 +17,11 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from distill.audio.decoding.levels import is_absurd
+from distill.audio.decoding.levels import LevelMeter, MixLostError, is_absurd
 from distill.audio.decoding.sound_file import SAMPLE_RATE, FloatArray, peak_of
 from distill.audio.export_options import ExportFormat, ExportOptions
 from distill.audio.widening import widen, widen_stream
+from distill.errors import SoundError
 from distill.files import write_new
 
 __all__ = ["MOST_TEXT", "Exported", "export_sound", "widen"]
@@ -79,7 +80,7 @@ def export_sound(
     options = options or ExportOptions()
     channels, blocks = _with_channels(_checked(_blocks_of(audio) if isinstance(audio, np.ndarray) else audio))
     if channels == 2 and options.stereo is False:
-        channels, blocks = 1, (block.mean(axis=1) for block in blocks)
+        channels, blocks = 1, _mono(blocks, path.parent)
     widens = channels == 1 and options.stereo is True
     if options.trim:
         blocks = without_silence(blocks)
@@ -88,12 +89,41 @@ def export_sound(
     if path.suffix.lower() != options.kind.suffix:
         path = path.with_name(path.name + options.kind.suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.SpooledTemporaryFile(_MEMORY_BYTES, dir=str(path.parent)) as file:
+    with _temporary_file(path.parent) as file:
         waiting = _Waiting(file, 2 if widens else channels)
         samples = waiting.fill(widen_stream(blocks) if widens else blocks, options.sample_rate)
         encoder = _Encoder(waiting, options, {"title": title, "comment": comment})
         target = write_new(path, encoder.write)
     return Exported(target, encoder.gain, samples)
+
+
+def _temporary_file(folder: Path) -> "tempfile.SpooledTemporaryFile[bytes]":
+    return tempfile.SpooledTemporaryFile(_MEMORY_BYTES, dir=str(folder))
+
+
+def _mono(blocks: Iterable[FloatArray], folder: Path) -> Iterator[FloatArray]:
+    """Yield blocks ``[n]`` of blocks ``[n, 2]``: their mean, or the louder channel where the mean has lost the sound.
+
+    It is judged as where sounds are read.  Until it is known, the sound waits in a temporary file in ``folder``.
+    """
+    meter, channel = LevelMeter(2), None
+
+    def measured() -> Iterator[FloatArray]:
+        for block in blocks:
+            meter.add(block, block.mean(axis=1))
+            yield block
+
+    with _temporary_file(folder) as file:
+        waiting = _Waiting(file, 2)
+        waiting.fill(measured(), SAMPLE_RATE)
+        try:
+            meter.check(is_mix=True)
+        except MixLostError as lost:
+            channel = lost.channel
+        except SoundError:  # silent: it is written all the same
+            pass
+        for block in waiting.blocks():
+            yield block.mean(axis=1) if channel is None else np.ascontiguousarray(block[:, channel])
 
 
 def without_silence(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:

@@ -28,13 +28,15 @@ _COMMON = {
     "appdata", "roaming", "documents", "desktop", "downloads", "music", "audio", "sounds", "samples", "wav", "distill",
     "log", "logs",
 }  # fmt: skip
-#: Endings of files whose names are private; a token keeps them.
+#: Endings of files whose names are private, which a token keeps: also of all sounds that a search of a folder reports.
 _ENDINGS = (
-    "wav|wave|aif|aiff|aifc|flac|ogg|oga|opus|mp3|m4a|mp4|aac|caf|au|snd|w64|rf64|wma|mov|mkv|webm|sf2|sfz|mid|midi|"
-    "distill|npz|zip|pt|png|svg|csv|dspreset"
+    "wav|wave|bwf|aif|aiff|aifc|flac|ogg|oga|opus|spx|mp3|mp2|mp1|mpga|caf|caff|au|snd|w64|rf64|bw64|svx|8svx|16sv|iff|"
+    "avr|htk|ircam|sf|nist|sph|paf|pvf|sd2|sds|voc|wve|xi|raw|gsm|m4a|m4b|m4p|m4r|m4v|mp4|mov|qt|3gp|3g2|aac|adts|ac3|"
+    r"eac3|wma|asf|wmv|ape|wv|tta|mpc|mp\+|ofr|shn|amr|awb|dsf|dff|dts|webm|weba|mka|mkv|ogv|ogm|avi|mpg|mpeg|mts|m2ts|"
+    "flv|f4a|f4v|ra|rm|rmvb|mlp|thd|oma|aa3|at3|vob|sf2|sfz|mid|midi|distill|npz|zip|pt|png|svg|csv|dspreset"
 )
 _ENDING = re.compile(rf"\.(?:{_ENDINGS})$", re.IGNORECASE)
-_FILE = re.compile(rf"\.(?:{_ENDINGS})\b", re.IGNORECASE)
+_FILE = re.compile(rf"\.(?:{_ENDINGS})(?!\w)", re.IGNORECASE)
 #: After this the name of a file may begin, in a sentence of the program's: by the quote that follows the name.
 _BEFORE_FILE = {
     "'": re.compile(r"(?:^|(?<=[\s(\[=]))'"), '"': re.compile(r'(?:^|(?<=[\s(\[=]))"'), "": re.compile(": "),
@@ -88,20 +90,21 @@ class Redactor:
 
     def __init__(self, names: Iterable[str], places: dict[str, str] | None = None, key: bytes | None = None) -> None:
         self._key = secrets.token_bytes(16) if key is None else key
-        self._by_first_word: dict[str, list[tuple[str, str]]] = {}
+        # For each first word: length of the names, and where the word begins in them, to the names and their tokens.
+        self._by_first_word: dict[str, dict[tuple[int, int], dict[str, str]]] = {}
         self._wordless: list[tuple[str, str]] = []
         for name in sorted({*names}, key=len, reverse=True):
             self._add(name, self.token(name))
         for path, called in sorted((places or {}).items(), key=lambda item: -len(item[0])):
             self._add(path, called)
+        self._longest_first = {word: sorted(found.items(), reverse=True) for word, found in self._by_first_word.items()}
 
     def _add(self, name: str, token: str) -> None:
         for written in {_folded(name), name.casefold()}:
             first = _WORD.search(written)
             if first is not None:
-                found = self._by_first_word.setdefault(first[0], [])
-                found.append((written, token))
-                found.sort(key=lambda item: -len(item[0]))
+                found = self._by_first_word.setdefault(first[0], {})
+                found.setdefault((len(written), first.start()), {}).setdefault(written, token)
             elif not name.isascii():  # pictures
                 self._wordless.append((name, token))
 
@@ -175,11 +178,12 @@ class Redactor:
         for word in _WORD.finditer(folded):
             if word.start() < done:
                 continue
-            for name, token in self._by_first_word.get(word[0], ()):
-                begin = word.start() - name.index(word[0])
-                if begin >= done and folded.startswith(name, begin) and self._is_whole(folded, begin, len(name)):
-                    parts += [text[done:begin], token]
-                    done = begin + len(name)
+            for (length, lead), names in self._longest_first.get(word[0], ()):
+                begin = word.start() - lead
+                found = names.get(folded[begin : begin + length]) if begin >= done else None
+                if found is not None and self._is_whole(folded, begin, length):
+                    parts += [text[done:begin], found]
+                    done = begin + length
                     break
         return "".join([*parts, text[done:]])
 

@@ -1,8 +1,8 @@
 """The content hash of a sound file, and a memory of it, so that a file that did not change is not read again.
 
-The memory is a text file to which each process appends one line a file: ``[path, size, mtime_ns, hash]``.  A line
-that cannot be read is no memory of anything; losing all of them costs reading the files once more.  Appending is why
-it does not go through `write_whole`: rewriting the whole list for each of 500 files would cost more than hashing.
+The memory is a text file to which each process appends one line a file: ``[path, size, mtime_ns, ctime_ns, hash]``.  A
+line that cannot be read is no memory of anything; losing all of them costs reading the files once more.  Appending is
+why it does not go through `write_whole`: rewriting the whole list for each of 500 files would cost more than hashing.
 """
 
 import json
@@ -22,10 +22,13 @@ from distill.files import content_hash, parse_json, write_whole
 _SETTLED_NS = 2_500_000_000
 
 Key = tuple[str, int, int]
+#: A `Key`, and the time at which the file itself was changed (on Windows: made).  It tells files of an archive apart
+#: that were renamed: they have one time of change, and are often equally long.
+RenameKey = tuple[str, int, int, int]
 
 
 class HashIndex:
-    """Content hashes by path, size and time of change.
+    """Content hashes by path, size and times of change.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ class HashIndex:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[Key, str] = {}
+        self._known: dict[RenameKey, str] = {}
         self._lock = threading.Lock()
         self._loaded = False
 
@@ -50,7 +53,7 @@ class HashIndex:
             ``cancel_event`` was set.
         """
         try:
-            key = file_key(path)
+            key = rename_key(path)
             with self._lock:
                 self._load()
                 known = self._known.get(key)
@@ -58,7 +61,7 @@ class HashIndex:
                 return known
             found = _hash_file(path, cancel_event)
             settled = time.time_ns() - key[2] > _SETTLED_NS
-            if settled and file_key(path) == key:
+            if settled and rename_key(path) == key:
                 self._remember(key, found)
         except OSError as exc:
             raise UnreachableSoundError(link_reason(path, exc)) from exc
@@ -82,13 +85,15 @@ class HashIndex:
             return
         for line in lines:
             with suppress(ValueError, TypeError):
-                name, size, mtime_ns, found = parse_json(line)
+                name, size, mtime_ns, *ctime_ns, found = parse_json(line)
                 if isinstance(name, str) and isinstance(found, str) and len(found) == 40 and found.isalnum():
-                    self._known[(name, int(size), int(mtime_ns))] = found
+                    # Lines of older versions have no second time: they are good for `remembered` only.
+                    (changed,) = map(int, ctime_ns or [0])
+                    self._known[(name, int(size), int(mtime_ns), changed)] = found
         if len(lines) > 4 * len(self._known) + 1000:
             self._rewrite()
 
-    def _remember(self, key: Key, found: str) -> None:
+    def _remember(self, key: RenameKey, found: str) -> None:
         with self._lock:
             self._known[key] = found
             with suppress(OSError):
@@ -101,7 +106,7 @@ class HashIndex:
             file.writelines(_line(key, found) for key, found in self._known.items())
 
 
-def _line(key: Key, found: str) -> bytes:
+def _line(key: RenameKey, found: str) -> bytes:
     # It begins with a line end too: the line before may have been cut by a crash.
     return f"\n{json.dumps([*key, found])}\n".encode("ascii")
 
@@ -114,8 +119,14 @@ def file_key(path: Path) -> Key:
     OSError
         The file is not there, or its folder cannot be read.
     """
+    return rename_key(path)[:3]
+
+
+def rename_key(path: Path) -> RenameKey:
+    """Return what changes when another file gets a path as well; errors are those of `file_key`."""
     status = path.stat()
-    return os.path.abspath(path), status.st_size, status.st_mtime_ns  # noqa: PTH100 - Path has no such call
+    name = os.path.abspath(path)  # noqa: PTH100 - Path has no such call
+    return name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _hash_file(path: Path, cancel_event: threading.Event | None) -> str:

@@ -47,7 +47,7 @@ from distill.errors import Cancelled, SoundError, TrainingError
 from distill.files import parse_json, read_json, write_json
 
 #: Raised when files that were refused might be accepted: refusals by another decoder are forgotten.
-DECODER_VERSION = 4
+DECODER_VERSION = 5
 #: Size of the cache over which the least recently used sounds are deleted, and the variable that sets it (in GB).
 MAX_BYTES = 20_000_000_000
 SIZE_VARIABLE = "DISTILL_CACHE_GB"
@@ -319,10 +319,10 @@ class SoundCache:
             entry = _stored_entry(file)
             if entry is None:
                 self._raise_known_fault(_fault_file(file, path))
-                entry = self._decode(path, file, cancel_event, fix)
+                entry = self._decode(path, file, cancel_event, fix, before)
                 if _key(path) != before:
                     file.unlink(missing_ok=True)
-                    raise UnreachableSoundError("the file changed while it was being read: try again")
+                    raise _changed_meanwhile()
             self.store.use(file)
         return CachedSound(
             path, content_hash, file, entry.samples, entry.samples, self,
@@ -378,7 +378,10 @@ class SoundCache:
             self.store.use(file)
             raise SoundError(str(reason))
 
-    def _decode(self, path: Path, file: Path, cancel_event: threading.Event | None, fix: SoundFix) -> _Entry:
+    def _decode(
+        self, path: Path, file: Path, cancel_event: threading.Event | None, fix: SoundFix, before: Key
+    ) -> _Entry:
+        """Decode a sound into a file; what is wrong with it is kept, unless the file is not what it was ``before``."""
         entry = _Entry(0)
 
         def fill(out: IO[bytes]) -> None:
@@ -390,6 +393,8 @@ class SoundCache:
         except UnreachableSoundError:
             raise
         except SoundError as exc:
+            if _key(path) != before:  # half a file that is being written says nothing of the content that was hashed
+                raise _changed_meanwhile() from exc
             try:
                 write_json(_fault_file(file, path), {"reason": str(exc), "decoder": decoder_name()})
             except OSError as user_error:
@@ -447,6 +452,10 @@ def _key(path: Path) -> Key:
         return file_key(path)
     except OSError as exc:
         raise UnreachableSoundError(link_reason(path, exc)) from exc
+
+
+def _changed_meanwhile() -> UnreachableSoundError:
+    return UnreachableSoundError("the file changed while it was being read: try again")
 
 
 def _fault_file(file: Path, source: Path) -> Path:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill import paths
-from distill.audio.cache.content_hash import file_key
+from distill.audio.cache.content_hash import rename_key
 from distill.audio.decoding.levels import without_absurd
 from distill.audio.decoding.open_sound import ENDLESS, open_sound
 from distill.audio.decoding.sound_file import read_blocks
@@ -108,7 +108,7 @@ def _dbfs(level: float) -> float:
 
 
 class OverviewStore:
-    """Overviews that were computed before, by path, size and time of change of the file.
+    """Overviews that were computed before, by path, size and times of change of the file.
 
     It belongs to the thread that made it.  A cache must never be in the way: whatever goes wrong with the database is
     written to the log, and the overviews are computed anew.
@@ -227,8 +227,8 @@ class OverviewStore:
 def _key(path: Path) -> str | None:
     """Return what an overview is kept under; None for a file too young to know whether it still changes."""
     try:
-        name, size, mtime_ns = file_key(path)
+        name, size, mtime_ns, ctime_ns = rename_key(path)
     except OSError:
         return None
     named = name.encode(errors="backslashreplace").decode()  # the database refuses what is not UTF-8
-    return f"{named}\n{size}\n{mtime_ns}" if time.time_ns() - mtime_ns > _SETTLED_NS else None
+    return f"{named}\n{size}\n{mtime_ns}\n{ctime_ns}" if time.time_ns() - mtime_ns > _SETTLED_NS else None

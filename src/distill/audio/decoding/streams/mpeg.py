@@ -176,7 +176,7 @@ def _walk(data: FileWindow, start: int, end: int) -> MpegLayout | None:
         if header is None:
             header = known.setdefault(raw, _parse(raw))
         if header is None or ((part is None or header.kind != part.kind) and not _goes_on(data, at, end, header.kind)):
-            found = _resync(data, at + 1, end)
+            found = _resync(data, at + 1, end, ends_whole=part is None)
             if found is None:
                 break
             if part is not None and not data[at : at + 8].startswith(_TAGS):
@@ -206,23 +206,29 @@ def _is_misleading(part: MpegPart) -> bool:
     return part.layer == 3 and (part.stated is None or abs(part.stated - part.frames) > 1)
 
 
-def _goes_on(data: FileWindow, at: int, end: int, kind: int) -> bool:
-    """Whether several frames of one kind follow each other from ``at`` on, or fill the rest of the file."""
+def _goes_on(data: FileWindow, at: int, end: int, kind: int, ends_whole: bool = False) -> bool:
+    """Whether several frames of one kind follow each other from ``at`` on, or fill the rest of the file.
+
+    With ``ends_whole`` the last of fewer frames must not be cut off.
+    """
     for count in range(_IN_A_ROW):
         header = _parse(data[at : at + 4])
         if header is None or header.kind != kind:
             return count > 0 and at >= end - 4
         at += header.size
         if at >= end:
-            return True
+            return at == end or not ends_whole
     return True
 
 
-def _resync(data: FileWindow, at: int, end: int) -> int | None:
-    """Return the next position from which frames follow each other."""
+def _resync(data: FileWindow, at: int, end: int, ends_whole: bool) -> int | None:
+    """Return the next position from which frames follow each other.
+
+    Behind what is no frame at all, as in a stream of a free bitrate, a mark near the end is chance: see `_goes_on`.
+    """
     while (at := data.find(b"\xff", at, end)) >= 0:
         header = _parse(data[at : at + 4])
-        if header is not None and _goes_on(data, at, end, header.kind):
+        if header is not None and _goes_on(data, at, end, header.kind, ends_whole):
             return at
         at += 1
     return None

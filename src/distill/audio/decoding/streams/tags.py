@@ -23,23 +23,29 @@ def sound_range(path: Path) -> tuple[int, int]:
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        start = leading_tags_end(file, 0)
+        start = leading_tags_end(file, 0, size)
         return start, trailing_tags_start(file, start, size)
 
 
-def leading_tags_end(file: IO[bytes], start: int) -> int:
-    """Return the position behind the ID3v2 and APEv2 tags that begin at ``start``; ``start`` where there is none."""
-    while True:
-        head = _at(file, start, _APE_FOOTER_BYTES)
-        if len(head) == _APE_FOOTER_BYTES and head.startswith(b"APETAGEX"):
-            start += _APE_FOOTER_BYTES + int.from_bytes(head[12:16], "little")
-            continue
-        if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte & 0x80 for byte in head[6:10]):
-            return start
-        # Seven bits a byte, so that no byte looks like the start of a frame (ID3v2.4, section 3.1).
-        start += 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        if head[5] & 0x10:  # a footer repeats the header
-            start += 10
+def leading_tags_end(file: IO[bytes], start: int, end: int) -> int:
+    """Return the position behind the ID3v2 and APEv2 tags that begin at ``start``; ``start`` where there is none.
+
+    A tag that claims more than there is up to ``end`` has a damaged size, so the sound is left to be looked for.
+    """
+    while (behind := _leading_tag_end(file, start)) is not None and behind <= end:
+        start = behind
+    return start
+
+
+def _leading_tag_end(file: IO[bytes], start: int) -> int | None:
+    head = _at(file, start, _APE_FOOTER_BYTES)
+    if len(head) == _APE_FOOTER_BYTES and head.startswith(b"APETAGEX"):
+        return start + _APE_FOOTER_BYTES + int.from_bytes(head[12:16], "little")
+    if len(head) < 10 or head[:3] != b"ID3" or head[3] == 0xFF or any(byte & 0x80 for byte in head[6:10]):
+        return None
+    # Seven bits a byte, so that no byte looks like the start of a frame (ID3v2.4, section 3.1).
+    size = sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    return start + 10 + size + (10 if head[5] & 0x10 else 0)  # a footer repeats the header
 
 
 def trailing_tags_start(file: IO[bytes], start: int, end: int) -> int:
