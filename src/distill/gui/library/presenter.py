@@ -159,11 +159,14 @@ class ModelsPresenter(QObject, WindowPart):
         )
 
     def _on_noted(self, entry: ModelEntry, notes: str) -> None:
+        if entry.path in self._unsaved_notes:  # these are newer
+            self._unsaved_notes[entry.path] = notes
         self._change(
             self.tr("Notes on {0}").format(in_menu(entry.name)),
             lambda library: library.set_notes(entry.path, notes),
             lambda library: library.set_notes(entry.path, entry.notes),
             on_failed=lambda: self._keep_notes(entry.path, notes),
+            on_done=lambda _nothing: self._unsaved_notes.pop(entry.path, None),
         )
 
     def _keep_notes(self, path: Path, notes: str) -> None:
@@ -172,9 +175,16 @@ class ModelsPresenter(QObject, WindowPart):
         if self._page.detail.entry is not None and self._page.detail.entry.path == path:
             self._page.detail.show_unsaved_notes(notes)
 
-    def _change(self, text: str, do: Change, undo: Change, on_failed: Callable[[], object] | None = None) -> None:
+    def _change(
+        self,
+        text: str,
+        do: Change,
+        undo: Change,
+        on_failed: Callable[[], object] | None = None,
+        on_done: Callable[[Any], object] | None = None,
+    ) -> None:
         on_failed = on_failed or self._page.detail.show_stored
-        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_failed=on_failed))
+        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_done, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:
         """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
@@ -235,11 +245,17 @@ class ModelsPresenter(QObject, WindowPart):
 
     def import_files(self, paths: Sequence[Path]) -> None:
         """Copy model files into the library and show the last one; report those that cannot be used."""
-        for path in paths:
-            self._import(path)
+        found: list[Path] = []
+        for number, path in enumerate(paths, 1):
+            self._import(path, found, is_last=number == len(paths))
 
-    def _import(self, path: Path) -> None:
+    def _import(self, path: Path, found: list[Path], is_last: bool) -> None:
+        """Import a file; ``found`` are the models of those before it, of which the last one is shown."""
         known = {entry.path for entry in self._page.list.table.items}
+
+        def show_last() -> None:
+            if is_last and found:
+                self.show_model(found[-1])
 
         def on_done(entry: ModelEntry) -> None:
             text = (
@@ -248,9 +264,11 @@ class ModelsPresenter(QObject, WindowPart):
                 else self.tr("“{0}” was added to your models.")
             )
             self._notices.notify(f"model {path}", text.format(entry.name), "info")
-            self.show_model(entry.path)
+            found.append(entry.path)
+            show_last()
 
         def on_failed(error: Exception) -> None:
+            show_last()
             if not is_user_error(error):
                 self.worker.report(error)
                 return
