@@ -21,6 +21,11 @@ from tests.gui.library.test_page import choose, drop, find, names, until_idle
 from tests.library.test_model_library import bells, write_model
 
 
+@pytest.fixture(autouse=True)
+def _own_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+
+
 @pytest.fixture
 def models_page(window: MainWindow, qtbot: QtBot) -> MainWindow:
     """The window with two models."""
@@ -129,3 +134,31 @@ def test_a_broken_file_behind_a_good_one_does_not_hide_it(
     current = models_page.models_page.list.current()
     assert current is not None
     assert current.name == "Good"
+
+
+def test_undo_and_redo_leave_a_model_alone_that_has_taken_the_place_of_a_deleted_one(
+    models_page: MainWindow, qtbot: QtBot
+) -> None:
+    """They were carried out on it: redo put it in the trash, in place of the one that had been deleted."""
+    file = paths.models_dir() / "model 1.distill"
+    field = find(models_page, QLineEdit, "modelName")
+    field.selectAll()
+    QTest.keyClicks(field, "Gongs")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    until_idle(models_page, qtbot)
+    models_page.models_page.list.actions_by_name["delete"].trigger()
+    qtbot.waitUntil(lambda: names(models_page) == ["Rain"])
+    write_model(file, bells(name="Newer", model_id="9" * 32))  # another training of the same name
+    models_page.models.refresh()
+    qtbot.waitUntil(lambda: sorted(names(models_page)) == ["Newer", "Rain"])
+    stack = models_page.models.undo_stack
+    stack.undo()
+    qtbot.waitUntil(lambda: sorted(names(models_page)) == ["Gongs", "Newer", "Rain"])
+    stack.redo()
+    qtbot.waitUntil(lambda: len(names(models_page)) == 2)
+    assert sorted(names(models_page)) == ["Newer", "Rain"]
+    stack.undo()
+    qtbot.waitUntil(lambda: len(names(models_page)) == 3)
+    stack.undo()
+    until_idle(models_page, qtbot)
+    assert sorted(names(models_page)) == ["Bells", "Newer", "Rain"]
