@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
@@ -364,6 +364,17 @@ def test_the_export_of_a_sound_with_a_long_name_fits_the_screen(window: MainWind
     sound = GeneratedEntry(tmp_path / f"{'x' * 200}.wav", recipe(0))
     dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
     assert dialog.minimumSizeHint().width() < 600
+    dialog.deleteLater()
+
+
+def test_the_export_shows_a_name_that_looks_like_markup_as_it_is(window: MainWindow, tmp_path: Path) -> None:
+    """It was shown in bold, without its brackets."""
+    sound = GeneratedEntry(tmp_path / "<b>kick.wav", recipe(0))
+    dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
+    dialog.set_folder(tmp_path / "bidi\u202e")
+    assert "Written as <b>kick.wav;" in dialog.name.text()
+    assert {label.textFormat() for label in dialog.findChildren(QLabel)} == {Qt.TextFormat.PlainText}
+    assert dialog.position.text().endswith("bidi\\u202e")
     dialog.deleteLater()
 
 
