@@ -378,6 +378,18 @@ def test_the_export_shows_a_name_that_looks_like_markup_as_it_is(window: MainWin
     dialog.deleteLater()
 
 
+def test_a_long_history_is_listed_at_once(window: MainWindow, tmp_path: Path) -> None:
+    """Sound by sound, each of which had all of the others looked at, it froze the window for seconds."""
+    table, inserted = window.making.panel.history.table, list[tuple[int, int]]()
+    table.rowsInserted.connect(lambda _parent, first, last: inserted.append((first, last)))
+    sounds = [ListedSound(GeneratedEntry(tmp_path / f"{n}.wav", recipe(n, count=300)), 1.0) for n in range(300)]
+    window.making.panel.history.show_sounds([*sounds[100:200]])
+    window.making.panel.history.show_sounds(sounds)
+    assert inserted == [(0, 99), (0, 99), (200, 299)]
+    assert list(table.items) == sounds
+    assert [table.row_of(sound.recipe.id) for sound in sounds] == list(range(300))
+
+
 def shown_kinds(panel: GeneratePanel) -> list[str]:
     return [
         panel.history.filtered.index(row, 0).data(ITEM_ROLE).recipe.kind
