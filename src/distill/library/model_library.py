@@ -381,6 +381,12 @@ class ModelLibrary:
                 ) from exc
             index.deletions = others
             index.save(self._home)
+            entry = self._entry_of(path)
+            user = read_user_metadata(deletion.original) if path != deletion.original else None
+            if user is None or user.model_id != entry.model_id:
+                return entry
+            with suppress(OSError):  # the model is back, which is what counts
+                write_user_metadata(path, user)  # another model has the file name that they are kept by
             return self._entry_of(path)
 
 

@@ -170,3 +170,24 @@ def test_what_goes_wrong_is_said_where_it_is_seen(dialog: CompareDialog, runs: l
             file.unlink()
     dialog.hear("A")
     qtbot.waitUntil(lambda: ".wav" in dialog.problem.text(), timeout=10_000)
+
+
+def test_space_plays_the_cell_under_the_cursor(dialog: CompareDialog, qtbot: QtBot) -> None:
+    """Space stopped the original, and then played the first run in its place."""
+    for key in (Qt.Key.Key_O, Qt.Key.Key_Space):
+        QTest.keyClick(dialog.sounds, key)
+        qtbot.waitUntil(lambda key=key: bool(heard(dialog)) is (key == Qt.Key.Key_O))  # type: ignore[misc]
+    QTest.keyClick(dialog.sounds, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: bool(heard(dialog)))
+    assert heard(dialog) == [(0, 0)]
+
+
+def test_space_plays_the_row_that_the_letters_play_after_another_epoch_is_chosen(
+    dialog: CompareDialog, qtbot: QtBot
+) -> None:
+    dialog.sounds.setCurrentIndex(dialog.table.index(1, 2))
+    dialog.epoch.setCurrentIndex(1)
+    dialog.epoch.activated.emit(1)
+    QTest.keyClick(dialog.sounds, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: bool(heard(dialog)))
+    assert {row for row, _ in heard(dialog)} == {1}

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
@@ -365,6 +365,29 @@ def test_the_export_of_a_sound_with_a_long_name_fits_the_screen(window: MainWind
     dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
     assert dialog.minimumSizeHint().width() < 600
     dialog.deleteLater()
+
+
+def test_the_export_shows_a_name_that_looks_like_markup_as_it_is(window: MainWindow, tmp_path: Path) -> None:
+    """It was shown in bold, without its brackets."""
+    sound = GeneratedEntry(tmp_path / "<b>kick.wav", recipe(0))
+    dialog = ExportDialog([sound], ExportChoices(), StartFolders(window), window)
+    dialog.set_folder(tmp_path / "bidi\u202e")
+    assert "Written as <b>kick.wav;" in dialog.name.text()
+    assert {label.textFormat() for label in dialog.findChildren(QLabel)} == {Qt.TextFormat.PlainText}
+    assert dialog.position.text().endswith("bidi\\u202e")
+    dialog.deleteLater()
+
+
+def test_a_long_history_is_listed_at_once(window: MainWindow, tmp_path: Path) -> None:
+    """Sound by sound, each of which had all of the others looked at, it froze the window for seconds."""
+    table, inserted = window.making.panel.history.table, list[tuple[int, int]]()
+    table.rowsInserted.connect(lambda _parent, first, last: inserted.append((first, last)))
+    sounds = [ListedSound(GeneratedEntry(tmp_path / f"{n}.wav", recipe(n, count=300)), 1.0) for n in range(300)]
+    window.making.panel.history.show_sounds([*sounds[100:200]])
+    window.making.panel.history.show_sounds(sounds)
+    assert inserted == [(0, 99), (0, 99), (200, 299)]
+    assert list(table.items) == sounds
+    assert [table.row_of(sound.recipe.id) for sound in sounds] == list(range(300))
 
 
 def shown_kinds(panel: GeneratePanel) -> list[str]:

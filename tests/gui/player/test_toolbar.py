@@ -436,3 +436,15 @@ def test_a_preview_is_called_as_in_the_panel(window: MainWindow, qtbot: QtBot, t
         qtbot.waitUntil(lambda path=path: window.playing.playback.status.path == path)  # type: ignore[misc]
         assert name.text() == text
         assert path.name in name.toolTip()
+
+
+def test_a_click_on_the_volume_is_where_the_mouse_points_when_read_from_the_right(window: MainWindow) -> None:
+    """It went to the mirrored place: a click near silence was full volume."""
+    slider = window.findChild(QSlider, "volumeSlider")
+    assert slider is not None
+    slider.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    slider.setValue(50)
+    QTest.mouseClick(slider, Qt.MouseButton.LeftButton, NO_KEYS, QPoint(slider.width() - 6, slider.height() // 2))
+    assert slider.value() <= 15
+    QTest.mouseClick(slider, Qt.MouseButton.LeftButton, NO_KEYS, QPoint(6, slider.height() // 2))
+    assert slider.value() >= 85

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from distill.audio.decoding.sound_file import write_wav
 from distill.config.catalog import FAMILIES, family_info
-from distill.gui.previews.model import PreviewModel
+from distill.gui.previews.model import PreviewModel, StarredRows
 from distill.gui.previews.panel import PreviewPanel
 from distill.runs.preview_sound import PAIRS, SAMPLES, PreviewSound
 from tests.gui.fakes import tone
@@ -102,3 +102,19 @@ def test_no_scroll_bar_is_left_where_the_columns_fit(qtbot: QtBot, tmp_path: Pat
         fits = view.horizontalHeader().length() <= view.viewport().width()
         assert (view.horizontalScrollBar().maximum() == 0) == fits, (width, height)
     panel.thumbnails.close()
+
+
+def test_among_starred_rows_the_loss_is_compared_with_that_of_the_row_above(tmp_path: Path) -> None:
+    """The row that it was compared with, and that the tooltip calls the one above, was hidden."""
+    grid, files = PreviewModel(), [tmp_path / f"preview_epoch{epoch:04}_00.wav" for epoch in (0, 4, 9)]
+    rows = StarredRows(grid)
+    grid.set_previews([sound for file in files if (sound := PreviewSound.from_path(file)) is not None])
+    grid.set_losses({0: 0.5, 4: 0.25, 9: 0.2})
+    grid.set_starred(frozenset((files[0], files[2])))
+    rows.set_on(True)
+    shown = [str(rows.headerData(row, Qt.Orientation.Vertical)) for row in range(rows.rowCount())]
+    assert shown == ["1", "10\n\N{MINUS SIGN}60 %"]
+    tip = rows.headerData(1, Qt.Orientation.Vertical, Qt.ItemDataRole.ToolTipRole)
+    assert tip == "Epoch 10: the loss on held-out sounds is 40 % of that of the row above."
+    rows.set_on(False)
+    assert str(rows.headerData(2, Qt.Orientation.Vertical)) == "10\n\N{MINUS SIGN}20 %"

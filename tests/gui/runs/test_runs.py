@@ -5,21 +5,24 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QAction, QTextDocument
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QListView, QMenu, QMessageBox
+from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QMenu, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from distill import paths, trash
 from distill.gui.engine.run_state import RunState
 from distill.gui.runs import presenter
 from distill.gui.widgets import desktop
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunFolder, RunRecord
+from distill.runs.loaded_run import LoadedRun
 from distill.runs.summary import RunSummary
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
@@ -121,6 +124,35 @@ def choose_rows(window: MainWindow, *numbers: int) -> None:
         at = view(window).visualRect(view(window).model().index(number, 0)).center()
         keys = Qt.KeyboardModifier.ControlModifier if position else Qt.KeyboardModifier.NoModifier
         QTest.mouseClick(view(window).viewport(), LEFT, keys, at)
+
+
+def test_a_click_on_the_shown_run_keeps_it_while_another_is_being_read(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one was shown when it had been read, although the user had gone back."""
+    shown, slow = earlier_run("shown", day=2), earlier_run("slow", day=1)
+    goes_on, read = threading.Event(), list[Path]()
+    show_list(window, qtbot, 2)
+    click_row(window, names(window).index("shown"))
+    qtbot.waitUntil(lambda: window.runs.runs.folder == shown)
+
+    def read_slowly(folder: Path) -> LoadedRun:
+        if folder == slow:
+            goes_on.wait(30)
+        run = read_run(folder)
+        read.append(folder)
+        return run
+
+    read_run = LoadedRun.read
+    monkeypatch.setattr(LoadedRun, "read", read_slowly)
+    click_row(window, names(window).index("slow"))
+    click_row(window, names(window).index("shown"))
+    goes_on.set()
+    qtbot.waitUntil(lambda: slow in read)
+    qtbot.waitUntil(lambda: not [task for task in window.findChildren(BackgroundTask) if task.isRunning()])
+    QApplication.processEvents()
+    assert window.runs.runs.folder == shown
+    assert window.runs.runs.opening is None
 
 
 class TestList:

@@ -12,7 +12,10 @@ from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
+from distill.audio.demo.sounds import write_demo_sounds
+from distill.gui.sounds import presenter
 from distill.gui.sounds.model import CELL_ROLE
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.widgets.text import short_names
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import MODELS
@@ -257,3 +260,29 @@ def test_stereo_sounds_are_counted(loaded: MainWindow, more: Path, qtbot: QtBot)
     qtbot.waitUntil(lambda: "panned.wav" in names(loaded))
     settle(loaded, qtbot)
     qtbot.waitUntil(lambda: f"1 of {len(loaded.sounds.usable())} stereo" in loaded.browser.summary())
+
+
+def test_demo_sounds_that_are_ready_late_do_not_replace_what_was_chosen_since(
+    window: MainWindow, sounds: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They did, with the exclusions and the undo of the user's own folder."""
+    goes_on, written = threading.Event(), list[object]()
+
+    def write_slowly() -> list[Path]:
+        goes_on.wait(30)
+        written.append(write_demo_sounds())
+        return []
+
+    monkeypatch.setattr(presenter, "write_demo_sounds", write_slowly)
+    button = window.browser.findChild(QPushButton, "demoButton")
+    assert button is not None
+    button.click()
+    window.open_folder(sounds)
+    qtbot.waitUntil(lambda: len(window.browser.usable_paths()) == 4, timeout=30_000)
+    goes_on.set()
+    qtbot.waitUntil(lambda: bool(written), timeout=60_000)
+    qtbot.waitUntil(lambda: not [t for t in window.sounds.findChildren(BackgroundTask) if t.isRunning()])
+    QApplication.processEvents()
+    settle(window, qtbot)
+    assert window.sounds.roots == (sounds,)
+    assert len(window.browser.usable_paths()) == 4

@@ -2,15 +2,20 @@
 
 import threading
 from dataclasses import replace
+from typing import Any
 
-from PySide6.QtWidgets import QLabel
+import pytest
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from distill.config.training import AnyConfig
 from distill.gui.engine.run_state import RunState
+from distill.gui.training import estimate_presenter
 from distill.gui.training.estimate_presenter import EstimatePresenter
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.runs.measured_costs import Figures, RunFigures, remember
+from distill.training.measuring.material import material_of
 from tests.gui.fakes import FakeEngine
 from tests.gui.training.test_training import await_state, start
 
@@ -103,3 +108,31 @@ def test_the_speed_is_measured_once_and_not_beside_a_run(loaded: MainWindow, eng
     qtbot.waitUntil(lambda: line(loaded).startswith("New run · About "))
     assert calls == ["complex_vae", "vae"]
     assert made.parent() is loaded
+
+
+def test_an_estimate_for_sounds_that_are_excluded_meanwhile_is_not_shown(
+    loaded: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was shown when it was ready, under a list without a sound to train on."""
+    qtbot.waitUntil(lambda: bool(line(loaded)))
+    began, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> object:
+        began.set()
+        goes_on.wait(30)
+        try:
+            return material_of(*args[:2])
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(estimate_presenter, "material_of", slow)
+    paths = list(loaded.browser.usable_paths())
+    loaded.sounds.exclusions.choose(paths[:1], excluded=True)
+    qtbot.waitUntil(began.is_set)
+    loaded.sounds.exclusions.choose(paths, excluded=True)
+    qtbot.waitUntil(lambda: line(loaded) == "")
+    goes_on.set()
+    qtbot.waitUntil(ended.is_set)
+    qtbot.waitUntil(lambda: not [task for task in loaded.findChildren(BackgroundTask) if task.isRunning()])
+    QApplication.processEvents()
+    assert line(loaded) == ""

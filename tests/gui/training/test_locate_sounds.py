@@ -13,11 +13,14 @@ from pytestqt.qtbot import QtBot
 from distill.config.training import TrainingConfig
 from distill.errors import SoundError
 from distill.gui.engine.run_state import RunState
+from distill.gui.training import sound_locator
 from distill.gui.training.sound_locator import MISSING_TOPIC
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.runs.folder import RunRecord
 from tests.gui.conftest import close, make_window
 from tests.gui.fakes import FakeDevice, FakeEngine
+from tests.gui.runs.test_runs import earlier_run
 from tests.gui.training.test_training import await_state, click, start
 
 
@@ -108,3 +111,28 @@ def test_a_share_that_is_gone_is_not_asked_in_the_window_s_thread(
     )
     qtbot.waitUntil(lambda: window.runs._locator._start == tmp_path)
     assert asked == [False, False]
+
+
+def test_what_a_run_lacks_is_not_said_once_another_run_is_shown(
+    loaded: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its button resumed the run that was shown by then, with the sounds of the one before."""
+    first, other = earlier_run("first", day=1), earlier_run("other", "finished", day=2)
+    goes_on, looked = threading.Event(), list[bool]()
+
+    def look_slowly(record: RunRecord) -> tuple[Path, ...]:
+        goes_on.wait(30)
+        looked.append(True)
+        return tuple(record.file_paths)
+
+    loaded.runs.runs.open(first)
+    qtbot.waitUntil(lambda: bool(missing(loaded)))
+    monkeypatch.setattr(sound_locator, "missing_sounds", look_slowly)
+    loaded.runs._locator.check(first)  # as after a resume that has failed
+    loaded.runs.runs.open(other)
+    qtbot.waitUntil(lambda: loaded.runs.runs.folder == other)
+    goes_on.set()
+    qtbot.waitUntil(lambda: bool(looked))
+    qtbot.waitUntil(lambda: not [t for t in loaded.runs.findChildren(BackgroundTask) if t.isRunning()])
+    QApplication.processEvents()
+    assert missing(loaded) == ""

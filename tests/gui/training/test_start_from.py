@@ -1,13 +1,18 @@
 """The next run can start from a model or a checkpoint: chosen on its page, shown, started, and taken back."""
 
+import threading
 from pathlib import Path
 
-from PySide6.QtWidgets import QComboBox, QLabel, QMenu, QPushButton, QToolButton
+import pytest
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
 from distill.files import write_json
+from distill.gui.training import starting_model_choice
+from distill.gui.training.starting_model_choice import StartChoice, read_model
+from distill.gui.widgets.background_task import BackgroundTask
 from distill.gui.window.main_window import MainWindow
 from distill.gui.window.pages import TRAINING
 from distill.runs.folder import RunRecord
@@ -119,3 +124,28 @@ def test_a_run_of_another_family_is_shown_beside_the_chosen_model(
     assert origin(loaded) == ""
     start(loaded, engine, qtbot, 1)
     assert engine.start_from is None
+
+
+def test_a_model_that_was_read_late_is_no_choice_any_more(
+    loaded: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file on a slow disk that was chosen first replaced the one chosen after it, or came after it was cleared."""
+    model, goes_on, read = write_tone_model(paths.models_dir(), 8, 3), threading.Event(), list[str]()
+
+    def read_slowly(path: Path, name: str = "") -> StartChoice:
+        if name == "Slow":
+            goes_on.wait(30)
+        choice = read_model(path, name)
+        read.append(name)
+        return choice
+
+    monkeypatch.setattr(starting_model_choice, "read_model", read_slowly)
+    chooser = loaded.runs.origin
+    chooser.choose_model(model, "Slow")
+    chooser.choose_model(model, "Quick")
+    qtbot.waitUntil(lambda: origin(loaded) == "Starts from Quick")
+    goes_on.set()
+    qtbot.waitUntil(lambda: read == ["Quick", "Slow"])
+    qtbot.waitUntil(lambda: not [task for task in chooser.findChildren(BackgroundTask) if task.isRunning()])
+    QApplication.processEvents()
+    assert origin(loaded) == "Starts from Quick"

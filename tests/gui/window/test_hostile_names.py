@@ -14,9 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from distill import paths
 from distill.config.training import TrainingConfig
+from distill.gui.widgets.layout import ElidedLabel
 from distill.gui.widgets.text import readable
 from distill.gui.window.main_window import MainWindow
 from distill.library.model_library import ModelLibrary
+from distill.playback.status import PlayerState, PlayerStatus
 from distill.runs.folder import RunRecord
 from tests.library.test_model_library import bells, write_model
 from tests.training.conftest import tone
@@ -131,3 +133,14 @@ def test_the_library_index_holds_them(hostile: MainWindow) -> None:
     assert len({entry.name for entry in entries}) == len(NAMES) - 1
     assert not [entry.problem for entry in entries if entry.problem]
     assert json.dumps([entry.to_dict() for entry in entries])
+
+
+def test_the_player_and_the_form_write_control_characters_out(
+    hostile: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = next(path for path in hostile.browser.usable_paths() if path.name.startswith("bidi"))
+    hostile.transport.show_status(PlayerStatus(PlayerState.IDLE, path))
+    hostile.making.panel.transform.set_sources([path])
+    shown = [label.text() for label in hostile.findChildren(ElidedLabel)]
+    assert not [text for text in shown if "\u202e" in text]
+    assert shown.count("bidi\\u202egpj.wav.wav") == 2

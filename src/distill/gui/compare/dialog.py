@@ -145,8 +145,9 @@ class CompareDialog(QDialog):
         if self._heard is not None:
             self.stop_requested.emit()
         else:
-            index = self.sounds.currentIndex()
-            self._hear(max(0, index.row()), max(1, index.column()))
+            column = self.sounds.currentIndex().column()
+            is_empty = column < 0 or not self.table.rowCount() or self.table.file(self._row, column) is None
+            self._hear(self._row, 1 if is_empty else column)
 
     def _show_epoch(self) -> None:
         chosen = self.epoch.currentData()

@@ -54,6 +54,8 @@ class Session(QObject):
         self.follower = RunFollower(self)
         self.follower.ended.connect(self._on_followed_ended)
         self._reading: BackgroundTask | None = None
+        #: The run that is being read, and will be shown; None if none is.
+        self.opening: Path | None = None
         #: Whether the user requested the run that was opened last.
         self.was_requested = False
 
@@ -163,7 +165,7 @@ class Session(QObject):
             self.opening_failed.emit()
             return
         self._cancel_reading()
-        self.was_requested = is_requested
+        self.was_requested, self.opening = is_requested, folder
         self._reading = BackgroundTask(lambda _progress, _cancel: LoadedRun.read(folder), self)
         self._reading.succeeded.connect(self._on_read)
         self._reading.failed.connect(self._on_read_failed if is_requested else self._on_restore_failed)
@@ -201,7 +203,7 @@ class Session(QObject):
     def _cancel_reading(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
-            self._reading = None
+            self._reading = self.opening = None
 
     def _on_read(self, run: LoadedRun) -> None:
         self.folder = run.folder
@@ -232,7 +234,7 @@ class Session(QObject):
 
     def _on_reading_ended(self) -> None:
         if self._reading is self.sender():
-            self._reading = None
+            self._reading = self.opening = None
 
     def _take_record(self, record: RunRecord) -> None:
         self._max_epochs, self.planned_epochs = record.config.max_epochs, record.planned_epochs or 0

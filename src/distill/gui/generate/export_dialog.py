@@ -27,7 +27,7 @@ from distill.generation.sound_history import GeneratedEntry
 from distill.gui.widgets import theme
 from distill.gui.widgets.desktop import StartFolders
 from distill.gui.widgets.layout import ElidedLabel, field_label
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.text import make_plain, plain_tip, readable
 
 #: Fades at a first start, and the longest that the dialog offers, in milliseconds.
 FADE_MS, DIALOG_FADE_MS = 5.0, 500
@@ -112,6 +112,7 @@ class ExportDialog(QDialog):
         self._on_format()
         self._show_rate(choices.options.sample_rate)
         self._show_position()
+        make_plain(self)
 
     @property
     def options(self) -> ExportOptions:
@@ -232,10 +233,10 @@ class ExportDialog(QDialog):
         dialog.open()
 
     def _show_position(self) -> None:
-        self.position.setText(str(self.folder))
+        self.position.setText(readable(str(self.folder)))
         self.position.setToolTip(plain_tip(str(self.folder)))
         suffix = export_format(self.format.currentData()).suffix
-        first = f"{self._sounds[0].path.stem}{suffix}"
+        first = readable(f"{self._sounds[0].path.stem}{suffix}")
         self.name.setText(
             self.tr("Written as {0}; a name that is taken gets a number.").format(first)
             if len(self._sounds) == 1

@@ -25,7 +25,7 @@ from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon
 from distill.gui.widgets.layout import ElidedLabel, field_label
 from distill.gui.widgets.panel import NumberField
-from distill.gui.widgets.text import plain_tip
+from distill.gui.widgets.text import plain_tip, readable
 
 #: Highest seed that fits into a spin box, and highest temperature: beyond it decoders give noise.
 MOST_SEED, MOST_TEMPERATURE = 2**31 - 1, 4.0
@@ -279,6 +279,7 @@ class TransformForm(QWidget):
             text = self.sources[0].name
         else:
             text = self.tr("{0} sounds, from {1}").format(len(self.sources), self.sources[0].name)
+        text = readable(text)
         self.name.setText(text)
         self.name.setAccessibleName(self.tr("Sound to be transformed: {0}").format(text))
         self.name.setToolTip(plain_tip(*(str(path) for path in self.sources[:20])))

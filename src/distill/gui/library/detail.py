@@ -1,5 +1,7 @@
 """The page of one model: its facts, name, tags and notes, and sounds to hear it by."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import (
@@ -76,7 +78,8 @@ class ModelDetail(Panel):
         self.title.hide()
         self.detail.hide()
         self.setAccessibleName(self.tr("The chosen model"))
-        self._entry: ModelEntry | None = None
+        self._entry: ModelEntry | None = None  # with the changes that are requested and not stored yet
+        self._stored: ModelEntry | None = None
         self._requested_notes: str | None = None  # and not stored yet
         self.name, self.star = self._make_name(), self._make_star()
         head = QHBoxLayout()
@@ -121,7 +124,7 @@ class ModelDetail(Panel):
         """Show a model, or none; what is being typed for the same model stays."""
         self.commit()
         is_same = entry is not None and self._entry is not None and entry.path == self._entry.path
-        self._entry = entry
+        self._entry = self._stored = entry
         if entry is None or not is_same or entry.notes == self._requested_notes:
             self._requested_notes = None
         self._pages.setCurrentIndex(0 if entry is None else 1)
@@ -153,7 +156,7 @@ class ModelDetail(Panel):
 
     def show_stored(self) -> None:
         """Show star, name and tags as they are stored, after a change was refused; what is being typed stays."""
-        entry = self._entry
+        entry = self._entry = self._stored
         if entry is not None:
             self.star.setChecked(entry.starred)
             for field, text in ((self.name, entry.name), (self.tags, ", ".join(entry.tags))):
@@ -163,6 +166,8 @@ class ModelDetail(Panel):
     def show_unsaved_notes(self, notes: str) -> None:
         """Show notes that could not be stored; the next `commit` requests them again."""
         self._requested_notes = None
+        if self._entry is not None and self._stored is not None:
+            self._entry = replace(self._entry, notes=self._stored.notes)
         if not self.notes.hasFocus():
             self.notes.setPlainText(notes)
             self.notes.settle()
@@ -405,7 +410,8 @@ class ModelDetail(Panel):
         if not name:
             self.name.setText(self._entry.name)
         elif name != self._entry.name:
-            self._notify(self.renamed, name)
+            entry, self._entry = self._entry, replace(self._entry, name=name)
+            self.renamed.emit(entry, name)
 
     def _on_tagged(self) -> None:
         if self._entry is None or not self.tags.isModified():
@@ -413,15 +419,18 @@ class ModelDetail(Panel):
         self.tags.setModified(False)
         tags = tuple(dict.fromkeys(tag for part in self.tags.text().split(",") if (tag := " ".join(part.split()))))
         if tags != self._entry.tags:
-            self._notify(self.tags_changed, tags)
+            entry, self._entry = self._entry, replace(self._entry, tags=tags)
+            self.tags_changed.emit(entry, tags)
 
     def _on_noted(self) -> None:
         self.notes.settle()
         if self._entry is not None and self._entry.problem is None and self.notes.document().isModified():
             self.notes.document().setModified(False)
-            if self.notes.toPlainText() != self._entry.notes:
-                self._requested_notes = self.notes.toPlainText()
-                self._notify(self.notes_changed, self._requested_notes)
+            notes = self.notes.toPlainText()
+            if notes != self._entry.notes:
+                self._requested_notes = notes
+                entry, self._entry = self._entry, replace(self._entry, notes=notes)
+                self.notes_changed.emit(entry, notes)
 
 
 def _field_label(text: str) -> QLabel:

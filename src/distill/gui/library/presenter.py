@@ -52,6 +52,8 @@ class ModelsPresenter(QObject, WindowPart):
         self.listening = AuditionPresenter(page, playing.play, notices, self)
         self._dialog: QFileDialog | None = None
         self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
+        #: Where models are that came back under another name, by the file and the id that they had before.
+        self._places: dict[tuple[Path, str], Path] = {}
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
@@ -138,8 +140,8 @@ class ModelsPresenter(QObject, WindowPart):
     def _on_renamed(self, entry: ModelEntry, name: str) -> None:
         self._change(
             self.tr("Rename {0}").format(in_menu(entry.name)),
-            lambda library: library.rename(entry.path, checked_name(name)),
-            lambda library: library.rename(entry.path, entry.name),
+            lambda library: library.rename(self._place(entry), checked_name(name)),
+            lambda library: library.rename(self._place(entry), entry.name),
         )
 
     def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
@@ -147,23 +149,26 @@ class ModelsPresenter(QObject, WindowPart):
             self.tr("Star {0}").format(in_menu(entry.name))
             if wanted
             else self.tr("Remove Star from {0}").format(in_menu(entry.name)),
-            lambda library: library.set_star(entry.path, wanted),
-            lambda library: library.set_star(entry.path, entry.starred),
+            lambda library: library.set_star(self._place(entry), wanted),
+            lambda library: library.set_star(self._place(entry), entry.starred),
         )
 
     def _on_tagged(self, entry: ModelEntry, tags: tuple[str, ...]) -> None:
         self._change(
             self.tr("Tags of {0}").format(in_menu(entry.name)),
-            lambda library: library.set_tags(entry.path, tags),
-            lambda library: library.set_tags(entry.path, entry.tags),
+            lambda library: library.set_tags(self._place(entry), tags),
+            lambda library: library.set_tags(self._place(entry), entry.tags),
         )
 
     def _on_noted(self, entry: ModelEntry, notes: str) -> None:
+        if entry.path in self._unsaved_notes:  # these are newer
+            self._unsaved_notes[entry.path] = notes
         self._change(
             self.tr("Notes on {0}").format(in_menu(entry.name)),
-            lambda library: library.set_notes(entry.path, notes),
-            lambda library: library.set_notes(entry.path, entry.notes),
+            lambda library: library.set_notes(self._place(entry), notes),
+            lambda library: library.set_notes(self._place(entry), entry.notes),
             on_failed=lambda: self._keep_notes(entry.path, notes),
+            on_done=lambda _nothing: self._unsaved_notes.pop(entry.path, None),
         )
 
     def _keep_notes(self, path: Path, notes: str) -> None:
@@ -172,9 +177,20 @@ class ModelsPresenter(QObject, WindowPart):
         if self._page.detail.entry is not None and self._page.detail.entry.path == path:
             self._page.detail.show_unsaved_notes(notes)
 
-    def _change(self, text: str, do: Change, undo: Change, on_failed: Callable[[], object] | None = None) -> None:
+    def _place(self, entry: ModelEntry) -> Path:
+        """Return where a model of the undo stack is now."""
+        return self._places.get((entry.path, entry.model_id), entry.path)
+
+    def _change(
+        self,
+        text: str,
+        do: Change,
+        undo: Change,
+        on_failed: Callable[[], object] | None = None,
+        on_done: Callable[[Any], object] | None = None,
+    ) -> None:
         on_failed = on_failed or self._page.detail.show_stored
-        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_failed=on_failed))
+        self.undo_stack.push(_LibraryChange(text, self.worker, do, undo, on_done, on_failed=on_failed))
 
     def delete(self, entry: ModelEntry) -> None:
         """Move a model to the trash; undo brings it back.  Another request for it changes nothing."""
@@ -184,13 +200,19 @@ class ModelsPresenter(QObject, WindowPart):
         moved: list[Deletion] = []
 
         def do(library: ModelLibrary) -> Deletion:
-            moved.append(library.delete(entry.path))
+            moved.append(library.delete(self._place(entry)))
             return moved[-1]
+
+        def undo(library: ModelLibrary) -> ModelEntry:
+            before, restored = self._place(entry), library.restore(moved.pop())
+            if restored.path != before:  # another model has its file name by now
+                same = [key for key, place in self._places.items() if key[1] == entry.model_id and place == before]
+                self._places |= dict.fromkeys([*same, (before, entry.model_id)], restored.path)
+            return restored
 
         change = _LibraryChange(
             self.tr("Delete {0}").format(in_menu(entry.name)), self.worker,
-            do, lambda library: library.restore(moved.pop()),
-            lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
+            do, undo, lambda deletion: self._report_deleted(deletion, entry, change), self._on_restored,
             lambda: self._on_not_deleted(entry),
         )  # fmt: skip
         self.undo_stack.push(change)
@@ -235,11 +257,17 @@ class ModelsPresenter(QObject, WindowPart):
 
     def import_files(self, paths: Sequence[Path]) -> None:
         """Copy model files into the library and show the last one; report those that cannot be used."""
-        for path in paths:
-            self._import(path)
+        found: list[Path] = []
+        for number, path in enumerate(paths, 1):
+            self._import(path, found, is_last=number == len(paths))
 
-    def _import(self, path: Path) -> None:
+    def _import(self, path: Path, found: list[Path], is_last: bool) -> None:
+        """Import a file; ``found`` are the models of those before it, of which the last one is shown."""
         known = {entry.path for entry in self._page.list.table.items}
+
+        def show_last() -> None:
+            if is_last and found:
+                self.show_model(found[-1])
 
         def on_done(entry: ModelEntry) -> None:
             text = (
@@ -248,9 +276,11 @@ class ModelsPresenter(QObject, WindowPart):
                 else self.tr("“{0}” was added to your models.")
             )
             self._notices.notify(f"model {path}", text.format(entry.name), "info")
-            self.show_model(entry.path)
+            found.append(entry.path)
+            show_last()
 
         def on_failed(error: Exception) -> None:
+            show_last()
             if not is_user_error(error):
                 self.worker.report(error)
                 return

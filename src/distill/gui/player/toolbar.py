@@ -24,7 +24,7 @@ from distill.gui.previews.reconstruction_sources import PreviewSources
 from distill.gui.widgets import theme
 from distill.gui.widgets.icons import icon, pixmap
 from distill.gui.widgets.layout import ElidedLabel
-from distill.gui.widgets.text import format_seconds, plain_tip
+from distill.gui.widgets.text import format_seconds, plain_tip, readable
 from distill.playback.status import PlayerState, PlayerStatus
 from distill.runs.preview_sound import PreviewKind, PreviewSound
 
@@ -42,8 +42,9 @@ class ClickSlider(QSlider):
         """Jump to the mouse, from where it can be dragged on."""
         if event.button() is Qt.MouseButton.LeftButton and self.width() > 1:
             value = QStyle.sliderValueFromPosition(
-                self.minimum(), self.maximum(), round(event.position().x()), self.width() - 1
-            )
+                self.minimum(), self.maximum(), round(event.position().x()), self.width() - 1,
+                self.isRightToLeft(),
+            )  # fmt: skip
             self.setSliderPosition(value)
         super().mousePressEvent(event)
 
@@ -221,7 +222,7 @@ class PlayerToolbar(QFrame):
 
     def _show_title(self) -> None:
         if self._path is not None:
-            self._name.setText(self._title(self._path))
+            self._name.setText(readable(self._title(self._path)))
 
     def _title(self, path: Path) -> str:
         """Return the title of a sound: its file name, or for a preview its source or column, and its epoch."""

@@ -158,11 +158,15 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
             if self._epochs:
                 self.headerDataChanged.emit(Qt.Orientation.Vertical, 0, len(self._epochs) - 1)
 
-    def change_of(self, row: int) -> float | None:
-        """Return the share by which the loss differs from that of the row before, or None where it is not known."""
-        if row < 1:
+    def change_of(self, row: int, before_row: int | None = None) -> float | None:
+        """Return the share by which the loss differs from that of a row before, or None where it is not known.
+
+        Without ``before_row``, it is the row just before.
+        """
+        before_row = row - 1 if before_row is None else before_row
+        if before_row < 0:
             return None
-        before, now = (self._losses.get(self._epochs[n]) for n in (row - 1, row))
+        before, now = (self._losses.get(self._epochs[n]) for n in (before_row, row))
         return None if before is None or now is None or before <= 0 else now / before - 1
 
     # Qt's interface.
@@ -182,12 +186,14 @@ class PreviewModel(FileDragModel, QAbstractTableModel):
         flag = Qt.ItemFlag
         return flag.ItemIsEnabled | flag.ItemIsSelectable | flag.ItemIsDragEnabled | flag.ItemNeverHasChildren
 
+    def epoch_heading(self, row: int, before_row: int, role: int) -> Any:
+        """Return the heading of a row below another one, which is -1 for none."""
+        return _epoch_heading(self, self._epochs[row], self.change_of(row, before_row), role)
+
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the heading of an epoch or of a sound."""
         if orientation is Qt.Orientation.Vertical:
-            if not 0 <= section < len(self._epochs):
-                return None
-            return _epoch_heading(self, self._epochs[section], self.change_of(section), role)
+            return self.epoch_heading(section, section - 1, role) if 0 <= section < len(self._epochs) else None
         return column_heading(self, self._slots[section], role) if 0 <= section < len(self._slots) else None
 
     def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -319,6 +325,13 @@ class StarredRows(QSortFilterProxyModel):
         """Show only the epochs with a star, or all."""
         self._is_on = is_on
         self.invalidate()
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the heading of a sound, or of an epoch: its loss is compared with that of the row shown above."""
+        if orientation is not Qt.Orientation.Vertical or not 0 <= section < self.rowCount():
+            return super().headerData(section, orientation, role)
+        row, above = (self.mapToSource(self.index(n, 0)).row() for n in (section, section - 1))
+        return self._grid.epoch_heading(row, above, role)
 
     def filterAcceptsRow(self, row: int, _parent: AnyIndex) -> bool:
         """Return whether an epoch is shown."""

@@ -74,9 +74,10 @@ class RunsPresenter(QObject):
             self.refresh()
 
     def show(self, folder: Path) -> None:
-        """Show a run, unless it is shown already."""
-        if folder != self._runs.runs.folder:
-            self._runs.runs.open(folder)
+        """Show a run, unless it is shown already and no other one is about to be."""
+        runs = self._runs.runs
+        if folder != (runs.opening or runs.folder):
+            runs.open(folder)
 
     def resume(self, folder: Path) -> None:
         """Show a run and continue it."""

@@ -57,6 +57,7 @@ class SoundsPresenter(QObject, WindowPart):
         self._scan: Scan | None = None
         self._before: Choice | None = None  # what is listed again if the new roots hold no sounds
         self._folders: frozenset[Path] = frozenset()  # those of them that are folders
+        self._demo: BackgroundTask | None = None  # generates the demo sounds, which are then listed
         self._starts = StartFolders(self)
         self._material_text = self._skipped_text = ""  # an unchanged notice is not shown again over a newer one
         defaults = TrainingConfig()
@@ -147,6 +148,7 @@ class SoundsPresenter(QObject, WindowPart):
         Folders without sounds change nothing: the list stays as it was.
         """
         new = tuple(dict.fromkeys(path.absolute() for path in roots))
+        self._forget_demo()
         self._notices.forget(EMPTY_TOPIC)
         if self._before is None and set(new) != set(self.roots):  # otherwise the search for others is still under way
             self._before = self.exclusions.choice
@@ -158,6 +160,7 @@ class SoundsPresenter(QObject, WindowPart):
         if not self.roots:
             self.show(new)
             return
+        self._forget_demo()
         self.exclusions.add(new)
         if self.exclusions.choice is before:
             self._load(self.roots)
@@ -199,14 +202,23 @@ class SoundsPresenter(QObject, WindowPart):
 
     def use_demo_sounds(self) -> None:
         """Generate the demo sounds, unless they exist, and list them."""
+        if self._demo is not None:
+            return
         self._browser.show_busy(self.tr("Generating the demo sounds…"))
-        task = BackgroundTask(lambda _progress, _cancel: write_demo_sounds(), self)
+        self._demo = task = BackgroundTask(lambda _progress, _cancel: write_demo_sounds(), self)
         task.succeeded.connect(self._on_demo_made)
         task.failed.connect(self._on_failed)
         task.ended.connect(self._on_demo_ended)
         task.start()
 
+    def _forget_demo(self) -> None:
+        """List no demo sounds when they are ready: the user has chosen others."""
+        if self._demo is not None:
+            self._demo.cancel()
+            self._demo = None
+
     def _on_demo_ended(self) -> None:
+        self._demo = None
         if not self.loader.is_busy:  # it has failed
             self._browser.show_busy("")
 

@@ -79,6 +79,9 @@ class EstimatePresenter(QObject):
         self._controls.show_estimate()
 
     def _estimate(self) -> None:
+        if self._estimating is not None:
+            self._estimating.cancel()  # it is of other sounds or settings
+            self._estimating = None
         files = self._sounds.usable()
         if not files or not self._sounds.is_checked:
             self._controls.show_estimate()
@@ -97,8 +100,6 @@ class EstimatePresenter(QObject):
             self._material = (key, result[0])
             self._show(config, result[1], is_known=result[2])
 
-        if self._estimating is not None:
-            self._estimating.cancel()
         self._estimating = BackgroundTask(work, self)
         self._estimating.succeeded.connect(show)
         self._estimating.start()

@@ -190,6 +190,7 @@ class TrainingPresenter(QObject, WindowPart):
     def _expect_end(self) -> None:
         """Note that the run which begins now ends by itself, unless the user finishes it."""
         self._is_finished_by_user = False
+        self._locator.forget()
         self._controls.show_finishing(False)
 
     def pause(self) -> None:

@@ -33,6 +33,7 @@ class SoundLocator(QObject):
         self._window, self._notices = window, notices
         self._start = Path.home()
         self._finding: BackgroundTask | None = None
+        self._checking: BackgroundTask | None = None
 
     def check(self, run: Path, searched: Path | None = None) -> None:
         """Look, in the background, whether a run could not be resumed because its sounds are missing.
@@ -44,7 +45,8 @@ class SoundLocator(QObject):
             record = RunRecord.load(run)
             return record, missing_sounds(record)
 
-        task = BackgroundTask(work, self)
+        self.forget()
+        self._checking = task = BackgroundTask(work, self)
         task.setObjectName("missingSounds")
         task.succeeded.connect(lambda found: self.report(found[0], found[1], searched))
         task.failed.connect(lambda _error: None)  # why the run failed has been said
@@ -74,7 +76,10 @@ class SoundLocator(QObject):
         )
 
     def forget(self) -> None:
-        """Remove the notice."""
+        """Remove the notice, and find out no more for it: another run is shown, or this one goes on."""
+        if self._checking is not None:
+            self._checking.cancel()
+            self._checking = None
         self._notices.forget(MISSING_TOPIC)
 
     def _find_start(self, sound: Path) -> None:

@@ -81,6 +81,7 @@ class StartChooser(QObject):
         super().__init__(parent)
         self._controls, self._notices = controls, notices
         self.choice: StartChoice | None = None
+        self._reading: BackgroundTask | None = None  # the file that was chosen last
         controls.origin_cleared.connect(self.clear)
         controls.family_chosen.connect(self._on_family_chosen)
 
@@ -105,16 +106,28 @@ class StartChooser(QObject):
 
     def clear(self) -> None:
         """Start the next run from nothing."""
+        self._cancel_reading()
         self.choice = None
         self._controls.show_origin("")
         self.changed.emit()
 
     def _read(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        task = BackgroundTask(lambda _progress, _cancel: work(), self)
+        self._cancel_reading()
+        self._reading = task = BackgroundTask(lambda _progress, _cancel: work(), self)
         task.setObjectName("startChoice")
         task.succeeded.connect(then)
         task.failed.connect(self._on_failed)
+        task.ended.connect(self._on_reading_ended)
         task.start()
+
+    def _cancel_reading(self) -> None:
+        """Drop what was chosen before, and is still being read."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _on_reading_ended(self) -> None:
+        self._reading = None
 
     def _on_failed(self, error: Exception) -> None:
         self._notices.notify_error(TOPIC, error)

@@ -66,17 +66,21 @@ class ListModel(QAbstractListModel, Generic[T]):
         wanted = {self._key(item): item for item in items}
         self.remove([key for item in self._items if (key := self._key(item)) not in wanted])
         self._reorder([key for key in wanted if self.row_of(key) >= 0])
-        for row, (key, item) in enumerate(wanted.items()):
-            if self.row_of(key) < 0:
-                self.insert(row, item)
+        order = list(wanted)
+        new = [row for row, key in enumerate(order) if self.row_of(key) < 0]
+        for first, last in reversed(_ranges(new[::-1])):  # those of a run at once: who listens looks at all items
+            self._insert(first, [wanted[key] for key in order[first : last + 1]])
         self.update_items(wanted.values())
 
     def insert(self, row: int, item: T) -> None:
         """Add an item above the one that is in ``row`` now."""
-        self.beginInsertRows(_ROOT, row, row)
-        self._items.insert(row, item)
-        if row == len(self._items) - 1 and self._rows is not None:
-            self._rows[self._key(item)] = row
+        self._insert(row, [item])
+
+    def _insert(self, row: int, items: Sequence[T]) -> None:
+        self.beginInsertRows(_ROOT, row, row + len(items) - 1)
+        self._items[row:row] = items
+        if row + len(items) == len(self._items) and self._rows is not None:
+            self._rows |= {self._key(item): row + number for number, item in enumerate(items)}
         else:
             self._rows = None
         self.endInsertRows()
