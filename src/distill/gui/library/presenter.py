@@ -53,7 +53,7 @@ class ModelsPresenter(QObject, WindowPart):
         self._dialog: QFileDialog | None = None
         self._leaving: set[Path] = set()  # models on their way to the trash; the list still has them
         #: Where models are that came back under another name, by the file and the id that they had before.
-        self._places: dict[tuple[Path, str], Path] = {}
+        self._paths: dict[tuple[Path, str], Path] = {}
         self._unsaved_notes: dict[Path, str] = {}  # typed, but refused by the disk; tried again at the next chance
         self.worker.listed.connect(self._on_listed)
         self.worker.reading.connect(page.list.show_reading)
@@ -140,8 +140,8 @@ class ModelsPresenter(QObject, WindowPart):
     def _on_renamed(self, entry: ModelEntry, name: str) -> None:
         self._change(
             self.tr("Rename {0}").format(in_menu(entry.name)),
-            lambda library: library.rename(self._place(entry), checked_name(name)),
-            lambda library: library.rename(self._place(entry), entry.name),
+            lambda library: library.rename(self._path_of(entry), checked_name(name)),
+            lambda library: library.rename(self._path_of(entry), entry.name),
         )
 
     def _on_starred(self, entry: ModelEntry, wanted: bool) -> None:
@@ -149,15 +149,15 @@ class ModelsPresenter(QObject, WindowPart):
             self.tr("Star {0}").format(in_menu(entry.name))
             if wanted
             else self.tr("Remove Star from {0}").format(in_menu(entry.name)),
-            lambda library: library.set_star(self._place(entry), wanted),
-            lambda library: library.set_star(self._place(entry), entry.starred),
+            lambda library: library.set_star(self._path_of(entry), wanted),
+            lambda library: library.set_star(self._path_of(entry), entry.starred),
         )
 
     def _on_tagged(self, entry: ModelEntry, tags: tuple[str, ...]) -> None:
         self._change(
             self.tr("Tags of {0}").format(in_menu(entry.name)),
-            lambda library: library.set_tags(self._place(entry), tags),
-            lambda library: library.set_tags(self._place(entry), entry.tags),
+            lambda library: library.set_tags(self._path_of(entry), tags),
+            lambda library: library.set_tags(self._path_of(entry), entry.tags),
         )
 
     def _on_noted(self, entry: ModelEntry, notes: str) -> None:
@@ -165,8 +165,8 @@ class ModelsPresenter(QObject, WindowPart):
             self._unsaved_notes[entry.path] = notes
         self._change(
             self.tr("Notes on {0}").format(in_menu(entry.name)),
-            lambda library: library.set_notes(self._place(entry), notes),
-            lambda library: library.set_notes(self._place(entry), entry.notes),
+            lambda library: library.set_notes(self._path_of(entry), notes),
+            lambda library: library.set_notes(self._path_of(entry), entry.notes),
             on_failed=lambda: self._keep_notes(entry.path, notes),
             on_done=lambda _nothing: self._unsaved_notes.pop(entry.path, None),
         )
@@ -177,9 +177,9 @@ class ModelsPresenter(QObject, WindowPart):
         if self._page.detail.entry is not None and self._page.detail.entry.path == path:
             self._page.detail.show_unsaved_notes(notes)
 
-    def _place(self, entry: ModelEntry) -> Path:
+    def _path_of(self, entry: ModelEntry) -> Path:
         """Return where a model of the undo stack is now."""
-        return self._places.get((entry.path, entry.model_id), entry.path)
+        return self._paths.get((entry.path, entry.model_id), entry.path)
 
     def _change(
         self,
@@ -200,14 +200,14 @@ class ModelsPresenter(QObject, WindowPart):
         moved: list[Deletion] = []
 
         def do(library: ModelLibrary) -> Deletion:
-            moved.append(library.delete(self._place(entry)))
+            moved.append(library.delete(self._path_of(entry)))
             return moved[-1]
 
         def undo(library: ModelLibrary) -> ModelEntry:
-            before, restored = self._place(entry), library.restore(moved.pop())
+            before, restored = self._path_of(entry), library.restore(moved.pop())
             if restored.path != before:  # another model has its file name by now
-                same = [key for key, place in self._places.items() if key[1] == entry.model_id and place == before]
-                self._places |= dict.fromkeys([*same, (before, entry.model_id)], restored.path)
+                same = [key for key, path in self._paths.items() if key[1] == entry.model_id and path == before]
+                self._paths |= dict.fromkeys([*same, (before, entry.model_id)], restored.path)
             return restored
 
         change = _LibraryChange(
