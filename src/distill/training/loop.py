@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.fixes import SoundFix
+from distill.computing.devices import pick_device
 from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
@@ -39,7 +40,7 @@ from distill.runs.verdict import Kind, is_at_its_end, judge
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
 from distill.training.checkpoint import list_checkpoints, refuse_out_of_reach
-from distill.training.compute_plan import computing, pick_device
+from distill.training.compute_plan import computing
 from distill.training.data.locate import locate_unless_stopped
 from distill.training.epoch_functions import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
