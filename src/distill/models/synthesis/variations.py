@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
+from distill.audio.spectral_transforms import check_tensor
 from distill.models.priors.flow import STEPS
 from distill.models.priors.window_prior import WindowPrior
 from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number
@@ -45,6 +46,7 @@ def checked_sound(waveform: Tensor) -> tuple[Tensor, float]:
     ValueError
         It is not one mono sound, has samples that are not numbers, or is silent.
     """
+    check_tensor(waveform)
     sound = waveform.detach().to("cpu", torch.float32)
     if sound.ndim not in (1, 2, 3) or sound.numel() != sound.shape[-1] or not sound.numel():
         raise ValueError(f"waveform must be one mono sound [1, N], not {list(waveform.shape)}.")

@@ -1,0 +1,104 @@
+"""What a script that calls the public names in a wrong way is told: one sentence that says what to do instead."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from distill.audio import AudioSpectrogram
+from distill.errors import ConfigurationError, DistillError
+from distill.models import ConvVAE, ModelMetadata, open_model, save_model
+from distill.training import (
+    AudioTrainingDataset,
+    TrainingConfig,
+    TrainingRunner,
+    create_data_loaders,
+    train,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of two short sounds."""
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        soundfile.write(sounds / f"{number}.wav", 0.1 * rng.standard_normal(9_600), 48_000)
+    return sounds
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of an untrained network without a prior."""
+    config = TrainingConfig(latent_dim=8)
+    spectrogram = AudioSpectrogram()
+    return save_model(
+        ConvVAE(8), spectrogram.config, config, ModelMetadata(name="untrained"), tmp_path_factory.mktemp("models")
+    )
+
+
+class TestSounds:
+    @pytest.mark.parametrize("kind", [str, Path])
+    def test_a_folder_is_not_taken_for_a_list_of_files(self, folder: Path, tmp_path: Path, kind: Any) -> None:
+        given, out = kind(folder), tmp_path / "run"
+        for call in (
+            lambda: create_data_loaders(given, TrainingConfig()),
+            lambda: AudioTrainingDataset(given),
+            lambda: train(TrainingConfig(max_epochs=1), given, out, "cpu"),
+        ):
+            with pytest.raises(ConfigurationError, match=r"file_paths must be a list of sound files.*find_sound_files"):
+                call()
+        assert not out.exists()
+
+    def test_a_run_in_the_background_says_the_same(self, folder: Path, tmp_path: Path) -> None:
+        runner = TrainingRunner()
+        runner.start(TrainingConfig(max_epochs=1), str(folder), tmp_path / "run", "cpu")
+        assert runner.wait(60)
+        assert "file_paths must be a list" in str(runner.last_error())
+
+    def test_a_chunk_without_a_length(self, folder: Path) -> None:
+        files = sorted(folder.iterdir())
+        with pytest.raises(ConfigurationError, match="chunk_duration_s must be a number from"):
+            AudioTrainingDataset(files, chunk_duration_s=0)
+
+    @pytest.mark.parametrize("config", [None, {}, {"max_epochs": 1}])
+    def test_settings_that_are_none(self, folder: Path, tmp_path: Path, config: Any) -> None:
+        files = sorted(folder.iterdir())
+        for call in (
+            lambda: create_data_loaders(files, config),
+            lambda: train(config, files, tmp_path / "run", "cpu"),
+        ):
+            with pytest.raises(ConfigurationError, match=r"config must be a TrainingConfig or a VQVAEConfig"):
+                call()
+
+    def test_a_family_of_another_type(self) -> None:
+        with pytest.raises(ConfigurationError, match="family must be one of"):
+            TrainingConfig(family=[])  # type: ignore[arg-type]
+
+
+class TestModels:
+    @pytest.mark.parametrize("name", ["reconstruct", "vary", "extend"])
+    def test_a_numpy_array_is_named_as_what_it_is(self, model_file: Path, name: str) -> None:
+        sound, model = np.zeros((1, 1, 9_600), np.float32), open_model(model_file)
+        further = {"reconstruct": (), "vary": (1, 0.5), "extend": (1.0,)}[name]
+        with pytest.raises(TypeError, match=r"waveform must be a torch\.Tensor, not ndarray.*torch\.from_numpy"):
+            getattr(model, name)(sound, *further)
+
+    def test_a_batch_of_no_sounds(self, model_file: Path) -> None:
+        with pytest.raises(ValueError, match="waveform must have the shape"):
+            open_model(model_file).reconstruct(torch.zeros(0, 1, 9_600))
+
+    def test_a_folder_without_a_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(DistillError, match=r"^\. cannot be opened: it is a folder"):
+            open_model(".")
+
+    def test_metadata_that_are_none(self, model_file: Path, tmp_path: Path) -> None:
+        contents = torch.load(model_file, weights_only=True)
+        torch.save(contents | {"metadata": None}, tmp_path / "changed.distill")
+        with pytest.raises(DistillError, match=r"^changed\.distill cannot be used: the metadata are not named values"):
+            open_model(tmp_path / "changed.distill")
