@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio import AudioSpectrogram
+from distill.audio import AudioSpectrogram, AugmentationPipeline
 from distill.errors import ConfigurationError, DistillError
 from distill.models import ConvVAE, ModelMetadata, open_model, save_model
 from distill.training import (
@@ -102,3 +102,40 @@ class TestModels:
         torch.save(contents | {"metadata": None}, tmp_path / "changed.distill")
         with pytest.raises(DistillError, match=r"^changed\.distill cannot be used: the metadata are not named values"):
             open_model(tmp_path / "changed.distill")
+
+    def test_numbers_of_numpy_are_numbers(self, model_file: Path) -> None:
+        model: Any = open_model(model_file)
+        sound = torch.rand(1, 4_800) - 0.5
+        for given, plain in ((np.int64(3), 3), (np.uint8(7), 7)):
+            drawn = model.generate(np.int64(1), seed=given, seconds=np.float32(0.5))
+            assert torch.equal(drawn[0], model.generate(1, seed=plain, seconds=0.5)[0])
+        assert len(model.vary(sound, np.int64(2), np.float32(0.5), seed=np.int64(1))) == 2
+
+    @pytest.mark.parametrize("seed", [1.5, "1"])
+    def test_a_seed_is_a_whole_number(self, model_file: Path, seed: Any) -> None:
+        for call in (
+            lambda: open_model(model_file).generate(1, seed=seed),
+            lambda: open_model(model_file).sample(1, seed=seed),
+            lambda: open_model(model_file).vary(torch.rand(1, 4_800), 1, 0.5, seed=seed),
+        ):
+            with pytest.raises(TypeError, match=f"seed must be a whole number or None, not {seed!r}"):
+                call()
+
+    @pytest.mark.parametrize("count", [1.5, "2"])
+    def test_a_count_is_a_whole_number(self, model_file: Path, count: Any) -> None:
+        model = open_model(model_file)
+        with pytest.raises(TypeError, match=f"count must be a whole number, not {count!r}"):
+            model.generate(count)
+        with pytest.raises(TypeError, match=f"num_samples must be a whole number, not {count!r}"):
+            model.sample(count)
+        with pytest.raises(TypeError, match=f"count must be a whole number, not {count!r}"):
+            model.vary(torch.rand(1, 4_800), count, 0.5)
+        with pytest.raises(TypeError, match=f"steps must be a whole number, not {count!r}"):
+            model.morph(torch.rand(1, 4_800), torch.rand(1, 4_800), count)
+
+
+@pytest.mark.parametrize("name", ["snr_db", "gain_db"])
+@pytest.mark.parametrize("value", [3, None, (1,), "ab"])
+def test_an_augmentation_takes_a_range(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a lowest and a highest value"):
+        AugmentationPipeline(**{name: value})
