@@ -139,3 +139,14 @@ class TestModels:
 def test_an_augmentation_takes_a_range(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name} must be a lowest and a highest value"):
         AugmentationPipeline(**{name: value})
+
+
+def test_settings_take_the_numbers_of_numpy_as_plain_ones() -> None:
+    given: list[Any] = [np.int64(3), np.float64(0.001), np.float32(0.5), np.uint8(7)]
+    config = TrainingConfig(max_epochs=given[0], learning_rate=given[1], val_fraction=given[2])
+    config.seed = given[3]
+    assert (config.max_epochs, config.learning_rate, config.val_fraction, config.seed) == (3, 0.001, 0.5, 7)
+    for name in ("max_epochs", "learning_rate", "val_fraction", "seed"):
+        assert type(getattr(config, name)) in (int, float)
+    with pytest.raises(ConfigurationError, match="max_epochs must be a whole number from 1 to 100000, not 0"):
+        config.max_epochs = given[0] * 0
