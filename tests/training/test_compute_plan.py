@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from distill.computing.devices import pick_device
 from distill.errors import ConfigurationError
 from distill.files import read_json, write_json
 from distill.training import TrainingConfig
-from distill.training import compute_plan as speed_module
-from distill.training.compute_plan import LEAST_CHUNKS, ComputePlan, choose_plan, computing_threads, pick_device
+from distill.training.compute_plan import LEAST_CHUNKS, ComputePlan, choose_plan, computing_threads
 
 CPU = torch.device("cpu")
 
@@ -150,4 +150,4 @@ def test_devices() -> None:
     for wrong in ("cuda:99", "toaster", ""):
         with pytest.raises(ConfigurationError, match="cannot be used here"):
             pick_device(wrong)
-    assert speed_module.pick_device("cpu").index is None
+    assert pick_device(torch.device("cpu")).index is None

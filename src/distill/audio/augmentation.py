@@ -7,7 +7,10 @@ soxr.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import soxr
@@ -118,6 +121,13 @@ def apply_gain(audio: Tensor, gain_db: float) -> Tensor:
     return audio * 10 ** (gain_db / 20)
 
 
+def _is_span(value: Any) -> bool:
+    """Whether a value is a pair of numbers in order."""
+    if not isinstance(value, Sequence) or len(value) != 2 or not all(isinstance(end, Real) for end in value):
+        return False
+    return bool(value[0] <= value[1])
+
+
 @dataclass(frozen=True)
 class AugmentationPipeline:
     """Pitch shift, speed, noise and gain, each drawn at random for a call.
@@ -150,9 +160,9 @@ class AugmentationPipeline:
         if not 0 <= self.speed_change <= 0.5:
             raise ValueError(f"speed_change must be a number from 0 to 0.5, not {self.speed_change!r}.")
         for name in ("snr_db", "gain_db"):
-            low, high = getattr(self, name)
-            if not low <= high:
-                raise ValueError(f"{name} must be a lowest and a highest value, not {(low, high)!r}.")
+            span = getattr(self, name)
+            if not _is_span(span):
+                raise ValueError(f"{name} must be a lowest and a highest value, not {span!r}.")
 
     def __call__(self, waveform: Tensor, rng: np.random.Generator) -> Tensor:
         """Return a variant of ``[B, 1, N]``, of the same shape; all rows are changed in the same way.

@@ -9,6 +9,7 @@ a reverb and the silence after a drum come back as hiss, which costs 5 dB in the
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -213,15 +214,33 @@ def griffin_lim_iterations(config: SpectrogramConfig) -> int:
     return _ITERATIONS if is_easy else _MOST_ITERATIONS
 
 
+def check_tensor(waveform: Any) -> None:
+    """Refuse a sound that is not a tensor, as soundfile and librosa give it.
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    """
+    if not isinstance(waveform, Tensor):
+        raise TypeError(
+            f"waveform must be a torch.Tensor, not {type(waveform).__name__}. Make one of a NumPy array with "
+            "torch.from_numpy."
+        )
+
+
 def check_waveform(waveform: Tensor) -> None:
     """Refuse what is not a mono waveform ``[B, 1, N]``.
 
     Raises
     ------
+    TypeError
+        It is no tensor.
     ValueError
         The shape is another.
     """
-    if waveform.ndim != 3 or waveform.shape[1] != 1 or waveform.shape[2] == 0:
+    check_tensor(waveform)
+    if waveform.ndim != 3 or waveform.shape[1] != 1 or not waveform.numel():
         raise ValueError(f"waveform must have the shape [B, 1, N], not {list(waveform.shape)}.")
 
 

@@ -174,7 +174,7 @@ class TrainingConfig(RunConfig):
 
     def __post_init__(self) -> None:
         if self.latent_dim is None:
-            object.__setattr__(self, "latent_dim", _LATENTS.get(self.family, 1))  # an unknown one is refused below
+            object.__setattr__(self, "latent_dim", _LATENTS.get(str(self.family), 1))  # an unknown one is refused below
         super().__post_init__()
         if not isinstance(self.complex_spectrogram, ComplexSpectrogramConfig):
             raise ConfigurationError(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import field, fields, is_dataclass, replace
 from enum import StrEnum
+from numbers import Integral, Real
 from typing import Any, Self, TypeVar
 
 from distill.errors import ConfigurationError
@@ -52,7 +53,9 @@ class Validated:
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
             if "label" in item.metadata:
-                check_setting(item.name, getattr(self, item.name), item.default, dict(item.metadata))
+                value = _plain_number(getattr(self, item.name))
+                object.__setattr__(self, item.name, value)
+                check_setting(item.name, value, item.default, dict(item.metadata))
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field; one that was set before is checked together with all others, as when the object is built.
@@ -127,6 +130,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Validated) and is_dataclass(value):
         return value.to_dict()
     return value.value if isinstance(value, StrEnum) else value
+
+
+def _plain_number(value: Any) -> Any:
+    """Return a number of NumPy as Python's own, which JSON and checkpoints hold; all else as it is."""
+    if type(value) in (bool, int, float) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def _digits(number: float) -> str:

@@ -31,6 +31,7 @@ from distill.models.synthesis.synthesizer import (
     Choose,
     Synthesizer,
     check_number,
+    check_whole,
     no_prior,
 )
 from distill.models.vae import ConvVAE
@@ -398,6 +399,7 @@ class OpenModel:
 
 def _check_draw(name: str, count: int, temperature: float, **shares: float | None) -> None:
     """Refuse numbers that are out of range: the one of sounds, which has a name; ``shares`` go from 0 to 1."""
+    check_whole(name, count)
     if count < 1:
         raise ValueError(f"{name} must be at least 1, not {count!r}.")
     check_number("temperature", temperature, 0.0, MOST_TEMPERATURE)
@@ -407,7 +409,10 @@ def _check_draw(name: str, count: int, temperature: float, **shares: float | Non
 
 
 def _seed(seed: int | None) -> int:
-    return secrets.randbits(31) if seed is None else seed
+    if seed is None:
+        return secrets.randbits(31)
+    check_whole("seed", seed, "a whole number or None")
+    return int(seed)
 
 
 @dataclass(frozen=True)

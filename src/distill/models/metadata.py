@@ -59,6 +59,8 @@ class ModelMetadata:
         ValueError
             A value is of the wrong type.
         """
+        if not isinstance(data, dict):
+            raise ValueError("the metadata are not named values")
         known = {f.name: f for f in fields(cls)}
         values = {key: value for key, value in data.items() if key in known}
         values["tags"] = tuple(values.get("tags") or ())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.audio.spectrogram import SpectrogramConfig
+from distill.computing.devices import pick_device
 from distill.computing.own_randomness import OwnRandomness
 from distill.config.catalog import config_from_dict, family_info
 from distill.config.keywords import accept_keywords
@@ -353,13 +354,15 @@ def open_model(model_path: Path | str, device: str = "cpu") -> LoadedModel | Loa
     ------
     ModelFileError
         The file cannot be used; the message says why.
+    ConfigurationError
+        The device is unknown or not there.
     """
     path = Path(model_path)
     data = read_model_file(path)
     family, metadata = _check_contents(data, path)
     state = data["model_state_dict"]
     check_weights(state, path, KIND, ModelFileError)
-    target = torch.device(device)
+    target = pick_device(device)
     with OwnRandomness():  # a training in another thread goes on undisturbed
         model = family.build()
         parts = SoundParts.of_file(data, path, ModelFileError).to(target)

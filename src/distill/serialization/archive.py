@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import torch
 
+from distill.computing.devices import pick_device
 from distill.errors import CheckpointError, DistillError, MemoryShortError, is_memory_error
 from distill.files import write_whole
 from distill.serialization.plain_values import plain_values
@@ -63,7 +64,9 @@ def save_archive(file: IO[bytes], data: dict[str, Any], name: str) -> None:
         raise OSError(f"{name} could not be written ({exc})") from exc
 
 
-def read_archive(path: Path, kind: str, error: type[DistillError], device: str = "cpu") -> dict[str, Any]:
+def read_archive(
+    path: Path, kind: str, error: type[DistillError], device: torch.device | str = "cpu"
+) -> dict[str, Any]:
     """Return the dict that a file holds, every byte of it checked.
 
     Parameters
@@ -178,9 +181,11 @@ def read_checkpoint(path: Path | str, device: str = "cpu") -> dict[str, Any]:
     ------
     CheckpointError
         The file is missing, truncated, damaged, foreign, or from a newer version; the message says which.
+    ConfigurationError
+        The device is unknown or not there.
     """
     path = Path(path)
-    data = read_archive(path, "checkpoint", CheckpointError, device)
+    data = read_archive(path, "checkpoint", CheckpointError, pick_device(device))
     version = data.get("version")
     if type(version) is int and version > CHECKPOINT_VERSION and "model_state_dict" in data:
         raise CheckpointError(

@@ -95,7 +95,7 @@ def _check_start(path: Path, kind: str, error: type[DistillError]) -> int:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise error(f"{path.name} cannot be opened: it is a folder, not a {kind}.")
+            raise error(f"{path.name or path} cannot be opened: it is a folder, not a {kind}.")
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
             raise error(f"{path.name} cannot be opened: it is not a regular file.")
         with path.open("rb") as file:

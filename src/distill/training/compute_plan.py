@@ -18,7 +18,6 @@ from torch import nn
 
 from distill import paths
 from distill.config.training import AnyConfig
-from distill.errors import ConfigurationError
 from distill.files import read_json, write_json
 from distill.training.checkpoint import lacking
 
@@ -164,26 +163,6 @@ def computing(device: torch.device, threads: int | str) -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(precision)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return a device: what ``name`` says, or for ``"auto"`` the best that is there.
-
-    Raises
-    ------
-    ConfigurationError
-        The device is unknown or not there.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as exc:
-        raise ConfigurationError(f"The device {name!r} cannot be used here. Choose auto or cpu.") from exc
-    return device
 
 
 def _candidates(config: AnyConfig, device: torch.device) -> list[ComputePlan]:

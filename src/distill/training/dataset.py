@@ -37,6 +37,7 @@ from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, NotEnoughSoundsError, SoundError
 from distill.models.families import make_family
 from distill.models.families.family import ModelFamily
+from distill.training.data.arguments import check_data_set, own_config, refuse_one_path
 from distill.training.data.regions import audible_parts, kept_seconds
 from distill.training.data.split import MIN_DIVIDED_CHUNKS, can_be_divided, split_sounds
 
@@ -78,6 +79,7 @@ def prepare_sounds(
     Cancelled
         ``cancel_event`` was set.
     """
+    refuse_one_path(file_paths)
     paths = sorted({Path(p) for p in file_paths})
     sounds: list[CachedSound] = []
     skipped: list[SkippedSound] = []
@@ -205,6 +207,7 @@ class AudioTrainingDataset(Dataset[Tensor]):
         seed: int = 0,
         cache: SoundCache | None = None,
     ) -> None:
+        check_data_set(file_paths, chunk_duration_s)
         decoded = [item for item in file_paths if isinstance(item, CachedSound)]
         files = [item for item in file_paths if not isinstance(item, CachedSound)]
         self.chunk_samples = round(chunk_duration_s * SAMPLE_RATE)
@@ -574,7 +577,7 @@ def create_data_loaders(
     NotEnoughSoundsError
         Fewer than two of the files can be used.
     """
-    cache = SoundCache()
+    cache, config = SoundCache(), own_config(config)
     chunk_s = config.chunk_duration_s
     chunk_samples = round(chunk_s * SAMPLE_RATE)
     sounds = prepare_sounds(file_paths, cache, chunk_samples=chunk_samples).sounds

@@ -12,11 +12,12 @@ from torch.optim import Optimizer
 
 from distill.audio.complex_spectrogram import ComplexSpectrogram
 from distill.audio.spectrogram import AudioSpectrogram
-from distill.events import MetricsCallback
+from distill.events import Event, MetricsCallback, VQStepMetrics
 from distill.models.families.complex_vae import ComplexVAEFamily
 from distill.models.families.family import ModelFamily
 from distill.models.families.infer_family import family_of
 from distill.models.families.vae import MelVAEFamily
+from distill.models.families.vqvae import VQVAEFamily
 from distill.training.compute_plan import ComputePlan
 from distill.training.run import EventSink
 from distill.training.steps.epoch import train_steps, validate
@@ -143,6 +144,13 @@ def _variational(model: nn.Module, spectrogram: AudioSpectrogram | ComplexSpectr
     return family
 
 
+def _quantizing(model: nn.Module, spectrogram: AudioSpectrogram) -> VQVAEFamily:
+    family = family_of(model, spectrogram)
+    if not isinstance(family, VQVAEFamily):
+        raise ValueError(f"{type(model).__name__} has no codebooks: use train_epoch and validate_epoch.")
+    return family
+
+
 def _terms(family: VAEFamily, terms: Mapping[str, float]) -> dict[str, float]:
     """Return ``recon_loss`` and ``kl_loss``, not a number where no step was taken."""
     if "kl_loss" not in terms:
@@ -160,8 +168,10 @@ def train_vqvae_epoch(
     gradient_clip_norm: float,
     callback: MetricsCallback | None = None,
     cancel_event: threading.Event | None = None,
-) -> dict[str, float]:
-    """Train a VQ-VAE for one epoch; return ``train_loss``, ``recon_loss`` and ``commit_loss``.
+) -> dict[str, Any]:
+    """Train a VQ-VAE for one epoch; return ``train_loss``, ``recon_loss``, ``commit_loss`` and ``codebook_health``.
+
+    The health is the last that a step measured, and empty where none did: every tenth step does, but not the first.
 
     Parameters
     ----------
@@ -175,11 +185,20 @@ def train_vqvae_epoch(
     TrainingError
         Fifty steps in a row had no finite loss.
     """
-    family = family_of(model, spectrogram)
+    family = _quantizing(model, spectrogram)
     weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
-    return run_adapter_epoch(
-        family, weights, model, train_loader, optimizer, device, gradient_clip_norm, callback, cancel_event
+    measured: list[Any] = [{}]
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, VQStepMetrics) and event.codebook_health is not None:
+            measured[0] = event.codebook_health
+        if callback is not None:
+            callback(event)
+
+    means = run_adapter_epoch(
+        family, weights, model, train_loader, optimizer, device, gradient_clip_norm, on_event, cancel_event
     )
+    return {**means, "codebook_health": measured[0]}
 
 
 def validate_vqvae_epoch(
@@ -198,8 +217,8 @@ def validate_vqvae_epoch(
     commitment_weight
         Weight of the commitment term in ``val_loss``.
     """
+    family = _quantizing(model, spectrogram)
     weights = {"recon_loss": 1.0, "commit_loss": commitment_weight}
-    family = family_of(model, spectrogram)
     found = validate(family, model, val_loader, weights, torch.device(device), ComputePlan())
     assert found is not None
     return {

@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,13 @@ import torch
 from torch import Tensor
 
 from distill.audio.decoding.fixes import SoundFix
+from distill.computing.devices import pick_device
 from distill.computing.interruptible import Interruptible
 from distill.config.training import AnyConfig, VQVAEConfig
 from distill.distributed.ranks import Ranks, current_ranks
 from distill.distributed.shared_batch import BatchSlice
 from distill.errors import Cancelled, CheckpointError, ConfigurationError, MemoryShortError, PeerError, is_memory_error
-from distill.events import (
-    EpochMetrics,
-    MetricsCallback,
-    StepMetrics,
-    TrainingNotice,
-    VQEpochMetrics,
-    VQStepMetrics,
-)
+from distill.events import EpochMetrics, MetricsCallback, StepMetrics, TrainingNotice, VQEpochMetrics, VQStepMetrics
 from distill.models.families.family import EpochResult, Objective
 from distill.runs.actions import mark_failed, refuse_lost_checkpoints
 from distill.runs.folder import RunRecord
@@ -39,7 +32,8 @@ from distill.runs.verdict import Kind, is_at_its_end, judge
 from distill.serialization.archive import read_checkpoint
 from distill.training import finalize
 from distill.training.checkpoint import list_checkpoints, refuse_out_of_reach
-from distill.training.compute_plan import computing, pick_device
+from distill.training.compute_plan import computing
+from distill.training.data.arguments import absolute_paths, own_config
 from distill.training.data.locate import locate_unless_stopped
 from distill.training.epoch_functions import train_epoch, train_vqvae_epoch, validate_epoch, validate_vqvae_epoch
 from distill.training.prepare import prepare
@@ -135,8 +129,8 @@ def train(
     ranks = current_ranks()
     return _train(
         RunRequest(
-            config=replace(config),  # the run's own copy: changing the caller's does not change a run
-            file_paths=[Path(p).absolute() for p in file_paths],  # the run is resumed from another folder, too
+            config=own_config(config),
+            file_paths=absolute_paths(file_paths),
             output_dir=Path(output_dir),
             device=str(device),
             cancel_event=_stop_of(cancel_event, ranks),

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from distill import paths
 from distill.audio.cache.sound_cache import CachedSound
 from distill.audio.decoding.fixes import SoundFix
+from distill.computing.devices import pick_device
 from distill.config.catalog import config_from_dict
 from distill.config.starting_model import SHAPE, config_from_model
 from distill.config.training import AnyConfig
@@ -45,7 +46,7 @@ from distill.runs.folder import MODEL, FollowedFolder, RunFolder, RunRecord
 from distill.runs.stop_request import pause_event_of, wants_finish
 from distill.runs.verdict import warm_up_epochs
 from distill.serialization.archive import check_network, read_checkpoint
-from distill.training.compute_plan import ComputePlan, pick_device
+from distill.training.compute_plan import ComputePlan
 from distill.training.dataset import FeatureDataset
 from distill.training.starting_model.start_point import StartPoint, read_start
 from distill.training.steps.agreed_stop import AgreedStop

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -392,6 +394,18 @@ def audible_difference(first: Tensor, second: Tensor) -> Tensor:
     return 20 * (torch.maximum(a, floor) - torch.maximum(b, floor)).abs().mean((-2, -1))
 
 
+def check_whole(name: str, value: Any, kind: str = "a whole number") -> None:
+    """Refuse what is not a whole number; those of NumPy are.
+
+    Raises
+    ------
+    TypeError
+        It is something else.
+    """
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} must be {kind}, not {value!r}.")
+
+
 def check_number(name: str, value: float, low: float, high: float) -> None:
     """Refuse a number that is out of its range.
 
@@ -400,5 +414,5 @@ def check_number(name: str, value: float, low: float, high: float) -> None:
     ValueError
         It is.
     """
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and low <= value <= high):
+    if not (isinstance(value, Real) and math.isfinite(value) and low <= value <= high):
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")

@@ -8,9 +8,10 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
+from distill.audio.spectral_transforms import check_tensor
 from distill.models.priors.flow import STEPS
 from distill.models.priors.window_prior import WindowPrior
-from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number
+from distill.models.synthesis.synthesizer import Synthesizer, audible_difference, check_number, check_whole
 from distill.models.synthesis.windows import blend, half_step
 
 #: Shares of noise at which the distance from the source is measured, windows that are measured, and steps of the flow.
@@ -45,6 +46,7 @@ def checked_sound(waveform: Tensor) -> tuple[Tensor, float]:
     ValueError
         It is not one mono sound, has samples that are not numbers, or is silent.
     """
+    check_tensor(waveform)
     sound = waveform.detach().to("cpu", torch.float32)
     if sound.ndim not in (1, 2, 3) or sound.numel() != sound.shape[-1] or not sound.numel():
         raise ValueError(f"waveform must be one mono sound [1, N], not {list(waveform.shape)}.")
@@ -102,6 +104,7 @@ def vary_each(
     ModelFileError
         The model has no prior.
     """
+    check_whole("count", count)
     if not 1 <= count <= MOST_VARIATIONS:
         raise ValueError(f"count must be a number from 1 to {MOST_VARIATIONS}, not {count!r}.")
     check_number("strength", strength, 0.0, 1.0)
@@ -194,6 +197,7 @@ def morph_steps(
     ValueError
         ``steps`` is out of range, or a sound cannot be used.
     """
+    check_whole("steps", steps)
     if not 2 <= steps <= MOST_VARIATIONS:
         raise ValueError(f"steps must be a number from 2 to {MOST_VARIATIONS}, not {steps!r}.")
     ends = [source_of(synth, waveform) for waveform in (first, second)]
