@@ -60,10 +60,15 @@ class TestSounds:
         assert runner.wait(60)
         assert "file_paths must be a list" in str(runner.last_error())
 
-    def test_a_chunk_without_a_length(self, folder: Path) -> None:
+    @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), 1e-6, "1"])
+    def test_a_chunk_without_a_length(self, folder: Path, seconds: Any) -> None:
         files = sorted(folder.iterdir())
-        with pytest.raises(ConfigurationError, match="chunk_duration_s must be a number from"):
-            AudioTrainingDataset(files, chunk_duration_s=0)
+        with pytest.raises(ConfigurationError, match="chunk_duration_s must be a length in seconds above 0"):
+            AudioTrainingDataset(files, chunk_duration_s=seconds)
+
+    @pytest.mark.parametrize("seconds", [0.1, 10.0])  # shorter and longer than those of a run
+    def test_a_chunk_of_any_length(self, folder: Path, seconds: float) -> None:
+        assert len(AudioTrainingDataset(sorted(folder.iterdir()), chunk_duration_s=seconds)) > 0
 
     @pytest.mark.parametrize("config", [None, {}, {"max_epochs": 1}])
     def test_settings_that_are_none(self, folder: Path, tmp_path: Path, config: Any) -> None:

@@ -7,7 +7,6 @@ soxr.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -123,9 +122,11 @@ def apply_gain(audio: Tensor, gain_db: float) -> Tensor:
 
 def _is_span(value: Any) -> bool:
     """Whether a value is a pair of numbers in order."""
-    if not isinstance(value, Sequence) or len(value) != 2 or not all(isinstance(end, Real) for end in value):
+    try:
+        low, high = value
+    except (TypeError, ValueError):
         return False
-    return bool(value[0] <= value[1])
+    return isinstance(low, Real) and isinstance(high, Real) and bool(low <= high)
 
 
 @dataclass(frozen=True)

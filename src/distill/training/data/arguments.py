@@ -1,11 +1,14 @@
 """What is given to the functions that read sounds, checked before anything is done."""
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from distill.audio.decoding.sound_file import SAMPLE_RATE
 from distill.config.training import AnyConfig, TrainingConfig, VQVAEConfig
 from distill.errors import ConfigurationError
 
@@ -59,7 +62,9 @@ def check_data_set(file_paths: Any, chunk_duration_s: float) -> None:
     Raises
     ------
     ConfigurationError
-        The length is out of range, or one path is given and not a list.
+        The length is not one, or one path is given and not a list.
     """
     refuse_one_path(file_paths)
-    TrainingConfig(chunk_duration_s=chunk_duration_s)  # its range
+    is_number = isinstance(chunk_duration_s, Real) and math.isfinite(chunk_duration_s)
+    if not is_number or round(chunk_duration_s * SAMPLE_RATE) < 1:
+        raise ConfigurationError(f"chunk_duration_s must be a length in seconds above 0, not {chunk_duration_s!r}.")
