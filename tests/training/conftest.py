@@ -125,17 +125,11 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(autouse=True)
-def _no_map() -> Iterator[None]:
-    """Leave out map and sliders.  Not by ``monkeypatch``: a test that undoes its own changes would have them again."""
-    with pytest.MonkeyPatch.context() as patch:
-        leave_map_out(patch.setattr)
-        yield
-
-
 @pytest.fixture(scope="package", autouse=True)
 def _small_runs() -> Iterator[None]:
+    """Keep runs small, for the package: what a test changes by ``monkeypatch`` is undone after its other fixtures."""
     with pytest.MonkeyPatch.context() as patch:
+        leave_map_out(patch.setattr)
         make_small(patch.setattr)
         yield
 
