@@ -38,6 +38,23 @@ def test_all_of_a_sound_is_heard_and_its_end_is_told(
     assert journal[-1].error is None
 
 
+def test_the_end_of_a_sound_that_is_stopped_is_heard_as_a_fade(
+    player: Player, null_sink: NullSink, journal: Journal, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.wav", np.full((5 * 48_000, 1), 0.5, dtype=np.float32))
+    with null_sink.recording() as take:
+        player.play(path)
+        journal.await_state(PlayerState.PLAYING)
+        time.sleep(0.7)
+        player.stop()
+        journal.await_state(PlayerState.IDLE)
+        time.sleep(1.0)  # what the device has queued
+    heard = take.audio[: np.flatnonzero(np.abs(take.audio) > 1e-3)[-1] + 1]
+    assert np.abs(heard).max() == pytest.approx(0.5, abs=0.01)
+    assert abs(heard[-1]) < 0.05
+    assert 0.1 < abs(heard[-120]) < 0.4  # half-way
+
+
 def test_a_sound_of_another_rate_plays_at_its_own_pitch(
     player: Player, null_sink: NullSink, journal: Journal, tmp_path: Path
 ) -> None:

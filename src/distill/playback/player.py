@@ -401,7 +401,8 @@ class Player:
 
     def _run(self, output: Output) -> None:
         output.stop()  # one that has just ended still plays what it has queued: silence
-        self._source.start(round(output.latency_seconds * output.format.sample_rate))
+        # Twice what is queued: a driver may drop its queue at the end, and takes several blocks at a time.
+        self._source.start(round(2 * output.latency_seconds * output.format.sample_rate))
         try:
             output.start()
         except BaseException:

@@ -51,7 +51,7 @@ class BlockSource:
         Parameters
         ----------
         silence_frames
-            Frames of silence after a sound that was stopped: as many as the device queues, so that the end of the fade
+            Frames of silence after a sound that was stopped: more than the device queues, so that the end of the fade
             has been heard when the device stops or is stopped.
         """
         self._heard, self._silence, self._silence_left = None, silence_frames, 0
