@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 
-from distill.audio import AudioSpectrogram, AugmentationPipeline
+from distill.audio import AugmentationPipeline
 from distill.errors import ConfigurationError, DistillError
-from distill.models import ConvVAE, ModelMetadata, open_model, save_model
+from distill.models import open_model
 from distill.training import (
     AudioTrainingDataset,
     TrainingConfig,
@@ -18,6 +18,7 @@ from distill.training import (
     create_data_loaders,
     train,
 )
+from tests.support.models import write_untrained_model
 
 
 @pytest.fixture
@@ -33,12 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of an untrained network without a prior."""
-    config = TrainingConfig(latent_dim=8)
-    spectrogram = AudioSpectrogram()
-    return save_model(
-        ConvVAE(8), spectrogram.config, config, ModelMetadata(name="untrained"), tmp_path_factory.mktemp("models")
-    )
+    return write_untrained_model(tmp_path_factory.mktemp("models"))
 
 
 class TestSounds:

@@ -5,20 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.audio import AudioSpectrogram
 from distill.errors import ConfigurationError
-from distill.models import ConvVAE, ModelMetadata, open_model, save_model
-from distill.training import TrainingConfig, load_checkpoint, save_checkpoint
+from distill.models import ConvVAE, open_model
+from distill.training import load_checkpoint, save_checkpoint
+from tests.support.models import write_untrained_model
 
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of an untrained network without a prior."""
-    config = TrainingConfig(latent_dim=8)
-    spectrogram = AudioSpectrogram()
-    return save_model(
-        ConvVAE(8), spectrogram.config, config, ModelMetadata(name="untrained"), tmp_path_factory.mktemp("models")
-    )
+    return write_untrained_model(tmp_path_factory.mktemp("models"))
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99"])

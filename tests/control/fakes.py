@@ -25,11 +25,8 @@ class FakePorts:
         self.busy: set[str] = set()
         self.changes = 0
 
-    def names(self) -> list[str]:
-        return list(self.connected)
-
-    def stamp(self) -> int:
-        return self.changes
+    def look(self) -> tuple[list[str], int]:
+        return list(self.connected), self.changes
 
     def open(self, name: str, receive: Receive) -> "FakePort":
         if name in self.busy:

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill.audio import AudioSpectrogram
 from distill.config.training import AnyConfig
-from distill.models import ModelMetadata, save_model
+from distill.models import ConvVAE, ModelMetadata, save_model
 from distill.models.families import make_family
 from distill.models.families.vae import MelVAEFamily
 from distill.models.file_format import MODEL_FORMAT_MARKER
@@ -32,6 +33,12 @@ def write_tone_model(folder: Path, latent_dim: int, tones: int) -> Path:
     sounds = torch.stack([torch.from_numpy(tone(n, 1.0)) for n in range(tones)])[:, None]
     family.fit_statistics(network, family.features(sounds))
     return save_model(network.eval(), family.spectrogram_config, config, ModelMetadata(name="Tones"), folder)
+
+
+def write_untrained_model(folder: Path) -> Path:
+    """Write a small model that is not even fitted, without a prior; return its file."""
+    config, spectrogram = TrainingConfig(latent_dim=8), AudioSpectrogram()
+    return save_model(ConvVAE(8), spectrogram.config, config, ModelMetadata(name="untrained"), folder)
 
 
 def tone_model(family_key: str, **settings: Any) -> Any:

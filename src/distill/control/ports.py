@@ -47,11 +47,11 @@ class OpenPort(Protocol):
 class Ports(Protocol):
     """Where ports are looked for."""
 
-    def names(self) -> list[str]:
-        """Return the names of the ports that can be opened, each once."""
+    def look(self) -> tuple[list[str], object]:
+        """Return the names of the ports that can be opened, each once; and a stamp.
 
-    def stamp(self) -> object:
-        """Return what is another value after a port was removed and has come back, as far as the system tells."""
+        The stamp is another value after a port was removed and has come back, as far as the system tells.
+        """
 
     def open(self, name: str, receive: Receive) -> OpenPort:
         """Open a port.
@@ -68,14 +68,14 @@ class SystemPorts:
 
     def names(self) -> list[str]:
         """Return the names of the ports that can be opened; none where the system has no MIDI."""
-        return told_apart(self._listed())
+        return self.look()[0]
 
-    def stamp(self) -> object:
-        """Return the time of the last change of the system's sound devices, and the names that several ports have."""
+    def look(self) -> tuple[list[str], object]:
+        """Return the names, and as a stamp the last change of the sound devices and the names that occur twice."""
         names, changed_ns = self._listed(), 0
         with suppress(OSError):
             changed_ns = _LINUX_DEVICES.stat().st_mtime_ns
-        return changed_ns, tuple(name for name in names if names.count(name) > 1)
+        return told_apart(names), (changed_ns, tuple(name for name in names if names.count(name) > 1))
 
     def _listed(self) -> list[str]:
         with suppress(MidiError, RuntimeError, OSError):
@@ -271,7 +271,7 @@ class PortWatcher:
             self._open.pop(name).close()
 
     def _look(self) -> None:
-        stamp, names, wanted = self._ports.stamp(), self._ports.names(), self._wanted
+        (names, stamp), wanted = self._ports.look(), self._wanted
         chosen = [name for name in names if wanted == "" or name == wanted]
         is_same, self._stamp = stamp == self._stamp, stamp
         for name in [name for name in self._open if name not in chosen or not is_same]:

@@ -88,10 +88,10 @@ class ComputePlan:
             It is not such a result.
         """
         if not isinstance(data, dict):  # torch warns of a tensor that is asked for a name
-            raise TypeError("no table")
+            raise TypeError("its way of computing is damaged")
         precision, threads = data["precision"], data["num_threads"]
         if precision not in ("float32", "bfloat16") or type(threads) is not int or not 1 <= threads <= _MOST_THREADS:
-            raise ValueError("no way in which a run can compute")
+            raise ValueError("its way of computing is damaged")
         return cls(precision, bool(data["channels_last"]), threads, str(data["why"]))
 
     def autocast(self, device: torch.device) -> torch.autocast:

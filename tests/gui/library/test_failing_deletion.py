@@ -10,13 +10,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from distill import diagnostics, paths
+from distill import diagnostics
 from distill.gui.library import worker
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import MODELS
 from tests.gui.library.test_page import choose, names, until_idle
 from tests.gui.window.test_help import menu_action
-from tests.library.test_model_library import bells, write_model
 
 
 class BusyDisk:
@@ -48,18 +46,6 @@ def bugs(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     return found
 
 
-@pytest.fixture
-def models_page(window: MainWindow, qtbot: QtBot) -> MainWindow:
-    """The window with two models."""
-    for n, name in enumerate(("Rain", "Bells")):
-        write_model(paths.models_dir() / f"model {n}.distill", bells(name=name, model_id=f"{n + 1}" * 32))
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    window.pages.open_page(MODELS)
-    until_idle(window, qtbot)
-    return window
-
-
 def undo(window: MainWindow) -> None:
     QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
 
@@ -77,13 +63,13 @@ def undo_and_star(window: MainWindow) -> None:
 
 @pytest.mark.parametrize("what_follows", [undo, undo_and_redo, undo_and_star])
 def test_a_deletion_that_fails_after_it_was_undone_is_reported_once(
-    models_page: MainWindow,
+    two_models: MainWindow,
     qtbot: QtBot,
     disk: BusyDisk,
     bugs: list[BaseException],
     what_follows: Callable[[MainWindow], None],
 ) -> None:
-    page = models_page
+    page = two_models
     failures = list[Exception]()
     page.models.worker.failed.connect(failures.append)
     before = names(page)

@@ -15,7 +15,7 @@ from distill import paths
 from distill.errors import LibraryError
 from distill.gui.library.detail import Notes
 from distill.gui.window.main_window import MainWindow
-from distill.gui.window.pages import MODELS, TRAINING
+from distill.gui.window.pages import TRAINING
 from distill.library.model_library import ModelLibrary
 from tests.gui.library.test_page import choose, drop, find, names, until_idle
 from tests.library.test_model_library import bells, write_model
@@ -27,16 +27,9 @@ def _own_trash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def models_page(window: MainWindow, qtbot: QtBot) -> MainWindow:
-    """The window with two models."""
-    for n, name in enumerate(("Rain", "Bells")):
-        write_model(paths.models_dir() / f"model {n}.distill", bells(name=name, model_id=f"{n + 1}" * 32))
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    window.pages.open_page(MODELS)
-    until_idle(window, qtbot)
-    choose(window, "Bells")
-    return window
+def models_page(two_models: MainWindow) -> MainWindow:
+    choose(two_models, "Bells")
+    return two_models
 
 
 @pytest.fixture

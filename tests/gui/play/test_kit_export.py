@@ -32,6 +32,18 @@ class Gate:
         monkeypatch.setattr(session, "_for_kit", held)
 
 
+@pytest.fixture
+def gate(
+    play: PlayPresenter, session: ToneSession, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Gate:
+    """A kit of one sound that is being written, and is held up."""
+    made = Gate(session, monkeypatch)
+    play.page.pads.hold(0, session.own)
+    play.exports.export_kit(tmp_path / "kit", ONE_EACH)
+    qtbot.waitUntil(made.is_reached.is_set, timeout=WAIT)
+    return made
+
+
 def test_a_click_on_the_map_does_not_drop_a_kit_that_waits(
     play: PlayPresenter, session: ToneSession, window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -53,12 +65,8 @@ def test_a_kit_is_told_of_although_another_model_was_chosen_meanwhile(
     window: MainWindow,
     qtbot: QtBot,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    gate: Gate,
 ) -> None:
-    gate = Gate(session, monkeypatch)
-    play.page.pads.hold(0, session.own)
-    play.exports.export_kit(tmp_path / "kit", ONE_EACH)
-    qtbot.waitUntil(gate.is_reached.is_set, timeout=WAIT)
     play.show_model(entry_of(Path("other.distill")))
     gate.go_on.set()
     qtbot.waitUntil(lambda: "The kit is in kit" in window.notices.text(), timeout=WAIT)
@@ -87,12 +95,8 @@ def test_escape_stops_what_is_generated_beside_a_kit_and_not_the_kit(
     window: MainWindow,
     qtbot: QtBot,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    gate: Gate,
 ) -> None:
-    gate = Gate(session, monkeypatch)
-    play.page.pads.hold(0, session.own)
-    play.exports.export_kit(tmp_path / "kit", ONE_EACH)
-    qtbot.waitUntil(gate.is_reached.is_set, timeout=WAIT)
     session.go_on.clear()
     play.play_position((0.1, 0.5))
     qtbot.waitUntil(lambda: play.page.status.text() == "Generating…", timeout=WAIT)

@@ -66,8 +66,8 @@ class HistoryDelegate(RenamingDelegate):
         rect: QRect = option.rect
         left = rect.left() + theme.MARGIN + _WAVE
         height = editor.sizeHint().height()
-        place = QRect(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
-        editor.setGeometry(mirrored(option, place))
+        field = QRect(left, rect.top() + 1, rect.right() - _STAR_TARGET - left, height)
+        editor.setGeometry(mirrored(option, field))
 
     def _paint_wave(self, painter: QPainter, position: QRect, sound: ListedSound, is_playing: bool) -> None:
         colors = theme.colors()

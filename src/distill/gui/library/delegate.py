@@ -90,8 +90,8 @@ class ModelDelegate(RenamingDelegate):
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: Index) -> None:
         """Place the editor over the name."""
         area = _text_area(option.rect)
-        place = QRect(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
-        editor.setGeometry(mirrored(option, place))
+        field = QRect(area.left() - theme.GAP, option.rect.top() + 1, area.width() + 2 * theme.GAP, 28)
+        editor.setGeometry(mirrored(option, field))
 
     def _paint_star(self, painter: QPainter, option: QStyleOptionViewItem, entry: ModelEntry) -> None:
         state: QStyle.StateFlag = option.state

@@ -22,7 +22,7 @@ from PySide6.QtCore import QObject, QTimer
 from distill import paths
 from distill.audio.cache.content_hash import file_key
 from distill.control.board import GROUPS
-from distill.files import read_json, write_json
+from distill.files import is_file, is_folder, read_json, write_json
 from distill.generation.map_session import CLOSE, COPY, NEW, Verdict
 from distill.gui.play.facts.verdicts import KeptVerdict, Verdicts
 from distill.gui.play.pad_changes import PadChanges, PadState
@@ -166,13 +166,13 @@ def _present(kept: KeptPads) -> KeptPads:
 
     Without its nearest sound a verdict can be read, but not heard.
     """
-    states = [s if s.sound is None or _exists(s.sound) else PadState(None, s.group) for s in kept.states]
+    states = [s if s.sound is None or is_file(s.sound) else PadState(None, s.group) for s in kept.states]
     verdicts = {}
     for state in states:
         one = kept.verdicts.get(state.sound) if state.sound is not None else None
         if state.sound is not None and one is not None and _is_unchanged(state.sound, one):
             nearest = one.verdict.file
-            gone = nearest is not None and not _exists(nearest)
+            gone = nearest is not None and not is_file(nearest)
             verdicts[state.sound] = one._replace(verdict=replace(one.verdict, file=None)) if gone else one
     return KeptPads(states, verdicts)
 
@@ -185,28 +185,14 @@ def _away(kept: KeptPads) -> dict[int, Path]:
     return {
         number: state.sound
         for number, state in enumerate(kept.states)
-        if state.sound is not None and not _exists(state.sound) and not _is_folder(state.sound.parent)
+        if state.sound is not None and not is_file(state.sound) and not is_folder(state.sound.parent)
     }
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
 
 
 def _is_unchanged(path: Path, kept: KeptVerdict) -> bool:
     try:
         return file_key(path)[1:] == (kept.size, kept.changed_ns)
     except OSError:  # it has gone since it was looked for
-        return False
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
         return False
 
 

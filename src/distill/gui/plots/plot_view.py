@@ -173,9 +173,8 @@ class PlotView(FocusFrame, pg.PlotWidget):  # type: ignore[misc]
         # pyqtgraph's own menu has no parent and is never shown; it would live on until Python's garbage collection.
         self.getPlotItem().ctrlMenu.deleteLater()
         self.getPlotItem().ctrlMenu = None
-        self.getPlotItem().setLayoutDirection(
-            Qt.LayoutDirection.LeftToRight
-        )  # it has the application's, not the view's
+        # By itself it takes the application's direction, not that of the view.
+        self.getPlotItem().setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self.box = self.getPlotItem().getViewBox()
         self._set_axes()
         self.box.sigRangeChangedManually.connect(lambda _axes: self.moved.emit())
